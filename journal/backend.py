@@ -1,0 +1,182 @@
+"""What every engine offers: append, read on, wait for more, compact, delete.
+
+An engine keeps the logs of many sessions: in a folder (`journal.directory`), in
+memory (`journal.memory`), later on other machines. Nothing here speaks of files,
+offsets or locks. One suite of tests holds every engine to this contract.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict
+
+from msgspec import Struct
+
+from journal.events import Cursor, Event, Head
+
+History: TypeAlias = Literal["archive", "drop"]
+"""What compaction does with what it takes out of the log."""
+
+
+class Projection(Protocol):
+    """Whatever is derived from a log by folding its events."""
+
+    def fold(self, event: Event) -> None:
+        """Take in the next event. Events come once each, in the log's order."""
+        ...
+
+    def reset(self) -> None:
+        """Forget everything: the log is gone or another one; its events follow anew."""
+        ...
+
+
+class Log(Protocol):
+    """One session's log, with the projection that follows it. Safe for threads."""
+
+    @property
+    def lock(self) -> Any:
+        """A reentrant lock: while it is held, the projection does not change."""
+        ...
+
+    @property
+    def head(self) -> Head | None:
+        """The newest event folded so far; None when there is no such session."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes of the log, as far as it has been read."""
+        ...
+
+    def refresh(self) -> bool:
+        """Fold what others have appended. Returns False when there is no such session.
+
+        Never writes or waits for a writer. Raises `ReadError` and its siblings.
+        """
+        ...
+
+    def append(self, events: Sequence[Event], seed: "Seed | None" = None) -> Head:
+        """Fold what others have appended, then append `events` and fold them.
+
+        All with one write and one sync; returns once they are as durable as the
+        engine was told to make them. `seed` is asked for events to put first when the
+        log is new. Raises `AppendError` (nothing was written), `SyncError` (unknown),
+        `LockTimeoutError`, `UnsupportedFormatError` and their siblings.
+        """
+        ...
+
+    def flush(self) -> None:
+        """Make everything durable that was appended here. Raises `SyncError`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what is held open. The log can be used again afterwards."""
+        ...
+
+
+class Seed(Protocol):
+    """Makes the events that a new log starts with."""
+
+    def __call__(self) -> Sequence[Event]: ...
+
+
+class SessionInfo(TypedDict):
+    """A line of a listing. `updated_at` is ISO 8601 in UTC; sizes are in bytes."""
+
+    session_id: str
+    updated_at: str
+    log_bytes: int
+
+
+class CompactionReport(Struct, frozen=True, kw_only=True):
+    """What a compaction did. `archive` names where the history went, if anywhere."""
+
+    session_id: str
+    events_before: int
+    events_after: int
+    bytes_before: int
+    bytes_after: int
+    base_seq: int
+    archive: str | None
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """One finding of a verification; `kind` as in `journal.scan.Damage`, or one of:
+
+    `torn` (an unfinished append at the end), `archive` (history that should be there
+    is not), `base` (a log that does not go on from its archive), `head` (the head
+    noted down before is not in the log).
+    """
+
+    kind: str
+    where: str
+    offset: int
+    length: int
+    seq: int | None
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.kind} at byte {self.offset}: {self.reason}"
+
+
+class VerifyReport(Struct, frozen=True, kw_only=True):
+    """The outcome of a verification. `head` is worth noting down for the next one."""
+
+    session_id: str
+    head: Head | None
+    events: int
+    archived_events: int
+    problems: list[Problem]
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+class Backend(Protocol):
+    """The logs of many sessions. Safe for threads."""
+
+    def open(self, session_id: str, projection: Projection) -> Log:
+        """The session's log, with `projection` to be fed by it. Creates nothing."""
+        ...
+
+    def read(self, session_id: str, after: Cursor | None = None) -> Iterator[Event]:
+        """The log's events after a cursor, or all: in the log's own order.
+
+        Events that compaction kept come first, in the order of the view. Yields
+        nothing when there is no such session. Raises `RebuildError` when `after`
+        points into another log or before what compaction folded.
+        """
+        ...
+
+    def watch(self, stop: threading.Event) -> Iterator[frozenset[str]]:
+        """Ids of sessions that may have news, as it happens; ends soon after `stop`.
+
+        An empty set comes at least every second: look at what you follow then, too.
+        """
+        ...
+
+    def compact(self, session_id: str, history: History = "archive") -> CompactionReport | None:
+        """Rewrite a log with only what lives. None when there is no such session.
+
+        Raises `CompactionError` when another compaction of it is under way.
+        """
+        ...
+
+    def verify(self, session_id: str, head: Head | None = None) -> VerifyReport:
+        """Check every line, the chain, the archives, and that `head` is still there."""
+        ...
+
+    def delete(self, session_id: str, session_file: str | None = None) -> bool:
+        """Delete a session with its history. Returns False when there was none.
+
+        `session_file` is the name of the file that is derived from the log, if any.
+        """
+        ...
+
+    def exists(self, session_id: str) -> bool: ...
+
+    def sessions(self) -> list[SessionInfo]:
+        """All sessions, in no order."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,236 @@
+"""Event <-> line, and the hash that guards each line. The JSON of the log is here.
+
+The hash of a line is the first 32 hex digits of SHA-256 over its bytes up to
+`,"hash"`, with the bytes of `state`, where there is one, replaced by their own
+SHA-256 in hex. `prev` is the hash of the event before.
+
+Lines are assembled from a template rather than by an encoder because their key
+order is part of the format and the hash needs the pieces anyway.
+"""
+
+import re
+from hashlib import sha256
+from time import gmtime, strftime, time_ns
+
+import msgspec
+from msgspec import Raw
+
+from journal.errors import LimitExceededError
+from journal.events import (
+    Clear,
+    Event,
+    Handoff,
+    Open,
+    Record,
+    Sealed,
+    Set,
+    Takeover,
+    Unknown,
+)
+from journal.state import MAX_LINE, encode_text
+
+FORMAT = 1
+HASH_DIGITS = 32
+
+_HASH_TAIL = len(b',"hash":"') + HASH_DIGITS + len(b'"}')
+_TAIL = len(b',"prev":"') + HASH_DIGITS + len(b'"') + _HASH_TAIL
+
+_to_json = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Set | Clear | Handoff | Takeover | Open | Sealed).decode
+_KNOWN_OPS = frozenset({"set", "clear", "handoff", "takeover", "open", "sealed"})
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def stamp(event: Event, seq: int, ts: str, writer: bytes, prev: str) -> tuple[bytes, str]:
+    """Encode an event as the line that follows `prev`.
+
+    `writer` is a JSON string, quotes included. Returns the line with its newline
+    and the line's hash. Raises `LimitExceededError` when it is longer than `MAX_LINE`,
+    `StateTypeError` and `StateValueError` when an id is no string. O(size of the event).
+    """
+    body, state = _body(event, seq)
+    head = b'{"seq":%d,"ts":"%b",%b,"writer":%b' % (seq, ts.encode(), body, writer)
+    tail = b',"prev":"%b"' % prev.encode()
+    if state is None:
+        digest = digest_of(head + tail)
+        line = b'%b%b,"hash":"%b"}\n' % (head, tail, digest.encode())
+    else:
+        state_hash = sha256(state).hexdigest().encode()
+        digest = digest_of(b'%b,"state":%b%b' % (head, state_hash, tail))
+        line = b'%b,"state":%b%b,"hash":"%b"}\n' % (head, state, tail, digest.encode())
+    if len(line) > MAX_LINE:
+        raise LimitExceededError(
+            f"an event of {len(line):,} bytes is longer than a line may be ({MAX_LINE:,}). "
+            "Nothing was written; keep a reference to the data instead"
+        )
+    return line, digest
+
+
+def _body(event: Event, seq: int) -> tuple[bytes, Raw | None]:
+    """The part of the line that depends on the op, and the state if it has one."""
+    match event:
+        case Set(runtime_id=runtime, turn_id=turn, state=state):
+            return b'"op":"set","runtime_id":%b,"turn_id":%b' % (
+                encode_text(runtime, "runtime_id"),
+                encode_text(turn, "turn_id"),
+            ), state
+        case Clear(runtime_id=None):
+            return b'"op":"clear"', None
+        case Clear(runtime_id=str(runtime)):
+            return b'"op":"clear","runtime_id":%b' % encode_text(runtime, "runtime_id"), None
+        case Handoff():
+            fields = b"".join(
+                b',"%b":%b' % (name.encode(), encode_text(value, name))
+                for name, value in (
+                    ("source", event.source),
+                    ("target", event.target),
+                    ("turn_id", event.turn_id),
+                    ("reason", event.reason),
+                )
+                if value is not None
+            )
+            return b'"op":"handoff"' + fields, None
+        case Takeover(runtime_id=runtime, handoff_seq=answered, seen_seq=seen):
+            return b'"op":"takeover","runtime_id":%b,"handoff_seq":%b,"seen_seq":%d' % (
+                encode_text(runtime, "runtime_id"),
+                _to_json(answered),
+                seq - 1 if seen is None else seen,
+            ), None
+        case _:
+            raise TypeError(f"{type(event).__name__} is not an event that can be appended")
+
+
+def control_line(record: Open | Sealed) -> bytes:
+    """A header or a seal as a line with its newline; `record.hash` is ignored."""
+    fields = msgspec.structs.asdict(record)
+    del fields["hash"]
+    if fields.get("session_file", "") is None:
+        del fields["session_file"]
+    op = "open" if isinstance(record, Open) else "sealed"
+    head = _to_json({"op": op, **fields})[:-1]
+    return b'%b,"hash":"%b"}\n' % (head, digest_of(head).encode())
+
+
+def decode_line(line: bytes) -> Record | None:
+    """The event or control line in `line` (without newline), None if it is not intact.
+
+    Intact means: JSON, the fields of its op, and a hash that matches. O(len(line)).
+    """
+    try:
+        record: Record = _decode(line)
+    except _UNREADABLE:
+        return _decode_unknown(line)
+    if type(record) is Set:
+        state = bytes(record.state)
+        end = len(line) - _TAIL
+        state_hash = sha256(state).hexdigest().encode()
+        covered = line[: end - len(state)] + state_hash + line[end:-_HASH_TAIL]
+    else:
+        covered = line[:-_HASH_TAIL]
+    if sha256(covered).hexdigest()[:HASH_DIGITS] == record.hash:
+        return record
+    return record if record.hash == _hash_by_layout(line) else None
+
+
+def digest_of(covered: bytes) -> str:
+    """The hash of a line whose state has been replaced already."""
+    return sha256(covered).hexdigest()[:HASH_DIGITS]
+
+
+class _AnyEvent(msgspec.Struct):
+    """What every event has, whatever its op."""
+
+    seq: int
+    op: str
+    prev: str
+    hash: str
+    ts: str = ""
+    writer: str = ""
+
+
+_decode_any = msgspec.json.Decoder(_AnyEvent).decode
+
+
+def _decode_unknown(line: bytes) -> Unknown | None:
+    try:
+        found = _decode_any(line)
+    except _UNREADABLE:
+        return None
+    if found.op in _KNOWN_OPS or found.hash != _hash_by_layout(line):
+        return None
+    return Unknown(
+        seq=found.seq,
+        op=found.op,
+        prev=found.prev,
+        hash=found.hash,
+        ts=found.ts,
+        writer=found.writer,
+        line=line,
+    )
+
+
+_KEY = re.compile(rb'\s*[,{]\s*"((?:[^"\\]|\\.)*)"\s*:\s*')
+_decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
+
+
+def _hash_by_layout(line: bytes) -> str | None:
+    """The hash a line should have, wherever in it `state` and other keys stand.
+
+    Slower than what `decode_line` assumes of our own lines; for lines of newer or
+    other writers. None when `hash` is not the last key or a key comes twice.
+    """
+    try:
+        values = list(_decode_fields(line).items())
+    except _UNREADABLE:
+        return None
+    covered = bytearray()
+    done = 0
+    place = 0
+    for name, raw in values:
+        key = _KEY.match(line, place)
+        if key is None or line[key.end() : key.end() + len(bytes(raw))] != bytes(raw):
+            return None
+        place = key.end() + len(bytes(raw))
+        if name == "state":
+            covered += line[done : key.end()] + sha256(raw).hexdigest().encode()
+            done = place
+        if name == "hash":
+            covered += line[done : line.index(b",", key.start())]
+    if not values or values[-1][0] != "hash" or line[place:].strip() != b"}":
+        return None
+    return digest_of(bytes(covered))
+
+
+def format_of(line: bytes) -> int | None:
+    """The format a header line claims, intact or not; None if it is no header.
+
+    Read before the hash is checked: a newer format may well hash otherwise.
+    """
+    try:
+        claim = _decode_claim(line)
+    except _UNREADABLE:
+        return None
+    return claim.format if claim.op == "open" else None
+
+
+class _Claim(msgspec.Struct):
+    op: str
+    format: int
+
+
+_decode_claim = msgspec.json.Decoder(_Claim).decode
+
+
+class Clock:
+    """Timestamps like `2026-11-22T10:18:00.123456Z`; formats each second only once."""
+
+    def __init__(self) -> None:
+        self._second = (-1, "")
+
+    def now(self) -> str:
+        seconds, nanoseconds = divmod(time_ns(), 1_000_000_000)
+        known, text = self._second
+        if seconds != known:
+            text = strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))
+            self._second = (seconds, text)
+        return f"{text}.{nanoseconds // 1000:06d}Z"

@@ -1,0 +1,366 @@
+"""Compaction: which events live, and the rewrite of a log with only those.
+
+1. Without the log's lock: find what lives, write it to a scratch file, sync, read it
+   back and prove that it folds to the same turns; then copy what was appended since.
+2. With the lock: copy the last bytes, sync both, seal the old log, link it into the
+   archive, rename the new one over it, sync the folders.
+
+Killed anywhere, the path leads to the old log or to the new one. The scratch file is
+also the lock against a second compactor: whoever holds its `flock` owns it, and keeps
+holding it until the rename is on the disk, so that no writer acknowledges anything in
+a file that a power cut could still take away.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import NamedTuple
+
+from journal.backend import CompactionReport, History
+from journal.codec import FORMAT, Clock, control_line, digest_of
+from journal.deletion import remove_history
+from journal.errors import (
+    CompactionError,
+    JournalError,
+    StorageError,
+    UnsupportedFormatError,
+    WrongSessionError,
+)
+from journal.events import Clear, Event, Open, Set
+from journal.handle import LogFile
+from journal.locking import default_writer
+from journal.names import Paths
+from journal.recovery import cut_torn_tail, is_still_there
+from journal.scan import Scanner
+from journal.sealing import seal, unseal
+from journal.storage import CHUNK, Storage, chunks, write_all
+from journal.turns import apply
+
+_CLOSE_ENOUGH = 1 << 16  # bytes left to copy with the lock held
+_MOST_ROUNDS = 20
+
+
+class Kept(NamedTuple):
+    """Where in the old file a line is that lives on."""
+
+    offset: int
+    length: int
+    seq: int
+    hash: str
+
+
+class Living:
+    """What compaction keeps: the last set of each live turn, handoffs, unknown ops."""
+
+    def __init__(self) -> None:
+        self.turns: dict[str, dict[str, Kept]] = {}
+        self.others: list[Kept] = []
+
+    def take(self, event: Event, place: Kept) -> None:
+        if isinstance(event, Set | Clear):
+            apply(self.turns, event, place)
+        else:
+            self.others.append(place)
+
+    def lines(self) -> Iterator[Kept]:
+        """In the order they are written: others by seq, then turns as in the view."""
+        yield from sorted(self.others, key=lambda kept: kept.seq)
+        for turns in self.turns.values():
+            yield from turns.values()
+
+    def outcome(self) -> list[tuple[str, str, int, str]]:
+        """What the log folds to, each state by the hash of its line."""
+        return [
+            (runtime, turn, kept.seq, kept.hash)
+            for runtime, turns in self.turns.items()
+            for turn, kept in turns.items()
+        ]
+
+
+def scan_living(storage: Storage, file: LogFile, scanner: Scanner, stop: int) -> Living:
+    """Fold the file from where `scanner` is up to `stop`."""
+    living = Living()
+    for data in chunks(storage, file.fd, scanner.end, stop):
+        for event in scanner.feed(data):
+            length = scanner.end - scanner.start
+            living.take(event, Kept(scanner.start, length, event.seq, event.hash))
+    scanner.rewind()
+    return living
+
+
+class Compaction:
+    """One compaction of one session; `run` once."""
+
+    def __init__(
+        self, storage: Storage, paths: Paths, history: History, lock_timeout: float, writer: str
+    ) -> None:
+        self._storage = storage
+        self._paths = paths
+        self._history = history
+        self._lock_timeout = lock_timeout
+        self._writer = writer
+        self._clock = Clock()
+        self._scanner = Scanner()  # of the old file, as far as it was copied
+        self._copied = 0  # bytes of the old file that are in the new one, or folded
+
+    def run(self) -> CompactionReport | None:
+        """Returns None when there is no such session.
+
+        Raises `CompactionError` when another compaction of it is under way, and
+        `StorageError` when the operating system refuses; the log is then as it was.
+        """
+        try:
+            old = LogFile(self._storage, self._paths.log, create=False)
+        except FileNotFoundError:
+            return None
+        try:
+            return self._rewrite(old)
+        except OSError as error:
+            if isinstance(error, JournalError):
+                raise
+            raise StorageError(
+                error.errno,
+                f"session {self._paths.session_id!r}: compaction failed ({error.strerror}); "
+                "the log is as it was",
+            ) from error
+        finally:
+            old.close()
+
+    def _rewrite(self, old: LogFile) -> CompactionReport | None:
+        if old.write_error is not None:
+            raise old.write_error
+        size = old.size()
+        living = scan_living(self._storage, old, self._scanner, size)
+        if not self._is_worth_it(living):
+            return self._nothing_done(size)
+        new = self._open_scratch()
+        try:
+            return self._write_new(old, new, living)
+        except BaseException:
+            self._discard(new)
+            raise
+        finally:
+            new.close()
+
+    def _is_worth_it(self, living: Living) -> bool:
+        """Whether anything is dead. Refuses logs that are not ours to rewrite."""
+        scanner, header = self._scanner, self._scanner.header
+        if scanner.newer_format is not None:
+            raise UnsupportedFormatError(
+                f"{self._paths.log}: is of format {scanner.newer_format}, this version knows "
+                f"format {FORMAT}. Upgrade runtime-journal to compact it"
+            )
+        if header is not None and header.session_id != self._paths.session_id:
+            raise WrongSessionError(
+                f"{self._paths.log}: holds session {header.session_id!r}, not "
+                f"{self._paths.session_id!r}"
+            )
+        alive = sum(1 for _ in living.lines())
+        return alive < scanner.count or scanner.damage_count > 0
+
+    def _nothing_done(self, size: int) -> CompactionReport | None:
+        scanner = self._scanner
+        if scanner.header is None and not scanner.count:
+            return None
+        return CompactionReport(
+            session_id=self._paths.session_id,
+            events_before=scanner.count,
+            events_after=scanner.count,
+            bytes_before=size,
+            bytes_after=size,
+            base_seq=scanner.header.base_seq if scanner.header is not None else 0,
+            archive=None,
+        )
+
+    def _open_scratch(self) -> LogFile:
+        """The scratch file, empty and locked. A dead compactor's leftover is reused."""
+        while True:
+            new = LogFile(self._storage, self._paths.scratch, create=True)
+            if not self._storage.lock(new.fd):
+                new.close()
+                raise CompactionError(
+                    f"session {self._paths.session_id!r}: another compaction is under way; "
+                    "wait for it"
+                )
+            if new.is_current():
+                self._storage.truncate(new.fd, 0)
+                return new
+            new.close()  # it has just become the log
+
+    def _write_new(self, old: LogFile, new: LogFile, living: Living) -> CompactionReport:
+        before, base_seq = self._scanner.count, self._scanner.seq
+        damaged = self._scanner.damage_count > 0
+        archive = None
+        if self._history == "archive" or damaged:  # damage is evidence: it is never dropped
+            archive = self._paths.archived(base_seq)
+        kept = list(living.lines())
+        self._write_kept(old, new, kept, archive)
+        self._prove(new, living)
+        self._copied = self._scanner.end
+        self._storage.sync(old.fd)
+        self._catch_up(old, new)
+        old.lock(self._lock_timeout)
+        self._swap(old, new, archive)
+        if archive is None:
+            remove_history(self._storage, self._paths)
+        appended = self._scanner.count - before
+        return CompactionReport(
+            session_id=self._paths.session_id,
+            events_before=self._scanner.count,
+            events_after=len(kept) + appended,
+            bytes_before=self._copied,
+            bytes_after=new.size(),
+            base_seq=base_seq,
+            archive=archive,
+        )
+
+    def _write_kept(
+        self, old: LogFile, new: LogFile, kept: list[Kept], archive: str | None
+    ) -> None:
+        header = control_line(self._new_header(kept, archive))
+        buffer = [header]
+        held = len(header)
+        for place in kept:
+            buffer.append(self._storage.read(old.fd, place.length, place.offset))
+            held += place.length
+            if held >= CHUNK:
+                write_all(self._storage, new.fd, b"".join(buffer))
+                buffer.clear()
+                held = 0
+        write_all(self._storage, new.fd, b"".join(buffer))
+        self._storage.sync(new.fd)
+
+    def _new_header(self, kept: list[Kept], archive: str | None) -> Open:
+        scanner = self._scanner
+        digest = sha256()
+        for place in kept:
+            digest.update(place.hash.encode())
+        return Open(
+            format=FORMAT,
+            session_id=self._paths.session_id,
+            log_id=scanner.header.log_id if scanner.header is not None else secrets.token_hex(8),
+            base_seq=scanner.seq,
+            base_hash=scanner.hash,
+            kept=len(kept),
+            kept_digest=digest.hexdigest()[: len(digest_of(b""))],
+            archive=os.path.basename(archive) if archive is not None else None,
+            ts=self._clock.now(),
+            writer=self._writer,
+        )
+
+    def _prove(self, new: LogFile, living: Living) -> None:
+        """Read the new file back from the disk: it must fold to the very same turns."""
+        check = Scanner()
+        found = scan_living(self._storage, new, check, new.size())
+        check.finish()
+        others = [kept.hash for kept in found.others] == [
+            kept.hash for kept in sorted(living.others, key=lambda kept: kept.seq)
+        ]
+        if check.damage or found.outcome() != living.outcome() or not others:
+            raise CompactionError(
+                f"session {self._paths.session_id!r}: what was written to {new.path} does not "
+                "fold to the same turns as the log; the log is as it was. Check the disk"
+            )
+
+    def _catch_up(self, old: LogFile, new: LogFile) -> None:
+        """Copy what is appended meanwhile until little is left to copy with the lock."""
+        for _ in range(_MOST_ROUNDS):
+            if old.size() - self._copied <= _CLOSE_ENOUGH:
+                break
+            self._copy(old, new)
+        self._storage.sync(new.fd)
+        self._storage.sync(old.fd)
+
+    def _copy(self, old: LogFile, new: LogFile) -> None:
+        """Append the old file's intact lines since the last copy to the new file."""
+        scanner = self._scanner
+        scanner.rewind()
+        damage = scanner.damage_count
+        for data in chunks(self._storage, old.fd, scanner.end, old.size()):
+            for _ in scanner.feed(data):
+                pass
+        if scanner.damage_count > damage:
+            raise self._changed_error()
+        for data in chunks(self._storage, old.fd, self._copied, scanner.end):
+            write_all(self._storage, new.fd, data)
+        self._copied = scanner.end
+
+    def _changed_error(self) -> CompactionError:
+        return CompactionError(
+            f"session {self._paths.session_id!r}: the log was replaced or cut while it was "
+            "compacted; it is as it was. Run the compaction again"
+        )
+
+    def _swap(self, old: LogFile, new: LogFile, archive: str | None) -> None:
+        """With both locks held: let the new file take the old one's place."""
+        storage, paths, scanner = self._storage, self._paths, self._scanner
+        if not (old.is_current() and is_still_there(storage, old, scanner)):
+            raise self._changed_error()
+        self._copy(old, new)
+        if scanner.seal is not None:
+            if scanner.seal.reason == "deleted":
+                raise self._changed_error()
+            unseal(storage, old, scanner)
+        cut_torn_tail(storage, old, scanner, paths.archive)
+        storage.sync(new.fd)
+        seal(storage, old, scanner, reason="compacted", writer=self._writer)
+        try:
+            if archive is not None:
+                self._link(old, archive)
+            storage.rename(new.path, paths.log)
+        except BaseException:
+            if old.is_current():  # an interrupt may come when the rename is already done
+                storage.truncate(old.fd, scanner.end)
+                self._unlink_from_archive(old)
+            raise
+        self._sync_rename()
+
+    def _sync_rename(self) -> None:
+        try:
+            self._storage.sync_folder(self._paths.folder)
+        except OSError as error:
+            raise StorageError(
+                error.errno,
+                f"session {self._paths.session_id!r}: was compacted, but the folder could not "
+                f"be synced ({error.strerror}): after a power cut it may be as it was before",
+            ) from error
+
+    def _link(self, old: LogFile, archive: str) -> None:
+        """Give the old log its name in the archive, in place of any leftover there."""
+        storage = self._storage
+        storage.make_folder(self._paths.archive)
+        self._unlink_from_archive(old)
+        if storage.find(archive) is not None:
+            storage.unlink(archive)
+        storage.link(old.path, archive)
+        storage.sync_folder(self._paths.archive)
+
+    def _unlink_from_archive(self, old: LogFile) -> None:
+        """Remove names of the log in the archive: of a compaction that did not finish."""
+        for entry in self._storage.list(self._paths.archive):
+            path = os.path.join(self._paths.archive, entry.name)
+            if self._paths.owns(entry.name) and self._storage.find(path) == old.id:
+                self._storage.unlink(path)
+
+    def _discard(self, new: LogFile) -> None:
+        try:
+            if new.is_current():
+                self._storage.unlink(new.path)
+        except OSError:
+            pass  # the next compaction reuses it
+
+
+def compact(
+    storage: Storage,
+    paths: Paths,
+    history: History,
+    lock_timeout: float,
+    writer: str | None,
+) -> CompactionReport | None:
+    """Rewrite one session's log with only what lives; see `Compaction.run`.
+
+    Reads the log twice, whatever part of it lives, and holds its lock for a few
+    milliseconds. Memory is that of the live turns' places, not of their states.
+    """
+    return Compaction(storage, paths, history, lock_timeout, writer or default_writer()).run()

@@ -1,0 +1,95 @@
+"""Configuration: plain data. Nothing here reads the environment or a file.
+
+`SessionConfig` and `GatewayConfig` take the fields, the defaults and the checks of
+PraisonAI's classes of the same names (`praisonaiagents.gateway.config`), as far as
+they concern sessions; PraisonAI's own objects are accepted wherever ours are.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeAlias
+
+Durability: TypeAlias = Literal["fsync", "os"]
+"""What a True from `set` promises: to survive power loss, or the process's death."""
+
+
+class SessionSettings(Protocol):
+    """What the journal reads of a session config, ours or PraisonAI's."""
+
+    persist: bool
+    persist_path: str | None
+    mirror_runtime_state: bool
+
+
+class GatewaySettings(Protocol):
+    """What the journal reads of a gateway config, ours or PraisonAI's."""
+
+    @property
+    def session_config(self) -> SessionSettings: ...
+
+
+@dataclass
+class SessionConfig:
+    """How sessions are kept.
+
+    The journal acts on `persist` (False: in memory only), `persist_path` (the
+    folder) and `mirror_runtime_state` (opt-in; False makes `set` a no-op). The
+    others are carried for code that shares this object with a gateway: `timeout`
+    and `resume_window` in seconds, `max_messages` and `max_inbox` in messages,
+    `store` "sqlite" or "file".
+
+    Raises ValueError for negative numbers and unknown stores.
+    """
+
+    timeout: int = 3600
+    max_messages: int = 1000
+    persist: bool = True
+    persist_path: str | None = None
+    store: str = "sqlite"
+    resume_window: int = 86_400
+    max_inbox: int = 256
+    metadata: dict[str, Any] = field(default_factory=dict)
+    mirror_runtime_state: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("timeout", "max_messages", "resume_window", "max_inbox"):
+            value = getattr(self, name)
+            if value < 0:
+                raise ValueError(f"{name} is {value}; it must be 0 or more")
+        if self.store not in ("sqlite", "file"):
+            raise ValueError(f"store is {self.store!r}; it must be 'sqlite' or 'file'")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name, in the order of declaration."""
+        return dict(vars(self))
+
+
+@dataclass
+class GatewayConfig:
+    """A gateway's configuration, reduced to what concerns the journal."""
+
+    session_config: SessionConfig = field(default_factory=SessionConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        """`{"session_config": {...}}`."""
+        return {"session_config": self.session_config.to_dict()}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large states may grow, in bytes of encoded JSON.
+
+    `turn_bytes` bounds one turn, `runtime_bytes` all live turns of one runtime in
+    one session. `on_exceed` "warn" logs once per runtime and saves; "reject" raises
+    `LimitExceededError` and saves nothing. The hard cap of 16 MiB a line always holds.
+    """
+
+    turn_bytes: int = 1024
+    runtime_bytes: int = 10_240
+    on_exceed: Literal["warn", "reject"] = "warn"
+
+    def __post_init__(self) -> None:
+        for name in ("turn_bytes", "runtime_bytes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+        if self.on_exceed not in ("warn", "reject"):
+            raise ValueError(f"on_exceed is {self.on_exceed!r}; it must be 'warn' or 'reject'")

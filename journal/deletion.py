@@ -1,0 +1,60 @@
+"""Deleting a session, so that it is gone whole or not at all.
+
+The seal is the moment it happens: a log that ends in a "deleted" seal does not exist
+for any reader, and the next writer finishes what a crash left of it. The log itself
+goes last, so that the seal is there until nothing else is.
+"""
+
+import os
+
+from journal.errors import StorageError
+from journal.events import Sealed
+from journal.names import Paths
+from journal.storage import Storage
+
+
+def finish_deletion(storage: Storage, paths: Paths, seal: Sealed) -> None:
+    """Remove every file of a session whose log, which the caller holds, is sealed.
+
+    A session file that was written after the seal is somebody's new one and stays.
+    """
+    try:
+        if seal.session_file is not None:
+            path = os.path.join(paths.folder, os.path.basename(seal.session_file))
+            if _is_older(storage, path, than=paths.log):
+                _remove(storage, path)
+        remove_history(storage, paths)
+        _remove(storage, paths.scratch)
+        _remove(storage, paths.log)
+        storage.sync_folder(paths.folder)
+    except OSError as error:
+        raise StorageError(
+            error.errno,
+            f"session {paths.session_id!r}: its deletion could not be finished "
+            f"({error.strerror}); the next write or deletion goes on with it",
+        ) from error
+
+
+def remove_history(storage: Storage, paths: Paths) -> None:
+    """Remove the session's archives and what repairs set aside. Raises OSError."""
+    removed = False
+    for entry in storage.list(paths.archive):
+        if paths.owns(entry.name):
+            _remove(storage, os.path.join(paths.archive, entry.name))
+            removed = True
+    if removed:
+        storage.sync_folder(paths.archive)
+
+
+def _is_older(storage: Storage, path: str, than: str) -> bool:
+    try:
+        return storage.modified(path) <= storage.modified(than)
+    except FileNotFoundError:
+        return False
+
+
+def _remove(storage: Storage, path: str) -> None:
+    try:
+        storage.unlink(path)
+    except FileNotFoundError:
+        pass

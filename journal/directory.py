@@ -1,0 +1,250 @@
+"""A folder of logs, one file per session: the engine for one machine.
+
+Meets `journal.backend.Backend`. Keeps nothing in memory between calls; whoever holds
+a `FileLog` from `open` decides how long it stays open.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from journal.archives import pack_archives
+from journal.backend import CompactionReport, History, Projection, SessionInfo, VerifyReport
+from journal.compaction import compact
+from journal.deletion import finish_deletion
+from journal.errors import AppendError, ReadError, RebuildError, StorageError
+from journal.events import Cursor, Event, Head, Open, Sealed
+from journal.handle import LogFile
+from journal.locking import default_writer
+from journal.log import NO_LOG_ID, FileLog, LogOptions
+from journal.names import LOG_SUFFIX, Paths, paths_of, session_id_of
+from journal.recovery import cut_torn_tail
+from journal.scan import Scanner
+from journal.sealing import seal
+from journal.storage import chunks
+from journal.verification import Verification
+
+_HEADER_BYTES = 1 << 16
+_WATCH_STEP = 5  # ms that watchfiles gathers changes for
+_WATCH_TIMEOUT = 1000  # ms without a change after which an empty set is yielded
+
+
+class Directory:
+    """The sessions of one folder. Safe for threads and processes."""
+
+    def __init__(self, folder: str, options: LogOptions) -> None:
+        self.folder = folder
+        self._options = options
+        self._storage = options.storage
+
+    def paths(self, session_id: str) -> Paths:
+        """Where a session's files are. Raises `StateTypeError`, `StateValueError`."""
+        return paths_of(self.folder, session_id)
+
+    def open(self, session_id: str, projection: Projection) -> FileLog:
+        return FileLog(self.paths(session_id), projection, self._options)
+
+    def read(self, session_id: str, after: Cursor | None = None) -> Iterator[Event]:
+        paths = self.paths(session_id)
+        try:
+            file = LogFile(self._storage, paths.log, create=False)
+        except FileNotFoundError:
+            if after is not None:
+                raise _gone(session_id, after) from None
+            return
+        try:
+            yield from self._events(paths, file, after)
+        except OSError as error:
+            if isinstance(error, StorageError):
+                raise
+            raise ReadError(error.errno, f"{paths.log}: {error.strerror}") from error
+        finally:
+            file.close()
+
+    def _events(self, paths: Paths, file: LogFile, after: Cursor | None) -> Iterator[Event]:
+        scanner = Scanner()
+        checked = after is None
+        for data in chunks(self._storage, file.fd, 0, file.size()):
+            for event in scanner.feed(data):
+                if after is None:
+                    yield event
+                    continue
+                if not checked:
+                    checked = _check_cursor(paths.session_id, scanner.header, after)
+                if event.seq > after.seq:
+                    yield event
+        if after is not None and not checked:
+            _check_cursor(paths.session_id, scanner.header, after)
+
+    def watch(self, stop: threading.Event) -> Iterator[frozenset[str]]:
+        from watchfiles import watch  # costs 15 ms to import, and few processes follow logs
+
+        while not stop.is_set() and not os.path.isdir(self.folder):
+            stop.wait(_WATCH_TIMEOUT / 1000)
+            yield frozenset()
+        if stop.is_set():
+            return
+        for changes in watch(
+            self.folder,
+            watch_filter=lambda _, path: path.endswith(LOG_SUFFIX),
+            step=_WATCH_STEP,
+            debounce=_WATCH_STEP,
+            rust_timeout=_WATCH_TIMEOUT,
+            yield_on_timeout=True,
+            stop_event=stop,
+            recursive=False,
+            raise_interrupt=True,
+        ):
+            yield frozenset(
+                session_id
+                for _, path in changes
+                if (session_id := self._session_id_at(os.path.basename(path))) is not None
+            )
+
+    def compact(self, session_id: str, history: History = "archive") -> CompactionReport | None:
+        if history not in ("archive", "drop"):
+            raise ValueError(f"history is {history!r}; it must be 'archive' or 'drop'")
+        options = self._options
+        paths = self.paths(session_id)
+        return compact(self._storage, paths, history, options.lock_timeout, options.writer)
+
+    def pack(self, session_id: str, stop: Callable[[], bool] = lambda: False) -> int:
+        """Gzip what compactions of a session have archived. Returns how many files."""
+        return pack_archives(self._storage, self.paths(session_id), stop)
+
+    def verify(self, session_id: str, head: Head | None = None) -> VerifyReport:
+        return Verification(self._storage, self.paths(session_id), head).run()
+
+    def delete(self, session_id: str, session_file: str | None = None) -> bool:
+        paths = self.paths(session_id)
+        try:
+            file = LogFile(self._storage, paths.log, create=False)
+        except FileNotFoundError:
+            return self._delete_session_file(session_file)
+        try:
+            file.lock(self._options.lock_timeout)
+            if not file.is_current():
+                return self.delete(session_id, session_file)
+            if file.write_error is not None:
+                raise file.write_error
+            self._seal_and_finish(paths, file, session_file)
+        except OSError as error:
+            if isinstance(error, StorageError):
+                raise
+            raise AppendError(
+                error.errno, f"session {session_id!r}: cannot be deleted: {error.strerror}"
+            ) from error
+        finally:
+            file.close()
+        return True
+
+    def _seal_and_finish(self, paths: Paths, file: LogFile, session_file: str | None) -> None:
+        scanner = Scanner()
+        for data in chunks(self._storage, file.fd, 0, file.size()):
+            for _ in scanner.feed(data):
+                pass
+        if scanner.seal is None or scanner.seal.reason != "deleted":
+            cut_torn_tail(self._storage, file, scanner, paths.archive)
+            writer = self._options.writer or default_writer()
+            seal(
+                self._storage,
+                file,
+                scanner,
+                reason="deleted",
+                writer=writer,
+                session_file=session_file,
+            )
+            scanner.seal = Sealed(
+                reason="deleted",
+                last_seq=scanner.seq,
+                last_hash=scanner.hash,
+                ts="",
+                writer=writer,
+                session_file=session_file,
+            )
+        finish_deletion(self._storage, paths, scanner.seal)
+
+    def _delete_session_file(self, name: str | None) -> bool:
+        if name is None:
+            return False
+        try:
+            self._storage.unlink(os.path.join(self.folder, os.path.basename(name)))
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StorageError(
+                error.errno, f"{name}: cannot be deleted: {error.strerror}"
+            ) from error
+        return True
+
+    def exists(self, session_id: str) -> bool:
+        log = self.open(session_id, _NOTHING)
+        try:
+            return log.refresh()
+        finally:
+            log.close()
+
+    def sessions(self) -> list[SessionInfo]:
+        found: list[SessionInfo] = []
+        for entry in self._storage.list(self.folder):
+            if not entry.name.endswith(LOG_SUFFIX) or not entry.size:
+                continue
+            session_id = self._session_id_at(entry.name)
+            if session_id is not None:
+                changed = datetime.fromtimestamp(entry.modified, UTC)
+                found.append(
+                    {
+                        "session_id": session_id,
+                        "updated_at": changed.isoformat(),
+                        "log_bytes": entry.size,
+                    }
+                )
+        return found
+
+    def _session_id_at(self, name: str) -> str | None:
+        """Whose log a file is; only over-long ids have to be looked up inside."""
+        stem = name.removesuffix(LOG_SUFFIX)
+        if "%-" not in stem:
+            return session_id_of(stem)
+        scanner = Scanner()
+        try:
+            file = LogFile(self._storage, os.path.join(self.folder, name), create=False)
+        except (FileNotFoundError, ReadError):
+            return None
+        try:
+            for _ in scanner.feed(self._storage.read(file.fd, _HEADER_BYTES, 0)):
+                break
+        finally:
+            file.close()
+        return scanner.header.session_id if scanner.header is not None else None
+
+    def close(self) -> None:
+        """Nothing to do: logs are closed by who opened them."""
+
+
+def _check_cursor(session_id: str, header: Open | None, after: Cursor) -> bool:
+    log_id, base = (header.log_id, header.base_seq) if header else (NO_LOG_ID, 0)
+    if after.log_id != log_id or (after.seq < base and header is not None):
+        raise _gone(session_id, after)
+    return True
+
+
+def _gone(session_id: str, after: Cursor) -> RebuildError:
+    return RebuildError(
+        f"session {session_id!r}: the log does not hold what follows {after}: it was compacted "
+        "or deleted since. Start again from its beginning"
+    )
+
+
+class _Nothing:
+    """A projection of no events."""
+
+    def fold(self, event: Event) -> None:
+        pass
+
+    def reset(self) -> None:
+        pass
+
+
+_NOTHING = _Nothing()

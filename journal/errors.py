@@ -1,0 +1,70 @@
+"""What can go wrong, one class per thing a caller can act on.
+
+Every error of the journal is a `JournalError`. Most are also the built-in that
+fits (`TypeError`, `ValueError`, `OSError`, `TimeoutError`), so that code which
+knows nothing of the journal still catches the right thing.
+"""
+
+
+class JournalError(Exception):
+    """The root of all errors the journal raises on purpose."""
+
+
+class StateTypeError(JournalError, TypeError):
+    """A value of a type that JSON does not have; the message names its path."""
+
+
+class StateValueError(JournalError, ValueError):
+    """A value that JSON cannot carry unchanged (NaN, a lone surrogate …)."""
+
+
+class LimitExceededError(StateValueError):
+    """A state is larger than a limit allows; nothing was written."""
+
+
+class ClosedError(JournalError, ValueError):
+    """The store was closed."""
+
+
+class LockTimeoutError(JournalError, TimeoutError):
+    """Another writer held the session for longer than the lock timeout."""
+
+
+class StorageError(JournalError, OSError):
+    """The operating system refused; `errno` is its number, where it gave one."""
+
+
+class AppendError(StorageError):
+    """An append failed and nothing of it is in the log."""
+
+
+class SyncError(StorageError):
+    """A sync failed: whether what was just written survives a power cut is unknown."""
+
+
+class ReadError(StorageError):
+    """A file exists but cannot be read. Never to be taken for an empty session."""
+
+
+class DamagedError(JournalError):
+    """Bytes on disk that are not what was written there."""
+
+
+class UnsupportedFormatError(JournalError):
+    """The log was written by a newer version; this one does not touch it."""
+
+
+class WrongSessionError(JournalError):
+    """A file belongs to another session than its name says."""
+
+
+class SessionFileError(JournalError):
+    """The session file (`<session>.json`) cannot be read or written."""
+
+
+class CompactionError(JournalError):
+    """A compaction was abandoned; the log is as it was."""
+
+
+class RebuildError(JournalError):
+    """A cursor points before what the log still holds; start again from the beginning."""

@@ -1,0 +1,151 @@
+"""The events of a session's log: plain frozen data, no I/O.
+
+An event is one JSON object on one line (`journal/README.md` has the format).
+The classes below are its decoded form. An event that has not been appended yet
+has `seq` 0 and no timestamp, writer or hashes: the log stamps these.
+
+`Open` and `Sealed` are control lines: they start and end a file and carry no seq.
+"""
+
+from typing import TypeAlias
+
+from msgspec import Raw, Struct
+
+GENESIS = "0" * 32
+"""The `prev` of a session's first event."""
+
+
+class _Stamped(Struct, frozen=True, kw_only=True, gc=False, tag_field="op"):
+    seq: int = 0
+    ts: str = ""
+    writer: str = ""
+    prev: str = ""
+    hash: str = ""
+
+
+class Set(_Stamped, frozen=True, kw_only=True, gc=False, tag="set"):
+    """A turn's state, whole: it replaces what the turn held before."""
+
+    runtime_id: str
+    turn_id: str
+    state: Raw
+
+
+class Clear(_Stamped, frozen=True, kw_only=True, gc=False, tag="clear"):
+    """Drops one runtime's turns, or those of all runtimes when `runtime_id` is None."""
+
+    runtime_id: str | None = None
+
+
+class Handoff(_Stamped, frozen=True, kw_only=True, gc=False, tag="handoff"):
+    """The runtime `source` gives the session to `target`."""
+
+    source: str
+    target: str
+    turn_id: str | None = None
+    reason: str | None = None
+
+
+class Takeover(_Stamped, frozen=True, kw_only=True, gc=False, tag="takeover"):
+    """A runtime takes the session over, having seen all events up to `seen_seq`.
+
+    `handoff_seq` is the announcement it answers, None if there was none. A
+    `seen_seq` of None is filled in by the log with the last seq before this event.
+    """
+
+    runtime_id: str
+    handoff_seq: int | None = None
+    seen_seq: int | None = None
+
+
+class Unknown(Struct, frozen=True, kw_only=True):
+    """An event of an op this version does not know: kept, and skipped by the fold."""
+
+    seq: int
+    op: str
+    prev: str
+    hash: str
+    line: bytes
+    ts: str = ""
+    writer: str = ""
+
+
+class Open(Struct, frozen=True, kw_only=True, tag_field="op", tag="open"):
+    """The header, the first line of every file."""
+
+    format: int
+    session_id: str
+    log_id: str
+    base_seq: int
+    base_hash: str
+    kept: int
+    kept_digest: str
+    archive: str | None
+    ts: str
+    writer: str
+    hash: str = ""
+
+
+class Sealed(Struct, frozen=True, kw_only=True, tag_field="op", tag="sealed"):
+    """The last line of a file that compaction or deletion has replaced.
+
+    `reason` is "compacted" or "deleted"; `last_seq` and `last_hash` are those of
+    the last event in the file; `session_file` is the name of the session file
+    that goes with a deleted log.
+    """
+
+    reason: str
+    last_seq: int
+    last_hash: str
+    ts: str
+    writer: str
+    session_file: str | None = None
+    hash: str = ""
+
+
+Event: TypeAlias = Set | Clear | Handoff | Takeover | Unknown
+Record: TypeAlias = Event | Open | Sealed
+
+
+class Head(Struct, frozen=True):
+    """The end of a log: note it down to prove later that nothing was cut off.
+
+    Written as `log_id:seq:hash`. Its first two parts are a `Cursor`.
+    """
+
+    log_id: str
+    seq: int
+    hash: str
+
+    def __str__(self) -> str:
+        return f"{self.log_id}:{self.seq}:{self.hash}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Head":
+        """Read `log_id:seq:hash`. Raises ValueError when it is not that."""
+        log_id, _, rest = text.partition(":")
+        seq, _, digest = rest.partition(":")
+        if not (log_id and seq.isascii() and seq.isdigit() and digest):
+            raise ValueError(f"not a head: {text!r}; a head reads log_id:seq:hash")
+        return cls(log_id, int(seq), digest)
+
+
+class Cursor(Struct, frozen=True):
+    """A place in a session's log: after event `seq` of the log `log_id`.
+
+    Written as `log_id:seq`.
+    """
+
+    log_id: str
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.log_id}:{self.seq}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """Read `log_id:seq`. Raises ValueError when it is not that."""
+        log_id, _, seq = text.partition(":")
+        if not (log_id and seq.isascii() and seq.isdigit()):
+            raise ValueError(f"not a cursor: {text!r}; a cursor reads log_id:seq")
+        return cls(log_id, int(seq))

@@ -1,0 +1,159 @@
+"""An open log file: its descriptor, its lock, and the syncs its writers share."""
+
+import os
+import threading
+import weakref
+from time import monotonic
+
+from journal.errors import ReadError, SyncError
+from journal.locking import acquire, tell_after_fork
+from journal.storage import FileId, Storage
+
+_REFUSALS = (PermissionError, IsADirectoryError)
+_READ_ONLY_ERRNO = 30
+
+
+class LogFile:
+    """One open log file. Its owner serialises everything but `cover`.
+
+    `checked` is when the path was last seen to lead here, on the monotonic clock,
+    in seconds.
+    """
+
+    def __init__(self, storage: Storage, path: str, *, create: bool) -> None:
+        """Open for reading and writing, or only for reading where that is all we may.
+
+        Raises FileNotFoundError when it is not there and `create` is False, and
+        `ReadError` when it cannot be opened at all.
+        """
+        self.path = path
+        self.fd = -1
+        self.write_error: OSError | None = None
+        self._storage = storage
+        self._sync_lock = threading.Lock()
+        self._written = 0  # bytes, as of the last append
+        self._synced = 0  # guarded by _sync_lock, as are the next two
+        self._sync_error: OSError | None = None
+        self._folder_synced = False
+        self.fd = self._open(os.O_CREAT if create else 0)
+        tell_after_fork(self)
+        self.closer = weakref.finalize(self, _close_quietly, storage, self.fd)
+        try:
+            self.id = storage.identify(self.fd)
+        except OSError as error:
+            self.closer()
+            raise ReadError(error.errno, f"{path}: {error.strerror}") from error
+        self.checked = float("-inf")
+
+    def _open(self, create: int) -> int:
+        try:
+            return self._storage.open(self.path, os.O_RDWR | os.O_APPEND | create)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            if not isinstance(error, PermissionError) and error.errno != _READ_ONLY_ERRNO:
+                raise ReadError(error.errno, _why_not(self.path, error)) from error
+            self.write_error = error
+        try:
+            return self._storage.open(self.path, os.O_RDONLY)
+        except FileNotFoundError:
+            raise self.write_error from None
+        except OSError as error:
+            raise ReadError(error.errno, _why_not(self.path, error)) from error
+
+    def size(self) -> int:
+        return self._storage.size(self.fd)
+
+    def lock(self, timeout: float) -> None:
+        """Take the lock between processes. Raises `LockTimeoutError`."""
+        acquire(self._storage, self.fd, timeout, self.path)
+
+    def unlock(self) -> None:
+        self._storage.unlock(self.fd)
+
+    def is_current(self, interval: float = 0.0) -> bool:
+        """Whether the path still leads here; trusts an answer younger than `interval`."""
+        now = monotonic()
+        if now - self.checked < interval:
+            return True
+        if self._find() != self.id:
+            return False
+        self.checked = now
+        return True
+
+    def _find(self) -> FileId | None:
+        try:
+            return self._storage.find(self.path)
+        except OSError as error:
+            raise ReadError(error.errno, _why_not(self.path, error)) from error
+
+    def wrote(self, end: int) -> None:
+        """Note that the file now reaches to `end`, and that somebody will wait for a sync."""
+        self._written = end
+
+    def cover(self, end: int) -> None:
+        """Return once everything before `end` is on the disk, syncing if it is not.
+
+        Callers share: whoever syncs covers all that was written before it began, so
+        many threads waiting here need one or two syncs between them. Raises
+        `SyncError`; after that, all later calls on this file do too.
+        """
+        if self._synced >= end and self._sync_error is None:
+            return
+        with self._sync_lock:
+            if self._sync_error is None and self._synced < end:
+                self._sync_locked()
+            if self._sync_error is not None:
+                raise SyncError(
+                    self._sync_error.errno,
+                    f"{self.path}: sync failed ({self._sync_error.strerror}). Whether what was "
+                    "written before it survives a power cut is unknown. The file was closed; "
+                    "check the disk, then read back what matters",
+                )
+
+    def _sync_locked(self) -> None:
+        target = self._written
+        try:
+            if not self._folder_synced:
+                self._storage.sync_folder(os.path.dirname(self.path))
+                self._folder_synced = True
+            self._storage.sync(self.fd)
+        except OSError as error:
+            self._sync_error = error
+        else:
+            self._synced = target
+
+    @property
+    def failed(self) -> bool:
+        """A sync has failed here, so nothing more may be promised for this descriptor."""
+        return self._sync_error is not None
+
+    def close(self) -> None:
+        """Unlock and close, after covering for those who still wait in `cover`."""
+        with self._sync_lock:
+            if not self.closer.alive:
+                return
+            try:
+                self.unlock()
+            except OSError:
+                pass  # closing unlocks too
+            if self._synced < self._written and self._sync_error is None:
+                self._sync_locked()
+            self.closer()
+
+    def after_fork(self) -> None:
+        self._sync_lock = threading.Lock()
+        self.closer()
+
+
+def _close_quietly(storage: Storage, fd: int) -> None:
+    try:
+        storage.close(fd)
+    except OSError:
+        pass  # nothing depends on a close: what had to be durable was synced
+
+
+def _why_not(path: str, error: OSError) -> str:
+    if error.errno == 40:  # ELOOP, what O_NOFOLLOW gives
+        return f"{path}: is a symbolic link, which the journal does not follow"
+    return f"{path}: {error.strerror}"

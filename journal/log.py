@@ -1,0 +1,442 @@
+"""One session's log file: read on, append, stay in step with other processes.
+
+Rules of this module:
+
+- The lock order is: this log's thread lock, then the `flock` of the open file.
+- `_scanner` and the projection are always in step: an exception between them makes
+  us forget both and read the file again, whatever it was (Ctrl-C included).
+- Reading never waits and never writes. Only with the `flock` held is a tail torn
+  rather than in the middle of being written.
+- Syncs happen outside both locks, so that other writers go on meanwhile.
+"""
+
+import logging
+import secrets
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from journal.backend import Projection, Seed
+from journal.codec import FORMAT, Clock, control_line, digest_of, stamp
+from journal.config import Durability
+from journal.deletion import finish_deletion
+from journal.errors import (
+    AppendError,
+    DamagedError,
+    ReadError,
+    UnsupportedFormatError,
+    WrongSessionError,
+)
+from journal.events import GENESIS, Event, Head, Open
+from journal.folder import make_folders
+from journal.handle import LogFile
+from journal.locking import DEFAULT_TIMEOUT, default_writer, tell_after_fork
+from journal.names import Paths
+from journal.recovery import cut_torn_tail, is_still_there, is_unfinished_header
+from journal.scan import Scanner
+from journal.sealing import unseal
+from journal.storage import DiskStorage, Storage, chunks
+
+logger = logging.getLogger("journal")
+
+NO_LOG_ID = "0" * 16
+"""Stands for the id of a log whose header is damaged."""
+
+_FIRST_BYTES = 64  # enough of a file's beginning to recognise a header
+_PATH_CHECK_INTERVAL = 1.0  # seconds: how soon a log replaced behind our back is noticed
+
+
+@dataclass(frozen=True)
+class LogOptions:
+    """How logs are written. `lock_timeout` is in seconds; `writer` None means host:pid."""
+
+    durability: Durability = "fsync"
+    lock_timeout: float = DEFAULT_TIMEOUT
+    writer: str | None = None
+    storage: Storage = field(default_factory=DiskStorage)
+
+
+class FileLog:
+    """A `journal.backend.Log` in a file. Opens it on first use and again when needed."""
+
+    def __init__(self, paths: Paths, projection: Projection, options: LogOptions) -> None:
+        self.paths = paths
+        self.lock = threading.RLock()
+        self._projection = projection
+        self._options = options
+        self._storage = options.storage
+        self._durable = options.durability == "fsync"
+        self._clock = Clock()
+        self._start_afresh()
+        tell_after_fork(self)
+
+    def _start_afresh(self) -> None:
+        # All guarded by `lock`.
+        self._file: LogFile | None = None
+        self._scanner = Scanner()
+        self._followed: tuple[str, int] | None = None  # log id and seq the projection is at
+        self._confirmed = True  # what we read last was read under the flock
+        self._reported = 0  # damage already logged
+        writer = self._options.writer or default_writer()
+        self._writer = msgspec.json.encode(writer)
+        self._writer_name = writer
+
+    @property
+    def head(self) -> Head | None:
+        scanner = self._scanner
+        if scanner.header is None and not scanner.count:
+            return None
+        return Head(self._log_id(), scanner.seq, scanner.hash)
+
+    @property
+    def size(self) -> int:
+        return self._scanner.end
+
+    def _log_id(self) -> str:
+        header = self._scanner.header
+        return header.log_id if header is not None else NO_LOG_ID
+
+    # Reading
+
+    def refresh(self) -> bool:
+        with self.lock:
+            try:
+                return self._refresh_locked()
+            except BaseException:
+                self._forget_locked()
+                raise
+
+    def _refresh_locked(self) -> bool:
+        while True:
+            file = self._file
+            if file is None:
+                try:
+                    file = self._open_locked(create=False)
+                except FileNotFoundError:
+                    self._forget_locked()
+                    return False
+            elif not file.is_current(_PATH_CHECK_INTERVAL):
+                self._let_go_locked()
+                continue
+            size = file.size()
+            if size != self._scanner.end:
+                self._confirmed = False
+                self._read_on_locked(file, size)
+                seal = self._scanner.seal
+                if seal is not None and not file.is_current():
+                    self._let_go_locked()
+                    continue
+                if seal is not None and seal.reason == "deleted":
+                    self._forget_locked()
+                    return False
+            return self.head is not None
+
+    def _open_locked(self, *, create: bool) -> LogFile:
+        self._file = file = LogFile(self._storage, self.paths.log, create=create)
+        self._scanner = Scanner()
+        self._reported = 0
+        return file
+
+    def _read_on_locked(self, file: LogFile, size: int) -> None:
+        """Judge and fold the bytes that we have not seen, up to `size`."""
+        if size < self._scanner.end:
+            self._restart_locked()
+        before = self._scanner.damage_count
+        resumed = self._scanner.end > 0
+        self._fold_rest_locked(file, size)
+        if resumed and self._scanner.damage_count > before:
+            # Either the file is damaged here, or what we read earlier, while it was being
+            # written, has since been cut back and replaced. A full read tells which.
+            self._restart_locked()
+            self._fold_rest_locked(file, size)
+        self._report_damage_locked()
+
+    def _restart_locked(self) -> None:
+        self._scanner = Scanner()
+        self._reported = 0
+        self._forget_projection_locked()
+
+    def _fold_rest_locked(self, file: LogFile, size: int) -> None:
+        scanner, fold = self._scanner, self._projection.fold
+        scanner.rewind()
+        resume_after = -1
+        try:
+            for data in chunks(self._storage, file.fd, scanner.end, size):
+                for event in scanner.feed(data):
+                    if resume_after < 0:
+                        resume_after = self._resume_point_locked()
+                    if event.seq > resume_after:
+                        fold(event)
+        except OSError as error:
+            raise ReadError(error.errno, f"{self.paths.log}: {error.strerror}") from error
+        self._check_beginning_locked(file)
+        self._resume_point_locked()
+        self._followed = (self._log_id(), scanner.seq)
+
+    def _check_beginning_locked(self, file: LogFile) -> None:
+        """Refuse a file that holds bytes of which nothing could be read."""
+        scanner = self._scanner
+        if scanner.header is not None or scanner.count:
+            return
+        if scanner.newer_format is not None:
+            raise self._newer_format_error()
+        if not is_unfinished_header(self._storage.read(file.fd, _FIRST_BYTES, 0)):
+            raise DamagedError(
+                f"{self.paths.log}: is not a journal log: neither a header nor any intact "
+                "event is in it. Move it away, or restore it from a backup"
+            )
+
+    def _resume_point_locked(self) -> int:
+        """The seq up to which the projection has folded the log we are reading.
+
+        A compacted log is the same log: a projection that was past its base goes on.
+        Of any other log it knows nothing.
+        """
+        self._check_header_locked()
+        header = self._scanner.header
+        if self._followed is not None:
+            log_id, seq = self._followed
+            base = header.base_seq if header is not None else 0
+            if log_id == self._log_id() and base <= seq:
+                return seq
+            self._forget_projection_locked()
+        return 0
+
+    def _check_header_locked(self) -> None:
+        header = self._scanner.header
+        if header is not None and header.session_id != self.paths.session_id:
+            raise WrongSessionError(
+                f"{self.paths.log}: holds session {header.session_id!r}, not "
+                f"{self.paths.session_id!r}. Was it copied or renamed? Move it away"
+            )
+
+    def _report_damage_locked(self) -> None:
+        scanner = self._scanner
+        for damage in scanner.damage[self._reported :]:
+            logger.error(
+                "session %r: %s: %s at bytes %d to %d: %s; the other events are loaded. "
+                "`verify` lists all damage",
+                self.paths.session_id,
+                self.paths.log,
+                damage.kind,
+                damage.offset,
+                damage.offset + damage.length,
+                damage.reason,
+            )
+        self._reported = len(scanner.damage)
+
+    # Appending
+
+    def append(self, events: Sequence[Event], seed: Seed | None = None) -> Head:
+        with self.lock:
+            try:
+                file = self._locked_file()
+                end = self._write_locked(file, events, seed)
+                head = Head(self._log_id(), self._scanner.seq, self._scanner.hash)
+                file.unlock()
+            except BaseException:
+                self._forget_locked()  # closes the file, and with that unlocks it
+                raise
+        if self._durable:
+            file.cover(end)
+        return head
+
+    def flush(self) -> None:
+        with self.lock:
+            file, end = self._file, self._scanner.end
+            if file is None or not end:
+                return
+            file.wrote(end)
+        file.cover(end)
+
+    def _locked_file(self) -> LogFile:
+        """The file the path leads to, locked, writable and read to its end."""
+        while True:
+            if self._file is not None and self._file.failed:
+                self._forget_locked()
+            file = self._file or self._open_for_append_locked()
+            file.lock(self._options.lock_timeout)
+            if self._settle_locked(file):
+                return file
+            self._let_go_locked()
+
+    def _open_for_append_locked(self) -> LogFile:
+        try:
+            try:
+                return self._open_locked(create=True)
+            except FileNotFoundError:
+                make_folders(self._storage, self.paths.folder)
+                return self._open_locked(create=True)
+        except ReadError as error:
+            raise AppendError(error.errno, f"cannot append to {error.strerror}") from error
+        except OSError as error:
+            raise AppendError(
+                error.errno, f"{self.paths.log}: cannot be created: {error.strerror}"
+            ) from error
+
+    def _settle_locked(self, file: LogFile) -> bool:
+        """With the lock held: be at the end of the right file. False: open it again."""
+        scanner = self._scanner
+        if file.size() != scanner.end or not self._confirmed:
+            if not self._confirmed and not is_still_there(self._storage, file, scanner):
+                self._restart_locked()
+            self._read_on_locked(file, file.size())
+            if not self._settle_tail_locked(file):
+                return False
+            self._confirmed = True
+        if not file.is_current(_PATH_CHECK_INTERVAL):
+            return False
+        self._refuse_unwritable_locked(file)
+        return True
+
+    def _settle_tail_locked(self, file: LogFile) -> bool:
+        """Deal with a seal and a torn tail. False: the file is not the log any more."""
+        seal = self._scanner.seal
+        if seal is not None:
+            if not file.is_current():
+                return False
+            self._refuse_unwritable_locked(file)
+            if seal.reason == "deleted":
+                finish_deletion(self._storage, self.paths, seal)
+                return False
+            unseal(self._storage, file, self._scanner)
+            self._read_on_locked(file, file.size())
+        if file.size() > self._scanner.end:
+            self._refuse_unwritable_locked(file)
+            if not file.is_current():
+                return False
+            cut = cut_torn_tail(self._storage, file, self._scanner, self.paths.archive)
+            logger.warning(
+                "session %r: %s: cut off %d bytes at offset %d that a dead writer left unfinished",
+                self.paths.session_id,
+                self.paths.log,
+                cut,
+                self._scanner.end,
+            )
+        return True
+
+    def _refuse_unwritable_locked(self, file: LogFile) -> None:
+        if self._scanner.newer_format is not None:
+            raise self._newer_format_error()
+        error = file.write_error
+        if error is not None:
+            raise AppendError(
+                error.errno, f"{self.paths.log}: cannot be written: {error.strerror}"
+            ) from error
+
+    def _write_locked(self, file: LogFile, events: Sequence[Event], seed: Seed | None) -> int:
+        """Write `events` as one piece at the end and fold them. Returns the new end."""
+        scanner = self._scanner
+        header = None
+        if scanner.header is None and not scanner.count:
+            header, events = self._begin_locked(file, events, seed)
+        ts, seq, digest = self._clock.now(), scanner.seq, scanner.hash
+        lines = [control_line(header)] if header is not None else []
+        for event in events:
+            seq += 1
+            line, digest = stamp(event, seq, ts, self._writer, digest)
+            lines.append(line)
+        data = lines[0] if len(lines) == 1 else b"".join(lines)
+        end = scanner.end + len(data)
+        self._put_locked(file, data, scanner.end)
+        if self._durable:
+            file.wrote(end)
+        if header is not None:
+            scanner.header = header
+            self._forget_projection_locked()
+        scanner.advance(seq, digest, len(events), end)
+        for event in events:
+            self._projection.fold(event)
+        self._followed = (self._log_id(), seq)
+        return end
+
+    def _begin_locked(
+        self, file: LogFile, events: Sequence[Event], seed: Seed | None
+    ) -> tuple[Open, Sequence[Event]]:
+        """What a new log starts with. If that can't be had, there is no new log."""
+        try:
+            return self._new_header(), [*seed(), *events] if seed is not None else events
+        except BaseException:
+            self._cut_back_locked(file, 0)
+            raise
+
+    def _newer_format_error(self) -> UnsupportedFormatError:
+        return UnsupportedFormatError(
+            f"{self.paths.log}: is of format {self._scanner.newer_format}, this version knows "
+            f"format {FORMAT}. Upgrade runtime-journal to a version that knows it"
+        )
+
+    def _put_locked(self, file: LogFile, data: bytes, start: int) -> None:
+        """One write; if it is refused or cut short, the file is as before. Or raise."""
+        try:
+            written = self._storage.write(file.fd, data)
+        except OSError as error:
+            self._cut_back_locked(file, start)
+            raise AppendError(
+                error.errno,
+                f"session {self.paths.session_id!r}: {self.paths.log}: write at offset {start} "
+                f"failed ({error.strerror}). Nothing was appended; try again once that is mended",
+            ) from error
+        except BaseException:
+            self._cut_back_locked(file, start)
+            raise
+        if written != len(data):
+            self._cut_back_locked(file, start)
+            raise AppendError(
+                28,  # ENOSPC: what a short write to a file means
+                f"session {self.paths.session_id!r}: {self.paths.log}: only {written} of "
+                f"{len(data)} bytes could be written at offset {start}; the disk is probably "
+                "full. Nothing was appended; free space and try again",
+            )
+
+    def _cut_back_locked(self, file: LogFile, start: int) -> None:
+        try:
+            if file.size() > start:
+                self._storage.truncate(file.fd, start)
+            if start == 0 and file.is_current():
+                self._storage.unlink(file.path)
+        except OSError:
+            pass  # the next writer finds a torn tail, or an empty file, and mends it
+
+    def _new_header(self) -> Open:
+        return Open(
+            format=FORMAT,
+            session_id=self.paths.session_id,
+            log_id=secrets.token_hex(8),
+            base_seq=0,
+            base_hash=GENESIS,
+            kept=0,
+            kept_digest=digest_of(b""),
+            archive=None,
+            ts=self._clock.now(),
+            writer=self._writer_name,
+        )
+
+    # Letting go
+
+    def close(self) -> None:
+        with self.lock:
+            self._let_go_locked()
+
+    def _let_go_locked(self) -> None:
+        """Drop the file but remember how far the projection is."""
+        file, self._file = self._file, None
+        self._scanner = Scanner()
+        if file is not None:
+            file.close()
+
+    def _forget_locked(self) -> None:
+        """Drop everything: the next call starts from the file on disk."""
+        self._let_go_locked()
+        self._forget_projection_locked()
+
+    def _forget_projection_locked(self) -> None:
+        self._followed = None
+        self._projection.reset()
+
+    def after_fork(self) -> None:
+        self.lock = threading.RLock()
+        self._start_afresh()
+        self._projection.reset()

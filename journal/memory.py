@@ -1,0 +1,201 @@
+"""Logs in memory: the engine of `persist=False`. Gone with the process.
+
+It is the engine for files over a `Storage` without files, so events, chain,
+compaction, archives and verification are the same code and cannot differ.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from errno import EEXIST, ENOENT
+from itertools import count
+from time import time
+
+from journal.directory import Directory
+from journal.locking import tell_after_fork
+from journal.log import LogOptions
+from journal.names import LOG_SUFFIX
+from journal.storage import Entry, FileId
+
+_FOLDER = "/memory"
+_DEVICE = 0
+_WATCH_TIMEOUT = 1.0  # seconds without a change after which an empty set is yielded
+
+
+@dataclass
+class _Node:
+    """One file: `holder` is the descriptor that has its lock."""
+
+    inode: int
+    data: bytearray = field(default_factory=bytearray)
+    modified: float = 0.0
+    holder: int | None = None
+
+
+class MemoryStorage:
+    """A `journal.storage.Storage` whose files are byte arrays. Safe for threads.
+
+    `changes` counts what happened; `changed` tells for each path when it last did.
+    """
+
+    def __init__(self) -> None:
+        self._files: dict[str, _Node] = {}
+        self._open: dict[int, _Node] = {}
+        self._numbers = count(1)
+        self.changes = 0
+        self.changed: dict[str, int] = {}
+        self._make_lock()
+        tell_after_fork(self)
+
+    def _make_lock(self) -> None:
+        self.news = threading.Condition()  # its lock guards everything here
+
+    def after_fork(self) -> None:
+        self._make_lock()
+        for node in self._files.values():
+            node.holder = None
+
+    def open(self, path: str, flags: int) -> int:
+        with self.news:
+            node = self._files.get(path)
+            if node is None:
+                if not flags & os.O_CREAT:
+                    raise FileNotFoundError(ENOENT, os.strerror(ENOENT), path)
+                node = self._files[path] = _Node(next(self._numbers), modified=time())
+            if flags & os.O_TRUNC:
+                node.data.clear()
+            fd = next(self._numbers)
+            self._open[fd] = node
+            return fd
+
+    def close(self, fd: int) -> None:
+        with self.news:
+            node = self._open.pop(fd)
+            if node.holder == fd:
+                node.holder = None
+
+    def read(self, fd: int, length: int, offset: int) -> bytes:
+        with self.news:
+            return bytes(self._open[fd].data[offset : offset + length])
+
+    def write(self, fd: int, data: bytes) -> int:
+        with self.news:
+            node = self._open[fd]
+            node.data += data
+            node.modified = time()
+            self._tell(node)
+            return len(data)
+
+    def truncate(self, fd: int, length: int) -> None:
+        with self.news:
+            node = self._open[fd]
+            del node.data[length:]
+            self._tell(node)
+
+    def size(self, fd: int) -> int:
+        return len(self._open[fd].data)
+
+    def sync(self, fd: int) -> None:
+        """Nothing here is lost but with everything else."""
+
+    def sync_folder(self, path: str) -> None:
+        """As `sync`."""
+
+    def lock(self, fd: int) -> bool:
+        with self.news:
+            node = self._open[fd]
+            if node.holder not in (None, fd):
+                return False
+            node.holder = fd
+            return True
+
+    def unlock(self, fd: int) -> None:
+        with self.news:
+            node = self._open[fd]
+            if node.holder == fd:
+                node.holder = None
+
+    def identify(self, fd: int) -> FileId:
+        return FileId(_DEVICE, self._open[fd].inode)
+
+    def find(self, path: str) -> FileId | None:
+        node = self._files.get(path)
+        return FileId(_DEVICE, node.inode) if node is not None else None
+
+    def modified(self, path: str) -> float:
+        return self._at(path).modified
+
+    def rename(self, source: str, target: str) -> None:
+        with self.news:
+            self._files[target] = self._at(source)
+            del self._files[source]
+            self._tell(self._files[target])
+
+    def link(self, source: str, target: str) -> None:
+        with self.news:
+            if target in self._files:
+                raise FileExistsError(EEXIST, os.strerror(EEXIST), target)
+            self._files[target] = self._at(source)
+
+    def unlink(self, path: str) -> None:
+        with self.news:
+            self._tell(self._at(path))
+            del self._files[path]
+
+    def make_folder(self, path: str) -> None:
+        """Folders need not be made: a file's path is just a name here."""
+
+    def list(self, path: str) -> list[Entry]:
+        with self.news:
+            return [
+                Entry(os.path.basename(name), len(node.data), node.modified)
+                for name, node in self._files.items()
+                if os.path.dirname(name) == path
+            ]
+
+    def _at(self, path: str) -> _Node:
+        try:
+            return self._files[path]
+        except KeyError:
+            raise FileNotFoundError(ENOENT, os.strerror(ENOENT), path) from None
+
+    def _tell(self, node: _Node) -> None:
+        self.changes += 1
+        for path, other in self._files.items():
+            if other is node:
+                self.changed[path] = self.changes
+        self.news.notify_all()
+
+
+class MemoryDirectory(Directory):
+    """The sessions of one store that does not persist. Safe for threads."""
+
+    def __init__(self, options: LogOptions) -> None:
+        """Durability and storage of `options` are not heeded."""
+        self._memory = MemoryStorage()
+        super().__init__(
+            _FOLDER,
+            LogOptions(
+                durability="os",
+                lock_timeout=options.lock_timeout,
+                writer=options.writer,
+                storage=self._memory,
+            ),
+        )
+
+    def watch(self, stop: threading.Event) -> Iterator[frozenset[str]]:
+        memory = self._memory
+        seen = memory.changes
+        while not stop.is_set():
+            with memory.news:
+                if memory.changes == seen:
+                    memory.news.wait(_WATCH_TIMEOUT)
+                paths = [path for path, at in memory.changed.items() if at > seen]
+                seen = memory.changes
+            yield frozenset(
+                session_id
+                for path in paths
+                if path.endswith(LOG_SUFFIX)
+                and (session_id := self._session_id_at(os.path.basename(path))) is not None
+            )

@@ -1,0 +1,103 @@
+"""Session id <-> file name, one to one.
+
+Ids of ASCII letters, digits, `-` and `_` are their own stem. Every other byte of
+the UTF-8 form is percent-encoded, so no id can leave the folder and no two ids
+share a stem. A stem that would grow past `LONGEST` is cut and ends in `%-` and a
+digest of the whole id: `%-` is not a percent escape, so it cannot clash either.
+The empty id is a lone `%`.
+"""
+
+import hashlib
+import os
+import re
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+from journal.errors import StateTypeError, StateValueError
+
+LONGEST = 160
+"""Bytes of the longest stem: leaves room for suffixes in a name of 255 bytes."""
+
+LOG_SUFFIX = ".jsonl"
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,%d}" % LONGEST)
+_STEM = re.compile(r"(?:[A-Za-z0-9_-]|%[0-9A-F]{2})+")
+_DIGEST = 32
+
+
+def stem_of(session_id: str) -> str:
+    """The file name of a session, without suffix.
+
+    Raises `StateTypeError` when the id is no string and `StateValueError` when it
+    holds a lone surrogate, which no file name can carry.
+    """
+    if not isinstance(session_id, str):
+        raise StateTypeError(f"session_id must be a string, not {type(session_id).__name__}")
+    if _PLAIN.fullmatch(session_id):
+        return session_id
+    if not session_id:
+        return "%"
+    try:
+        encoded = quote(session_id, safe="").replace(".", "%2E").replace("~", "%7E")
+    except UnicodeEncodeError as error:
+        raise StateValueError(
+            f"session_id has a lone surrogate at position {error.start}; it is not valid Unicode"
+        ) from None
+    if len(encoded) <= LONGEST:
+        return encoded
+    digest = hashlib.sha256(session_id.encode()).hexdigest()[:_DIGEST]
+    return f"{encoded[: LONGEST - _DIGEST - 2]}%-{digest}"
+
+
+def session_id_of(stem: str) -> str | None:
+    """The id that `stem_of` gave this stem; None if only the file itself can tell.
+
+    Stems that `stem_of` never makes (a name of somebody else's) give None too.
+    """
+    if stem == "%":
+        return ""
+    if not _STEM.fullmatch(stem):
+        return None
+    try:
+        session_id = unquote(stem, errors="strict")
+    except UnicodeDecodeError:
+        return None
+    return session_id if stem_of(session_id) == stem else None
+
+
+class Paths(NamedTuple):
+    """Where the files of one session are.
+
+    `scratch` is where compaction writes the new log before it takes `log`'s place.
+    """
+
+    session_id: str
+    stem: str
+    folder: str
+    log: str
+    session_file: str
+    scratch: str
+    archive: str
+
+    def archived(self, base_seq: int) -> str:
+        """Where the log goes that a compaction up to `base_seq` has replaced."""
+        return os.path.join(self.archive, f"{self.stem}.{base_seq}.jsonl")
+
+    def owns(self, archived_name: str) -> bool:
+        """Whether a file in `archive` is this session's: stems have no dot."""
+        return archived_name.startswith(f"{self.stem}.")
+
+
+def paths_of(folder: str, session_id: str) -> Paths:
+    """Raises like `stem_of`."""
+    stem = stem_of(session_id)
+    log = os.path.join(folder, f"{stem}{LOG_SUFFIX}")
+    return Paths(
+        session_id=session_id,
+        stem=stem,
+        folder=folder,
+        log=log,
+        session_file=os.path.join(folder, f"{stem}.json"),
+        scratch=f"{log}.new",
+        archive=os.path.join(folder, "archive"),
+    )

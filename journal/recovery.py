@@ -1,0 +1,87 @@
+"""Repair of a torn tail.
+
+Called with the log's lock held: whoever could have written the tail is dead, so
+nothing in it was ever acknowledged. Corrupt lines with intact events after them are
+not touched by anything here.
+"""
+
+import os
+from hashlib import sha256
+
+from journal.errors import AppendError
+from journal.handle import LogFile
+from journal.scan import Scanner
+from journal.storage import Storage, chunks, write_all
+
+_LAST_BYTES = 64  # enough of a line's end to hold its hash
+_BOM = b"\xef\xbb\xbf"
+_HEADER_START = b'{"op":"open",'
+
+
+def cut_torn_tail(storage: Storage, file: LogFile, scanner: Scanner, archive: str) -> int:
+    """Set the bytes after the last intact line aside in `archive`, then cut them off.
+
+    Returns how many there were. The copy is named after its place and content, so an
+    interrupted repair that is run again does not leave a second one. Tails of nothing
+    but NULs hold no evidence and are not copied. Raises `AppendError`.
+    """
+    end, size = scanner.end, file.size()
+    if size <= end:
+        return 0
+    try:
+        _copy_aside(storage, file, end, size, archive)
+        storage.truncate(file.fd, end)
+        storage.sync(file.fd)
+    except OSError as error:
+        raise AppendError(
+            error.errno,
+            f"{file.path}: a torn tail of {size - end} bytes at offset {end} could not be "
+            f"repaired ({error.strerror}). Nothing was appended; free space or mend the "
+            "permissions, then try again",
+        ) from error
+    scanner.rewind()
+    return size - end
+
+
+def is_still_there(storage: Storage, file: LogFile, scanner: Scanner) -> bool:
+    """Whether what `scanner` has read without the lock is in the file to stay.
+
+    A reader may see lines of a batch whose write then fails and is cut back, and other
+    lines in their place later. The newest hash at its place shows that everything
+    before it is what was read.
+    """
+    place = max(0, scanner.end - _LAST_BYTES)
+    return scanner.line_hash.encode() in storage.read(file.fd, scanner.end - place, place)
+
+
+def is_unfinished_header(beginning: bytes) -> bool:
+    """Whether a file that holds nothing intact is one whose creation was cut short.
+
+    `beginning` is its first bytes. Anything else is not ours to repair.
+    """
+    text = beginning.removeprefix(_BOM).rstrip(b"\0")[: len(_HEADER_START)]
+    return _HEADER_START.startswith(text)
+
+
+def _copy_aside(storage: Storage, file: LogFile, start: int, stop: int, archive: str) -> None:
+    digest = sha256()
+    blank = True
+    for data in chunks(storage, file.fd, start, stop):
+        digest.update(data)
+        blank = blank and not data.strip(b"\0")
+    if blank:
+        return
+    storage.make_folder(archive)
+    stem = os.path.basename(file.path).partition(".")[0]
+    target = os.path.join(archive, f"{stem}.{start}-{digest.hexdigest()[:8]}.torn")
+    if storage.find(target) is not None:
+        return
+    copy = storage.open(f"{target}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        for data in chunks(storage, file.fd, start, stop):
+            write_all(storage, copy, data)
+        storage.sync(copy)
+    finally:
+        storage.close(copy)
+    storage.rename(f"{target}.new", target)
+    storage.sync_folder(archive)

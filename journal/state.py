@@ -1,0 +1,158 @@
+"""States <-> JSON, exactly: what comes back is what went in, or nothing goes in.
+
+A state is encoded once, decoded again and compared. Only when the two differ, or
+the encoder refuses, is the state walked to find out where and why; so the usual
+state costs one encode, one decode and one comparison in C.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from journal.errors import DamagedError, LimitExceededError, StateTypeError, StateValueError
+
+MAX_DEPTH = 128
+"""Deepest nesting of a state. Decoders recurse: a log must be readable from code
+that is itself deep in calls."""
+
+MAX_LINE = 16 * 1024 * 1024
+"""Bytes of the longest line, newline included."""
+
+_ROOM = 4096  # of a line, for everything but the state and the ids
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+_HINTS = {
+    "datetime": "pass an ISO string",
+    "date": "pass an ISO string",
+    "time": "pass an ISO string",
+    "timedelta": "pass a number of seconds",
+    "bytes": "pass text, or base64 of the bytes",
+    "bytearray": "pass text, or base64 of the bytes",
+    "set": "pass a list",
+    "frozenset": "pass a list",
+    "Decimal": "pass a string or a float",
+    "UUID": "pass str(value)",
+}
+
+
+def encode_state(state: Any, name: str = "state") -> bytes:
+    """The state as JSON, such that decoding gives an equal state again.
+
+    Raises `StateTypeError`, `StateValueError` or `LimitExceededError` naming the
+    path of the first value that would not come back (`state.calls[2].when`), below
+    `name`. Tuples are accepted and come back as lists.
+    """
+    try:
+        encoded = _encode(state)
+        same = bool(_decode(encoded) == state)
+    except (TypeError, ValueError, RecursionError, OverflowError):
+        same = False
+    if not same:
+        _refuse_what_is_not_json(state, name)
+        encoded = _encode(state)
+    if encoded.count(b"[") + encoded.count(b"{") > MAX_DEPTH:
+        _refuse_deep(state, name)
+    if len(encoded) > MAX_LINE - _ROOM:
+        raise LimitExceededError(
+            f"{name} is {len(encoded):,} bytes of JSON; the most that one event can hold is "
+            f"{MAX_LINE - _ROOM:,}. Keep a reference to the data instead"
+        )
+    return encoded
+
+
+def decode_state(encoded: bytes) -> Any:
+    """The state again. Raises `DamagedError` when the bytes are not JSON."""
+    try:
+        return _decode(encoded)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DamagedError(f"a stored state is not JSON: {error}") from None
+
+
+def encode_text(text: str, name: str) -> bytes:
+    """A string as JSON. Raises like `encode_state`; `name` says whose it is."""
+    if type(text) is not str:
+        if not isinstance(text, str):
+            raise StateTypeError(f"{name} must be a string, not {type(text).__name__}")
+        text = str.__str__(text)
+    try:
+        return _encode(text)
+    except UnicodeEncodeError as error:
+        raise StateValueError(
+            f"{name} has a lone surrogate at position {error.start}; it is not valid Unicode"
+        ) from None
+
+
+def _refuse_what_is_not_json(state: Any, name: str) -> None:
+    """Raise for the first value that JSON would bend; return if tuples were all it was."""
+    for path, value in _walk(state, name):
+        kind = type(value)
+        if kind is float and not math.isfinite(value):
+            raise StateValueError(f"{path}: {value} is not JSON; pass None or a string")
+        if isinstance(value, str):
+            _refuse_surrogates(path, value)
+        if kind not in _JSON_TYPES and not isinstance(value, dict):
+            hint = _HINTS.get(kind.__name__, "pass plain JSON data")
+            raise StateTypeError(f"{path}: {kind.__name__} is not JSON; {hint}")
+
+
+_JSON_TYPES = {str, int, float, bool, type(None), dict, list, tuple}
+
+
+def _walk(state: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Every value below `state` with its path; checks keys and depth on the way."""
+    stack: list[tuple[str, Any, int]] = [(name, state, 1)]
+    while stack:
+        path, value, depth = stack.pop()
+        yield path, value
+        if isinstance(value, dict):
+            children = [(_key_path(path, key), item) for key, item in value.items()]
+        elif isinstance(value, list | tuple):
+            children = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
+        else:
+            continue
+        if depth > MAX_DEPTH:
+            raise _too_deep(path)
+        stack.extend((where, item, depth + 1) for where, item in reversed(children))
+
+
+def _key_path(path: str, key: Any) -> str:
+    if not isinstance(key, str):
+        raise StateTypeError(
+            f"{path}: the key {key!r} is {type(key).__name__}, not a string; "
+            "JSON objects have string keys only"
+        )
+    _refuse_surrogates(f"{path}, a key", key)
+    return f"{path}.{key}" if key.isidentifier() else f"{path}[{key!r}]"
+
+
+def _refuse_surrogates(path: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise StateValueError(
+            f"{path}: lone surrogate at position {error.start}; it is not valid Unicode"
+        ) from None
+
+
+def _refuse_deep(state: Any, name: str) -> None:
+    """Raise if containers nest deeper than `MAX_DEPTH`; a level at a time, no recursion."""
+    level: list[Any] = [state]
+    for _ in range(MAX_DEPTH):
+        level = [
+            item
+            for container in level
+            for item in (container.values() if isinstance(container, dict) else container)
+            if isinstance(item, dict | list | tuple)
+        ]
+        if not level:
+            return
+    raise _too_deep(name)
+
+
+def _too_deep(path: str) -> StateValueError:
+    where = path if len(path) <= 80 else f"{path[:77]}..."
+    return StateValueError(f"{where}: nested deeper than {MAX_DEPTH} levels; flatten it")

@@ -1,0 +1,209 @@
+"""The operating system calls the journal makes, behind one narrow Protocol.
+
+Everything that touches a disk goes through a `Storage`, so that tests can fail,
+shorten or record each call. What we trust the real one to do: `write` at the end
+of an `O_APPEND` file does not mix with other writes, `flock` is released when its
+holder dies, `rename` replaces atomically, and what was synced is there after power
+loss. Paths are strings; descriptors are ints; offsets and sizes are bytes.
+
+Errors are the `OSError` of the call. Nothing here interprets them.
+"""
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+CHUNK = 1 << 20
+"""Bytes read at a time: what bounds the memory of reading a log of any size."""
+
+
+class FileId(NamedTuple):
+    """What tells two files apart whatever their names."""
+
+    device: int
+    inode: int
+
+
+class Entry(NamedTuple):
+    """One regular file of a folder; `modified` is in seconds since the epoch."""
+
+    name: str
+    size: int
+    modified: float
+
+
+class Storage(Protocol):
+    """The calls. Each is one operating system call, or a loop of one."""
+
+    def open(self, path: str, flags: int) -> int:
+        """Open without following a symbolic link; new files get mode 0600."""
+        ...
+
+    def close(self, fd: int) -> None: ...
+
+    def read(self, fd: int, length: int, offset: int) -> bytes: ...
+
+    def write(self, fd: int, data: bytes) -> int: ...
+
+    def truncate(self, fd: int, length: int) -> None: ...
+
+    def size(self, fd: int) -> int: ...
+
+    def sync(self, fd: int) -> None: ...
+
+    def sync_folder(self, path: str) -> None: ...
+
+    def lock(self, fd: int) -> bool:
+        """Take the exclusive `flock` if it is free; says whether it did."""
+        ...
+
+    def unlock(self, fd: int) -> None: ...
+
+    def identify(self, fd: int) -> FileId:
+        """Raises OSError when the descriptor is no regular file."""
+        ...
+
+    def find(self, path: str) -> FileId | None:
+        """The file a path leads to now; None when there is none."""
+        ...
+
+    def modified(self, path: str) -> float:
+        """Seconds since the epoch."""
+        ...
+
+    def rename(self, source: str, target: str) -> None: ...
+
+    def link(self, source: str, target: str) -> None: ...
+
+    def unlink(self, path: str) -> None: ...
+
+    def make_folder(self, path: str) -> None:
+        """Create a folder with mode 0700; fine if it is there already."""
+        ...
+
+    def list(self, path: str) -> list[Entry]:
+        """The regular files of a folder in no order; none when there is no folder."""
+        ...
+
+
+class DiskStorage:
+    """The real one."""
+
+    close = staticmethod(os.close)
+    read = staticmethod(os.pread)
+    write = staticmethod(os.write)
+    truncate = staticmethod(os.ftruncate)
+    sync = staticmethod(os.fdatasync)
+    rename = staticmethod(os.replace)
+    unlink = staticmethod(os.unlink)
+
+    @staticmethod
+    def open(path: str, flags: int) -> int:
+        fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+        if flags & os.O_CREAT and os.fstat(fd).st_mode & 0o777 != 0o600:
+            _restrict(fd)
+        return fd
+
+    @staticmethod
+    def size(fd: int) -> int:
+        return os.lseek(fd, 0, os.SEEK_END)
+
+    @staticmethod
+    def sync_folder(path: str) -> None:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    @staticmethod
+    def lock(fd: int) -> bool:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    @staticmethod
+    def unlock(fd: int) -> None:
+        fcntl.flock(fd, fcntl.LOCK_UN)
+
+    @staticmethod
+    def identify(fd: int) -> FileId:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(22, "not a regular file")
+        return FileId(found.st_dev, found.st_ino)
+
+    @staticmethod
+    def find(path: str) -> FileId | None:
+        try:
+            found = os.stat(path, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        return FileId(found.st_dev, found.st_ino)
+
+    @staticmethod
+    def modified(path: str) -> float:
+        return os.stat(path, follow_symlinks=False).st_mtime
+
+    @staticmethod
+    def link(source: str, target: str) -> None:
+        os.link(source, target, follow_symlinks=False)
+
+    @staticmethod
+    def make_folder(path: str) -> None:
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:
+            return
+        os.chmod(path, 0o700)
+
+    @staticmethod
+    def list(path: str) -> list[Entry]:
+        try:
+            with os.scandir(path) as entries:
+                return [entry for item in entries if (entry := _entry_of(item))]
+        except FileNotFoundError:
+            return []
+
+
+def _entry_of(item: "os.DirEntry[str]") -> Entry | None:
+    try:
+        if item.is_file(follow_symlinks=False):
+            info = item.stat(follow_symlinks=False)
+            return Entry(item.name, info.st_size, info.st_mtime)
+    except FileNotFoundError:
+        pass  # deleted while we looked
+    return None
+
+
+def _restrict(fd: int) -> None:
+    """Give a file that we just made its mode whatever the umask was.
+
+    A file that was there before keeps the mode its owner chose.
+    """
+    if os.fstat(fd).st_size == 0:
+        os.fchmod(fd, 0o600)
+
+
+def chunks(storage: Storage, fd: int, start: int, stop: int) -> Iterator[bytes]:
+    """The bytes of a file from `start` to `stop` in pieces of at most `CHUNK`.
+
+    Ends early when the file turns out to be shorter.
+    """
+    while start < stop:
+        data = storage.read(fd, min(CHUNK, stop - start), start)
+        if not data:
+            return
+        start += len(data)
+        yield data
+
+
+def write_all(storage: Storage, fd: int, data: bytes) -> None:
+    """Write all of `data` to a file that nobody reads yet, however often it takes."""
+    view = memoryview(data)
+    while view:
+        view = view[storage.write(fd, bytes(view[: 8 * CHUNK])) :]

@@ -1,0 +1,169 @@
+"""Verification: every line, the chain, the archives, and a head noted down before.
+
+Goes from the log back through its archives. What has to be remembered from one file
+for the next is small: the place where the log goes on from the archive, and the
+hashes of the events that compaction kept.
+"""
+
+import os
+from collections.abc import Iterator
+
+from journal.archives import read_archive
+from journal.backend import Problem, VerifyReport
+from journal.codec import FORMAT
+from journal.errors import ReadError
+from journal.events import Event, Head, Open
+from journal.handle import LogFile
+from journal.log import NO_LOG_ID
+from journal.names import Paths
+from journal.scan import Scanner
+from journal.storage import Storage, chunks
+
+
+class Verification:
+    """One verification of one session; `run` once. Needs no lock and changes nothing."""
+
+    def __init__(self, storage: Storage, paths: Paths, head: Head | None) -> None:
+        self._storage = storage
+        self._paths = paths
+        self._noted = head
+        self._noted_seen = False
+        self._problems: list[Problem] = []
+        self._floor = 0  # events after this seq have all been read
+        self._expected: dict[int, str] = {}  # hashes by seq that an older file must have
+
+    def run(self) -> VerifyReport:
+        """Read everything, in bounded memory. Raises `ReadError` when the log is unreadable."""
+        try:
+            file = LogFile(self._storage, self._paths.log, create=False)
+        except FileNotFoundError:
+            self._check_noted(None)
+            return self._report(None, 0, 0)
+        try:
+            size = file.size()
+            scanner, events = self._scan(self._paths.log, chunks(self._storage, file.fd, 0, size))
+        finally:
+            file.close()
+        self._check_header(scanner)
+        if scanner.seal is None and size > scanner.end:
+            what = "an append was cut short here; the next one repairs it"
+            self._add("torn", self._paths.log, scanner.end, size - scanner.end, None, what)
+        archived = self._check_archives(scanner.header)
+        head = self._head_of(scanner)
+        self._check_noted(head)
+        return self._report(head, events, archived)
+
+    def _report(self, head: Head | None, events: int, archived: int) -> VerifyReport:
+        return VerifyReport(
+            session_id=self._paths.session_id,
+            head=head,
+            events=events,
+            archived_events=archived,
+            problems=self._problems,
+        )
+
+    def _head_of(self, scanner: Scanner) -> Head | None:
+        if scanner.header is None and not scanner.count:
+            return None
+        log_id = scanner.header.log_id if scanner.header is not None else NO_LOG_ID
+        return Head(log_id, scanner.seq, scanner.hash)
+
+    def _scan(self, where: str, pieces: Iterator[bytes]) -> tuple[Scanner, int]:
+        """Judge one file: its own damage, and what newer files expect of it."""
+        scanner = Scanner()
+        expected, self._expected = self._expected, {}
+        for data in pieces:
+            for event in scanner.feed(data):
+                self._note_seen(event)
+                wanted = expected.pop(event.seq, None)
+                if wanted is not None and wanted != event.hash:
+                    what = f"event {event.seq} is not the one that compaction folded"
+                    self._add("base", where, scanner.start, 0, event.seq, what)
+                if scanner.header and event.seq <= scanner.header.base_seq:
+                    self._expected[event.seq] = event.hash
+        scanner.finish()
+        for damage in scanner.damage:
+            self._add(damage.kind, where, damage.offset, damage.length, damage.seq, damage.reason)
+        for seq in sorted(expected):
+            self._add("base", where, 0, 0, seq, f"event {seq} was folded but is not in here")
+        header = scanner.header
+        if header is not None and header.base_seq:
+            self._expected[header.base_seq] = header.base_hash
+            if self._noted is not None and self._noted.seq == header.base_seq:
+                self._noted_seen = self._noted_seen or self._noted.hash == header.base_hash
+        self._floor = header.base_seq if header is not None else 0
+        return scanner, scanner.count
+
+    def _note_seen(self, event: Event) -> None:
+        if self._noted is not None and event.seq == self._noted.seq:
+            self._noted_seen = self._noted_seen or event.hash == self._noted.hash
+
+    def _check_header(self, scanner: Scanner) -> None:
+        header, where = scanner.header, self._paths.log
+        if scanner.newer_format is not None:
+            what = f"is of format {scanner.newer_format}; this version knows format {FORMAT}"
+            self._add("header", where, 0, 0, None, what)
+        elif header is None and not scanner.count and scanner.end == 0 and not scanner.damage:
+            self._add("header", where, 0, 0, None, "holds no header and no intact event")
+        elif header is not None and header.session_id != self._paths.session_id:
+            what = f"holds session {header.session_id!r}, not {self._paths.session_id!r}"
+            self._add("header", where, 0, 0, None, what)
+
+    def _check_archives(self, header: Open | None) -> int:
+        """Follow the headers back. Returns how many events the archives hold."""
+        events = 0
+        seen: set[str] = set()
+        while header is not None and header.archive is not None:
+            name, log_id = header.archive, header.log_id
+            where = os.path.join(self._paths.archive, name)
+            if name in seen:
+                self._add("archive", where, 0, 0, None, "is named as its own predecessor")
+                break
+            seen.add(name)
+            try:
+                pieces = read_archive(self._storage, self._paths, name)
+                scanner, count = self._scan(where, pieces)
+            except FileNotFoundError:
+                what = f"is missing: the history up to event {header.base_seq} is gone"
+                self._add("archive", where, 0, 0, header.base_seq, what)
+                break
+            except ReadError as error:
+                self._add("archive", where, 0, 0, None, str(error.strerror))
+                break
+            events += count
+            self._check_archive(where, scanner, log_id)
+            header = scanner.header
+        return events
+
+    def _check_archive(self, where: str, scanner: Scanner, log_id: str) -> None:
+        seal = scanner.seal
+        if scanner.header is not None and scanner.header.log_id != log_id:
+            self._add("archive", where, 0, 0, None, "belongs to another log")
+        if seal is None:
+            self._add("archive", where, scanner.end, 0, None, "is not sealed: its end is missing")
+        elif (seal.last_seq, seal.last_hash) != (scanner.seq, scanner.hash):
+            what = f"ends at event {scanner.seq}, but was sealed at {seal.last_seq}"
+            self._add("archive", where, scanner.end, 0, seal.last_seq, what)
+
+    def _check_noted(self, head: Head | None) -> None:
+        noted = self._noted
+        if noted is None or self._noted_seen:
+            return
+        if head is None:
+            what = "there is no such session any more"
+        elif head.log_id != noted.log_id:
+            what = f"this is log {head.log_id}; log {noted.log_id} was noted"
+        elif head.seq < noted.seq:
+            what = f"ends at event {head.seq}; {noted.seq} was noted: its tail was cut off"
+        elif noted.seq > self._floor:
+            what = f"event {noted.seq} is not the one that was noted"
+        else:
+            return  # its history was dropped, or its loss is reported already
+        self._add("head", self._paths.log, 0, 0, noted.seq, what)
+
+    def _add(
+        self, kind: str, where: str, offset: int, length: int, seq: int | None, reason: str
+    ) -> None:
+        self._problems.append(
+            Problem(kind=kind, where=where, offset=offset, length=length, seq=seq, reason=reason)
+        )

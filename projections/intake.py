@@ -1,0 +1,101 @@
+"""What has to happen to a state before it may become an event: exactness, redaction, limits."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Raw
+
+from journal.config import Limits
+from journal.errors import LimitExceededError, StateTypeError
+from journal.events import Set
+from journal.redaction import Redactor, may_hold_secrets, redact
+from journal.state import decode_state, encode_state
+from projections.sessions import Session
+
+logger = logging.getLogger("journal")
+
+
+class Intake:
+    """Turns states into events as one store's settings want it."""
+
+    def __init__(self, redactor: Redactor | None, limits: Limits) -> None:
+        self._redactor = redactor
+        self._limits = limits
+
+    @property
+    def rejects(self) -> bool:
+        """Whether `check` has to be asked before an append."""
+        return self._limits.on_exceed == "reject"
+
+    def event(self, runtime_id: str, turn_id: str, state: dict[str, Any]) -> Set:
+        """The event that saves a state, secrets replaced.
+
+        Raises `StateTypeError`, `StateValueError` and `LimitExceededError`.
+        """
+        if not isinstance(state, dict):
+            raise StateTypeError(f"state must be a dict, not {type(state).__name__}")
+        return self.event_of_any(runtime_id, turn_id, state, "state")
+
+    def event_of_any(self, runtime_id: str, turn_id: str, value: Any, name: str) -> Set:
+        """As `event`, for any JSON value: older session files may hold others than objects."""
+        encoded = encode_state(value, name)
+        if self._redactor is redact:
+            if may_hold_secrets(encoded):
+                encoded = encode_state(redact(decode_state(encoded)), name)
+        elif self._redactor is not None:
+            encoded = encode_state(self._redactor(decode_state(encoded)), "the redacted state")
+        return Set(runtime_id=runtime_id, turn_id=turn_id, state=Raw(encoded))
+
+    def check(self, session: Session, events: Sequence[Set]) -> None:
+        """Raise `LimitExceededError` if `events`, taken together, would exceed a limit.
+
+        With the session's lock held and its view up to date.
+        """
+        limits = self._limits
+        totals = dict(session.view.sizes)
+        newest: dict[tuple[str, str], int] = {}
+        for event in events:
+            runtime, turn = event.runtime_id, event.turn_id
+            size = len(memoryview(event.state))
+            before = newest.get((runtime, turn))
+            if before is None:
+                before = len(session.view.turns.get(runtime, {}).get(turn, b""))
+            newest[runtime, turn] = size
+            totals[runtime] = totals.get(runtime, 0) + size - before
+            if size > limits.turn_bytes:
+                _reject(session, f"turn {turn!r} of {runtime!r} is", size, limits.turn_bytes)
+            if totals[runtime] > limits.runtime_bytes:
+                what = f"the turns of {runtime!r} would be"
+                _reject(session, what, totals[runtime], limits.runtime_bytes)
+
+    def warn(self, session: Session, events: Sequence[Set]) -> None:
+        """Log, once per runtime of a session, that a limit is exceeded."""
+        limits = self._limits
+        for event in events:
+            runtime = event.runtime_id
+            if runtime in session.warned:
+                continue
+            turn_size = len(memoryview(event.state))
+            total = session.view.sizes.get(runtime, 0)
+            if turn_size <= limits.turn_bytes and total <= limits.runtime_bytes:
+                continue
+            session.warned.add(runtime)
+            logger.warning(
+                "session %r: runtime %r exceeds its limits (turn %r: %d of %d bytes, all turns: "
+                "%d of %d bytes); it is saved all the same",
+                session.session_id,
+                runtime,
+                event.turn_id,
+                turn_size,
+                limits.turn_bytes,
+                total,
+                limits.runtime_bytes,
+            )
+
+
+def _reject(session: Session, what: str, size: int, limit: int) -> None:
+    raise LimitExceededError(
+        f"session {session.session_id!r}: {what} {size:,} bytes; the limit is {limit:,}. "
+        "Nothing was saved"
+    )

@@ -1,0 +1,37 @@
+"""Sessions that PraisonAI keeps and the journal has no log of yet."""
+
+import os
+from datetime import UTC, datetime
+
+from journal.backend import SessionInfo
+from journal.names import session_id_of
+from journal.storage import Storage
+from projections.session_file import session_id_in
+
+_SUFFIX = ".json"
+
+
+def with_session_files(
+    storage: Storage, folder: str, logs: list[SessionInfo]
+) -> list[SessionInfo]:
+    """`logs` and the sessions of the folder that only have a session file.
+
+    Opens the session files that have no log of the same name, to learn their ids.
+    """
+    known = {info["session_id"] for info in logs}
+    found = list(logs)
+    for entry in storage.list(folder):
+        if not entry.name.endswith(_SUFFIX):
+            continue
+        stem = entry.name.removesuffix(_SUFFIX)
+        if session_id_of(stem) in known:
+            continue
+        session_id = session_id_in(storage, os.path.join(folder, entry.name))
+        if session_id is None:
+            session_id = session_id_of(stem)
+        if session_id is None or session_id in known:
+            continue
+        known.add(session_id)
+        changed = datetime.fromtimestamp(entry.modified, UTC).isoformat()
+        found.append({"session_id": session_id, "updated_at": changed, "log_bytes": 0})
+    return found

@@ -1,0 +1,73 @@
+"""Work off the caller's path: compactions that start by themselves, packing.
+
+A thread is there only while there is work. It is a daemon: a process may end in the
+middle of it, since everything it does survives that.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TypeAlias
+
+from journal.errors import JournalError
+from journal.locking import tell_after_fork
+
+logger = logging.getLogger("journal")
+
+Job: TypeAlias = Callable[[Callable[[], bool]], None]
+"""Work that asks its argument now and then whether to stop."""
+
+
+class Maintenance:
+    """A queue of jobs, each under a name that is in it only once."""
+
+    def __init__(self) -> None:
+        self._fresh()
+        tell_after_fork(self)
+
+    def _fresh(self) -> None:
+        self._idle = threading.Condition()  # its lock guards the next two
+        self._jobs: dict[str, Job] = {}
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+
+    def after_fork(self) -> None:
+        self._fresh()
+
+    def schedule(self, name: str, job: Job) -> None:
+        """Run `job` soon, unless one of this name waits already."""
+        with self._idle:
+            if self._stopping or name in self._jobs:
+                return
+            self._jobs[name] = job
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="journal-maintenance", daemon=True
+                )
+                self._thread.start()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until all work is done. Returns False if `timeout` seconds were too few."""
+        with self._idle:
+            return self._idle.wait_for(lambda: self._thread is None, timeout)
+
+    def close(self) -> None:
+        """Drop what waits, ask the job under way to stop, and wait until it has."""
+        with self._idle:
+            self._stopping = True
+            self._jobs.clear()
+        self.wait()
+
+    def _run(self) -> None:
+        while True:
+            with self._idle:
+                if not self._jobs:
+                    self._thread = None
+                    self._idle.notify_all()
+                    return
+                name = next(iter(self._jobs))
+                job = self._jobs.pop(name)
+            try:
+                job(lambda: self._stopping)
+            except (JournalError, OSError) as error:
+                logger.warning("%s failed: %s", name, error)

@@ -1,0 +1,216 @@
+"""The session file: the view in the shape in which PraisonAI keeps sessions.
+
+`<session>.json` holds PraisonAI's own data (messages, metadata …) and, under
+`runtime_state`, our view. We change that key only, keep the others byte for byte, and
+write under PraisonAI's own lock (`<session>.json.lock`, `flock`), by a new file and a
+rename. The log is the truth; this file can be rebuilt from it.
+
+PraisonAI replaces characters it does not allow in file names by `_`. Where such a file
+exists already and says it is this session's, it is this session's file.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from journal.errors import SessionFileError
+from journal.folder import make_folders
+from journal.locking import acquire
+from journal.names import Paths
+from journal.state import encode_text
+from journal.storage import Storage, chunks, write_all
+
+_decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
+_KEY = "runtime_state"
+
+
+class SessionFile:
+    """One session's file. Safe for threads and processes: every write takes the lock.
+
+    Raises `SessionFileError` when the file is not JSON, is another session's, or when
+    the operating system refuses.
+    """
+
+    def __init__(self, storage: Storage, paths: Paths, *, durable: bool) -> None:
+        self._storage = storage
+        self._paths = paths
+        self._durable = durable
+
+    def runtime_state(self) -> dict[str, dict[str, Any]]:
+        """What an older session file holds under `runtime_state`; `{}` if nothing."""
+        _, fields = self._find()
+        raw = fields.get(_KEY) if fields is not None else None
+        if raw is None or raw == b"null":
+            return {}
+        try:
+            state = json.loads(raw)  # knows NaN, which PraisonAI may have written
+        except RecursionError:
+            state = None
+        if not isinstance(state, dict) or not all(isinstance(t, dict) for t in state.values()):
+            raise SessionFileError(
+                f"{self._paths.session_file}: `runtime_state` is not an object of objects; "
+                "mend it or move the file away"
+            )
+        return state
+
+    def name(self) -> str | None:
+        """The name of the session's file if there is one."""
+        path, fields = self._find()
+        return os.path.basename(path) if fields is not None else None
+
+    def write(self, render: Callable[[], bytes], timeout: float) -> None:
+        """Put what `render` gives under `runtime_state`.
+
+        `render` is called with the lock held, so that whoever writes last writes the
+        newest. Waits for the lock up to `timeout` seconds and raises `LockTimeoutError`.
+        """
+        with self.locked(timeout):
+            path, fields = self._find(mine=True)
+            state = render()
+            if fields is None:
+                fields = self._new_fields()
+            elif fields.get(_KEY) == state:
+                return
+            fields[_KEY] = state
+            fields["updated_at"] = encode_text(_now(), "updated_at")
+            try:
+                self._replace(path, _document(fields))
+            except OSError as error:
+                raise SessionFileError(f"{path}: cannot be written: {error.strerror}") from error
+
+    @contextmanager
+    def locked(self, timeout: float) -> Iterator[None]:
+        """Hold the lock that PraisonAI's own store takes. Raises `LockTimeoutError`."""
+        lock = f"{self._place()}.lock"
+        try:
+            make_folders(self._storage, self._paths.folder)
+            fd = self._storage.open(lock, os.O_RDWR | os.O_CREAT)
+        except OSError as error:
+            raise SessionFileError(f"{lock}: cannot be opened: {error.strerror}") from error
+        try:
+            acquire(self._storage, fd, timeout, lock)
+            yield
+        finally:
+            self._storage.close(fd)
+
+    def _place(self) -> str:
+        """Where this session's file is or would be. Reads nothing for ordinary ids."""
+        own = self._paths.session_file
+        return own if own == self._praisonai_path() else self._find()[0]
+
+    def _find(self, *, mine: bool = False) -> tuple[str, dict[str, bytes] | None]:
+        """Where this session's file is or would be, and its fields if it exists.
+
+        A file that says it is another session's is passed over, or raises if `mine`.
+        """
+        own = self._paths.session_file
+        for path in dict.fromkeys((own, self._praisonai_path())):
+            fields = self._read(path)
+            if fields is None:
+                continue
+            if self._is_ours(fields):
+                return path, fields
+            if mine and path == own:
+                raise SessionFileError(
+                    f"{path}: belongs to another session, which PraisonAI keeps under the same "
+                    f"name as {self._paths.session_id!r}; it is left alone"
+                )
+        return own, None
+
+    def _praisonai_path(self) -> str:
+        """PraisonAI's name for the file; it cannot keep sessions whose ids are longer."""
+        name = "".join(c if c.isalnum() or c in "-_" else "_" for c in self._paths.session_id)
+        return os.path.join(self._paths.folder, f"{name[:200]}.json")
+
+    def _is_ours(self, fields: dict[str, bytes]) -> bool:
+        named = json.loads(fields.get("session_id", b'""'))
+        return not named or named == self._paths.session_id
+
+    def _read(self, path: str) -> dict[str, bytes] | None:
+        """A file's fields, still encoded. None if it is missing or empty."""
+        try:
+            fd = self._storage.open(path, os.O_RDONLY)
+            try:
+                size = self._storage.size(fd)
+                data = b"".join(chunks(self._storage, fd, 0, size))
+            finally:
+                self._storage.close(fd)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise SessionFileError(f"{path}: cannot be read: {error.strerror}") from error
+        return _parse(path, data) if data.strip(b"\0 \r\n\t") else None
+
+    def _replace(self, path: str, data: bytes) -> None:
+        new = f"{path}.new"
+        fd = self._storage.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        try:
+            write_all(self._storage, fd, data)
+            if self._durable:  # PraisonAI's messages are in there too
+                self._storage.sync(fd)
+        finally:
+            self._storage.close(fd)
+        self._storage.rename(new, path)
+
+    def _new_fields(self) -> dict[str, bytes]:
+        """What PraisonAI writes for a session without messages."""
+        empty: dict[str, Any] = {
+            "session_id": self._paths.session_id,
+            "messages": [],
+            "created_at": _now(),
+            "updated_at": "",
+            "agent_name": None,
+            "user_id": None,
+            "metadata": {},
+            "gateway_session_id": None,
+            "agent_id": None,
+            _KEY: {},
+            "archived_messages": [],
+        }
+        return {key: msgspec.json.encode(value) for key, value in empty.items()}
+
+
+def _parse(path: str, data: bytes) -> dict[str, bytes]:
+    try:
+        return {key: bytes(raw) for key, raw in _decode_fields(data).items()}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # NaN and lone surrogates are no JSON, but Python's own encoder writes them
+    try:
+        fields = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise SessionFileError(
+            f"{path}: is not JSON ({error}); restore it from a backup or move it away"
+        ) from None
+    if not isinstance(fields, dict):
+        raise SessionFileError(f"{path}: is not a JSON object; move it away")
+    return {key: json.dumps(value).encode() for key, value in fields.items()}
+
+
+def _document(fields: dict[str, bytes]) -> bytes:
+    """One key a line: readable, and the values stay as they were."""
+    lines = (b"  %b: %b" % (json.dumps(key).encode(), value) for key, value in fields.items())
+    return b"{\n%b\n}\n" % b",\n".join(lines)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def session_id_in(storage: Storage, path: str) -> str | None:
+    """Which session a session file says it is; None if it is unreadable or says nothing."""
+    try:
+        fd = storage.open(path, os.O_RDONLY)
+        try:
+            fields = _parse(path, b"".join(chunks(storage, fd, 0, storage.size(fd))))
+        finally:
+            storage.close(fd)
+        named = json.loads(fields.get("session_id", b"null"))
+    except (OSError, SessionFileError):
+        return None
+    return named if isinstance(named, str) and named else None

@@ -1,0 +1,202 @@
+"""One session as a store has it open, and the bounded set of those.
+
+A `Session` joins a log, the view that follows it and the session file. Which sessions
+are open changes nothing but speed: an evicted one is read again from its log.
+"""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Any
+
+from journal.backend import Backend, Log, Seed
+from journal.errors import JournalError, LockTimeoutError
+from journal.events import Event
+from journal.locking import tell_after_fork
+from projections.session_file import SessionFile
+from projections.view import View
+
+logger = logging.getLogger("journal")
+
+_PATIENCE = 5.0  # seconds that flush and close wait for the session file's lock
+_SHARE = 20  # a refresh may take one part in this many of a session's time
+_DEAD_BYTES = 1 << 20  # a log is compacted by itself when more than this is dead …
+_DEAD_SHARE = 4  # … and it is more than so many times what lives
+_WEIGH_EVERY = 32  # openings between looks at the memory of all views
+_RECHECK = 1 << 18  # bytes a log grows before it is looked at again
+
+
+class Session:
+    """An open session. Safe for threads; `log.lock` guards the view."""
+
+    def __init__(
+        self, backend: Backend, session_id: str, file: SessionFile | None, seed: Seed | None
+    ) -> None:
+        self.session_id = session_id
+        self.view = View()
+        self.log: Log = backend.open(session_id, self.view)
+        self.file = file
+        self.warned: set[str] = set()  # runtimes whose size was warned of
+        self._seed = seed
+        self._compact_at = _DEAD_BYTES
+        self._file_is_old = False
+        self._refresh_after = 0.0  # on the monotonic clock
+        self._refusal_logged = False
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Append and, when it is due, refresh the session file. Raises as `Log.append`."""
+        self.log.append(events, self._seed)
+        if self.file is not None:
+            self._file_is_old = True
+            if monotonic() >= self._refresh_after:
+                self._refresh_file_or_warn(timeout=0.0)
+
+    def exists(self) -> bool:
+        """Whether there is a log, or an older session file."""
+        return self.log.refresh() or (self.file is not None and self.file.name() is not None)
+
+    def runtime(self, runtime_id: str) -> dict[str, Any]:
+        """All turns of a runtime, from the log or from an older session file."""
+        with self.log.lock:
+            if self.log.refresh():
+                return self.view.runtime(runtime_id)
+        return self._older_state().get(runtime_id, {})
+
+    def turn(self, runtime_id: str, turn_id: str) -> Any:
+        """One turn's state, from the log or from an older session file."""
+        with self.log.lock:
+            if self.log.refresh():
+                return self.view.turn(runtime_id, turn_id)
+        return self._older_state().get(runtime_id, {}).get(turn_id, {})
+
+    def holds(self, runtime_id: str | None) -> bool:
+        """Whether a runtime, or any, has turns."""
+        with self.log.lock:
+            turns = self.view.turns if self.log.refresh() else self._older_state()
+            return bool(turns) if runtime_id is None else runtime_id in turns
+
+    def _older_state(self) -> dict[str, dict[str, Any]]:
+        return self.file.runtime_state() if self.file is not None else {}
+
+    def refresh_file(self, timeout: float = _PATIENCE) -> None:
+        """Write the view to the session file.
+
+        Raises `SessionFileError`, and `LockTimeoutError` after `timeout` seconds.
+        """
+        if self.file is None:
+            return
+        started = monotonic()
+        try:
+            self.file.write(self._render, timeout)
+            self._file_is_old = False
+        finally:
+            ended = monotonic()
+            self._refresh_after = ended + _SHARE * (ended - started)
+
+    def refresh_file_if_old(self) -> None:
+        """As `refresh_file` if events were appended since the last time."""
+        if self._file_is_old:
+            self.refresh_file()
+
+    def _render(self) -> bytes:
+        with self.log.lock:
+            self.log.refresh()
+            return self.view.to_json()
+
+    def _refresh_file_or_warn(self, timeout: float = _PATIENCE) -> None:
+        """The session file is derived: that it cannot be written fails no append."""
+        try:
+            self.refresh_file(timeout)
+            self._refusal_logged = False
+        except (JournalError, OSError) as error:
+            if isinstance(error, LockTimeoutError) and not timeout:
+                return  # PraisonAI is at it; a later append, flush or close comes back to it
+            if not self._refusal_logged:
+                logger.warning(
+                    "session %r: the session file is out of date: %s", self.session_id, error
+                )
+                self._refusal_logged = True
+
+    def is_bloated(self) -> bool:
+        """Whether the log is worth compacting. Looks closely only as the log grows."""
+        size = self.log.size
+        if size < self._compact_at:
+            return False
+        self._compact_at = size + _RECHECK
+        with self.log.lock:
+            live = self.view.live_bytes
+        return size - live > max(_DEAD_BYTES, _DEAD_SHARE * live)
+
+    def compacted(self, size: int) -> None:
+        """The log is `size` bytes after a compaction; wait until it has doubled."""
+        self._compact_at = 2 * size + _DEAD_BYTES
+
+    def close(self) -> None:
+        """Bring the session file up to date if need be, and close the log."""
+        if self._file_is_old:
+            self._refresh_file_or_warn()
+        self.log.close()
+
+
+class OpenSessions:
+    """At most `most` open sessions; the least recently used one makes room. For threads."""
+
+    def __init__(self, make: Callable[[str], Session], most: int, most_bytes: int) -> None:
+        self._make = make
+        self._most = most
+        self._most_bytes = most_bytes
+        self._opened = 0
+        self._lock = threading.Lock()  # guards the next
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        tell_after_fork(self)
+
+    def after_fork(self) -> None:
+        self._lock = threading.Lock()
+
+    def get(self, session_id: str) -> Session:
+        """The session, opened if need be."""
+        with self._lock:
+            session = self._sessions.get(session_id)
+            if session is not None:
+                self._sessions.move_to_end(session_id)
+                return session
+        session = self._make(session_id)
+        with self._lock:
+            session = self._sessions.setdefault(session_id, session)
+            evicted = self._evict()
+        for other in evicted:
+            other.close()
+        return session
+
+    def _evict(self) -> list[Session]:
+        sessions = self._sessions
+        evicted = []
+        while len(sessions) > self._most:
+            evicted.append(sessions.popitem(last=False)[1])
+        self._opened += 1
+        if self._opened % _WEIGH_EVERY == 0:
+            used = sum(session.view.bytes for session in sessions.values())
+            while used > self._most_bytes and len(sessions) > 1:
+                evicted.append(sessions.popitem(last=False)[1])
+                used -= evicted[-1].view.bytes
+        return evicted
+
+    def all(self) -> list[Session]:
+        with self._lock:
+            return list(self._sessions.values())
+
+    def drop(self, session_id: str) -> None:
+        """Close a session without touching its session file."""
+        with self._lock:
+            session = self._sessions.pop(session_id, None)
+        if session is not None:
+            session.log.close()
+
+    def drop_all(self) -> list[Session]:
+        """Forget all sessions and return them; the caller closes them."""
+        with self._lock:
+            sessions = list(self._sessions.values())
+            self._sessions.clear()
+        return sessions

@@ -1,0 +1,341 @@
+"""`DefaultSessionStore`: the store API of PraisonAI's runtime state mirroring.
+
+Joins both sides: appends go to an engine of `journal`, reads come from the view.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from journal.backend import (
+    CompactionReport,
+    History,
+    SessionInfo,
+    VerifyReport,
+)
+from journal.config import Durability, GatewaySettings, Limits, SessionSettings
+from journal.directory import Directory
+from journal.errors import (
+    ClosedError,
+)
+from journal.events import Clear, Event, Head, Set
+from journal.locking import DEFAULT_TIMEOUT
+from journal.log import LogOptions
+from journal.memory import MemoryDirectory
+from journal.redaction import Redactor, redact
+from projections.intake import Intake
+from projections.listing import with_session_files
+from projections.maintenance import Maintenance
+from projections.session_file import SessionFile
+from projections.sessions import OpenSessions, Session
+
+_MOST_OPEN = 256
+_MOST_BYTES = 256 * 1024 * 1024
+
+
+class DefaultSessionStore:
+    """Runtime state per session, runtime and turn, kept in an append-only journal.
+
+    Safe for threads, for forks, and for any number of processes on one folder. Use it
+    as a context manager or call `close`; nothing acknowledged is lost if you don't.
+    """
+
+    def __init__(
+        self,
+        session_dir: str | os.PathLike[str] | None = None,
+        *,
+        config: GatewaySettings | SessionSettings | None = None,
+        durability: Durability = "fsync",
+        limits: Limits | None = None,
+        redact: Redactor | None = redact,
+        lock_timeout: float = DEFAULT_TIMEOUT,
+        writer: str | None = None,
+        auto_compact: bool = True,
+        history: History = "archive",
+        max_open: int = _MOST_OPEN,
+    ) -> None:
+        """Reads the environment; touches no file until something is read or written.
+
+        `session_dir` is the folder; without it `persist_path` of the config, then
+        `$PRAISONAI_HOME/sessions`, then `~/.praisonai/sessions`. `config` is a gateway or
+        session config, ours or PraisonAI's: mirroring is then on only if it says so, and
+        with `persist=False` everything stays in memory. `durability` "fsync" means that a
+        True survives power loss, "os" that it survives the process. `redact` replaces
+        secrets before saving; None saves states as they are. `lock_timeout` is in seconds.
+        `writer` names who appends, host:pid by default. `auto_compact` compacts logs of
+        which most is dead, `history` says what becomes of that. At most `max_open` logs
+        are held open. Raises ValueError and TypeError for settings that make no sense.
+        """
+        settings = _session_settings(config)
+        if durability not in ("fsync", "os"):
+            raise ValueError(f"durability is {durability!r}; it must be 'fsync' or 'os'")
+        if history not in ("archive", "drop"):
+            raise ValueError(f"history is {history!r}; it must be 'archive' or 'drop'")
+        if redact is not None and not callable(redact):
+            raise TypeError("redact must be a callable or None")
+        if max_open < 1:
+            raise ValueError(f"max_open is {max_open}; it must be 1 or more")
+        self._mirror = settings is None or bool(settings.mirror_runtime_state)
+        self._intake = Intake(redact, limits or Limits())
+        self._options = LogOptions(durability, lock_timeout, writer)
+        self._in_files = settings is None or bool(settings.persist)
+        folder = _folder(session_dir, settings)
+        self._backend = (
+            Directory(folder, self._options) if self._in_files else MemoryDirectory(self._options)
+        )
+        self._auto_compact = auto_compact
+        self._history: History = history
+        self._sessions = OpenSessions(self._open, max_open, _MOST_BYTES)
+        self._maintenance = Maintenance()
+        self._closed = False
+
+    @property
+    def session_dir(self) -> str | None:
+        """The folder, None when everything is in memory."""
+        return self._backend.folder if self._in_files else None
+
+    # The seed's three methods
+
+    def set_runtime_state(
+        self,
+        session_id: str,
+        runtime_id: str,
+        turn_id: str,
+        state: dict[str, Any],
+        mirror_enabled: bool = True,
+    ) -> bool:
+        """Save a turn's state, replacing what the turn held. About 10 µs and a sync.
+
+        `state` is a dict of plain JSON data; `get` gives an equal one back. Returns True
+        when it is saved as durably as the store was told to, and True without saving when
+        mirroring is off. Raises `StateTypeError`, `StateValueError` or
+        `LimitExceededError` for a state that cannot be kept exactly, `AppendError` when
+        nothing was written, `SyncError` when it is unknown whether it will last,
+        `LockTimeoutError`, and other `JournalError`s, which say what to do.
+        """
+        if not (mirror_enabled and self._mirror):
+            return True
+        event = self._intake.event(runtime_id, turn_id, state)
+        self._append(self._session(session_id), (event,))
+        return True
+
+    def get_runtime_state(
+        self, session_id: str, runtime_id: str, turn_id: str | None = None
+    ) -> dict[str, Any]:
+        """A turn's state, or `{turn_id: state}` of all turns in order. A copy of your own.
+
+        `{}` where there is nothing. Sees what any process has written. Never writes,
+        creates or waits. Raises `ReadError` and its siblings when a file is there but
+        cannot be read.
+        """
+        session = self._session(session_id)
+        if turn_id is None:
+            return session.runtime(runtime_id)
+        state: dict[str, Any] = session.turn(runtime_id, turn_id)
+        return state
+
+    def clear_runtime_state(self, session_id: str, runtime_id: str | None = None) -> bool:
+        """Drop a runtime's state, or all of it. The history of it stays in the log.
+
+        Returns True: there is none now. Writes nothing if there was none before. Raises
+        as `set_runtime_state`.
+        """
+        session = self._session(session_id)
+        event = Clear(runtime_id=runtime_id)
+        with session.log.lock:
+            if session.holds(runtime_id):
+                session.append((event,))
+        return True
+
+    # Beyond the seed
+
+    def set_many(
+        self,
+        session_id: str,
+        items: Iterable[tuple[str, str, dict[str, Any]]],
+        mirror_enabled: bool = True,
+    ) -> bool:
+        """Save many turns, `(runtime_id, turn_id, state)` each, with one write and one sync.
+
+        All are checked before the first is written. Returns and raises as
+        `set_runtime_state`. A crash during the write may leave the first few of them.
+        """
+        if not (mirror_enabled and self._mirror):
+            return True
+        events = [self._intake.event(*item) for item in items]
+        if events:
+            self._append(self._session(session_id), events)
+        return True
+
+    def list_sessions(self, limit: int | None = None) -> list[SessionInfo]:
+        """The sessions, last changed first, at most `limit` of them.
+
+        Those of PraisonAI that have no log yet are listed too, with `log_bytes` 0.
+        """
+        self._check_open()
+        found = self._backend.sessions()
+        if self._in_files:
+            found = with_session_files(self._options.storage, self._backend.folder, found)
+        found.sort(key=lambda info: info["updated_at"], reverse=True)
+        return found[:limit]
+
+    def session_exists(self, session_id: str) -> bool:
+        """Whether there is a log or a session file of this id. Creates nothing."""
+        return self._session(session_id).exists()
+
+    def delete_session(self, session_id: str) -> bool:
+        """Delete a session: log, history and session file, messages included.
+
+        Returns False when there was none. A session made again under the id is a new one.
+        """
+        self._check_open()
+        self._sessions.drop(session_id)
+        file = self._file(session_id)
+        if file is None:
+            return self._backend.delete(session_id)
+        if file.name() is None and not self._backend.exists(session_id):
+            return False
+        with file.locked(self._options.lock_timeout):
+            return self._backend.delete(session_id, file.name())
+
+    def compact(self, session_id: str, history: History | None = None) -> CompactionReport | None:
+        """Rewrite a session's log with only what lives, now. None when there is no log.
+
+        What was overwritten or cleared moves to `archive/`, or is dropped together with
+        older archives when `history` is "drop". Writers go on meanwhile. Raises
+        `CompactionError` when another compaction of the session is under way.
+        """
+        session = self._session(session_id)
+        report = self._backend.compact(session_id, history or self._history)
+        if report is not None:
+            session.compacted(report.bytes_after)
+            session.refresh_file_if_old()
+            self._schedule_packing(session_id)
+        return report
+
+    def verify(self, session_id: str, head: Head | str | None = None) -> VerifyReport:
+        """Check every line of a session, the chain, and the archives. Changes nothing.
+
+        `head`, noted down from an earlier report, shows whether a tail was cut off since.
+        """
+        self._check_open()
+        noted = Head.parse(head) if isinstance(head, str) else head
+        return self._backend.verify(session_id, noted)
+
+    def flush(self) -> None:
+        """Make all that was saved durable and bring the session files up to date.
+
+        Raises `SyncError`, `SessionFileError` or `LockTimeoutError`.
+        """
+        self._check_open()
+        for session in self._sessions.all():
+            session.log.flush()
+            session.refresh_file_if_old()
+
+    def close(self) -> None:
+        """Finish what runs in the background, refresh session files, close all logs.
+
+        Trouble with a session file is logged, not raised. Can be called twice.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        self._maintenance.close()
+        for session in self._sessions.drop_all():
+            session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # Inside
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("the store is closed; make a new one")
+
+    def _session(self, session_id: str) -> Session:
+        self._check_open()
+        return self._sessions.get(session_id)
+
+    def _open(self, session_id: str) -> Session:
+        file = self._file(session_id)
+        seed = (lambda: self._import(file)) if file is not None else None
+        return Session(self._backend, session_id, file, seed)
+
+    def _file(self, session_id: str) -> SessionFile | None:
+        if not self._in_files:
+            return None
+        durable = self._options.durability == "fsync"
+        return SessionFile(self._options.storage, self._backend.paths(session_id), durable=durable)
+
+    def _import(self, file: SessionFile) -> Sequence[Event]:
+        """An older session's state as the first events of its log."""
+        return [
+            self._intake.event_of_any(runtime_id, turn_id, state, f"{runtime_id}/{turn_id}")
+            for runtime_id, turns in file.runtime_state().items()
+            for turn_id, state in turns.items()
+        ]
+
+    def _append(self, session: Session, events: Sequence[Set]) -> None:
+        if self._intake.rejects:
+            with session.log.lock:
+                session.log.refresh()
+                self._intake.check(session, events)
+                session.append(events)
+        else:
+            session.append(events)
+            self._intake.warn(session, events)
+        if self._auto_compact and session.is_bloated():
+            self._schedule_compaction(session.session_id)
+
+    def _schedule_compaction(self, session_id: str) -> None:
+        def job(_: object) -> None:
+            self.compact(session_id)
+
+        self._maintenance.schedule(f"compaction of session {session_id!r}", job)
+
+    def _schedule_packing(self, session_id: str) -> None:
+        self._maintenance.schedule(
+            f"packing of session {session_id!r}",
+            lambda stop: _discard(self._backend.pack(session_id, stop)),
+        )
+
+
+def _discard(_: object) -> None:
+    pass
+
+
+def _session_settings(
+    config: GatewaySettings | SessionSettings | None,
+) -> SessionSettings | None:
+    settings: Any = config
+    if hasattr(settings, "session_config"):
+        settings = settings.session_config
+    if settings is not None and not hasattr(settings, "mirror_runtime_state"):
+        raise TypeError(
+            f"config must be a GatewayConfig or a SessionConfig, not {type(config).__name__}"
+        )
+    found: SessionSettings | None = settings
+    return found
+
+
+def _folder(session_dir: str | os.PathLike[str] | None, settings: SessionSettings | None) -> str:
+    chosen = session_dir or (settings.persist_path if settings is not None else None)
+    if chosen is None:
+        home = os.environ.get("PRAISONAI_HOME")
+        root = Path(home).expanduser() if home else Path.home() / ".praisonai"
+        chosen = root / "sessions"
+    folder = os.fspath(chosen)
+    if not isinstance(folder, str) or "\0" in folder:
+        raise TypeError("session_dir must be a path")
+    return os.path.abspath(folder)  # noqa: PTH100 - resolve() would follow symbolic links

@@ -1,0 +1,75 @@
+"""The view `{runtime_id: {turn_id: state}}`, folded from events. Pure: no I/O.
+
+It holds each state as encoded bytes and decodes when asked, so what it returns is
+always the caller's own copy, and its memory is that of the states plus about 200
+bytes a turn.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from journal.events import Clear, Event, Set
+from journal.state import decode_state, encode_text
+from journal.turns import apply
+
+_LINE_OVERHEAD = 260
+"""Bytes of a set's line besides its state: what a live turn costs in the log."""
+
+
+class View:
+    """A projection: `journal.backend.Projection`. Its owner locks."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.turns: dict[str, dict[str, bytes]] = {}
+        self.sizes: dict[str, int] = {}  # bytes of live states by runtime
+
+    def fold(self, event: Event) -> None:
+        if type(event) is Set:
+            state = bytes(event.state)
+            replaced = apply(self.turns, event, state)
+            grown = len(state) - (len(replaced) if replaced is not None else 0)
+            runtime = event.runtime_id
+            self.sizes[runtime] = self.sizes.get(runtime, 0) + grown
+        elif type(event) is Clear:
+            apply(self.turns, event, b"")
+            if event.runtime_id is None:
+                self.sizes.clear()
+            else:
+                self.sizes.pop(event.runtime_id, None)
+
+    def turn(self, runtime_id: str, turn_id: str) -> Any:
+        """One turn's state, `{}` if there is none. Raises `DamagedError`."""
+        state = self.turns.get(runtime_id, _NO_TURNS).get(turn_id)
+        return decode_state(state) if state is not None else {}
+
+    def runtime(self, runtime_id: str) -> dict[str, Any]:
+        """All turns of a runtime in order, `{}` if there are none. Raises `DamagedError`."""
+        turns = self.turns.get(runtime_id, _NO_TURNS)
+        return {turn_id: decode_state(state) for turn_id, state in turns.items()}
+
+    def to_json(self) -> bytes:
+        """The whole view as one JSON object; joins what is encoded already."""
+        return _object(
+            (runtime_id, _object(turns.items())) for runtime_id, turns in self.turns.items()
+        )
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all live states."""
+        return sum(self.sizes.values())
+
+    @property
+    def live_bytes(self) -> int:
+        """About how many bytes of log the live turns need."""
+        count = sum(map(len, self.turns.values()))
+        return self.bytes + count * _LINE_OVERHEAD
+
+
+_NO_TURNS: dict[str, bytes] = {}
+
+
+def _object(items: Iterable[tuple[str, bytes]]) -> bytes:
+    return b"{%b}" % b",".join(b"%b:%b" % (encode_text(key, "key"), value) for key, value in items)
