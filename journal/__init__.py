@@ -21,6 +21,8 @@ from journal.errors import (
 )
 from journal.redaction import redact
 
+__version__ = "0.1.0"
+
 __all__ = [
     "AppendError",
     "ClosedError",
@@ -42,5 +44,6 @@ __all__ = [
     "SyncError",
     "UnsupportedFormatError",
     "WrongSessionError",
+    "__version__",
     "redact",
 ]

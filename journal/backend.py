@@ -55,7 +55,7 @@ class Log(Protocol):
         ...
 
     def append(self, events: Sequence[Event], seed: "Seed | None" = None) -> Head:
-        """Fold what others have appended, then append `events` and fold them.
+        """Fold what others have appended, then append `events` (one or more) and fold them.
 
         All with one write and one sync; returns once they are as durable as the
         engine was told to make them. `seed` is asked for events to put first when the

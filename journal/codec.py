@@ -9,6 +9,7 @@ order is part of the format and the hash needs the pieces anyway.
 """
 
 import re
+from functools import lru_cache
 from hashlib import sha256
 from time import gmtime, strftime, time_ns
 
@@ -41,15 +42,14 @@ _KNOWN_OPS = frozenset({"set", "clear", "handoff", "takeover", "open", "sealed"}
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def stamp(event: Event, seq: int, ts: str, writer: bytes, prev: str) -> tuple[bytes, str]:
+def stamp(event: Event, seq: int, ts: str, writer: str, prev: str) -> tuple[bytes, Event]:
     """Encode an event as the line that follows `prev`.
 
-    `writer` is a JSON string, quotes included. Returns the line with its newline
-    and the line's hash. Raises `LimitExceededError` when it is longer than `MAX_LINE`,
+    Returns the line with its newline, and the event as reading the line would give it. Raises `LimitExceededError` when it is longer than `MAX_LINE`,
     `StateTypeError` and `StateValueError` when an id is no string. O(size of the event).
     """
     body, state = _body(event, seq)
-    head = b'{"seq":%d,"ts":"%b",%b,"writer":%b' % (seq, ts.encode(), body, writer)
+    head = b'{"seq":%d,"ts":"%b",%b,"writer":%b' % (seq, ts.encode(), body, _text(writer))
     tail = b',"prev":"%b"' % prev.encode()
     if state is None:
         digest = digest_of(head + tail)
@@ -63,7 +63,30 @@ def stamp(event: Event, seq: int, ts: str, writer: bytes, prev: str) -> tuple[by
             f"an event of {len(line):,} bytes is longer than a line may be ({MAX_LINE:,}). "
             "Nothing was written; keep a reference to the data instead"
         )
-    return line, digest
+    return line, _stamped(event, seq, ts, writer, prev, digest)
+
+
+def _stamped(event: Event, seq: int, ts: str, writer: str, prev: str, digest: str) -> Event:
+    if type(event) is Set:  # spelled out: four times as fast as `replace`
+        return Set(
+            seq=seq,
+            ts=ts,
+            writer=writer,
+            prev=prev,
+            hash=digest,
+            runtime_id=event.runtime_id,
+            turn_id=event.turn_id,
+            state=event.state,
+        )
+    stamped = msgspec.structs.replace(event, seq=seq, ts=ts, writer=writer, prev=prev, hash=digest)
+    if type(stamped) is Takeover and stamped.seen_seq is None:
+        stamped = msgspec.structs.replace(stamped, seen_seq=seq - 1)
+    return stamped
+
+
+@lru_cache(maxsize=64)
+def _text(writer: str) -> bytes:
+    return encode_text(writer, "writer")
 
 
 def _body(event: Event, seq: int) -> tuple[bytes, Raw | None]:

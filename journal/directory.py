@@ -110,8 +110,18 @@ class Directory:
         return compact(self._storage, paths, history, options.lock_timeout, options.writer)
 
     def pack(self, session_id: str, stop: Callable[[], bool] = lambda: False) -> int:
-        """Gzip what compactions of a session have archived. Returns how many files."""
-        return pack_archives(self._storage, self.paths(session_id), stop)
+        """Gzip what compactions of a session have archived. Returns how many files.
+
+        Raises `StorageError`; what could not be packed stays as it is.
+        """
+        try:
+            return pack_archives(self._storage, self.paths(session_id), stop)
+        except OSError as error:
+            raise StorageError(
+                error.errno,
+                f"session {session_id!r}: its archive could not be packed ({error.strerror}); "
+                "it stays unpacked",
+            ) from error
 
     def verify(self, session_id: str, head: Head | None = None) -> VerifyReport:
         return Verification(self._storage, self.paths(session_id), head).run()

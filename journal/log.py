@@ -16,8 +16,6 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
 from journal.backend import Projection, Seed
 from journal.codec import FORMAT, Clock, control_line, digest_of, stamp
 from journal.config import Durability
@@ -79,9 +77,7 @@ class FileLog:
         self._followed: tuple[str, int] | None = None  # log id and seq the projection is at
         self._confirmed = True  # what we read last was read under the flock
         self._reported = 0  # damage already logged
-        writer = self._options.writer or default_writer()
-        self._writer = msgspec.json.encode(writer)
-        self._writer_name = writer
+        self._writer = self._options.writer or default_writer()
 
     @property
     def head(self) -> Head | None:
@@ -329,15 +325,12 @@ class FileLog:
     def _write_locked(self, file: LogFile, events: Sequence[Event], seed: Seed | None) -> int:
         """Write `events` as one piece at the end and fold them. Returns the new end."""
         scanner = self._scanner
-        header = None
-        if scanner.header is None and not scanner.count:
-            header, events = self._begin_locked(file, events, seed)
-        ts, seq, digest = self._clock.now(), scanner.seq, scanner.hash
-        lines = [control_line(header)] if header is not None else []
-        for event in events:
-            seq += 1
-            line, digest = stamp(event, seq, ts, self._writer, digest)
-            lines.append(line)
+        try:
+            header, lines, stamped = self._encode_locked(events, seed)
+        except BaseException:
+            if scanner.end == 0:  # a log that cannot begin must not be left behind
+                self._cut_back_locked(file, 0)
+            raise
         data = lines[0] if len(lines) == 1 else b"".join(lines)
         end = scanner.end + len(data)
         self._put_locked(file, data, scanner.end)
@@ -346,21 +339,33 @@ class FileLog:
         if header is not None:
             scanner.header = header
             self._forget_projection_locked()
-        scanner.advance(seq, digest, len(events), end)
-        for event in events:
+        last = stamped[-1]
+        scanner.advance(last.seq, last.hash, len(stamped), end)
+        for event in stamped:
             self._projection.fold(event)
-        self._followed = (self._log_id(), seq)
+        self._followed = (self._log_id(), last.seq)
         return end
 
-    def _begin_locked(
-        self, file: LogFile, events: Sequence[Event], seed: Seed | None
-    ) -> tuple[Open, Sequence[Event]]:
-        """What a new log starts with. If that can't be had, there is no new log."""
-        try:
-            return self._new_header(), [*seed(), *events] if seed is not None else events
-        except BaseException:
-            self._cut_back_locked(file, 0)
-            raise
+    def _encode_locked(
+        self, events: Sequence[Event], seed: Seed | None
+    ) -> tuple[Open | None, list[bytes], list[Event]]:
+        """The lines to write and their events; a header and the seed if the log is new."""
+        scanner = self._scanner
+        header, lines = None, []
+        if scanner.header is None and not scanner.count:
+            header = self._new_header()
+            lines.append(control_line(header))
+            if seed is not None:
+                events = [*seed(), *events]
+        ts, seq, digest = self._clock.now(), scanner.seq, scanner.hash
+        stamped = []
+        for event in events:
+            seq += 1
+            line, done = stamp(event, seq, ts, self._writer, digest)
+            digest = done.hash
+            lines.append(line)
+            stamped.append(done)
+        return header, lines, stamped
 
     def _newer_format_error(self) -> UnsupportedFormatError:
         return UnsupportedFormatError(
@@ -411,7 +416,7 @@ class FileLog:
             kept_digest=digest_of(b""),
             archive=None,
             ts=self._clock.now(),
-            writer=self._writer_name,
+            writer=self._writer,
         )
 
     # Letting go

@@ -63,6 +63,7 @@ class Scanner:
         self.damage_count = 0
         self._kept_left = 0
         self._kept_digest = sha256()
+        self._seen: set[int] = set()  # seqs, as long as there is no header to tell the order
         self._suspects: list[tuple[int, int]] = []  # bad lines since `end`
         self._carry = b""
         self._carry_start = 0
@@ -150,6 +151,8 @@ class Scanner:
             self._note("chain", place, 0, record.seq, f"event {record.seq} has another prev")
         self.seq, self.hash = record.seq, record.hash
         self.count += 1
+        if self.header is None:
+            self._seen.add(record.seq)
         return record
 
     def _settle_header(self, header: Open, place: int, after: int) -> None:
@@ -167,7 +170,9 @@ class Scanner:
 
     def _settle_kept(self, event: Event, place: int, after: int) -> Event | None:
         """An event at or before `seq`: one that compaction kept, or one out of place."""
-        if self.header is None:  # which events were kept is not known: all of them load
+        unordered = self.header is None and event.seq not in self._seen
+        if unordered:  # which events were kept is not known: all of them load
+            self._seen.add(event.seq)
             self.count += 1
             return event
         if not self._kept_left:

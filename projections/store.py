@@ -5,7 +5,6 @@ Joins both sides: appends go to an engine of `journal`, reads come from the view
 
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -333,8 +332,7 @@ def _folder(session_dir: str | os.PathLike[str] | None, settings: SessionSetting
     chosen = session_dir or (settings.persist_path if settings is not None else None)
     if chosen is None:
         home = os.environ.get("PRAISONAI_HOME")
-        root = Path(home).expanduser() if home else Path.home() / ".praisonai"
-        chosen = root / "sessions"
+        chosen = os.path.join(os.path.expanduser(home or "~/.praisonai"), "sessions")
     folder = os.fspath(chosen)
     if not isinstance(folder, str) or "\0" in folder:
         raise TypeError("session_dir must be a path")

@@ -1,0 +1,190 @@
+"""`journal demo`: a short session of two runtimes, recorded through the public API."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.rule import Rule
+from rich.text import Text
+from rich.tree import Tree
+
+from journal import GatewayConfig, JournalError, SessionConfig
+from projections.store import DefaultSessionStore
+
+_SESSION = "demo"
+_COLOURS = {"native": "cyan", "plugin_harness": "magenta"}
+_FAKE_KEY = "sk-" + "demo" * 8  # of the shape of a real one, so that it is redacted
+
+
+def run(folder: str | None) -> None:
+    """Record and show. Raises `JournalError` when `folder` has a demo session already."""
+    console = Console(highlight=False)
+    path = folder or tempfile.mkdtemp(prefix="journal-demo-")
+    config = GatewayConfig(session_config=SessionConfig(persist=True, mirror_runtime_state=True))
+    with DefaultSessionStore(path, config=config) as store:
+        if store.session_exists(_SESSION):
+            raise JournalError(
+                f"{path}: has a session {_SESSION!r} already; choose another folder with --dir"
+            )
+        _record(store)
+        _show_log(console, path)
+        _show_view(console, store)
+        _show_session_file(console, store, path)
+        _show_clear(console, store)
+        _show_compaction(console, store)
+        _show_verification(console, store)
+    _show_next_steps(console, path)
+
+
+def _record(store: DefaultSessionStore) -> None:
+    store.set_runtime_state(
+        _SESSION,
+        "native",
+        "turn-1",
+        {"status": "open", "tool_calls": ["call-1"], "transcript": "Weather in Paris?"},
+    )
+    store.set_runtime_state(
+        _SESSION,
+        "native",
+        "turn-1",
+        {"status": "completed", "tool_calls": ["call-1"], "transcript": "14 degrees, mild."},
+    )
+    store.set_many(
+        _SESSION,
+        [
+            ("native", "turn-2", {"status": "completed", "tool_calls": []}),
+            ("plugin_harness", "turn-3", {"tool_calls": ["call-2"], "api_key": _FAKE_KEY}),
+        ],
+    )
+
+
+def _heading(console: Console, title: str, *text: str) -> None:
+    console.print()
+    console.print(Rule(f"[bold]{title}", align="left", style="dim"))
+    for line in text:
+        console.print(line, style="dim", soft_wrap=True)
+    console.print()
+
+
+def _show_log(console: Console, folder: str) -> None:
+    path = Path(folder) / f"{_SESSION}.jsonl"
+    lines = path.read_text().split("\n")[:-1]
+    _heading(
+        console,
+        "1. The log is the truth",
+        "Two runtimes took three turns, turn-1 was saved twice. One event is one line of",
+        str(path),
+    )
+    for event in map(json.loads, lines):
+        console.print(_summary(event), no_wrap=True, overflow="ellipsis")
+    console.print()
+    console.print("The last line in full: `hash` covers it, `prev` chains it to the one before.")
+    console.print()
+    console.print(Text(lines[-1], style="green"), overflow="fold")
+
+
+def _summary(event: dict[str, Any]) -> Text:
+    if event["op"] == "open":
+        return Text(f"  -  open    {event['session_id']}, log {event['log_id']}", style="dim")
+    runtime, turn = event.get("runtime_id", ""), event.get("turn_id", "")
+    state = json.dumps(event["state"], separators=(",", ":")) if "state" in event else ""
+    return Text.assemble(
+        (f"{event['seq']:3}  ", "dim"),
+        f"{event['op']:6}  ",
+        (f"{runtime:14}  ", _COLOURS.get(runtime, "")),
+        f"{turn:6}  ",
+        (state, "dim"),
+    )
+
+
+def _show_view(console: Console, store: DefaultSessionStore) -> None:
+    _heading(
+        console,
+        "2. Folded, it is the view",
+        "What get_runtime_state returns: the latest state of each turn, secrets replaced.",
+    )
+    _print_tree(console, store)
+
+
+def _print_tree(console: Console, store: DefaultSessionStore) -> None:
+    tree = Tree(f"[bold]{_SESSION}")
+    for runtime, colour in _COLOURS.items():
+        turns = store.get_runtime_state(_SESSION, runtime)
+        if turns:
+            branch = tree.add(Text(runtime, style=colour))
+            for turn, state in turns.items():
+                text = json.dumps(state, separators=(",", ":"))
+                branch.add(Text(f"{turn}  {text}", overflow="ellipsis", no_wrap=True))
+    console.print(tree)
+
+
+def _show_session_file(console: Console, store: DefaultSessionStore, folder: str) -> None:
+    store.flush()
+    path = Path(folder) / f"{_SESSION}.json"
+    _heading(
+        console,
+        "3. The session file is for PraisonAI",
+        f"{path.name} holds the view under `runtime_state`, beside PraisonAI's own data.",
+        "It is derived: delete it, and the next save writes it again.",
+    )
+    for line in path.read_text().splitlines():
+        style = "green" if "runtime_state" in line else "dim"
+        console.print(Text(line, style=style), no_wrap=True, overflow="ellipsis")
+
+
+def _show_clear(console: Console, store: DefaultSessionStore) -> None:
+    store.clear_runtime_state(_SESSION, "plugin_harness")
+    _heading(
+        console,
+        "4. A clear is an event too",
+        'After clear_runtime_state("demo", "plugin_harness"). The history keeps it all.',
+    )
+    _print_tree(console, store)
+
+
+def _show_compaction(console: Console, store: DefaultSessionStore) -> None:
+    report = store.compact(_SESSION)
+    _heading(
+        console,
+        "5. Compaction keeps what lives",
+        "Overwritten and cleared turns move to the archive, every line as it was.",
+    )
+    if report is not None:
+        archive = os.path.relpath(report.archive or "", store.session_dir)
+        console.print(f"  events    {report.events_before} → {report.events_after}")
+        console.print(f"  bytes     {report.bytes_before:,} → {report.bytes_after:,}")
+        console.print(f"  archive   {archive}")
+
+
+def _show_verification(console: Console, store: DefaultSessionStore) -> None:
+    report = store.verify(_SESSION)
+    _heading(
+        console,
+        "6. Verification",
+        "Each line's hash, the chain through the archives, nothing missing or moved.",
+    )
+    verdict = "[bold green]passed" if report.ok else "[bold red]FAILED"
+    console.print(f"  outcome   {verdict}")
+    console.print(f"  events    {report.events} in the log, {report.archived_events} archived")
+    console.print(f"  head      {report.head}")
+    for problem in report.problems:
+        console.print(f"  problem   {problem}", markup=False)
+    if not report.ok:
+        raise JournalError("the demo's own log does not verify: please report this as a bug")
+
+
+def _show_next_steps(console: Console, folder: str) -> None:
+    _heading(console, "Try next")
+    log = Path(folder) / f"{_SESSION}.jsonl"
+    for command in (f"jq -c '{{seq, op, turn_id}}' {log}", f"ls -R {folder}", "journal --help"):
+        console.print(Text(f"  {command}", style="bold"), soft_wrap=True)
+    console.print("\nor in Python:\n")
+    for line in (
+        "from projections import DefaultSessionStore",
+        f'store = DefaultSessionStore("{folder}")',
+        'store.get_runtime_state("demo", "native")',
+    ):
+        console.print(Text(f"  {line}", style="bold"), soft_wrap=True)

@@ -1,0 +1,169 @@
+"""What several test modules need: a projection that remembers, faults, other processes."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from journal.events import Event, Set
+from journal.log import FileLog, LogOptions
+from journal.names import paths_of
+from journal.storage import DiskStorage
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Recorder:
+    """A projection that keeps every event it is given since the last reset."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def fold(self, event: Event) -> None:
+        self.events.append(event)
+
+    def reset(self) -> None:
+        self.events.clear()
+
+
+def set_event(turn: str, state: Any = None, runtime: str = "native") -> Set:
+    encoded = msgspec.json.encode({"turn": turn} if state is None else state)
+    return Set(runtime_id=runtime, turn_id=turn, state=Raw(encoded))
+
+
+def open_log(
+    folder: Path, session: str = "s", storage: DiskStorage | None = None, **options: Any
+) -> tuple[FileLog, Recorder]:
+    """A log and the projection that follows it; durability "os" unless told otherwise."""
+    recorder = Recorder()
+    settings = {"durability": "os", **options}
+    chosen = LogOptions(storage=storage or DiskStorage(), **settings)
+    return FileLog(paths_of(str(folder), session), recorder, chosen), recorder
+
+
+def turns_in(folder: Path, session: str = "s") -> list[str]:
+    """The turn ids of all sets in a log, read afresh."""
+    log, recorder = open_log(folder, session)
+    log.refresh()
+    log.close()
+    return [event.turn_id for event in recorder.events if isinstance(event, Set)]
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of the process runs after it."""
+
+
+class FaultyStorage(DiskStorage):
+    """A disk on which chosen calls go wrong.
+
+    `fault` is asked before each call with its name and arguments. What it returns
+    replaces the call's result, what it raises is the call's error; None lets it happen.
+    """
+
+    def __init__(self, fault: "Callable[[str, tuple[Any, ...]], Any]") -> None:
+        self.fault = fault
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if name in _CALLS:
+            fault = super().__getattribute__("fault")
+
+            def call(*args: Any) -> Any:
+                answer = fault(name, args)
+                return found(*args) if answer is None else answer
+
+            return call
+        return found
+
+
+_CALLS = {name for name in vars(DiskStorage) if not name.startswith("_")}
+CHANGING = {"open", "write", "truncate", "sync", "sync_folder", "rename", "link", "unlink"} | {
+    "make_folder"
+}
+"""The calls after which the disk may be another."""
+
+
+class DiesAt:
+    """A fault: the process is killed before the `number`th changing call (from 0)."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+        self.dead = False
+
+    def __call__(self, name: str, args: tuple[Any, ...]) -> None:
+        if self.dead and name != "close":
+            raise Killed
+        if name in CHANGING:
+            if self.left == 0:
+                self.dead = True
+                raise Killed
+            self.left -= 1
+
+
+class FailsAt:
+    """A fault: the `number`th changing call (from 0) fails with `errno`, once."""
+
+    def __init__(self, number: int, errno: int) -> None:
+        self.left = number
+        self.errno = errno
+        self.failed: str | None = None
+
+    def __call__(self, name: str, args: tuple[Any, ...]) -> None:
+        if name in CHANGING:
+            self.left -= 1
+            if self.left == -1:
+                self.failed = name
+                raise OSError(self.errno, os.strerror(self.errno))
+
+
+def fails(call: str, errno: int, *, after: int = 0, times: int = 1) -> Callable[..., None]:
+    """A fault: `call` fails `times` times after having worked `after` times."""
+    counts = {"seen": 0}
+
+    def fault(name: str, args: tuple[Any, ...]) -> None:
+        if name == call:
+            counts["seen"] += 1
+            if after < counts["seen"] <= after + times:
+                raise OSError(errno, os.strerror(errno))
+
+    return fault
+
+
+def no_fault(name: str, args: tuple[Any, ...]) -> None:
+    """Everything works."""
+
+
+def python(code: str, *args: str, **kwargs: Any) -> "subprocess.Popen[str]":
+    """Another Python process that runs `code` with `sys.argv[1:]` from `args`."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *args],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **kwargs,
+    )
+
+
+def finish(processes: Sequence["subprocess.Popen[str]"]) -> list[str]:
+    """Wait for processes that must succeed; their standard outputs."""
+    outputs = []
+    for process in processes:
+        out, err = process.communicate(timeout=100)
+        assert process.returncode == 0, err
+        outputs.append(out)
+    return outputs
+
+
+def files_in(folder: Path) -> set[str]:
+    """The names of all files below a folder, but for the session file's lock."""
+    return {
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.endswith(".json.lock")
+    }

@@ -1,0 +1,503 @@
+"""One session's log file: what an append promises, and whose word it takes."""
+
+import errno
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from journal.codec import control_line, digest_of
+from journal.errors import (
+    AppendError,
+    DamagedError,
+    LockTimeoutError,
+    ReadError,
+    SyncError,
+    UnsupportedFormatError,
+    WrongSessionError,
+)
+from journal.events import GENESIS, Clear, Handoff, Open, Takeover, Unknown
+from tests.support import (
+    FaultyStorage,
+    fails,
+    finish,
+    no_fault,
+    open_log,
+    python,
+    set_event,
+    turns_in,
+)
+
+
+def test_events_are_numbered_chained_and_folded_in_order(tmp_path: Path) -> None:
+    log, recorder = open_log(tmp_path)
+    for turn in ("a", "b", "c"):
+        log.append([set_event(turn)])
+    lines = [json.loads(line) for line in (tmp_path / "s.jsonl").read_text().splitlines()]
+    assert [line.get("seq") for line in lines] == [None, 1, 2, 3]
+    assert [line["prev"] for line in lines[1:]] == [GENESIS, lines[1]["hash"], lines[2]["hash"]]
+    assert [event.turn_id for event in recorder.events] == ["a", "b", "c"]  # type: ignore[union-attr]
+
+
+def test_a_second_reader_sees_what_was_appended_since(tmp_path: Path) -> None:
+    writer, _ = open_log(tmp_path)
+    reader, seen = open_log(tmp_path)
+    for count in range(1, 4):
+        writer.append([set_event(str(count))])
+        assert reader.refresh()
+        assert len(seen.events) == count
+    assert reader.head == writer.head
+
+
+def test_two_writers_take_turns_without_a_gap(tmp_path: Path) -> None:
+    one, _ = open_log(tmp_path)
+    two, _ = open_log(tmp_path)
+    heads = [log.append([set_event(str(i))]) for i in range(5) for log in (one, two)]
+    assert [head.seq for head in heads] == list(range(1, 11))
+    assert turns_in(tmp_path) == [str(i) for i in range(5) for _ in "12"]
+
+
+def test_reading_what_is_not_there_creates_nothing(tmp_path: Path) -> None:
+    log, _ = open_log(tmp_path / "missing", "unknown")
+    assert not log.refresh()
+    assert log.head is None
+    assert not (tmp_path / "missing").exists()
+
+
+def test_a_takeover_records_the_last_event_before_it(tmp_path: Path) -> None:
+    log, _ = open_log(tmp_path)
+    log.append([set_event("a"), Handoff(source="native", target="plugin", reason="test")])
+    log.append([Takeover(runtime_id="plugin", handoff_seq=2)])
+    last = json.loads((tmp_path / "s.jsonl").read_text().splitlines()[-1])
+    assert (last["handoff_seq"], last["seen_seq"]) == (2, 2)
+
+
+def test_an_unknown_op_loads_and_later_appends_follow_it(tmp_path: Path) -> None:
+    log, recorder = open_log(tmp_path)
+    head = log.append([set_event("a")])
+    covered = (
+        f'{{"seq":2,"ts":"2030-01-01T00:00:00.000000Z","op":"rename","to":"b","writer":"x",'
+        f'"prev":"{head.hash}"'
+    )
+    line = f'{covered},"hash":"{digest_of(covered.encode())}"}}\n'
+    with (tmp_path / "s.jsonl").open("a") as file:
+        file.write(line)
+    assert log.append([set_event("c")]).seq == 3
+    unknown = recorder.events[1]
+    assert isinstance(unknown, Unknown)
+    assert (unknown.op, unknown.line) == ("rename", line.rstrip().encode())
+
+
+def test_equal_and_backward_times_do_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, _ = open_log(tmp_path)
+    for second in (500, 500, 100, 300):
+        monkeypatch.setattr("journal.codec.time_ns", lambda now=second: now * 1_000_000_000)
+        log.append([set_event(str(second))])
+    assert turns_in(tmp_path) == ["500", "500", "100", "300"]
+
+
+class TestRefusals:
+    def test_a_newer_format_is_not_written_to(self, tmp_path: Path) -> None:
+        log, _ = open_log(tmp_path)
+        log.append([set_event("a")])
+        log.close()
+        path = tmp_path / "s.jsonl"
+        before = path.read_bytes().replace(b'"format":1', b'"format":2')
+        path.write_bytes(before)
+        newer, _ = open_log(tmp_path)
+        with pytest.raises(UnsupportedFormatError, match="format 2"):
+            newer.append([set_event("b")])
+        assert path.read_bytes() == before
+
+    def test_a_log_of_another_session_is_not_taken_for_ours(self, tmp_path: Path) -> None:
+        log, _ = open_log(tmp_path, "theirs")
+        log.append([set_event("a")])
+        (tmp_path / "theirs.jsonl").rename(tmp_path / "ours.jsonl")
+        ours, _ = open_log(tmp_path, "ours")
+        with pytest.raises(WrongSessionError, match="'theirs'"):
+            ours.refresh()
+        with pytest.raises(WrongSessionError):
+            ours.append([set_event("b")])
+
+    def test_a_file_that_is_no_log_is_an_error_and_stays_as_it_is(self, tmp_path: Path) -> None:
+        path = tmp_path / "s.jsonl"
+        path.write_text("Dear diary,\nnothing happened.\n")
+        log, _ = open_log(tmp_path)
+        with pytest.raises(DamagedError, match="not a journal log"):
+            log.refresh()
+        with pytest.raises(DamagedError):
+            log.append([set_event("a")])
+        assert path.read_text() == "Dear diary,\nnothing happened.\n"
+
+    @pytest.mark.parametrize("call", ["open", "read"])
+    @pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+    def test_an_unreadable_log_is_an_error_never_an_empty_session(
+        self, tmp_path: Path, call: str, number: int
+    ) -> None:
+        log, _ = open_log(tmp_path)
+        log.append([set_event("a")])
+        storage = FaultyStorage(fails(call, number, times=99))
+        broken, _ = open_log(tmp_path, storage=storage)
+        with pytest.raises(ReadError) as caught:
+            broken.refresh()
+        assert caught.value.errno == number
+        assert str(tmp_path / "s.jsonl") in str(caught.value)
+
+    def test_a_symbolic_link_is_followed_neither_for_reading_nor_for_writing(
+        self, tmp_path: Path
+    ) -> None:
+        target = tmp_path / "precious"
+        target.write_text("")
+        (tmp_path / "s.jsonl").symlink_to(target)
+        log, _ = open_log(tmp_path)
+        with pytest.raises(ReadError, match="symbolic link"):
+            log.refresh()
+        with pytest.raises(AppendError, match="symbolic link"):
+            log.append([set_event("a")])
+        assert target.read_text() == ""
+
+    def test_a_folder_in_the_place_of_the_log_is_an_error(self, tmp_path: Path) -> None:
+        (tmp_path / "s.jsonl").mkdir()
+        log, _ = open_log(tmp_path)
+        with pytest.raises(ReadError):
+            log.refresh()
+        with pytest.raises(AppendError):
+            log.append([set_event("a")])
+
+    def test_a_read_only_log_is_read_and_says_why_it_is_not_written(self, tmp_path: Path) -> None:
+        log, _ = open_log(tmp_path)
+        log.append([set_event("a")])
+
+        def read_only(name: str, args: tuple[object, ...]) -> None:
+            if name == "open" and isinstance(args[1], int) and args[1] & os.O_RDWR:
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+        mounted, seen = open_log(tmp_path, storage=FaultyStorage(read_only))
+        assert mounted.refresh()
+        assert len(seen.events) == 1
+        with pytest.raises(AppendError, match="Read-only file system"):
+            mounted.append([set_event("b")])
+
+
+class TestFailedWrites:
+    def test_a_full_disk_raises_and_writing_goes_on_once_there_is_room(
+        self, tmp_path: Path
+    ) -> None:
+        storage = FaultyStorage(no_fault)
+        log, recorder = open_log(tmp_path, storage=storage)
+        log.append([set_event("a")])
+        storage.fault = fails("write", errno.ENOSPC)
+        with pytest.raises(AppendError, match="Nothing was appended") as caught:
+            log.append([set_event("lost")])
+        assert caught.value.errno == errno.ENOSPC
+        assert log.append([set_event("b")]).seq == 2
+        assert [event.turn_id for event in recorder.events] == ["a", "b"]  # type: ignore[union-attr]
+        assert turns_in(tmp_path) == ["a", "b"]
+
+    @pytest.mark.parametrize("room", [0, 1, 100])
+    def test_a_short_write_is_cut_back_before_anything_else_is_written(
+        self, tmp_path: Path, room: int
+    ) -> None:
+        storage = FaultyStorage(no_fault)
+        log, _ = open_log(tmp_path, storage=storage)
+        log.append([set_event("a")])
+        before = (tmp_path / "s.jsonl").read_bytes()
+
+        def short(name: str, args: tuple[object, ...]) -> int | None:
+            if name != "write":
+                return None
+            fd, data = args
+            assert isinstance(fd, int)
+            assert isinstance(data, bytes)
+            return os.write(fd, data[:room])
+
+        storage.fault = short
+        with pytest.raises(AppendError, match=f"only {room} of"):
+            log.append([set_event("lost")])
+        assert (tmp_path / "s.jsonl").read_bytes() == before
+        storage.fault = no_fault
+        log.append([set_event("b")])
+        assert turns_in(tmp_path) == ["a", "b"]
+
+    def test_a_first_append_that_fails_leaves_no_log(self, tmp_path: Path) -> None:
+        log, _ = open_log(tmp_path, storage=FaultyStorage(fails("write", errno.ENOSPC)))
+        with pytest.raises(AppendError):
+            log.append([set_event("a")])
+        assert list(tmp_path.iterdir()) == []
+
+    def test_no_success_is_reported_on_a_descriptor_whose_sync_failed(
+        self, tmp_path: Path
+    ) -> None:
+        storage = FaultyStorage(no_fault)
+        log, _ = open_log(tmp_path, storage=storage, durability="fsync")
+        log.append([set_event("a")])
+        calls: list[str] = []
+
+        def fault(name: str, args: tuple[object, ...]) -> None:
+            calls.append(name)
+            if name == "sync" and calls.count("sync") == 1:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        storage.fault = fault
+        with pytest.raises(SyncError, match="unknown"):
+            log.append([set_event("b")])
+        calls.clear()
+        calls.append("sync")  # of the failed append: the next ones work
+        assert log.append([set_event("c")]).seq == 3
+        assert calls.index("close") < calls.index("open") < calls.index("sync", 1)
+        assert turns_in(tmp_path) == ["a", "b", "c"]
+
+    def test_all_threads_that_share_a_failed_sync_are_told(self, tmp_path: Path) -> None:
+        storage = FaultyStorage(no_fault)
+        log, _ = open_log(tmp_path, storage=storage, durability="fsync")
+        log.append([set_event("a")])
+        entered, go = threading.Event(), threading.Event()
+
+        def fault(name: str, args: tuple[object, ...]) -> None:
+            if name == "sync":
+                entered.set()
+                go.wait(20)
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        storage.fault = fault
+        outcomes: list[str] = []
+
+        def append(turn: str) -> None:
+            try:
+                log.append([set_event(turn)])
+                outcomes.append("ok")
+            except SyncError:
+                outcomes.append("unknown")
+
+        threads = [threading.Thread(target=append, args=(str(i),)) for i in range(4)]
+        threads[0].start()
+        assert entered.wait(20)
+        for thread in threads[1:]:
+            thread.start()
+        while len(turns_in(tmp_path)) < 5:
+            time.sleep(0.001)
+        go.set()
+        for thread in threads:
+            thread.join()
+        assert outcomes == ["unknown"] * 4
+
+
+class TestDurability:
+    def test_fsync_syncs_each_append_before_it_returns(self, tmp_path: Path) -> None:
+        calls: list[str] = []
+        storage = FaultyStorage(lambda name, args: calls.append(name))
+        log, _ = open_log(tmp_path, storage=storage, durability="fsync")
+        log.append([set_event("a")])
+        assert "sync_folder" in calls
+        for _ in range(3):
+            calls.clear()
+            log.append([set_event("b")])
+            assert calls.index("write") < calls.index("sync")
+
+    def test_os_never_syncs_an_append(self, tmp_path: Path) -> None:
+        calls: list[str] = []
+        storage = FaultyStorage(lambda name, args: calls.append(name))
+        log, _ = open_log(tmp_path, storage=storage, durability="os")
+        log.append([set_event("a")])
+        log.append([set_event("b")])
+        assert "sync" not in calls
+        log.flush()
+        assert "sync" in calls
+
+    def test_threads_share_syncs(self, tmp_path: Path) -> None:
+        """While one sync is under way, seven writes pile up; one more sync covers them."""
+        storage = FaultyStorage(no_fault)
+        log, _ = open_log(tmp_path, storage=storage, durability="fsync")
+        log.append([set_event("first")])
+        entered, go = threading.Event(), threading.Event()
+        syncs: list[str] = []
+
+        def fault(name: str, args: tuple[object, ...]) -> None:
+            if name == "sync":
+                syncs.append(name)
+                entered.set()
+                go.wait(20)
+
+        storage.fault = fault
+        threads = [
+            threading.Thread(target=log.append, args=([set_event(str(i))],)) for i in range(8)
+        ]
+        threads[0].start()
+        assert entered.wait(20)
+        for thread in threads[1:]:
+            thread.start()
+        while len(turns_in(tmp_path)) < 9:
+            time.sleep(0.001)
+        go.set()
+        for thread in threads:
+            thread.join()
+        assert len(syncs) == 2
+
+
+class TestOtherProcesses:
+    def test_a_log_replaced_behind_our_back_is_noticed_within_a_second(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        log, recorder = open_log(tmp_path)
+        log.append([set_event("old")])
+        (tmp_path / "s.jsonl").unlink()
+        other, _ = open_log(tmp_path)
+        other.append([set_event("new")])
+        later = time.monotonic() + 1.0
+        monkeypatch.setattr("journal.handle.monotonic", lambda: later)
+        log.refresh()
+        assert [event.turn_id for event in recorder.events] == ["new"]  # type: ignore[union-attr]
+        log.append([set_event("next")])
+        assert turns_in(tmp_path) == ["new", "next"]
+
+    def test_a_log_cut_behind_our_back_is_read_again(self, tmp_path: Path) -> None:
+        log, recorder = open_log(tmp_path)
+        log.append([set_event("a")])
+        keep = (tmp_path / "s.jsonl").stat().st_size
+        log.append([set_event("b")])
+        os.truncate(tmp_path / "s.jsonl", keep)
+        log.refresh()
+        assert [event.turn_id for event in recorder.events] == ["a"]  # type: ignore[union-attr]
+        assert log.append([set_event("c")]).seq == 2
+
+    def test_lines_seen_of_a_batch_that_was_cut_back_are_forgotten(self, tmp_path: Path) -> None:
+        """A reader folds a line; the writer's batch fails; another line of the same size."""
+        writer, _ = open_log(tmp_path)
+        writer.append([set_event("a")])
+        reader, _ = open_log(tmp_path)
+        end = (tmp_path / "s.jsonl").stat().st_size
+        writer.append([set_event("x")])
+        reader.refresh()
+        os.truncate(tmp_path / "s.jsonl", end)
+        another, _ = open_log(tmp_path)
+        another.append([set_event("y")])
+        reader.append([set_event("z")])
+        assert turns_in(tmp_path) == ["a", "y", "z"]
+        fresh, _ = open_log(tmp_path)
+        fresh.refresh()
+        assert fresh._scanner.damage == []
+
+    def test_a_writer_waits_for_the_lock_and_gives_up_with_a_clear_error(
+        self, tmp_path: Path
+    ) -> None:
+        holder, _ = open_log(tmp_path)
+        holder.append([set_event("a")])
+        file = holder._file
+        assert file is not None
+        file.lock(1)
+        waiting, _ = open_log(tmp_path, lock_timeout=0.05)
+        with pytest.raises(LockTimeoutError, match=r"s\.jsonl"):
+            waiting.append([set_event("b")])
+        reader, seen = open_log(tmp_path)
+        assert reader.refresh()
+        assert len(seen.events) == 1
+        file.unlock()
+        waiting.append([set_event("b")])
+        assert turns_in(tmp_path) == ["a", "b"]
+
+    def test_the_lock_of_a_killed_process_is_free(self, tmp_path: Path) -> None:
+        log, _ = open_log(tmp_path)
+        log.append([set_event("a")])
+        holder = python(_HOLD_LOCK, str(tmp_path / "s.jsonl"))
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "locked\n"
+        holder.send_signal(signal.SIGKILL)
+        holder.communicate()
+        assert log.append([set_event("b")]).seq == 2
+
+    def test_a_forked_child_writes_on_its_own_and_leaves_the_parents_lock(
+        self, tmp_path: Path
+    ) -> None:
+        (output,) = finish([python(_FORK_IN_USE, str(tmp_path))])
+        assert output.split() == ["ok"]
+        found = turns_in(tmp_path)
+        assert sorted(found) == sorted(["before"] + [f"{w}{i}" for w in "pc" for i in range(200)])
+
+    def test_an_interrupt_in_mid_call_leaves_log_and_view_in_step(self, tmp_path: Path) -> None:
+        class Interrupted(KeyboardInterrupt):
+            pass
+
+        def fault(name: str, args: tuple[object, ...]) -> None:
+            if name in calls:
+                calls.remove(name)
+                raise Interrupted
+
+        calls: set[str] = set()
+        storage = FaultyStorage(fault)
+        log, recorder = open_log(tmp_path, storage=storage, durability="fsync")
+        log.append([set_event("0")])
+        for name in ("lock", "size", "find", "write", "unlock", "sync"):
+            calls.add(name)
+            log._file and setattr(log._file, "checked", float("-inf"))
+            with pytest.raises(Interrupted):
+                log.append([set_event(name)])
+            assert calls == set(), f"{name} was never called"
+            log.append([set_event(f"after {name}")])
+            log.refresh()
+            seen = [event.turn_id for event in recorder.events]  # type: ignore[union-attr]
+            assert seen == turns_in(tmp_path)
+
+
+_HOLD_LOCK = """
+import fcntl, sys, time
+file = open(sys.argv[1], "a")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("locked", flush=True)
+time.sleep(60)
+"""
+
+_FORK_IN_USE = """
+import os, sys, threading
+from pathlib import Path
+from tests.support import open_log, set_event
+log, _ = open_log(Path(sys.argv[1]), durability="fsync")
+log.append([set_event("before")])
+stop = threading.Event()
+busy = threading.Thread(target=lambda: [log.refresh() for _ in iter(stop.is_set, True)])
+busy.start()
+child = os.fork()
+who = "c" if child == 0 else "p"
+for i in range(200):
+    log.append([set_event(f"{who}{i}")])
+if child == 0:
+    os._exit(0)
+stop.set()
+busy.join()
+_, status = os.waitpid(child, 0)
+print("ok" if status == 0 else status)
+"""
+
+
+def test_a_header_that_lies_about_kept_events_is_noticed(tmp_path: Path) -> None:
+    header = Open(
+        format=1,
+        session_id="s",
+        log_id="0123456789abcdef",
+        base_seq=0,
+        base_hash=GENESIS,
+        kept=2,
+        kept_digest=digest_of(b""),
+        archive=None,
+        ts="",
+        writer="",
+    )
+    (tmp_path / "s.jsonl").write_bytes(control_line(header))
+    log, _ = open_log(tmp_path)
+    log.append([set_event("a")])
+    fresh, _ = open_log(tmp_path)
+    fresh.refresh()
+    assert [damage.kind for damage in fresh._scanner.damage] == ["kept"]
+
+
+def test_clear_without_runtime_is_written_without_the_key(tmp_path: Path) -> None:
+    log, _ = open_log(tmp_path)
+    log.append([Clear(), Clear(runtime_id="native")])
+    lines = [json.loads(line) for line in (tmp_path / "s.jsonl").read_text().splitlines()]
+    assert "runtime_id" not in lines[1]
+    assert lines[2]["runtime_id"] == "native"

@@ -1,0 +1,125 @@
+"""Writing the session file: under PraisonAI's lock, past planted links, for us alone."""
+
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from praisonaiagents.session.store import FileLock
+
+import projections.session_file
+from journal.errors import LockTimeoutError, SessionFileError
+from projections import DefaultSessionStore
+
+TURN_1 = {"calls": ["c-1"]}
+TURN_2 = {"calls": ["c-2"]}
+BOTH = {"native": {"turn-1": TURN_1, "turn-2": TURN_2}}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[DefaultSessionStore]:
+    with DefaultSessionStore(tmp_path, durability="os") as store:
+        yield store
+
+
+@pytest.fixture
+def logged(tmp_path: Path) -> Path:
+    """The session file of a session that has a log with one turn."""
+    with DefaultSessionStore(tmp_path, durability="os") as store:
+        store.set_runtime_state("s", "native", "turn-1", TURN_1)
+    return tmp_path / "s.json"
+
+
+def state_in(path: Path) -> Any:
+    return json.loads(path.read_bytes())["runtime_state"]
+
+
+@pytest.mark.parametrize("name", ["s.json", "s.json.new", "s.json.lock"])
+@pytest.mark.parametrize("there", [True, False], ids=["to a file", "dangling"])
+def test_a_planted_symbolic_link_is_not_followed(
+    name: str, there: bool, store: DefaultSessionStore, logged: Path, tmp_path_factory: Any
+) -> None:
+    target = tmp_path_factory.mktemp("elsewhere") / "target"
+    content = b'{"session_id": "s", "precious": true}'
+    if there:
+        target.write_bytes(content)
+    link = logged.with_name(name)
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
+    assert store.set_runtime_state("s", "native", "turn-2", TURN_2)
+    store.close()
+    assert (target.read_bytes() if target.exists() else None) == (content if there else None)
+    with DefaultSessionStore(logged.parent) as again:
+        assert again.get_runtime_state("s", "native") == BOTH["native"]
+
+
+def test_a_symbolic_link_is_not_taken_for_an_older_session(
+    store: DefaultSessionStore, tmp_path: Path
+) -> None:
+    target = tmp_path / "target"
+    target.write_text(json.dumps({"session_id": "s", "runtime_state": BOTH}))
+    (tmp_path / "s.json").symlink_to(target)
+    with pytest.raises(SessionFileError, match=r"s\.json"):
+        store.get_runtime_state("s", "native")
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o777], ids=oct)
+def test_files_are_0600_and_folders_0700_whatever_the_umask(umask: int, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        with DefaultSessionStore(tmp_path / "new" / "folder") as store:
+            store.set_runtime_state("s", "native", "turn-1", TURN_1)
+            store.set_runtime_state("s", "native", "turn-1", TURN_2)
+            store.compact("s")
+    finally:
+        os.umask(before)
+    found = {path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "new").rglob("*")}
+    assert {mode for path, mode in found.items() if path.is_file()} == {0o600}
+    assert {mode for path, mode in found.items() if path.is_dir()} == {0o700}
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+    assert {"s.jsonl", "s.json", "s.json.lock"} <= {path.name for path in found}
+
+
+def test_a_folder_that_takes_no_new_file_fails_no_set() -> None:
+    nobody = 65534 if os.geteuid() == 0 else os.geteuid()
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own lets nobody else in
+        (Path(folder) / "s.jsonl").touch()
+        os.chown(Path(folder) / "s.jsonl", nobody, -1)
+        Path(folder).chmod(0o555)
+        before = os.geteuid()
+        os.seteuid(nobody)
+        try:
+            with DefaultSessionStore(folder) as store:
+                assert store.set_runtime_state("s", "native", "turn-1", TURN_1)
+                with pytest.raises(SessionFileError, match="Permission denied"):
+                    store.flush()
+                assert store.get_runtime_state("s", "native", "turn-1") == TURN_1
+        finally:
+            os.seteuid(before)
+            Path(folder).chmod(0o755)
+        assert not (Path(folder) / "s.json").exists()
+
+
+def test_it_is_written_under_praisonais_lock(
+    logged: Path, store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = []
+    acquire = projections.session_file.acquire
+
+    def impatient(storage: Any, fd: int, timeout: float, what: str) -> None:
+        waits.append(timeout)
+        acquire(storage, fd, min(timeout, 0.05), what)
+
+    monkeypatch.setattr(projections.session_file, "acquire", impatient)
+    with FileLock(str(logged)):
+        assert store.set_runtime_state("s", "native", "turn-2", TURN_2)
+        assert waits == [0.0], "a set waits for nobody"
+        with pytest.raises(LockTimeoutError, match=r"s\.json\.lock"):
+            store.flush()
+        assert state_in(logged) == {"native": {"turn-1": TURN_1}}
+    store.flush()
+    assert state_in(logged) == BOTH
