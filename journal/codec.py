@@ -45,8 +45,9 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 def stamp(event: Event, seq: int, ts: str, writer: str, prev: str) -> tuple[bytes, Event]:
     """Encode an event as the line that follows `prev`.
 
-    Returns the line with its newline, and the event as reading the line would give it. Raises `LimitExceededError` when it is longer than `MAX_LINE`,
-    `StateTypeError` and `StateValueError` when an id is no string. O(size of the event).
+    Returns the line with its newline, and the event as reading the line would give it.
+    Raises `LimitExceededError` when it is longer than `MAX_LINE`, `StateTypeError` and
+    `StateValueError` when an id is no string. O(size of the event).
     """
     body, state = _body(event, seq)
     head = b'{"seq":%d,"ts":"%b",%b,"writer":%b' % (seq, ts.encode(), body, _text(writer))

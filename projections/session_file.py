@@ -22,7 +22,7 @@ from msgspec import Raw
 from journal.errors import SessionFileError
 from journal.folder import make_folders
 from journal.locking import acquire
-from journal.names import Paths
+from journal.names import LONGEST, Paths
 from journal.state import encode_text
 from journal.storage import Storage, chunks, write_all
 
@@ -124,9 +124,11 @@ class SessionFile:
         return own, None
 
     def _praisonai_path(self) -> str:
-        """PraisonAI's name for the file; it cannot keep sessions whose ids are longer."""
+        """PraisonAI's name for the file; ours where it could not make such a file."""
         name = "".join(c if c.isalnum() or c in "-_" else "_" for c in self._paths.session_id)
-        return os.path.join(self._paths.folder, f"{name[:200]}.json")
+        if len(name.encode()) > LONGEST:
+            return self._paths.session_file
+        return os.path.join(self._paths.folder, f"{name}.json")
 
     def _is_ours(self, fields: dict[str, bytes]) -> bool:
         named = json.loads(fields.get("session_id", b'""'))

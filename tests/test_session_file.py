@@ -182,9 +182,14 @@ def test_no_runtime_state_reads_as_empty_and_can_be_written(
     assert state_in(tmp_path / "s.json") == {"native": {"turn-1": TURN_1}}
 
 
-MALFORMED = [b"{", b"[1]", b'"text"', b'{"runtime_state": {"native"', b"\xff\xfe\xfd", b"{} {}"]
+HUGE = b"1" * 5000  # more digits than Python turns into an int
+MALFORMED = [
+    *(b"{", b"[1]", b'"text"', b'{"runtime_state": {"native"', b"\xff\xfe\xfd", b"{} {}"),
+    pytest.param(b'{"session_id": %b}' % HUGE, id="huge session_id"),
+]
 WRONG_SHAPES = [
-    b'{"runtime_state": %b}' % state for state in (b"[]", b'"x"', b"1", b'{"native": ["turn"]}')
+    *(b'{"runtime_state": %b}' % state for state in (b"[]", b'"x"', b"1", b'{"native": ["t"]}')),
+    pytest.param(b'{"runtime_state": {"native": {"t": %b}}}' % HUGE, id="huge int"),
 ]
 
 
@@ -213,6 +218,15 @@ def test_beside_a_log_a_malformed_file_fails_no_set_and_is_left_alone(
         store.flush()
     store.close()
     assert logged.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", MALFORMED + WRONG_SHAPES)
+def test_a_file_we_cannot_read_keeps_no_other_session_from_being_listed(
+    content: bytes, store: DefaultSessionStore, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.json").write_bytes(content)
+    (tmp_path / "good.json").write_bytes(b'{"session_id": "good"}')
+    assert "good" in {info["session_id"] for info in store.list_sessions()}
 
 
 def test_one_malformed_file_keeps_flush_from_no_other_session(

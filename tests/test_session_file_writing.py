@@ -4,7 +4,7 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from praisonaiagents.session.store import FileLock
 import projections.session_file
 from journal.errors import LockTimeoutError, SessionFileError
 from projections import DefaultSessionStore
+from projections.session_file import SessionFile
 
 TURN_1 = {"calls": ["c-1"]}
 TURN_2 = {"calls": ["c-2"]}
@@ -104,9 +105,27 @@ def test_a_folder_that_takes_no_new_file_fails_no_set() -> None:
         assert not (Path(folder) / "s.json").exists()
 
 
-def test_it_is_written_under_praisonais_lock(
-    logged: Path, store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to play two users")
+def test_a_lock_file_that_another_user_made_is_used() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        lock = Path(folder) / "s.json.lock"
+        lock.touch()
+        lock.chmod(0o666)
+        os.seteuid(65534)
+        try:
+            with DefaultSessionStore(folder) as store:
+                store.set_runtime_state("s", "native", "turn-1", TURN_1)
+                store.flush()
+        finally:
+            os.seteuid(0)
+        assert state_in(Path(folder) / "s.json") == {"native": {"turn-1": TURN_1}}
+        assert stat.S_IMODE(lock.stat().st_mode) == 0o666
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long each writer was ready to wait for the lock; nobody gets that long."""
     waits = []
     acquire = projections.session_file.acquire
 
@@ -115,6 +134,12 @@ def test_it_is_written_under_praisonais_lock(
         acquire(storage, fd, min(timeout, 0.05), what)
 
     monkeypatch.setattr(projections.session_file, "acquire", impatient)
+    return waits
+
+
+def test_it_is_written_under_praisonais_lock(
+    logged: Path, store: DefaultSessionStore, waits: list[float]
+) -> None:
     with FileLock(str(logged)):
         assert store.set_runtime_state("s", "native", "turn-2", TURN_2)
         assert waits == [0.0], "a set waits for nobody"
@@ -123,3 +148,38 @@ def test_it_is_written_under_praisonais_lock(
         assert state_in(logged) == {"native": {"turn-1": TURN_1}}
     store.flush()
     assert state_in(logged) == BOTH
+
+
+def test_get_waits_for_no_lock_of_a_session_that_has_to_make_room(
+    logged: Path, waits: list[float]
+) -> None:
+    with DefaultSessionStore(logged.parent, max_open=1) as store:
+        with FileLock(str(logged)):
+            store.set_runtime_state("s", "native", "turn-2", TURN_2)
+            assert store.get_runtime_state("other", "native") == {}
+            assert set(waits) == {0.0}
+        store.get_runtime_state("s", "native")
+        store.flush()
+    assert state_in(logged) == BOTH
+
+
+def test_a_set_while_the_file_is_being_written_is_made_up_for(
+    store: DefaultSessionStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = SessionFile.write
+    sets = iter([TURN_2])
+
+    def write_slowly(self: SessionFile, render: Callable[[], bytes], timeout: float) -> None:
+        def render_and_set() -> bytes:
+            encoded = render()
+            for state in sets:  # another thread's, which finds the lock taken
+                store.set_runtime_state("s", "native", "turn-2", state)
+            return encoded
+
+        write(self, render_and_set, timeout)
+
+    monkeypatch.setattr(SessionFile, "write", write_slowly)
+    store.set_runtime_state("s", "native", "turn-1", TURN_1)
+    assert state_in(tmp_path / "s.json") == {"native": {"turn-1": TURN_1}}
+    store.flush()
+    assert state_in(tmp_path / "s.json") == BOTH

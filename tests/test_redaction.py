@@ -1,0 +1,288 @@
+"""Secrets never reach the disk, and nothing else is touched."""
+
+import copy
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from journal.directory import Directory
+from journal.log import LogOptions
+from journal.redaction import may_hold_secrets, redact, search_by_marker
+from projections import DefaultSessionStore
+
+# Put together here, so that nobody's scanner takes this file for a leak.
+BODY = "a1B2" * 15
+PEM = "{0}BEGIN {1}{0}\nMIIBOgIBAAJB\nAKj34Gkx\n{0}END {1}{0}"
+
+SECRETS: list[tuple[str, str]] = [
+    ("anthropic-key", "sk-" + "ant-api03-" + BODY),
+    ("openai-key", "sk-" + BODY[:24]),
+    ("openai-key", "sk-" + "proj-" + BODY[:20] + "_" + BODY[:20]),
+    *(
+        ("stripe-key", f"{start}_" + BODY)
+        for start in ("sk_live", "sk_test", "rk_live", "rk_test")
+    ),
+    *(("github-token", f"gh{letter}_" + BODY[:36]) for letter in "pousr"),
+    ("github-token", "github_" + "pat_" + BODY[:22] + "_" + BODY),
+    ("gitlab-token", "glpat-" + BODY[:20]),
+    *(("aws-key", f"A{letter}IA" + "ABCD2345" * 2) for letter in "KS"),
+    ("google-key", "AIza" + BODY[:35]),
+    ("google-key", "ya29" + ".a0Af" + BODY),
+    *(("slack-token", f"xox{letter}-" + "123456789012-" + BODY[:24]) for letter in "abepors"),
+    ("slack-token", "xapp-" + "1-A01-" + BODY[:24]),
+    ("huggingface-token", "hf_" + BODY[:34]),
+    ("npm-token", "npm_" + BODY[:36]),
+    ("jwt", "ey" + "JhbGciOiJIUzI1NiJ9." + "ey" + "JzdWIiOiIxIn0." + BODY[:43]),
+    *(
+        ("private-key", PEM.format("-" * 5, f"{label}PRIVATE KEY"))
+        for label in ("", "RSA ", "EC ", "OPENSSH ", "ENCRYPTED ")
+    ),
+    ("private-key", PEM.format("-" * 5, "PGP PRIVATE KEY BLOCK")),
+]
+each_secret = pytest.mark.parametrize(
+    ("kind", "secret"), SECRETS, ids=[f"{kind} {secret[:5]}" for kind, secret in SECRETS]
+)
+SENSITIVE = [
+    *("password", "passwd", "passphrase", "db_password", "secret", "client_secret", "credentials"),
+    *("api_key", "openai_api_key", "secret_access_key", "private_key", "auth_key"),
+    *("token", "access_token", "refresh_token", "id_token", "auth_token", "bot_token"),
+    *("authorization", "cookie", "cookies", "session_token", "x_api_key"),
+]
+STYLES = {
+    "snake": str,
+    "camel": lambda key: "".join([key.split("_")[0], *map(str.capitalize, key.split("_")[1:])]),
+    "Pascal": lambda key: "".join(map(str.capitalize, key.split("_"))),
+    "kebab": lambda key: key.replace("_", "-"),
+    "Header": lambda key: "-".join(map(str.capitalize, key.split("_"))),
+    "UPPER": str.upper,
+}
+
+
+def encoded(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@each_secret
+def test_a_secret_becomes_its_kind_wherever_it_stands(kind: str, secret: str) -> None:
+    marker = f"[REDACTED:{kind}]"
+    assert redact({"note": secret, "deep": [[{"n": (1, secret)}]]}) == {
+        "note": marker,
+        "deep": [[{"n": [1, marker]}]],
+    }
+    for before in ("", "key=", "(", "é", "\n", '{"k": "', "v:"):
+        for after in ("", " then", ")", ",", '"}', "\n"):
+            assert redact(before + secret + after) == before + marker + after
+    assert redact(f"{secret} and {secret}") == f"{marker} and {marker}"
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("postgres://app:hunter2@db:5432/x", "postgres://app:[REDACTED:url-password]@db:5432/x"),
+        ("redis://:p%40ss@h", "redis://:[REDACTED:url-password]@h"),
+        ("ftp://u:a:b@c@h/ and more", "ftp://u:[REDACTED:url-password]@h/ and more"),
+        ("curl -H 'Authorization: Bearer abc.def-123'", None),
+        ("bearer 0123456789abcdef==", "bearer [REDACTED:bearer-token]"),
+    ],
+)
+def test_passwords_in_urls_and_bearer_values_go_and_the_rest_stays(
+    text: str, redacted: str | None
+) -> None:
+    expected = redacted or "curl -H 'Authorization: Bearer [REDACTED:bearer-token]'"
+    assert redact(text) == expected
+
+
+def test_a_token_in_place_of_a_urls_user_leaves_one_marker() -> None:
+    token = "ghp" + "_" + BODY[:36]
+    assert redact(f"https://{token}@host/x") == "https://[REDACTED:github-token]@host/x"
+
+
+def test_the_whole_password_goes_when_a_part_of_it_looks_like_a_key() -> None:
+    text = redact("https://user:" + "sk-" + BODY[:24] + "!rest@host")
+    assert "rest" not in text
+    assert text.endswith("@host")
+
+
+@pytest.mark.parametrize("prefix", ["AIza", "npm_"])
+def test_nothing_is_left_of_a_token_longer_than_usual(prefix: str) -> None:
+    assert BODY[-4:] not in redact(prefix + BODY)
+
+
+def test_a_private_key_without_its_end_goes_to_the_end_of_the_text() -> None:
+    begin = "-" * 5 + "BEGIN RSA PRIVATE KEY" + "-" * 5
+    assert redact(f"see {begin}\nMIIBOg\nAKj3") == "see [REDACTED:private-key]"
+
+
+@pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
+def test_text_under_a_sensitive_key_goes_whatever_it_is(style: Any) -> None:
+    for name in map(style, SENSITIVE):
+        state = {"id": "call-1", "a": [{name: "hunter two"}], name: {"x": ["hunter", 2, None, ""]}}
+        again = redact(state)
+        assert "hunter" not in str(again), name
+        assert again["a"][0][name].startswith("[REDACTED:")
+        assert again[name]["x"][1:] == [2, None, ""]
+        assert again["id"] == "call-1"
+        assert may_hold_secrets(encoded(state))
+
+
+@pytest.mark.parametrize("key", ["DBPassword", "XApiKey", "OpenAIApiKey", "AWSSecretAccessKey"])
+def test_capitals_before_a_sensitive_word_do_not_hide_it(key: str) -> None:
+    assert "hunter2" not in str(redact({key: "hunter2"}))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *({key: "text"} for key in ("max_tokens", "token_count", "tool_call_id", "monkey")),
+        *({key: "text"} for key in ("passenger", "next_page_token", "tokenizer", "keyboard")),
+        *({key: "text"} for key in ("turn_id", "maxTokens", "bypass", "compass", "secretary")),
+        *({key: 1234567890} for key in ("password", "token", "api_key")),
+        {"password": None, "secret": True, "token": 1.5, "api_key": "", "cookies": []},
+        {"id": "task-" + BODY, "file": "disk-" + BODY, "s": "risk-assessment-of-the-whole-thing"},
+        "http://localhost:8080/path?q=1",
+        "http://localhost:8080/users/me@example.org",
+        "http://localhost:8080?mail=me@example.org",
+        "ssh://git@host:22/repo and mail me@example.org",
+        "the bearer of news; Bearer: none; sk- sk_live_ ghp_ AKIA eyJ hf_",
+        "0d3c7a51-8a6a-4b0f-9a1f-1b2c3d4e5f60 call_abc123def456ghi789jkl012 toolu_01A09q90qw90lq9",
+        [1, 2.5, True, None, "", {}],
+    ],
+    ids=str,
+)
+def test_what_is_no_secret_is_left_alone(value: Any) -> None:
+    assert repr(redact(value)) == repr(value)
+
+
+def test_the_state_passed_in_is_not_changed() -> None:
+    state = {"a": [{"password": "hunter2"}, SECRETS[0][1]]}
+    before = copy.deepcopy(state)
+    redact(state)
+    assert state == before
+
+
+# Random data with secrets in it, near misses and what redaction leaves behind
+
+BITS = st.text(max_size=3) | st.sampled_from(
+    '://|u:|@h|Bearer |bearer|[REDACTED:|openai-key]|-----BEGIN |sk-| |\n|"|\\|/|a|Z9|=|-|_|.|é|{|:'
+    "|\u212a".split("|")
+)
+NOISE = st.lists(BITS, max_size=6).map("".join)
+TEXTS = st.lists(BITS | st.sampled_from([s for _, s in SECRETS]), max_size=6).map("".join)
+
+
+def in_any_case(key: str, upper: int) -> str:
+    return "".join(c.upper() if upper >> i & 1 else c for i, c in enumerate(key))
+
+
+STYLED = st.builds(
+    lambda f, key: f(key), st.sampled_from([*STYLES.values()]), st.sampled_from(SENSITIVE)
+)
+KEYS = STYLED | st.builds(in_any_case, st.sampled_from(SENSITIVE), st.integers(0, 2**17)) | TEXTS
+VALUES = st.recursive(
+    TEXTS | st.none() | st.integers(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(VALUES)
+@example("AIza" + BODY[:35] + "sk-" + BODY[:24])
+@example("https://" + "ghp_" + BODY[:36] + "@host")
+def test_redacting_twice_is_the_same_as_once(value: Any) -> None:
+    assert redact(redact(value)) == redact(value)
+
+
+@settings(deadline=None, max_examples=600)
+@given(VALUES)
+@example({"PASSword": "hunter2"})
+@example({"password\n": "hunter2"})
+@example({"api_\u212aey": "hunter2"})
+def test_the_quick_search_misses_nothing_that_would_be_redacted(value: Any) -> None:
+    if redact(value) != value:
+        assert search_by_marker(encoded(value))
+        assert may_hold_secrets(encoded(value))
+
+
+@settings(deadline=None)
+@given(VALUES.map(encoded) | st.binary())
+def test_both_quick_searches_agree(data: bytes) -> None:
+    assert may_hold_secrets(data) is search_by_marker(data)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(SECRETS), NOISE, NOISE)
+def test_what_matched_is_never_echoed(secret: tuple[str, str], before: str, after: str) -> None:
+    assert secret[1] not in redact(f"{before} {secret[1]} {after}")
+
+
+# Through a store, down to the bytes on the disk
+
+
+def bytes_in(folder: Path) -> dict[str, bytes]:
+    """Every file of the folder, unpacked."""
+    return {
+        path.name: gzip.decompress(path.read_bytes())
+        if path.suffix == ".gz"
+        else path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def write_and_compact(folder: Path, state: dict[str, Any], **options: Any) -> dict[str, bytes]:
+    with DefaultSessionStore(folder, durability="os", **options) as store:
+        store.set_runtime_state("s", "native", "turn-1", state)
+        store.set_many("s", [("native", "turn-1", state), ("native", "turn-2", state)])
+        store.compact("s")
+    Directory(str(folder), LogOptions("os")).pack("s")
+    files = bytes_in(folder)
+    assert {"s.jsonl", "s.json", "s.3.jsonl.gz"} <= set(files)
+    return files
+
+
+def test_no_secret_is_in_any_file(tmp_path: Path) -> None:
+    secrets = [secret for _, secret in SECRETS] + ["hunter2"]
+    state = {"text": [f"see {s}" for s in secrets[:-1]], "password": "hunter2", "kept": "harmless"}
+    for name, data in write_and_compact(tmp_path, state).items():
+        for secret in secrets:
+            assert json.dumps(secret)[1:-1].encode() not in data, name
+        assert b"harmless" in data or name.endswith(".lock")
+
+
+def test_without_redaction_the_state_is_saved_as_it_is(tmp_path: Path) -> None:
+    state = {"password": "hunter2", "text": SECRETS[0][1]}
+    files = write_and_compact(tmp_path, state, redact=None)
+    assert all(b"hunter2" in data for name, data in files.items() if not name.endswith(".lock"))
+    with DefaultSessionStore(tmp_path) as store:
+        assert store.get_runtime_state("s", "native", "turn-1") == state
+
+
+def test_a_callable_takes_the_place_of_redaction_and_gets_a_copy(tmp_path: Path) -> None:
+    def blank(state: dict[str, Any]) -> dict[str, Any]:
+        state["calls"].append("seen")
+        return {**state, "name": "blank"}
+
+    state = {"name": "Ada", "password": "hunter2", "calls": ["call-1"]}
+    files = write_and_compact(tmp_path, state, redact=blank)
+    assert state == {"name": "Ada", "password": "hunter2", "calls": ["call-1"]}
+    assert not any(b"Ada" in data for data in files.values())
+    with DefaultSessionStore(tmp_path) as store:
+        assert store.get_runtime_state("s", "native", "turn-2") == {
+            **state,
+            "name": "blank",
+            "calls": ["call-1", "seen"],
+        }
+
+
+@pytest.mark.parametrize("returned", [None, {"when": b"bytes"}, "text"], ids=repr)
+def test_a_callable_that_returns_no_state_saves_nothing(tmp_path: Path, returned: Any) -> None:
+    store = DefaultSessionStore(tmp_path, redact=lambda _: returned)
+    with store, pytest.raises(TypeError, match="redacted state"):
+        store.set_runtime_state("s", "native", "turn-1", {"password": "hunter2"})
+    assert list(tmp_path.iterdir()) == []
