@@ -49,16 +49,29 @@ def stamp(event: Event, seq: int, ts: str, writer: str, prev: str) -> tuple[byte
     Raises `LimitExceededError` when it is longer than `MAX_LINE`, `StateTypeError` and
     `StateValueError` when an id is no string. O(size of the event).
     """
-    body, state = _body(event, seq)
-    head = b'{"seq":%d,"ts":"%b",%b,"writer":%b' % (seq, ts.encode(), body, _text(writer))
-    tail = b',"prev":"%b"' % prev.encode()
-    if state is None:
-        digest = digest_of(head + tail)
-        line = b'%b%b,"hash":"%b"}\n' % (head, tail, digest.encode())
-    else:
+    if type(event) is Set:
+        head = b'{"seq":%d,"ts":"%b","op":"set","runtime_id":%b,"turn_id":%b,"writer":%b' % (
+            seq,
+            ts.encode(),
+            encode_text(event.runtime_id, "runtime_id"),
+            encode_text(event.turn_id, "turn_id"),
+            _text(writer),
+        )
+        state = event.state
         state_hash = sha256(state).hexdigest().encode()
+        tail = b',"prev":"%b"' % prev.encode()
         digest = digest_of(b'%b,"state":%b%b' % (head, state_hash, tail))
         line = b'%b,"state":%b%b,"hash":"%b"}\n' % (head, state, tail, digest.encode())
+    else:
+        head = b'{"seq":%d,"ts":"%b",%b,"writer":%b,"prev":"%b"' % (
+            seq,
+            ts.encode(),
+            _body(event, seq),
+            _text(writer),
+            prev.encode(),
+        )
+        digest = digest_of(head)
+        line = b'%b,"hash":"%b"}\n' % (head, digest.encode())
     if len(line) > MAX_LINE:
         raise LimitExceededError(
             f"an event of {len(line):,} bytes is longer than a line may be ({MAX_LINE:,}). "
@@ -90,18 +103,13 @@ def _text(writer: str) -> bytes:
     return encode_text(writer, "writer")
 
 
-def _body(event: Event, seq: int) -> tuple[bytes, Raw | None]:
-    """The part of the line that depends on the op, and the state if it has one."""
+def _body(event: Event, seq: int) -> bytes:
+    """The part of the line that depends on the op, for events without a state."""
     match event:
-        case Set(runtime_id=runtime, turn_id=turn, state=state):
-            return b'"op":"set","runtime_id":%b,"turn_id":%b' % (
-                encode_text(runtime, "runtime_id"),
-                encode_text(turn, "turn_id"),
-            ), state
         case Clear(runtime_id=None):
-            return b'"op":"clear"', None
-        case Clear(runtime_id=str(runtime)):
-            return b'"op":"clear","runtime_id":%b' % encode_text(runtime, "runtime_id"), None
+            return b'"op":"clear"'
+        case Clear(runtime_id=runtime) if runtime is not None:
+            return b'"op":"clear","runtime_id":%b' % encode_text(runtime, "runtime_id")
         case Handoff():
             fields = b"".join(
                 b',"%b":%b' % (name.encode(), encode_text(value, name))
@@ -113,13 +121,13 @@ def _body(event: Event, seq: int) -> tuple[bytes, Raw | None]:
                 )
                 if value is not None
             )
-            return b'"op":"handoff"' + fields, None
+            return b'"op":"handoff"' + fields
         case Takeover(runtime_id=runtime, handoff_seq=answered, seen_seq=seen):
             return b'"op":"takeover","runtime_id":%b,"handoff_seq":%b,"seen_seq":%d' % (
                 encode_text(runtime, "runtime_id"),
                 _to_json(answered),
                 seq - 1 if seen is None else seen,
-            ), None
+            )
         case _:
             raise TypeError(f"{type(event).__name__} is not an event that can be appended")
 

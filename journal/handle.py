@@ -66,7 +66,8 @@ class LogFile:
 
     def lock(self, timeout: float) -> None:
         """Take the lock between processes. Raises `LockTimeoutError`."""
-        acquire(self._storage, self.fd, timeout, self.path)
+        if not self._storage.lock(self.fd):
+            acquire(self._storage, self.fd, timeout, self.path)
 
     def unlock(self) -> None:
         self._storage.unlock(self.fd)

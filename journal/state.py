@@ -74,16 +74,16 @@ def decode_state(encoded: bytes) -> Any:
 
 def encode_text(text: str, name: str) -> bytes:
     """A string as JSON. Raises like `encode_state`; `name` says whose it is."""
-    if type(text) is not str:
-        if not isinstance(text, str):
-            raise StateTypeError(f"{name} must be a string, not {type(text).__name__}")
-        text = str.__str__(text)
+    if not isinstance(text, str):
+        raise StateTypeError(f"{name} must be a string, not {type(text).__name__}")
     try:
         return _encode(text)
     except UnicodeEncodeError as error:
         raise StateValueError(
             f"{name} has a lone surrogate at position {error.start}; it is not valid Unicode"
         ) from None
+    except TypeError:  # a subclass of str
+        return _encode(str.__str__(text))
 
 
 def _refuse_what_is_not_json(state: Any, name: str) -> None:

@@ -183,3 +183,23 @@ def test_a_set_while_the_file_is_being_written_is_made_up_for(
     assert state_in(tmp_path / "s.json") == {"native": {"turn-1": TURN_1}}
     store.flush()
     assert state_in(tmp_path / "s.json") == BOTH
+
+
+def test_a_file_that_praisonai_makes_meanwhile_is_written_under_its_own_lock(
+    store: DefaultSessionStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acquire = projections.session_file.acquire
+    locked = []
+
+    def acquire_late(storage: Any, fd: int, timeout: float, what: str) -> None:
+        if not locked:
+            (tmp_path / "user_42.json").write_text('{"session_id": "user:42", "messages": []}')
+        locked.append(what)
+        acquire(storage, fd, timeout, what)
+
+    monkeypatch.setattr(projections.session_file, "acquire", acquire_late)
+    store.set_runtime_state("user:42", "native", "turn-1", TURN_1)
+    store.flush()
+    written = [path for path in tmp_path.glob("*.json") if b"turn-1" in path.read_bytes()]
+    assert written
+    assert {f"{path}.lock" for path in written} <= set(locked)
