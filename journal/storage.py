@@ -183,9 +183,10 @@ def _entry_of(item: "os.DirEntry[str]") -> Entry | None:
 def _restrict(fd: int) -> None:
     """Give a file that we just made its mode whatever the umask was.
 
-    A file that was there before keeps the mode its owner chose.
+    A file that was there before, or is another user's, keeps the mode it has.
     """
-    if os.fstat(fd).st_size == 0:
+    found = os.fstat(fd)
+    if found.st_size == 0 and found.st_uid == os.geteuid():
         os.fchmod(fd, 0o600)
 
 

@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from journal.config import Limits
 from journal.errors import LimitExceededError, StateTypeError
-from journal.events import Set
+from journal.events import Event, Set
 from journal.redaction import Redactor, may_hold_secrets, redact
 from journal.state import decode_state, encode_state
 from projections.sessions import Session
@@ -44,17 +44,24 @@ class Intake:
             if may_hold_secrets(encoded):
                 encoded = encode_state(redact(decode_state(encoded)), name)
         elif self._redactor is not None:
-            encoded = encode_state(self._redactor(decode_state(encoded)), "the redacted state")
+            copy = decode_state(encoded)  # a redactor of the user's is made for objects
+            clean = self._redactor(copy) if isinstance(copy, dict) else redact(copy)
+            encoded = encode_state(clean, "the redacted state")
         return Set(runtime_id=runtime_id, turn_id=turn_id, state=Raw(encoded))
 
-    def check(self, session: Session, events: Sequence[Set]) -> None:
+    def check(self, session: Session, events: Sequence[Set], older: Sequence[Event]) -> None:
         """Raise `LimitExceededError` if `events`, taken together, would exceed a limit.
 
-        With the session's lock held and its view up to date.
+        With the session's lock held and its view up to date. `older` will be imported
+        before them; that by itself is never refused.
         """
         limits = self._limits
         totals = dict(session.view.sizes)
         newest: dict[tuple[str, str], int] = {}
+        for event in older:
+            if isinstance(event, Set):
+                size = newest[event.runtime_id, event.turn_id] = len(memoryview(event.state))
+                totals[event.runtime_id] = totals.get(event.runtime_id, 0) + size
         for event in events:
             runtime, turn = event.runtime_id, event.turn_id
             size = len(memoryview(event.state))

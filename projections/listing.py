@@ -16,7 +16,9 @@ def with_session_files(
 ) -> list[SessionInfo]:
     """`logs` and the sessions of the folder that only have a session file.
 
-    Opens the session files that have no log of the same name, to learn their ids.
+    Opens the session files that may be of another session than their name says: those
+    without a log of the same name, and those with a `_`, which PraisonAI puts in place of
+    other characters.
     """
     known = {info["session_id"] for info in logs}
     found = list(logs)
@@ -24,7 +26,7 @@ def with_session_files(
         if not entry.name.endswith(_SUFFIX):
             continue
         stem = entry.name.removesuffix(_SUFFIX)
-        if session_id_of(stem) in known:
+        if "_" not in stem and session_id_of(stem) in known:
             continue
         session_id = session_id_in(storage, os.path.join(folder, entry.name))
         if session_id is None:

@@ -1,9 +1,10 @@
 """The session file: the view in the shape in which PraisonAI keeps sessions.
 
 `<session>.json` holds PraisonAI's own data (messages, metadata …) and, under
-`runtime_state`, our view. We change that key only, keep the others byte for byte, and
-write under PraisonAI's own lock (`<session>.json.lock`, `flock`), by a new file and a
-rename. The log is the truth; this file can be rebuilt from it.
+`runtime_state`, our view. We change that key and `updated_at` and keep the others byte
+for byte (re-encoded only where the file is no strict JSON: Python writes NaN). We write
+under PraisonAI's own lock (`<session>.json.lock`, `flock`), by a new file and a rename.
+The log is the truth; this file can be rebuilt from it.
 
 PraisonAI replaces characters it does not allow in file names by `_`. Where such a file
 exists already and says it is this session's, it is this session's file.
@@ -22,12 +23,14 @@ from msgspec import Raw
 from journal.errors import SessionFileError
 from journal.folder import make_folders
 from journal.locking import acquire
-from journal.names import LONGEST, Paths
+from journal.names import Paths
 from journal.state import encode_text
 from journal.storage import Storage, chunks, write_all
 
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _KEY = "runtime_state"
+_LONGEST = 255 - len(".json.lock")  # bytes of a name that PraisonAI can keep a session under
+_UNREADABLE = (ValueError, RecursionError)  # what json.loads raises, for huge numbers too
 
 
 class SessionFile:
@@ -42,6 +45,11 @@ class SessionFile:
         self._paths = paths
         self._durable = durable
 
+    @property
+    def path(self) -> str:
+        """Where the file is, or would be. Raises `SessionFileError`."""
+        return self._place()
+
     def runtime_state(self) -> dict[str, dict[str, Any]]:
         """What an older session file holds under `runtime_state`; `{}` if nothing."""
         _, fields = self._find()
@@ -50,7 +58,7 @@ class SessionFile:
             return {}
         try:
             state = json.loads(raw)  # knows NaN, which PraisonAI may have written
-        except RecursionError:
+        except _UNREADABLE:
             state = None
         if not isinstance(state, dict) or not all(isinstance(t, dict) for t in state.values()):
             raise SessionFileError(
@@ -60,12 +68,16 @@ class SessionFile:
         return state
 
     def name(self) -> str | None:
-        """The name of the session's file if there is one."""
-        path, fields = self._find()
+        """The name of the session's file if there is one, be it damaged."""
+        try:
+            path, fields = self._find()
+        except SessionFileError:
+            own = self._paths.session_file
+            return os.path.basename(own) if self._storage.find(own) is not None else None
         return os.path.basename(path) if fields is not None else None
 
-    def write(self, render: Callable[[], bytes], timeout: float) -> None:
-        """Put what `render` gives under `runtime_state`.
+    def write(self, render: Callable[[], bytes | None], timeout: float) -> None:
+        """Put what `render` gives under `runtime_state`; nothing if it gives None.
 
         `render` is called with the lock held, so that whoever writes last writes the
         newest. Waits for the lock up to `timeout` seconds and raises `LockTimeoutError`.
@@ -73,6 +85,8 @@ class SessionFile:
         with self.locked(timeout):
             path, fields = self._find(mine=True)
             state = render()
+            if state is None:
+                return
             if fields is None:
                 fields = self._new_fields()
             elif fields.get(_KEY) == state:
@@ -87,17 +101,29 @@ class SessionFile:
     @contextmanager
     def locked(self, timeout: float) -> Iterator[None]:
         """Hold the lock that PraisonAI's own store takes. Raises `LockTimeoutError`."""
-        lock = f"{self._place()}.lock"
+        while True:
+            place = self._place()
+            fd = self._take_lock(f"{place}.lock", timeout)
+            try:
+                if self._place() != place:  # PraisonAI has made its file while we waited
+                    continue
+                yield
+                return
+            finally:
+                self._storage.close(fd)
+
+    def _take_lock(self, path: str, timeout: float) -> int:
         try:
             make_folders(self._storage, self._paths.folder)
-            fd = self._storage.open(lock, os.O_RDWR | os.O_CREAT)
+            fd = self._storage.open(path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
-            raise SessionFileError(f"{lock}: cannot be opened: {error.strerror}") from error
+            raise SessionFileError(f"{path}: cannot be opened: {error.strerror}") from error
         try:
-            acquire(self._storage, fd, timeout, lock)
-            yield
-        finally:
+            acquire(self._storage, fd, timeout, path)
+        except BaseException:
             self._storage.close(fd)
+            raise
+        return fd
 
     def _place(self) -> str:
         """Where this session's file is or would be. Reads nothing for ordinary ids."""
@@ -114,7 +140,7 @@ class SessionFile:
             fields = self._read(path)
             if fields is None:
                 continue
-            if self._is_ours(fields):
+            if self._is_ours(path, fields):
                 return path, fields
             if mine and path == own:
                 raise SessionFileError(
@@ -126,13 +152,17 @@ class SessionFile:
     def _praisonai_path(self) -> str:
         """PraisonAI's name for the file; ours where it could not make such a file."""
         name = "".join(c if c.isalnum() or c in "-_" else "_" for c in self._paths.session_id)
-        if len(name.encode()) > LONGEST:
+        if len(name.encode()) > _LONGEST:
             return self._paths.session_file
         return os.path.join(self._paths.folder, f"{name}.json")
 
-    def _is_ours(self, fields: dict[str, bytes]) -> bool:
-        named = json.loads(fields.get("session_id", b'""'))
-        return not named or named == self._paths.session_id
+    def _is_ours(self, path: str, fields: dict[str, bytes]) -> bool:
+        """A file belongs to the session it names, or to the one it is named after."""
+        try:
+            named = json.loads(fields.get("session_id", b"null"))
+        except _UNREADABLE as error:
+            raise SessionFileError(f"{path}: its session_id is not readable: {error}") from None
+        return named == self._paths.session_id or (not named and path == self._paths.session_file)
 
     def _read(self, path: str) -> dict[str, bytes] | None:
         """A file's fields, still encoded. None if it is missing or empty."""
@@ -185,7 +215,7 @@ def _parse(path: str, data: bytes) -> dict[str, bytes]:
         pass  # NaN and lone surrogates are no JSON, but Python's own encoder writes them
     try:
         fields = json.loads(data)
-    except (ValueError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise SessionFileError(
             f"{path}: is not JSON ({error}); restore it from a backup or move it away"
         ) from None
@@ -213,6 +243,6 @@ def session_id_in(storage: Storage, path: str) -> str | None:
         finally:
             storage.close(fd)
         named = json.loads(fields.get("session_id", b"null"))
-    except (OSError, SessionFileError):
+    except (OSError, SessionFileError, *_UNREADABLE):
         return None
     return named if isinstance(named, str) and named else None

@@ -41,17 +41,21 @@ class Session:
         self.warned: set[str] = set()  # runtimes whose size was warned of
         self._seed = seed
         self._compact_at = _DEAD_BYTES
-        self._file_is_old = False
+        self.file_is_old = False
         self._refresh_after = 0.0  # on the monotonic clock
         self._refusal_logged = False
+
+    def seed(self) -> Sequence[Event]:
+        """The events that the first write will import, if there is no log yet."""
+        return self._seed() if self._seed is not None else ()
 
     def append(self, events: Sequence[Event]) -> None:
         """Append and, when it is due, refresh the session file. Raises as `Log.append`."""
         self.log.append(events, self._seed)
         if self.file is not None:
-            self._file_is_old = True
+            self.file_is_old = True
             if monotonic() >= self._refresh_after:
-                self._refresh_file_or_warn(timeout=0.0)
+                self.refresh_file_or_warn(timeout=0.0)
 
     def exists(self) -> bool:
         """Whether there is a log, or an older session file."""
@@ -80,38 +84,35 @@ class Session:
     def _older_state(self) -> dict[str, dict[str, Any]]:
         return self.file.runtime_state() if self.file is not None else {}
 
-    def refresh_file(self, timeout: float = _PATIENCE) -> None:
-        """Write the view to the session file.
+    def refresh_file(self, timeout: float | None = None) -> None:
+        """Write the view to the session file if events were appended since the last time.
 
         Raises `SessionFileError`, and `LockTimeoutError` after `timeout` seconds.
         """
-        if self.file is None:
+        if self.file is None or not self.file_is_old:
             return
         started = monotonic()
         try:
-            self.file.write(self._render, timeout)
-            self._file_is_old = False
+            self.file.write(self._render, _PATIENCE if timeout is None else timeout)
+        except BaseException:
+            self.file_is_old = True
+            raise
         finally:
             ended = monotonic()
             self._refresh_after = ended + _SHARE * (ended - started)
 
-    def refresh_file_if_old(self) -> None:
-        """As `refresh_file` if events were appended since the last time."""
-        if self._file_is_old:
-            self.refresh_file()
-
-    def _render(self) -> bytes:
+    def _render(self) -> bytes | None:
         with self.log.lock:
-            self.log.refresh()
-            return self.view.to_json()
+            self.file_is_old = False  # before the look: who appends after it sets it again
+            return self.view.to_json() if self.log.refresh() else None
 
-    def _refresh_file_or_warn(self, timeout: float = _PATIENCE) -> None:
-        """The session file is derived: that it cannot be written fails no append."""
+    def refresh_file_or_warn(self, timeout: float | None = None) -> None:
+        """The session file is derived: that it cannot be written fails nothing else."""
         try:
             self.refresh_file(timeout)
             self._refusal_logged = False
         except (JournalError, OSError) as error:
-            if isinstance(error, LockTimeoutError) and not timeout:
+            if isinstance(error, LockTimeoutError) and timeout == 0:
                 return  # PraisonAI is at it; a later append, flush or close comes back to it
             if not self._refusal_logged:
                 logger.warning(
@@ -133,23 +134,23 @@ class Session:
         """The log is `size` bytes after a compaction; wait until it has doubled."""
         self._compact_at = 2 * size + _DEAD_BYTES
 
-    def close(self) -> None:
-        """Bring the session file up to date if need be, and close the log."""
-        if self._file_is_old:
-            self._refresh_file_or_warn()
-        self.log.close()
-
 
 class OpenSessions:
-    """At most `most` open sessions; the least recently used one makes room. For threads."""
+    """At most `most` open sessions; the least recently used one makes room. For threads.
+
+    Making room costs whoever is calling a `close` and no more. If the session file was
+    not up to date, that is remembered as a debt until `settle`, or until somebody opens
+    the session again.
+    """
 
     def __init__(self, make: Callable[[str], Session], most: int, most_bytes: int) -> None:
         self._make = make
         self._most = most
         self._most_bytes = most_bytes
         self._opened = 0
-        self._lock = threading.Lock()  # guards the next
+        self._lock = threading.Lock()  # guards the next two
         self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._debts: set[str] = set()
         tell_after_fork(self)
 
     def after_fork(self) -> None:
@@ -165,38 +166,55 @@ class OpenSessions:
         session = self._make(session_id)
         with self._lock:
             session = self._sessions.setdefault(session_id, session)
+            if session_id in self._debts:
+                self._debts.remove(session_id)
+                session.file_is_old = True
             evicted = self._evict()
         for other in evicted:
-            other.close()
+            other.log.close()
         return session
 
     def _evict(self) -> list[Session]:
-        sessions = self._sessions
         evicted = []
-        while len(sessions) > self._most:
-            evicted.append(sessions.popitem(last=False)[1])
+        while len(self._sessions) > self._most:
+            evicted.append(self._evict_one())
         self._opened += 1
         if self._opened % _WEIGH_EVERY == 0:
-            used = sum(session.view.bytes for session in sessions.values())
-            while used > self._most_bytes and len(sessions) > 1:
-                evicted.append(sessions.popitem(last=False)[1])
+            used = sum(session.view.bytes for session in self._sessions.values())
+            while used > self._most_bytes and len(self._sessions) > 1:
+                evicted.append(self._evict_one())
                 used -= evicted[-1].view.bytes
         return evicted
 
-    def all(self) -> list[Session]:
+    def _evict_one(self) -> Session:
+        session = self._sessions.popitem(last=False)[1]
+        if session.file_is_old:
+            self._debts.add(session.session_id)
+        return session
+
+    def settle(self, each: Callable[[Session], None]) -> None:
+        """Call `each` with every open session, and with those that left a debt."""
         with self._lock:
-            return list(self._sessions.values())
+            sessions = list(self._sessions.values())
+            debts = list(self._debts)
+        for session in sessions:
+            each(session)
+        for session_id in debts:
+            each(self.get(session_id))
 
     def drop(self, session_id: str) -> None:
         """Close a session without touching its session file."""
         with self._lock:
             session = self._sessions.pop(session_id, None)
+            self._debts.discard(session_id)
         if session is not None:
             session.log.close()
 
-    def drop_all(self) -> list[Session]:
-        """Forget all sessions and return them; the caller closes them."""
+    def close(self) -> None:
+        """Bring session files up to date as far as they let us, and close all logs."""
+        self.settle(Session.refresh_file_or_warn)
         with self._lock:
             sessions = list(self._sessions.values())
             self._sessions.clear()
-        return sessions
+        for session in sessions:
+            session.log.close()

@@ -16,10 +16,8 @@ from journal.backend import (
 )
 from journal.config import Durability, GatewaySettings, Limits, SessionSettings
 from journal.directory import Directory
-from journal.errors import (
-    ClosedError,
-)
-from journal.events import Clear, Event, Head, Set
+from journal.errors import ClosedError, JournalError, StateTypeError, StateValueError
+from journal.events import Clear, Head, Set
 from journal.locking import DEFAULT_TIMEOUT
 from journal.log import LogOptions
 from journal.memory import MemoryDirectory
@@ -210,7 +208,7 @@ class DefaultSessionStore:
         report = self._backend.compact(session_id, history or self._history)
         if report is not None:
             session.compacted(report.bytes_after)
-            session.refresh_file_if_old()
+            session.refresh_file_or_warn()
             self._schedule_packing(session_id)
         return report
 
@@ -226,12 +224,22 @@ class DefaultSessionStore:
     def flush(self) -> None:
         """Make all that was saved durable and bring the session files up to date.
 
-        Raises `SyncError`, `SessionFileError` or `LockTimeoutError`.
+        Does all it can, then raises the first `SyncError`, `SessionFileError` or
+        `LockTimeoutError` it met.
         """
         self._check_open()
-        for session in self._sessions.all():
-            session.log.flush()
-            session.refresh_file_if_old()
+        errors: list[JournalError] = []
+
+        def flush(session: Session) -> None:
+            for step in (session.log.flush, session.refresh_file):
+                try:
+                    step()
+                except JournalError as error:
+                    errors.append(error)
+
+        self._sessions.settle(flush)
+        if errors:
+            raise errors[0]
 
     def close(self) -> None:
         """Finish what runs in the background, refresh session files, close all logs.
@@ -242,8 +250,7 @@ class DefaultSessionStore:
             return
         self._closed = True
         self._maintenance.close()
-        for session in self._sessions.drop_all():
-            session.close()
+        self._sessions.close()
 
     def __enter__(self) -> Self:
         return self
@@ -268,7 +275,7 @@ class DefaultSessionStore:
 
     def _open(self, session_id: str) -> Session:
         file = self._file(session_id)
-        seed = (lambda: self._import(file)) if file is not None else None
+        seed = (lambda: self._import(session_id, file)) if file is not None else None
         return Session(self._backend, session_id, file, seed)
 
     def _file(self, session_id: str) -> SessionFile | None:
@@ -277,19 +284,26 @@ class DefaultSessionStore:
         durable = self._options.durability == "fsync"
         return SessionFile(self._options.storage, self._backend.paths(session_id), durable=durable)
 
-    def _import(self, file: SessionFile) -> Sequence[Event]:
+    def _import(self, session_id: str, file: SessionFile) -> Sequence[Set]:
         """An older session's state as the first events of its log."""
-        return [
-            self._intake.event_of_any(runtime_id, turn_id, state, f"{runtime_id}/{turn_id}")
-            for runtime_id, turns in file.runtime_state().items()
-            for turn_id, state in turns.items()
-        ]
+        try:
+            return [
+                self._intake.event_of_any(runtime_id, turn_id, state, f"{runtime_id}.{turn_id}")
+                for runtime_id, turns in file.runtime_state().items()
+                for turn_id, state in turns.items()
+            ]
+        except (StateTypeError, StateValueError) as error:
+            raise type(error)(
+                f"session {session_id!r} has no log yet, and its session file {file.path} cannot "
+                f"be imported: runtime_state.{error}. Nothing was written; mend the file or move "
+                "it away"
+            ) from error
 
     def _append(self, session: Session, events: Sequence[Set]) -> None:
         if self._intake.rejects:
             with session.log.lock:
-                session.log.refresh()
-                self._intake.check(session, events)
+                older = () if session.log.refresh() else session.seed()
+                self._intake.check(session, events, older)
                 session.append(events)
         else:
             session.append(events)

@@ -1,5 +1,6 @@
 """What several test modules need: a projection that remembers, faults, other processes."""
 
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,10 @@ from journal.names import paths_of
 from journal.storage import DiskStorage
 
 ROOT = Path(__file__).resolve().parent.parent
+
+TURN_1 = {"calls": ["c-1"]}
+TURN_2 = {"calls": ["c-2"]}
+BOTH = {"native": {"turn-1": TURN_1, "turn-2": TURN_2}}
 
 
 class Recorder:
@@ -158,6 +163,11 @@ def finish(processes: Sequence["subprocess.Popen[str]"]) -> list[str]:
         assert process.returncode == 0, err
         outputs.append(out)
     return outputs
+
+
+def state_in(path: Path) -> Any:
+    """What a session file shows of the view."""
+    return json.loads(path.read_bytes())["runtime_state"]
 
 
 def files_in(folder: Path) -> set[str]:

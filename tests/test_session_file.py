@@ -1,7 +1,7 @@
 """The session file `<session>.json`: when it is refreshed, what it keeps, how it reads."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,7 @@ import pytest
 from journal.errors import SessionFileError
 from projections import DefaultSessionStore
 from projections.session_file import SessionFile
-
-TURN_1 = {"calls": ["c-1"]}
-TURN_2 = {"calls": ["c-2"]}
-BOTH = {"native": {"turn-1": TURN_1, "turn-2": TURN_2}}
+from tests.support import BOTH, TURN_1, TURN_2, state_in
 
 
 class Clock:
@@ -41,24 +38,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr("projections.sessions.monotonic", clock)
     monkeypatch.setattr(SessionFile, "write", slow_write)
     return clock
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[DefaultSessionStore]:
-    with DefaultSessionStore(tmp_path, durability="os") as store:
-        yield store
-
-
-@pytest.fixture
-def logged(tmp_path: Path) -> Path:
-    """The session file of a session that has a log with one turn."""
-    with DefaultSessionStore(tmp_path, durability="os") as store:
-        store.set_runtime_state("s", "native", "turn-1", TURN_1)
-    return tmp_path / "s.json"
-
-
-def state_in(path: Path) -> Any:
-    return json.loads(path.read_bytes())["runtime_state"]
 
 
 # When it is refreshed

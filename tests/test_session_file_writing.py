@@ -4,7 +4,7 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +15,7 @@ import projections.session_file
 from journal.errors import LockTimeoutError, SessionFileError
 from projections import DefaultSessionStore
 from projections.session_file import SessionFile
-
-TURN_1 = {"calls": ["c-1"]}
-TURN_2 = {"calls": ["c-2"]}
-BOTH = {"native": {"turn-1": TURN_1, "turn-2": TURN_2}}
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[DefaultSessionStore]:
-    with DefaultSessionStore(tmp_path, durability="os") as store:
-        yield store
-
-
-@pytest.fixture
-def logged(tmp_path: Path) -> Path:
-    """The session file of a session that has a log with one turn."""
-    with DefaultSessionStore(tmp_path, durability="os") as store:
-        store.set_runtime_state("s", "native", "turn-1", TURN_1)
-    return tmp_path / "s.json"
-
-
-def state_in(path: Path) -> Any:
-    return json.loads(path.read_bytes())["runtime_state"]
+from tests.support import BOTH, TURN_1, TURN_2, state_in
 
 
 @pytest.mark.parametrize("name", ["s.json", "s.json.new", "s.json.lock"])

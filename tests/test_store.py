@@ -128,7 +128,7 @@ class TestSetMany:
         items = [("r", f"t{n}", {"n": n}) for n in range(1000)]
         with DefaultSessionStore(tmp_path) as store:
             store.set_runtime_state("s", "r", "first", {})
-            monkeypatch.setattr(Session, "_refresh_file_or_warn", lambda self, timeout=0: None)
+            monkeypatch.setattr(Session, "refresh_file_or_warn", lambda self, timeout=0: None)
             storage = store._options.storage
             monkeypatch.setattr(
                 storage,
