@@ -44,11 +44,11 @@ _KINDS = [
     _kind("github-token", "github_pat_", _START + r"github_pat_\w{20,}"),
     _kind("gitlab-token", "glpat-", _START + r"glpat-[\w-]{16,}"),
     _kind("aws-key", "AKIA ASIA", _START + r"A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])"),
-    _kind("google-key", "AIza", _START + r"AIza[\w-]{35}"),
+    _kind("google-key", "AIza", _START + r"AIza[\w-]{35,}"),
     _kind("google-key", "ya29.", _START + r"ya29\.[\w-]{20,}"),
     _kind("slack-token", "xox xapp-", _START + r"(?:xox[abeoprs]|xapp)-[A-Za-z0-9-]{10,}"),
     _kind("huggingface-token", "hf_", _START + r"hf_[A-Za-z0-9]{30,}"),
-    _kind("npm-token", "npm_", _START + r"npm_[A-Za-z0-9]{36}"),
+    _kind("npm-token", "npm_", _START + r"npm_[A-Za-z0-9]{36,}"),
     _kind("jwt", "eyJ", _START + r"eyJ[\w-]{5,}\.eyJ[\w-]{5,}\.[\w-]*"),
     _kind(
         "private-key",
@@ -58,7 +58,7 @@ _KINDS = [
     _kind(
         "url-password",
         "://",
-        r"(?P<keep>://[^\s/:@\"'<>]*:)(?!\[REDACTED:)[^\s/\"'<>]+(?=@)",
+        r"(?P<keep>://[^][\s/:@?#\"'<>]*:)(?!\[REDACTED:[a-z-]+\]@)[^\s/?#\"'<>]+(?=@)",
     ),
     _kind(
         "bearer-token",
@@ -74,7 +74,7 @@ _SENSITIVE_KEY = re.compile(
       | (?:api|access|secret|private|signing|encryption|account|auth|master|shared)_?keys?
       | (?:access|refresh|id|auth|api|bearer|session|csrf|xsrf|secret|personal|security)_?tokens?
       | (?:bot|oauth|github|gitlab|slack|npm|hf)_?tokens?
-    )$ | ^tokens?$""",
+    )\Z | ^tokens?\Z""",
     re.VERBOSE,
 )
 _KEY_ENDS = (
@@ -90,17 +90,18 @@ _KEY_KINDS = (
     ("cookie", "cookie"),
     ("authorization", "authorization"),
 )
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)} | {ord("-"): "_"}
 
-_MARKERS = tuple(marker.encode() for kind in _KINDS for marker in kind.markers)
-_KEY_MARKERS = tuple(
-    f'{end}":'.encode() for name in _KEY_ENDS for end in (name, name.capitalize(), name.upper())
+_MARKERS = tuple(marker.lower().encode() for kind in _KINDS for marker in kind.markers) + tuple(
+    f'{end}":'.encode() for end in _KEY_ENDS
 )
 
 
 def search_by_marker(encoded: bytes) -> bool:
-    """Whether encoded JSON holds any marker, one search each."""
-    return any(marker in encoded for marker in _MARKERS + _KEY_MARKERS)
+    """Whether encoded JSON holds any marker in any case, one search each."""
+    lower = encoded.lower()
+    return any(marker in lower for marker in _MARKERS)
 
 
 def _make_search() -> Callable[[bytes], bool]:
@@ -109,8 +110,8 @@ def _make_search() -> Callable[[bytes], bool]:
         from ahocorasick_rs import BytesAhoCorasick
     except ImportError:
         return search_by_marker
-    find = BytesAhoCorasick(_MARKERS + _KEY_MARKERS).find_matches_as_indexes
-    return lambda encoded: bool(find(encoded))
+    find = BytesAhoCorasick(_MARKERS).find_matches_as_indexes
+    return lambda encoded: bool(find(encoded.lower()))
 
 
 may_hold_secrets = _make_search()
@@ -143,7 +144,7 @@ def redact_text(text: str) -> str:
 
 
 def _redact_item(key: str, value: Any) -> Any:
-    name = _CAMEL.sub("_", key).lower().replace("-", "_")
+    name = _WORD_START.sub("_", key).translate(_LOWER)
     if not _SENSITIVE_KEY.search(name):
         return redact(value)
     kind = next((kind for part, kind in _KEY_KINDS if part in name), "secret")

@@ -53,7 +53,7 @@ def encode_state(state: Any, name: str = "state") -> bytes:
         same = False
     if not same:
         _refuse_what_is_not_json(state, name)
-        encoded = _encode(state)
+        encoded = _encode_walked(state, name)
     if encoded.count(b"[") + encoded.count(b"{") > MAX_DEPTH:
         _refuse_deep(state, name)
     if len(encoded) > MAX_LINE - _ROOM:
@@ -62,6 +62,15 @@ def encode_state(state: Any, name: str = "state") -> bytes:
             f"{MAX_LINE - _ROOM:,}. Keep a reference to the data instead"
         )
     return encoded
+
+
+def _encode_walked(state: Any, name: str) -> bytes:
+    try:
+        return _encode(state)
+    except RecursionError:
+        raise StateValueError(
+            f"{name}: cannot be encoded from so deep inside other calls; flatten it"
+        ) from None
 
 
 def decode_state(encoded: bytes) -> Any:
@@ -89,17 +98,25 @@ def encode_text(text: str, name: str) -> bytes:
 def _refuse_what_is_not_json(state: Any, name: str) -> None:
     """Raise for the first value that JSON would bend; return if tuples were all it was."""
     for path, value in _walk(state, name):
-        kind = type(value)
-        if kind is float and not math.isfinite(value):
-            raise StateValueError(f"{path}: {value} is not JSON; pass None or a string")
+        if isinstance(value, dict | list | tuple):
+            continue
         if isinstance(value, str):
             _refuse_surrogates(path, value)
-        if kind not in _JSON_TYPES and not isinstance(value, dict):
-            hint = _HINTS.get(kind.__name__, "pass plain JSON data")
-            raise StateTypeError(f"{path}: {kind.__name__} is not JSON; {hint}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise StateValueError(f"{path}: {value} is not JSON; pass None or a string")
+        if not _comes_back(value):
+            if isinstance(value, int):
+                raise StateValueError(f"{path}: the integer is too long; pass a string")
+            kind = type(value).__name__
+            hint = _HINTS.get(kind, "pass plain JSON data")
+            raise StateTypeError(f"{path}: {kind} is not JSON; {hint}")
 
 
-_JSON_TYPES = {str, int, float, bool, type(None), dict, list, tuple}
+def _comes_back(value: Any) -> bool:
+    try:
+        return bool(_decode(_encode(value)) == value)
+    except (TypeError, ValueError):
+        return False
 
 
 def _walk(state: Any, name: str) -> Iterator[tuple[str, Any]]:

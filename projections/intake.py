@@ -44,10 +44,20 @@ class Intake:
             if may_hold_secrets(encoded):
                 encoded = encode_state(redact(decode_state(encoded)), name)
         elif self._redactor is not None:
-            copy = decode_state(encoded)  # a redactor of the user's is made for objects
-            clean = self._redactor(copy) if isinstance(copy, dict) else redact(copy)
-            encoded = encode_state(clean, "the redacted state")
+            encoded = encode_state(self._redacted(decode_state(encoded)), "the redacted state")
         return Set(runtime_id=runtime_id, turn_id=turn_id, state=Raw(encoded))
+
+    def _redacted(self, copy: Any) -> Any:
+        """What the user's redactor makes of a state; it is made for objects only."""
+        if self._redactor is None or not isinstance(copy, dict):
+            return redact(copy)
+        clean = self._redactor(copy)
+        if not isinstance(clean, dict):
+            raise StateTypeError(
+                f"the redacted state must be a dict, not {type(clean).__name__}; "
+                "the store's `redact` has to return the state to save"
+            )
+        return clean
 
     def check(self, session: Session, events: Sequence[Set], older: Sequence[Event]) -> None:
         """Raise `LimitExceededError` if `events`, taken together, would exceed a limit.

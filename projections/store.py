@@ -344,7 +344,7 @@ def _session_settings(
 
 def _folder(session_dir: str | os.PathLike[str] | None, settings: SessionSettings | None) -> str:
     chosen = session_dir or (settings.persist_path if settings is not None else None)
-    if chosen is None:
+    if not chosen:
         home = os.environ.get("PRAISONAI_HOME")
         chosen = os.path.join(os.path.expanduser(home or "~/.praisonai"), "sessions")
     folder = os.fspath(chosen)

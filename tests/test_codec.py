@@ -58,8 +58,8 @@ def written(event: Event) -> bytes:
     return line
 
 
-TURN = {"runtime_id": "native", "turn_id": "turn-1"}
-HANDOFF = {"source": "a", "target": "b", "turn_id": "t", "reason": "why"}
+TURN: dict[str, Any] = {"runtime_id": "native", "turn_id": "turn-1"}
+HANDOFF: dict[str, Any] = {"source": "a", "target": "b", "turn_id": "t", "reason": "why"}
 TAKEOVER: dict[str, Any] = {"runtime_id": "native", "handoff_seq": 3, "seen_seq": 5}
 UNANNOUNCED = {**TAKEOVER, "handoff_seq": None}
 EVENTS: dict[str, tuple[Event, Fields]] = {
@@ -193,12 +193,12 @@ def test_a_field_of_a_wrong_type_is_refused(name: str) -> None:
     for place, (key, value) in enumerate(fields):
         if key in ("state", "x"):  # may hold anything
             continue
-        nothing = [] if key in OPTIONAL.get(name, []) else [None]
+        nothing: list[Any] = [] if key in OPTIONAL.get(name, []) else [None]
         for wrong in [*nothing, True, 1.5, [], {}, "x" if isinstance(value, int) else 1]:
             bad = [*fields[:place], (key, wrong), *fields[place + 1 :]]
             assert decode_line(line_of(bad)) is None, (key, wrong)
-    for wrong in (b"null", b"1", b"[]", b'""'):
-        assert decode_line(LINES[name][: -len(PREV) - 3] + wrong + b"}") is None
+    for digest in (b"null", b"1", b"[]", b'""'):
+        assert decode_line(LINES[name][: -len(PREV) - 3] + digest + b"}") is None
 
 
 HARD = '\u2028 \u2029 \u0085 \r \n \r\n \0 \t \x0b \x0c \x1c " \\ é 🜚'
@@ -256,10 +256,10 @@ BAD: Any = 5  # where a string belongs
         Set(runtime_id=BAD, turn_id="t", state=Raw(b"{}")),
         Set(runtime_id="\ud800", turn_id="t", state=Raw(b"{}")),
         Clear(runtime_id=BAD),
-        Handoff(**{**HANDOFF, "source": None}),  # type: ignore[arg-type]
+        Handoff(**{**HANDOFF, "source": None}),
         Handoff(**{**HANDOFF, "reason": BAD}),
         Takeover(runtime_id=BAD),
-        Takeover(runtime_id="r", handoff_seq="3"),  # type: ignore[arg-type]
+        Takeover(**{**TAKEOVER, "handoff_seq": "3"}),
     ],
     ids=repr,
 )

@@ -55,8 +55,8 @@ def test_metadata_is_not_shared_between_configs() -> None:
 
 
 def test_gateway_config_is_praisonais_as_far_as_sessions_go() -> None:
-    settings = {"timeout": 5, "mirror_runtime_state": True}
-    for made in ({}, settings):
+    changed: dict[str, Any] = {"timeout": 5, "mirror_runtime_state": True}
+    for made in ({}, changed):
         mine = ours.GatewayConfig(session_config=ours.SessionConfig(**made)).to_dict()
         theirs = praisonai.GatewayConfig(session_config=praisonai.SessionConfig(**made)).to_dict()
         assert mine.items() <= theirs.items()
@@ -79,10 +79,10 @@ def test_limits_that_make_no_sense_are_refused(settings: dict[str, Any], named: 
 
 
 def test_limits_have_the_documented_defaults_and_cannot_be_changed_later() -> None:
-    limits = ours.Limits()
+    limits: Any = ours.Limits()
     assert dataclasses.astuple(limits) == (1024, 10_240, "warn")
     with pytest.raises(dataclasses.FrozenInstanceError):
-        limits.turn_bytes = 1  # type: ignore[misc]
+        limits.turn_bytes = 1
 
 
 # What a store makes of them, whoever's they are, with and without the gateway around

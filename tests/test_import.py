@@ -171,8 +171,8 @@ def test_states_that_are_no_objects_survive_import(
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "NaN": ({"native": {"turn-1": {"score": float("nan")}}}, r"runtime_state.native.turn-1\.score"),
-    "surrogate in a state": ({"native": {"turn-1": {"x": "\ud800"}}}, r"runtime_state.native.turn-1\.x"),
+    "NaN": ({"native": {"turn-1": {"score": float("nan")}}}, r"native\.turn-1\.score"),
+    "surrogate in a state": ({"native": {"turn-1": {"x": "\ud800"}}}, r"native\.turn-1\.x"),
     "surrogate in a turn id": ({"native": {"\ud800": {}}}, "turn_id"),
     "surrogate in a runtime id": ({"\ud800": {"turn-1": {}}}, "runtime_id"),
 }
