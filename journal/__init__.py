@@ -1,5 +1,6 @@
 """The write side: events, the append-only log of each session, compaction, recovery."""
 
+from journal.backend import CompactionReport, Problem, SessionInfo, VerifyReport
 from journal.config import Durability, GatewayConfig, Limits, SessionConfig
 from journal.errors import (
     AppendError,
@@ -19,6 +20,7 @@ from journal.errors import (
     UnsupportedFormatError,
     WrongSessionError,
 )
+from journal.events import Cursor, Head
 from journal.redaction import redact
 
 __version__ = "0.1.0"
@@ -27,22 +29,28 @@ __all__ = [
     "AppendError",
     "ClosedError",
     "CompactionError",
+    "CompactionReport",
+    "Cursor",
     "DamagedError",
     "Durability",
     "GatewayConfig",
+    "Head",
     "JournalError",
     "LimitExceededError",
     "Limits",
     "LockTimeoutError",
+    "Problem",
     "ReadError",
     "RebuildError",
     "SessionConfig",
     "SessionFileError",
+    "SessionInfo",
     "StateTypeError",
     "StateValueError",
     "StorageError",
     "SyncError",
     "UnsupportedFormatError",
+    "VerifyReport",
     "WrongSessionError",
     "__version__",
     "redact",

@@ -29,25 +29,24 @@ def read_archive(storage: Storage, paths: Paths, name: str) -> Iterator[bytes]:
         fd = storage.open(path, os.O_RDONLY)
     try:
         pieces = chunks(storage, fd, 0, storage.size(fd))
-        yield from _unpack(pieces, path) if path.endswith(".gz") else pieces
+        yield from _unpack(pieces) if path.endswith(".gz") else pieces
+    except zlib.error as error:
+        raise ReadError(None, f"{path}: damaged gzip data ({error})") from error
     except OSError as error:
-        raise ReadError(error.errno, f"{path}: {error.strerror or error}") from error
+        raise ReadError(error.errno, f"{path}: {error.strerror}") from error
     finally:
         storage.close(fd)
 
 
-def _unpack(pieces: Iterator[bytes], path: str) -> Iterator[bytes]:
+def _unpack(pieces: Iterator[bytes]) -> Iterator[bytes]:
     unpacker = zlib.decompressobj(wbits=31)
-    try:
-        for piece in pieces:
-            data = unpacker.decompress(piece, CHUNK)
-            while data:
-                yield data
-                data = unpacker.decompress(unpacker.unconsumed_tail, CHUNK)
-    except zlib.error as error:
-        raise ReadError(None, f"{path}: damaged gzip data ({error})") from error
+    for piece in pieces:
+        data = unpacker.decompress(piece, CHUNK)
+        while data:
+            yield data
+            data = unpacker.decompress(unpacker.unconsumed_tail, CHUNK)
     if not unpacker.eof:
-        raise ReadError(None, f"{path}: the gzip data ends too early")
+        raise zlib.error("it ends too early")
 
 
 def pack_archives(storage: Storage, paths: Paths, stop: Callable[[], bool] = lambda: False) -> int:

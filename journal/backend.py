@@ -119,7 +119,11 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 
 class VerifyReport(Struct, frozen=True, kw_only=True):
-    """The outcome of a verification. `head` is worth noting down for the next one."""
+    """The outcome of a verification. `head` is worth noting down for the next one.
+
+    `events` are in the log. `archived_events` is how far back from there the archives
+    reach; what compaction kept of them is in the log as well.
+    """
 
     session_id: str
     head: Head | None
@@ -129,6 +133,7 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
 
     @property
     def ok(self) -> bool:
+        """No problems. A session that does not exist has none, and its head is None."""
         return not self.problems
 
 

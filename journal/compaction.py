@@ -327,12 +327,16 @@ class Compaction:
             ) from error
 
     def _link(self, old: LogFile, archive: str) -> None:
-        """Give the old log its name in the archive, in place of any leftover there."""
+        """Give the old log its name in the archive. What has that name already is kept:
+
+        it can only be of another log, whose end was lost.
+        """
         storage = self._storage
         storage.make_folder(self._paths.archive)
         self._unlink_from_archive(old)
-        if storage.find(archive) is not None:
-            storage.unlink(archive)
+        for taken in (archive, f"{archive}.gz"):
+            if storage.find(taken) is not None:
+                storage.rename(taken, f"{taken}.{secrets.token_hex(4)}.orphan")
         storage.link(old.path, archive)
         storage.sync_folder(self._paths.archive)
 

@@ -69,6 +69,11 @@ class GatewayConfig:
 
     session_config: SessionConfig = field(default_factory=SessionConfig)
 
+    def __post_init__(self) -> None:
+        if not hasattr(self.session_config, "mirror_runtime_state"):
+            kind = type(self.session_config).__name__
+            raise TypeError(f"session_config must be a SessionConfig, not {kind}")
+
     def to_dict(self) -> dict[str, Any]:
         """`{"session_config": {...}}`."""
         return {"session_config": self.session_config.to_dict()}
@@ -89,7 +94,10 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name in ("turn_bytes", "runtime_bytes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+            value = getattr(self, name)
+            if not isinstance(value, int):
+                raise TypeError(f"{name} must be a number of bytes, not {type(value).__name__}")
+            if value < 1:
+                raise ValueError(f"{name} is {value}; it must be 1 or more")
         if self.on_exceed not in ("warn", "reject"):
             raise ValueError(f"on_exceed is {self.on_exceed!r}; it must be 'warn' or 'reject'")

@@ -197,7 +197,13 @@ class Directory:
 
     def sessions(self) -> list[SessionInfo]:
         found: list[SessionInfo] = []
-        for entry in self._storage.list(self.folder):
+        try:
+            entries = self._storage.list(self.folder)
+        except OSError as error:
+            raise ReadError(
+                error.errno, f"the folder {self.folder} cannot be read: {error.strerror}"
+            ) from error
+        for entry in entries:
             if not entry.name.endswith(LOG_SUFFIX) or not entry.size:
                 continue
             session_id = self._session_id_at(entry.name)

@@ -33,6 +33,9 @@ class LockTimeoutError(JournalError, TimeoutError):
 class StorageError(JournalError, OSError):
     """The operating system refused; `errno` is its number, where it gave one."""
 
+    def __str__(self) -> str:
+        return self.strerror or super().__str__()
+
 
 class AppendError(StorageError):
     """An append failed and nothing of it is in the log."""

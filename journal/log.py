@@ -32,7 +32,7 @@ from journal.folder import make_folders
 from journal.handle import LogFile
 from journal.locking import DEFAULT_TIMEOUT, default_writer, tell_after_fork
 from journal.names import Paths
-from journal.recovery import cut_torn_tail, is_still_there, is_unfinished_header
+from journal.recovery import cut_torn_tail, is_still_there, lost_its_beginning
 from journal.scan import Scanner
 from journal.sealing import unseal
 from journal.storage import DiskStorage, Storage, chunks
@@ -42,7 +42,6 @@ logger = logging.getLogger("journal")
 NO_LOG_ID = "0" * 16
 """Stands for the id of a log whose header is damaged."""
 
-_FIRST_BYTES = 64  # enough of a file's beginning to recognise a header
 _PATH_CHECK_INTERVAL = 1.0  # seconds: how soon a log replaced behind our back is noticed
 
 
@@ -77,6 +76,8 @@ class FileLog:
         self._followed: tuple[str, int] | None = None  # log id and seq the projection is at
         self._confirmed = True  # what we read last was read under the flock
         self._reported = 0  # damage already logged
+        self._newer_reported = False
+        self._created = False  # the file was not there before we opened it
         self._writer = self._options.writer or default_writer()
 
     @property
@@ -117,6 +118,8 @@ class FileLog:
                 self._let_go_locked()
                 continue
             size = file.size()
+            if size == 0:
+                self._check_beginning_locked(file)
             if size != self._scanner.end:
                 self._confirmed = False
                 self._read_on_locked(file, size)
@@ -133,6 +136,7 @@ class FileLog:
         self._file = file = LogFile(self._storage, self.paths.log, create=create)
         self._scanner = Scanner()
         self._reported = 0
+        self._created = False
         return file
 
     def _read_on_locked(self, file: LogFile, size: int) -> None:
@@ -178,10 +182,11 @@ class FileLog:
             return
         if scanner.newer_format is not None:
             raise self._newer_format_error()
-        if not is_unfinished_header(self._storage.read(file.fd, _FIRST_BYTES, 0)):
+        if lost_its_beginning(self._storage, file, self.paths):
             raise DamagedError(
-                f"{self.paths.log}: is not a journal log: neither a header nor any intact "
-                "event is in it. Move it away, or restore it from a backup"
+                f"{self.paths.log}: is not a journal log, or not any more: neither a header nor "
+                "any intact event is in it. Restore it from a backup, or move it and what "
+                f"{self.paths.archive} has of it away"
             )
 
     def _resume_point_locked(self) -> int:
@@ -212,16 +217,19 @@ class FileLog:
         scanner = self._scanner
         for damage in scanner.damage[self._reported :]:
             logger.error(
-                "session %r: %s: %s at bytes %d to %d: %s; the other events are loaded. "
-                "`verify` lists all damage",
+                "session %r: %s: %s at byte %d, %d bytes: %s. The other events are loaded; "
+                "restore the file from a backup, or go on without. `verify` lists all damage",
                 self.paths.session_id,
                 self.paths.log,
                 damage.kind,
                 damage.offset,
-                damage.offset + damage.length,
+                damage.length,
                 damage.reason,
             )
         self._reported = len(scanner.damage)
+        if scanner.newer_format is not None and not self._newer_reported:
+            self._newer_reported = True
+            logger.warning("%s. What could be read of it is loaded", self._newer_format_error())
 
     # Appending
 
@@ -260,22 +268,46 @@ class FileLog:
 
     def _open_for_append_locked(self) -> LogFile:
         try:
-            try:
-                return self._open_locked(create=True)
-            except FileNotFoundError:
-                make_folders(self._storage, self.paths.folder)
-                return self._open_locked(create=True)
+            return self._create_locked()
+        except AppendError:
+            raise
         except ReadError as error:
-            raise AppendError(error.errno, f"cannot append to {error.strerror}") from error
+            raise AppendError(error.errno, f"cannot append to {error}") from error
         except OSError as error:
             raise AppendError(
                 error.errno, f"{self.paths.log}: cannot be created: {error.strerror}"
             ) from error
 
+    def _create_locked(self) -> LogFile:
+        try:
+            return self._open_locked(create=False)
+        except FileNotFoundError:
+            pass  # it is ours to begin
+        try:
+            file = self._open_locked(create=True)
+        except FileNotFoundError:
+            self._make_folder_locked()
+            file = self._open_locked(create=True)
+        self._created = True
+        return file
+
+    def _make_folder_locked(self) -> None:
+        try:
+            make_folders(self._storage, self.paths.folder)
+        except OSError as error:
+            raise AppendError(
+                error.errno,
+                f"the folder {self.paths.folder} cannot be created: {error.strerror}. "
+                "Choose another, or mend the permissions",
+            ) from error
+
     def _settle_locked(self, file: LogFile) -> bool:
         """With the lock held: be at the end of the right file. False: open it again."""
         scanner = self._scanner
-        if file.size() != scanner.end or not self._confirmed:
+        size = file.size()
+        if size == 0 and not self._created:
+            self._check_beginning_locked(file)
+        if size != scanner.end or not self._confirmed:
             if not self._confirmed and not is_still_there(self._storage, file, scanner):
                 self._restart_locked()
             self._read_on_locked(file, file.size())
@@ -344,6 +376,7 @@ class FileLog:
         for event in stamped:
             self._projection.fold(event)
         self._followed = (self._log_id(), last.seq)
+        self._created = False
         return end
 
     def _encode_locked(

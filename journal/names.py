@@ -87,6 +87,10 @@ class Paths(NamedTuple):
         """Whether a file in `archive` is this session's: stems have no dot."""
         return archived_name.startswith(f"{self.stem}.")
 
+    def is_archived_log(self, archived_name: str) -> bool:
+        """Whether a file in `archive/` is a log of this session, packed or not."""
+        return self.owns(archived_name) and archived_name.endswith((".jsonl", ".jsonl.gz"))
+
 
 def paths_of(folder: str, session_id: str) -> Paths:
     """Raises like `stem_of`."""

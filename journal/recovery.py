@@ -10,6 +10,7 @@ from hashlib import sha256
 
 from journal.errors import AppendError
 from journal.handle import LogFile
+from journal.names import Paths
 from journal.scan import Scanner
 from journal.storage import Storage, chunks, write_all
 
@@ -61,6 +62,17 @@ def is_unfinished_header(beginning: bytes) -> bool:
     """
     text = beginning.removeprefix(_BOM).rstrip(b"\0")[: len(_HEADER_START)]
     return _HEADER_START.startswith(text)
+
+
+def lost_its_beginning(storage: Storage, file: LogFile, paths: Paths) -> bool:
+    """Whether a file that holds nothing intact is anything but a log that never began.
+
+    Either it holds other bytes than an unfinished header, or there are archives: a log
+    that was compacted has begun, so this is what is left of one.
+    """
+    if not is_unfinished_header(storage.read(file.fd, _LAST_BYTES, 0)):
+        return True
+    return any(paths.is_archived_log(entry.name) for entry in storage.list(paths.archive))
 
 
 def _copy_aside(storage: Storage, file: LogFile, start: int, stop: int, archive: str) -> None:

@@ -145,7 +145,7 @@ class Scanner:
             return self._settle_kept(record, place, after)
         self._finish_kept(place)
         if record.seq > expected and not lost:
-            what = f"events {expected} to {record.seq - 1} are missing"
+            what = _missing(expected, record.seq - 1)
             self._note("gap", place, 0, expected, what)
         elif record.prev != self.hash and not lost and self.header is not None:
             self._note("chain", place, 0, record.seq, f"event {record.seq} has another prev")
@@ -245,6 +245,12 @@ class Scanner:
         self.damage_count += 1
         if len(self.damage) < _LONGEST_NOTED:
             self.damage.append(Damage(kind, offset, length, seq, reason))
+
+
+def _missing(first: int, last: int) -> str:
+    return (
+        f"event {first} is missing" if first == last else f"events {first} to {last} are missing"
+    )
 
 
 def _split_glued(line: bytes, place: int) -> list[tuple[bytes | None, int, int]]:

@@ -20,6 +20,7 @@ that is itself deep in calls."""
 MAX_LINE = 16 * 1024 * 1024
 """Bytes of the longest line, newline included."""
 
+_SHOWN = 40  # characters of a key in a message
 _ROOM = 4096  # of a line, for everything but the state and the ids
 
 _encode = msgspec.json.Encoder().encode
@@ -81,10 +82,15 @@ def decode_state(encoded: bytes) -> Any:
         raise DamagedError(f"a stored state is not JSON: {error}") from None
 
 
-def encode_text(text: str, name: str) -> bytes:
-    """A string as JSON. Raises like `encode_state`; `name` says whose it is."""
+def check_text(text: str, name: str) -> None:
+    """Raise `StateTypeError` if an id is no string; `name` says which id it is."""
     if not isinstance(text, str):
         raise StateTypeError(f"{name} must be a string, not {type(text).__name__}")
+
+
+def encode_text(text: str, name: str) -> bytes:
+    """A string as JSON. Raises like `encode_state`; `name` says whose it is."""
+    check_text(text, name)
     try:
         return _encode(text)
     except UnicodeEncodeError as error:
@@ -143,7 +149,8 @@ def _key_path(path: str, key: Any) -> str:
             "JSON objects have string keys only"
         )
     _refuse_surrogates(f"{path}, a key", key)
-    return f"{path}.{key}" if key.isidentifier() else f"{path}[{key!r}]"
+    shown = key if len(key) <= _SHOWN else f"{key[:_SHOWN]}…"
+    return f"{path}.{shown}" if key.isidentifier() else f"{path}[{shown!r}]"
 
 
 def _refuse_surrogates(path: str, text: str) -> None:

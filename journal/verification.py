@@ -41,17 +41,17 @@ class Verification:
             return self._report(None, 0, 0)
         try:
             size = file.size()
-            scanner, events = self._scan(self._paths.log, chunks(self._storage, file.fd, 0, size))
+            scanner = self._scan(self._paths.log, chunks(self._storage, file.fd, 0, size))
         finally:
             file.close()
         self._check_header(scanner)
-        if scanner.seal is None and size > scanner.end:
+        if scanner.seal is None and size > scanner.end and scanner.end:
             what = "an append was cut short here; the next one repairs it"
             self._add("torn", self._paths.log, scanner.end, size - scanner.end, None, what)
         archived = self._check_archives(scanner.header)
         head = self._head_of(scanner)
         self._check_noted(head)
-        return self._report(head, events, archived)
+        return self._report(head, scanner.count, archived)
 
     def _report(self, head: Head | None, events: int, archived: int) -> VerifyReport:
         return VerifyReport(
@@ -68,7 +68,7 @@ class Verification:
         log_id = scanner.header.log_id if scanner.header is not None else NO_LOG_ID
         return Head(log_id, scanner.seq, scanner.hash)
 
-    def _scan(self, where: str, pieces: Iterator[bytes]) -> tuple[Scanner, int]:
+    def _scan(self, where: str, pieces: Iterator[bytes]) -> Scanner:
         """Judge one file: its own damage, and what newer files expect of it."""
         scanner = Scanner()
         expected, self._expected = self._expected, {}
@@ -92,7 +92,7 @@ class Verification:
             if self._noted is not None and self._noted.seq == header.base_seq:
                 self._noted_seen = self._noted_seen or self._noted.hash == header.base_hash
         self._floor = header.base_seq if header is not None else 0
-        return scanner, scanner.count
+        return scanner
 
     def _note_seen(self, event: Event) -> None:
         if self._noted is not None and event.seq == self._noted.seq:
@@ -103,14 +103,14 @@ class Verification:
         if scanner.newer_format is not None:
             what = f"is of format {scanner.newer_format}; this version knows format {FORMAT}"
             self._add("header", where, 0, 0, None, what)
-        elif header is None and not scanner.count and scanner.end == 0 and not scanner.damage:
-            self._add("header", where, 0, 0, None, "holds no header and no intact event")
+        elif header is None and not scanner.count:
+            self._add("header", where, 0, 0, None, "holds neither a header nor an intact event")
         elif header is not None and header.session_id != self._paths.session_id:
             what = f"holds session {header.session_id!r}, not {self._paths.session_id!r}"
             self._add("header", where, 0, 0, None, what)
 
     def _check_archives(self, header: Open | None) -> int:
-        """Follow the headers back. Returns how many events the archives hold."""
+        """Follow the headers back. Returns how many events were folded into what is kept."""
         events = 0
         seen: set[str] = set()
         while header is not None and header.archive is not None:
@@ -122,16 +122,17 @@ class Verification:
             seen.add(name)
             try:
                 pieces = read_archive(self._storage, self._paths, name)
-                scanner, count = self._scan(where, pieces)
+                scanner = self._scan(where, pieces)
             except FileNotFoundError:
                 what = f"is missing: the history up to event {header.base_seq} is gone"
                 self._add("archive", where, 0, 0, header.base_seq, what)
                 break
             except ReadError as error:
-                self._add("archive", where, 0, 0, None, str(error.strerror))
+                self._add("archive", where, 0, 0, None, str(error))
                 break
-            events += count
             self._check_archive(where, scanner, log_id)
+            base = scanner.header.base_seq if scanner.header is not None else 0
+            events += max(0, header.base_seq - base)
             header = scanner.header
         return events
 

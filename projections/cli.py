@@ -1,10 +1,11 @@
 """The command `journal`: one function per subcommand, each importing what it needs.
 
-Start-up is part of how a command feels, so nothing but click is imported here.
+Start-up is part of how a command feels: this module imports click, each command the rest.
 """
 
 import os
 import sys
+from io import TextIOWrapper
 
 import click
 
@@ -17,7 +18,7 @@ EXIT_INTERRUPTED = 130
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
 @click.version_option(__version__, prog_name="journal", message="%(prog)s %(version)s")
 def cli() -> None:
-    """The journal of AI agent runtime state: replay, audit and tail sessions.
+    """The journal of AI agent runtime state.
 
     Start with `journal demo`.
     """
@@ -31,7 +32,10 @@ def cli() -> None:
     help="The folder to record in; a fresh temporary one if not given.",
 )
 def demo(folder: str | None) -> None:
-    """Record a session of two runtimes and show what the journal makes of it.
+    """Show the journal at work on a small session.
+
+    Records two runtimes through the public API, then shows the log, the view, the session
+    file, a clear, a compaction and a verification.
 
     \b
     Example:
@@ -46,8 +50,12 @@ def main() -> None:
     """The entry point: errors become one line on standard error and an exit code."""
     from journal.errors import JournalError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a character
     try:
         cli.main(standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
@@ -58,6 +66,6 @@ def main() -> None:
     except BrokenPipeError:
         # Whoever read our output has had enough. Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except JournalError as error:
+    except (JournalError, OSError) as error:
         click.echo(f"journal: {error}", err=True)
         sys.exit(EXIT_FAILURE)

@@ -22,7 +22,7 @@ _FAKE_KEY = "sk-" + "demo" * 8  # of the shape of a real one, so that it is reda
 def run(folder: str | None) -> None:
     """Record and show. Raises `JournalError` when `folder` has a demo session already."""
     console = Console(highlight=False)
-    path = folder or tempfile.mkdtemp(prefix="journal-demo-")
+    path = str(Path(folder or tempfile.mkdtemp(prefix="journal-demo-")).absolute())
     config = GatewayConfig(session_config=SessionConfig(persist=True, mirror_runtime_state=True))
     with DefaultSessionStore(path, config=config) as store:
         if store.session_exists(_SESSION):
@@ -65,7 +65,7 @@ def _heading(console: Console, title: str, *text: str) -> None:
     console.print()
     console.print(Rule(f"[bold]{title}", align="left", style="dim"))
     for line in text:
-        console.print(line, style="dim", soft_wrap=True)
+        console.print(line, style="dim")
     console.print()
 
 
@@ -156,7 +156,7 @@ def _show_compaction(console: Console, store: DefaultSessionStore) -> None:
         archive = os.path.relpath(report.archive or "", store.session_dir)
         console.print(f"  events    {report.events_before} → {report.events_after}")
         console.print(f"  bytes     {report.bytes_before:,} → {report.bytes_after:,}")
-        console.print(f"  archive   {archive}")
+        console.print(f"  archive   {archive}, soon gzipped")
 
 
 def _show_verification(console: Console, store: DefaultSessionStore) -> None:

@@ -1,7 +1,7 @@
 """What has to happen to a state before it may become an event: exactness, redaction, limits."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec import Raw
@@ -14,6 +14,9 @@ from journal.state import decode_state, encode_state
 from projections.sessions import Session
 
 logger = logging.getLogger("journal")
+
+
+_FIELDS = 3  # of an item: runtime, turn and state
 
 
 class Intake:
@@ -36,6 +39,22 @@ class Intake:
         if not isinstance(state, dict):
             raise StateTypeError(f"state must be a dict, not {type(state).__name__}")
         return self.event_of_any(runtime_id, turn_id, state, "state")
+
+    def events(self, items: Iterable[tuple[str, str, dict[str, Any]]]) -> list[Set]:
+        """The events of a batch. Raises as `event`, naming the item."""
+        found = []
+        for index, item in enumerate(items):
+            name = f"items[{index}].state"
+            if not isinstance(item, tuple | list) or len(item) != _FIELDS:
+                kind = type(item).__name__
+                raise StateTypeError(
+                    f"items[{index}] must be (runtime_id, turn_id, state), not this {kind}"
+                )
+            runtime_id, turn_id, state = item
+            if not isinstance(state, dict):
+                raise StateTypeError(f"{name} must be a dict, not {type(state).__name__}")
+            found.append(self.event_of_any(runtime_id, turn_id, state, name))
+        return found
 
     def event_of_any(self, runtime_id: str, turn_id: str, value: Any, name: str) -> Set:
         """As `event`, for any JSON value: older session files may hold others than objects."""

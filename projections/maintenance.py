@@ -14,8 +14,11 @@ from journal.locking import tell_after_fork
 
 logger = logging.getLogger("journal")
 
-Job: TypeAlias = Callable[[Callable[[], bool]], None]
+Job: TypeAlias = Callable[[Callable[[], bool]], object]
 """Work that asks its argument now and then whether to stop."""
+
+
+_PATIENCE = 5.0  # seconds
 
 
 class Maintenance:
@@ -52,7 +55,11 @@ class Maintenance:
             return self._idle.wait_for(lambda: self._thread is None, timeout)
 
     def close(self) -> None:
-        """Drop what waits, ask the job under way to stop, and wait until it has."""
+        """Wait a little for the work to be done; then drop what waits and stop the rest.
+
+        Nothing depends on that work: a later compaction does what was left.
+        """
+        self.wait(_PATIENCE)
         with self._idle:
             self._stopping = True
             self._jobs.clear()

@@ -15,6 +15,7 @@ from journal.backend import Backend, Log, Seed
 from journal.errors import JournalError, LockTimeoutError
 from journal.events import Event
 from journal.locking import tell_after_fork
+from journal.state import check_text
 from projections.session_file import SessionFile
 from projections.view import View
 
@@ -157,7 +158,8 @@ class OpenSessions:
         self._lock = threading.Lock()
 
     def get(self, session_id: str) -> Session:
-        """The session, opened if need be."""
+        """The session, opened if need be. Raises `StateTypeError` if the id is no string."""
+        check_text(session_id, "session_id")
         with self._lock:
             session = self._sessions.get(session_id)
             if session is not None:
@@ -204,6 +206,7 @@ class OpenSessions:
 
     def drop(self, session_id: str) -> None:
         """Close a session without touching its session file."""
+        check_text(session_id, "session_id")
         with self._lock:
             session = self._sessions.pop(session_id, None)
             self._debts.discard(session_id)

@@ -19,14 +19,15 @@ from journal.directory import Directory
 from journal.errors import ClosedError, JournalError, StateTypeError, StateValueError
 from journal.events import Clear, Head, Set
 from journal.locking import DEFAULT_TIMEOUT
-from journal.log import LogOptions
 from journal.memory import MemoryDirectory
 from journal.redaction import Redactor, redact
+from journal.state import check_text
 from projections.intake import Intake
 from projections.listing import with_session_files
 from projections.maintenance import Maintenance
 from projections.session_file import SessionFile
 from projections.sessions import OpenSessions, Session
+from projections.settings import check_others, folder_of, log_options, session_settings
 
 _MOST_OPEN = 256
 _MOST_BYTES = 256 * 1024 * 1024
@@ -65,20 +66,13 @@ class DefaultSessionStore:
         which most is dead, `history` says what becomes of that. At most `max_open` logs
         are held open. Raises ValueError and TypeError for settings that make no sense.
         """
-        settings = _session_settings(config)
-        if durability not in ("fsync", "os"):
-            raise ValueError(f"durability is {durability!r}; it must be 'fsync' or 'os'")
-        if history not in ("archive", "drop"):
-            raise ValueError(f"history is {history!r}; it must be 'archive' or 'drop'")
-        if redact is not None and not callable(redact):
-            raise TypeError("redact must be a callable or None")
-        if max_open < 1:
-            raise ValueError(f"max_open is {max_open}; it must be 1 or more")
-        self._mirror = settings is None or bool(settings.mirror_runtime_state)
+        settings = session_settings(config)
+        check_others(redact, limits, history, max_open)
+        self._mirror = settings is None or settings.mirror_runtime_state
+        self._in_files = settings is None or settings.persist
+        self._options = log_options(durability, lock_timeout, writer)
         self._intake = Intake(redact, limits or Limits())
-        self._options = LogOptions(durability, lock_timeout, writer)
-        self._in_files = settings is None or bool(settings.persist)
-        folder = _folder(session_dir, settings)
+        folder = folder_of(session_dir, settings)
         self._backend = (
             Directory(folder, self._options) if self._in_files else MemoryDirectory(self._options)
         )
@@ -93,7 +87,7 @@ class DefaultSessionStore:
         """The folder, None when everything is in memory."""
         return self._backend.folder if self._in_files else None
 
-    # The seed's three methods
+    # PraisonAI's three methods
 
     def set_runtime_state(
         self,
@@ -103,14 +97,16 @@ class DefaultSessionStore:
         state: dict[str, Any],
         mirror_enabled: bool = True,
     ) -> bool:
-        """Save a turn's state, replacing what the turn held. About 10 µs and a sync.
+        """Save a turn's state, replacing what the turn held. O(size of the state).
 
         `state` is a dict of plain JSON data; `get` gives an equal one back. Returns True
-        when it is saved as durably as the store was told to, and True without saving when
-        mirroring is off. Raises `StateTypeError`, `StateValueError` or
-        `LimitExceededError` for a state that cannot be kept exactly, `AppendError` when
-        nothing was written, `SyncError` when it is unknown whether it will last,
-        `LockTimeoutError`, and other `JournalError`s, which say what to do.
+        when it is saved as durably as the store was told to. With `mirror_enabled` False, or
+        a config that does not mirror, it returns True and looks at nothing else.
+
+        Raises `StateTypeError`, `StateValueError` or `LimitExceededError` for a state that
+        cannot be kept exactly, `AppendError` when nothing was written, `SyncError` when it
+        is unknown whether it will last, `LockTimeoutError`, and other `JournalError`s,
+        which say what to do.
         """
         if not (mirror_enabled and self._mirror):
             return True
@@ -128,8 +124,10 @@ class DefaultSessionStore:
         cannot be read.
         """
         session = self._session(session_id)
+        check_text(runtime_id, "runtime_id")
         if turn_id is None:
             return session.runtime(runtime_id)
+        check_text(turn_id, "turn_id")
         state: dict[str, Any] = session.turn(runtime_id, turn_id)
         return state
 
@@ -140,13 +138,15 @@ class DefaultSessionStore:
         as `set_runtime_state`.
         """
         session = self._session(session_id)
+        if runtime_id is not None:
+            check_text(runtime_id, "runtime_id")
         event = Clear(runtime_id=runtime_id)
         with session.log.lock:
             if session.holds(runtime_id):
                 session.append((event,))
         return True
 
-    # Beyond the seed
+    # Beyond them
 
     def set_many(
         self,
@@ -161,7 +161,7 @@ class DefaultSessionStore:
         """
         if not (mirror_enabled and self._mirror):
             return True
-        events = [self._intake.event(*item) for item in items]
+        events = self._intake.events(items)
         if events:
             self._append(self._session(session_id), events)
         return True
@@ -172,6 +172,8 @@ class DefaultSessionStore:
         Those of PraisonAI that have no log yet are listed too, with `log_bytes` 0.
         """
         self._check_open()
+        if limit is not None and limit < 0:
+            raise ValueError(f"limit is {limit}; it must be 0 or more")
         found = self._backend.sessions()
         if self._in_files:
             found = with_session_files(self._options.storage, self._backend.folder, found)
@@ -185,7 +187,8 @@ class DefaultSessionStore:
     def delete_session(self, session_id: str) -> bool:
         """Delete a session: log, history and session file, messages included.
 
-        Returns False when there was none. A session made again under the id is a new one.
+        Only the session file's empty lock file stays. Returns False when there was none.
+        A session made again under the id is a new one.
         """
         self._check_open()
         self._sessions.drop(session_id)
@@ -216,9 +219,12 @@ class DefaultSessionStore:
         """Check every line of a session, the chain, and the archives. Changes nothing.
 
         `head`, noted down from an earlier report, shows whether a tail was cut off since.
+        A session that does not exist has no problems and no head. Raises `ReadError`.
         """
         self._check_open()
         noted = Head.parse(head) if isinstance(head, str) else head
+        if noted is not None and not isinstance(noted, Head):
+            raise TypeError(f"head must be a Head or its text, not {type(noted).__name__}")
         return self._backend.verify(session_id, noted)
 
     def flush(self) -> None:
@@ -242,9 +248,10 @@ class DefaultSessionStore:
             raise errors[0]
 
     def close(self) -> None:
-        """Finish what runs in the background, refresh session files, close all logs.
+        """Refresh session files, close all logs, stop what runs in the background.
 
-        Trouble with a session file is logged, not raised. Can be called twice.
+        Waits up to 5 s for background work; a later compaction does what is left. Trouble
+        with a session file is logged, not raised. Can be called twice.
         """
         if self._closed:
             return
@@ -320,34 +327,5 @@ class DefaultSessionStore:
     def _schedule_packing(self, session_id: str) -> None:
         self._maintenance.schedule(
             f"packing of session {session_id!r}",
-            lambda stop: _discard(self._backend.pack(session_id, stop)),
+            lambda stop: self._backend.pack(session_id, stop),
         )
-
-
-def _discard(_: object) -> None:
-    pass
-
-
-def _session_settings(
-    config: GatewaySettings | SessionSettings | None,
-) -> SessionSettings | None:
-    settings: Any = config
-    if hasattr(settings, "session_config"):
-        settings = settings.session_config
-    if settings is not None and not hasattr(settings, "mirror_runtime_state"):
-        raise TypeError(
-            f"config must be a GatewayConfig or a SessionConfig, not {type(config).__name__}"
-        )
-    found: SessionSettings | None = settings
-    return found
-
-
-def _folder(session_dir: str | os.PathLike[str] | None, settings: SessionSettings | None) -> str:
-    chosen = session_dir or (settings.persist_path if settings is not None else None)
-    if not chosen:
-        home = os.environ.get("PRAISONAI_HOME")
-        chosen = os.path.join(os.path.expanduser(home or "~/.praisonai"), "sessions")
-    folder = os.fspath(chosen)
-    if not isinstance(folder, str) or "\0" in folder:
-        raise TypeError("session_dir must be a path")
-    return os.path.abspath(folder)  # noqa: PTH100 - resolve() would follow symbolic links

@@ -114,6 +114,35 @@ def test_a_folder_that_cannot_be_made_is_a_plain_error(tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("command", [["demo"], ["--version"]])
+def test_a_full_disk_behind_the_pipe_is_a_plain_error(command: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [*COMMAND, *command], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "No space left" in result.stderr
+
+
+def test_a_terminal_that_knows_only_ascii_gets_what_it_can_show(tmp_path: Path) -> None:
+    result = journal("demo", "--dir", str(tmp_path), PYTHONIOENCODING="ascii")
+    assert result.returncode == 0, result.stderr
+    assert "Verification" in result.stdout
+
+
+def test_a_closed_pipe_is_silent() -> None:
+    result = subprocess.run(
+        f"{sys.executable} -c 'from projections.cli import main; main()' demo | true",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.stderr == ""
+
+
 def test_the_demos_log_is_jsonl_for_other_tools(tmp_path: Path) -> None:
     journal("demo", "--dir", str(tmp_path))
     jq = subprocess.run(

@@ -8,7 +8,7 @@ import pytest
 
 from journal.compaction import Compaction
 from journal.directory import Directory
-from journal.errors import CompactionError
+from journal.errors import CompactionError, DamagedError
 from journal.events import Clear
 from journal.handle import LogFile
 from journal.log import LogOptions
@@ -182,3 +182,33 @@ def test_memory_of_a_compaction_is_places_not_states(tmp_path: Path) -> None:
     fresh = directory(tmp_path).open("s", view)
     fresh.refresh()
     assert list(view.turns["native"]) == [str(n) for n in range(50)]
+
+
+def test_a_log_emptied_behind_our_back_is_not_begun_anew(tmp_path: Path) -> None:
+    """What was compacted has begun: an empty file in its place is a loss, not a start."""
+    log, _ = open_log(tmp_path)
+    log.append([set_event("a"), set_event("a")])
+    directory(tmp_path).compact("s")
+    directory(tmp_path).pack("s")
+    (tmp_path / "s.jsonl").write_bytes(b"")
+    fresh, _ = open_log(tmp_path)
+    with pytest.raises(DamagedError, match="archive"):
+        fresh.refresh()
+    with pytest.raises(DamagedError):
+        fresh.append([set_event("b")])
+    assert not directory(tmp_path).verify("s").ok
+
+
+def test_an_archive_is_never_overwritten(tmp_path: Path) -> None:
+    log, _ = open_log(tmp_path)
+    log.append([set_event("a"), set_event("a")])
+    directory(tmp_path).compact("s")
+    directory(tmp_path).pack("s")
+    packed = (tmp_path / "archive" / "s.2.jsonl.gz").read_bytes()
+    log.close()
+    (tmp_path / "s.jsonl").unlink()  # somebody removes the log, but not its history
+    again, _ = open_log(tmp_path)
+    again.append([set_event("b"), set_event("b")])
+    directory(tmp_path).compact("s")
+    assert packed in [path.read_bytes() for path in (tmp_path / "archive").iterdir()]
+    assert directory(tmp_path).verify("s").ok

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import logging
 import os
 import signal
 import threading
@@ -114,6 +115,22 @@ class TestRefusals:
         with pytest.raises(UnsupportedFormatError, match="format 2"):
             newer.append([set_event("b")])
         assert path.read_bytes() == before
+
+    def test_reading_a_newer_format_warns_of_it(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        log, _ = open_log(tmp_path)
+        log.append([set_event("a")])
+        path = tmp_path / "s.jsonl"
+        lines = path.read_bytes().splitlines(keepends=True)
+        newer = lines[0].replace(b'"format":1', b'"format":2').partition(b',"hash"')[0]
+        lines[0] = b'%b,"hash":"%b"}\n' % (newer, digest_of(newer).encode())
+        path.write_bytes(b"".join(lines))
+        reader, seen = open_log(tmp_path)
+        with caplog.at_level(logging.WARNING):
+            assert reader.refresh()
+        assert "is of format 2" in caplog.text
+        assert len(seen.events) == 1
 
     def test_a_log_of_another_session_is_not_taken_for_ours(self, tmp_path: Path) -> None:
         log, _ = open_log(tmp_path, "theirs")

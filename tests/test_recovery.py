@@ -185,7 +185,7 @@ def test_corrupt_lines_are_never_cut_and_the_others_load(
     assert head.seq == EVENTS + 1
     assert path.read_bytes().startswith(damaged)
     assert turns_in(tmp_path) == [*survivors, "next"]
-    assert [kind] == ([f": {kind} at bytes" in caplog.text and kind] if kind else [caplog.text])
+    assert [kind] == ([f": {kind} at byte" in caplog.text and kind] if kind else [caplog.text])
     assert not kind or str(path) in caplog.text
 
 

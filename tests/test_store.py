@@ -267,22 +267,13 @@ class TestLifetime:
         store_at(tmp_path).set_runtime_state("s", "r", "t", {"n": 1})
         assert store_at(tmp_path).get_runtime_state("s", "r", "t") == {"n": 1}
 
-    @pytest.mark.parametrize(
-        "options",
-        [
-            {"durability": "maybe"},
-            {"history": "burn"},
-            {"redact": 7},
-            {"max_open": 0},
-            {"config": 7},
-        ],
-    )
-    def test_settings_that_make_no_sense_are_refused(
-        self, tmp_path: Path, options: dict[str, object]
-    ) -> None:
-        (name,) = options
-        with pytest.raises((TypeError, ValueError), match=name):
-            store_at(tmp_path, **options)
+    def test_closing_waits_for_the_archive_to_be_packed(self, tmp_path: Path) -> None:
+        store = store_at(tmp_path)
+        for number in range(3):
+            store.set_runtime_state("s", "r", "t", {"n": number})
+        store.compact("s")
+        store.close()
+        assert files_in(tmp_path) == {"s.jsonl", "s.json", "archive/s.3.jsonl.gz"}
 
     def test_in_memory_nothing_touches_the_disk(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,0 +1,75 @@
+"""What a store was told, checked: each setting that makes no sense is named at once."""
+
+import math
+import os
+from typing import Any
+
+from journal.backend import History
+from journal.config import Durability, GatewaySettings, Limits, SessionSettings
+from journal.log import LogOptions
+from journal.redaction import Redactor
+
+
+def session_settings(
+    config: GatewaySettings | SessionSettings | None,
+) -> SessionSettings | None:
+    """The session's part of a config, ours or PraisonAI's; None if there is no config."""
+    if config is None:
+        return None
+    settings: Any = getattr(config, "session_config", config)
+    for name, kind in (("mirror_runtime_state", bool), ("persist", bool)):
+        value = getattr(settings, name, None)
+        if not isinstance(value, kind):
+            what = f"{type(settings).__name__}.{name}" if hasattr(settings, name) else "config"
+            raise TypeError(
+                f"{what} is {value!r}; config must be a GatewayConfig or a SessionConfig in "
+                f"which {name} is True or False"
+            )
+    found: SessionSettings = settings
+    return found
+
+
+def folder_of(session_dir: str | os.PathLike[str] | None, settings: SessionSettings | None) -> str:
+    """The folder of the sessions; reads the environment when nothing else names it."""
+    name, chosen = "session_dir", session_dir
+    if not chosen and settings is not None:
+        name, chosen = "persist_path", settings.persist_path
+    if not chosen:
+        home = os.environ.get("PRAISONAI_HOME") or "~/.praisonai"
+        chosen = os.path.join(home, "sessions")
+    if not isinstance(chosen, str | os.PathLike):
+        raise TypeError(f"{name} must be a path, not {type(chosen).__name__}")
+    folder = os.fspath(chosen)
+    if "\0" in folder:
+        raise ValueError(f"{name} contains a NUL byte")
+    return os.path.abspath(os.path.expanduser(folder))  # noqa: PTH100 - pathlib is slow to import
+
+
+def log_options(durability: Durability, lock_timeout: float, writer: str | None) -> LogOptions:
+    """How logs are written."""
+    if durability not in ("fsync", "os"):
+        raise ValueError(f"durability is {durability!r}; it must be 'fsync' or 'os'")
+    if isinstance(lock_timeout, bool) or not isinstance(lock_timeout, int | float):
+        kind = type(lock_timeout).__name__
+        raise TypeError(f"lock_timeout must be a number of seconds, not {kind}")
+    if not 0 <= lock_timeout < math.inf:
+        raise ValueError(f"lock_timeout is {lock_timeout}; it must be 0 or more seconds")
+    if writer is not None and not isinstance(writer, str):
+        raise TypeError(f"writer must be a string or None, not {type(writer).__name__}")
+    return LogOptions(durability, lock_timeout, writer)
+
+
+def check_others(
+    redactor: Redactor | None, limits: Limits | None, history: History, max_open: int
+) -> None:
+    """Refuse the settings that need no more than a look."""
+    if redactor is not None and not callable(redactor):
+        raise TypeError(f"redact must be a callable or None, not {type(redactor).__name__}")
+    if limits is not None and not isinstance(limits, Limits):
+        raise TypeError(f"limits must be a Limits, not {type(limits).__name__}")
+    if history not in ("archive", "drop"):
+        raise ValueError(f"history is {history!r}; it must be 'archive' or 'drop'")
+    if not isinstance(max_open, int):
+        raise TypeError(f"max_open must be a number, not {type(max_open).__name__}")
+    if max_open < 1:
+        raise ValueError(f"max_open is {max_open}; it must be 1 or more")
