@@ -10,9 +10,11 @@ import zlib
 from collections.abc import Callable, Iterator
 
 from journal.errors import ReadError
+from journal.handle import LogFile
 from journal.names import Paths
 from journal.storage import CHUNK, Storage, chunks, write_all
 
+_UNFINISHED = ".gz.new"
 _LEVEL = 1  # hashes do not compress and JSON does so at once: more effort gains little
 
 
@@ -21,6 +23,8 @@ def read_archive(storage: Storage, paths: Paths, name: str) -> Iterator[bytes]:
 
     Raises FileNotFoundError when it is not there and `ReadError` when it is damaged.
     """
+    if "\0" in name:
+        raise FileNotFoundError(2, "no such archive")
     path = os.path.join(paths.archive, os.path.basename(name))
     try:
         fd = storage.open(path, os.O_RDONLY)
@@ -53,42 +57,52 @@ def pack_archives(storage: Storage, paths: Paths, stop: Callable[[], bool] = lam
     """Gzip the session's archives that are not yet. Returns how many were packed.
 
     Asks `stop` after each piece and leaves the one under way as it was. A crash leaves
-    the archive, its packed form, or both; the next call goes on from there.
+    the archive, its packed form, or both; the next call goes on from there. An archive
+    that another process is packing, whose lock on it shows that, is left to it.
     """
     packed = 0
     live = storage.find(paths.log)
     for entry in storage.list(paths.archive):
         path = os.path.join(paths.archive, entry.name)
-        if not paths.owns(entry.name) or storage.find(path) == live:
+        if not paths.owns(entry.name) or storage.find(path) in (live, None):
             continue
-        if entry.name.endswith(".gz.new"):
-            storage.unlink(path)  # of a packing that died
+        if entry.name.endswith(_UNFINISHED):
+            if storage.find(path.removesuffix(_UNFINISHED)) is None:
+                storage.unlink(path)
         elif entry.name.endswith(".jsonl"):
-            if not _pack(storage, path, stop):
+            if stop():
                 break
-            packed += 1
-    if packed:
-        storage.sync_folder(paths.archive)
+            packed += _pack(storage, path, stop)
     return packed
 
 
 def _pack(storage: Storage, path: str, stop: Callable[[], bool]) -> bool:
-    target = f"{path}.gz"
-    source = storage.open(path, os.O_RDONLY)
+    source = LogFile(storage, path, create=False)
     try:
-        copy = storage.open(f"{target}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        try:
-            packer = zlib.compressobj(_LEVEL, wbits=31)
-            for data in chunks(storage, source, 0, storage.size(source)):
-                if stop():
-                    return False
-                write_all(storage, copy, packer.compress(data))
-            write_all(storage, copy, packer.flush())
-            storage.sync(copy)
-        finally:
-            storage.close(copy)
+        if not source.try_lock() or not source.is_current():
+            return False
+        unfinished = f"{path}{_UNFINISHED}"
+        if not _compress(storage, source, unfinished, stop) or not source.is_current():
+            storage.unlink(unfinished)
+            return False
+        storage.rename(unfinished, f"{path}.gz")
+        storage.sync_folder(os.path.dirname(path))  # before its source goes
+        storage.unlink(path)
+        return True
     finally:
-        storage.close(source)
-    storage.rename(f"{target}.new", target)
-    storage.unlink(path)
-    return True
+        source.close()
+
+
+def _compress(storage: Storage, source: LogFile, target: str, stop: Callable[[], bool]) -> bool:
+    copy = storage.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        packer = zlib.compressobj(_LEVEL, wbits=31)
+        for data in chunks(storage, source.fd, 0, source.size()):
+            if stop():
+                return False
+            write_all(storage, copy, packer.compress(data))
+        write_all(storage, copy, packer.flush())
+        storage.sync(copy)
+        return True
+    finally:
+        storage.close(copy)

@@ -47,6 +47,11 @@ class Log(Protocol):
         """Bytes of the log, as far as it has been read."""
         ...
 
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the last look found a session whose deletion was begun, not finished."""
+        ...
+
     def refresh(self) -> bool:
         """Fold what others have appended. Returns False when there is no such session.
 

@@ -28,7 +28,7 @@ from journal.events import (
     Takeover,
     Unknown,
 )
-from journal.state import MAX_LINE, encode_text
+from journal.state import MAX_LINE, encode_text, on_fresh_stack
 
 FORMAT = 1
 HASH_DIGITS = 32
@@ -41,7 +41,7 @@ _QUOTES_BEFORE_STATE = 2 * 7 + 2 * 5  # of the keys and of the strings among the
 _to_json = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Set | Clear | Handoff | Takeover | Open | Sealed).decode
 _KNOWN_OPS = frozenset({"set", "clear", "handoff", "takeover", "open", "sealed"})
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
 
 def stamp(event: Event, seq: int, ts: str, writer: str, prev: str) -> tuple[bytes, Event]:
@@ -153,6 +153,20 @@ def decode_line(line: bytes) -> Record | None:
     Intact means: JSON, the fields of its op, and a hash that matches. O(len(line)).
     """
     try:
+        return _decode_line(line)
+    except RecursionError:  # it says more about the caller's depth than about the line
+        return on_fresh_stack(_decode_from_the_bottom, line)
+
+
+def _decode_from_the_bottom(line: bytes) -> Record | None:
+    try:
+        return _decode_line(line)
+    except RecursionError:
+        return None  # nested deeper than anything we write
+
+
+def _decode_line(line: bytes) -> Record | None:
+    try:
         record: Record = _decode(line)
     except _UNREADABLE:
         return _decode_unknown(line)
@@ -258,7 +272,7 @@ def format_of(line: bytes) -> int | None:
     """
     try:
         claim = _decode_claim(line)
-    except _UNREADABLE:
+    except (*_UNREADABLE, RecursionError):
         return None
     return claim.format if claim.op == "open" else None
 

@@ -15,6 +15,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from hashlib import sha256
+from itertools import count
 from typing import NamedTuple
 
 from journal.backend import CompactionReport, History
@@ -192,8 +193,8 @@ class Compaction:
         before, base_seq = self._scanner.count, self._scanner.seq
         damaged = self._scanner.damage_count > 0
         archive = None
-        if self._history == "archive" or damaged:  # damage is evidence: it is never dropped
-            archive = self._paths.archived(base_seq)
+        if self._history == "archive" or damaged:  # what was just found is evidence
+            archive = self._free_archive_name(old, base_seq)
         kept = list(living.lines())
         self._write_kept(old, new, kept, archive)
         self._prove(new, living)
@@ -203,7 +204,7 @@ class Compaction:
         old.lock(self._lock_timeout)
         self._swap(old, new, archive)
         if archive is None:
-            remove_history(self._storage, self._paths)
+            remove_history(self._storage, self._paths, evidence=False)
         appended = self._scanner.count - before
         return CompactionReport(
             session_id=self._paths.session_id,
@@ -222,7 +223,8 @@ class Compaction:
         buffer = [header]
         held = len(header)
         for place in kept:
-            buffer.append(self._storage.read(old.fd, place.length, place.offset))
+            line = self._storage.read(old.fd, place.length, place.offset)
+            buffer.append(line if line.endswith(b"\n") else line + b"\n")  # it was lost
             held += place.length
             if held >= CHUNK:
                 write_all(self._storage, new.fd, b"".join(buffer))
@@ -301,7 +303,7 @@ class Compaction:
         if scanner.seal is not None:
             if scanner.seal.reason == "deleted":
                 raise self._changed_error()
-            unseal(storage, old, scanner)
+            unseal(storage, old, scanner, paths.archive)
         cut_torn_tail(storage, old, scanner, paths.archive)
         storage.sync(new.fd)
         seal(storage, old, scanner, reason="compacted", writer=self._writer)
@@ -327,18 +329,25 @@ class Compaction:
             ) from error
 
     def _link(self, old: LogFile, archive: str) -> None:
-        """Give the old log its name in the archive. What has that name already is kept:
-
-        it can only be of another log, whose end was lost.
-        """
+        """Give the old log its name in the archive. Fails if that is taken."""
         storage = self._storage
         storage.make_folder(self._paths.archive)
         self._unlink_from_archive(old)
-        for taken in (archive, f"{archive}.gz"):
-            if storage.find(taken) is not None:
-                storage.rename(taken, f"{taken}.{secrets.token_hex(4)}.orphan")
         storage.link(old.path, archive)
         storage.sync_folder(self._paths.archive)
+
+    def _free_archive_name(self, old: LogFile, base_seq: int) -> str:
+        """A name that no archive has. The usual one may be taken: a damaged log can be
+        compacted twice at the same event, and a log may have been lost but not its history.
+        Only what `_link` will remove, the log itself, is in nobody's way.
+        """
+        find = self._storage.find
+        usual = name = self._paths.archived(base_seq)
+        for number in count(2):
+            if find(name) in (None, old.id) and find(f"{name}.gz") is None:
+                break
+            name = f"{usual.removesuffix('.jsonl')}-{number}.jsonl"
+        return name
 
     def _unlink_from_archive(self, old: LogFile) -> None:
         """Remove names of the log in the archive: of a compaction that did not finish."""

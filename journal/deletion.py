@@ -8,22 +8,24 @@ goes last, so that the seal is there until nothing else is.
 import os
 
 from journal.errors import StorageError
-from journal.events import Sealed
 from journal.names import Paths
 from journal.storage import Storage
 
 
-def finish_deletion(storage: Storage, paths: Paths, seal: Sealed) -> None:
+def finish_deletion(
+    storage: Storage, paths: Paths, session_file: str | None, *, begun_by_us: bool = False
+) -> None:
     """Remove every file of a session whose log, which the caller holds, is sealed.
 
-    A session file that was written after the seal is somebody's new one and stays.
+    When somebody else began it, a session file that was written after the seal is a
+    new one and stays.
     """
     try:
-        if seal.session_file is not None:
-            path = os.path.join(paths.folder, os.path.basename(seal.session_file))
-            if _is_older(storage, path, than=paths.log):
+        if session_file is not None and "\0" not in session_file:
+            path = os.path.join(paths.folder, os.path.basename(session_file))
+            if begun_by_us or _is_older(storage, path, than=paths.log):
                 _remove(storage, path)
-        remove_history(storage, paths)
+        remove_history(storage, paths, evidence=True)
         _remove(storage, paths.scratch)
         _remove(storage, paths.log)
         storage.sync_folder(paths.folder)
@@ -35,13 +37,20 @@ def finish_deletion(storage: Storage, paths: Paths, seal: Sealed) -> None:
         ) from error
 
 
-def remove_history(storage: Storage, paths: Paths) -> None:
-    """Remove the session's archives and what repairs set aside. Raises OSError."""
+def remove_history(storage: Storage, paths: Paths, *, evidence: bool) -> None:
+    """Remove the session's archives, and with `evidence` what repairs set aside. OSError.
+
+    Looks again until nothing is left, for an archive may just be being packed.
+    """
     removed = False
-    for entry in storage.list(paths.archive):
-        if paths.owns(entry.name):
-            _remove(storage, os.path.join(paths.archive, entry.name))
-            removed = True
+    while names := [
+        entry.name
+        for entry in storage.list(paths.archive)
+        if paths.owns(entry.name) and (evidence or not entry.name.endswith(".torn"))
+    ]:
+        for name in names:
+            _remove(storage, os.path.join(paths.archive, name))
+        removed = True
     if removed:
         storage.sync_folder(paths.archive)
 

@@ -14,7 +14,7 @@ from journal.backend import CompactionReport, History, Projection, SessionInfo, 
 from journal.compaction import compact
 from journal.deletion import finish_deletion
 from journal.errors import AppendError, ReadError, RebuildError, StorageError
-from journal.events import Cursor, Event, Head, Open, Sealed
+from journal.events import Cursor, Event, Head, Open
 from journal.handle import LogFile
 from journal.locking import default_writer
 from journal.log import NO_LOG_ID, FileLog, LogOptions
@@ -22,10 +22,10 @@ from journal.names import LOG_SUFFIX, Paths, paths_of, session_id_of
 from journal.recovery import cut_torn_tail
 from journal.scan import Scanner
 from journal.sealing import seal
+from journal.state import MAX_LINE
 from journal.storage import chunks
 from journal.verification import Verification
 
-_HEADER_BYTES = 1 << 16
 _WATCH_STEP = 5  # ms that watchfiles gathers changes for
 _WATCH_TIMEOUT = 1000  # ms without a change after which an empty set is yielded
 
@@ -165,15 +165,7 @@ class Directory:
                 writer=writer,
                 session_file=session_file,
             )
-            scanner.seal = Sealed(
-                reason="deleted",
-                last_seq=scanner.seq,
-                last_hash=scanner.hash,
-                ts="",
-                writer=writer,
-                session_file=session_file,
-            )
-        finish_deletion(self._storage, paths, scanner.seal)
+        finish_deletion(self._storage, paths, session_file, begun_by_us=True)
 
     def _delete_session_file(self, name: str | None) -> bool:
         if name is None:
@@ -229,8 +221,11 @@ class Directory:
         except (FileNotFoundError, ReadError):
             return None
         try:
-            for _ in scanner.feed(self._storage.read(file.fd, _HEADER_BYTES, 0)):
-                break
+            for data in chunks(self._storage, file.fd, 0, min(file.size(), MAX_LINE)):
+                for _ in scanner.feed(data):
+                    break
+                if scanner.header is not None:
+                    break
         finally:
             file.close()
         return scanner.header.session_id if scanner.header is not None else None

@@ -26,6 +26,10 @@ class ClosedError(JournalError, ValueError):
     """The store was closed."""
 
 
+class ReentryError(JournalError, RuntimeError):
+    """An append was interrupted, on its own thread, by another to the same session."""
+
+
 class LockTimeoutError(JournalError, TimeoutError):
     """Another writer held the session for longer than the lock timeout."""
 

@@ -30,13 +30,13 @@ class LogFile:
         self.fd = -1
         self.write_error: OSError | None = None
         self._storage = storage
-        self._sync_lock = threading.Lock()
-        self._written = 0  # bytes, as of the last append
-        self._synced = 0  # guarded by _sync_lock, as are the next two
+        # Reentrant, for a signal handler may run inside a sync.
+        self._sync_lock = threading.RLock()
+        self._written = 0  # tickets given out; guarded by the owner's lock
+        self._synced = 0  # the last ticket covered; guarded by _sync_lock, as the next two
         self._sync_error: OSError | None = None
         self._folder_synced = False
         self.fd = self._open(os.O_CREAT if create else 0)
-        tell_after_fork(self)
         self.closer = weakref.finalize(self, _close_quietly, storage, self.fd)
         try:
             self.id = storage.identify(self.fd)
@@ -44,6 +44,7 @@ class LogFile:
             self.closer()
             raise ReadError(error.errno, f"{path}: {error.strerror}") from error
         self.checked = float("-inf")
+        tell_after_fork(self)
 
     def _open(self, create: int) -> int:
         try:
@@ -64,10 +65,13 @@ class LogFile:
     def size(self) -> int:
         return self._storage.size(self.fd)
 
+    def try_lock(self) -> bool:
+        """Take the lock between processes if it is free; says whether it did."""
+        return self._storage.lock(self.fd)
+
     def lock(self, timeout: float) -> None:
         """Take the lock between processes. Raises `LockTimeoutError`."""
-        if not self._storage.lock(self.fd):
-            acquire(self._storage, self.fd, timeout, self.path)
+        acquire(self._storage, self.fd, timeout, self.path)
 
     def unlock(self) -> None:
         self._storage.unlock(self.fd)
@@ -88,21 +92,25 @@ class LogFile:
         except OSError as error:
             raise ReadError(error.errno, _why_not(self.path, error)) from error
 
-    def wrote(self, end: int) -> None:
-        """Note that the file now reaches to `end`, and that somebody will wait for a sync."""
-        self._written = end
+    def wrote(self) -> int:
+        """A ticket for `cover`: it stands for everything in the file so far.
 
-    def cover(self, end: int) -> None:
-        """Return once everything before `end` is on the disk, syncing if it is not.
+        Tickets rather than offsets, since a file may become shorter and grow again.
+        """
+        self._written += 1
+        return self._written
+
+    def cover(self, ticket: int) -> None:
+        """Return once all that `ticket` stands for is on the disk, syncing if it is not.
 
         Callers share: whoever syncs covers all that was written before it began, so
         many threads waiting here need one or two syncs between them. Raises
         `SyncError`; after that, all later calls on this file do too.
         """
-        if self._synced >= end and self._sync_error is None:
+        if self._synced >= ticket and self._sync_error is None:
             return
         with self._sync_lock:
-            if self._sync_error is None and self._synced < end:
+            if self._sync_error is None and self._synced < ticket:
                 self._sync_locked()
             if self._sync_error is not None:
                 raise SyncError(
@@ -122,7 +130,7 @@ class LogFile:
         except OSError as error:
             self._sync_error = error
         else:
-            self._synced = target
+            self._synced = max(self._synced, target)
 
     @property
     def failed(self) -> bool:
@@ -143,7 +151,7 @@ class LogFile:
             self.closer()
 
     def after_fork(self) -> None:
-        self._sync_lock = threading.Lock()
+        self._sync_lock = threading.RLock()
         self.closer()
 
 

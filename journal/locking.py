@@ -6,8 +6,10 @@ therefore let go of every descriptor it inherited, without unlocking it, and sta
 with fresh thread locks, because the thread that held one may not exist in the child.
 """
 
+import logging
 import os
 import weakref
+from collections.abc import Iterator
 from itertools import count
 from random import random
 from time import monotonic, sleep
@@ -15,6 +17,8 @@ from typing import Protocol
 
 from journal.errors import LockTimeoutError
 from journal.storage import Storage
+
+logger = logging.getLogger("journal")
 
 _FIRST_PAUSE = 0.000_05
 _LONGEST_PAUSE = 0.005
@@ -24,27 +28,30 @@ DEFAULT_TIMEOUT = 30.0
 """Seconds to wait for another writer before giving up."""
 
 
-def acquire(storage: Storage, fd: int, timeout: float, what: str) -> None:
-    """Take the exclusive lock on `fd`, waiting up to `timeout` seconds for it.
+def attempts(timeout: float, what: str) -> Iterator[None]:
+    """Yield whenever it is time to try for the lock, at first at once.
 
-    Polls in growing steps with jitter, since `flock` itself has no timeout. Raises
-    `LockTimeoutError`, in which `what` names the file.
+    Waits in growing steps with jitter between, since `flock` itself has no timeout, and
+    raises `LockTimeoutError`, in which `what` names the file, after `timeout` seconds.
     """
-    if storage.lock(fd):
-        return
+    yield
     deadline = monotonic() + timeout
     pause = _FIRST_PAUSE
-    while True:
-        left = deadline - monotonic()
-        if left <= 0:
-            raise LockTimeoutError(
-                f"{what}: another writer has held the lock for {timeout:g} s. Nothing was "
-                "written; try again, or find the process that holds the file open"
-            )
+    while (left := deadline - monotonic()) > 0:
         sleep(min(pause * (0.5 + random()), left))  # noqa: S311 - jitter, no secret
+        yield
+        pause = min(pause * _GROWTH, _LONGEST_PAUSE)
+    raise LockTimeoutError(
+        f"{what}: another writer has held the lock for {timeout:g} s. Nothing was "
+        "written; try again, or find the process that holds the file open"
+    )
+
+
+def acquire(storage: Storage, fd: int, timeout: float, what: str) -> None:
+    """Take the exclusive lock on `fd`. Raises `LockTimeoutError` after `timeout` seconds."""
+    for _ in attempts(timeout, what):
         if storage.lock(fd):
             return
-        pause = min(pause * _GROWTH, _LONGEST_PAUSE)
 
 
 class Forkable(Protocol):
@@ -69,10 +76,41 @@ def tell_after_fork(forkable: Forkable) -> None:
 
 def _after_fork_in_child() -> None:
     for forkable in list(_forkables.values()):
-        forkable.after_fork()
+        try:
+            forkable.after_fork()
+        except Exception:
+            logger.exception("a forked child could not let go of %r", forkable)
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+class LockFile:
+    """A file that is there to be locked. Released by `release`, or by a fork's child."""
+
+    def __init__(self, storage: Storage, path: str) -> None:
+        """Open it, or make it. Raises the `OSError` of that."""
+        self._storage = storage
+        self._path = path
+        self._fd: int | None = storage.open(path, os.O_RDWR | os.O_CREAT)
+        tell_after_fork(self)
+
+    def acquire(self, timeout: float) -> None:
+        """Raises `LockTimeoutError` after `timeout` seconds."""
+        if self._fd is not None:
+            acquire(self._storage, self._fd, timeout, self._path)
+
+    def release(self) -> None:
+        """Unlock and close. A child that a fork made meanwhile may still have it open."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            self._storage.unlock(fd)
+            self._storage.close(fd)
+
+    def after_fork(self) -> None:
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            self._storage.close(fd)
 
 
 def default_writer() -> str:

@@ -15,6 +15,7 @@ import secrets
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 
 from journal.backend import Projection, Seed
 from journal.codec import FORMAT, Clock, control_line, digest_of, stamp
@@ -23,16 +24,19 @@ from journal.deletion import finish_deletion
 from journal.errors import (
     AppendError,
     DamagedError,
+    JournalError,
     ReadError,
+    ReentryError,
+    StorageError,
     UnsupportedFormatError,
     WrongSessionError,
 )
 from journal.events import GENESIS, Event, Head, Open
 from journal.folder import make_folders
 from journal.handle import LogFile
-from journal.locking import DEFAULT_TIMEOUT, default_writer, tell_after_fork
+from journal.locking import DEFAULT_TIMEOUT, attempts, default_writer, tell_after_fork
 from journal.names import Paths
-from journal.recovery import cut_torn_tail, is_still_there, lost_its_beginning
+from journal.recovery import begin_whole, cut_torn_tail, is_still_there, lost_its_beginning
 from journal.scan import Scanner
 from journal.sealing import unseal
 from journal.storage import DiskStorage, Storage, chunks
@@ -42,6 +46,7 @@ logger = logging.getLogger("journal")
 NO_LOG_ID = "0" * 16
 """Stands for the id of a log whose header is damaged."""
 
+_BIG_TAIL = 1 << 20  # bytes of a torn tail that are not worth reading at every look
 _PATH_CHECK_INTERVAL = 1.0  # seconds: how soon a log replaced behind our back is noticed
 
 
@@ -73,11 +78,15 @@ class FileLog:
         # All guarded by `lock`.
         self._file: LogFile | None = None
         self._scanner = Scanner()
-        self._followed: tuple[str, int] | None = None  # log id and seq the projection is at
+        self._followed: Head | None = None  # where the projection is
+        self._busy = False  # an append is under way in the thread that holds `lock`
         self._confirmed = True  # what we read last was read under the flock
         self._reported = 0  # damage already logged
         self._newer_reported = False
         self._created = False  # the file was not there before we opened it
+        self._deleted = False
+        self._confirm_at = 0.0  # on the monotonic clock: when to look at what we read again
+        self._big_tail = -1  # the file's size when we last read a long torn tail
         self._writer = self._options.writer or default_writer()
 
     @property
@@ -97,15 +106,27 @@ class FileLog:
 
     # Reading
 
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the last look found a log whose deletion was begun but not finished."""
+        return self._deleted
+
     def refresh(self) -> bool:
         with self.lock:
+            if self._busy:  # a signal handler, or code that an append calls
+                return self.head is not None
             try:
                 return self._refresh_locked()
-            except BaseException:
+            except BaseException as error:
                 self._forget_locked()
+                if isinstance(error, OSError) and not isinstance(error, JournalError):
+                    raise ReadError(
+                        error.errno, f"{self.paths.log}: cannot be read: {error.strerror}"
+                    ) from error
                 raise
 
     def _refresh_locked(self) -> bool:
+        self._deleted = False
         while True:
             file = self._file
             if file is None:
@@ -120,8 +141,11 @@ class FileLog:
             size = file.size()
             if size == 0:
                 self._check_beginning_locked(file)
-            if size != self._scanner.end:
+            if not self._confirmed:
+                self._confirm_locked(file, size)
+            if size != self._scanner.end and size != self._big_tail:
                 self._confirmed = False
+                self._confirm_at = monotonic() + _PATH_CHECK_INTERVAL
                 self._read_on_locked(file, size)
                 seal = self._scanner.seal
                 if seal is not None and not file.is_current():
@@ -129,8 +153,18 @@ class FileLog:
                     continue
                 if seal is not None and seal.reason == "deleted":
                     self._forget_locked()
+                    self._deleted = True
                     return False
+                self._big_tail = size if size - self._scanner.end > _BIG_TAIL else -1
             return self.head is not None
+
+    def _confirm_locked(self, file: LogFile, size: int) -> None:
+        """What was read without the lock may have been cut back since: look again."""
+        if size == self._scanner.end and monotonic() < self._confirm_at:
+            return
+        self._confirm_at = monotonic() + _PATH_CHECK_INTERVAL
+        if not is_still_there(self._storage, file, self._scanner):
+            self._restart_locked()
 
     def _open_locked(self, *, create: bool) -> LogFile:
         self._file = file = LogFile(self._storage, self.paths.log, create=create)
@@ -161,24 +195,32 @@ class FileLog:
     def _fold_rest_locked(self, file: LogFile, size: int) -> None:
         scanner, fold = self._scanner, self._projection.fold
         scanner.rewind()
-        resume_after = -1
-        try:
-            for data in chunks(self._storage, file.fd, scanner.end, size):
-                for event in scanner.feed(data):
-                    if resume_after < 0:
-                        resume_after = self._resume_point_locked()
-                    if event.seq > resume_after:
-                        fold(event)
-        except OSError as error:
-            raise ReadError(error.errno, f"{self.paths.log}: {error.strerror}") from error
+        skip = None if scanner.end == 0 else 0  # up to which seq the projection has folded
+        for data in chunks(self._storage, file.fd, scanner.end, size):
+            for event in scanner.feed(data):
+                if skip is None:
+                    skip = self._resume_point_locked()
+                if event.seq > skip:
+                    fold(event)
+                elif event.seq == skip and event.hash != self._followed_hash():
+                    self._restart_locked()
+                    return self._fold_rest_locked(file, size)
         self._check_beginning_locked(file)
-        self._resume_point_locked()
-        self._followed = (self._log_id(), scanner.seq)
+        if skip is None:
+            skip = self._resume_point_locked()
+        if scanner.seq < skip:
+            self._restart_locked()
+            return self._fold_rest_locked(file, size)
+        self._followed = self.head
+        return None
+
+    def _followed_hash(self) -> str:
+        return self._followed.hash if self._followed is not None else ""
 
     def _check_beginning_locked(self, file: LogFile) -> None:
         """Refuse a file that holds bytes of which nothing could be read."""
         scanner = self._scanner
-        if scanner.header is not None or scanner.count:
+        if scanner.header is not None or scanner.count or scanner.seal is not None:
             return
         if scanner.newer_format is not None:
             raise self._newer_format_error()
@@ -190,20 +232,22 @@ class FileLog:
             )
 
     def _resume_point_locked(self) -> int:
-        """The seq up to which the projection has folded the log we are reading.
+        """The seq up to which the projection has folded the file that we begin to read.
 
-        A compacted log is the same log: a projection that was past its base goes on.
-        Of any other log it knows nothing.
+        A compacted log is the same log: a projection that was past its base goes on. Of
+        any other, an older copy of it included, it has to forget what it knew.
         """
         self._check_header_locked()
-        header = self._scanner.header
-        if self._followed is not None:
-            log_id, seq = self._followed
-            base = header.base_seq if header is not None else 0
-            if log_id == self._log_id() and base <= seq:
-                return seq
+        header, followed = self._scanner.header, self._followed
+        if followed is None or header is None or header.log_id != followed.log_id:
             self._forget_projection_locked()
-        return 0
+            return 0
+        if header.base_seq > followed.seq or (
+            header.base_seq == followed.seq and header.base_hash != followed.hash
+        ):
+            self._forget_projection_locked()
+            return 0
+        return followed.seq
 
     def _check_header_locked(self) -> None:
         header = self._scanner.header
@@ -234,34 +278,67 @@ class FileLog:
     # Appending
 
     def append(self, events: Sequence[Event], seed: Seed | None = None) -> Head:
-        with self.lock:
-            try:
-                file = self._locked_file()
-                end = self._write_locked(file, events, seed)
-                head = Head(self._log_id(), self._scanner.seq, self._scanner.hash)
-                file.unlock()
-            except BaseException:
-                self._forget_locked()  # closes the file, and with that unlocks it
-                raise
-        if self._durable:
-            file.cover(end)
-        return head
+        for _ in attempts(self._options.lock_timeout, self.paths.log):
+            with self.lock:  # but not while we wait: reading must go on
+                done = self._append_locked(events, seed)
+            if done is not None:
+                head, file, ticket = done
+                if self._durable:
+                    file.cover(ticket)
+                return head
+        raise AssertionError("attempts end with a return or an error")
+
+    def _append_locked(
+        self, events: Sequence[Event], seed: Seed | None
+    ) -> tuple[Head, LogFile, int] | None:
+        """Append if the lock between processes is free; None if it is not."""
+        if self._busy:
+            raise ReentryError(
+                f"session {self.paths.session_id!r}: an append was interrupted to append "
+                "again, by a signal handler or by what the append itself calls. Nothing was "
+                "written; set a flag there and append afterwards"
+            )
+        self._busy = True
+        try:
+            file = self._locked_file()
+            if file is None:
+                return None
+            file = self._write_locked(file, events, seed)
+            head = Head(self._log_id(), self._scanner.seq, self._scanner.hash)
+            ticket = file.wrote() if self._durable else 0
+            file.unlock()
+        except BaseException as error:
+            self._forget_locked()  # closes the file, and with that unlocks it
+            if isinstance(error, OSError) and not isinstance(error, JournalError):
+                raise StorageError(
+                    error.errno,
+                    f"session {self.paths.session_id!r}: {self.paths.log}: {error.strerror}. "
+                    "Whether it was appended is unknown; read it back",
+                ) from error
+            raise
+        finally:
+            self._busy = False
+        return head, file, ticket
 
     def flush(self) -> None:
         with self.lock:
-            file, end = self._file, self._scanner.end
-            if file is None or not end:
+            file = self._file
+            if file is None or not self._scanner.end:
                 return
-            file.wrote(end)
-        file.cover(end)
+            ticket = file.wrote()
+        file.cover(ticket)
 
-    def _locked_file(self) -> LogFile:
-        """The file the path leads to, locked, writable and read to its end."""
+    def _locked_file(self) -> LogFile | None:
+        """The file the path leads to, locked, writable and read to its end.
+
+        None if another process has the lock.
+        """
         while True:
             if self._file is not None and self._file.failed:
                 self._forget_locked()
             file = self._file or self._open_for_append_locked()
-            file.lock(self._options.lock_timeout)
+            if not file.try_lock():
+                return None
             if self._settle_locked(file):
                 return file
             self._let_go_locked()
@@ -314,7 +391,8 @@ class FileLog:
             if not self._settle_tail_locked(file):
                 return False
             self._confirmed = True
-        if not file.is_current(_PATH_CHECK_INTERVAL):
+        # Whoever fails to begin a log removes its file, without a seal.
+        if not file.is_current(_PATH_CHECK_INTERVAL if scanner.end else 0.0):
             return False
         self._refuse_unwritable_locked(file)
         return True
@@ -327,9 +405,9 @@ class FileLog:
                 return False
             self._refuse_unwritable_locked(file)
             if seal.reason == "deleted":
-                finish_deletion(self._storage, self.paths, seal)
+                finish_deletion(self._storage, self.paths, seal.session_file)
                 return False
-            unseal(self._storage, file, self._scanner)
+            unseal(self._storage, file, self._scanner, self.paths.archive)
             self._read_on_locked(file, file.size())
         if file.size() > self._scanner.end:
             self._refuse_unwritable_locked(file)
@@ -354,8 +432,8 @@ class FileLog:
                 error.errno, f"{self.paths.log}: cannot be written: {error.strerror}"
             ) from error
 
-    def _write_locked(self, file: LogFile, events: Sequence[Event], seed: Seed | None) -> int:
-        """Write `events` as one piece at the end and fold them. Returns the new end."""
+    def _write_locked(self, file: LogFile, events: Sequence[Event], seed: Seed | None) -> LogFile:
+        """Write `events` as one piece at the end and fold them. Returns the file they are in."""
         scanner = self._scanner
         try:
             header, lines, stamped = self._encode_locked(events, seed)
@@ -364,20 +442,20 @@ class FileLog:
                 self._cut_back_locked(file, 0)
             raise
         data = lines[0] if len(lines) == 1 else b"".join(lines)
-        end = scanner.end + len(data)
-        self._put_locked(file, data, scanner.end)
-        if self._durable:
-            file.wrote(end)
+        if len(stamped) > len(events):
+            file = self._file = begin_whole(self._storage, file, self.paths.scratch, data)
+        else:
+            self._put_locked(file, data, scanner.end)
         if header is not None:
             scanner.header = header
             self._forget_projection_locked()
         last = stamped[-1]
-        scanner.advance(last.seq, last.hash, len(stamped), end)
+        scanner.advance(last.seq, last.hash, len(stamped), scanner.end + len(data))
         for event in stamped:
             self._projection.fold(event)
-        self._followed = (self._log_id(), last.seq)
+        self._followed = self.head
         self._created = False
-        return end
+        return file
 
     def _encode_locked(
         self, events: Sequence[Event], seed: Seed | None

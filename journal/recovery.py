@@ -30,7 +30,7 @@ def cut_torn_tail(storage: Storage, file: LogFile, scanner: Scanner, archive: st
     if size <= end:
         return 0
     try:
-        _copy_aside(storage, file, end, size, archive)
+        set_aside(storage, file, end, size, archive)
         storage.truncate(file.fd, end)
         storage.sync(file.fd)
     except OSError as error:
@@ -42,6 +42,35 @@ def cut_torn_tail(storage: Storage, file: LogFile, scanner: Scanner, archive: st
         ) from error
     scanner.rewind()
     return size - end
+
+
+def begin_whole(storage: Storage, file: LogFile, scratch: str, data: bytes) -> LogFile:
+    """Let a log begin with all of `data` or not at all, in place of the empty `file`.
+
+    For logs that begin with the events of an older session: with only a part of them in
+    the log, the rest would be forgotten. `file` is locked, which keeps others away;
+    they find another file at the path afterwards. Returns that file, locked.
+    """
+    new = LogFile(storage, scratch, create=True)
+    try:
+        storage.lock(new.fd)
+        storage.truncate(new.fd, 0)
+        write_all(storage, new.fd, data)
+        storage.sync(new.fd)
+        storage.rename(scratch, file.path)
+    except BaseException as error:
+        new.close()
+        if file.is_current():
+            storage.unlink(file.path)
+        if isinstance(error, OSError):
+            raise AppendError(
+                error.errno,
+                f"{file.path}: cannot be begun ({error.strerror}). Nothing was appended",
+            ) from error
+        raise
+    new.path = file.path
+    file.close()
+    return new
 
 
 def is_still_there(storage: Storage, file: LogFile, scanner: Scanner) -> bool:
@@ -75,7 +104,7 @@ def lost_its_beginning(storage: Storage, file: LogFile, paths: Paths) -> bool:
     return any(paths.is_archived_log(entry.name) for entry in storage.list(paths.archive))
 
 
-def _copy_aside(storage: Storage, file: LogFile, start: int, stop: int, archive: str) -> None:
+def set_aside(storage: Storage, file: LogFile, start: int, stop: int, archive: str) -> None:
     digest = sha256()
     blank = True
     for data in chunks(storage, file.fd, start, stop):

@@ -22,6 +22,7 @@ from journal.state import MAX_LINE
 _BOM = b"\xef\xbb\xbf"
 _EVENT_START = b'{"seq":'
 _MOST_SPLITS = 64
+_LONG = 1 << 20  # bytes of a line that is not searched for as many
 _LONGEST_NOTED = 10_000
 
 
@@ -53,6 +54,7 @@ class Scanner:
         self.newer_format: int | None = None
         self.seal: Sealed | None = None
         self.seal_start = 0
+        self.seal_end = 0
         self.start = 0
         self.end = 0
         self.seq = 0
@@ -122,16 +124,17 @@ class Scanner:
             and record.seq == self.seq + 1
             and not self._kept_left
             and not self._suspects
+            and self.seal is None
             and self.header is not None
         )
 
     def _settle(self, record: Record, place: int, after: int) -> Event | None:
         """Place an intact line that is not simply the next event."""
         if self.seal is not None:
-            self._suspects.append((place, after))
+            self._suspect(place, after)
             return None
         if isinstance(record, Sealed):
-            self.seal, self.seal_start = record, place
+            self.seal, self.seal_start, self.seal_end = record, place, after
             return None
         expected = self.seq + 1
         lost = self._condemn_suspects(expected)
@@ -204,7 +207,7 @@ class Scanner:
     def _bad_line(self, line: bytes, place: int, after: int) -> Iterator[Event]:
         """A line that is not intact; it may still have intact ones glued to it."""
         if self._oversize:
-            self._suspects.append((place - self._oversize, after))
+            self._suspect(place - self._oversize, after)
             self._oversize = 0
             return
         if place == 0 and line.startswith(_BOM):
@@ -217,13 +220,22 @@ class Scanner:
             if claim is not None and claim > FORMAT:
                 self.newer_format = claim
         for part, start, stop in _split_glued(line, place):
+            end = after if stop == after - 1 else stop
             record = decode_line(part) if part is not None else None
             if record is None:
-                self._suspects.append((start, after if stop == after - 1 else stop))
+                self._suspect(start, end)
                 continue
-            event = self._settle(record, start, after if stop == after - 1 else stop)
+            event = self._settle(record, start, end)
             if event is not None:
                 yield event
+            if line.startswith(_EVENT_START, end - place):
+                self._note("corrupt", end, 0, None, "the newline after this event is missing")
+
+    def _suspect(self, start: int, stop: int) -> None:
+        """A bad stretch; one that touches the last makes it longer."""
+        if self._suspects and self._suspects[-1][1] == start:
+            start = self._suspects.pop()[0]
+        self._suspects.append((start, stop))
 
     def _drop_carry(self) -> None:
         self._oversize += len(self._carry)
@@ -261,7 +273,7 @@ def _split_glued(line: bytes, place: int) -> list[tuple[bytes | None, int, int]]
     """
     stop = place + len(line)
     at = 0
-    for _ in range(_MOST_SPLITS):
+    for _ in range(_MOST_SPLITS if len(line) < _LONG else 2):
         at = line.find(_EVENT_START, at + 1)
         if at < 0:
             break

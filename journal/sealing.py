@@ -6,6 +6,7 @@ All of this happens with the log's lock held.
 from journal.codec import Clock, control_line
 from journal.events import Sealed
 from journal.handle import LogFile
+from journal.recovery import set_aside
 from journal.scan import Scanner
 from journal.storage import Storage
 
@@ -40,11 +41,14 @@ def seal(
         raise
 
 
-def unseal(storage: Storage, file: LogFile, scanner: Scanner) -> None:
+def unseal(storage: Storage, file: LogFile, scanner: Scanner, archive: str) -> None:
     """Take off a compaction's seal that nothing came of: it died before the rename.
 
-    The file is still the log, for the path leads to it. Every event is before the seal.
+    The file is still the log, for the path leads to it. Every event is before the seal;
+    anything else after it is set aside in `archive`.
     """
+    if file.size() > scanner.seal_end:
+        set_aside(storage, file, scanner.seal_start, file.size(), archive)
     storage.truncate(file.fd, scanner.seal_start)
     storage.sync(file.fd)
     scanner.rewind()

@@ -6,12 +6,15 @@ state costs one encode, one decode and one comparison in C.
 """
 
 import math
-from collections.abc import Iterator
-from typing import Any
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import msgspec
 
 from journal.errors import DamagedError, LimitExceededError, StateTypeError, StateValueError
+
+T = TypeVar("T")
 
 MAX_DEPTH = 128
 """Deepest nesting of a state. Decoders recurse: a log must be readable from code
@@ -78,8 +81,33 @@ def decode_state(encoded: bytes) -> Any:
     """The state again. Raises `DamagedError` when the bytes are not JSON."""
     try:
         return _decode(encoded)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DamagedError(f"a stored state is not JSON: {error}") from None
+    except RecursionError:
+        return on_fresh_stack(_decode, encoded)
+
+
+def on_fresh_stack(function: Callable[[bytes], T], data: bytes) -> T:
+    """Call `function` where nothing is on the stack yet: in a thread of its own.
+
+    A caller that is itself deep in calls leaves the decoder no room for nested data.
+    That is no fault of the data. Raises what `function` raises.
+    """
+    outcome: list[T] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(function(data))
+        except Exception as error:  # noqa: BLE001 - it is raised where it belongs
+            failure.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]
+    return outcome[0]
 
 
 def check_text(text: str, name: str) -> None:

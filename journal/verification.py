@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from journal.archives import read_archive
 from journal.backend import Problem, VerifyReport
 from journal.codec import FORMAT
-from journal.errors import ReadError
+from journal.errors import JournalError, ReadError
 from journal.events import Event, Head, Open
 from journal.handle import LogFile
 from journal.log import NO_LOG_ID
@@ -35,6 +35,16 @@ class Verification:
     def run(self) -> VerifyReport:
         """Read everything, in bounded memory. Raises `ReadError` when the log is unreadable."""
         try:
+            return self._run()
+        except OSError as error:
+            if isinstance(error, JournalError):
+                raise
+            raise ReadError(
+                error.errno, f"{self._paths.log}: cannot be read: {error.strerror}"
+            ) from error
+
+    def _run(self) -> VerifyReport:
+        try:
             file = LogFile(self._storage, self._paths.log, create=False)
         except FileNotFoundError:
             self._check_noted(None)
@@ -48,6 +58,11 @@ class Verification:
         if scanner.seal is None and size > scanner.end and scanner.end:
             what = "an append was cut short here; the next one repairs it"
             self._add("torn", self._paths.log, scanner.end, size - scanner.end, None, what)
+        if scanner.seal is not None and scanner.seal.reason == "deleted":
+            return self._report(None, 0, 0)
+        if scanner.seal is not None and size > scanner.seal_end:
+            what = "bytes stand after a seal"
+            self._add("corrupt", self._paths.log, scanner.seal_end, 0, None, what)
         archived = self._check_archives(scanner.header)
         head = self._head_of(scanner)
         self._check_noted(head)
@@ -156,7 +171,7 @@ class Verification:
             what = f"this is log {head.log_id}; log {noted.log_id} was noted"
         elif head.seq < noted.seq:
             what = f"ends at event {head.seq}; {noted.seq} was noted: its tail was cut off"
-        elif noted.seq > self._floor:
+        elif noted.seq >= self._floor:
             what = f"event {noted.seq} is not the one that was noted"
         else:
             return  # its history was dropped, or its loss is reported already

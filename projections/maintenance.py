@@ -44,10 +44,17 @@ class Maintenance:
                 return
             self._jobs[name] = job
             if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="journal-maintenance", daemon=True
-                )
-                self._thread.start()
+                self._start_locked()
+
+    def _start_locked(self) -> None:
+        thread = threading.Thread(target=self._run, name="journal-maintenance", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # too many threads, or the interpreter is going down
+            self._jobs.clear()
+            logger.warning("no background work for now: %s", error)
+        else:
+            self._thread = thread
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all work is done. Returns False if `timeout` seconds were too few."""
@@ -78,3 +85,5 @@ class Maintenance:
                 job(lambda: self._stopping)
             except (JournalError, OSError) as error:
                 logger.warning("%s failed: %s", name, error)
+            except Exception:
+                logger.exception("%s failed", name)

@@ -22,7 +22,7 @@ from msgspec import Raw
 
 from journal.errors import SessionFileError
 from journal.folder import make_folders
-from journal.locking import acquire
+from journal.locking import LockFile
 from journal.names import Paths
 from journal.state import encode_text
 from journal.storage import Storage, chunks, write_all
@@ -103,27 +103,27 @@ class SessionFile:
         """Hold the lock that PraisonAI's own store takes. Raises `LockTimeoutError`."""
         while True:
             place = self._place()
-            fd = self._take_lock(f"{place}.lock", timeout)
+            lock = self._take_lock(f"{place}.lock", timeout)
             try:
                 if self._place() != place:  # PraisonAI has made its file while we waited
                     continue
                 yield
                 return
             finally:
-                self._storage.close(fd)
+                lock.release()
 
-    def _take_lock(self, path: str, timeout: float) -> int:
+    def _take_lock(self, path: str, timeout: float) -> LockFile:
         try:
             make_folders(self._storage, self._paths.folder)
-            fd = self._storage.open(path, os.O_RDWR | os.O_CREAT)
+            lock = LockFile(self._storage, path)
         except OSError as error:
             raise SessionFileError(f"{path}: cannot be opened: {error.strerror}") from error
         try:
-            acquire(self._storage, fd, timeout, path)
+            lock.acquire(timeout)
         except BaseException:
-            self._storage.close(fd)
+            lock.release()
             raise
-        return fd
+        return lock
 
     def _place(self) -> str:
         """Where this session's file is or would be. Reads nothing for ordinary ids."""

@@ -33,7 +33,13 @@ class Session:
     """An open session. Safe for threads; `log.lock` guards the view."""
 
     def __init__(
-        self, backend: Backend, session_id: str, file: SessionFile | None, seed: Seed | None
+        self,
+        backend: Backend,
+        session_id: str,
+        file: SessionFile | None,
+        seed: Seed | None,
+        *,
+        durable: bool,
     ) -> None:
         self.session_id = session_id
         self.view = View()
@@ -41,10 +47,18 @@ class Session:
         self.file = file
         self.warned: set[str] = set()  # runtimes whose size was warned of
         self._seed = seed
+        self._durable = durable
         self._compact_at = _DEAD_BYTES
         self.file_is_old = False
+        self.unflushed = False  # holds what only a flush makes durable
         self._refresh_after = 0.0  # on the monotonic clock
         self._refusal_logged = False
+
+    def flush(self) -> None:
+        """Make all that was appended durable. Raises `SyncError`."""
+        self.log.refresh()  # opens the log if it was closed
+        self.log.flush()
+        self.unflushed = False
 
     def seed(self) -> Sequence[Event]:
         """The events that the first write will import, if there is no log yet."""
@@ -53,6 +67,7 @@ class Session:
     def append(self, events: Sequence[Event]) -> None:
         """Append and, when it is due, refresh the session file. Raises as `Log.append`."""
         self.log.append(events, self._seed)
+        self.unflushed = not self._durable
         if self.file is not None:
             self.file_is_old = True
             if monotonic() >= self._refresh_after:
@@ -60,7 +75,9 @@ class Session:
 
     def exists(self) -> bool:
         """Whether there is a log, or an older session file."""
-        return self.log.refresh() or (self.file is not None and self.file.name() is not None)
+        if self.log.refresh():
+            return True
+        return not self.log.is_deleted and self.file is not None and self.file.name() is not None
 
     def runtime(self, runtime_id: str) -> dict[str, Any]:
         """All turns of a runtime, from the log or from an older session file."""
@@ -83,6 +100,8 @@ class Session:
             return bool(turns) if runtime_id is None else runtime_id in turns
 
     def _older_state(self) -> dict[str, dict[str, Any]]:
+        if self.log.is_deleted:  # its session file is as good as gone
+            return {}
         return self.file.runtime_state() if self.file is not None else {}
 
     def refresh_file(self, timeout: float | None = None) -> None:
@@ -149,13 +168,14 @@ class OpenSessions:
         self._most = most
         self._most_bytes = most_bytes
         self._opened = 0
-        self._lock = threading.Lock()  # guards the next two
+        self._lock = threading.RLock()  # reentrant for signal handlers; guards the next three
         self._sessions: OrderedDict[str, Session] = OrderedDict()
-        self._debts: set[str] = set()
+        self._debts: set[str] = set()  # whose session files are old
+        self._unsynced: set[str] = set()  # that were closed before a flush
         tell_after_fork(self)
 
     def after_fork(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def get(self, session_id: str) -> Session:
         """The session, opened if need be. Raises `StateTypeError` if the id is no string."""
@@ -192,6 +212,8 @@ class OpenSessions:
         session = self._sessions.popitem(last=False)[1]
         if session.file_is_old:
             self._debts.add(session.session_id)
+        if session.unflushed:
+            self._unsynced.add(session.session_id)
         return session
 
     def settle(self, each: Callable[[Session], None]) -> None:
@@ -204,12 +226,21 @@ class OpenSessions:
         for session_id in debts:
             each(self.get(session_id))
 
+    def flush(self, each: Callable[[Session], None]) -> None:
+        """As `settle`, and with those too that were closed before they were flushed."""
+        self.settle(each)
+        with self._lock:
+            unsynced, self._unsynced = self._unsynced, set()
+        for session_id in unsynced:
+            each(self.get(session_id))
+
     def drop(self, session_id: str) -> None:
         """Close a session without touching its session file."""
         check_text(session_id, "session_id")
         with self._lock:
             session = self._sessions.pop(session_id, None)
             self._debts.discard(session_id)
+            self._unsynced.discard(session_id)
         if session is not None:
             session.log.close()
 

@@ -8,6 +8,7 @@ from journal.backend import History
 from journal.config import Durability, GatewaySettings, Limits, SessionSettings
 from journal.log import LogOptions
 from journal.redaction import Redactor
+from journal.state import encode_text
 
 
 def session_settings(
@@ -56,6 +57,8 @@ def log_options(durability: Durability, lock_timeout: float, writer: str | None)
         raise ValueError(f"lock_timeout is {lock_timeout}; it must be 0 or more seconds")
     if writer is not None and not isinstance(writer, str):
         raise TypeError(f"writer must be a string or None, not {type(writer).__name__}")
+    if writer is not None:
+        encode_text(writer, "writer")
     return LogOptions(durability, lock_timeout, writer)
 
 

@@ -237,13 +237,13 @@ class DefaultSessionStore:
         errors: list[JournalError] = []
 
         def flush(session: Session) -> None:
-            for step in (session.log.flush, session.refresh_file):
+            for step in (session.flush, session.refresh_file):
                 try:
                     step()
                 except JournalError as error:
                     errors.append(error)
 
-        self._sessions.settle(flush)
+        self._sessions.flush(flush)
         if errors:
             raise errors[0]
 
@@ -283,7 +283,8 @@ class DefaultSessionStore:
     def _open(self, session_id: str) -> Session:
         file = self._file(session_id)
         seed = (lambda: self._import(session_id, file)) if file is not None else None
-        return Session(self._backend, session_id, file, seed)
+        durable = self._options.durability == "fsync"
+        return Session(self._backend, session_id, file, seed, durable=durable)
 
     def _file(self, session_id: str) -> SessionFile | None:
         if not self._in_files:

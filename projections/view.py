@@ -2,7 +2,7 @@
 
 It holds each state as encoded bytes and decodes when asked, so what it returns is
 always the caller's own copy, and its memory is that of the states plus about 200
-bytes a turn.
+bytes a turn. It iterates over copies of its dicts: a signal handler may set a turn meanwhile.
 """
 
 from collections.abc import Iterable
@@ -48,12 +48,13 @@ class View:
     def runtime(self, runtime_id: str) -> dict[str, Any]:
         """All turns of a runtime in order, `{}` if there are none. Raises `DamagedError`."""
         turns = self.turns.get(runtime_id, _NO_TURNS)
-        return {turn_id: decode_state(state) for turn_id, state in turns.items()}
+        return {turn_id: decode_state(state) for turn_id, state in list(turns.items())}
 
     def to_json(self) -> bytes:
         """The whole view as one JSON object; joins what is encoded already."""
         return _object(
-            (runtime_id, _object(turns.items())) for runtime_id, turns in self.turns.items()
+            (runtime_id, _object(list(turns.items())))
+            for runtime_id, turns in list(self.turns.items())
         )
 
     @property

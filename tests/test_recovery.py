@@ -149,7 +149,7 @@ DAMAGE: dict[str, tuple[Callable[[list[bytes]], list[bytes]], list[str], str]] =
     "a newline is lost": (
         lambda x: [*x[:3], x[3].rstrip(b"\n") + x[4], *x[5:]],
         all_turns(),
-        "",
+        "corrupt",
     ),
     "a newline is another byte": (
         lambda x: [*x[:3], x[3].rstrip(b"\n") + b"\x0b" + x[4], *x[5:]],

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from praisonaiagents.session.store import FileLock
 
-import projections.session_file
 from journal.errors import LockTimeoutError, SessionFileError
+from journal.locking import LockFile
 from projections import DefaultSessionStore
 from projections.session_file import SessionFile
 from tests.support import BOTH, TURN_1, TURN_2, state_in
@@ -106,13 +106,13 @@ def test_a_lock_file_that_another_user_made_is_used() -> None:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long each writer was ready to wait for the lock; nobody gets that long."""
     waits = []
-    acquire = projections.session_file.acquire
+    acquire = LockFile.acquire
 
-    def impatient(storage: Any, fd: int, timeout: float, what: str) -> None:
+    def impatient(self: LockFile, timeout: float) -> None:
         waits.append(timeout)
-        acquire(storage, fd, min(timeout, 0.05), what)
+        acquire(self, min(timeout, 0.05))
 
-    monkeypatch.setattr(projections.session_file, "acquire", impatient)
+    monkeypatch.setattr(LockFile, "acquire", impatient)
     return waits
 
 
@@ -167,16 +167,16 @@ def test_a_set_while_the_file_is_being_written_is_made_up_for(
 def test_a_file_that_praisonai_makes_meanwhile_is_written_under_its_own_lock(
     store: DefaultSessionStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    acquire = projections.session_file.acquire
+    acquire = LockFile.acquire
     locked = []
 
-    def acquire_late(storage: Any, fd: int, timeout: float, what: str) -> None:
+    def acquire_late(self: LockFile, timeout: float) -> None:
         if not locked:
             (tmp_path / "user_42.json").write_text('{"session_id": "user:42", "messages": []}')
-        locked.append(what)
-        acquire(storage, fd, timeout, what)
+        locked.append(self._path)
+        acquire(self, timeout)
 
-    monkeypatch.setattr(projections.session_file, "acquire", acquire_late)
+    monkeypatch.setattr(LockFile, "acquire", acquire_late)
     store.set_runtime_state("user:42", "native", "turn-1", TURN_1)
     store.flush()
     written = [path for path in tmp_path.glob("*.json") if b"turn-1" in path.read_bytes()]
