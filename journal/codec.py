@@ -170,30 +170,26 @@ def _decode_line(line: bytes) -> Record | None:
         record: Record = _decode(line)
     except _UNREADABLE:
         return _decode_unknown(line)
-    if type(record) is Set and _usual_hash(line, record.state) == record.hash:
-        return record
+    if type(record) is Set:
+        # A set that looks exactly as we write them, which most are, takes this short way.
+        # No key is in it twice and none besides ours: the number of quotes before the state
+        # tells, unless an id holds some, and then the longer way decides.
+        state = bytes(record.state)
+        end = len(line) - _TAIL
+        start = end - len(state)
+        head = line[:start]
+        if (
+            head.endswith(_STATE)
+            and head.count(b'"') == _QUOTES_BEFORE_STATE
+            and line.startswith(_PREV, end)
+            and line.startswith(_HASH, end + _TAIL - _HASH_TAIL)
+        ):
+            covered = head + sha256(state).hexdigest().encode() + line[end:-_HASH_TAIL]
+            if sha256(covered).hexdigest()[:HASH_DIGITS] == record.hash:
+                return record
     if not isinstance(record, Open | Sealed) and not (record.seq > 0 and record.prev):
         return None
     return record if record.hash == _hash_by_layout(line) else None
-
-
-def _usual_hash(line: bytes, state: Raw) -> str | None:
-    """The hash a set should have, if it looks exactly as we write them; else None.
-
-    No key twice and none besides ours: the quotes before the state tell, unless an id
-    holds some, and then the slower way decides.
-    """
-    end = len(line) - _TAIL
-    start = end - len(memoryview(state))
-    if not (
-        line[start - len(_STATE) : start] == _STATE
-        and line.startswith(_PREV, end)
-        and line.startswith(_HASH, len(line) - _HASH_TAIL)
-        and line.count(b'"', 0, start) == _QUOTES_BEFORE_STATE
-    ):
-        return None
-    state_hash = sha256(state).hexdigest().encode()
-    return digest_of(line[:start] + state_hash + line[end:-_HASH_TAIL])
 
 
 def digest_of(covered: bytes) -> str:

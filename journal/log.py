@@ -278,14 +278,24 @@ class FileLog:
     # Appending
 
     def append(self, events: Sequence[Event], seed: Seed | None = None) -> Head:
+        with self.lock:
+            done = self._append_locked(events, seed)
+        if done is None:
+            done = self._append_patiently(events, seed)
+        head, file, ticket = done
+        if self._durable:
+            file.cover(ticket)
+        return head
+
+    def _append_patiently(
+        self, events: Sequence[Event], seed: Seed | None
+    ) -> tuple[Head, LogFile, int]:
+        """Try until the other process lets go; reading goes on between the attempts."""
         for _ in attempts(self._options.lock_timeout, self.paths.log):
-            with self.lock:  # but not while we wait: reading must go on
+            with self.lock:
                 done = self._append_locked(events, seed)
             if done is not None:
-                head, file, ticket = done
-                if self._durable:
-                    file.cover(ticket)
-                return head
+                return done
         raise AssertionError("attempts end with a return or an error")
 
     def _append_locked(
@@ -303,8 +313,8 @@ class FileLog:
             file = self._locked_file()
             if file is None:
                 return None
-            file = self._write_locked(file, events, seed)
-            head = Head(self._log_id(), self._scanner.seq, self._scanner.hash)
+            head = self._write_locked(file, events, seed)
+            file = self._file or file  # a log that begins whole begins in another file
             ticket = file.wrote() if self._durable else 0
             file.unlock()
         except BaseException as error:
@@ -432,8 +442,8 @@ class FileLog:
                 error.errno, f"{self.paths.log}: cannot be written: {error.strerror}"
             ) from error
 
-    def _write_locked(self, file: LogFile, events: Sequence[Event], seed: Seed | None) -> LogFile:
-        """Write `events` as one piece at the end and fold them. Returns the file they are in."""
+    def _write_locked(self, file: LogFile, events: Sequence[Event], seed: Seed | None) -> Head:
+        """Write `events` as one piece at the end and fold them. Returns the new head."""
         scanner = self._scanner
         try:
             header, lines, stamped = self._encode_locked(events, seed)
@@ -443,7 +453,7 @@ class FileLog:
             raise
         data = lines[0] if len(lines) == 1 else b"".join(lines)
         if len(stamped) > len(events):
-            file = self._file = begin_whole(self._storage, file, self.paths.scratch, data)
+            self._file = begin_whole(self._storage, file, self.paths.scratch, data)
         else:
             self._put_locked(file, data, scanner.end)
         if header is not None:
@@ -453,9 +463,9 @@ class FileLog:
         scanner.advance(last.seq, last.hash, len(stamped), scanner.end + len(data))
         for event in stamped:
             self._projection.fold(event)
-        self._followed = self.head
         self._created = False
-        return file
+        self._followed = Head(self._log_id(), last.seq, last.hash)
+        return self._followed
 
     def _encode_locked(
         self, events: Sequence[Event], seed: Seed | None

@@ -11,12 +11,11 @@ follows it, and part of a *torn* tail as long as none does.
 
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import TypeGuard
 
 from msgspec import Struct
 
 from journal.codec import FORMAT, HASH_DIGITS, decode_line, format_of
-from journal.events import GENESIS, Event, Open, Record, Sealed
+from journal.events import GENESIS, Event, Open, Record, Sealed, Set
 from journal.state import MAX_LINE
 
 _BOM = b"\xef\xbb\xbf"
@@ -101,7 +100,12 @@ class Scanner:
             record = decode_line(line) if not self._oversize else None
             if record is None:
                 yield from self._bad_line(line, place, after)
-            elif self._follows(record):
+            elif (
+                type(record) is Set
+                and record.prev == self.hash
+                and record.seq == self.seq + 1
+                and self._is_plain()
+            ):  # simply the next event of the chain: nearly all are
                 self.start, self.end = place, after
                 self.seq = record.seq
                 self.hash = self.line_hash = record.hash
@@ -116,17 +120,9 @@ class Scanner:
         if len(self._carry) > MAX_LINE:
             self._drop_carry()
 
-    def _follows(self, record: Record) -> TypeGuard[Event]:
-        """Whether this is simply the next event of the chain, with nothing else open."""
-        return (
-            not isinstance(record, Open | Sealed)
-            and record.prev == self.hash
-            and record.seq == self.seq + 1
-            and not self._kept_left
-            and not self._suspects
-            and self.seal is None
-            and self.header is not None
-        )
+    def _is_plain(self) -> bool:
+        """Whether nothing is open that the next event could settle."""
+        return not (self._kept_left or self._suspects or self.seal or self.header is None)
 
     def _settle(self, record: Record, place: int, after: int) -> Event | None:
         """Place an intact line that is not simply the next event."""
