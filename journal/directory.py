@@ -14,10 +14,10 @@ from journal.backend import CompactionReport, History, Projection, SessionInfo, 
 from journal.compaction import compact
 from journal.deletion import finish_deletion
 from journal.errors import AppendError, ReadError, RebuildError, StorageError
-from journal.events import Cursor, Event, Head, Open
+from journal.events import Cursor, Event, Head
 from journal.handle import LogFile
 from journal.locking import default_writer
-from journal.log import NO_LOG_ID, FileLog, LogOptions
+from journal.log import FileLog, LogOptions
 from journal.names import LOG_SUFFIX, Paths, paths_of, session_id_of
 from journal.recovery import cut_torn_tail
 from journal.scan import Scanner
@@ -71,11 +71,11 @@ class Directory:
                     yield event
                     continue
                 if not checked:
-                    checked = _check_cursor(paths.session_id, scanner.header, after)
+                    checked = _check_cursor(paths.session_id, scanner, after)
                 if event.seq > after.seq:
                     yield event
         if after is not None and not checked:
-            _check_cursor(paths.session_id, scanner.header, after)
+            _check_cursor(paths.session_id, scanner, after)
 
     def watch(self, stop: threading.Event) -> Iterator[frozenset[str]]:
         from watchfiles import watch  # costs 15 ms to import, and few processes follow logs
@@ -234,9 +234,9 @@ class Directory:
         """Nothing to do: logs are closed by who opened them."""
 
 
-def _check_cursor(session_id: str, header: Open | None, after: Cursor) -> bool:
-    log_id, base = (header.log_id, header.base_seq) if header else (NO_LOG_ID, 0)
-    if after.log_id != log_id or (after.seq < base and header is not None):
+def _check_cursor(session_id: str, scanner: Scanner, after: Cursor) -> bool:
+    base = scanner.header.base_seq if scanner.header is not None else 0
+    if after.log_id != scanner.log_id or after.seq < base:
         raise _gone(session_id, after)
     return True
 

@@ -15,9 +15,10 @@ from hashlib import sha256
 from msgspec import Struct
 
 from journal.codec import FORMAT, HASH_DIGITS, decode_line, format_of
-from journal.events import GENESIS, Event, Open, Record, Sealed, Set
+from journal.events import GENESIS, Event, Head, Open, Record, Sealed, Set
 from journal.state import MAX_LINE
 
+_NO_LOG_ID = "0" * 16
 _BOM = b"\xef\xbb\xbf"
 _EVENT_START = b'{"seq":'
 _MOST_SPLITS = 64
@@ -69,6 +70,18 @@ class Scanner:
         self._carry = b""
         self._carry_start = 0
         self._oversize = 0  # bytes dropped of a line that is longer than any may be
+
+    @property
+    def log_id(self) -> str:
+        """The log's id; zeros where its header is damaged."""
+        return self.header.log_id if self.header is not None else _NO_LOG_ID
+
+    @property
+    def head(self) -> Head | None:
+        """The newest event; None if the file holds no log."""
+        if self.header is None and not self.count:
+            return None
+        return Head(self.log_id, self.seq, self.hash)
 
     def rewind(self) -> None:
         """Forget the undecided bytes after `end`; feed them again from there."""

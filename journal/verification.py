@@ -14,7 +14,6 @@ from journal.codec import FORMAT
 from journal.errors import JournalError, ReadError
 from journal.events import Event, Head, Open
 from journal.handle import LogFile
-from journal.log import NO_LOG_ID
 from journal.names import Paths
 from journal.scan import Scanner
 from journal.storage import Storage, chunks
@@ -64,7 +63,7 @@ class Verification:
             what = "bytes stand after a seal"
             self._add("corrupt", self._paths.log, scanner.seal_end, 0, None, what)
         archived = self._check_archives(scanner.header)
-        head = self._head_of(scanner)
+        head = scanner.head
         self._check_noted(head)
         return self._report(head, scanner.count, archived)
 
@@ -76,12 +75,6 @@ class Verification:
             archived_events=archived,
             problems=self._problems,
         )
-
-    def _head_of(self, scanner: Scanner) -> Head | None:
-        if scanner.header is None and not scanner.count:
-            return None
-        log_id = scanner.header.log_id if scanner.header is not None else NO_LOG_ID
-        return Head(log_id, scanner.seq, scanner.hash)
 
     def _scan(self, where: str, pieces: Iterator[bytes]) -> Scanner:
         """Judge one file: its own damage, and what newer files expect of it."""

@@ -419,7 +419,7 @@ def test_bad_lines_side_by_side_cost_no_memory_each(tmp_path: Path) -> None:
     with (tmp_path / "s.jsonl").open("ab") as file:
         file.write(b"\n" * 100_000)
     log.refresh()
-    assert len(log._scanner._suspects) == 1
+    assert len(log._following.scanner._suspects) == 1
     log.append([set_event("b")])
     assert turns_in(tmp_path) == ["a", "b"]
 

@@ -398,7 +398,7 @@ class TestOtherProcesses:
         assert turns_in(tmp_path) == ["a", "y", "z"]
         fresh, _ = open_log(tmp_path)
         fresh.refresh()
-        assert fresh._scanner.damage == []
+        assert fresh._following.scanner.damage == []
 
     def test_a_writer_waits_for_the_lock_and_gives_up_with_a_clear_error(
         self, tmp_path: Path
@@ -509,7 +509,7 @@ def test_a_header_that_lies_about_kept_events_is_noticed(tmp_path: Path) -> None
     log.append([set_event("a")])
     fresh, _ = open_log(tmp_path)
     fresh.refresh()
-    assert [damage.kind for damage in fresh._scanner.damage] == ["kept"]
+    assert [damage.kind for damage in fresh._following.scanner.damage] == ["kept"]
 
 
 def test_clear_without_runtime_is_written_without_the_key(tmp_path: Path) -> None:

@@ -219,7 +219,7 @@ class TestSessions:
         seal(
             log._storage,
             log._file,
-            log._scanner,
+            log._following.scanner,
             reason="deleted",
             writer="w",
             session_file="s.json",

@@ -1,0 +1,83 @@
+"""The steps of an append that touch the disk: open or begin the file, write all or nothing.
+
+With the log's lock held, but for the opening, which comes before it.
+"""
+
+from journal.errors import AppendError, ReadError
+from journal.folder import make_folders
+from journal.handle import LogFile
+from journal.names import Paths
+from journal.storage import Storage
+
+_ENOSPC = 28
+
+
+def open_or_begin(storage: Storage, paths: Paths) -> tuple[LogFile, bool]:
+    """The log's file, and whether it was not there before. Raises `AppendError`."""
+    try:
+        try:
+            return LogFile(storage, paths.log, create=False), False
+        except FileNotFoundError:
+            return _begin(storage, paths), True
+    except AppendError:
+        raise
+    except ReadError as error:
+        raise AppendError(error.errno, f"cannot append to {error}") from error
+    except OSError as error:
+        raise AppendError(
+            error.errno, f"{paths.log}: cannot be created: {error.strerror}"
+        ) from error
+
+
+def _begin(storage: Storage, paths: Paths) -> LogFile:
+    try:
+        return LogFile(storage, paths.log, create=True)
+    except FileNotFoundError:
+        pass  # not even the folder is there
+    try:
+        make_folders(storage, paths.folder)
+    except OSError as error:
+        raise AppendError(
+            error.errno,
+            f"the folder {paths.folder} cannot be created: {error.strerror}. "
+            "Choose another, or mend the permissions",
+        ) from error
+    return LogFile(storage, paths.log, create=True)
+
+
+def put(storage: Storage, file: LogFile, data: bytes, start: int, session_id: str) -> None:
+    """One write at the end, which is at `start`. All of it or, with an error, none.
+
+    Raises `AppendError`.
+    """
+    try:
+        written = storage.write(file.fd, data)
+    except OSError as error:
+        cut_back(storage, file, start)
+        raise AppendError(
+            error.errno,
+            f"session {session_id!r}: {file.path}: write at offset {start} failed "
+            f"({error.strerror}). Nothing was appended; try again once that is mended",
+        ) from error
+    except BaseException:
+        cut_back(storage, file, start)
+        raise
+    if written != len(data):
+        cut_back(storage, file, start)
+        raise AppendError(
+            _ENOSPC,  # what a short write to a file means
+            f"session {session_id!r}: {file.path}: only {written} of {len(data)} bytes could be "
+            f"written at offset {start}; the disk is probably full. Nothing was appended; free "
+            "space and try again",
+        )
+
+
+def cut_back(storage: Storage, file: LogFile, start: int) -> None:
+    """Make the file end at `start` again; one that would be empty is removed."""
+    try:
+        if file.size() > start:
+            storage.truncate(file.fd, start)
+        if start == 0 and file.is_current():
+            storage.unlink(file.path)
+    except OSError:
+        pass  # the next writer finds a torn tail, or an empty file, and mends it

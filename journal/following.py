@@ -1,0 +1,173 @@
+"""Keeping a projection in step with one log file's bytes, read in whatever pieces.
+
+Knows nothing of locks or of opening files; its owner calls it with both settled. The
+projection and the scanner are in step after each call that returns; after one that
+raises, the owner has to `forget`.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from journal.backend import Projection
+from journal.codec import FORMAT
+from journal.errors import DamagedError, UnsupportedFormatError, WrongSessionError
+from journal.events import Event, Head, Open
+from journal.handle import LogFile
+from journal.names import Paths
+from journal.recovery import lost_its_beginning
+from journal.scan import Scanner
+from journal.storage import Storage, chunks
+
+logger = logging.getLogger("journal")
+
+
+class Following:
+    """A projection, how far it has come, and the scanner of the file it follows.
+
+    `scanner` is of the file now open; where the projection is outlives it, for a log
+    may go on in another file.
+    """
+
+    def __init__(self, storage: Storage, paths: Paths, projection: Projection) -> None:
+        self.scanner = Scanner()
+        self._storage = storage
+        self._paths = paths
+        self._projection = projection
+        self._place: Head | None = None  # of the last event folded
+        self._reported = 0  # damage of the file already logged
+        self._newer_reported = False
+
+    def leave_file(self) -> None:
+        """Another file comes next; the projection may go on in it."""
+        self.scanner = Scanner()
+        self._reported = 0
+
+    def forget(self) -> None:
+        """Start from nothing."""
+        self.leave_file()
+        self._forget_projection()
+
+    def _forget_projection(self) -> None:
+        self._place = None
+        self._projection.reset()
+
+    def read_on(self, file: LogFile, size: int) -> None:
+        """Judge and fold the bytes not seen yet, up to `size`. OSError, `DamagedError` …"""
+        if size < self.scanner.end:
+            self.forget()
+        before, resumed = self.scanner.damage_count, self.scanner.end > 0
+        self._fold_rest(file, size)
+        if resumed and self.scanner.damage_count > before:
+            # Either the file is damaged here, or what we read earlier, while it was being
+            # written, has since been cut back and replaced. A full read tells which.
+            self.forget()
+            self._fold_rest(file, size)
+        self._report_damage()
+
+    def _fold_rest(self, file: LogFile, size: int) -> None:
+        scanner, fold = self.scanner, self._projection.fold
+        scanner.rewind()
+        skip = None if scanner.end == 0 else 0  # up to which seq the projection has folded
+        for data in chunks(self._storage, file.fd, scanner.end, size):
+            for event in scanner.feed(data):
+                if skip is None:
+                    skip = self._resume_point()
+                if event.seq > skip:
+                    fold(event)
+                elif event.seq == skip and not self._is_place(event):
+                    return self._fold_anew(file, size)
+        self.check_beginning(file)
+        if skip is None:
+            skip = self._resume_point()
+        if scanner.seq < skip:
+            return self._fold_anew(file, size)
+        self._place = scanner.head
+        return None
+
+    def _fold_anew(self, file: LogFile, size: int) -> None:
+        """The file is an older copy of the log, or another branch of it."""
+        self.forget()
+        self._fold_rest(file, size)
+
+    def _is_place(self, event: Event) -> bool:
+        return self._place is not None and self._place.hash == event.hash
+
+    def _resume_point(self) -> int:
+        """The seq up to which the projection has folded the file that we begin to read.
+
+        A compacted log is the same log: a projection that was past its base goes on. Of
+        any other it has to forget what it knew.
+        """
+        self._check_header()
+        header, place = self.scanner.header, self._place
+        if (
+            place is not None
+            and header is not None
+            and header.log_id == place.log_id
+            and (
+                header.base_seq < place.seq
+                or (header.base_seq, header.base_hash) == (place.seq, place.hash)
+            )
+        ):
+            return place.seq
+        self._forget_projection()
+        return 0
+
+    def _check_header(self) -> None:
+        header = self.scanner.header
+        if header is not None and header.session_id != self._paths.session_id:
+            raise WrongSessionError(
+                f"{self._paths.log}: holds session {header.session_id!r}, not "
+                f"{self._paths.session_id!r}. Was it copied or renamed? Move it away"
+            )
+
+    def check_beginning(self, file: LogFile) -> None:
+        """Refuse a file that holds bytes of which nothing could be read."""
+        scanner = self.scanner
+        if scanner.header is not None or scanner.count or scanner.seal is not None:
+            return
+        if scanner.newer_format is not None:
+            raise self.newer_format_error()
+        if lost_its_beginning(self._storage, file, self._paths):
+            raise DamagedError(
+                f"{self._paths.log}: is not a journal log, or not any more: neither a header "
+                "nor any intact event is in it. Restore it from a backup, or move it and what "
+                f"{self._paths.archive} has of it away"
+            )
+
+    def newer_format_error(self) -> UnsupportedFormatError:
+        return UnsupportedFormatError(
+            f"{self._paths.log}: is of format {self.scanner.newer_format}, this version knows "
+            f"format {FORMAT}. Upgrade runtime-journal to a version that knows it"
+        )
+
+    def _report_damage(self) -> None:
+        scanner = self.scanner
+        for damage in scanner.damage[self._reported :]:
+            logger.error(
+                "session %r: %s: %s at byte %d, %d bytes: %s. The other events are loaded; "
+                "restore the file from a backup, or go on without. `verify` lists all damage",
+                self._paths.session_id,
+                self._paths.log,
+                damage.kind,
+                damage.offset,
+                damage.length,
+                damage.reason,
+            )
+        self._reported = len(scanner.damage)
+        if scanner.newer_format is not None and not self._newer_reported:
+            self._newer_reported = True
+            logger.warning("%s. What could be read of it is loaded", self.newer_format_error())
+
+    def wrote(self, header: Open | None, events: Sequence[Event], size: int) -> Head:
+        """Fold what we have just written ourselves: `size` bytes at the end of the file."""
+        scanner = self.scanner
+        if header is not None:
+            scanner.header = header
+            self._forget_projection()
+        last = events[-1]
+        scanner.advance(last.seq, last.hash, len(events), scanner.end + size)
+        for event in events:
+            self._projection.fold(event)
+        self._place = Head(scanner.log_id, last.seq, last.hash)
+        return self._place
