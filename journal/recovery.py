@@ -126,3 +126,4 @@ def set_aside(storage: Storage, file: LogFile, start: int, stop: int, archive: s
         storage.close(copy)
     storage.rename(f"{target}.new", target)
     storage.sync_folder(archive)
+    storage.sync_folder(os.path.dirname(archive))

@@ -20,7 +20,11 @@ from journal.storage import Storage, chunks
 
 
 class Verification:
-    """One verification of one session; `run` once. Needs no lock and changes nothing."""
+    """One verification of one session; `run` once. Changes nothing.
+
+    Takes the log's lock for a moment only if the end looks torn and the lock is free: only
+    then is it certain that nobody is writing there.
+    """
 
     def __init__(self, storage: Storage, paths: Paths, head: Head | None) -> None:
         self._storage = storage
@@ -50,13 +54,15 @@ class Verification:
             return self._report(None, 0, 0)
         try:
             size = file.size()
-            scanner = self._scan(self._paths.log, chunks(self._storage, file.fd, 0, size))
+            pieces = chunks(self._storage, file.fd, 0, size)
+            scanner = self._scan(self._paths.log, pieces)
+            torn = self._torn_bytes(file, scanner) if size > scanner.end else 0
         finally:
             file.close()
         self._check_header(scanner)
-        if scanner.seal is None and size > scanner.end and scanner.end:
+        if torn and scanner.end:
             what = "an append was cut short here; the next one repairs it"
-            self._add("torn", self._paths.log, scanner.end, size - scanner.end, None, what)
+            self._add("torn", self._paths.log, scanner.end, torn, None, what)
         if scanner.seal is not None and scanner.seal.reason == "deleted":
             return self._report(None, 0, 0)
         if scanner.seal is not None and size > scanner.seal_end:
@@ -66,6 +72,17 @@ class Verification:
         head = scanner.head
         self._check_noted(head)
         return self._report(head, scanner.count, archived)
+
+    def _torn_bytes(self, file: LogFile, scanner: Scanner) -> int:
+        """How many bytes a dead writer left at the end. A living one has the lock."""
+        if scanner.seal is not None or not file.try_lock():
+            return 0
+        end = scanner.end
+        scanner.rewind()
+        for data in chunks(self._storage, file.fd, end, file.size()):
+            for event in scanner.feed(data):
+                self._note_seen(event)
+        return max(0, file.size() - scanner.end)
 
     def _report(self, head: Head | None, events: int, archived: int) -> VerifyReport:
         return VerifyReport(

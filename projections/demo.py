@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -179,7 +181,11 @@ def _show_verification(console: Console, store: DefaultSessionStore) -> None:
 def _show_next_steps(console: Console, folder: str) -> None:
     _heading(console, "Try next")
     log = Path(folder) / f"{_SESSION}.jsonl"
-    for command in (f"jq -c '{{seq, op, turn_id}}' {log}", f"ls -R {folder}", "journal --help"):
+    reader = "python3 -m json.tool --json-lines"
+    if shutil.which("jq"):
+        reader = "jq -c '{seq, op, turn_id}'"
+    journal = "journal" if shutil.which("journal") else sys.argv[0]
+    for command in (f"{reader} {log}", f"ls -R {folder}", f"{journal} --help"):
         console.print(Text(f"  {command}", style="bold"), soft_wrap=True)
     console.print("\nor in Python:\n")
     for line in (

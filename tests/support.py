@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from msgspec import Raw
 
 from journal.events import Event, Set
@@ -168,6 +170,14 @@ def finish(processes: Sequence["subprocess.Popen[str]"]) -> list[str]:
 def state_in(path: Path) -> Any:
     """What a session file shows of the view."""
     return json.loads(path.read_bytes())["runtime_state"]
+
+
+def needs(tool: str) -> None:
+    """Skip a test for want of a program; in CI, which installs it, that is a failure."""
+    if shutil.which(tool) is None:
+        if os.environ.get("CI"):
+            pytest.fail(f"{tool} is not installed; .ci/run has to install it")
+        pytest.skip(f"{tool} is not installed")
 
 
 def files_in(folder: Path) -> set[str]:

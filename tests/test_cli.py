@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from journal import __version__
+from tests.support import needs
 
 COMMAND = [sys.executable, "-c", "from projections.cli import main; main()"]
 
@@ -144,6 +145,7 @@ def test_a_closed_pipe_is_silent() -> None:
 
 
 def test_the_demos_log_is_jsonl_for_other_tools(tmp_path: Path) -> None:
+    needs("jq")
     journal("demo", "--dir", str(tmp_path))
     jq = subprocess.run(
         ["jq", "-c", "[.op, .seq]", str(tmp_path / "demo.jsonl")],

@@ -160,3 +160,16 @@ def test_a_head_inside_an_archive_is_found_there(tmp_path: Path) -> None:
 def test_a_file_that_is_no_log_does_not_pass(tmp_path: Path) -> None:
     (tmp_path / "s.jsonl").write_text("hello\n")
     assert not engine(tmp_path).verify("s").ok
+
+
+def test_an_append_under_way_is_not_taken_for_a_torn_tail(tmp_path: Path) -> None:
+    record(tmp_path)
+    log, _ = open_log(tmp_path)
+    log.refresh()
+    assert log._file is not None
+    assert log._file.try_lock()  # a writer is at it, and has written half its line
+    with (tmp_path / "s.jsonl").open("ab") as file:
+        file.write(b'{"seq":10,"ts":"20')
+    assert engine(tmp_path).verify("s").ok
+    log._file.unlock()  # it died
+    assert kinds(engine(tmp_path).verify("s")) == {"torn"}
