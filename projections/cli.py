@@ -64,8 +64,13 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output has had enough. Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read it has had enough
     except (JournalError, OSError) as error:
         click.echo(f"journal: {error}", err=True)
+        _drop_output()
         sys.exit(EXIT_FAILURE)
+
+
+def _drop_output() -> None:
+    """What could not be written cannot be at exit either; Python would complain again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
