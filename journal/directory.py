@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 
 from journal.archives import pack_archives
 from journal.backend import CompactionReport, History, Projection, SessionInfo, VerifyReport
+from journal.codec import decode_line
 from journal.compaction import compact
 from journal.deletion import finish_deletion
 from journal.errors import AppendError, ReadError, RebuildError, StorageError
-from journal.events import Cursor, Event, Head
+from journal.events import Cursor, Event, Head, Sealed
 from journal.handle import LogFile
 from journal.locking import default_writer
 from journal.log import FileLog, LogOptions
@@ -26,6 +27,7 @@ from journal.state import MAX_LINE
 from journal.storage import chunks
 from journal.verification import Verification
 
+_SEAL_BYTES = 1 << 12  # more than any seal
 _WATCH_STEP = 5  # ms that watchfiles gathers changes for
 _WATCH_TIMEOUT = 1000  # ms without a change after which an empty set is yielded
 
@@ -54,6 +56,8 @@ class Directory:
                 raise _gone(session_id, after) from None
             return
         try:
+            if self._ends_deleted(file):
+                return
             yield from self._events(paths, file, after)
         except OSError as error:
             if isinstance(error, StorageError):
@@ -76,6 +80,13 @@ class Directory:
                     yield event
         if after is not None and not checked:
             _check_cursor(paths.session_id, scanner, after)
+
+    def _ends_deleted(self, file: LogFile) -> bool:
+        """Whether a deletion seal is the last line: then there is no such session."""
+        size = file.size()
+        last = self._storage.read(file.fd, _SEAL_BYTES, max(0, size - _SEAL_BYTES))
+        seal = decode_line(last.rstrip(b"\n").rpartition(b"\n")[2])
+        return isinstance(seal, Sealed) and seal.reason == "deleted"
 
     def watch(self, stop: threading.Event) -> Iterator[frozenset[str]]:
         from watchfiles import watch  # costs 15 ms to import, and few processes follow logs

@@ -1,7 +1,7 @@
 """The view `{runtime_id: {turn_id: state}}`, folded from events. Pure: no I/O.
 
 It holds each state as encoded bytes and decodes when asked, so what it returns is
-always the caller's own copy, and its memory is that of the states plus about 200
+always the caller's own copy, and its memory is that of the states plus about 150
 bytes a turn. It iterates over copies of its dicts: a signal handler may set a turn meanwhile.
 """
 
