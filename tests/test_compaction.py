@@ -212,3 +212,43 @@ def test_an_archive_is_never_overwritten(tmp_path: Path) -> None:
     directory(tmp_path).compact("s")
     assert packed in [path.read_bytes() for path in (tmp_path / "archive").iterdir()]
     assert directory(tmp_path).verify("s").ok
+
+
+@pytest.mark.parametrize("operation", ["compact", "pack", "begin"])
+def test_nothing_is_renamed_before_it_is_synced(tmp_path: Path, operation: str) -> None:
+    """A rename may reach the disk before what was written under the old name."""
+    log, _ = open_log(tmp_path)
+    log.append([set_event("a"), set_event("a")])
+    if operation == "pack":
+        directory(tmp_path).compact("s")
+    dirty: set[object] = set()
+    renamed: list[object] = []
+
+    def watch(name: str, args: tuple[object, ...]) -> None:
+        if name in ("write", "truncate"):
+            dirty.add(args[0])
+        elif name in ("sync", "close"):
+            assert name == "sync" or args[0] not in dirty, "closed before it was synced"
+            dirty.discard(args[0])
+        elif name == "rename":
+            assert dirty == set(), "renamed before it was synced"
+            renamed.append(args)
+
+    storage = FaultyStorage(watch)
+    if operation == "begin":
+        fresh, _ = open_log(tmp_path, "older", storage=storage)
+        fresh.append([set_event("new")], seed=lambda: [set_event("imported")])
+    elif operation == "compact":
+        appended: list[str] = []
+
+        def append_meanwhile(name: str, args: tuple[object, ...]) -> None:
+            watch(name, args)
+            if name == "sync" and not appended:
+                appended.append("b")
+                log.append([set_event("b")])
+
+        directory(tmp_path, FaultyStorage(append_meanwhile)).compact("s")
+        assert turns_in(tmp_path) == ["a", "b"]
+    else:
+        directory(tmp_path, storage).pack("s")
+    assert len(renamed) == 1
