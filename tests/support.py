@@ -34,6 +34,11 @@ class Recorder:
     def fold(self, event: Event) -> None:
         self.events.append(event)
 
+    @property
+    def turns(self) -> list[str]:
+        """The turn ids of the sets among them."""
+        return [event.turn_id for event in self.events if isinstance(event, Set)]
+
     def reset(self) -> None:
         self.events.clear()
 

@@ -41,7 +41,7 @@ def test_session_config_takes_and_refuses_what_praisonais_does(field: str, value
 @pytest.mark.parametrize("field", ["timeout", "max_messages", "resume_window", "max_inbox"])
 def test_a_negative_number_is_refused_by_name(field: str) -> None:
     with pytest.raises(ValueError, match=field):
-        ours.SessionConfig(**{field: -1})
+        ours.SessionConfig(**{field: -1})  # type: ignore[arg-type]
 
 
 def test_an_unknown_store_is_refused_by_name() -> None:

@@ -64,6 +64,11 @@ def prepare_compacted(folder: Path) -> None:
     append(engine(folder), ("b", "0"), ("b", "1"))
 
 
+def prepare_archive(folder: Path) -> None:
+    prepare(folder)
+    engine(folder).compact(SESSION)
+
+
 def prepare_torn(folder: Path) -> None:
     prepare(folder)
     with (folder / "s.jsonl").open("ab") as file:
@@ -86,7 +91,7 @@ OPERATIONS: dict[str, tuple[Callable[[Path], None], Operation, list[dict[str, st
     "compact and drop": (prepare, lambda d: d.compact(SESSION, "drop"), [BASE]),
     "compact again": (prepare_compacted, lambda d: d.compact(SESSION), [BASE]),
     "pack": (
-        lambda folder: (prepare(folder), engine(folder).compact(SESSION), None)[-1],
+        prepare_archive,
         lambda d: d.pack(SESSION),
         [BASE],
     ),

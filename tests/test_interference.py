@@ -40,10 +40,6 @@ def engine(folder: Path, storage: DiskStorage | None = None) -> Directory:
     return Directory(str(folder), LogOptions("os", 5.0, None, storage or DiskStorage()))
 
 
-def turn_ids(recorder: Any) -> list[str]:
-    return [event.turn_id for event in recorder.events]
-
-
 def test_nested_states_are_no_damage_for_a_writer_deep_in_calls(tmp_path: Path) -> None:
     deep: dict[str, Any] = {}
     for _ in range(100):
@@ -82,7 +78,7 @@ def test_a_view_does_not_go_on_with_a_restored_older_copy(tmp_path: Path) -> Non
     other.append([set_event("instead"), set_event("and"), set_event("more")])
     log.close()
     log.refresh()
-    assert turn_ids(recorder) == ["0", "1", "2", "instead", "and", "more"]
+    assert recorder.turns == ["0", "1", "2", "instead", "and", "more"]
 
 
 @pytest.mark.parametrize("size", ["same", "longer"])
@@ -104,7 +100,7 @@ def test_a_reader_lets_go_of_what_was_cut_back(
         later = time.monotonic() + 1.0
         monkeypatch.setattr("journal.log.monotonic", lambda: later)
     reader.refresh()
-    assert turn_ids(seen) == ["a", "y" if size == "same" else "longer than x"]
+    assert seen.turns == ["a", "y" if size == "same" else "longer than x"]
 
 
 def test_a_file_that_became_shorter_is_synced_again(tmp_path: Path) -> None:
@@ -151,12 +147,17 @@ def test_reading_goes_on_while_a_writer_waits_for_another_process(tmp_path: Path
     writer = threading.Thread(target=log.append, args=([set_event("b")],))
     writer.start()
     done = threading.Event()
-    reader = threading.Thread(target=lambda: (log.refresh(), done.set()))
+
+    def read() -> None:
+        log.refresh()
+        done.set()
+
+    reader = threading.Thread(target=read)
     reader.start()
     assert done.wait(10), "a reader waits for another process's lock"
     holder._file.unlock()
     writer.join(10)
-    assert turn_ids(recorder) == ["a", "b"]
+    assert recorder.turns == ["a", "b"]
 
 
 class TestReentry:

@@ -168,7 +168,7 @@ def test_a_file_that_praisonai_makes_meanwhile_is_written_under_its_own_lock(
     store: DefaultSessionStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     acquire = LockFile.acquire
-    locked = []
+    locked: list[str] = []
 
     def acquire_late(self: LockFile, timeout: float) -> None:
         if not locked:

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,23 +123,18 @@ class TestSetMany:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         calls: list[str] = []
-        from journal.storage import DiskStorage
-
-        real_write, real_sync = DiskStorage.write, DiskStorage.sync
         items = [("r", f"t{n}", {"n": n}) for n in range(1000)]
         with DefaultSessionStore(tmp_path) as store:
             store.set_runtime_state("s", "r", "first", {})
             monkeypatch.setattr(Session, "refresh_file_or_warn", lambda self, timeout=0: None)
-            storage = store._options.storage
-            monkeypatch.setattr(
-                storage,
-                "write",
-                lambda fd, data: (calls.append("write"), real_write(fd, data))[1],
-                raising=False,
-            )
-            monkeypatch.setattr(
-                storage, "sync", lambda fd: (calls.append("sync"), real_sync(fd))[1], raising=False
-            )
+            for name in ("write", "sync"):
+                real = getattr(store._options.storage, name)
+
+                def call(*args: Any, name: str = name, real: Any = real) -> Any:
+                    calls.append(name)
+                    return real(*args)
+
+                monkeypatch.setattr(store._options.storage, name, call, raising=False)
             assert store.set_many("s", items) is True
             assert calls == ["write", "sync"]
             assert len(store.get_runtime_state("s", "r")) == 1001

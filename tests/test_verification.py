@@ -89,6 +89,12 @@ def test_a_tail_cut_and_written_anew_is_found_with_the_head(tmp_path: Path) -> N
     assert kinds(engine(tmp_path).verify("s", head)) == {"head"}
 
 
+def pack_and_cut(path: Path) -> None:
+    packed = gzip.compress(path.read_bytes())
+    (path.parent / f"{path.name}.gz").write_bytes(packed[:-30])
+    path.unlink()
+
+
 ARCHIVE_TAMPERING: dict[str, tuple[Callable[[Path], object], set[str]]] = {
     "missing": (lambda path: path.unlink(), {"archive"}),
     "cut in the middle": (
@@ -107,13 +113,7 @@ ARCHIVE_TAMPERING: dict[str, tuple[Callable[[Path], object], set[str]]] = {
         lambda path: path.write_bytes(b"".join(lines_of(path)[:-2])),
         {"archive", "base"},
     ),
-    "packed and cut": (
-        lambda path: (
-            (path.parent / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes())[:-30]),
-            path.unlink(),
-        ),
-        {"archive"},
-    ),
+    "packed and cut": (pack_and_cut, {"archive"}),
     "packed and not gzip": (
         lambda path: path.rename(path.parent / f"{path.name}.gz"),
         {"archive"},
