@@ -30,10 +30,10 @@ class LogFile:
         self.fd = -1
         self.write_error: OSError | None = None
         self._storage = storage
-        # Reentrant, for a signal handler may run inside a sync.
-        self._sync_lock = threading.RLock()
         self._written = 0  # tickets given out; guarded by the owner's lock
-        self._synced = 0  # the last ticket covered; guarded by _sync_lock, as the next two
+        self._turn = threading.Condition()  # its lock, never held during a sync, guards the rest
+        self._syncing: int | None = None  # the thread whose sync is under way
+        self._synced = 0  # the last ticket covered
         self._sync_error: OSError | None = None
         self._folder_synced = False
         self.fd = self._open(os.O_CREAT if create else 0)
@@ -107,11 +107,8 @@ class LogFile:
         many threads waiting here need one or two syncs between them. Raises
         `SyncError`; after that, all later calls on this file do too.
         """
-        if self._synced >= ticket and self._sync_error is None:
-            return
-        with self._sync_lock:
-            if self._sync_error is None and self._synced < ticket:
-                self._sync_locked()
+        if self._synced < ticket or self._sync_error is not None:
+            self._cover(ticket)
             if self._sync_error is not None:
                 raise SyncError(
                     self._sync_error.errno,
@@ -120,17 +117,45 @@ class LogFile:
                     "check the disk, then read back what matters",
                 )
 
-    def _sync_locked(self) -> None:
-        target = self._written
+    def _cover(self, ticket: int) -> None:
+        """Sync, unless somebody else's sync covers `ticket` or has failed."""
+        me = threading.get_ident()
+        with self._turn:
+            # A signal handler may come here in the middle of this very thread's sync; it
+            # must not wait for that, and one sync more does no harm.
+            while self._syncing not in (None, me):
+                self._turn.wait()
+            if self._synced >= ticket or self._sync_error is not None:
+                return
+            outer, self._syncing = self._syncing, me
+            target = self._written
+        error: OSError | None = None
+        done = False
+        try:
+            error = self._sync()
+            done = True
+        finally:
+            with self._turn:
+                self._syncing = outer
+                if done:
+                    self._note_sync(target, error)
+                self._turn.notify_all()
+
+    def _note_sync(self, target: int, error: OSError | None) -> None:
+        if error is None:
+            self._synced = max(self._synced, target)
+        else:
+            self._sync_error = error
+
+    def _sync(self) -> OSError | None:
         try:
             if not self._folder_synced:
                 self._storage.sync_folder(os.path.dirname(self.path))
                 self._folder_synced = True
             self._storage.sync(self.fd)
         except OSError as error:
-            self._sync_error = error
-        else:
-            self._synced = max(self._synced, target)
+            return error
+        return None
 
     @property
     def failed(self) -> bool:
@@ -139,7 +164,9 @@ class LogFile:
 
     def close(self) -> None:
         """Unlock and close, after covering for those who still wait in `cover`."""
-        with self._sync_lock:
+        with self._turn:
+            while self._syncing not in (None, threading.get_ident()):
+                self._turn.wait()
             if not self.closer.alive:
                 return
             try:
@@ -147,11 +174,12 @@ class LogFile:
             except OSError:
                 pass  # closing unlocks too
             if self._synced < self._written and self._sync_error is None:
-                self._sync_locked()
+                self._note_sync(self._written, self._sync())
             self.closer()
 
     def after_fork(self) -> None:
-        self._sync_lock = threading.RLock()
+        self._turn = threading.Condition()
+        self._syncing = None
         self.closer()
 
 
