@@ -203,13 +203,19 @@ from journal import JournalError
 from projections import DefaultSessionStore
 store = DefaultSessionStore(sys.argv[1])
 handled = 0
+inside = False
 def handler(*args):
-    global handled
+    global handled, inside
+    if inside:  # a slow flush: handlers on handlers would only run out of stack
+        return
+    inside = True
     handled += 1
     try:
         store.flush()
     except JournalError:
         pass
+    finally:
+        inside = False
 signal.signal(signal.SIGALRM, handler)
 signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
 number = 0
