@@ -72,7 +72,10 @@ def pack_archives(storage: Storage, paths: Paths, stop: Callable[[], bool] = lam
         elif entry.name.endswith(".jsonl"):
             if stop():
                 break
-            packed += _pack(storage, path, stop)
+            try:
+                packed += _pack(storage, path, stop)
+            except FileNotFoundError:
+                continue  # packed or deleted by another meanwhile
     return packed
 
 

@@ -93,6 +93,7 @@ class FileLog:
         with self.lock:
             if self._busy:  # a signal handler, or code that an append calls
                 return self.head is not None
+            self._busy = True
             try:
                 return self._refresh_locked()
             except BaseException as error:
@@ -102,6 +103,8 @@ class FileLog:
                         error.errno, f"{self.paths.log}: cannot be read: {error.strerror}"
                     ) from error
                 raise
+            finally:
+                self._busy = False
 
     def _refresh_locked(self) -> bool:
         self._deleted = False
@@ -150,6 +153,7 @@ class FileLog:
         self._confirm_at = monotonic() + _PATH_CHECK_INTERVAL
         if not is_still_there(self._storage, file, scanner):
             self._following.forget()
+            self._big_tail = -1
 
     # Appending
 
@@ -180,9 +184,9 @@ class FileLog:
         """Append if the lock between processes is free; None if it is not."""
         if self._busy:
             raise ReentryError(
-                f"session {self.paths.session_id!r}: an append was interrupted to append "
-                "again, by a signal handler or by what the append itself calls. Nothing was "
-                "written; set a flag there and append afterwards"
+                f"session {self.paths.session_id!r}: an append came in the middle of an append "
+                "or a read on the same thread, from a signal handler or from what that calls. "
+                "Nothing was written; set a flag there and append afterwards"
             )
         self._busy = True
         try:
@@ -228,7 +232,10 @@ class FileLog:
                 file = self._use_locked(opened)
                 self._created = created
             if not file.try_lock():
-                return None
+                if file.is_current():
+                    return None
+                self._let_go_locked()  # an archive by now, and being packed
+                continue
             if self._settle_locked(file):
                 return file
             self._let_go_locked()
@@ -350,14 +357,23 @@ class FileLog:
 
     def close(self) -> None:
         with self.lock:
-            self._let_go_locked()
+            if self._busy:  # a signal handler would close what is being written to
+                return
+            file = self._detach_locked()
+        if file is not None:
+            file.close()  # outside the lock: it may have to wait for a sync
 
     def _let_go_locked(self) -> None:
         """Drop the file; the projection may go on in the next one."""
-        file, self._file = self._file, None
-        self._following.leave_file()
+        file = self._detach_locked()
         if file is not None:
             file.close()
+
+    def _detach_locked(self) -> LogFile | None:
+        file, self._file = self._file, None
+        self._big_tail = -1
+        self._following.leave_file()
+        return file
 
     def _forget_locked(self) -> None:
         """Drop everything: the next call starts from the file on disk."""

@@ -51,9 +51,14 @@ def begin_whole(storage: Storage, file: LogFile, scratch: str, data: bytes) -> L
     the log, the rest would be forgotten. `file` is locked, which keeps others away;
     they find another file at the path afterwards. Returns that file, locked.
     """
-    new = LogFile(storage, scratch, create=True)
+    while True:
+        new = LogFile(storage, scratch, create=True)
+        if not storage.lock(new.fd):
+            storage.unlink(scratch)  # of a compaction of a log that is gone
+        elif new.is_current():
+            break
+        new.close()
     try:
-        storage.lock(new.fd)
         storage.truncate(new.fd, 0)
         write_all(storage, new.fd, data)
         storage.sync(new.fd)

@@ -82,7 +82,7 @@ class Verification:
         for data in chunks(self._storage, file.fd, end, file.size()):
             for event in scanner.feed(data):
                 self._note_seen(event)
-        return max(0, file.size() - scanner.end)
+        return 0 if scanner.seal is not None else max(0, file.size() - scanner.end)
 
     def _report(self, head: Head | None, events: int, archived: int) -> VerifyReport:
         return VerifyReport(

@@ -57,8 +57,12 @@ class Session:
     def flush(self) -> None:
         """Make all that was appended durable. Raises `SyncError`."""
         self.log.refresh()  # opens the log if it was closed
-        self.log.flush()
-        self.unflushed = False
+        self.unflushed = False  # before the sync: who appends after it sets it again
+        try:
+            self.log.flush()
+        except BaseException:
+            self.unflushed = True
+            raise
 
     def seed(self) -> Sequence[Event]:
         """The events that the first write will import, if there is no log yet."""
@@ -66,10 +70,11 @@ class Session:
 
     def append(self, events: Sequence[Event]) -> None:
         """Append and, when it is due, refresh the session file. Raises as `Log.append`."""
+        self.unflushed = not self._durable  # before: the session may be evicted meanwhile
+        self.file_is_old = self.file is not None
         self.log.append(events, self._seed)
-        self.unflushed = not self._durable
         if self.file is not None:
-            self.file_is_old = True
+            self.file_is_old = True  # again: a refresh may have come before the append
             if monotonic() >= self._refresh_after:
                 self.refresh_file_or_warn(timeout=0.0)
 
@@ -232,7 +237,9 @@ class OpenSessions:
         with self._lock:
             unsynced, self._unsynced = self._unsynced, set()
         for session_id in unsynced:
-            each(self.get(session_id))
+            session = self.get(session_id)
+            session.unflushed = True
+            each(session)
 
     def drop(self, session_id: str) -> None:
         """Close a session without touching its session file."""

@@ -180,6 +180,43 @@ class TestReentry:
         assert refused == ["write"]
         assert turns_in(tmp_path) == ["a", "b"]
 
+    def test_a_close_inside_an_append_leaves_its_file_open(self, tmp_path: Path) -> None:
+        """Else the line would go into whatever is opened next under the same number."""
+        storage = FaultyStorage(no_fault)
+        log, _ = open_log(tmp_path, storage=storage)
+        log.append([set_event("a")])
+
+        def handler(name: str, args: tuple[object, ...]) -> None:
+            if name == "write":
+                storage.fault = no_fault
+                log.close()
+                opened.append((tmp_path / "other").open("w"))
+
+        opened: list[Any] = []
+        storage.fault = handler
+        log.append([set_event("b")])
+        opened[0].close()
+        assert (tmp_path / "other").read_text() == ""
+        assert turns_in(tmp_path) == ["a", "b"]
+
+    def test_an_append_inside_a_read_is_refused(self, tmp_path: Path) -> None:
+        storage = FaultyStorage(no_fault)
+        log, recorder = open_log(tmp_path, storage=storage)
+        log.append([set_event("a")])
+        log.close()
+
+        def handler(name: str, args: tuple[object, ...]) -> None:
+            if name == "read":
+                storage.fault = no_fault
+                with pytest.raises(ReentryError):
+                    log.append([set_event("b")])
+
+        other, _ = open_log(tmp_path)
+        other.append([set_event("c")])
+        storage.fault = handler
+        assert log.refresh()
+        assert recorder.turns == ["a", "c"] == turns_in(tmp_path)
+
     def test_a_signal_handler_may_flush_and_close(self, tmp_path: Path) -> None:
         (output,) = finish([python(_FLUSH_IN_HANDLER, str(tmp_path))])
         assert output.split()[-1] == "done"
@@ -230,7 +267,35 @@ print("done")
 """
 
 
+def test_a_long_torn_tail_hides_nothing_after_a_close(tmp_path: Path) -> None:
+    log, recorder = open_log(tmp_path)
+    log.append([set_event("a")])
+    with (tmp_path / "s.jsonl").open("ab") as file:
+        file.write(b"\0" * (2 << 20))
+    for _ in range(2):
+        assert log.refresh()
+        log.close()
+        assert log.refresh()
+    assert recorder.turns == ["a"]
+
+
 class TestArchives:
+    def test_writers_do_not_wait_for_the_packing_of_what_was_their_log(
+        self, tmp_path: Path
+    ) -> None:
+        writer, _ = open_log(tmp_path, lock_timeout=0.2)
+        writer.append([set_event("a"), set_event("a")])
+        engine(tmp_path).compact("s")
+        written: list[int] = []
+
+        def fault(name: str, args: tuple[object, ...]) -> None:
+            if name == "read" and not written:
+                written.append(writer.append([set_event("b")]).seq)
+
+        assert engine(tmp_path, FaultyStorage(fault)).pack("s") == 1
+        assert written == [3]
+        assert turns_in(tmp_path) == ["a", "b"]
+
     def test_two_packers_do_not_get_in_each_others_way(self, tmp_path: Path) -> None:
         log, _ = open_log(tmp_path)
         log.append([set_event("a", {"x": "y" * 3_000_000}) for _ in range(3)])
