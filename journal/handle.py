@@ -9,7 +9,6 @@ from journal.errors import ReadError, SyncError
 from journal.locking import acquire, tell_after_fork
 from journal.storage import FileId, Storage
 
-_REFUSALS = (PermissionError, IsADirectoryError)
 _READ_ONLY_ERRNO = 30
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from journal.directory import Directory
-from journal.errors import DamagedError, JournalError, ReentryError, StorageError
+from journal.errors import DamagedError, JournalError, ReentryError, StorageError, SyncError
 from journal.log import LogOptions
 from journal.storage import DiskStorage
 from projections import DefaultSessionStore
@@ -265,6 +265,33 @@ assert store.verify("s").ok
 store.close()
 print("done")
 """
+
+
+def test_a_flush_that_failed_is_still_owed_by_sessions_closed_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with DefaultSessionStore(tmp_path, durability="os", max_open=1) as store:
+        for session in ("a", "b", "c"):
+            store.set_runtime_state(session, "r", "t", {})
+        storage = store._options.storage
+        real = storage.sync
+        synced: list[str] = []
+        broken = [True]
+
+        def sync(fd: int) -> None:
+            if broken[0]:
+                raise OSError(5, "Input/output error")
+            synced.append(os.path.basename(os.readlink(f"/proc/self/fd/{fd}")))
+            real(fd)
+
+        monkeypatch.setattr(storage, "sync", sync, raising=False)
+        with pytest.raises(SyncError):
+            store.flush()
+        broken[0] = False
+        with pytest.raises(SyncError) as caught:  # of the one whose descriptor is still open
+            store.flush()
+        failed = str(caught.value).partition(":")[0]
+        assert {*synced, os.path.basename(failed)} == {"a.jsonl", "b.jsonl", "c.jsonl"}
 
 
 def test_a_long_torn_tail_hides_nothing_after_a_close(tmp_path: Path) -> None:
