@@ -7,7 +7,7 @@ offsets or locks. One suite of tests holds every engine to this contract.
 
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, Protocol, TypeAlias, TypedDict
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict
 
 from msgspec import Struct
 
@@ -15,6 +15,60 @@ from journal.events import Cursor, Event, Head
 
 History: TypeAlias = Literal["archive", "drop"]
 """What compaction does with what it takes out of the log."""
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """One finding of a verification; `kind` as in `journal.scan.Damage`, or one of:
+
+    `torn` (an unfinished append at the end), `archive` (history that should be there
+    is not), `base` (a log that does not go on from its archive), `head` (the head
+    noted down before is not in the log).
+    """
+
+    kind: str
+    where: str
+    offset: int
+    length: int
+    seq: int | None
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.kind} at byte {self.offset}: {self.reason}"
+
+
+class Entry(NamedTuple):
+    """An event and its line as it is stored, byte for byte, without the newline."""
+
+    event: Event
+    line: bytes
+
+
+class Past(Struct, kw_only=True):
+    """What is left of a session's history, to be read once.
+
+    `rest` yields every event after `floor`. Of those up to `floor`, `kept` has the ones
+    that compaction kept, in the order in which folding them gives the view as of
+    `floor`; it is empty where `floor` is 0. `problems` is what turned out to be damaged
+    or missing; it may grow while `rest` is read.
+    """
+
+    log_id: str
+    floor: int
+    kept: list[Entry]
+    rest: Iterator[Entry]
+    problems: list[Problem]
+
+    def in_order(self) -> Iterator[Entry]:
+        """All that is left, by seq."""
+        yield from sorted(self.kept, key=lambda entry: entry.event.seq)
+        yield from self.rest
+
+    def to_fold(self) -> Iterator[Event]:
+        """All that is left, in the order in which folding gives the view."""
+        for entry in self.kept:
+            yield entry.event
+        for entry in self.rest:
+            yield entry.event
 
 
 class Projection(Protocol):
@@ -59,13 +113,15 @@ class Log(Protocol):
         """
         ...
 
-    def append(self, events: Sequence[Event], seed: "Seed | None" = None) -> Head:
+    def append(self, events: "Sequence[Event] | Maker", seed: "Maker | None" = None) -> Head:
         """Fold what others have appended, then append `events` (one or more) and fold them.
 
         All with one write and one sync; returns once they are as durable as the
-        engine was told to make them. `seed` is asked for events to put first when the
-        log is new. Raises `AppendError` (nothing was written), `SyncError` (unknown),
-        `LockTimeoutError`, `UnsupportedFormatError` and their siblings.
+        engine was told to make them. Events that depend on what others have appended are
+        given as a function, which is called when nobody else can append any more. `seed`
+        is asked for events to put first when the log is new. Raises `AppendError` (nothing
+        was written), `SyncError` (unknown), `LockTimeoutError`, `UnsupportedFormatError`
+        and their siblings.
         """
         ...
 
@@ -78,10 +134,44 @@ class Log(Protocol):
         ...
 
 
-class Seed(Protocol):
-    """Makes the events that a new log starts with."""
+class Maker(Protocol):
+    """Makes events when it is time to append them. Must not touch the log itself."""
 
     def __call__(self) -> Sequence[Event]: ...
+
+
+class Follower(Protocol):
+    """A place in a session's log from which to read on. For one thread at a time.
+
+    It holds its place across compactions, and yields from the first event on when the
+    session was deleted and made again.
+    """
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """After the event last yielded; None as long as there was no log."""
+        ...
+
+    @property
+    def lost(self) -> int:
+        """How many events before the one last yielded are gone for good.
+
+        Compaction has dropped them, or they were damaged. Whoever folds events has to
+        begin anew, from `Backend.history`.
+        """
+        ...
+
+    def read(self) -> Iterator[Event]:
+        """All events after `cursor` that are there by now. Raises `ReadError` …"""
+        ...
+
+    def to_end(self) -> None:
+        """Skip what is there by now."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what is held open; it is opened again when needed."""
+        ...
 
 
 class SessionInfo(TypedDict):
@@ -102,25 +192,6 @@ class CompactionReport(Struct, frozen=True, kw_only=True):
     bytes_after: int
     base_seq: int
     archive: str | None
-
-
-class Problem(Struct, frozen=True, kw_only=True):
-    """One finding of a verification; `kind` as in `journal.scan.Damage`, or one of:
-
-    `torn` (an unfinished append at the end), `archive` (history that should be there
-    is not), `base` (a log that does not go on from its archive), `head` (the head
-    noted down before is not in the log).
-    """
-
-    kind: str
-    where: str
-    offset: int
-    length: int
-    seq: int | None
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.kind} at byte {self.offset}: {self.reason}"
 
 
 class VerifyReport(Struct, frozen=True, kw_only=True):
@@ -149,19 +220,23 @@ class Backend(Protocol):
         """The session's log, with `projection` to be fed by it. Creates nothing."""
         ...
 
-    def read(self, session_id: str, after: Cursor | None = None) -> Iterator[Event]:
-        """The log's events after a cursor, or all: in the log's own order.
+    def history(self, session_id: str, reaching: int = 0) -> Past | None:
+        """What is left of the events after `reaching`; None when there is no such session.
 
-        Events that compaction kept come first, in the order of the view. Yields
-        nothing when there is no such session. Raises `RebuildError` when `after`
-        points into another log or before what compaction folded.
+        A larger `reaching` may spare reading what compaction has archived. Raises
+        `ReadError` and its siblings; so does reading the past.
         """
+        ...
+
+    def follow(self, session_id: str, after: Cursor | None = None) -> Follower:
+        """Reads on in a session's log from a place in it, or from its first event."""
         ...
 
     def watch(self, stop: threading.Event) -> Iterator[frozenset[str]]:
         """Ids of sessions that may have news, as it happens; ends soon after `stop`.
 
-        An empty set comes at least every second: look at what you follow then, too.
+        An empty set comes once it has begun, and then at least every second: look at
+        everything that you follow.
         """
         ...
 

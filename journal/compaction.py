@@ -25,14 +25,13 @@ from journal.errors import (
     CompactionError,
     JournalError,
     StorageError,
-    UnsupportedFormatError,
-    WrongSessionError,
 )
 from journal.events import Clear, Event, Open, Set
 from journal.handle import LogFile
 from journal.locking import default_writer
 from journal.names import Paths
 from journal.recovery import cut_torn_tail, is_still_there
+from journal.refusal import check_session, newer_format_error
 from journal.scan import Scanner
 from journal.sealing import seal, unseal
 from journal.storage import CHUNK, Storage, chunks, write_all
@@ -146,17 +145,10 @@ class Compaction:
 
     def _is_worth_it(self, living: Living) -> bool:
         """Whether anything is dead. Refuses logs that are not ours to rewrite."""
-        scanner, header = self._scanner, self._scanner.header
+        scanner = self._scanner
         if scanner.newer_format is not None:
-            raise UnsupportedFormatError(
-                f"{self._paths.log}: is of format {scanner.newer_format}, this version knows "
-                f"format {FORMAT}. Upgrade runtime-journal to compact it"
-            )
-        if header is not None and header.session_id != self._paths.session_id:
-            raise WrongSessionError(
-                f"{self._paths.log}: holds session {header.session_id!r}, not "
-                f"{self._paths.session_id!r}"
-            )
+            raise newer_format_error(self._paths, scanner)
+        check_session(self._paths, scanner.header)
         alive = sum(1 for _ in living.lines())
         return alive < scanner.count or scanner.damage_count > 0
 

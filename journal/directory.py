@@ -8,15 +8,26 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from time import monotonic
 
 from journal.archives import pack_archives
-from journal.backend import CompactionReport, History, Projection, SessionInfo, VerifyReport
+from journal.backend import (
+    CompactionReport,
+    Entry,
+    History,
+    Past,
+    Projection,
+    SessionInfo,
+    VerifyReport,
+)
 from journal.codec import decode_line
 from journal.compaction import compact
 from journal.deletion import finish_deletion
-from journal.errors import AppendError, ReadError, RebuildError, StorageError
+from journal.errors import AppendError, ReadError, StorageError
 from journal.events import Cursor, Event, Head, Sealed
+from journal.follower import FileFollower
 from journal.handle import LogFile
+from journal.history import gather
 from journal.locking import default_writer
 from journal.log import FileLog, LogOptions
 from journal.names import LOG_SUFFIX, Paths, paths_of, session_id_of
@@ -28,8 +39,9 @@ from journal.storage import chunks
 from journal.verification import Verification
 
 _SEAL_BYTES = 1 << 12  # more than any seal
-_WATCH_STEP = 5  # ms that watchfiles gathers changes for
-_WATCH_TIMEOUT = 1000  # ms without a change after which an empty set is yielded
+_WATCH_STEP = 1  # ms between watchfiles' looks at what the kernel has told
+_WATCH_TICK = 50  # ms after which it comes back without news
+_WATCH_TIMEOUT = 1.0  # seconds between empty sets
 
 
 class Directory:
@@ -47,39 +59,33 @@ class Directory:
     def open(self, session_id: str, projection: Projection) -> FileLog:
         return FileLog(self.paths(session_id), projection, self._options)
 
-    def read(self, session_id: str, after: Cursor | None = None) -> Iterator[Event]:
+    def history(self, session_id: str, reaching: int = 0) -> Past | None:
         paths = self.paths(session_id)
         try:
-            file = LogFile(self._storage, paths.log, create=False)
+            log = LogFile(self._storage, paths.log, create=False)
         except FileNotFoundError:
-            if after is not None:
-                raise _gone(session_id, after) from None
-            return
+            return None
         try:
-            if self._ends_deleted(file):
-                return
-            yield from self._events(paths, file, after)
+            past = None
+            if not self._ends_deleted(log):
+                past = gather(self._storage, paths, log, reaching)
         except OSError as error:
+            log.close()
             if isinstance(error, StorageError):
                 raise
             raise ReadError(error.errno, f"{paths.log}: {error.strerror}") from error
-        finally:
-            file.close()
+        except BaseException:
+            log.close()
+            raise
+        if past is None:
+            log.close()
+        else:
+            past.rest = _closing(log, past.rest)
+        return past
 
-    def _events(self, paths: Paths, file: LogFile, after: Cursor | None) -> Iterator[Event]:
-        scanner = Scanner()
-        checked = after is None
-        for data in chunks(self._storage, file.fd, 0, file.size()):
-            for event in scanner.feed(data):
-                if after is None:
-                    yield event
-                    continue
-                if not checked:
-                    checked = _check_cursor(paths.session_id, scanner, after)
-                if event.seq > after.seq:
-                    yield event
-        if after is not None and not checked:
-            _check_cursor(paths.session_id, scanner, after)
+    def follow(self, session_id: str, after: Cursor | None = None) -> FileFollower:
+        paths = self.paths(session_id)
+        return FileFollower(self._storage, paths, after, self.history)
 
     def _ends_deleted(self, file: LogFile) -> bool:
         """Whether a deletion seal is the last line: then there is no such session."""
@@ -91,27 +97,31 @@ class Directory:
     def watch(self, stop: threading.Event) -> Iterator[frozenset[str]]:
         from watchfiles import watch  # costs 15 ms to import, and few processes follow logs
 
-        while not stop.is_set() and not os.path.isdir(self.folder):
-            stop.wait(_WATCH_TIMEOUT / 1000)
+        while not os.path.isdir(self.folder):
             yield frozenset()
-        if stop.is_set():
-            return
+            if stop.wait(_WATCH_TICK / 1000):
+                return
+        tell_at = 0.0  # on the monotonic clock; the first empty set comes at once
         for changes in watch(
             self.folder,
             watch_filter=lambda _, path: path.endswith(LOG_SUFFIX),
             step=_WATCH_STEP,
             debounce=_WATCH_STEP,
-            rust_timeout=_WATCH_TIMEOUT,
+            rust_timeout=_WATCH_TICK,
             yield_on_timeout=True,
             stop_event=stop,
             recursive=False,
             raise_interrupt=True,
         ):
-            yield frozenset(
-                session_id
-                for _, path in changes
-                if (session_id := self._session_id_at(os.path.basename(path))) is not None
-            )
+            if changes:
+                yield frozenset(
+                    session_id
+                    for _, path in changes
+                    if (session_id := self._session_id_at(os.path.basename(path))) is not None
+                )
+            if monotonic() >= tell_at:
+                tell_at = monotonic() + _WATCH_TIMEOUT
+                yield frozenset()
 
     def compact(self, session_id: str, history: History = "archive") -> CompactionReport | None:
         if history not in ("archive", "drop"):
@@ -245,18 +255,16 @@ class Directory:
         """Nothing to do: logs are closed by who opened them."""
 
 
-def _check_cursor(session_id: str, scanner: Scanner, after: Cursor) -> bool:
-    base = scanner.header.base_seq if scanner.header is not None else 0
-    if after.log_id != scanner.log_id or after.seq < base:
-        raise _gone(session_id, after)
-    return True
-
-
-def _gone(session_id: str, after: Cursor) -> RebuildError:
-    return RebuildError(
-        f"session {session_id!r}: the log does not hold what follows {after}: it was compacted "
-        "or deleted since. Start again from its beginning"
-    )
+def _closing(log: LogFile, entries: Iterator[Entry]) -> Iterator[Entry]:
+    """Read entries, then close the log they come from."""
+    try:
+        yield from entries
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        raise ReadError(error.errno, f"{log.path}: {error.strerror}") from error
+    finally:
+        log.close()
 
 
 class _Nothing:

@@ -73,5 +73,9 @@ class CompactionError(JournalError):
     """A compaction was abandoned; the log is as it was."""
 
 
-class RebuildError(JournalError):
-    """A cursor points before what the log still holds; start again from the beginning."""
+class NotFoundError(JournalError, LookupError):
+    """There is no such session, runtime, turn or event."""
+
+
+class HistoryError(JournalError):
+    """History was asked for that a compaction has dropped, or that is lost."""

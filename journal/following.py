@@ -9,12 +9,10 @@ import logging
 from collections.abc import Sequence
 
 from journal.backend import Projection
-from journal.codec import FORMAT
-from journal.errors import DamagedError, UnsupportedFormatError, WrongSessionError
 from journal.events import Event, Head, Open
 from journal.handle import LogFile
 from journal.names import Paths
-from journal.recovery import lost_its_beginning
+from journal.refusal import check_beginning, check_session, newer_format_error
 from journal.scan import Scanner
 from journal.storage import Storage, chunks
 
@@ -76,7 +74,7 @@ class Following:
                     fold(event)
                 elif event.seq == skip and not self._is_place(event):
                     return self._fold_anew(file, size)
-        self.check_beginning(file)
+        check_beginning(self._storage, file, self._paths, scanner)
         if skip is None:
             skip = self._resume_point()
         if scanner.seq < skip:
@@ -98,8 +96,8 @@ class Following:
         A compacted log is the same log: a projection that was past its base goes on. Of
         any other it has to forget what it knew.
         """
-        self._check_header()
         header, place = self.scanner.header, self._place
+        check_session(self._paths, header)
         if (
             place is not None
             and header is not None
@@ -112,34 +110,6 @@ class Following:
             return place.seq
         self._forget_projection()
         return 0
-
-    def _check_header(self) -> None:
-        header = self.scanner.header
-        if header is not None and header.session_id != self._paths.session_id:
-            raise WrongSessionError(
-                f"{self._paths.log}: holds session {header.session_id!r}, not "
-                f"{self._paths.session_id!r}. Was it copied or renamed? Move it away"
-            )
-
-    def check_beginning(self, file: LogFile) -> None:
-        """Refuse a file that holds bytes of which nothing could be read."""
-        scanner = self.scanner
-        if scanner.header is not None or scanner.count or scanner.seal is not None:
-            return
-        if scanner.newer_format is not None:
-            raise self.newer_format_error()
-        if lost_its_beginning(self._storage, file, self._paths):
-            raise DamagedError(
-                f"{self._paths.log}: is not a journal log, or not any more: neither a header "
-                "nor any intact event is in it. Restore it from a backup, or move it and what "
-                f"{self._paths.archive} has of it away"
-            )
-
-    def newer_format_error(self) -> UnsupportedFormatError:
-        return UnsupportedFormatError(
-            f"{self._paths.log}: is of format {self.scanner.newer_format}, this version knows "
-            f"format {FORMAT}. Upgrade runtime-journal to a version that knows it"
-        )
 
     def _report_damage(self) -> None:
         scanner = self.scanner
@@ -157,7 +127,8 @@ class Following:
         self._reported = len(scanner.damage)
         if scanner.newer_format is not None and not self._newer_reported:
             self._newer_reported = True
-            logger.warning("%s. What could be read of it is loaded", self.newer_format_error())
+            error = newer_format_error(self._paths, scanner)
+            logger.warning("%s. What could be read of it is loaded", error)
 
     def wrote(self, header: Open | None, events: Sequence[Event], size: int) -> Head:
         """Fold what we have just written ourselves: `size` bytes at the end of the file."""

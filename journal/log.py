@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from journal.appending import cut_back, open_or_begin, put
-from journal.backend import Projection, Seed
+from journal.backend import Maker, Projection
 from journal.codec import FORMAT, Clock, control_line, digest_of, stamp
 from journal.config import Durability
 from journal.deletion import finish_deletion
@@ -29,6 +29,7 @@ from journal.handle import LogFile
 from journal.locking import DEFAULT_TIMEOUT, attempts, default_writer, tell_after_fork
 from journal.names import Paths
 from journal.recovery import begin_whole, cut_torn_tail, is_still_there
+from journal.refusal import check_beginning, newer_format_error
 from journal.sealing import unseal
 from journal.storage import DiskStorage, Storage
 
@@ -128,7 +129,7 @@ class FileLog:
         following = self._following
         size = file.size()
         if size == 0:
-            following.check_beginning(file)
+            check_beginning(self._storage, file, self.paths, following.scanner)
         if not self._confirmed:
             self._confirm_locked(file, size)
         if size in (following.scanner.end, self._big_tail):
@@ -157,7 +158,7 @@ class FileLog:
 
     # Appending
 
-    def append(self, events: Sequence[Event], seed: Seed | None = None) -> Head:
+    def append(self, events: Sequence[Event] | Maker, seed: Maker | None = None) -> Head:
         with self.lock:
             done = self._append_locked(events, seed)
         if done is None:
@@ -168,7 +169,7 @@ class FileLog:
         return head
 
     def _append_patiently(
-        self, events: Sequence[Event], seed: Seed | None
+        self, events: Sequence[Event] | Maker, seed: Maker | None
     ) -> tuple[Head, LogFile, int]:
         """Try until the other process lets go; reading goes on between the attempts."""
         for _ in attempts(self._options.lock_timeout, self.paths.log):
@@ -179,7 +180,7 @@ class FileLog:
         raise AssertionError("attempts end with a return or an error")
 
     def _append_locked(
-        self, events: Sequence[Event], seed: Seed | None
+        self, events: Sequence[Event] | Maker, seed: Maker | None
     ) -> tuple[Head, LogFile, int] | None:
         """Append if the lock between processes is free; None if it is not."""
         if self._busy:
@@ -251,7 +252,7 @@ class FileLog:
         following = self._following
         size = file.size()
         if size == 0 and not self._created:
-            following.check_beginning(file)
+            check_beginning(self._storage, file, self.paths, following.scanner)
         if size != self.size or not self._confirmed:
             if not self._confirmed and not is_still_there(self._storage, file, following.scanner):
                 following.forget()
@@ -294,24 +295,27 @@ class FileLog:
 
     def _refuse_unwritable_locked(self, file: LogFile) -> None:
         if self._following.scanner.newer_format is not None:
-            raise self._following.newer_format_error()
+            raise newer_format_error(self.paths, self._following.scanner)
         error = file.write_error
         if error is not None:
             raise AppendError(
                 error.errno, f"{self.paths.log}: cannot be written: {error.strerror}"
             ) from error
 
-    def _write_locked(self, file: LogFile, events: Sequence[Event], seed: Seed | None) -> Head:
+    def _write_locked(
+        self, file: LogFile, events: Sequence[Event] | Maker, seed: Maker | None
+    ) -> Head:
         """Write `events` as one piece at the end and fold them. Returns the new head."""
         end = self.size
         try:
-            header, lines, stamped = self._encode_locked(events, seed)
+            made = events() if callable(events) else events
+            header, lines, stamped = self._encode_locked(made, seed)
         except BaseException:
             if end == 0:  # a log that cannot begin must not be left behind
                 cut_back(self._storage, file, 0)
             raise
         data = lines[0] if len(lines) == 1 else b"".join(lines)
-        if len(stamped) > len(events):
+        if len(stamped) > len(made):
             self._file = begin_whole(self._storage, file, self.paths.scratch, data)
         else:
             put(self._storage, file, data, end, self.paths.session_id)
@@ -319,7 +323,7 @@ class FileLog:
         return self._following.wrote(header, stamped, len(data))
 
     def _encode_locked(
-        self, events: Sequence[Event], seed: Seed | None
+        self, events: Sequence[Event], seed: Maker | None
     ) -> tuple[Open | None, list[bytes], list[Event]]:
         """The lines to write and their events; a header and the seed if the log is new."""
         scanner = self._following.scanner

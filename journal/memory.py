@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from errno import EEXIST, ENOENT
 from itertools import count
-from time import time
+from time import monotonic, time
 
 from journal.directory import Directory
 from journal.locking import tell_after_fork
@@ -20,6 +20,7 @@ from journal.storage import Entry, FileId
 
 _FOLDER = "/memory"
 _DEVICE = 0
+_WATCH_TICK = 0.02  # seconds between looks at whether to stop
 _WATCH_TIMEOUT = 1.0  # seconds without a change after which an empty set is yielded
 
 
@@ -187,15 +188,18 @@ class MemoryDirectory(Directory):
     def watch(self, stop: threading.Event) -> Iterator[frozenset[str]]:
         memory = self._memory
         seen = memory.changes
+        tell_at = 0.0  # on the monotonic clock
         while not stop.is_set():
             with memory.news:
                 if memory.changes == seen:
-                    memory.news.wait(_WATCH_TIMEOUT)
+                    memory.news.wait(_WATCH_TICK)
                 paths = [path for path, at in memory.changed.items() if at > seen]
                 seen = memory.changes
-            yield frozenset(
-                session_id
-                for path in paths
-                if path.endswith(LOG_SUFFIX)
-                and (session_id := self._session_id_at(os.path.basename(path))) is not None
-            )
+            if paths or monotonic() >= tell_at:
+                tell_at = monotonic() + _WATCH_TIMEOUT
+                yield frozenset(
+                    session_id
+                    for path in paths
+                    if path.endswith(LOG_SUFFIX)
+                    and (session_id := self._session_id_at(os.path.basename(path))) is not None
+                )

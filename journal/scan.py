@@ -45,8 +45,9 @@ class Damage(Struct, frozen=True):
 class Scanner:
     """The state of reading one file. Not safe for threads; its owner locks.
 
-    `start` and `end` are the offsets of the line last yielded; every byte before
-    `end` has been judged. `seq` and `hash` are those of the newest event.
+    `start` and `end` are the offsets of the line last yielded, `line` its bytes without
+    newline; every byte before `end` has been judged. `seq` and `hash` are those of the
+    newest event.
     """
 
     def __init__(self) -> None:
@@ -57,6 +58,7 @@ class Scanner:
         self.seal_end = 0
         self.start = 0
         self.end = 0
+        self.line = b""
         self.seq = 0
         self.hash = GENESIS
         self.line_hash = ""  # of the line before `end`, which may be a kept one
@@ -98,6 +100,12 @@ class Scanner:
         self.count += events
         self.end = end
 
+    def skip_to(self, event: Event, end: int) -> None:
+        """Go on after `event`, whose line ends at `end`, without having read what is before."""
+        self.advance(event.seq, event.hash, 0, end)
+        self._kept_left = 0
+        self.rewind()
+
     def feed(self, data: bytes) -> Iterator[Event]:
         """Judge the next bytes of the file and yield the intact events in them.
 
@@ -120,11 +128,13 @@ class Scanner:
                 and self._is_plain()
             ):  # simply the next event of the chain: nearly all are
                 self.start, self.end = place, after
+                self.line = line
                 self.seq = record.seq
                 self.hash = self.line_hash = record.hash
                 self.count += 1
                 yield record
             else:
+                self.line = line
                 event = self._settle(record, place, after)
                 if event is not None:
                     yield event
@@ -234,6 +244,7 @@ class Scanner:
             if record is None:
                 self._suspect(start, end)
                 continue
+            self.line = part or b""
             event = self._settle(record, start, end)
             if event is not None:
                 yield event

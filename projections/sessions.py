@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
-from journal.backend import Backend, Log, Seed
+from journal.backend import Backend, Log, Maker
 from journal.errors import JournalError, LockTimeoutError
 from journal.events import Event
 from journal.locking import tell_after_fork
@@ -37,7 +37,7 @@ class Session:
         backend: Backend,
         session_id: str,
         file: SessionFile | None,
-        seed: Seed | None,
+        seed: Maker | None,
         *,
         durable: bool,
     ) -> None:

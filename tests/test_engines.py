@@ -5,14 +5,15 @@ An engine is added by adding a factory to `ENGINES`.
 
 import threading
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from journal.backend import Backend
 from journal.directory import Directory
-from journal.errors import RebuildError, StateTypeError
-from journal.events import Clear, Cursor, Handoff, Head, Set, Takeover
+from journal.errors import StateTypeError
+from journal.events import Clear, Cursor, Event, Handoff, Head, Set, Takeover
 from journal.log import LogOptions
 from journal.memory import MemoryDirectory
 from projections.view import View
@@ -31,8 +32,20 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
     made.close()
 
 
+def events_in(engine: Backend, after: Cursor | None = None) -> list[Event]:
+    """What a new follower reads."""
+    return list(engine.follow("s", after).read())
+
+
 def turn_ids(engine: Backend, after: Cursor | None = None) -> list[str]:
-    return [event.turn_id for event in engine.read("s", after) if isinstance(event, Set)]
+    return [event.turn_id for event in events_in(engine, after) if isinstance(event, Set)]
+
+
+def kept_in(engine: Backend) -> dict[int, str]:
+    """Seq and hash of what the newest file has kept of what it replaced."""
+    past = engine.history("s", 10**9)
+    assert past is not None
+    return {entry.event.seq: entry.event.hash for entry in past.kept}
 
 
 def state_of(engine: Backend, runtime: str = "native") -> dict[str, object]:
@@ -46,9 +59,8 @@ def test_what_is_appended_is_read_in_order_with_seqs_from_one(engine: Backend) -
     log = engine.open("s", Recorder())
     log.append([set_event("a")])
     head = log.append([set_event("b"), set_event("c")])
-    assert [(event.seq, event.prev) for event in engine.read("s")][1:] == [
-        (event.seq + 1, event.hash) for event in engine.read("s") if event.seq < head.seq
-    ]
+    events = events_in(engine)
+    assert all(b.seq == a.seq + 1 and b.prev == a.hash for a, b in pairwise(events))
     assert turn_ids(engine) == ["a", "b", "c"]
     assert log.head == head
     assert head.seq == 3
@@ -68,7 +80,7 @@ def test_an_unknown_session_is_nothing_and_stays_nothing(engine: Backend) -> Non
     log = engine.open("s", Recorder())
     assert not log.refresh()
     assert log.head is None
-    assert list(engine.read("s")) == []
+    assert events_in(engine) == []
     assert engine.compact("s") is None
     assert engine.delete("s") is False
     assert engine.exists("s") is False
@@ -101,17 +113,14 @@ def test_reading_after_a_cursor_gives_what_came_since(engine: Backend) -> None:
     assert turn_ids(engine, Cursor(head.log_id, 3)) == []
 
 
-def test_a_cursor_into_another_log_says_rebuild(engine: Backend) -> None:
+def test_a_follower_with_a_place_in_another_log_reads_all_of_this_one(engine: Backend) -> None:
     log = engine.open("s", Recorder())
     old = log.append([set_event("a")])
-    with pytest.raises(RebuildError):
-        list(engine.read("s", Cursor("f" * 16, 1)))
+    assert turn_ids(engine, Cursor("f" * 16, 1)) == ["a"]
     engine.delete("s")
-    with pytest.raises(RebuildError):
-        list(engine.read("s", Cursor(old.log_id, 1)))
+    assert turn_ids(engine, Cursor(old.log_id, 1)) == []
     log.append([set_event("new")])
-    with pytest.raises(RebuildError):
-        list(engine.read("s", Cursor(old.log_id, 1)))
+    assert turn_ids(engine, Cursor(old.log_id, 1)) == ["new"]
 
 
 def test_compaction_keeps_the_view_its_order_and_what_is_not_a_turn(engine: Backend) -> None:
@@ -120,17 +129,41 @@ def test_compaction_keeps_the_view_its_order_and_what_is_not_a_turn(engine: Back
     log.append([Handoff(source="native", target="other"), Takeover(runtime_id="other")])
     log.append([Clear(runtime_id="other"), set_event("a", {"newer": True})])
     before = state_of(engine)
-    kept = {event.seq: event.hash for event in engine.read("s") if event.seq in (2, 4, 5, 7)}
+    living = {event.seq: event.hash for event in events_in(engine) if event.seq in (2, 4, 5, 7)}
     report = engine.compact("s")
     assert report is not None
     assert (report.events_before, report.events_after, report.base_seq) == (7, 4, 7)
     assert report.bytes_after < report.bytes_before
     assert state_of(engine) == before
     assert list(state_of(engine)) == ["a", "b"]
-    assert {event.seq: event.hash for event in engine.read("s")} == kept
+    assert kept_in(engine) == living
     assert log.append([set_event("c")]).seq == 8
     assert list(state_of(engine)) == ["a", "b", "c"]
     assert engine.verify("s").ok
+
+
+def test_events_can_be_made_when_nobody_else_can_append_any_more(engine: Backend) -> None:
+    seen = Recorder()
+    log, other = engine.open("s", seen), engine.open("s", Recorder())
+    log.append([set_event("a")])
+    other.append([set_event("b")])
+
+    def answer() -> list[Event]:
+        return [Takeover(runtime_id="native", handoff_seq=seen.events[-1].seq)]
+
+    assert log.append(answer).seq == 3
+    assert isinstance(seen.events[-1], Takeover)
+    assert seen.events[-1].handoff_seq == 2, "the event of the other log was folded before"
+    assert seen.events[-1].seen_seq == 2
+
+
+def test_a_log_is_not_begun_when_its_first_event_cannot_be_made(engine: Backend) -> None:
+    def fails() -> list[Event]:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        engine.open("s", Recorder()).append(fails)
+    assert engine.sessions() == []
 
 
 def test_compacting_what_has_nothing_dead_in_it_changes_nothing(engine: Backend) -> None:
@@ -146,7 +179,7 @@ def test_a_log_of_which_nothing_lives_goes_on_with_its_seqs(engine: Backend) -> 
     log = engine.open("s", Recorder())
     before = log.append([set_event("a"), Clear()])
     engine.compact("s")
-    assert list(engine.read("s")) == []
+    assert kept_in(engine) == {}
     assert engine.exists("s")
     after = log.append([set_event("b")])
     assert (after.log_id, after.seq) == (before.log_id, 3)
@@ -169,15 +202,107 @@ def test_a_projection_goes_on_across_a_compaction_without_repetition(engine: Bac
     assert folded.runtime("native") == state_of(engine)
 
 
-@pytest.mark.parametrize("history", ["archive", "drop"])
-def test_cursors_survive_compaction_from_the_base_on(engine: Backend, history: "str") -> None:
+def test_a_follower_misses_nothing_across_compactions(engine: Backend) -> None:
     log = engine.open("s", Recorder())
-    head = log.append([set_event("a"), set_event("a")])
-    engine.compact("s", history)  # type: ignore[arg-type]
+    follower = engine.follow("s")
+    seen: list[Event] = []
+    for number in range(6):
+        head = log.append([set_event("a"), set_event("a", {"n": number})])
+        if number % 2:
+            seen += follower.read()
+            assert follower.cursor == Cursor(head.log_id, head.seq)
+        engine.compact("s")
+    assert [event.seq for event in seen] == list(range(1, 13))
+    assert follower.lost == 0
+    for seq in range(13):  # neither does a new one, from wherever it starts
+        late = events_in(engine, Cursor(head.log_id, seq))
+        assert [event.hash for event in late] == [event.hash for event in seen[seq:]]
+
+
+def test_a_follower_says_how_many_events_are_gone_for_good(engine: Backend) -> None:
+    log = engine.open("s", Recorder())
+    head = log.append([set_event("a"), set_event("a"), set_event("a")])
+    behind = engine.follow("s", Cursor(head.log_id, 1))
+    engine.compact("s", "drop")
     log.append([set_event("b")])
-    assert turn_ids(engine, Cursor(head.log_id, head.seq)) == ["b"]
-    with pytest.raises(RebuildError):
-        list(engine.read("s", Cursor(head.log_id, head.seq - 1)))
+    found = [(event.seq, behind.lost) for event in behind.read()]
+    assert found == [(3, 1), (4, 0)]
+
+
+def test_a_follower_that_skips_to_the_end_reads_only_what_comes_then(engine: Backend) -> None:
+    follower = engine.follow("s")
+    follower.to_end()
+    nowhere = follower.cursor
+    assert nowhere is None
+    log = engine.open("s", Recorder())
+    head = log.append([set_event("a"), set_event("b")])
+    follower.to_end()
+    assert follower.cursor == Cursor(head.log_id, 2)
+    assert list(follower.read()) == []
+    log.append([set_event("c")])
+    assert [event.seq for event in follower.read()] == [3]
+    engine.compact("s")
+    late = engine.follow("s")
+    late.to_end()
+    assert late.cursor == Cursor(head.log_id, 3)
+
+
+def test_a_follower_that_was_closed_goes_on_where_it_was(engine: Backend) -> None:
+    log = engine.open("s", Recorder())
+    follower = engine.follow("s")
+    for number in range(5):
+        log.append([set_event("a")])
+        assert [event.seq for event in follower.read()] == [number + 1]
+        follower.close()
+        if number == 2:
+            engine.compact("s")
+
+
+def test_a_follower_reads_a_session_that_was_made_again_from_its_beginning(
+    engine: Backend,
+) -> None:
+    log = engine.open("s", Recorder())
+    log.append([set_event("a"), set_event("b")])
+    follower = engine.follow("s")
+    assert len(list(follower.read())) == 2
+    log.append([set_event("last words")])
+    engine.delete("s")
+    assert [event.seq for event in follower.read()] in ([], [3])
+    head = log.append([set_event("c")])
+    assert [event.seq for event in follower.read()] == [1]
+    assert follower.cursor == Cursor(head.log_id, 1)
+
+
+def test_the_past_is_all_there_across_compactions(engine: Backend) -> None:
+    log = engine.open("s", Recorder())
+    seen = Recorder()
+    engine.open("s", seen)
+    for number in range(5):
+        log.append([set_event("a"), set_event(str(number)), Clear(), set_event("b")])
+        engine.compact("s")
+    past = engine.history("s")
+    assert past is not None
+    assert (past.floor, past.kept, past.problems) == (0, [], [])
+    entries = list(past.in_order())
+    assert [entry.event.seq for entry in entries] == list(range(1, 21))
+    assert all(later.event.prev == earlier.event.hash for earlier, later in pairwise(entries)), (
+        "the chain leads through all archives"
+    )
+    for reaching in range(21):
+        past = engine.history("s", reaching)
+        assert past is not None
+        assert past.floor <= reaching
+        view = View()
+        for event in past.to_fold():
+            view.fold(event)
+        assert view.runtime("native") == state_of(engine)
+
+
+def test_the_past_of_a_session_that_does_not_exist_is_none(engine: Backend) -> None:
+    assert engine.history("s") is None
+    engine.open("s", Recorder()).append([set_event("a")])
+    engine.delete("s")
+    assert engine.history("s") is None
 
 
 def test_a_deleted_session_is_gone_and_comes_back_as_another(engine: Backend) -> None:
@@ -260,7 +385,7 @@ def test_threads_lose_nothing_and_leave_no_gap(engine: Backend) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    events = list(engine.read("s"))
+    events = events_in(engine)
     assert [event.seq for event in events] == list(range(1, 401))
     assert len(set(turn_ids(engine))) == 400
     assert engine.verify("s").ok

@@ -1,0 +1,186 @@
+"""A session's events from its first one on, gathered from the log and its archives.
+
+Each file of a session is a snapshot, the events that compaction kept, with the chain of
+all that came after it. So reading begins with the newest file that reaches back far
+enough, and goes on through those that replaced it, each from its base. What one file
+has beyond its successor's base is in the successor too.
+"""
+
+import logging
+import math
+import os
+from collections.abc import Iterator
+
+from journal.archives import read_archive
+from journal.backend import Entry, Past, Problem
+from journal.errors import ReadError
+from journal.events import Open
+from journal.handle import LogFile
+from journal.names import Paths
+from journal.refusal import check_beginning, check_session
+from journal.scan import Scanner
+from journal.storage import Storage, chunks
+
+logger = logging.getLogger("journal")
+
+
+def gather(storage: Storage, paths: Paths, log: LogFile, reaching: int) -> Past | None:
+    """What is left of the events after `reaching`, and a snapshot to fold them onto.
+
+    `log` is the session's open log; it must stay open until the past has been read. None
+    when it was never begun. Raises `DamagedError` and `WrongSessionError` for a file that
+    is not the session's log, and `ReadError`.
+    """
+    return _Gathering(storage, paths, log).gather(reaching)
+
+
+class _Source:
+    """One file, read once: the header first, then entry by entry."""
+
+    def __init__(self, where: str, pieces: Iterator[bytes]) -> None:
+        self.where = where
+        self.scanner = Scanner()
+        self._entries = self._read(pieces)
+        self._next = next(self._entries, None)  # reads the header on its way
+
+    def _read(self, pieces: Iterator[bytes]) -> Iterator[Entry]:
+        for data in pieces:
+            for event in self.scanner.feed(data):
+                yield Entry(event, self.scanner.line)
+        self.scanner.finish()
+
+    @property
+    def header(self) -> Open | None:
+        return self.scanner.header
+
+    @property
+    def base(self) -> int:
+        return self.header.base_seq if self.header is not None else 0
+
+    def up_to(self, seq: float) -> Iterator[Entry]:
+        """The entries that come next, before the first one beyond `seq`."""
+        while self._next is not None and self._next.event.seq <= seq:
+            yield self._next
+            self._next = next(self._entries, None)
+
+
+class _Gathering:
+    def __init__(self, storage: Storage, paths: Paths, log: LogFile) -> None:
+        self._storage = storage
+        self._paths = paths
+        self._log = log
+        self._problems: list[Problem] = []
+
+    def gather(self, reaching: int) -> Past | None:
+        source = self._open_log()
+        check_beginning(self._storage, self._log, self._paths, source.scanner)
+        check_session(self._paths, source.header)
+        if source.header is None and not source.scanner.count:
+            return None
+        log_id = source.scanner.log_id
+        newer: list[str | None] = []  # archives to read after `source`, the newest first
+        name: str | None = None
+        while source.base > reaching and source.header is not None:
+            older = self._predecessor(source.header, newer)
+            if older is None:
+                break
+            newer.append(name)
+            name, source = source.header.archive, older
+        return Past(
+            log_id=log_id,
+            floor=source.base,
+            kept=list(source.up_to(source.base)),
+            rest=self._read_forward(source, newer),
+            problems=self._problems,
+        )
+
+    def _open_log(self) -> _Source:
+        log = self._log
+        return _Source(log.path, chunks(self._storage, log.fd, 0, log.size()))
+
+    def _open_archive(self, name: str) -> _Source:
+        where = os.path.join(self._paths.archive, name)
+        return _Source(where, read_archive(self._storage, self._paths, name))
+
+    def _predecessor(self, header: Open, newer: list[str | None]) -> _Source | None:
+        """The file that the one with `header` replaced; None if that is gone."""
+        name = header.archive
+        if name is None:
+            return None  # it was dropped on purpose
+        try:
+            source = self._open_archive(name)
+        except FileNotFoundError:
+            self._note_archive(name, f"is missing: history before event {header.base_seq} is gone")
+            return None
+        except ReadError as error:
+            self._note_archive(name, str(error))
+            return None
+        if source.scanner.log_id != header.log_id or name in newer:
+            self._note_archive(name, "is not of this log")
+            return None
+        return source
+
+    def _read_forward(self, source: _Source, newer: list[str | None]) -> Iterator[Entry]:
+        """All entries after the base of `source`, through the files that replaced it."""
+        while True:
+            successor = self._reopen(newer.pop()) if newer else None
+            yield from self._readable(source, successor.base if successor else math.inf)
+            self._note_damage(source)
+            if successor is None:
+                return
+            source = successor
+            for _ in source.up_to(source.base):
+                pass  # kept from what was just read
+
+    def _reopen(self, name: str | None) -> _Source:
+        if name is None:
+            return self._open_log()
+        try:
+            return self._open_archive(name)
+        except FileNotFoundError:
+            raise ReadError(
+                None,
+                f"session {self._paths.session_id!r}: {os.path.join(self._paths.archive, name)} "
+                "was removed while the history was read; read it again",
+            ) from None
+
+    def _readable(self, source: _Source, bound: float) -> Iterator[Entry]:
+        """The entries up to `bound`, as far as an archive can be unpacked."""
+        try:
+            yield from source.up_to(bound)
+        except ReadError as error:
+            if source.where == self._log.path:
+                raise
+            self._note(
+                Problem(
+                    kind="archive",
+                    where=source.where,
+                    offset=source.scanner.end,
+                    length=0,
+                    seq=source.scanner.seq + 1,
+                    reason=str(error),
+                )
+            )
+
+    def _note_damage(self, source: _Source) -> None:
+        for damage in source.scanner.damage:
+            self._note(
+                Problem(
+                    kind=damage.kind,
+                    where=source.where,
+                    offset=damage.offset,
+                    length=damage.length,
+                    seq=damage.seq,
+                    reason=damage.reason,
+                )
+            )
+
+    def _note_archive(self, name: str, reason: str) -> None:
+        where = os.path.join(self._paths.archive, name)
+        self._note(
+            Problem(kind="archive", where=where, offset=0, length=0, seq=None, reason=reason)
+        )
+
+    def _note(self, problem: Problem) -> None:
+        self._problems.append(problem)
+        logger.error("session %r: %s", self._paths.session_id, problem)
