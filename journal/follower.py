@@ -7,11 +7,13 @@ never opened is in the archives, unless it was dropped.
 
 A reader without the lock may see the first lines of a batch whose write then fails and
 is cut back, and other events in their place later. So the newest line that was read has
-to be where it was, and the hashes of the last events tell which were yielded already.
+to be where it was, damage is only believed when it is found twice, and the hashes of the
+last events tell which were yielded already.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 
 from journal.backend import Past
 from journal.codec import decode_line
@@ -25,7 +27,8 @@ from journal.refusal import check_beginning, check_session
 from journal.scan import Scanner
 from journal.storage import CHUNK, FileId, Storage, chunks
 
-_REMEMBERED = 1000  # events whose hashes are known: more than any batch that may be cut back
+_BIG_TAIL = 1 << 20  # bytes of a torn tail that are not worth reading at every look
+_REMEMBERED = 1000  # events whose hashes are known, and more of them if one append had more
 
 
 class FileFollower:
@@ -44,7 +47,8 @@ class FileFollower:
         self._history = history
         self._log_id = after.log_id if after is not None else None
         self._seq = after.seq if after is not None else 0
-        self._hashes: deque[str] = deque(maxlen=_REMEMBERED)  # the last is that of `_seq`
+        self._hashes: deque[str] = deque()  # of the last events; the last is that of `_seq`
+        self._ts = ""  # of the newest event, and of all that were appended with it
         self._file: LogFile | None = None
         self._leave_file()
         tell_after_fork(self)
@@ -61,7 +65,7 @@ class FileFollower:
         self._scanner = Scanner()
         self._file_id: FileId | None = None
         self._joined = False  # whether we know where in this file our place is
-        self._looked_at = -1  # its size when it was last read to its end
+        self._big_tail = -1  # the file's size when we last read a long torn tail
 
     def close(self) -> None:
         file, self._file = self._file, None
@@ -86,18 +90,12 @@ class FileFollower:
         self._scanner = Scanner()
         self._file_id = file.id
         self._joined = False
-        self._looked_at = -1
+        self._big_tail = -1
 
-    # Reading
-
-    def read(self) -> Iterator[Event]:
+    @contextmanager
+    def _leaving_on_error(self) -> Iterator[None]:
         try:
-            while (file := self._open_file()) is not None:
-                replaced = not file.is_current()  # asked first: what it holds now is all then
-                yield from self._rest_of(file)
-                if not replaced:
-                    return
-                self._leave_file()
+            yield
         except OSError as error:
             self._leave_file()
             if isinstance(error, StorageError):
@@ -106,24 +104,57 @@ class FileFollower:
                 error.errno, f"{self._paths.log}: cannot be read: {error.strerror}"
             ) from error
 
+    # Reading
+
+    def read(self) -> Iterator[Event]:
+        with self._leaving_on_error():
+            while (file := self._open_file()) is not None:
+                replaced = not file.is_current()  # asked first: what it holds now is all then
+                yield from self._rest_of(file)
+                if self._file is not file:
+                    continue  # closed by whoever takes the events, or left behind by a fork
+                if not replaced:
+                    return
+                self._leave_file()
+
     def _rest_of(self, file: LogFile) -> Iterator[Event]:
         size = file.size()
-        if size == self._looked_at:
+        there = self._joined and is_still_there(self._storage, file, self._scanner)
+        if there and size in (self._scanner.end, self._big_tail):
             return
-        if not (self._joined and is_still_there(self._storage, file, self._scanner)):
+        if not there:
             self._read_anew(file)
+        if not (yield from self._read_to(file, size)):
+            self._read_anew(file)
+            if self._file is file:
+                yield from self._read_to(file, size, again=True)
+
+    def _read_to(
+        self, file: LogFile, size: int, again: bool = False
+    ) -> Generator[Event, None, bool]:
+        """Yield what comes next in the file. False, unless `again`, when something is wrong.
+
+        Either the file is damaged there, or what came before it was cut back and replaced
+        since we read it. A full read tells which.
+        """
         scanner = self._scanner
         scanner.rewind()
+        known = scanner.damage_count
         for data in chunks(self._storage, file.fd, scanner.end, size):
             for event in scanner.feed(data):
+                if scanner.damage_count > known and not again:
+                    return False
                 if not self._joined:
                     yield from self._join()
                 if event.seq > self._base and not self._was_yielded(event):
                     yield self._step(event)
+            if self._file is not file:
+                return True
         check_beginning(self._storage, file, self._paths, scanner)
         if not self._joined and scanner.header is not None:
             yield from self._join()
-        self._looked_at = size
+        self._big_tail = size if size - scanner.end > _BIG_TAIL else -1
+        return again or scanner.damage_count == known
 
     @property
     def _base(self) -> int:
@@ -138,15 +169,22 @@ class FileFollower:
         header = self._scanner.header
         check_session(self._paths, header)
         self._settle_log_id(header)
-        if self._base > self._seq:
-            past = self._history(self._paths.session_id, self._seq)
+        if header is not None and not self._reaches(header):
+            past = self._history(self._paths.session_id, max(0, self._seq - len(self._hashes)))
             if past is not None and past.log_id == self._log_id:
                 for entry in past.in_order():
-                    if entry.event.seq > self._base:
+                    if entry.event.seq > header.base_seq:
                         break
-                    if entry.event.seq > self._seq:
+                    if not self._was_yielded(entry.event):
                         yield self._step(entry.event)
+            if header.base_seq <= self._seq and not self._reaches(header):
+                self._go_back(header.base_seq - 1)  # what took its place was dropped
         self._joined = True  # not before: whoever stops reading in the middle joins again
+
+    def _reaches(self, header: Open) -> bool:
+        """Whether all that this file does not have was yielded."""
+        known = self._hash_of(header.base_seq)
+        return header.base_seq <= self._seq and known in (None, header.base_hash)
 
     def _settle_log_id(self, header: Open | None) -> None:
         log_id = self._scanner.log_id
@@ -156,20 +194,37 @@ class FileFollower:
         if header is not None or self._log_id is None:
             self._log_id = log_id  # without a header, we take it for the one we know
 
+    # What was yielded
+
     def _was_yielded(self, event: Event) -> bool:
-        behind = self._seq - event.seq
-        if behind < 0:
+        if event.seq > self._seq:
             return False
-        if behind < len(self._hashes) and self._hashes[-1 - behind] != event.hash:
-            self._seq = event.seq - 1  # what was yielded there has been cut back since
-            self._hashes.clear()
-            return False
-        return True
+        if self._hash_of(event.seq) in (None, event.hash):
+            return True
+        self._go_back(event.seq - 1)
+        return False
+
+    def _hash_of(self, seq: int) -> str | None:
+        """The hash of the event that was yielded with `seq`, if that is known still."""
+        behind = self._seq - seq
+        return self._hashes[-1 - behind] if 0 <= behind < len(self._hashes) else None
+
+    def _go_back(self, seq: int) -> None:
+        """What was yielded after `seq` has been cut back since."""
+        while self._seq > seq:
+            self._hashes.pop()
+            self._seq -= 1
 
     def _step(self, event: Event) -> Event:
         self.lost = event.seq - self._seq - 1
+        if not self.lost and self._hashes and self._hashes[-1] != event.prev:
+            self.lost = 1  # what was yielded before it was cut back, what took its place dropped
         if self.lost:
             self._hashes.clear()
+        if event.ts != self._ts:  # another append: those before it are there to stay
+            self._ts = event.ts
+            while len(self._hashes) > _REMEMBERED:
+                self._hashes.popleft()
         self._seq = event.seq
         self._hashes.append(event.hash)
         return event
@@ -177,30 +232,26 @@ class FileFollower:
     # Skipping
 
     def to_end(self) -> None:
-        try:
-            file = self._open_file()
-            if file is not None:
-                check_session(self._paths, self._jump(file).header)
-        except OSError as error:
-            self._leave_file()
-            if isinstance(error, StorageError):
-                raise
-            raise ReadError(
-                error.errno, f"{self._paths.log}: cannot be read: {error.strerror}"
-            ) from error
+        with self._leaving_on_error():
+            while (file := self._open_file()) is not None:
+                if file.is_current():
+                    return self._jump(file)
+                self._leave_file()
 
-    def _jump(self, file: LogFile) -> Scanner:
+    def _jump(self, file: LogFile) -> None:
         size = file.size()
-        scanner = self._scan_ends(file, size) or self._scan_all(file, size)
+        scanner, hashes = self._scan_ends(file, size) or self._scan_all(file, size)
+        check_session(self._paths, scanner.header)
         if scanner.head is not None:
-            self._scanner, self._joined, self._looked_at = scanner, True, -1
-            self._log_id, self._seq = scanner.log_id, scanner.seq
-            self._hashes.clear()
-            self._hashes.append(scanner.hash)
-        return scanner
+            self._scanner, self._joined = scanner, True
+            self._settle_log_id(scanner.header)
+            self._seq, self._hashes = scanner.seq, hashes
 
-    def _scan_ends(self, file: LogFile, size: int) -> Scanner | None:
-        """At the end of the file by its first and last lines, if these allow it."""
+    def _scan_ends(self, file: LogFile, size: int) -> tuple[Scanner, deque[str]] | None:
+        """At the end of the file by its first and last lines, if these allow it.
+
+        Also returns the hashes of the last events, as far as they were appended together.
+        """
         scanner = Scanner()
         for _ in scanner.feed(self._storage.read(file.fd, min(size, CHUNK), 0)):
             break
@@ -211,12 +262,25 @@ class FileFollower:
             return None
         if last.seq <= scanner.header.base_seq:
             return None
+        hashes = deque([last.hash])
+        for line in reversed(lines[:-1]):
+            event = decode_line(line)
+            if event is None or isinstance(event, Open | Sealed):
+                break
+            if (event.seq, event.ts) != (last.seq - len(hashes), last.ts):
+                break
+            hashes.appendleft(event.hash)
         scanner.skip_to(last, size - len(unfinished))
-        return scanner
+        return scanner, hashes
 
-    def _scan_all(self, file: LogFile, size: int) -> Scanner:
+    def _scan_all(self, file: LogFile, size: int) -> tuple[Scanner, deque[str]]:
         scanner = Scanner()
+        hashes: deque[str] = deque()
+        next_one = (0, "")  # what an event must have that was appended with the last
         for data in chunks(self._storage, file.fd, 0, size):
-            for _ in scanner.feed(data):
-                pass
-        return scanner
+            for event in scanner.feed(data):
+                if (event.seq, event.ts) != next_one:
+                    hashes.clear()
+                hashes.append(event.hash)
+                next_one = (event.seq + 1, event.ts)
+        return scanner, hashes if scanner.hash in hashes else deque([scanner.hash])

@@ -40,14 +40,8 @@ class _Source:
     def __init__(self, where: str, pieces: Iterator[bytes]) -> None:
         self.where = where
         self.scanner = Scanner()
-        self._entries = self._read(pieces)
+        self._entries = _read(self.scanner, pieces)
         self._next = next(self._entries, None)  # reads the header on its way
-
-    def _read(self, pieces: Iterator[bytes]) -> Iterator[Entry]:
-        for data in pieces:
-            for event in self.scanner.feed(data):
-                yield Entry(event, self.scanner.line)
-        self.scanner.finish()
 
     @property
     def header(self) -> Open | None:
@@ -57,11 +51,28 @@ class _Source:
     def base(self) -> int:
         return self.header.base_seq if self.header is not None else 0
 
+    def is_before(self, header: Open) -> bool:
+        """Whether this can be the file that the one with `header` replaced.
+
+        One whose own header is damaged can be anything that has events.
+        """
+        if self.header is None:
+            return self._next is not None
+        return self.header.log_id == header.log_id and self.header.base_seq <= header.base_seq
+
     def up_to(self, seq: float) -> Iterator[Entry]:
         """The entries that come next, before the first one beyond `seq`."""
         while self._next is not None and self._next.event.seq <= seq:
             yield self._next
             self._next = next(self._entries, None)
+
+
+def _read(scanner: Scanner, pieces: Iterator[bytes]) -> Iterator[Entry]:
+    """Not a method: a source that no generator leads back to closes its file when let go."""
+    for data in pieces:
+        for event in scanner.feed(data):
+            yield Entry(event, scanner.line)
+    scanner.finish()
 
 
 class _Gathering:
@@ -100,7 +111,12 @@ class _Gathering:
 
     def _open_archive(self, name: str) -> _Source:
         where = os.path.join(self._paths.archive, name)
-        return _Source(where, read_archive(self._storage, self._paths, name))
+        try:
+            return _Source(where, read_archive(self._storage, self._paths, name))
+        except (FileNotFoundError, ReadError):
+            raise
+        except OSError as error:
+            raise ReadError(error.errno, f"{where}: {error.strerror}") from error
 
     def _predecessor(self, header: Open, newer: list[str | None]) -> _Source | None:
         """The file that the one with `header` replaced; None if that is gone."""
@@ -113,24 +129,37 @@ class _Gathering:
             self._note_archive(name, f"is missing: history before event {header.base_seq} is gone")
             return None
         except ReadError as error:
+            _raise_refusal(error)
             self._note_archive(name, str(error))
             return None
-        if source.scanner.log_id != header.log_id or name in newer:
-            self._note_archive(name, "is not of this log")
+        if name in newer or not source.is_before(header):
+            self._note_archive(name, "is not of this log, or not of its past")
             return None
         return source
 
     def _read_forward(self, source: _Source, newer: list[str | None]) -> Iterator[Entry]:
         """All entries after the base of `source`, through the files that replaced it."""
+        last = source.base
         while True:
             successor = self._reopen(newer.pop()) if newer else None
-            yield from self._readable(source, successor.base if successor else math.inf)
+            for entry in self._readable(source, successor.base if successor else math.inf):
+                last = max(last, entry.event.seq)
+                yield entry
             self._note_damage(source)
             if successor is None:
                 return
+            if last < successor.base:
+                self._note_early_end(source, last, successor)
             source = successor
-            for _ in source.up_to(source.base):
-                pass  # kept from what was just read
+            yield from self._kept_after(source, last)
+            last = source.base
+
+    def _kept_after(self, source: _Source, seq: int) -> list[Entry]:
+        """What `source` has kept of what could not be read in the file it replaced: mostly
+        nothing.
+        """
+        kept = [entry for entry in source.up_to(source.base) if entry.event.seq > seq]
+        return sorted(kept, key=lambda entry: entry.event.seq)
 
     def _reopen(self, name: str | None) -> _Source:
         if name is None:
@@ -149,18 +178,24 @@ class _Gathering:
         try:
             yield from source.up_to(bound)
         except ReadError as error:
-            if source.where == self._log.path:
-                raise
-            self._note(
-                Problem(
-                    kind="archive",
-                    where=source.where,
-                    offset=source.scanner.end,
-                    length=0,
-                    seq=source.scanner.seq + 1,
-                    reason=str(error),
-                )
+            _raise_refusal(error)
+            self._note_loss(source, source.scanner.seq, str(error))
+
+    def _note_early_end(self, source: _Source, last: int, successor: _Source) -> None:
+        what = f"ends after event {last}; what replaced it goes on after {successor.base}"
+        self._note_loss(source, last, what)
+
+    def _note_loss(self, source: _Source, last: int, reason: str) -> None:
+        self._note(
+            Problem(
+                kind="archive",
+                where=source.where,
+                offset=source.scanner.end,
+                length=0,
+                seq=last + 1,
+                reason=reason,
             )
+        )
 
     def _note_damage(self, source: _Source) -> None:
         for damage in source.scanner.damage:
@@ -184,3 +219,9 @@ class _Gathering:
     def _note(self, problem: Problem) -> None:
         self._problems.append(problem)
         logger.error("session %r: %s", self._paths.session_id, problem)
+
+
+def _raise_refusal(error: ReadError) -> None:
+    """What the operating system refuses is not lost, so it must not be left out."""
+    if error.errno is not None:
+        raise error

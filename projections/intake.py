@@ -7,10 +7,10 @@ from typing import Any
 from msgspec import Raw
 
 from journal.config import Limits
-from journal.errors import LimitExceededError, StateTypeError
-from journal.events import Event, Set
+from journal.errors import LimitExceededError, StateTypeError, StateValueError
+from journal.events import Event, Handoff, Set
 from journal.redaction import Redactor, may_hold_secrets, redact
-from journal.state import decode_state, encode_state
+from journal.state import check_text, decode_state, encode_state
 from projections.sessions import Session
 
 logger = logging.getLogger("journal")
@@ -65,6 +65,25 @@ class Intake:
         elif self._redactor is not None:
             encoded = encode_state(self._redacted(decode_state(encoded)), "the redacted state")
         return Set(runtime_id=runtime_id, turn_id=turn_id, state=Raw(encoded))
+
+    def handoff(
+        self, source: str, target: str, turn_id: str | None, reason: str | None
+    ) -> Handoff:
+        """The event that gives a session away, secrets in `reason` replaced.
+
+        Raises `StateTypeError` and `StateValueError`.
+        """
+        for name, value in (("source", source), ("target", target)):
+            check_text(value, name)
+        for name, given in (("turn_id", turn_id), ("reason", reason)):
+            if given is not None:
+                check_text(given, name)
+        if source == target:
+            raise StateValueError(f"source and target are both {source!r}; nothing to hand over")
+        if reason is not None and self._redactor is not None:
+            redacted = self._redacted({"reason": reason}).get("reason")
+            reason = redacted if isinstance(redacted, str) else None
+        return Handoff(source=source, target=target, turn_id=turn_id, reason=reason)
 
     def _redacted(self, copy: Any) -> Any:
         """What the user's redactor makes of a state; it is made for objects only."""

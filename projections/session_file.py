@@ -87,16 +87,25 @@ class SessionFile:
             state = render()
             if state is None:
                 return
-            if fields is None:
-                fields = self._new_fields()
-            elif fields.get(_KEY) == state:
+            if fields is not None and fields.get(_KEY) == state:
                 return
-            fields[_KEY] = state
-            fields["updated_at"] = encode_text(_now(), "updated_at")
             try:
-                self._replace(path, _document(fields))
+                self._replace(path, self._document(fields, state))
             except OSError as error:
                 raise SessionFileError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def document(self, state: bytes | None) -> bytes:
+        """The whole file with `state` under `runtime_state`; as it is if that is None."""
+        _, fields = self._find()
+        if state is not None:
+            return self._document(fields, state)
+        return _document(fields if fields is not None else self._new_fields())
+
+    def _document(self, fields: dict[str, bytes] | None, state: bytes) -> bytes:
+        fields = self._new_fields() if fields is None else fields
+        fields[_KEY] = state
+        fields["updated_at"] = encode_text(_now(), "updated_at")
+        return _document(fields)
 
     @contextmanager
     def locked(self, timeout: float) -> Iterator[None]:

@@ -12,10 +12,11 @@ from time import monotonic
 from typing import Any
 
 from journal.backend import Backend, Log, Maker
-from journal.errors import JournalError, LockTimeoutError
-from journal.events import Event
+from journal.errors import JournalError, LockTimeoutError, SessionFileError
+from journal.events import Event, Set
 from journal.locking import tell_after_fork
 from journal.state import check_text
+from projections.handoffs import PendingHandoffs
 from projections.session_file import SessionFile
 from projections.view import View
 
@@ -27,6 +28,23 @@ _DEAD_BYTES = 1 << 20  # a log is compacted by itself when more than this is dea
 _DEAD_SHARE = 4  # … and it is more than so many times what lives
 _WEIGH_EVERY = 32  # openings between looks at the memory of all views
 _RECHECK = 1 << 18  # bytes a log grows before it is looked at again
+
+
+class _Both:
+    """What a session folds: the view, and which handoffs wait for an answer."""
+
+    def __init__(self, view: View, pending: PendingHandoffs) -> None:
+        self._view = view
+        self._pending = pending
+
+    def fold(self, event: Event) -> None:
+        self._view.fold(event)
+        if type(event) is not Set:
+            self._pending.fold(event)
+
+    def reset(self) -> None:
+        self._view.reset()
+        self._pending.reset()
 
 
 class Session:
@@ -43,7 +61,8 @@ class Session:
     ) -> None:
         self.session_id = session_id
         self.view = View()
-        self.log: Log = backend.open(session_id, self.view)
+        self.pending = PendingHandoffs()
+        self.log: Log = backend.open(session_id, _Both(self.view, self.pending))
         self.file = file
         self.warned: set[str] = set()  # runtimes whose size was warned of
         self._seed = seed
@@ -68,7 +87,7 @@ class Session:
         """The events that the first write will import, if there is no log yet."""
         return self._seed() if self._seed is not None else ()
 
-    def append(self, events: Sequence[Event]) -> None:
+    def append(self, events: Sequence[Event] | Maker) -> None:
         """Append and, when it is due, refresh the session file. Raises as `Log.append`."""
         self.unflushed = not self._durable  # before: the session may be evicted meanwhile
         self.file_is_old = self.file is not None
@@ -97,6 +116,23 @@ class Session:
             if self.log.refresh():
                 return self.view.turn(runtime_id, turn_id)
         return self._older_state().get(runtime_id, {}).get(turn_id, {})
+
+    def whole(self) -> dict[str, dict[str, Any]]:
+        """The whole view, from the log or from an older session file."""
+        with self.log.lock:
+            if self.log.refresh():
+                view = self.view
+                return {runtime_id: view.runtime(runtime_id) for runtime_id in list(view.turns)}
+        return self._older_state()
+
+    def document(self) -> bytes:
+        """The session file as a refresh would write it now. Raises `SessionFileError`."""
+        if self.file is None:
+            raise SessionFileError(
+                f"session {self.session_id!r} is kept in memory: it has no session file"
+            )
+        with self.log.lock:
+            return self.file.document(self.view.to_json() if self.log.refresh() else None)
 
     def holds(self, runtime_id: str | None) -> bool:
         """Whether a runtime, or any, has turns."""

@@ -9,6 +9,7 @@ from journal.config import Durability, GatewaySettings, Limits, SessionSettings
 from journal.log import LogOptions
 from journal.redaction import Redactor
 from journal.state import encode_text
+from journal.storage import DiskStorage, Storage
 
 
 def session_settings(
@@ -46,7 +47,9 @@ def folder_of(session_dir: str | os.PathLike[str] | None, settings: SessionSetti
     return os.path.abspath(os.path.expanduser(folder))  # noqa: PTH100 - pathlib is slow to import
 
 
-def log_options(durability: Durability, lock_timeout: float, writer: str | None) -> LogOptions:
+def log_options(
+    durability: Durability, lock_timeout: float, writer: str | None, storage: Storage | None
+) -> LogOptions:
     """How logs are written."""
     if durability not in ("fsync", "os"):
         raise ValueError(f"durability is {durability!r}; it must be 'fsync' or 'os'")
@@ -59,7 +62,7 @@ def log_options(durability: Durability, lock_timeout: float, writer: str | None)
         raise TypeError(f"writer must be a string or None, not {type(writer).__name__}")
     if writer is not None:
         encode_text(writer, "writer")
-    return LogOptions(durability, lock_timeout, writer)
+    return LogOptions(durability, lock_timeout, writer, storage or DiskStorage())
 
 
 def check_others(

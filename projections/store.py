@@ -4,6 +4,7 @@ Joins both sides: appends go to an engine of `journal`, reads come from the view
 """
 
 import os
+import weakref
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -17,28 +18,33 @@ from journal.backend import (
 from journal.config import Durability, GatewaySettings, Limits, SessionSettings
 from journal.directory import Directory
 from journal.errors import ClosedError, JournalError, StateTypeError, StateValueError
-from journal.events import Clear, Head, Set
+from journal.events import Clear, Head, Set, Takeover
 from journal.locking import DEFAULT_TIMEOUT
 from journal.memory import MemoryDirectory
 from journal.redaction import Redactor, redact
 from journal.state import check_text
+from journal.storage import Storage
+from projections.inspection import Inspection
 from projections.intake import Intake
 from projections.listing import with_session_files
 from projections.maintenance import Maintenance
 from projections.session_file import SessionFile
 from projections.sessions import OpenSessions, Session
 from projections.settings import check_others, folder_of, log_options, session_settings
+from projections.tail import Tail
 
 _MOST_OPEN = 256
 _MOST_BYTES = 256 * 1024 * 1024
 
 
-class DefaultSessionStore:
+class DefaultSessionStore(Inspection):
     """Runtime state per session, runtime and turn, kept in an append-only journal.
 
     Safe for threads, for forks, and for any number of processes on one folder. Use it
     as a context manager or call `close`; nothing acknowledged is lost if you don't.
     """
+
+    _backend: Directory
 
     def __init__(
         self,
@@ -53,6 +59,7 @@ class DefaultSessionStore:
         auto_compact: bool = True,
         history: History = "archive",
         max_open: int = _MOST_OPEN,
+        storage: Storage | None = None,
     ) -> None:
         """Reads the environment; touches no file until something is read or written.
 
@@ -64,13 +71,14 @@ class DefaultSessionStore:
         secrets before saving; None saves states as they are. `lock_timeout` is in seconds.
         `writer` names who appends, host:pid by default. `auto_compact` compacts logs of
         which most is dead, `history` says what becomes of that. At most `max_open` logs
-        are held open. Raises ValueError and TypeError for settings that make no sense.
+        are held open. `storage` makes the operating system calls, to watch or fail them.
+        Raises ValueError and TypeError for settings that make no sense.
         """
         settings = session_settings(config)
         check_others(redact, limits, history, max_open)
         self._mirror = settings is None or settings.mirror_runtime_state
         self._in_files = settings is None or settings.persist
-        self._options = log_options(durability, lock_timeout, writer)
+        self._options = log_options(durability, lock_timeout, writer, storage)
         self._intake = Intake(redact, limits or Limits())
         folder = folder_of(session_dir, settings)
         self._backend = (
@@ -80,6 +88,7 @@ class DefaultSessionStore:
         self._history: History = history
         self._sessions = OpenSessions(self._open, max_open, _MOST_BYTES)
         self._maintenance = Maintenance()
+        self._tails: weakref.WeakSet[Tail] = weakref.WeakSet()
         self._closed = False
 
     @property
@@ -166,6 +175,46 @@ class DefaultSessionStore:
             self._append(self._session(session_id), events)
         return True
 
+    def hand_off(
+        self,
+        session_id: str,
+        source: str,
+        target: str,
+        turn_id: str | None = None,
+        reason: str | None = None,
+    ) -> bool:
+        """Record that the runtime `source` gives the session, or one turn, to `target`.
+
+        Nothing is locked by it: `target` takes over when it calls `take_over`. Secrets in
+        `reason` are replaced. Returns and raises as `set_runtime_state`; ValueError when
+        source and target are the same.
+        """
+        self._check_open()
+        event = self._intake.handoff(source, target, turn_id, reason)
+        if self._mirror:
+            self._session(session_id).append((event,))
+        return True
+
+    def take_over(self, session_id: str, runtime_id: str) -> dict[str, dict[str, Any]]:
+        """Record that a runtime takes the session over; returns the view that it inherits.
+
+        `{runtime_id: {turn_id: state}}`, exactly as of the seq that is recorded as seen.
+        Answers the latest handoff to this runtime that is still open; without one it goes
+        into the audit as unannounced. Where the store does not mirror, nothing is
+        recorded. Raises as `set_runtime_state`.
+        """
+        session = self._session(session_id)
+        check_text(runtime_id, "runtime_id")
+
+        def takeover() -> tuple[Takeover]:
+            answered = session.pending.answered_by(runtime_id)
+            return (Takeover(runtime_id=runtime_id, handoff_seq=answered),)
+
+        with session.log.lock:
+            if self._mirror:
+                session.append(takeover)
+            return session.whole()
+
     def list_sessions(self, limit: int | None = None) -> list[SessionInfo]:
         """The sessions, last changed first, at most `limit` of them.
 
@@ -227,6 +276,13 @@ class DefaultSessionStore:
             raise TypeError(f"head must be a Head or its text, not {type(noted).__name__}")
         return self._backend.verify(session_id, noted)
 
+    def session_document(self, session_id: str) -> bytes:
+        """The session file as a refresh would write it now: PraisonAI's data and the view.
+
+        JSON. Writes nothing. Raises `SessionFileError`, also when everything is in memory.
+        """
+        return self._session(session_id).document()
+
     def flush(self) -> None:
         """Make all that was saved durable and bring the session files up to date.
 
@@ -256,6 +312,8 @@ class DefaultSessionStore:
         if self._closed:
             return
         self._closed = True
+        for tail in list(self._tails):
+            tail.stop()
         self._maintenance.close()
         self._sessions.close()
 
@@ -279,6 +337,9 @@ class DefaultSessionStore:
     def _session(self, session_id: str) -> Session:
         self._check_open()
         return self._sessions.get(session_id)
+
+    def _view_now(self, session_id: str) -> dict[str, dict[str, Any]]:
+        return self._session(session_id).whole()
 
     def _open(self, session_id: str) -> Session:
         file = self._file(session_id)

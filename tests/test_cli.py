@@ -174,7 +174,7 @@ def test_nonsense_is_a_usage_error() -> None:
 def test_an_interrupt_ends_quietly_with_130(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "demo.json")  # whoever opens it for reading would wait, but we don't
     code = (
-        "import signal, os, projections.demo as d\n"
+        "import signal, os, projections.cli.demo as d\n"
         "d._show_log = lambda *a: os.kill(os.getpid(), signal.SIGINT)\n"
         "from projections.cli import main; main()"
     )

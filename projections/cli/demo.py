@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
@@ -19,6 +20,26 @@ from projections.store import DefaultSessionStore
 _SESSION = "demo"
 _COLOURS = {"native": "cyan", "plugin_harness": "magenta"}
 _FAKE_KEY = "sk-" + "demo" * 8  # of the shape of a real one, so that it is redacted
+
+
+@click.command()
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(file_okay=False),
+    help="The folder to record in; a fresh temporary one if not given.",
+)
+def demo_command(folder: str | None) -> None:
+    """Show the journal at work on a small session.
+
+    Records two runtimes through the public API, then shows the log, the view, the session
+    file, a clear, a compaction and a verification.
+
+    \b
+    Example:
+      journal demo --dir /tmp/my-demo
+    """
+    run(folder)
 
 
 def run(folder: str | None) -> None:

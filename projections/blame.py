@@ -1,0 +1,76 @@
+"""Which event set what a turn holds, leaf by leaf. Pure: no I/O.
+
+Beside the state of each version goes its ownership, which is an event where that
+event set all that is below, else an object or array of ownerships, shaped like the
+state. So a new subtree costs nothing, however large it is.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from journal.events import Clear, Event
+from projections.alignment import align, same
+from projections.paths import ROOT, child_path, is_leaf, steps
+
+
+class Blamed(NamedTuple):
+    """A leaf (a scalar or an empty container), its path, and the event that set it."""
+
+    path: str
+    value: Any
+    event: Event
+
+
+def blame(versions: Iterable[tuple[Event, Any]]) -> list[Blamed]:
+    """The leaves of the last state, each with the oldest event since which it is unchanged.
+
+    A version is an event and the state it left, the oldest first; with a `Clear`,
+    whose state is not looked at, all starts anew. Empty when the turn does not exist.
+    In objects a leaf is followed by its key, in arrays by what `align` makes of them;
+    values are compared strictly.
+
+    O(size of its state and the one before) per version, but times the depth to which
+    changed arrays nest, and with the searches of `align` in each of them.
+    """
+    latest: tuple[Any, Any] | None = None  # a state and its ownership
+    for event, state in versions:
+        if isinstance(event, Clear):
+            latest = None
+        elif latest is None:
+            latest = state, event
+        else:
+            latest = state, _owned(*latest, state, event)
+    return list(_blamed(*latest, ROOT)) if latest else []
+
+
+def _owned(old: Any, owner: Any, new: Any, event: Event) -> Any:
+    """The ownership of `new`, which `event` put where `old` was, owned by `owner`."""
+    if isinstance(old, dict) and isinstance(new, dict) and new:
+        return {
+            key: _owned(old[key], _below(owner, key), item, event) if key in old else event
+            for key, item in new.items()
+        }
+    if isinstance(old, list) and isinstance(new, list) and new:
+        return list(_owned_elements(old, owner, new, event))
+    return owner if same(old, new) else event
+
+
+def _owned_elements(old: list[Any], owner: Any, new: list[Any], event: Event) -> Iterator[Any]:
+    for stretch in align(old, new):
+        for i, j in zip(stretch.old, stretch.new, strict=False):
+            kept = _below(owner, i)
+            yield kept if stretch.same else _owned(old[i], kept, new[j], event)
+        for _ in stretch.new[len(stretch.old) :]:
+            yield event
+
+
+def _below(owner: Any, step: Any) -> Any:
+    return owner[step] if isinstance(owner, dict | list) else owner
+
+
+def _blamed(state: Any, owner: Any, path: str) -> Iterator[Blamed]:
+    if is_leaf(state):
+        yield Blamed(path, state, owner)
+        return
+    for step, item in steps(state):
+        yield from _blamed(item, _below(owner, step), child_path(path, step))

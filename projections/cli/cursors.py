@@ -1,0 +1,75 @@
+"""Cursor files: where a script left off.
+
+A file for one session holds the cursor itself; one for several holds `{session: cursor}`.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+
+import click
+
+from journal.events import Cursor
+
+
+class CursorFile:
+    """The cursors to start after, and where to leave the new ones, if anywhere."""
+
+    def __init__(self, path: str | None, given: str | None = None, *, single: bool) -> None:
+        """Reads the file, if it is there; `single` says whether a new one is for one session.
+
+        Raises click.UsageError when it is no cursor file.
+        """
+        if path is not None and given is not None:
+            raise click.UsageError("--after-cursor and --cursor-file both say where to start")
+        self._path = path
+        self._single = single
+        self._any = _parse(given, "--after-cursor") if given is not None else None
+        self.known: dict[str, Cursor] = {}
+        self.was_there = False
+        if path is not None:
+            self._read(path)
+
+    def _read(self, path: str) -> None:
+        try:
+            with open(path, encoding="utf-8") as file:
+                text = file.read().strip()
+        except FileNotFoundError:
+            return
+        except UnicodeDecodeError:
+            raise click.UsageError(f"{path}: is no cursor file") from None
+        self.was_there = bool(text)
+        if text.startswith("{"):
+            self._single = False
+            try:
+                self.known = {name: _parse(text, path) for name, text in json.loads(text).items()}
+            except (ValueError, AttributeError):
+                raise click.UsageError(f"{path}: is no cursor file") from None
+        elif text and not self._single:
+            raise click.UsageError(f"{path}: is for one session; use it with `journal log`")
+        elif text:
+            self._any = _parse(text, path)
+
+    def of(self, session_id: str) -> Cursor | None:
+        """The cursor to start a session after."""
+        return self.known.get(session_id, self._any)
+
+    def save(self, cursors: Mapping[str, Cursor]) -> None:
+        """Note how far sessions were read; the file is replaced, never half written."""
+        if self._path is None:
+            return
+        self.known.update(cursors)
+        if self._single:
+            text = str(next(iter(cursors.values())))
+        else:
+            text = json.dumps({name: str(cursor) for name, cursor in self.known.items()})
+        with open(f"{self._path}.new", "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        os.replace(f"{self._path}.new", self._path)
+
+
+def _parse(text: str, where: str) -> Cursor:
+    try:
+        return Cursor.parse(text)
+    except ValueError as error:
+        raise click.UsageError(f"{where}: {error}") from None

@@ -1,0 +1,179 @@
+"""`journal doctor`: what is not as it should be in a folder, and what to do about it."""
+
+import shutil
+import textwrap
+from collections.abc import Iterator
+
+import click
+from click.core import ParameterSource
+
+from journal.errors import NotFoundError
+from projections.cli.main import EXIT_DAMAGED, EXIT_FAILURE
+from projections.cli.options import (
+    complete_sessions,
+    folder_option,
+    opened,
+    output_option,
+    require_session,
+)
+from projections.cli.progress import Progress
+from projections.cli.shapes import DoctorDocument, FindingItem, json_document, json_line
+from projections.cli.terminal import Style, Writer, is_terminal, plain
+from projections.doctor import Examination, Finding, Severity
+from projections.doctor.finding import shown
+
+_ORDER: tuple[Severity, ...] = ("error", "warning", "note")
+_MARKS: dict[Severity, tuple[str, Style]] = {
+    "error": ("✗", "red"),
+    "warning": ("!", "yellow"),
+    "note": ("·", "dim"),
+}
+_INDENT = "  "
+_UNBROKEN = "\u2007"  # stands for spaces that are not to become line ends
+
+
+@click.command()
+@click.argument("session_ids", metavar="[SESSION]...", nargs=-1, shell_complete=complete_sessions)
+@click.option("--quick", is_flag=True, help="Look at the files without reading all their lines.")
+@output_option("table", "json", "jsonl")
+@folder_option
+@click.pass_context
+def doctor_command(
+    ctx: click.Context,
+    session_ids: tuple[str, ...],
+    quick: bool,
+    output: str,
+    folder: str | None,
+) -> None:
+    """Find damage, leftovers and other trouble, and what to do.
+
+    Of the sessions named, or of the whole folder: damaged lines and archives, files that
+    are no logs, what crashes left behind, modes and owners, session files, sizes, the file
+    system, the disk and the clock. Changes nothing; others may write meanwhile.
+
+    \b
+    An error (✗) is data that is damaged or out of reach, a warning (!) is to be
+    mended, a note (·) to be known. Exit codes: 0 nothing but notes, 1 warnings or
+    errors, 3 no such session or folder, 4 data is damaged.
+
+    \b
+    Examples:
+      journal doctor
+      journal doctor my-session --quick
+      journal doctor -o jsonl | jq -r 'select(.severity == "error") | .path'
+    """
+    is_named = ctx.get_parameter_source("folder") is ParameterSource.COMMANDLINE
+    progress = Progress()
+    with opened(folder, storage=progress) as store:
+        try:
+            examination = Examination(
+                store.session_dir or "",
+                session_ids or None,
+                quick=quick,
+                storage=progress,
+                name_folder=is_named,
+            )
+        except NotFoundError:
+            for session_id in session_ids:
+                require_session(store, session_id)  # says which are nearly the same
+            raise
+    found = sorted(_examine(examination, progress), key=lambda item: _ORDER.index(item.severity))
+    _print(examination, found, output)
+    if any(finding.is_damage for finding in found):
+        raise click.exceptions.Exit(EXIT_DAMAGED)
+    if any(finding.severity != "note" for finding in found):
+        raise click.exceptions.Exit(EXIT_FAILURE)
+
+
+def _examine(examination: Examination, progress: Progress) -> Iterator[Finding]:
+    total = len(examination.stems)
+    for number, stem in enumerate(examination.stems, 1):
+        label = f"examining {shown(stem)}, {number} of {total}"
+        with progress.of(label, examination.size(stem)):
+            found = examination.session(stem)
+        yield from found
+    yield from examination.surroundings()
+
+
+def _print(examination: Examination, found: list[Finding], output: str) -> None:
+    if output == "json":
+        document = DoctorDocument(
+            folder=shown(examination.folder),
+            sessions=len(examination.stems),
+            damaged=any(finding.is_damage for finding in found),
+            findings=list(map(_item, found)),
+        )
+        click.echo(json_document(document), nl=False)
+    elif output == "jsonl":
+        for finding in found:
+            click.echo(json_line(_item(finding)), nl=False)
+    else:
+        writer = Writer(cut=False)
+        for finding in found:
+            _print_block(writer, finding)
+        if found:
+            writer.line([_summary(found, len(examination.stems))])
+        writer.flush()
+    if not found:
+        click.echo("journal: Nothing to do.", err=True)
+
+
+def _item(finding: Finding) -> FindingItem:
+    return FindingItem(
+        severity=finding.severity,
+        kind=finding.kind,
+        session_id=finding.session_id,
+        path=finding.path,
+        offset=finding.offset,
+        seq=finding.seq,
+        what=finding.what,
+        remedy=finding.remedy,
+    )
+
+
+def _print_block(writer: Writer, finding: Finding) -> None:
+    """Who, what, where, and what to do. Paths and commands are never broken: they are copied."""
+    mark, style = _MARKS[finding.severity]
+    if finding.session_id is None:
+        whose = "the folder" if finding.kind in _OF_FOLDER else "a file"
+    else:
+        whose = finding.session_id or "''"
+    writer.line([(mark, style), " ", (whose, "bold"), (f"  {finding.kind}", style)])
+    event = f"event {finding.seq}: " if finding.seq is not None else ""
+    for line in _wrapped(event + finding.what, _INDENT, _INDENT):
+        writer.line([line])
+    place = finding.path if finding.offset is None else f"{finding.path}:{finding.offset}"
+    writer.line([(_INDENT + place, "dim")])
+    for line in _wrapped(finding.remedy, f"{_INDENT}→ ", f"{_INDENT}  "):
+        writer.line([line])
+    writer.line([])
+
+
+_OF_FOLDER = ("mode", "owner", "file-system", "disk")
+
+
+def _wrapped(text: str, first: str, rest: str) -> list[str]:
+    """On a terminal as wide as it is, elsewhere on one line. Not broken between backticks."""
+    text = plain(text)
+    if not is_terminal():
+        return [first + text]
+    parts = text.split("`")
+    parts[1::2] = [part.replace(" ", _UNBROKEN) for part in parts[1::2]]
+    lines = textwrap.wrap(
+        "`".join(parts),
+        width=shutil.get_terminal_size().columns,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.replace(_UNBROKEN, " ") for line in lines]
+
+
+def _summary(found: list[Finding], sessions: int) -> str:
+    counts = [
+        (sum(finding.severity == severity for finding in found), severity) for severity in _ORDER
+    ]
+    parts = [f"{count} {name}{'s' * (count != 1)}" for count, name in counts if count]
+    where = f"{sessions} session{'s' * (sessions != 1)}"
+    return f"{', '.join(parts)} in {where}."

@@ -1,0 +1,112 @@
+"""Which events a command shows: fields, a pattern, and a stretch of time."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+import msgspec
+
+from journal.errors import DamagedError
+from journal.events import Event, Set, Unknown
+from journal.state import decode_state
+from projections.cli.shapes import op_of
+from projections.replay import concerns, is_between
+
+_FIELDS = ("op", "seq", "writer", "runtime_id", "turn_id", "source", "target", "reason")
+_ALIASES = {"event": "op", "runtime": "runtime_id", "turn": "turn_id"}
+_STATE = "state."
+
+
+class Filter:
+    """All conditions have to hold; of several values for one field, any."""
+
+    def __init__(self) -> None:
+        self._conditions: list[Callable[[Event], bool]] = []
+
+    def __call__(self, event: Event) -> bool:
+        return all(condition(event) for condition in self._conditions)
+
+    def __bool__(self) -> bool:
+        return bool(self._conditions)
+
+    def between(self, since: int | str | None, until: int | str | None) -> None:
+        if since is not None or until is not None:
+            self._conditions.append(lambda event: is_between(event, since, until))
+
+    def runtimes(self, runtime_ids: Iterable[str]) -> None:
+        """Events that concern one of these, handoffs to it included."""
+        wanted = tuple(runtime_ids)
+        if wanted:
+            self._conditions.append(
+                lambda event: any(concerns(event, runtime_id) for runtime_id in wanted)
+            )
+
+    def fields(self, matches: Iterable[str]) -> None:
+        """`FIELD=VALUE` each. Raises click.BadParameter."""
+        wanted: dict[str, set[str]] = {}
+        for match in matches:
+            name, equals, value = match.partition("=")
+            name = _ALIASES.get(name, name)
+            if not equals or not (name in _FIELDS or name.startswith(_STATE)):
+                known = ", ".join([*_FIELDS, "state.KEY"])
+                raise click.BadParameter(f"{match!r} is not FIELD=VALUE with FIELD one of {known}")
+            wanted.setdefault(name, set()).add(value)
+        for name, values in wanted.items():
+            self._conditions.append(_field_condition(name, values))
+
+    def grep(self, pattern: str | None) -> None:
+        """Ids, states, reasons and ops are searched, regardless of case if all is lower case.
+
+        Raises click.BadParameter.
+        """
+        if pattern is None:
+            return
+        try:
+            found = re.compile(pattern, re.IGNORECASE if pattern == pattern.lower() else 0)
+        except re.error as error:
+            raise click.BadParameter(f"{pattern!r} is not a regular expression: {error}") from None
+        self._conditions.append(lambda event: found.search(_text_of(event)) is not None)
+
+
+def _field_condition(name: str, values: set[str]) -> Callable[[Event], bool]:
+    if name.startswith(_STATE):
+        path = name.removeprefix(_STATE).split(".")
+        return lambda event: _as_text(_value_in(event, path)) in values
+    if name == "op":
+        return lambda event: op_of(event) in values
+    return lambda event: _as_text(getattr(event, name, None)) in values
+
+
+def _value_in(event: Event, path: list[str]) -> Any:
+    if not isinstance(event, Set):
+        return None
+    try:
+        value = decode_state(bytes(event.state))
+    except DamagedError:
+        return None
+    for key in path:
+        if isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+            value = value[int(key)]
+        elif isinstance(value, dict):
+            value = value.get(key)
+        else:
+            return None
+    return value
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
+
+
+def _text_of(event: Event) -> str:
+    if isinstance(event, Unknown):
+        return event.line.decode(errors="replace")
+    fields = {
+        name: value
+        for name, value in msgspec.structs.asdict(event).items()
+        if name not in ("prev", "hash", "ts") and value is not None
+    }
+    return msgspec.json.encode({"op": op_of(event), **fields}).decode()

@@ -1,0 +1,217 @@
+"""One event as one short line: when, who, and what it changed."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from journal.errors import DamagedError
+from journal.events import Clear, Event, Handoff, Set, Takeover
+from journal.state import decode_state
+from projections.cli.shapes import op_of
+from projections.cli.terminal import Segment, Style, colour_of, is_terminal
+from projections.difference import Change, diff
+from projections.paths import compact
+from projections.view import View
+
+_MOST_CHANGES = 6
+_LONGEST_VALUE = 40
+_LONGEST_ID = 16
+_MOST_VIEWS = 64
+_MARK_STYLES: dict[str, Style] = {"+": "green", "-": "red", "~": "yellow"}
+
+
+class Effect(NamedTuple):
+    """What an event met: the state it replaced, and how many turns a clear dropped.
+
+    `before` is encoded, None when there was none, `known` False when that is not known.
+    """
+
+    before: bytes | None = None
+    dropped: int = 0
+    known: bool = True
+
+
+class Effects:
+    """Follows the views of sessions, to tell what each event changed.
+
+    `load` gives the view before an event of a session that is seen for the first time,
+    or None if it cannot be known.
+    """
+
+    def __init__(self, load: Callable[[str, int], View | None]) -> None:
+        self._load = load
+        self._views: OrderedDict[str, View | None] = OrderedDict()
+
+    def begin(self, session_id: str, view: View) -> None:
+        """The view to go on from, if the caller has it."""
+        self._views[session_id] = view
+
+    def forget(self, session_id: str) -> None:
+        self._views.pop(session_id, None)
+
+    def take(self, session_id: str, event: Event) -> Effect:
+        """What `event`, the session's next one, met."""
+        if session_id not in self._views:
+            self._views[session_id] = self._load(session_id, event.seq - 1)
+            if len(self._views) > _MOST_VIEWS:
+                self._views.popitem(last=False)
+        view = self._views[session_id]
+        self._views.move_to_end(session_id)
+        if view is None:
+            return Effect(known=False)
+        effect = _effect(view, event)
+        view.fold(event)
+        return effect
+
+
+def _effect(view: View, event: Event) -> Effect:
+    if isinstance(event, Set):
+        return Effect(before=view.turns.get(event.runtime_id, {}).get(event.turn_id))
+    if isinstance(event, Clear):
+        if event.runtime_id is None:
+            return Effect(dropped=sum(map(len, view.turns.values())))
+        return Effect(dropped=len(view.turns.get(event.runtime_id, {})))
+    return Effect()
+
+
+class ShortLines:
+    """Lays events out in columns that grow with what comes.
+
+    On a terminal, where there is little room, today's events have a time and no date.
+    """
+
+    def __init__(self, *, with_session: bool = False) -> None:
+        self._with_session = with_session
+        self._clock = brief_clock if is_terminal() else clock
+        self._widths = {"session": 0, "time": 0, "runtime": 8, "turn": 8}
+
+    def line(self, session_id: str, event: Event, effect: Effect) -> list[Segment]:
+        """The line of one event, without its newline."""
+        runtime, turn = _who(event)
+        session = [self._column("session", session_id, "bold"), "  "] if self._with_session else []
+        return [
+            (f"{event.seq:>4}", "dim"),
+            "  ",
+            self._column("time", self._clock(event.ts), "dim"),
+            "  ",
+            *session,
+            self._column("runtime", runtime, colour_of(runtime) if runtime else None),
+            "  ",
+            self._column("turn", turn, None),
+            "  ",
+            *what(event, effect),
+        ]
+
+    def _column(self, name: str, text: str, style: Style) -> Segment:
+        shown = text if name == "time" else shorten(text, _LONGEST_ID)
+        self._widths[name] = max(self._widths[name], len(shown))
+        shown = shown.rjust(self._widths[name]) if name == "time" else shown
+        return shown.ljust(self._widths[name]), style
+
+
+def _who(event: Event) -> tuple[str, str]:
+    match event:
+        case Set():
+            return event.runtime_id, event.turn_id
+        case Clear():
+            return event.runtime_id or "", ""
+        case Handoff():
+            return event.source, event.turn_id or ""
+        case Takeover():
+            return event.runtime_id, ""
+        case _:
+            return "", ""
+
+
+def what(event: Event, effect: Effect) -> list[Segment]:
+    """What an event did, for the end of a line; a set goes without saying so."""
+    match event:
+        case Set():
+            return _changes(event, effect)
+        case Clear():
+            whose = event.runtime_id if event.runtime_id is not None else "all runtimes"
+            turns = f", {effect.dropped} turn{'s' * (effect.dropped != 1)}" if effect.known else ""
+            return [("clear", "red"), f" {whose}{turns}"]
+        case Handoff():
+            reason = f"  {compact(event.reason)}" if event.reason else ""
+            return [("handoff", "bold"), " → ", (event.target, colour_of(event.target)), reason]
+        case Takeover():
+            answers = f"answers {event.handoff_seq}" if event.handoff_seq else "unannounced"
+            style: Style = None if event.handoff_seq else "red"
+            seen = f", has seen up to {event.seen_seq}"
+            return [("takeover", "bold"), " ", (answers, style), seen]
+        case _:
+            return [(op_of(event), "bold"), (" (this version does not know it)", "dim")]
+
+
+def _changes(event: Set, effect: Effect) -> list[Segment]:
+    try:
+        new = decode_state(bytes(event.state))
+        old = decode_state(effect.before) if effect.before is not None else {}
+    except DamagedError:
+        return [("(its state cannot be decoded)", "red")]
+    if not effect.known:
+        return [shorten(compact(new), 2 * _LONGEST_VALUE)]
+    changes = diff(old, new).lines()
+    if not changes:
+        return [("(unchanged)" if effect.before is not None else "{}", "dim")]
+    found: list[Segment] = []
+    for change in changes[:_MOST_CHANGES]:
+        found += [" "] * bool(found)
+        found.append((change_text(change), _MARK_STYLES[change.mark]))
+    if len(changes) > _MOST_CHANGES:
+        found.append((f" … {len(changes) - _MOST_CHANGES} more", "dim"))
+    return found
+
+
+def change_text(change: Change, longest: int = _LONGEST_VALUE) -> str:
+    """`+a=1`, `-a`, or `a=1→2`, values cut."""
+    old, new = (shorten(compact(value), longest) for value in (change.old, change.new))
+    match change.mark:
+        case "+":
+            return f"+{change.path}={new}"
+        case "-":
+            return f"-{change.path}"
+        case _:
+            return f"{change.path}={old}→{new}"
+
+
+def shorten(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def clock(ts: str) -> str:
+    """A log's timestamp in local time, `Nov 22 10:18:00.123`; as it is if it is none."""
+    try:
+        local = datetime.fromisoformat(ts).astimezone()
+    except ValueError:
+        return ts
+    return f"{local:%b %d %H:%M:%S}.{local.microsecond // 1000:03d}"
+
+
+def brief_clock(ts: str) -> str:
+    """The same without the date if that is today's."""
+    text = clock(ts)
+    return text.removeprefix(f"{datetime.now():%b %d} ")
+
+
+def event_lines(event: Event, state: Any) -> list[list[Segment]]:
+    """An event over several lines, its whole state indented: `-o pretty`."""
+    import json
+
+    runtime, turn = _who(event)
+    head: list[Segment] = [
+        (f"event {event.seq}", "bold"),
+        f"  {op_of(event)}  ",
+        (runtime, colour_of(runtime) if runtime else None),
+        f"  {turn}",
+    ]
+    lines: list[list[Segment]] = [head, [("  at      ", "dim"), event.ts]]
+    lines.append([("  writer  ", "dim"), event.writer])
+    if isinstance(event, Set):
+        text = json.dumps(state, indent=2, ensure_ascii=False)
+        lines += [[f"  {line}"] for line in text.split("\n")]
+    else:
+        lines.append(["  ", *what(event, Effect(known=False))])
+    return lines

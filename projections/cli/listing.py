@@ -1,0 +1,116 @@
+"""`journal sessions`: what there is in a folder."""
+
+from collections.abc import Iterable, Mapping, Sized
+
+import click
+
+from journal.backend import SessionInfo
+from journal.errors import JournalError
+from projections.cli.lines import clock
+from projections.cli.options import NOW, POINT, folder_option, opened, output_option
+from projections.cli.shapes import SessionItem, SessionsDocument, json_document, json_line
+from projections.cli.tables import Table
+from projections.cli.terminal import plain
+from projections.store import DefaultSessionStore
+from projections.view import View
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+_STEP = 1024
+
+
+@click.command()
+@click.option("-S", "--since", type=POINT, help="Only those that changed since this time.")
+@click.option("-n", "--lines", type=click.IntRange(min=0), help="At most so many.")
+@output_option("table", "json", "jsonl", "name")
+@folder_option
+def sessions_command(
+    since: int | str | None, lines: int | None, output: str, folder: str | None
+) -> None:
+    """List the sessions of a folder.
+
+    The one that changed last comes first. EVENTS is how many the log has ever had.
+
+    \b
+    Examples:
+      journal sessions -S yesterday
+      journal sessions -o name | xargs -n1 journal verify
+      journal sessions -o json | jq '.sessions[] | select(.turns > 100)'
+    """
+    if isinstance(since, int):
+        raise click.UsageError("--since takes a time here; write 5m, yesterday or 2026-11-22")
+    with opened(folder) as store:
+        infos = [
+            info
+            for info in store.list_sessions(lines if since is None else None)
+            if since is None or info["updated_at"] >= since.removesuffix("Z")
+        ][:lines]
+        if output == "name":
+            for info in infos:
+                click.echo(plain(info["session_id"]))
+            return
+        items = (_item(store, info) for info in infos)
+        if output == "jsonl":
+            for item in items:
+                click.echo(json_line(item), nl=False)
+        elif output == "json":
+            click.echo(json_document(SessionsDocument(sessions=list(items))), nl=False)
+        else:
+            _print_table(items)
+
+
+def _item(store: DefaultSessionStore, info: SessionInfo) -> SessionItem:
+    item = SessionItem(
+        session_id=info["session_id"],
+        updated_at=info["updated_at"],
+        log_bytes=info["log_bytes"],
+    )
+    try:
+        item.events, turns = _counts(store, info["session_id"])
+        item.runtimes, item.turns = len(turns), sum(map(len, turns.values()))
+    except JournalError as error:
+        item.error = str(error)
+    return item
+
+
+def _counts(store: DefaultSessionStore, session_id: str) -> tuple[int, Mapping[str, Sized]]:
+    """The last seq, and what is alive; of a session without a log, what PraisonAI keeps."""
+    past = store.past(session_id, reaching=NOW)
+    if past is None:
+        return 0, store.state_at(session_id)
+    view, last = View(), past.floor
+    for event in past.to_fold():
+        view.fold(event)
+        last = max(last, event.seq)
+    return last, view.turns
+
+
+def _print_table(items: Iterable[SessionItem]) -> None:
+    table = Table("SESSION", "EVENTS>", "RUNTIMES>", "TURNS>", "SIZE>", "CHANGED")
+    for item in items:
+        changed = (clock(item.updated_at), "dim")
+        if item.error is not None:
+            table.row((item.session_id, "bold"), "?", "?", "?", size(item.log_bytes), changed)
+            click.echo(f"journal: {plain(item.error)}", err=True)
+        else:
+            table.row(
+                (item.session_id, "bold"),
+                str(item.events),
+                str(item.runtimes),
+                str(item.turns),
+                size(item.log_bytes),
+                changed,
+            )
+    if table.rows:
+        table.print()
+    else:
+        click.echo("journal: there are no sessions here", err=True)
+
+
+def size(count: int) -> str:
+    """Bytes as people read them."""
+    value = float(count)
+    for unit in _UNITS:
+        if value < _STEP or unit == _UNITS[-1]:
+            break
+        value /= _STEP
+    return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"

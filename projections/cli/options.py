@@ -1,0 +1,145 @@
+"""What many commands take, and how they open a store."""
+
+import difflib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from journal.errors import JournalError, NotFoundError
+from journal.storage import Storage
+from projections.store import DefaultSessionStore
+from projections.times import point_of
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_MOST_SUGGESTED = 3
+NOW = 1 << 62
+"""A seq that no log reaches: what is read from there on is the newest snapshot."""
+
+
+class PointType(click.ParamType):  # type: ignore[type-arg] # generic in its stubs only
+    """A seq or a moment, converted to an int or to a timestamp as in the log."""
+
+    name = "SEQ|TIME"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        try:
+            return point_of(value)
+        except JournalError as error:
+            self.fail(str(error), param, ctx)
+
+
+POINT = PointType()
+
+
+def folder_option(command: F) -> F:
+    """`--dir`: the folder of the sessions, `folder` to the function."""
+    return click.option(
+        "--dir",
+        "folder",
+        type=click.Path(file_okay=False),
+        envvar="JOURNAL_DIR",
+        help="The folder of the sessions.  [default: $JOURNAL_DIR, else PraisonAI's]",
+    )(command)
+
+
+def output_option(*formats: str) -> Callable[[F], F]:
+    """`-o`: one of `formats`, the first by default; `output` to the function."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="How to print it.",
+    )
+
+
+@contextmanager
+def opened(
+    folder: str | None, *, create: bool = False, storage: Storage | None = None
+) -> Iterator[DefaultSessionStore]:
+    """A store on the folder. Raises `NotFoundError` when it does not exist."""
+    with DefaultSessionStore(folder, storage=storage) as store:
+        if not create:
+            _require_folder(store)
+        yield store
+
+
+def _require_folder(store: DefaultSessionStore) -> None:
+    if store.session_dir is not None and not os.path.isdir(store.session_dir):
+        raise NotFoundError(
+            f"there is no folder {store.session_dir}; name the folder of your sessions with --dir "
+            "or $JOURNAL_DIR"
+        )
+
+
+def require_session(store: DefaultSessionStore, session_id: str) -> None:
+    """Raises `NotFoundError`, with ids that are nearly the same."""
+    if store.session_exists(session_id):
+        return
+    known = [info["session_id"] for info in store.list_sessions()]
+    close = difflib.get_close_matches(session_id, known, n=_MOST_SUGGESTED)
+    hint = "did you mean " + " or ".join(map(repr, close)) + "?" if close else ""
+    raise NotFoundError(
+        f"there is no session {session_id!r} in {store.session_dir}; "
+        + (hint or "`journal sessions` lists what there is")
+    )
+
+
+def require_log(store: DefaultSessionStore, session_id: str) -> None:
+    """Raises `NotFoundError` also for a session that PraisonAI keeps and we have no log of."""
+    require_session(store, session_id)
+    if store.past(session_id, reaching=NOW) is None:
+        raise NotFoundError(
+            f"session {session_id!r} has no log yet, only PraisonAI's session file: "
+            "`journal show` has its state, the first write begins the log"
+        )
+
+
+# Completion: asked for by the shell while somebody types, so it never complains.
+
+
+def _complete(find: Callable[[DefaultSessionStore, click.Context], list[str]]) -> Any:
+    def complete(
+        ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        try:
+            with DefaultSessionStore(ctx.params.get("folder")) as store:
+                found = find(store, ctx)
+        except (JournalError, OSError, ValueError):
+            return []
+        return [CompletionItem(text) for text in found if text.startswith(incomplete)]
+
+    return complete
+
+
+def _sessions(store: DefaultSessionStore, ctx: click.Context) -> list[str]:
+    return [info["session_id"] for info in store.list_sessions()]
+
+
+def _runtimes(store: DefaultSessionStore, ctx: click.Context) -> list[str]:
+    return list(store.state_at(ctx.params["session_id"]))
+
+
+def _turns(store: DefaultSessionStore, ctx: click.Context) -> list[str]:
+    return list(store.get_runtime_state(ctx.params["session_id"], ctx.params["runtime_id"]))
+
+
+complete_sessions = _complete(_sessions)
+complete_runtimes = _complete(_runtimes)
+complete_turns = _complete(_turns)
+
+session_argument = click.argument(
+    "session_id", metavar="SESSION", shell_complete=complete_sessions
+)
+runtime_argument = click.argument(
+    "runtime_id", metavar="RUNTIME", shell_complete=complete_runtimes
+)
+turn_argument = click.argument("turn_id", metavar="TURN", shell_complete=complete_turns)

@@ -1,0 +1,63 @@
+"""How far long work has come: on a terminal, and only if it takes long."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from journal.storage import DiskStorage, Storage
+from projections.cli.terminal import plain
+
+_PATIENCE = 0.5  # seconds before there is anything to see
+_EVERY = 0.1  # seconds between updates
+_ERASE = "\r\x1b[K"
+
+
+class Progress(DiskStorage):
+    """The disk, showing on standard error how much of what is `expected` has been read."""
+
+    def __init__(self) -> None:
+        self._label = ""
+        self._expected = 1
+        self._done = 0
+        self._shown = False
+        self._show_at = float("inf")  # on the monotonic clock
+
+    def read(self, fd: int, length: int, offset: int) -> bytes:
+        data = DiskStorage.read(fd, length, offset)
+        self._done += len(data)
+        if monotonic() >= self._show_at:
+            percent = min(99, 100 * self._done // self._expected)
+            sys.stderr.write(f"{_ERASE}{self._label} {percent} %")
+            sys.stderr.flush()
+            self._shown = True
+            self._show_at = monotonic() + _EVERY
+        return data
+
+    @contextmanager
+    def of(self, label: str, expected: int) -> Iterator[None]:
+        """Show the progress of what is done meanwhile, which reads about `expected` bytes."""
+        self._label, self._expected, self._done = plain(label), max(1, expected), 0
+        if sys.stderr.isatty():
+            self._show_at = monotonic() + _PATIENCE
+        try:
+            yield
+        finally:
+            self._show_at = float("inf")
+            if self._shown:
+                sys.stderr.write(_ERASE)
+                sys.stderr.flush()
+                self._shown = False
+
+
+def session_bytes(storage: Storage, log: str, archive: str, stem: str) -> int:
+    """Bytes of a session's log and archives, as far as they can be seen."""
+    found = 0
+    for folder, prefix in ((os.path.dirname(log), f"{stem}.jsonl"), (archive, f"{stem}.")):
+        try:
+            entries = storage.list(folder)
+        except OSError:
+            continue
+        found += sum(entry.size for entry in entries if entry.name.startswith(prefix))
+    return found

@@ -1,0 +1,157 @@
+"""`journal replay`: the events again, as far apart as they were, or faster."""
+
+import math
+import re
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import click
+
+from journal.events import Event
+from projections.cli.filters import Filter
+from projections.cli.lanes import duration
+from projections.cli.lines import Effect
+from projections.cli.log import Backlog, Show
+from projections.cli.options import (
+    POINT,
+    folder_option,
+    opened,
+    output_option,
+    require_log,
+    session_argument,
+)
+from projections.replay import Step, paced
+
+_SPEED = re.compile(r"(\d+(?:\.\d*)?|\.\d+)x?", re.ASCII | re.IGNORECASE)
+_SLOWEST, _FASTEST = 0.001, 1_000_000.0
+_SHORTEST_NOTICE = 1.0  # seconds
+_TICK = 1.0  # seconds between two looks at how long it still is
+
+
+class SpeedType(click.ParamType):  # type: ignore[type-arg] # generic in its stubs only
+    """`10x`, `0.5x`, or `max`, which is infinity."""
+
+    name = "SPEED"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, float):
+            return value
+        found = _SPEED.fullmatch(value.strip())
+        speed = float(found[1]) if found is not None else 0.0
+        if value.strip().lower() == "max":
+            return math.inf
+        if not _SLOWEST <= speed <= _FASTEST:
+            self.fail(
+                f"{value!r} is not a speed; write 1x for that of then, 10x, 0.5x, or max "
+                f"(from {_SLOWEST}x to {_FASTEST:.0f}x)",
+                param,
+                ctx,
+            )
+        return speed
+
+
+class SecondsType(click.ParamType):  # type: ignore[type-arg] # generic in its stubs only
+    """A number of seconds, 0 or more."""
+
+    name = "SECONDS"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = math.nan
+        if not 0 <= seconds < math.inf:
+            self.fail(f"{value!r} is not a number of seconds, 0 or more", param, ctx)
+        return seconds
+
+
+@click.command()
+@session_argument
+@click.option("-u", "--runtime", "runtime_id", help="Only what is about this runtime.")
+@click.option("-S", "--since", type=POINT, help="Not before this seq or time.")
+@click.option("-U", "--until", type=POINT, help="Not after this seq or time.")
+@click.option(
+    "--speed", type=SpeedType(), default="max", show_default=True, help="1x, 10x, 0.5x or max."
+)
+@click.option("--max-wait", type=SecondsType(), help="Pause at most so long between two events.")
+@output_option("short", "pretty", "jsonl")
+@folder_option
+def replay_command(
+    session_id: str,
+    runtime_id: str | None,
+    since: int | str | None,
+    until: int | str | None,
+    speed: float,
+    max_wait: float | None,
+    output: str,
+    folder: str | None,
+) -> None:
+    """Show the turns again, at the speed of then or faster.
+
+    Each event appears when it is due, archived ones included; at --speed 1x as long after
+    the one before as it was then, at 10x after a tenth of that, at max at once. Nothing is
+    executed. Looks like `journal log`, and -o jsonl has the same fields.
+
+    \b
+    Examples:
+      journal replay my-session --speed 10x --max-wait 2
+      journal replay my-session -u native -S 10 -U 20 --speed 1x -o pretty
+      journal replay my-session --speed 1x -o jsonl | my-consumer
+    """
+    if max_wait is not None and speed == math.inf:
+        raise click.UsageError("--max-wait needs a --speed: at max there are no pauses")
+    chosen = Filter()
+    chosen.between(since, until)
+    chosen.runtimes([runtime_id] if runtime_id is not None else [])
+    with opened(folder) as store:
+        require_log(store, session_id)
+        show = Show(store, output)
+        found = Backlog(store, session_id, None, show.effects)
+        for event, effect in in_time(found.choose(chosen, None, False), speed, max_wait):
+            show.event(session_id, found.log_id, event, effect)
+            show.writer.flush()
+
+
+def in_time(
+    found: Iterable[tuple[Event, Effect]], speed: float, max_wait: float | None
+) -> Iterator[tuple[Event, Effect]]:
+    """The same events with what they met, each when it is due."""
+    if speed == math.inf:
+        yield from found
+        return
+    met: deque[Effect] = deque()  # of the events that `paced` has been given and not given back
+
+    def steps() -> Iterator[Step]:
+        for event, effect in found:
+            met.append(effect)
+            yield Step(event, None, None)  # its time is all that matters here
+
+    for step in paced(steps(), speed, max_wait, sleep=_pause):
+        yield step.event, met.popleft()
+
+
+def _pause(seconds: float) -> None:
+    """Sleep; on a terminal, a long sleep says how long it still is."""
+    end = time.monotonic() + seconds
+    noticed = seconds > _SHORTEST_NOTICE and sys.stderr.isatty()
+    try:
+        while (left := end - time.monotonic()) > 0:
+            if noticed:
+                _notice(f"(next in {duration(math.ceil(left))})")
+            time.sleep(min(left, _TICK))
+    finally:
+        if noticed:
+            _notice("")
+
+
+def _notice(text: str) -> None:
+    """Write over the terminal's last line, which stays where it is."""
+    sys.stderr.write(f"\r\x1b[K{text}")
+    sys.stderr.flush()

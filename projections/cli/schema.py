@@ -1,0 +1,40 @@
+"""`journal schema`: what the JSON output looks like, for machines."""
+
+import click
+import msgspec
+
+from projections.cli import shapes
+from projections.cli.shapes import Document, json_document
+
+
+def documents() -> dict[str, type[Document]]:
+    """Every kind of document and of JSONL line, by name."""
+    found = {
+        name: kind
+        for name, kind in vars(shapes).items()
+        if isinstance(kind, type) and issubclass(kind, Document) and kind is not Document
+    }
+    return dict(sorted(found.items()))
+
+
+@click.command()
+@click.argument("name", metavar="[NAME]", required=False)
+def schema_command(name: str | None) -> None:
+    """Print the JSON Schema of what -o json and jsonl give.
+
+    Of one kind of document, or of all under `$defs`. Every document and every JSONL line
+    has a `version`, which is raised when a field changes its meaning or goes.
+
+    \b
+    Examples:
+      journal schema EventItem
+      journal schema | jq '."$defs" | keys'
+    """
+    kinds = documents()
+    if name is None:
+        _, components = msgspec.json.schema_components(kinds.values())
+        click.echo(json_document({"$defs": components}), nl=False)
+        return
+    if name not in kinds:
+        raise click.UsageError(f"there is no {name!r}; there are {', '.join(kinds)}")
+    click.echo(json_document(msgspec.json.schema(kinds[name])), nl=False)

@@ -1,0 +1,113 @@
+"""`journal show`: the state of a session, now or at any moment."""
+
+import json
+from typing import Any
+
+import click
+
+from projections.cli.lines import shorten
+from projections.cli.options import (
+    POINT,
+    complete_runtimes,
+    complete_turns,
+    folder_option,
+    opened,
+    output_option,
+    require_session,
+    session_argument,
+)
+from projections.cli.shapes import StateDocument, json_document
+from projections.cli.terminal import Segment, Writer, colour_of
+from projections.paths import compact
+from projections.refs import Ref
+
+_WIDEST_TURN = 24
+_STATUS_STYLES = {"error": "red", "failed": "red", "open": "yellow", "cancelled": "yellow"}
+
+
+@click.command()
+@session_argument
+@click.argument(
+    "runtime_id", metavar="[RUNTIME]", required=False, shell_complete=complete_runtimes
+)
+@click.argument("turn_id", metavar="[TURN]", required=False, shell_complete=complete_turns)
+@click.option("--at", type=POINT, help="As of this event, or of this time.")
+@output_option("tree", "json", "value")
+@folder_option
+def show_command(
+    session_id: str,
+    runtime_id: str | None,
+    turn_id: str | None,
+    at: int | str | None,
+    output: str,
+    folder: str | None,
+) -> None:
+    """Show the state of a session, now or at any moment.
+
+    Of all runtimes, of one, or one turn. `-o value` prints the bare state, without the
+    document around it that `-o json` gives.
+
+    \b
+    Examples:
+      journal show my-session
+      journal show my-session native turn-3
+      journal show my-session --at 7
+      journal show my-session native --at 5m -o value | jq keys
+    """
+    ref = Ref(runtime_id, turn_id, at)
+    with opened(folder) as store:
+        require_session(store, session_id)
+        state = store.resolve(session_id, ref)
+    if output == "tree":
+        _print_tree(session_id, ref, state)
+    elif output == "value":
+        click.echo(json_document(state), nl=False)
+    else:
+        document = StateDocument(
+            session_id=session_id,
+            runtime_id=runtime_id,
+            turn_id=turn_id,
+            at=at,
+            state=state,
+        )
+        click.echo(json_document(document), nl=False)
+
+
+def _print_tree(session_id: str, ref: Ref, state: Any) -> None:
+    if ref.turn_id is not None:
+        writer = Writer(cut=False)
+        for line in json.dumps(state, indent=2, ensure_ascii=False).split("\n"):
+            writer.line([line])
+        return
+    runtimes = state if ref.runtime_id is None else {ref.runtime_id: state}
+    writer = Writer()
+    writer.line([(session_id, "bold"), (f"  as of {ref.at}" if ref.at is not None else "", "dim")])
+    for runtime, turns in runtimes.items():
+        writer.line(["  ", (runtime, colour_of(runtime)), (f"  {_turns(turns)}", "dim")])
+        widest = min(max((len(turn) for turn in turns), default=0), _WIDEST_TURN)
+        for turn, turn_state in turns.items():
+            writer.line(
+                ["    ", shorten(turn, _WIDEST_TURN).ljust(widest), "  ", *_brief(turn_state)]
+            )
+    if not runtimes:
+        writer.line([("  (nothing)", "dim")])
+
+
+def _turns(turns: Any) -> str:
+    return f"{len(turns)} turn{'s' * (len(turns) != 1)}"
+
+
+def _brief(state: Any) -> list[Segment]:
+    """A turn's state on one line: its status first, which people look for."""
+    if not isinstance(state, dict):
+        return [compact(state)]
+    found: list[Segment] = []
+    status = state.get("status")
+    if isinstance(status, str):
+        style = (
+            "red" if status in ("error", "failed") else "yellow" if status == "open" else "green"
+        )
+        found += [(status, style), "  "]
+    rest = {key: value for key, value in state.items() if key != "status" or not found}
+    found.append((compact(rest) if rest or not found else "", "dim"))
+    return found

@@ -1,0 +1,128 @@
+"""What standard output is, and how text gets there: colour, width, and nothing harmful.
+
+Ids, states and reasons come from runtimes, so they may hold anything. Whatever could
+steer a terminal is shown as an escape, in a pipe too.
+"""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TypeAlias
+from zlib import crc32
+
+Style: TypeAlias = int | str | None
+"""A colour of the 256 of a terminal, or the name of a style of `_SGR`."""
+
+Segment: TypeAlias = str | tuple[str, Style]
+"""A piece of a line, with or without a style."""
+
+_SGR = {"bold": "1", "dim": "2", "red": "1;31", "green": "32", "yellow": "33"}
+_PALETTE = (39, 208, 141, 78, 220, 205, 44, 180, 111, 149, 215, 147)  # none of them red
+_HARMFUL = re.compile(
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
+)
+
+
+def plain(text: str) -> str:
+    """`text` on one line: control and direction characters become `\\x1b`, `\\u202e` …"""
+    return _HARMFUL.sub(_escape, text.replace("\t", " "))
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"
+
+
+def json_plain(text: str) -> str:
+    """JSON text with the same characters, wherever they stand in strings, as JSON escapes.
+
+    Line feeds are left: in JSON text they only ever stand between tokens.
+    """
+    return _HARMFUL.sub(lambda found: _json_escape(found.group()), text)
+
+
+def _json_escape(char: str) -> str:
+    return char if char == "\n" else f"\\u{ord(char):04x}"
+
+
+@lru_cache(maxsize=4096)
+def colour_of(runtime_id: str) -> int:
+    """The colour of a runtime: the same everywhere and always."""
+    return _PALETTE[crc32(runtime_id.encode()) % len(_PALETTE)]
+
+
+def is_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def has_colour() -> bool:
+    """NO_COLOR switches colours off, FORCE_COLOR on; else a terminal has them."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return is_terminal() and os.environ.get("TERM") != "dumb"
+
+
+def width() -> int | None:
+    """Columns of the terminal; None when standard output is something else."""
+    return shutil.get_terminal_size().columns if is_terminal() else None
+
+
+class Writer:
+    """Writes lines of styled segments to standard output.
+
+    On a terminal a line is cut at its right edge, unless told otherwise; elsewhere it
+    never is. Flushes only when asked: whoever follows does it after each batch.
+    """
+
+    def __init__(self, *, cut: bool = True) -> None:
+        self._colour = has_colour()
+        self._width = width() if cut else None
+
+    def line(self, segments: Sequence[Segment]) -> None:
+        pieces = [(part, None) if isinstance(part, str) else part for part in segments]
+        pieces = [(plain(text), style) for text, style in pieces]
+        if self._width is not None:
+            pieces = _cut(pieces, self._width)
+        text = "".join(self._painted(text, style) for text, style in pieces)
+        sys.stdout.write(text.rstrip(" ") + "\n")
+
+    def raw(self, text: str) -> None:
+        """A text that is safe already."""
+        sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+    def _painted(self, text: str, style: Style) -> str:
+        return paint(text, style) if self._colour else text
+
+
+def paint(text: str, style: Style) -> str:
+    """`text` with the escape sequences of a style around it."""
+    if style is None or not text:
+        return text
+    code = f"38;5;{style}" if isinstance(style, int) else _SGR[style]
+    return f"\x1b[{code}m{text}\x1b[0m"
+
+
+def _cut(pieces: list[tuple[str, Style]], columns: int) -> list[tuple[str, Style]]:
+    """As much of a line as fits, with an ellipsis where something is missing."""
+    from rich.cells import cell_len, set_cell_size
+
+    if sum(cell_len(text) for text, _ in pieces) <= columns:
+        return pieces
+    kept: list[tuple[str, Style]] = []
+    left = columns - 1
+    for text, style in pieces:
+        size = cell_len(text)
+        if size > left:
+            kept.append((set_cell_size(text, left).rstrip() + "…", style))
+            break
+        kept.append((text, style))
+        left -= size
+    return kept

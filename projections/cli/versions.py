@@ -1,0 +1,205 @@
+"""`journal history`, `journal diff` and `journal blame`: how a value came to be what it is."""
+
+from typing import Any
+
+import click
+
+from journal.errors import NotFoundError
+from projections.blame import Blamed
+from projections.cli.lines import Effect, clock, shorten, what
+from projections.cli.main import EXIT_FAILURE
+from projections.cli.options import (
+    POINT,
+    folder_option,
+    opened,
+    output_option,
+    require_session,
+    runtime_argument,
+    session_argument,
+    turn_argument,
+)
+from projections.cli.shapes import (
+    BlameDocument,
+    BlameItem,
+    DiffDocument,
+    HistoryDocument,
+    VersionItem,
+    json_document,
+    json_line,
+)
+from projections.cli.tables import Table
+from projections.cli.terminal import Segment, Writer
+from projections.paths import compact
+from projections.refs import Ref
+from projections.replay import Version
+
+_LONGEST_VALUE = 60
+
+
+@click.command()
+@session_argument
+@runtime_argument
+@turn_argument
+@output_option("short", "json", "jsonl")
+@folder_option
+def history_command(
+    session_id: str, runtime_id: str, turn_id: str, output: str, folder: str | None
+) -> None:
+    """Show every version of a turn.
+
+    The oldest first, archived ones included. Each line says what the version changed;
+    `~N` is how `journal diff` names it.
+
+    \b
+    Examples:
+      journal history my-session native turn-3
+      journal history my-session native turn-3 -o jsonl | jq .state
+    """
+    with opened(folder) as store:
+        require_session(store, session_id)
+        versions = store.history(session_id, runtime_id, turn_id)
+        if not versions:
+            raise NotFoundError(
+                f"session {session_id!r} has never had a turn {turn_id!r} of runtime "
+                f"{runtime_id!r}"
+            )
+    items = [_version_item(version) for version in versions]
+    if output == "json":
+        document = HistoryDocument(
+            session_id=session_id, runtime_id=runtime_id, turn_id=turn_id, versions=items
+        )
+        click.echo(json_document(document), nl=False)
+    elif output == "jsonl":
+        for item in items:
+            click.echo(json_line(item), nl=False)
+    else:
+        _print_versions(versions)
+
+
+def _version_item(version: Version) -> VersionItem:
+    event = version.event
+    return VersionItem(
+        seq=event.seq,
+        ts=event.ts,
+        writer=event.writer,
+        cleared=version.state is None,
+        state=version.state,
+    )
+
+
+def _print_versions(versions: list[Version]) -> None:
+    writer = Writer()
+    before: bytes | None = None
+    for number, (event, state) in enumerate(versions, 1):
+        writer.line(
+            [
+                (f"~{len(versions) - number:<3} ", "dim"),
+                (f"{event.seq:>5}  {clock(event.ts)}  ", "dim"),
+                *what(event, Effect(before=before, known=True)),
+            ]
+            if state is not None
+            else [
+                (f"~{len(versions) - number:<3} {event.seq:>5}  {clock(event.ts)}  ", "dim"),
+                ("cleared", "red"),
+            ]
+        )
+        before = bytes(event.state) if state is not None else None  # type: ignore[union-attr]
+
+
+@click.command()
+@session_argument
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="[NEW]", required=False)
+@output_option("text", "json", "patch")
+@folder_option
+def diff_command(
+    session_id: str, old: str, new: str | None, output: str, folder: str | None
+) -> None:
+    """Show what is different between two states.
+
+    OLD and NEW name a state each: RUNTIME/TURN, RUNTIME, or nothing for the whole session;
+    then @SEQ or @TIME for an earlier moment, or ~N for N versions back. Without NEW, OLD is
+    compared with what is there now, a turn with its version before. In ids write %2F
+    for /, %40 for @.
+
+    Exit code 0 when there is no difference, 1 when there is one. `-o patch` gives JSON
+    Patch (RFC 6902).
+
+    \b
+    Examples:
+      journal diff my-session native/turn-3
+      journal diff my-session native/turn-3@7 native/turn-3@12
+      journal diff my-session native/turn-3 harness/turn-3
+      journal diff my-session @5m
+    """
+    with opened(folder) as store:
+        require_session(store, session_id)
+        found = store.diff(session_id, Ref.parse(old), Ref.parse(new) if new is not None else None)
+    if output == "patch":
+        click.echo(json_document(found.patch), nl=False)
+    elif output == "json":
+        document = DiffDocument(
+            session_id=session_id, old=old, new=new, different=bool(found), patch=found.patch
+        )
+        click.echo(json_document(document), nl=False)
+    else:
+        writer = Writer(cut=False)
+        for change in found.lines():
+            style = {"+": "green", "-": "red", "~": "yellow"}[change.mark]
+            writer.line([(str(change), style)])
+    if found:
+        raise click.exceptions.Exit(EXIT_FAILURE)
+
+
+@click.command()
+@session_argument
+@runtime_argument
+@turn_argument
+@click.option("--at", type=POINT, help="As of this event, or of this time.")
+@output_option("table", "json", "jsonl")
+@folder_option
+def blame_command(
+    session_id: str,
+    runtime_id: str,
+    turn_id: str,
+    at: int | str | None,
+    output: str,
+    folder: str | None,
+) -> None:
+    """Show which event set each value of a turn.
+
+    \b
+    Examples:
+      journal blame my-session native turn-3
+      journal blame my-session native turn-3 --at 7
+    """
+    with opened(folder) as store:
+        require_session(store, session_id)
+        found = store.blame(session_id, runtime_id, turn_id, at)
+    items = [_blame_item(blamed) for blamed in found]
+    if output == "json":
+        document = BlameDocument(
+            session_id=session_id, runtime_id=runtime_id, turn_id=turn_id, at=at, values=items
+        )
+        click.echo(json_document(document), nl=False)
+    elif output == "jsonl":
+        for item in items:
+            click.echo(json_line(item), nl=False)
+    else:
+        table = Table("EVENT>", "AT", "WRITER", "VALUE")
+        for path, value, event in found:
+            table.row(
+                str(event.seq), (clock(event.ts), "dim"), event.writer, _assignment(path, value)
+            )
+        table.print()
+
+
+def _blame_item(blamed: Blamed) -> BlameItem:
+    event = blamed.event
+    return BlameItem(
+        path=blamed.path, value=blamed.value, seq=event.seq, ts=event.ts, writer=event.writer
+    )
+
+
+def _assignment(path: str, value: Any) -> list[Segment]:
+    return [(path, "bold"), f" = {shorten(compact(value), _LONGEST_VALUE)}"]

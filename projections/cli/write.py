@@ -1,0 +1,135 @@
+"""`journal set`, `clear`, `handoff` and `takeover`: for scripts and for mending by hand."""
+
+import sys
+from typing import Any
+
+import click
+import msgspec
+
+from projections.cli.options import (
+    complete_runtimes,
+    folder_option,
+    opened,
+    output_option,
+    require_session,
+    runtime_argument,
+    session_argument,
+    turn_argument,
+)
+from projections.cli.shapes import TakeoverDocument, json_document
+
+
+@click.command()
+@session_argument
+@runtime_argument
+@turn_argument
+@click.argument("state", metavar="[STATE]", required=False)
+@folder_option
+def set_command(
+    session_id: str, runtime_id: str, turn_id: str, state: str | None, folder: str | None
+) -> None:
+    """Save a turn's state.
+
+    STATE is a JSON object: as an argument, in a file with @FILE, or on standard input if it
+    is left out or `-`. Returns when it is safe on the disk; makes the session if need be.
+
+    \b
+    Examples:
+      journal set my-session native turn-3 '{"status": "completed"}'
+      journal set my-session native turn-3 @state.json
+      jq .turn dump.json | journal set my-session native turn-3
+    """
+    value = _state(state)
+    with opened(folder, create=True) as store:
+        store.set_runtime_state(session_id, runtime_id, turn_id, value)
+
+
+def _state(given: str | None) -> dict[str, Any]:
+    """The object a caller gives. Raises click.UsageError and OSError."""
+    if given is None or given == "-":
+        where, data = "standard input", sys.stdin.buffer.read()
+    elif given.startswith("@"):
+        where = given[1:]
+        with open(where, "rb") as file:
+            data = file.read()
+    else:
+        where, data = "STATE", given.encode(errors="surrogateescape")
+    try:
+        value = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"{where} is not JSON: {error}") from None
+    except RecursionError:
+        raise click.UsageError(f"{where} is nested too deeply") from None
+    if not isinstance(value, dict):
+        raise click.UsageError(f'{where} must be a JSON object, such as {{"status": "open"}}')
+    return value
+
+
+@click.command()
+@session_argument
+@click.argument(
+    "runtime_id", metavar="[RUNTIME]", required=False, shell_complete=complete_runtimes
+)
+@folder_option
+def clear_command(session_id: str, runtime_id: str | None, folder: str | None) -> None:
+    """Drop a runtime's state, or all of it.
+
+    The history of what was there stays in the log: `journal show --at` still finds it.
+
+    \b
+    Example:
+      journal clear my-session harness
+    """
+    with opened(folder) as store:
+        require_session(store, session_id)
+        store.clear_runtime_state(session_id, runtime_id)
+
+
+@click.command()
+@session_argument
+@click.argument("source", metavar="SOURCE", shell_complete=complete_runtimes)
+@click.argument("target", metavar="TARGET", shell_complete=complete_runtimes)
+@click.option("-t", "--turn", "turn_id", help="Hand over this turn only.")
+@click.option("--reason", help="Why; secrets in it are replaced.")
+@folder_option
+def handoff_command(
+    session_id: str,
+    source: str,
+    target: str,
+    turn_id: str | None,
+    reason: str | None,
+    folder: str | None,
+) -> None:
+    """Record that the runtime SOURCE gives the session to TARGET.
+
+    TARGET has it once it takes over, see `journal takeover`.
+
+    \b
+    Example:
+      journal handoff my-session native harness --reason "rate limited"
+    """
+    with opened(folder) as store:
+        require_session(store, session_id)
+        store.hand_off(session_id, source, target, turn_id, reason)
+
+
+@click.command()
+@session_argument
+@runtime_argument
+@output_option("json", "none")
+@folder_option
+def takeover_command(session_id: str, runtime_id: str, output: str, folder: str | None) -> None:
+    """Record that RUNTIME takes the session over, and print what it inherits.
+
+    Answers the latest handoff to RUNTIME that is still open.
+
+    \b
+    Example:
+      journal takeover my-session harness | jq .state.native
+    """
+    with opened(folder) as store:
+        require_session(store, session_id)
+        state = store.take_over(session_id, runtime_id)
+    if output == "json":
+        document = TakeoverDocument(session_id=session_id, runtime_id=runtime_id, state=state)
+        click.echo(json_document(document), nl=False)

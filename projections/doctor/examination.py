@@ -1,0 +1,253 @@
+"""The whole examination: the folder, then session by session. Changes nothing.
+
+Other processes go on meanwhile, and a look in the middle of what they do may show what
+is gone a moment later. So what looks wrong is looked at again, and only what stays counts.
+Locks are taken for microseconds, and only of files that look like leftovers.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from time import sleep
+
+from journal.config import Limits
+from journal.errors import JournalError, NotFoundError, ReadError
+from journal.events import Open
+from journal.names import session_id_of, stem_of
+from journal.storage import DiskStorage, Storage
+from projections.doctor.access import check_access
+from projections.doctor.contents import Contents, older_session_file
+from projections.doctor.damage import Trouble
+from projections.doctor.environment import MOUNTS, check_clock, check_environment
+from projections.doctor.finding import Commands, Finding
+from projections.doctor.leftovers import Leftovers
+from projections.doctor.place import (
+    Belongings,
+    Ends,
+    File,
+    Listing,
+    case_of,
+    ends_of,
+    header_of_archive,
+    look_at,
+)
+from projections.session_file import SessionFile, session_id_in
+
+_LOOKS_AGAIN = (0.02, 0.2)  # seconds to wait before each
+
+
+class Examination:
+    """One examination of a folder; for one thread.
+
+    `session_ids` names the sessions; all if it is None. With `quick` no log is read but for
+    its ends. `name_folder` is whether commands in remedies need to be told the folder.
+    Raises `NotFoundError` when the folder, or a session that was named, does not exist,
+    `ReadError` when it cannot be listed, and `StateValueError` for an impossible id.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        session_ids: Sequence[str] | None = None,
+        *,
+        limits: Limits | None = None,
+        quick: bool = False,
+        storage: Storage | None = None,
+        name_folder: bool = True,
+        mounts: str = MOUNTS,
+    ) -> None:
+        self._storage = storage or DiskStorage()
+        self._limits = limits or Limits()
+        self._quick = quick
+        self._mounts = mounts
+        self._commands = Commands(folder if name_folder else None)
+        self._everything = session_ids is None
+        self._files: dict[str, File] = {}  # by path, of the sessions examined so far
+        self.folder = folder
+        self._listing = self._list()
+        self._stems = (
+            [belongings.stem for belongings in self._listing]
+            if session_ids is None
+            else list(dict.fromkeys(self._stem_of(name) for name in session_ids))
+        )
+
+    def _list(self) -> Listing:
+        try:
+            return Listing(self.folder)
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFoundError(
+                f"there is no folder {self.folder}; name the folder of your sessions with "
+                "--dir or $JOURNAL_DIR"
+            ) from None
+        except OSError as error:
+            raise ReadError(
+                error.errno, f"the folder {self.folder} cannot be read: {error.strerror}"
+            ) from error
+
+    def _stem_of(self, session_id: str) -> str:
+        stem = stem_of(session_id)
+        belongings = self._listing.of(stem)
+        if belongings.names or belongings.archived:
+            return stem
+        paths = case_of(self.folder, belongings, session_id).paths
+        name = SessionFile(self._storage, paths, durable=False).name()
+        if name is None:
+            raise NotFoundError(
+                f"there is no session {session_id!r} in {self.folder}; "
+                "`journal sessions` lists what there is"
+            )
+        return name.removesuffix(".json")
+
+    @property
+    def stems(self) -> list[str]:
+        """What to give to `session`, one after the other."""
+        return self._stems
+
+    def size(self, stem: str) -> int:
+        """About how many bytes the examination of a session reads."""
+        if self._quick:
+            return 0
+        case = case_of(self.folder, self._listing.of(stem), None)
+        return sum(file.size for file in case.files if file.is_regular) + (
+            case.log.size if case.log is not None else 0
+        )
+
+    def surroundings(self) -> Iterator[Finding]:
+        """The folder and what it is on; after all sessions, for the modes of their files."""
+        yield from check_environment(self.folder, self._mounts)
+        folder, archive = look_at(os.path.realpath(self.folder)), look_at(self._listing.archive)
+        if folder is not None:
+            files = list(self._files.values())
+            yield from check_access(folder, archive, files, self._everything)
+
+    def session(self, stem: str) -> list[Finding]:
+        """All that is not as it should be with one session."""
+        found = self._look(self._listing.of(stem))
+        for pause in _LOOKS_AGAIN:
+            if all(finding.severity == "note" for finding in found):
+                break
+            sleep(pause)
+            self._listing = self._list()
+            places = {finding.place for finding in found}
+            found = [f for f in self._look(self._listing.of(stem)) if f.place in places]
+        return found
+
+    def _look(self, belongings: Belongings) -> list[Finding]:
+        case = case_of(self.folder, belongings, self._session_id(belongings))
+        self._files |= {file.path: file for file in case.files if file.is_regular}
+        trouble = Trouble(case, self._commands)
+        try:
+            return list(self._examine(trouble))
+        except FileNotFoundError:
+            return []  # deleted while we looked
+        except OSError as error:
+            return [trouble.unreadable(case.paths.log, error)]
+
+    def _examine(self, trouble: Trouble) -> Iterator[Finding]:
+        case, log = trouble.case, trouble.case.log
+        for file in case.files:
+            if not file.is_regular:
+                yield trouble.no_file(file)
+        if log is None:
+            yield from self._examine_without_log(trouble)
+        elif not log.is_regular:
+            return
+        elif session_id_of(case.paths.stem) is None and "%-" not in case.paths.stem:
+            yield trouble.misnamed(log)
+        else:
+            ends = ends_of(self._storage, log.path)
+            refusal = trouble.refusal(self._storage, log, ends)
+            if refusal is not None:
+                yield refusal
+            else:
+                yield from self._examine_log(trouble, ends)
+
+    def _examine_without_log(self, trouble: Trouble) -> Iterator[Finding]:
+        yield from trouble.without_log()
+        yield from Leftovers(self._storage, trouble).files()
+        file = trouble.case.session_file
+        if file is not None and file.is_regular:
+            yield from older_session_file(self._storage, trouble)
+
+    def _examine_log(self, trouble: Trouble, ends: Ends) -> Iterator[Finding]:
+        leftovers = Leftovers(self._storage, trouble)
+        yield from leftovers.half_done(ends)
+        if ends.seal is not None and ends.seal.reason == "deleted":
+            return
+        yield from trouble.quick(ends) if self._quick else trouble.verify(self._storage)
+        yield from leftovers.files()
+        yield from leftovers.archives(ends.header)
+        yield from check_clock(trouble, ends)
+        if not self._quick:
+            yield from self._examine_contents(trouble)
+
+    def _examine_contents(self, trouble: Trouble) -> Iterator[Finding]:
+        contents = Contents(self._storage, trouble)
+        contents.read()
+        file = trouble.case.session_file
+        if file is None or file.is_regular:
+            yield from contents.session_file()
+        yield from contents.limits(self._limits)
+        yield from contents.dead()
+
+    # Whose files they are
+
+    def _session_id(self, belongings: Belongings) -> str | None:
+        """None if nothing tells. Of an over-long id only a header can."""
+        stem = belongings.stem
+        if f"{stem}.json" in belongings.names and f"{stem}.jsonl" not in belongings.names:
+            return self._id_in_session_file(stem)
+        session_id = session_id_of(stem)
+        if session_id is None and "%-" in stem:
+            return self._id_in_headers(belongings)
+        return session_id
+
+    def _id_in_session_file(self, stem: str) -> str | None:
+        """Of a session without a log, which PraisonAI may keep under another name."""
+        path = os.path.join(self.folder, f"{stem}.json")
+        found = session_id_in(self._storage, path) or session_id_of(stem)
+        return found if found is not None or not stem.isprintable() else stem
+
+    def _id_in_headers(self, belongings: Belongings) -> str | None:
+        stem = belongings.stem
+        for name in (None, *sorted(belongings.archived)):
+            try:
+                header = self._header(stem, name)
+            except (JournalError, OSError):
+                continue
+            if header is not None and stem_of(header.session_id) == stem:
+                return header.session_id
+        return None
+
+    def _header(self, stem: str, archived: str | None) -> Open | None:
+        """The header of a log, or of one of its archives. `JournalError` and OSError."""
+        if archived is None:
+            return ends_of(self._storage, os.path.join(self.folder, f"{stem}.jsonl")).header
+        paths = case_of(self.folder, Belongings(stem, set(), set()), None).paths
+        return header_of_archive(self._storage, paths, archived.removesuffix(".gz"))
+
+
+def examine(
+    folder: str,
+    session_ids: Sequence[str] | None = None,
+    *,
+    limits: Limits | None = None,
+    quick: bool = False,
+    name_folder: bool = True,
+    mounts: str = MOUNTS,
+) -> Iterator[Finding]:
+    """All findings about a folder, or about the sessions named; see `Examination`."""
+    examination = Examination(
+        folder,
+        session_ids,
+        limits=limits,
+        quick=quick,
+        name_folder=name_folder,
+        mounts=mounts,
+    )
+    return _all(examination)
+
+
+def _all(examination: Examination) -> Iterator[Finding]:
+    for stem in examination.stems:
+        yield from examination.session(stem)
+    yield from examination.surroundings()

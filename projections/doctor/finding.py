@@ -1,0 +1,97 @@
+"""What an examination finds, in plain words: plain frozen data.
+
+The kinds:
+
+- what verification reports: `corrupt` `gap` `chain` `order` `kept` `header` `archive`
+  `base` `torn` (see `journal.scan.Damage`, `journal.backend.Problem`), and `lost`: a log
+  that is gone while its archives are there
+- `unreadable`, `not-a-file`, `wrong-session`, `newer-format`, `misnamed`, `empty`: a file
+  that is no log of the session it is named after
+- `unfinished`: a deletion or compaction that died; `leftover`: a file that one left behind
+- `orphan`, `evidence`: archives that no log leads to, and what was set aside
+- `session-file`: one that cannot be read or written; `stale`: one that lags behind its log
+- `limits`, `dead`, `history`: what is large
+- `mode`, `owner`: who else may read and write
+- `file-system`, `disk`, `clock`: what the journal stands on
+"""
+
+import os
+import shlex
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+Severity: TypeAlias = Literal["error", "warning", "note"]
+"""`error`: data is damaged or out of reach. `warning`: to be mended. `note`: to be known."""
+
+DAMAGE = frozenset(
+    ("corrupt", "gap", "chain", "order", "kept", "header", "archive", "base", "lost")
+) | {"session-file"}
+"""The kinds that, as errors, mean that data is damaged."""
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One thing that is not as it should be.
+
+    `session_id` is None where it is of no session, or of none that is known. `offset`, in
+    bytes, and `seq` say where in the file at `path`, if it is somewhere in it. `remedy` has
+    commands between backticks, ready for a shell.
+    """
+
+    severity: Severity
+    kind: str
+    session_id: str | None
+    path: str
+    what: str
+    remedy: str
+    offset: int | None = None
+    seq: int | None = None
+
+    @property
+    def is_damage(self) -> bool:
+        """Whether it is data that is damaged, rather than something around it."""
+        return self.severity == "error" and self.kind in DAMAGE
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """What makes it the same finding when it is looked for again."""
+        return self.kind, self.session_id, self.path, self.offset, self.seq
+
+
+class Commands:
+    """Commands for remedies. `folder` is named in those of the journal, unless it is None."""
+
+    def __init__(self, folder: str | None) -> None:
+        self._folder = folder
+
+    def journal(self, command: str, session_id: str, *options: str) -> str:
+        """`journal COMMAND SESSION`, between backticks."""
+        where = ("--dir", self._folder) if self._folder is not None else ()
+        session = ("--", session_id) if session_id.startswith("-") else (session_id,)
+        if len(session) > 1:
+            return shell("journal", command, *options, *where, *session)
+        return shell("journal", command, *session, *options, *where)
+
+
+def shell(*words: str) -> str:
+    """A command for a shell, between backticks."""
+    return f"`{' '.join(map(quoted, words))}`"
+
+
+def quoted(word: str) -> str:
+    """A word for a shell. What could not be shown as it is becomes an escape of bash."""
+    if word.isprintable():
+        return shlex.quote(word)
+    return "$'" + "".join(map(_escaped, os.fsencode(word))) + "'"
+
+
+def _escaped(byte: int) -> str:
+    char = chr(byte)
+    return (
+        char if char.isascii() and char.isprintable() and char not in "'\\" else f"\\x{byte:02x}"
+    )
+
+
+def shown(path: str) -> str:
+    """A path as text that every encoder takes; file names may be any bytes."""
+    return os.fsencode(path).decode(errors="backslashreplace")

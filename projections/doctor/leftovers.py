@@ -1,0 +1,185 @@
+"""What dead processes left half done. What a living one is at is none of this: its lock tells."""
+
+import os
+from collections.abc import Iterator
+
+from journal.errors import JournalError
+from journal.events import Open, Sealed
+from journal.storage import Storage
+from projections.doctor.damage import Trouble
+from projections.doctor.finding import Finding, shell
+from projections.doctor.place import NEW, Case, Ends, File, header_of_archive, is_free
+
+_LOG, _PACKED = ".jsonl", ".jsonl.gz"
+_LARGE = 64 << 20
+"""Bytes of a session's archives that are worth a note."""
+
+
+class Leftovers:
+    """The leftovers of one session; nothing is asked of files whose owner may be alive."""
+
+    def __init__(self, storage: Storage, trouble: Trouble) -> None:
+        self._storage = storage
+        self._trouble = trouble
+        self._case: Case = trouble.case
+
+    def half_done(self, ends: Ends) -> Iterator[Finding]:
+        """A log that ends in a seal: whoever sealed it has died, unless it holds the lock."""
+        seal, log = ends.seal, self._case.log
+        if seal is None or log is None or not is_free(self._storage, log.path):
+            return
+        if seal.reason == "deleted":
+            yield self._half_deleted(seal, log)
+        else:
+            yield self._trouble.finding(
+                "warning",
+                "unfinished",
+                log.path,
+                "a compaction died in its last steps; the log is as it was, nothing is lost",
+                f"run it again: {self._trouble.journal('compact')}; the next write mends it too",
+            )
+
+    def _half_deleted(self, seal: Sealed, log: File) -> Finding:
+        paths = [file.path for file in self._case.archived]
+        name = os.path.basename(seal.session_file or "")
+        session_file = os.path.join(self._case.paths.folder, name)
+        if name and _is_older(session_file, log):
+            paths.insert(0, session_file)
+        if self._case.scratch is not None:
+            paths.append(self._case.scratch.path)
+        return self._trouble.finding(
+            "warning",
+            "unfinished",
+            log.path,
+            "a deletion died half-way: the session is gone for every reader, but not its files",
+            f"remove the rest, the log last: {shell('rm', '--', *paths, log.path)}; the next "
+            "write to the session does that too",
+        )
+
+    def files(self) -> Iterator[Finding]:
+        """Files that a crash left behind."""
+        case = self._case
+        if case.scratch is not None and self._is_ours(case.scratch):
+            yield self._scratch(case.scratch)
+        yield from self._session_file_new()
+        for file in case.archived:
+            if file.is_regular:
+                yield from self._archived(file)
+
+    def _is_ours(self, file: File) -> bool:
+        return file.is_regular and is_free(self._storage, file.path)
+
+    def _scratch(self, file: File) -> Finding:
+        if self._case.log is None:
+            what = "a new log that never took its place; there is no log beside it"
+            remedy = "if the session is missed, keep a copy of it; otherwise remove it: "
+        else:
+            what = "a new log that never took its place: whoever wrote it has died"
+            remedy = "nothing in it is needed, remove it: "
+        return self._leftover(file, what, remedy + shell("rm", "--", file.path))
+
+    def _session_file_new(self) -> Iterator[Finding]:
+        path = self._case.paths.session_file
+        lock = f"{path}.lock"
+        if not os.path.lexists(f"{path}{NEW}") or not is_free(self._storage, lock):
+            return
+        what = "a session file that never took its place: whoever wrote it has died"
+        remedy = f"nothing in it is needed, remove it: {shell('rm', '--', path + NEW)}"
+        yield self._trouble.finding("warning", "leftover", path + NEW, what, remedy)
+
+    def _archived(self, file: File) -> Iterator[Finding]:
+        if file.name.endswith(NEW):
+            yield from self._unfinished_copy(file)
+        elif file.name.endswith(_LOG):
+            yield from self._second_name(file)
+            yield from self._packed_twice(file)
+        elif file.name.endswith(".torn"):
+            yield self._evidence(file, "a torn tail that a repair set aside; it is evidence only")
+        elif file.name.endswith(".orphan"):
+            yield self._evidence(file, "an archive whose log was lost, moved out of the way")
+
+    def _unfinished_copy(self, file: File) -> Iterator[Finding]:
+        """Its source is locked as long as somebody copies it."""
+        source = file.path.removesuffix(".gz" + NEW)
+        if not file.name.endswith(".gz" + NEW):  # a torn tail being set aside
+            source = self._case.paths.log
+        if is_free(self._storage, source):
+            what = "a copy that was never finished: whoever made it has died"
+            remedy = f"nothing in it is needed, remove it: {shell('rm', '--', file.path)}"
+            yield self._leftover(file, what, remedy)
+
+    def _second_name(self, file: File) -> Iterator[Finding]:
+        log = self._case.log
+        if log is None or file.id != log.id or not self._is_ours(file):
+            return
+        what = "is the log itself under a second name, which a compaction that died gave it"
+        remedy = (
+            "nothing to do: the next compaction takes the name away. To do it now: "
+            f"{shell('rm', '--', file.path)}"
+        )
+        yield self._leftover(file, what, remedy)
+
+    def _packed_twice(self, file: File) -> Iterator[Finding]:
+        if os.path.lexists(f"{file.path}.gz") and self._is_ours(file):
+            what = "is there unpacked and packed, with the same content: the packing was cut short"
+            remedy = f"{self._trouble.journal('compact')} finishes it"
+            yield self._leftover(file, what, remedy)
+
+    def _leftover(self, file: File, what: str, remedy: str) -> Finding:
+        return self._trouble.finding("warning", "leftover", file.path, what, remedy)
+
+    def _evidence(self, file: File, what: str) -> Finding:
+        remedy = f"look at it, then remove it: {shell('rm', '--', file.path)}"
+        return self._trouble.finding("note", "evidence", file.path, what, remedy)
+
+    def archives(self, header: Open | None) -> Iterator[Finding]:
+        """Archives that no log leads to, and how large those of the session are."""
+        logs = [file for file in self._case.archived if file.name.endswith((_LOG, _PACKED))]
+        chain = self._chain(header)
+        log = self._case.log
+        for file in logs:
+            is_log = log is not None and file.id == log.id
+            if chain is None or is_log or file.name.removesuffix(".gz") in chain:
+                continue
+            what = "an archive that no log leads to any more, so no history shows it"
+            yield self._trouble.finding(
+                "note",
+                "orphan",
+                file.path,
+                what,
+                f"look at it, then remove it: {shell('rm', '--', file.path)}",
+            )
+        yield from self._large(sum(file.size for file in logs))
+
+    def _large(self, size: int) -> Iterator[Finding]:
+        if size < _LARGE:
+            return
+        yield self._trouble.finding(
+            "note",
+            "history",
+            self._case.paths.archive,
+            f"the archives of the session take {size:,} bytes",
+            f"{self._trouble.journal('compact', '--drop-history')} drops them for good, as soon "
+            "as something in the log has been overwritten or cleared since the last compaction",
+        )
+
+    def _chain(self, header: Open | None) -> set[str] | None:
+        """The archives that the log leads to; None where the chain is broken."""
+        if header is None:
+            return None
+        names: set[str] = set()
+        while header is not None and header.archive is not None and header.archive not in names:
+            names.add(header.archive)
+            try:
+                header = header_of_archive(self._storage, self._case.paths, header.archive)
+            except (JournalError, OSError):
+                return None
+        return names if header is not None else None
+
+
+def _is_older(path: str, log: File) -> bool:
+    """As a deletion judges whether a session file is the deleted session's."""
+    try:
+        return os.lstat(path).st_mtime <= log.info.st_mtime
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,134 @@
+"""The audit of handoffs: who had the session when, what was handed over, what was lost. Pure.
+
+It answers which runtime really ran a turn, what a new owner inherited, which tool calls
+nobody finished, and who wrote after it had handed off. `projections.findings` says what its
+results mean, `projections.custody` and `projections.turn_runs` by which rules they come about,
+`projections.tool_calls` what a tool call is.
+
+An audit is as good as its history. A compacted log has only the last set of each turn: to see
+the others, give the events of its archives too.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from journal.events import Event, Handoff, Set, Takeover
+from projections.custody import Custody, Record
+from projections.findings import (
+    Change,
+    Conflict,
+    DoubleRun,
+    HandoffAudit,
+    OpenCall,
+    Span,
+    Status,
+    TurnRun,
+)
+from projections.turn_runs import TurnRuns
+
+__all__ = [
+    "Change",
+    "Conflict",
+    "DoubleRun",
+    "HandoffAudit",
+    "OpenCall",
+    "PendingHandoffs",
+    "Span",
+    "Status",
+    "TurnRun",
+    "audit",
+]
+
+
+def audit(events: Iterable[Event]) -> HandoffAudit:
+    """Audit a session's events, which must come in the order of their seqs.
+
+    Seqs may have gaps and start anywhere. A state that is not JSON counts as one without
+    calls. One pass; memory as of turns, the calls each shows, and handoffs; each change
+    costs as much again as there have been turns and calls.
+    """
+    custody, runs = Custody(), TurnRuns()
+    for event in events:
+        in_order = type(event) is Set and custody.may_write(event.runtime_id)
+        runs.fold(event, in_order=in_order)
+        custody.fold(event)
+    changes = tuple(_change(record, runs) for record in custody.records)
+    several = runs.in_several_runtimes()
+    return HandoffAudit(
+        spans=custody.spans(),
+        changes=changes,
+        double_runs=tuple(turn for turn in several if turn.conflicts),
+        shared_turns=tuple(turn for turn in several if not turn.conflicts),
+        lost_calls=_lost(changes),
+    )
+
+
+class PendingHandoffs:
+    """A projection: which handoff a takeover by a runtime would answer. Its owner locks.
+
+    Only a takeover answers, not a write, and it answers all that its runtime was handed.
+    Memory: one entry for each target that has not taken over.
+    """
+
+    def __init__(self) -> None:
+        self._latest: dict[str, int] = {}  # seq by target
+
+    def reset(self) -> None:
+        self._latest.clear()
+
+    def fold(self, event: Event) -> None:
+        """O(1); returns at once for a set."""
+        if type(event) is Set:
+            return
+        if type(event) is Handoff:
+            self._latest[event.target] = event.seq
+        elif type(event) is Takeover:
+            self._latest.pop(event.runtime_id, None)
+
+    def answered_by(self, runtime_id: str) -> int | None:
+        """The seq of the latest handoff to it that it has not answered; None if none."""
+        return self._latest.get(runtime_id)
+
+
+def _change(record: Record, runs: TurnRuns) -> Change:
+    seen = record.seen_seq
+    turns, calls = runs.inherited(seen) if seen is not None else ({}, ())
+    return Change(
+        source=record.source,
+        target=record.target,
+        status=record.status,
+        announced=record.announced,
+        handoff_seq=record.handoff_seq,
+        handed_off_at=record.handed_off_at,
+        takeover_seq=record.takeover_seq,
+        taken_over_at=record.taken_over_at,
+        first_write_seq=record.first_write_seq,
+        seconds=_seconds(record.handed_off_at, record.taken_over_at),
+        seen_seq=seen,
+        turn_id=record.turn_id,
+        reason=record.reason,
+        inherited_turns=turns,
+        inherited_calls=calls,
+        open_calls=runs.open_calls(seen) if seen is not None else (),
+        late_writes=tuple(record.late_writes),
+    )
+
+
+def _lost(changes: Iterable[Change]) -> tuple[OpenCall, ...]:
+    """The calls that were open at a change and finished by nobody, each once."""
+    lost: dict[str, OpenCall] = {}
+    for change in changes:
+        for call in change.open_calls:
+            if call.finished_seq is None:
+                lost.setdefault(call.id, call)
+    return tuple(lost.values())
+
+
+def _seconds(since: str | None, until: str | None) -> float | None:
+    """Between two timestamps; None when one is missing or unreadable."""
+    if since is None or until is None:
+        return None
+    try:
+        return (datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds()
+    except (ValueError, TypeError):  # TypeError: only one of them has a time zone
+        return None

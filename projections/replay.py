@@ -1,0 +1,164 @@
+"""The turns of a session again, in order, and the view as of any event. Pure: no I/O.
+
+What goes in is a `journal.backend.Past` or its events; what comes out are steps,
+versions and views. Nothing is executed: a replay re-emits what was recorded.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from journal.backend import Past
+from journal.errors import HistoryError, NotFoundError
+from journal.events import Clear, Event, Handoff, Set, Takeover
+from journal.state import decode_state
+from projections.view import View
+
+
+class Step(NamedTuple):
+    """One event of a replay.
+
+    `turn` is the turn's id, None for events without one; `state` is what the turn held
+    from then on, None for events that set none.
+    """
+
+    event: Event
+    turn: str | None
+    state: Any
+
+
+class Version(NamedTuple):
+    """What a turn held from `event` on; `state` is None where a clear dropped the turn."""
+
+    event: Event
+    state: Any
+
+
+def concerns(event: Event, runtime_id: str) -> bool:
+    """Whether an event is about a runtime: its turns, a clear of them, or its handoffs."""
+    match event:
+        case Set() | Takeover():
+            return event.runtime_id == runtime_id
+        case Clear():
+            return event.runtime_id in (None, runtime_id)
+        case Handoff():
+            return runtime_id in (event.source, event.target)
+        case _:
+            return False
+
+
+def step_of(event: Event) -> Step:
+    """Raises `DamagedError` when the state cannot be decoded."""
+    if isinstance(event, Set):
+        return Step(event, event.turn_id, decode_state(bytes(event.state)))
+    return Step(event, event.turn_id if isinstance(event, Handoff) else None, None)
+
+
+def steps(
+    events: Iterable[Event],
+    runtime_id: str | None = None,
+    since: int | str | None = None,
+    until: int | str | None = None,
+) -> Iterator[Step]:
+    """The steps of events in order of seq, those at `since` and `until` included.
+
+    Both are a seq or a timestamp as in the log. O(1) memory.
+    """
+    for event in events:
+        if isinstance(until, int) and event.seq > until:
+            return
+        if not is_between(event, since, until):
+            continue
+        if runtime_id is None or concerns(event, runtime_id):
+            yield step_of(event)
+
+
+def is_between(event: Event, since: int | str | None, until: int | str | None) -> bool:
+    """Whether an event lies between two points, each a seq, a timestamp or open."""
+    if since is not None and (event.seq if isinstance(since, int) else event.ts) < since:  # type: ignore[operator]
+        return False
+    return until is None or (event.seq if isinstance(until, int) else event.ts) <= until  # type: ignore[operator]
+
+
+def paced(
+    replayed: Iterable[Step],
+    speed: float,
+    max_wait: float | None = None,
+    sleep: Callable[[float], object] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Step]:
+    """The same steps, as far apart as they were recorded, divided by `speed`.
+
+    Waits at most `max_wait` seconds between two. What the consumer takes counts, so a
+    long replay does not drift. A clock that was set back makes no wait.
+    """
+    due: float | None = None
+    before = ""
+    for step in replayed:
+        now = clock()
+        if due is None:
+            due = now
+        else:
+            wait = max(0.0, _seconds_between(before, step.event.ts) / speed)
+            due = max(due, now - 1.0) + (wait if max_wait is None else min(wait, max_wait))
+        before = step.event.ts
+        if due > now:
+            sleep(due - now)
+        yield step
+
+
+def _seconds_between(earlier: str, later: str) -> float:
+    try:
+        gap = datetime.fromisoformat(later) - datetime.fromisoformat(earlier)
+    except (ValueError, TypeError):  # another writer's idea of a timestamp
+        return 0.0
+    return gap.total_seconds()
+
+
+def view_as_of(past: Past, seq: int, session_id: str) -> View:
+    """The view as of an event. Raises `HistoryError` and `NotFoundError`.
+
+    `past` has to reach back to `seq`; `session_id` is for messages.
+    """
+    if past.floor > seq:
+        raise HistoryError(
+            f"session {session_id!r}: as of event {seq} is not known any more: compaction has "
+            f"dropped what was overwritten before event {past.floor}, the earliest that can be "
+            "shown"
+        )
+    view = View()
+    last = past.floor
+    for event in past.to_fold():
+        last = max(last, event.seq)
+        if event.seq > seq:
+            break
+        view.fold(event)
+    if last < seq:
+        raise NotFoundError(f"session {session_id!r} has no event {seq} yet; its last is {last}")
+    return view
+
+
+def seq_at(events: Iterable[Event], ts: str) -> int:
+    """The seq of the last event not later than `ts`, 0 if there is none.
+
+    By seq, not by time: when a clock was set back, events in between count too.
+    """
+    found = 0
+    for event in events:
+        if event.ts <= ts:
+            found = max(found, event.seq)
+    return found
+
+
+def versions(events: Iterable[Event], runtime_id: str, turn_id: str) -> Iterator[Version]:
+    """Every version of one turn, oldest first; a clear that dropped it is one too."""
+    alive = False
+    for event in events:
+        if isinstance(event, Set):
+            if event.runtime_id == runtime_id and event.turn_id == turn_id:
+                alive = True
+                yield Version(event, decode_state(bytes(event.state)))
+        elif alive and isinstance(event, Clear) and event.runtime_id in (None, runtime_id):
+            alive = False
+            yield Version(event, None)

@@ -1,0 +1,86 @@
+"""Moments as people write them: `5m`, `yesterday`, `10:18`, ISO 8601.
+
+As in journalctl, a bare duration lies in the past, and times without a zone are local.
+"""
+
+import re
+from datetime import UTC, datetime, time, timedelta
+
+from journal.errors import StateTypeError, StateValueError
+
+_UNITS = {
+    name: seconds
+    for names, seconds in (
+        ("s sec secs second seconds", 1),
+        ("m min mins minute minutes", 60),
+        ("h hr hrs hour hours", 60 * 60),
+        ("d day days", 24 * 60 * 60),
+        ("w week weeks", 7 * 24 * 60 * 60),
+    )
+    for name in names.split()
+}
+_PART = re.compile(rf"(\d+(?:\.\d+)?)\s*({'|'.join(_UNITS)})(?![a-z])\s*")
+_DURATION = re.compile(rf"-?\s*(?P<parts>(?:{_PART.pattern})+)(?:ago)?")
+_CLOCK = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?")
+_DAYS = {"today": 0, "yesterday": -1, "tomorrow": 1}
+
+
+def moment(text: str, now: datetime | None = None) -> datetime:
+    """The moment that `text` names, with its zone. Raises `StateValueError`.
+
+    `now` is what relative times start from.
+    """
+    now = (now or datetime.now()).astimezone()
+    words = text.strip().lower()
+    try:
+        if words == "now":
+            return now
+        if words in _DAYS:
+            return _local(now + timedelta(days=_DAYS[words]), time())
+        duration = _DURATION.fullmatch(words)
+        if duration is not None:
+            return now - _length(duration["parts"])
+        if _CLOCK.fullmatch(words):
+            return _local(now, time.fromisoformat(words if words[2] == ":" else f"0{words}"))
+        return datetime.fromisoformat(words.upper()).astimezone()
+    except (ValueError, OverflowError, OSError):
+        raise StateValueError(
+            f"{text!r} is not a time; write 90s, 5m, 2h30m, 3d, today, yesterday, 10:18, "
+            "2026-11-22 or 2026-11-22T10:18:00Z"
+        ) from None
+
+
+def _length(parts: str) -> timedelta:
+    return timedelta(seconds=sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(parts)))
+
+
+def _local(day: datetime, clock: time) -> datetime:
+    """That time of the day by the local clock, which may have been changed since."""
+    return datetime.combine(day.date(), clock).astimezone()
+
+
+def stamp_of(when: datetime) -> str:
+    """A moment as the log writes them, so that they compare as strings."""
+    utc = when.astimezone(UTC).replace(tzinfo=None)
+    return f"{utc.isoformat(timespec='microseconds')}Z"
+
+
+def point_of(value: "int | str | datetime", name: str = "at") -> int | str:
+    """A seq, or the timestamp of a moment, from however a caller gives it.
+
+    An int or digits are a seq. Raises `StateTypeError` and `StateValueError`.
+    """
+    if isinstance(value, datetime):
+        return stamp_of(value)
+    if isinstance(value, str):
+        text = value.strip()
+        if not (text.isascii() and text.isdigit()):
+            return stamp_of(moment(text))
+        value = int(text)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise StateTypeError(
+            f"{name} must be a seq, a datetime or the text of either, not {type(value).__name__}"
+        )
+    if value < 0:
+        raise StateValueError(f"{name} is {value}; seqs begin with 1, and 0 is before the first")
+    return value
