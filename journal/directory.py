@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from time import monotonic
+from time import monotonic, sleep
 
 from journal.archives import pack_archives
 from journal.backend import (
@@ -99,12 +99,13 @@ class Directory:
 
         while not os.path.isdir(self.folder):
             yield frozenset()
-            if stop.wait(_WATCH_TICK / 1000):
+            sleep(_WATCH_TICK / 1000)  # `stop` may be set by a signal handler in here
+            if stop.is_set():
                 return
         tell_at = 0.0  # on the monotonic clock; the first empty set comes at once
         for changes in watch(
             self.folder,
-            watch_filter=lambda _, path: path.endswith(LOG_SUFFIX),
+            watch_filter=None,  # which would also keep the empty sets back
             step=_WATCH_STEP,
             debounce=_WATCH_STEP,
             rust_timeout=_WATCH_TICK,
@@ -113,11 +114,12 @@ class Directory:
             recursive=False,
             raise_interrupt=True,
         ):
-            if changes:
+            names = {os.path.basename(path) for _, path in changes if path.endswith(LOG_SUFFIX)}
+            if names:
                 yield frozenset(
                     session_id
-                    for _, path in changes
-                    if (session_id := self._session_id_at(os.path.basename(path))) is not None
+                    for name in names
+                    if (session_id := self._session_id_at(name)) is not None
                 )
             if monotonic() >= tell_at:
                 tell_at = monotonic() + _WATCH_TIMEOUT

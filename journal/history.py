@@ -58,12 +58,13 @@ class _Source:
         """
         if self.header is None:
             return self._next is not None
-        return self.header.log_id == header.log_id and self.header.base_seq <= header.base_seq
+        return self.header.log_id == header.log_id
 
     def up_to(self, seq: float) -> Iterator[Entry]:
         """The entries that come next, before the first one beyond `seq`."""
         while self._next is not None and self._next.event.seq <= seq:
-            yield self._next
+            entry, self._next = self._next, None  # what cannot be read comes after this one
+            yield entry
             self._next = next(self._entries, None)
 
 
@@ -97,13 +98,24 @@ class _Gathering:
                 break
             newer.append(name)
             name, source = source.header.archive, older
+        while (kept := self._kept(source)) is None:
+            source = self._reopen(newer.pop())
         return Past(
             log_id=log_id,
             floor=source.base,
-            kept=list(source.up_to(source.base)),
+            folded_at=source.header.ts if source.header is not None and source.base else "",
+            kept=kept,
             rest=self._read_forward(source, newer),
             problems=self._problems,
         )
+
+    def _kept(self, source: _Source) -> list[Entry] | None:
+        """None where these cannot be unpacked, nor then what follows them: an archive."""
+        try:
+            return list(source.up_to(source.base))
+        except ReadError as error:
+            self._note_unreadable(source, error)
+            return None
 
     def _open_log(self) -> _Source:
         log = self._log
@@ -133,7 +145,7 @@ class _Gathering:
             self._note_archive(name, str(error))
             return None
         if name in newer or not source.is_before(header):
-            self._note_archive(name, "is not of this log, or not of its past")
+            self._note_archive(name, "is not of this log, or not before it")
             return None
         return source
 
@@ -158,7 +170,7 @@ class _Gathering:
         """What `source` has kept of what could not be read in the file it replaced: mostly
         nothing.
         """
-        kept = [entry for entry in source.up_to(source.base) if entry.event.seq > seq]
+        kept = [entry for entry in self._readable(source, source.base) if entry.event.seq > seq]
         return sorted(kept, key=lambda entry: entry.event.seq)
 
     def _reopen(self, name: str | None) -> _Source:
@@ -178,8 +190,11 @@ class _Gathering:
         try:
             yield from source.up_to(bound)
         except ReadError as error:
-            _raise_refusal(error)
-            self._note_loss(source, source.scanner.seq, str(error))
+            self._note_unreadable(source, error)
+
+    def _note_unreadable(self, source: _Source, error: ReadError) -> None:
+        _raise_refusal(error)
+        self._note_loss(source, source.scanner.seq, str(error))
 
     def _note_early_end(self, source: _Source, last: int, successor: _Source) -> None:
         what = f"ends after event {last}; what replaced it goes on after {successor.base}"

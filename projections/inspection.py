@@ -95,8 +95,8 @@ class Inspection:
         """What is different between two states, as JSON Patch (RFC 6902) and as text.
 
         Each is a `Ref` or its text: `native/turn-1@7` is a turn as of event 7,
-        `native/turn-1~1` one version back, `native` all turns of a runtime, `@5m` or a bare
-        seq the whole view. Without `new`, `old` is compared with what is there now; a turn
+        `native/turn-1~1` one version back, `native` all turns of a runtime, `@5m`, an int or a
+        datetime the whole view. Without `new`, `old` is compared with what is there now; a turn
         without `@` or `~` with its version before. Raises `NotFoundError`, and
         `HistoryError` when a version was dropped.
         """
@@ -175,7 +175,8 @@ class Inspection:
     def _seq_of(self, session_id: str, point: int | str) -> int:
         if isinstance(point, int):
             return point
-        return seq_at(_events(self.past(session_id)), point)
+        past = self.past(session_id)
+        return seq_at(past, point) if past is not None else 0
 
     def _view_at(self, session_id: str, point: int | str) -> View:
         seq = self._seq_of(session_id, point)
@@ -205,8 +206,8 @@ class Inspection:
         past = self.past(session_id)
         if past is not None and past.floor > 0:
             raise HistoryError(
-                f"session {session_id!r}: {ref} is not known any more: compaction has dropped what "
-                f"was overwritten before event {past.floor}"
+                f"session {session_id!r}: {ref} is not known any more: compaction has dropped "
+                f"what was overwritten before event {past.floor}"
             )
 
     def _versions_up_to(self, session_id: str, ref: Ref) -> list[Version]:
@@ -214,6 +215,7 @@ class Inspection:
         if ref.at is None:
             return found
         seq = self._seq_of(session_id, ref.at)
+        self._view_at(session_id, seq)  # says whether the log reaches there, forward and back
         return [version for version in found if version.event.seq <= seq]
 
 

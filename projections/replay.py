@@ -139,15 +139,16 @@ def view_as_of(past: Past, seq: int, session_id: str) -> View:
     return view
 
 
-def seq_at(events: Iterable[Event], ts: str) -> int:
+def seq_at(past: Past, ts: str) -> int:
     """The seq of the last event not later than `ts`, 0 if there is none.
 
-    By seq, not by time: when a clock was set back, events in between count too.
+    By seq, not by time: when a clock was set back, events in between count too. Of a past
+    that compaction has shortened, the floor was reached when it was folded at the latest.
     """
-    found = 0
-    for event in events:
-        if event.ts <= ts:
-            found = max(found, event.seq)
+    found = past.floor if past.floor and ts >= past.folded_at else 0
+    for entry in past.in_order():
+        if entry.event.ts <= ts:
+            found = max(found, entry.event.seq)
     return found
 
 

@@ -89,9 +89,23 @@ class Session:
 
     def append(self, events: Sequence[Event] | Maker) -> None:
         """Append and, when it is due, refresh the session file. Raises as `Log.append`."""
+        self._append(events)
+        self._refresh_file_if_due()
+
+    def append_and_show(self, events: Sequence[Event] | Maker) -> dict[str, dict[str, Any]]:
+        """As `append`. Returns the view as of then, whoever has appended more by now."""
+        with self.log.lock:
+            self._append(events)
+            view = self._shown()
+        self._refresh_file_if_due()
+        return view
+
+    def _append(self, events: Sequence[Event] | Maker) -> None:
         self.unflushed = not self._durable  # before: the session may be evicted meanwhile
         self.file_is_old = self.file is not None
         self.log.append(events, self._seed)
+
+    def _refresh_file_if_due(self) -> None:
         if self.file is not None:
             self.file_is_old = True  # again: a refresh may have come before the append
             if monotonic() >= self._refresh_after:
@@ -121,9 +135,12 @@ class Session:
         """The whole view, from the log or from an older session file."""
         with self.log.lock:
             if self.log.refresh():
-                view = self.view
-                return {runtime_id: view.runtime(runtime_id) for runtime_id in list(view.turns)}
+                return self._shown()
         return self._older_state()
+
+    def _shown(self) -> dict[str, dict[str, Any]]:
+        view = self.view
+        return {runtime_id: view.runtime(runtime_id) for runtime_id in list(view.turns)}
 
     def document(self) -> bytes:
         """The session file as a refresh would write it now. Raises `SessionFileError`."""

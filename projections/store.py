@@ -210,10 +210,7 @@ class DefaultSessionStore(Inspection):
             answered = session.pending.answered_by(runtime_id)
             return (Takeover(runtime_id=runtime_id, handoff_seq=answered),)
 
-        with session.log.lock:
-            if self._mirror:
-                session.append(takeover)
-            return session.whole()
+        return session.append_and_show(takeover) if self._mirror else session.whole()
 
     def list_sessions(self, limit: int | None = None) -> list[SessionInfo]:
         """The sessions, last changed first, at most `limit` of them.

@@ -128,15 +128,12 @@ class Tail:
 
     def _look(self) -> Generator[Arrival, None, float]:
         """Read all sessions. Returns how long we took, without what the consumer took."""
-        arrivals = self._read_all(self._sessions())
-        spent = 0.0
-        while True:
-            started = monotonic()
-            arrival = next(arrivals, None)
-            spent += monotonic() - started
-            if arrival is None:
-                return spent
+        started = monotonic()
+        for arrival in self._read_all(self._sessions()):
+            yielded = monotonic()
             yield arrival
+            started += monotonic() - yielded
+        return monotonic() - started
 
     def _wanted(self, news: Iterable[str]) -> list[str]:
         return [name for name in sorted(news) if self._names is None or name in self._names]

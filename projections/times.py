@@ -8,6 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from journal.errors import StateTypeError, StateValueError
 
+_LONGEST_SEQ = 18  # digits
 _UNITS = {
     name: seconds
     for names, seconds in (
@@ -76,6 +77,8 @@ def point_of(value: "int | str | datetime", name: str = "at") -> int | str:
         text = value.strip()
         if not (text.isascii() and text.isdigit()):
             return stamp_of(moment(text))
+        if len(text) > _LONGEST_SEQ:
+            raise StateValueError(f"{name} has {len(text)} digits; no log has so many events")
         value = int(text)
     if isinstance(value, bool) or not isinstance(value, int):
         raise StateTypeError(

@@ -1,0 +1,502 @@
+"""Replay against a plain list of what was done: nothing missing, nothing else, in order."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from journal import ClosedError, HistoryError, NotFoundError, SessionConfig
+from journal.backend import History
+from journal.codec import Clock
+from journal.events import Clear, Event, Handoff, Set, Takeover
+from journal.state import decode_state
+from journal.storage import DiskStorage
+from projections import DefaultSessionStore
+from projections.replay import Step, concerns, paced, steps
+from projections.times import stamp_of
+
+START = datetime(2026, 11, 22, 10, 18, tzinfo=UTC)
+
+View = dict[str, dict[str, Any]]
+Shown = dict[str, Any]
+
+
+class Unsynced(DiskStorage):
+    """A disk that never syncs: it costs most of the time, and a reader sees no difference."""
+
+    @staticmethod
+    def sync(fd: int) -> None:  # type: ignore[override]
+        pass
+
+    @staticmethod
+    def sync_folder(path: str) -> None:
+        pass
+
+
+def shown(event: Event) -> Shown:
+    """What a test may expect of an event: all but writer and hashes."""
+    fields = msgspec.structs.asdict(event)
+    for name in ("writer", "prev", "hash"):
+        del fields[name]
+    if isinstance(event, Set):
+        fields["state"] = decode_state(bytes(event.state))
+    return {"op": type(event).__name__, **fields}
+
+
+def fold(events: Sequence[Shown]) -> View:
+    """The view by hand."""
+    view: View = {}
+    for event in events:
+        if event["op"] == "Set":
+            view.setdefault(event["runtime_id"], {})[event["turn_id"]] = event["state"]
+        elif event["op"] == "Clear" and event["runtime_id"] is None:
+            view = {}
+        elif event["op"] == "Clear":
+            view.pop(event["runtime_id"], None)
+    return view
+
+
+class Model:
+    """What was done to session `s` of a store, as a list; `now` is what its clock shows."""
+
+    def __init__(self, store: DefaultSessionStore) -> None:
+        self.store = store
+        self.events: list[Shown] = []
+        self.now = START
+
+    def _add(self, op: str, **fields: Any) -> None:
+        event = {"op": op, "seq": len(self.events) + 1, "ts": stamp_of(self.now), **fields}
+        self.events.append(event)
+
+    @property
+    def view(self) -> View:
+        return fold(self.events)
+
+    def set(self, *items: tuple[str, str, Any]) -> None:
+        assert self.store.set_many("s", [(r, t, {"n": n}) for r, t, n in items])
+        for runtime, turn, number in items:
+            self._add("Set", runtime_id=runtime, turn_id=turn, state={"n": number})
+
+    def clear(self, runtime: str | None = None) -> None:
+        assert self.store.clear_runtime_state("s", runtime)
+        if self.view if runtime is None else runtime in self.view:
+            self._add("Clear", runtime_id=runtime)
+
+    def hand_off(self, source: str, target: str, turn: str | None = None) -> None:
+        assert self.store.hand_off("s", source, target, turn, "why")
+        self._add("Handoff", source=source, target=target, turn_id=turn, reason="why")
+
+    def take_over(self, runtime: str) -> None:
+        view = self.view
+        assert json.dumps(self.store.take_over("s", runtime)) == json.dumps(view)
+        self._add(
+            "Takeover",
+            runtime_id=runtime,
+            handoff_seq=self.open_handoff(runtime),
+            seen_seq=len(self.events),
+        )
+
+    def open_handoff(self, runtime: str) -> int | None:
+        for event in reversed(self.events):
+            if event["op"] == "Takeover" and event["runtime_id"] == runtime:
+                return None
+            if event["op"] == "Handoff" and event["target"] == runtime:
+                return int(event["seq"])
+        return None
+
+    def compact(self, history: History = "archive") -> None:
+        self.store.compact("s", history)
+
+    def pass_time(self, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def versions(self, runtime: str, turn: str) -> list[tuple[int, Any]]:
+        """`(seq, state)` of each version, None for a clear that dropped the turn."""
+        found = []
+        for number, event in enumerate(self.events, 1):
+            if event["op"] == "Set" and (event["runtime_id"], event["turn_id"]) == (runtime, turn):
+                found.append((number, event["state"]))
+            elif turn in fold(self.events[: number - 1]).get(runtime, {}) and turn not in fold(
+                self.events[:number]
+            ).get(runtime, {}):
+                found.append((number, None))
+        return found
+
+
+@contextmanager
+def session(in_memory: bool) -> Iterator[Model]:
+    """A store with the clock of its model."""
+    folder = tempfile.mkdtemp(prefix="journal-replay-")
+    config = SessionConfig(persist=not in_memory, mirror_runtime_state=True)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        DefaultSessionStore(folder, config=config, durability="os", storage=Unsynced()) as store,
+    ):
+        model = Model(store)
+        patch.setattr(Clock, "now", lambda _: stamp_of(model.now))
+        yield model
+    shutil.rmtree(folder)
+
+
+RUNTIMES = ["native", "plugin", ""]
+TURNS = ["t1", "t2", "t3"]
+runtimes = st.sampled_from(RUNTIMES)
+turns = st.sampled_from(TURNS)
+items = st.lists(st.tuples(runtimes, turns, st.integers(0, 99)), min_size=1, max_size=4)
+pairs = st.permutations(RUNTIMES).map(lambda three: three[:2])
+operations = st.lists(
+    st.one_of(
+        items.map(lambda all_of: ("set", *all_of)),
+        items.map(lambda all_of: ("set", *all_of)),
+        st.tuples(st.just("clear"), st.none() | runtimes),
+        st.builds(lambda two, turn: ("hand_off", *two, turn), pairs, st.none() | turns),
+        st.tuples(st.just("take_over"), runtimes),
+        st.tuples(st.just("compact")),
+        st.tuples(st.just("pass_time"), st.integers(-3, 5)),
+    ),
+    max_size=25,
+)
+
+
+def do(model: Model, todo: Sequence[tuple[Any, ...]]) -> None:
+    for name, *arguments in todo:
+        getattr(model, name)(*arguments)
+
+
+def replayed(model: Model, *args: Any, **options: Any) -> list[Shown]:
+    return [shown(step.event) for step in model.store.replay("s", *args, **options)]
+
+
+engines = pytest.mark.parametrize("in_memory", [True, False], ids=["memory", "files"])
+some = settings(max_examples=40, deadline=None)
+
+
+@engines
+@some
+@given(todo=operations, compactions=st.integers(0, 3))
+def test_a_replay_is_what_was_done_before_and_after_any_compactions(
+    in_memory: bool, todo: list[tuple[Any, ...]], compactions: int
+) -> None:
+    with session(in_memory) as model:
+        do(model, todo)
+        for _ in range(compactions + 1):
+            found = list(model.store.replay("s"))
+            assert [shown(step.event) for step in found] == model.events
+            for step, event in zip(found, model.events, strict=True):
+                assert step.state == event.get("state")
+                assert step.turn == event.get("turn_id")
+            model.compact()
+
+
+@engines
+@some
+@given(todo=operations)
+def test_the_state_at_every_seq_is_what_the_steps_up_to_it_fold_to(
+    in_memory: bool, todo: list[tuple[Any, ...]]
+) -> None:
+    with session(in_memory) as model:
+        do(model, todo)
+        done = replayed(model)
+        for seq in range(len(model.events) + 1):
+            found = json.dumps(model.store.state_at("s", seq))
+            assert found == json.dumps(fold(model.events[:seq])), "in the order of turns, too"
+            assert found == json.dumps(fold(done[:seq]))
+        if model.events:
+            with pytest.raises(NotFoundError, match=f"no event {len(model.events) + 1} yet"):
+                model.store.state_at("s", len(model.events) + 1)
+
+
+@engines
+@some
+@given(todo=operations)
+def test_the_history_of_a_turn_is_every_version_of_it(
+    in_memory: bool, todo: list[tuple[Any, ...]]
+) -> None:
+    with session(in_memory) as model:
+        do(model, todo)
+        for runtime in RUNTIMES:
+            for turn in TURNS:
+                found = model.store.history("s", runtime, turn)
+                assert [(v.event.seq, v.state) for v in found] == model.versions(runtime, turn)
+
+
+@engines
+@some
+@given(todo=operations, data=st.data())
+def test_a_part_of_a_replay_is_that_part_of_the_whole(
+    in_memory: bool, todo: list[tuple[Any, ...]], data: st.DataObject
+) -> None:
+    with session(in_memory) as model:
+        do(model, todo)
+        points = (
+            st.none()
+            | st.integers(0, 30)
+            | st.integers(-20, 60).map(lambda seconds: START + timedelta(seconds=seconds))
+        )
+        since, until = data.draw(points), data.draw(points)
+        runtime = data.draw(st.none() | runtimes)
+
+        def belongs(event: Shown) -> bool:
+            return (
+                (since is None or place(event, since) >= 0)
+                and (until is None or place(event, until) <= 0)
+                and (runtime is None or is_about(event, runtime))
+            )
+
+        expected = [event for event in model.events if belongs(event)]
+        assert replayed(model, runtime, since, until) == expected
+
+
+def place(event: Shown, point: int | datetime) -> int:
+    """Negative before a point, 0 at it, positive after it."""
+    if isinstance(point, int):
+        return int(event["seq"]) - point
+    at = datetime.fromisoformat(event["ts"])
+    return (at > point) - (at < point)
+
+
+def is_about(event: Shown, runtime: str) -> bool:
+    if event["op"] == "Handoff":
+        return runtime in (event["source"], event["target"])
+    return event["runtime_id"] == runtime or event["runtime_id"] is None
+
+
+@engines
+@some
+@given(todo=operations)
+def test_as_of_a_moment_is_as_of_the_last_event_that_is_not_later(
+    in_memory: bool, todo: list[tuple[Any, ...]]
+) -> None:
+    """By seq where the clock was set back: nothing that was done vanishes in between."""
+    with session(in_memory) as model:
+        do(model, todo)
+        stamps = {datetime.fromisoformat(event["ts"]) for event in model.events} | {START}
+        for stamp in sorted(stamps):
+            for when in (stamp, stamp - timedelta(microseconds=1)):
+                reached = [e["seq"] for e in model.events if e["ts"] <= stamp_of(when)]
+                expected = fold(model.events[: max(reached, default=0)])
+                assert json.dumps(model.store.state_at("s", when)) == json.dumps(expected)
+                assert model.store.state_at("s", stamp_of(when)) == expected
+
+
+@engines
+@some
+@given(todo=operations, after=operations)
+def test_where_history_is_dropped_the_past_begins_with_what_was_kept(
+    in_memory: bool, todo: list[tuple[Any, ...]], after: list[tuple[Any, ...]]
+) -> None:
+    with session(in_memory) as model:
+        do(model, todo)
+        expected = fold(model.events)
+        model.compact("drop")
+        past = model.store.past("s")
+        floor = past.floor if past is not None else 0
+        assert floor in (0, len(model.events)), "all or nothing of it was replaced"
+        for name, *arguments in after:
+            if name != "compact":
+                do(model, [(name, *arguments)])
+        for seq in range(1, floor):
+            with pytest.raises(HistoryError, match=f"as of event {seq} .* before event {floor}"):
+                model.store.state_at("s", seq)
+        for seq in range(max(floor, 1), len(model.events) + 1):
+            found = model.store.state_at("s", seq)
+            assert json.dumps(found) == json.dumps(fold(model.events[:seq]))
+        assert model.store.state_at("s", 0) == {}
+        found_events = replayed(model)
+        assert [event for event in found_events if event["seq"] > floor] == model.events[floor:]
+        kept = [event for event in found_events if event["seq"] <= floor]
+        assert [event for event in model.events if event in kept] == kept
+        assert not floor or fold(kept) == expected
+
+
+def test_a_clock_that_was_set_back_hides_nothing(tmp_path: Path) -> None:
+    with session(in_memory=False) as model:
+        model.set(("r", "t", 1))
+        model.pass_time(-3600)
+        model.set(("r", "t", 2))
+        model.pass_time(1800)
+        assert model.store.state_at("s", START) == {"r": {"t": {"n": 2}}}
+        assert model.store.state_at("s", model.now) == {"r": {"t": {"n": 2}}}
+        assert model.store.state_at("s", START - timedelta(hours=2)) == {}
+        assert [event["seq"] for event in replayed(model, until=model.now)] == [2]
+
+
+class TestWhatIsAsked:
+    def test_a_session_that_does_not_exist_has_nothing_to_replay(
+        self, store: DefaultSessionStore
+    ) -> None:
+        assert list(store.replay("none")) == []
+        assert store.state_at("none", 7) == store.state_at("none", "now") == {}
+        assert store.history("none", "r", "t") == []
+        assert not Path(str(store.session_dir), "none.jsonl").exists()
+
+    @pytest.mark.parametrize("options", [{"since": -1}, {"until": "soon"}, {"since": 1.5}])
+    def test_bad_points_are_refused_at_once(
+        self, store: DefaultSessionStore, options: dict[str, Any]
+    ) -> None:
+        with pytest.raises((ValueError, TypeError), match=r"since|soon"):
+            store.replay("s", **options)
+        with pytest.raises((ValueError, TypeError), match=r"at|soon"):
+            store.state_at("s", *options.values())
+
+    @pytest.mark.parametrize("speed", [0, -1.0, float("nan")])
+    def test_a_speed_must_go_forward(self, store: DefaultSessionStore, speed: float) -> None:
+        with pytest.raises(ValueError, match="speed is"):
+            store.replay("s", speed=speed)
+
+    @pytest.mark.parametrize("wait", [-0.1, float("nan")])
+    def test_a_longest_wait_is_not_negative(self, store: DefaultSessionStore, wait: float) -> None:
+        with pytest.raises(ValueError, match="max_wait is"):
+            store.replay("s", speed=1.0, max_wait=wait)
+
+    def test_speed_and_longest_wait_are_heeded(
+        self, store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[tuple[float, float | None]] = []
+
+        def noted(found: Iterator[Step], speed: float, max_wait: float | None) -> Iterator[Step]:
+            asked.append((speed, max_wait))
+            return found
+
+        monkeypatch.setattr("projections.inspection.paced", noted)
+        store.set_runtime_state("s", "r", "t", {})
+        assert len(list(store.replay("s"))) == 1
+        assert asked == [], "without a speed nothing waits"
+        assert len(list(store.replay("s", speed=10.0, max_wait=0.5))) == 1
+        assert asked == [(10.0, 0.5)]
+
+    def test_after_close_nothing_is_read(self, store: DefaultSessionStore) -> None:
+        store.close()
+        for ask in (
+            lambda: store.replay("s"),
+            lambda: store.state_at("s", 0),
+            lambda: store.state_at("s", "now"),
+            lambda: store.history("s", "r", "t"),
+        ):
+            with pytest.raises(ClosedError):
+                ask()
+
+    def test_a_replay_reads_one_event_after_the_other(self, store: DefaultSessionStore) -> None:
+        """What is appended while one replays is not needed to begin, and not in the way."""
+        store.set_many("s", [("r", f"t{n}", {"n": n}) for n in range(5)])
+        found = store.replay("s")
+        first = next(found)
+        store.set_runtime_state("s", "r", "later", {})
+        store.compact("s", "drop")
+        assert [first.turn, *(step.turn for step in found)][:5] == [f"t{n}" for n in range(5)]
+
+
+def test_an_event_concerns_the_runtimes_that_it_names() -> None:
+    raw = msgspec.Raw(b"{}")
+    about: list[tuple[Event, set[str]]] = [
+        (Set(runtime_id="a", turn_id="b", state=raw), {"a"}),
+        (Clear(runtime_id="a"), {"a"}),
+        (Clear(), {"a", "b", "c"}),
+        (Handoff(source="a", target="b"), {"a", "b"}),
+        (Takeover(runtime_id="b"), {"b"}),
+    ]
+    for event, expected in about:
+        assert {runtime for runtime in "abc" if concerns(event, runtime)} == expected
+
+
+def test_steps_stop_reading_after_the_last_one_wanted() -> None:
+    def events() -> Iterator[Event]:
+        for seq in (1, 2, 3):
+            yield Clear(seq=seq, ts="")
+        raise AssertionError("read on")
+
+    assert [step.event.seq for step in steps(events(), until=2)] == [1, 2]
+
+
+# Pace
+
+
+class Stopwatch:
+    """Time that passes only by sleeping, and by what a consumer takes."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.oversleep = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds > 0, "a wait of nothing is none"
+        self.now += seconds + self.oversleep
+
+    def clock(self) -> float:
+        return self.now
+
+
+def at(*seconds: float) -> list[Step]:
+    """Steps recorded so many seconds after the start."""
+    return [
+        Step(Clear(seq=seq, ts=stamp_of(START + timedelta(seconds=after))), None, None)
+        for seq, after in enumerate(seconds, 1)
+    ]
+
+
+def times_of(
+    recorded: list[Step],
+    speed: float = 1.0,
+    max_wait: float | None = None,
+    consumer: Callable[[int], float] = lambda _: 0.0,
+    oversleep: float = 0.0,
+) -> list[float]:
+    """When each step came, in seconds after the first one."""
+    watch = Stopwatch()
+    watch.oversleep = oversleep
+    found: list[float] = []
+    for step in paced(recorded, speed, max_wait, watch.sleep, watch.clock):
+        assert step is recorded[len(found)]
+        found.append(watch.now - 1000.0)
+        watch.now += consumer(len(found))
+    assert len(found) == len(recorded)
+    return found
+
+
+gaps = st.lists(st.integers(-40, 80).map(lambda quarters: quarters / 4), max_size=20)
+
+
+@given(gaps, st.sampled_from([0.25, 0.5, 1.0, 2.0, 8.0]), st.none() | st.sampled_from([0.0, 2.0]))
+def test_steps_are_as_far_apart_as_they_were_recorded(
+    between: list[float], speed: float, max_wait: float | None
+) -> None:
+    """A clock that was set back makes no wait; the longest wait caps each."""
+    recorded, expected = [0.0], [0.0]
+    for gap in between:
+        wait = max(gap, 0.0) / speed
+        recorded.append(recorded[-1] + gap)
+        expected.append(expected[-1] + (wait if max_wait is None else min(wait, max_wait)))
+    assert times_of(at(*recorded), speed, max_wait) == expected
+
+
+def test_what_the_consumer_and_the_system_take_does_not_add_up() -> None:
+    recorded = at(*range(1001))
+    assert times_of(recorded, consumer=lambda _: 0.5) == list(range(1001))
+    found = times_of(recorded, oversleep=0.25)
+    assert found == [0, *(n + 0.25 for n in range(1, 1001))], "each late by one oversleep only"
+
+
+def test_after_a_long_pause_the_rest_does_not_come_all_at_once() -> None:
+    found = times_of(at(*range(10)), consumer=lambda count: 100.0 if count == 3 else 0.0)
+    assert found[:4] == [0, 1, 2, 102]
+    assert [later - earlier for earlier, later in pairwise(found[4:])] == [1.0] * 5
+
+
+def test_timestamps_that_cannot_be_compared_make_no_wait() -> None:
+    odd = ["2026-11-22T10:18:00Z", "yesterday", "2026-11-22T11:18:00", "2026-11-22T12:18:00Z", ""]
+    recorded = [Step(Clear(seq=seq, ts=ts), None, None) for seq, ts in enumerate(odd, 1)]
+    assert times_of(recorded) == [0.0] * 5
+
+
+def test_without_steps_nothing_waits() -> None:
+    assert times_of([]) == []
