@@ -49,7 +49,7 @@ class Past(Struct, kw_only=True):
     `rest` yields every event after `floor`. Of those up to `floor`, `kept` has the ones
     that compaction kept, in the order in which folding them gives the view as of
     `floor`; it is empty where `floor` is 0. `folded_at` is when that compaction was, a
-    timestamp like those of events, empty where `floor` is 0. `problems` is what turned out to be damaged
+    timestamp like those of events, or empty. `problems` is what turned out to be damaged
     or missing; it may grow while `rest` is read.
     """
 

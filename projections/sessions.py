@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any
 
 from journal.backend import Backend, Log, Maker
-from journal.errors import JournalError, LockTimeoutError, SessionFileError
+from journal.errors import DamagedError, JournalError, LockTimeoutError, SessionFileError
 from journal.events import Event, Set
 from journal.locking import tell_after_fork
 from journal.state import check_text
@@ -116,6 +116,17 @@ class Session:
         if self.log.refresh():
             return True
         return not self.log.is_deleted and self.file is not None and self.file.name() is not None
+
+    def has_files(self) -> bool:
+        """Whether there is anything to delete: what `exists` sees, what a deletion that was cut
+        short has left, and damaged files of which nothing can be read.
+        """
+        try:
+            if self.log.refresh() or self.log.is_deleted:
+                return True
+        except DamagedError:
+            return True
+        return self.file is not None and self.file.name() is not None
 
     def runtime(self, runtime_id: str) -> dict[str, Any]:
         """All turns of a runtime, from the log or from an older session file."""

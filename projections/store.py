@@ -236,12 +236,13 @@ class DefaultSessionStore(Inspection):
         Only the session file's empty lock file stays. Returns False when there was none.
         A session made again under the id is a new one.
         """
-        self._check_open()
+        session = self._session(session_id)
+        there = session.has_files()
         self._sessions.drop(session_id)
-        file = self._file(session_id)
+        file = session.file
         if file is None:
             return self._backend.delete(session_id)
-        if file.name() is None and not self._backend.exists(session_id):
+        if not there:
             return False
         with file.locked(self._options.lock_timeout):
             return self._backend.delete(session_id, file.name())

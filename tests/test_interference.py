@@ -444,6 +444,27 @@ class TestSeals:
                 return
         raise AssertionError("deletion makes more calls than this test kills it at")
 
+    def test_a_deletion_killed_at_any_call_is_finished_by_the_next(self, tmp_path: Path) -> None:
+        for number in range(40):
+            folder = tmp_path / str(number)
+            with DefaultSessionStore(folder) as store:
+                store.set_runtime_state("s", "native", "turn-1", TURN_1)
+                store.set_runtime_state("s", "native", "turn-1", {"newer": True})
+                store.compact("s")
+            death = DiesAt(number)
+            try:
+                engine(folder, FaultyStorage(death)).delete("s", "s.json")
+            except Killed:
+                pass
+            log_left = (folder / "s.jsonl").exists()
+            with DefaultSessionStore(folder) as store:
+                assert store.delete_session("s") is log_left, number
+                assert store.delete_session("s") is False
+            assert files_in(folder) == set()
+            if not death.dead:
+                return
+        raise AssertionError("deletion makes more calls than this test kills it at")
+
     def test_deletion_does_not_depend_on_clocks(self, tmp_path: Path) -> None:
         with DefaultSessionStore(tmp_path) as store:
             store.set_runtime_state("s", "r", "t", {"n": 1})

@@ -13,7 +13,7 @@ from journal.recovery import lost_its_beginning
 from journal.scan import Scanner
 from journal.storage import Storage, chunks
 from journal.verification import Verification
-from projections.doctor.finding import Commands, Finding, Severity, shell, shown
+from projections.doctor.finding import Commands, Finding, Severity, quoted, shell, shown
 from projections.doctor.place import Case, Ends, File
 
 _RESTORE = "restore the file from a backup"
@@ -76,7 +76,7 @@ class Trouble:
         remedy = f"move it out of the folder: {shell('mv', '--', file.path, '/somewhere')}"
         return self.finding("warning", "misnamed", file.path, what, remedy)
 
-    def refusal(self, storage: Storage, file: File, ends: Ends) -> Finding | None:
+    def refusal(self, file: File, ends: Ends) -> Finding | None:
         """Why a file under the name of this session's log is not to be read as that."""
         header = ends.header
         if ends.newer_format is not None:
@@ -85,8 +85,6 @@ class Trouble:
             return self.finding("error", "newer-format", file.path, what, remedy)
         if header is not None and header.session_id != self.case.session_id:
             return self._wrong_session(file, header)
-        if header is None and not self._has_lines(storage, file):
-            return self._without_lines(storage, file)
         return None
 
     def _wrong_session(self, file: File, header: Open) -> Finding:
@@ -101,7 +99,7 @@ class Trouble:
         what = f"holds session {header.session_id!r}, not the one that its name says"
         return self.finding("error", "wrong-session", file.path, what, remedy)
 
-    def _has_lines(self, storage: Storage, file: File) -> bool:
+    def has_lines(self, storage: Storage, file: File) -> bool:
         """Whether anything in a file without a header is an intact event."""
         fd = storage.open(file.path, os.O_RDONLY)
         try:
@@ -115,7 +113,8 @@ class Trouble:
             storage.close(fd)
         return False
 
-    def _without_lines(self, storage: Storage, file: File) -> Finding:
+    def without_lines(self, storage: Storage, file: File) -> Finding:
+        """A file that has nothing intact in it, and that nobody is just beginning."""
         opened = LogFile(storage, file.path, create=False)
         try:
             lost = lost_its_beginning(storage, opened, self.case.paths)
@@ -143,7 +142,7 @@ class Trouble:
         newest = max(logs, key=lambda file: (_base_of(file.name), file.name.endswith(".gz")))
         read = "zcat" if newest.name.endswith(".gz") else "cat"
         target = self.case.paths.log
-        command = f"{shell(read, '--', newest.path)[:-1]} > {shell(target)[1:]}"
+        copy = f"{read} -- {quoted(newest.path)} > {quoted(target)}"
         yield self.finding(
             "error",
             "lost",
@@ -151,7 +150,7 @@ class Trouble:
             f"the log is gone, but {len(logs)} of its archives "
             f"{'is' if len(logs) == 1 else 'are'} there: a deletion would have removed both",
             "restore it from a backup; without one, the newest archive has the session as of "
-            f"event {_base_of(newest.name)} or a little later: {command}",
+            f"event {_base_of(newest.name)} or a little later: `(umask 077; set -C; {copy})`",
         )
 
     def quick(self, ends: Ends) -> Iterator[Finding]:
@@ -210,6 +209,23 @@ class Trouble:
             f"{self.journal('compact', '--drop-history')} drops all history, as soon as "
             "something in the log has been overwritten or cleared since the last compaction"
         )
+
+
+def no_folder(archive: File) -> Finding:
+    """What is not the folder of archives but has its name."""
+    remedy = f"move it out of the folder: {shell('mv', '--', archive.path, '/somewhere')}"
+    if archive.kind == "a symbolic link":
+        target = os.path.realpath(archive.path)
+        steps = [("rm", "--", archive.path), ("mv", "--", target, archive.path)]
+        remedy = f"put the folder in its place: `{' && '.join(shell(*x)[1:-1] for x in steps)}`"
+    return Finding(
+        severity="error",
+        kind="not-a-file",
+        session_id=None,
+        path=shown(archive.path),
+        what=f"is {archive.kind}, where the archives should be",
+        remedy=remedy,
+    )
 
 
 def _in_place(file: File) -> str:

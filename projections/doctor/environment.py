@@ -12,11 +12,8 @@ from projections.doctor.place import Ends
 MOUNTS = "/proc/self/mountinfo"
 
 _NETWORK = frozenset(
-    # fmt: off
-    ("9p", "afs", "beegfs", "ceph", "cifs", "davfs", "gfs2", "glusterfs", "gpfs", "lustre",
-     "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "smb3", "smbfs", "vboxsf")
-    # fmt: on
-)
+    ("9p", "afs", "beegfs", "ceph", "cifs", "davfs", "gfs2", "glusterfs", "gpfs", "lustre")
+) | {"ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "smb3", "smbfs", "vboxsf"}
 _LOCAL_FUSE = frozenset(("fuse", "fuseblk", "fuse.ext2", "fuse.ntfs-3g", "fuse.fuse-overlayfs"))
 _MOUNT_POINT = 4  # which field of a line of mountinfo
 _LEAST_FREE = 100_000_000  # bytes

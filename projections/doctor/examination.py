@@ -10,15 +10,15 @@ from collections.abc import Iterator, Sequence
 from time import sleep
 
 from journal.config import Limits
-from journal.errors import JournalError, NotFoundError, ReadError
-from journal.events import Open
+from journal.errors import NotFoundError, ReadError
 from journal.names import session_id_of, stem_of
 from journal.storage import DiskStorage, Storage
 from projections.doctor.access import check_access
-from projections.doctor.contents import Contents, older_session_file
-from projections.doctor.damage import Trouble
+from projections.doctor.contents import Contents
+from projections.doctor.damage import Trouble, no_folder
 from projections.doctor.environment import MOUNTS, check_clock, check_environment
 from projections.doctor.finding import Commands, Finding
+from projections.doctor.identity import session_id_of_files
 from projections.doctor.leftovers import Leftovers
 from projections.doctor.place import (
     Belongings,
@@ -27,10 +27,12 @@ from projections.doctor.place import (
     Listing,
     case_of,
     ends_of,
-    header_of_archive,
+    is_left,
     look_at,
 )
-from projections.session_file import SessionFile, session_id_in
+from projections.doctor.session_files import check_session_file
+from projections.session_file import SessionFile
+from projections.view import View
 
 _LOOKS_AGAIN = (0.02, 0.2)  # seconds to wait before each
 
@@ -115,6 +117,9 @@ class Examination:
         """The folder and what it is on; after all sessions, for the modes of their files."""
         yield from check_environment(self.folder, self._mounts)
         folder, archive = look_at(os.path.realpath(self.folder)), look_at(self._listing.archive)
+        if archive is not None and archive.kind != "a folder":
+            yield no_folder(archive)
+            archive = None
         if folder is not None:
             files = list(self._files.values())
             yield from check_access(folder, archive, files, self._everything)
@@ -132,7 +137,8 @@ class Examination:
         return found
 
     def _look(self, belongings: Belongings) -> list[Finding]:
-        case = case_of(self.folder, belongings, self._session_id(belongings))
+        session_id = session_id_of_files(self._storage, self.folder, belongings)
+        case = case_of(self.folder, belongings, session_id)
         self._files |= {file.path: file for file in case.files if file.is_regular}
         trouble = Trouble(case, self._commands)
         try:
@@ -155,18 +161,19 @@ class Examination:
             yield trouble.misnamed(log)
         else:
             ends = ends_of(self._storage, log.path)
-            refusal = trouble.refusal(self._storage, log, ends)
+            refusal = trouble.refusal(log, ends)
             if refusal is not None:
                 yield refusal
-            else:
+            elif ends.header is not None or trouble.has_lines(self._storage, log):
                 yield from self._examine_log(trouble, ends)
+            elif is_left(self._storage, log):
+                yield trouble.without_lines(self._storage, log)
 
     def _examine_without_log(self, trouble: Trouble) -> Iterator[Finding]:
         yield from trouble.without_log()
         yield from Leftovers(self._storage, trouble).files()
-        file = trouble.case.session_file
-        if file is not None and file.is_regular:
-            yield from older_session_file(self._storage, trouble)
+        if trouble.case.session_file is not None:
+            yield from self._examine_session_file(trouble, None)
 
     def _examine_log(self, trouble: Trouble, ends: Ends) -> Iterator[Finding]:
         leftovers = Leftovers(self._storage, trouble)
@@ -177,53 +184,19 @@ class Examination:
         yield from leftovers.files()
         yield from leftovers.archives(ends.header)
         yield from check_clock(trouble, ends)
-        if not self._quick:
-            yield from self._examine_contents(trouble)
-
-    def _examine_contents(self, trouble: Trouble) -> Iterator[Finding]:
+        if self._quick:
+            yield from self._examine_session_file(trouble, None)
+            return
         contents = Contents(self._storage, trouble)
         contents.read()
-        file = trouble.case.session_file
-        if file is None or file.is_regular:
-            yield from contents.session_file()
+        yield from self._examine_session_file(trouble, contents.view)
         yield from contents.limits(self._limits)
         yield from contents.dead()
 
-    # Whose files they are
-
-    def _session_id(self, belongings: Belongings) -> str | None:
-        """None if nothing tells. Of an over-long id only a header can."""
-        stem = belongings.stem
-        if f"{stem}.json" in belongings.names and f"{stem}.jsonl" not in belongings.names:
-            return self._id_in_session_file(stem)
-        session_id = session_id_of(stem)
-        if session_id is None and "%-" in stem:
-            return self._id_in_headers(belongings)
-        return session_id
-
-    def _id_in_session_file(self, stem: str) -> str | None:
-        """Of a session without a log, which PraisonAI may keep under another name."""
-        path = os.path.join(self.folder, f"{stem}.json")
-        found = session_id_in(self._storage, path) or session_id_of(stem)
-        return found if found is not None or not stem.isprintable() else stem
-
-    def _id_in_headers(self, belongings: Belongings) -> str | None:
-        stem = belongings.stem
-        for name in (None, *sorted(belongings.archived)):
-            try:
-                header = self._header(stem, name)
-            except (JournalError, OSError):
-                continue
-            if header is not None and stem_of(header.session_id) == stem:
-                return header.session_id
-        return None
-
-    def _header(self, stem: str, archived: str | None) -> Open | None:
-        """The header of a log, or of one of its archives. `JournalError` and OSError."""
-        if archived is None:
-            return ends_of(self._storage, os.path.join(self.folder, f"{stem}.jsonl")).header
-        paths = case_of(self.folder, Belongings(stem, set(), set()), None).paths
-        return header_of_archive(self._storage, paths, archived.removesuffix(".gz"))
+    def _examine_session_file(self, trouble: Trouble, view: View | None) -> Iterator[Finding]:
+        file = trouble.case.session_file
+        if file is None or file.is_regular:
+            yield from check_session_file(self._storage, trouble, view)
 
 
 def examine(

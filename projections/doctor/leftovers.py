@@ -8,7 +8,15 @@ from journal.events import Open, Sealed
 from journal.storage import Storage
 from projections.doctor.damage import Trouble
 from projections.doctor.finding import Finding, shell
-from projections.doctor.place import NEW, Case, Ends, File, header_of_archive, is_free
+from projections.doctor.place import (
+    NEW,
+    Case,
+    Ends,
+    File,
+    header_of_archive,
+    is_left,
+    look_at,
+)
 
 _LOG, _PACKED = ".jsonl", ".jsonl.gz"
 _LARGE = 64 << 20
@@ -26,7 +34,7 @@ class Leftovers:
     def half_done(self, ends: Ends) -> Iterator[Finding]:
         """A log that ends in a seal: whoever sealed it has died, unless it holds the lock."""
         seal, log = ends.seal, self._case.log
-        if seal is None or log is None or not is_free(self._storage, log.path):
+        if seal is None or log is None or not is_left(self._storage, log):
             return
         if seal.reason == "deleted":
             yield self._half_deleted(seal, log)
@@ -59,15 +67,12 @@ class Leftovers:
     def files(self) -> Iterator[Finding]:
         """Files that a crash left behind."""
         case = self._case
-        if case.scratch is not None and self._is_ours(case.scratch):
+        if case.scratch is not None and is_left(self._storage, case.scratch):
             yield self._scratch(case.scratch)
         yield from self._session_file_new()
         for file in case.archived:
             if file.is_regular:
                 yield from self._archived(file)
-
-    def _is_ours(self, file: File) -> bool:
-        return file.is_regular and is_free(self._storage, file.path)
 
     def _scratch(self, file: File) -> Finding:
         if self._case.log is None:
@@ -80,12 +85,12 @@ class Leftovers:
 
     def _session_file_new(self) -> Iterator[Finding]:
         path = self._case.paths.session_file
-        lock = f"{path}.lock"
-        if not os.path.lexists(f"{path}{NEW}") or not is_free(self._storage, lock):
+        file = look_at(path + NEW)
+        if file is None or not is_left(self._storage, file, f"{path}.lock"):
             return
         what = "a session file that never took its place: whoever wrote it has died"
-        remedy = f"nothing in it is needed, remove it: {shell('rm', '--', path + NEW)}"
-        yield self._trouble.finding("warning", "leftover", path + NEW, what, remedy)
+        remedy = f"nothing in it is needed, remove it: {shell('rm', '--', file.path)}"
+        yield self._leftover(file, what, remedy)
 
     def _archived(self, file: File) -> Iterator[Finding]:
         if file.name.endswith(NEW):
@@ -103,14 +108,14 @@ class Leftovers:
         source = file.path.removesuffix(".gz" + NEW)
         if not file.name.endswith(".gz" + NEW):  # a torn tail being set aside
             source = self._case.paths.log
-        if is_free(self._storage, source):
+        if is_left(self._storage, file, source):
             what = "a copy that was never finished: whoever made it has died"
             remedy = f"nothing in it is needed, remove it: {shell('rm', '--', file.path)}"
             yield self._leftover(file, what, remedy)
 
     def _second_name(self, file: File) -> Iterator[Finding]:
         log = self._case.log
-        if log is None or file.id != log.id or not self._is_ours(file):
+        if log is None or file.id != log.id or not is_left(self._storage, file):
             return
         what = "is the log itself under a second name, which a compaction that died gave it"
         remedy = (
@@ -120,7 +125,7 @@ class Leftovers:
         yield self._leftover(file, what, remedy)
 
     def _packed_twice(self, file: File) -> Iterator[Finding]:
-        if os.path.lexists(f"{file.path}.gz") and self._is_ours(file):
+        if os.path.lexists(f"{file.path}.gz") and is_left(self._storage, file):
             what = "is there unpacked and packed, with the same content: the packing was cut short"
             remedy = f"{self._trouble.journal('compact')} finishes it"
             yield self._leftover(file, what, remedy)

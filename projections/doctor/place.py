@@ -189,10 +189,11 @@ def header_of_archive(storage: Storage, paths: Paths, name: str) -> Open | None:
 
 
 def is_free(storage: Storage, path: str) -> bool:
-    """Whether no process has the lock of a file, or there is no such file.
+    """Whether no process has the lock of the file at `path`, or there is no such file.
 
     Takes the lock for some microseconds. A writer that is busy has it again and again, so
-    it is tried for a while. A file that cannot be opened counts as taken.
+    it is tried for a while. A file that cannot be opened, or is another by then, counts as
+    taken: somebody is at it.
     """
     try:
         fd = storage.open(path, os.O_RDONLY)
@@ -204,8 +205,19 @@ def is_free(storage: Storage, path: str) -> bool:
         for _ in range(_TRIES):
             if storage.lock(fd):
                 storage.unlock(fd)
-                return True
+                return storage.find(path) == storage.identify(fd)
             sleep(_PAUSE)
         return False
     finally:
         storage.close(fd)
+
+
+def is_left(storage: Storage, file: File, lock: str | None = None) -> bool:
+    """Whether whoever made a file is gone: the lock at `lock`, or its own, is free.
+
+    And whether the file is still there after that look.
+    """
+    if not (file.is_regular and is_free(storage, lock or file.path)):
+        return False
+    now = look_at(file.path)
+    return now is not None and now.id == file.id

@@ -1,0 +1,47 @@
+"""Whose files they are: what names, headers and session files tell."""
+
+import os
+
+from journal.errors import JournalError
+from journal.events import Open
+from journal.names import session_id_of, stem_of
+from journal.storage import Storage
+from projections.doctor.place import Belongings, case_of, ends_of, header_of_archive
+from projections.session_file import session_id_in
+
+
+def session_id_of_files(storage: Storage, folder: str, belongings: Belongings) -> str | None:
+    """None if nothing tells. Of an over-long id only a header can."""
+    stem = belongings.stem
+    if f"{stem}.json" in belongings.names and f"{stem}.jsonl" not in belongings.names:
+        return _id_in_session_file(storage, folder, stem)
+    session_id = session_id_of(stem)
+    if session_id is None and "%-" in stem:
+        return _id_in_headers(storage, folder, belongings)
+    return session_id
+
+
+def _id_in_session_file(storage: Storage, folder: str, stem: str) -> str | None:
+    """Of a session without a log, which PraisonAI may keep under another name."""
+    found = session_id_in(storage, os.path.join(folder, f"{stem}.json")) or session_id_of(stem)
+    return found if found is not None or not stem.isprintable() else stem
+
+
+def _id_in_headers(storage: Storage, folder: str, belongings: Belongings) -> str | None:
+    stem = belongings.stem
+    for name in (None, *sorted(belongings.archived)):
+        try:
+            header = _header(storage, folder, stem, name)
+        except (JournalError, OSError):
+            continue
+        if header is not None and stem_of(header.session_id) == stem:
+            return header.session_id
+    return None
+
+
+def _header(storage: Storage, folder: str, stem: str, archived: str | None) -> Open | None:
+    """The header of a log, or of one of its archives. `JournalError` and OSError."""
+    paths = case_of(folder, Belongings(stem, set(), set()), None).paths
+    if archived is None:
+        return ends_of(storage, paths.log).header
+    return header_of_archive(storage, paths, archived.removesuffix(".gz"))

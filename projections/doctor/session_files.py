@@ -1,0 +1,77 @@
+"""Session files: whether they can be read, are the session's, and show what the log says."""
+
+from collections.abc import Iterator
+
+from journal.errors import SessionFileError
+from journal.storage import Storage
+from projections.doctor.damage import Trouble
+from projections.doctor.finding import Finding
+from projections.session_file import SessionFile, session_id_in
+from projections.view import View
+
+
+def check_session_file(storage: Storage, trouble: Trouble, view: View | None) -> Iterator[Finding]:
+    """`view` is the log's; None if there is no log, or it was not read."""
+    case = trouble.case
+    if case.session_id is None:
+        return
+    file = SessionFile(storage, case.paths, durable=False)
+    try:
+        shown, is_there = file.runtime_state(), file.name() is not None
+        path = file.path
+    except SessionFileError as error:
+        yield _unreadable(trouble, error)
+        return
+    if not is_there and case.session_file is not None:
+        is_anothers = session_id_in(storage, case.paths.session_file) is not None
+        yield _anothers(trouble) if is_anothers else _blank(trouble)
+    elif view is not None and shown != {name: view.runtime(name) for name in view.turns}:
+        yield _stale(trouble, path, is_there=is_there)
+
+
+def _stale(trouble: Trouble, path: str, *, is_there: bool) -> Finding:
+    """A note: it is derived, and the store lets it lag when much is written."""
+    what = "is behind the log" if is_there else "is missing, while the log has turns"
+    return trouble.finding(
+        "note",
+        "stale",
+        path,
+        f"the session file {what}; the log is the truth, nothing is lost",
+        "nothing to do: the next write brings it up to date. "
+        f"Until then {trouble.journal('show')} has the state",
+    )
+
+
+def _anothers(trouble: Trouble) -> Finding:
+    return trouble.finding(
+        "warning",
+        "session-file",
+        trouble.case.paths.session_file,
+        "is of another session, which PraisonAI keeps under the same name; so this session "
+        "has none. Its log is complete",
+        f"nothing is lost: {trouble.journal('show')} has the state. To have a session "
+        "file, use an id of letters, digits and - only",
+    )
+
+
+def _blank(trouble: Trouble) -> Finding:
+    return trouble.finding(
+        "warning",
+        "session-file",
+        trouble.case.paths.session_file,
+        "the session file is empty, as after a power cut",
+        "restore it from a backup if there were messages in it; what the log has is written "
+        "to it by the next write",
+    )
+
+
+def _unreadable(trouble: Trouble, error: Exception) -> Finding:
+    path = trouble.case.paths.session_file
+    what = str(error).removeprefix(f"{path}: ").partition(";")[0]
+    remedy = "restore it from a backup: PraisonAI's messages are in it"
+    if trouble.case.log is not None:
+        remedy += (
+            ". The runtime state is in the log; without a backup move the file away, and the "
+            "next write makes a new one"
+        )
+    return trouble.finding("error", "session-file", path, what, remedy)
