@@ -177,8 +177,6 @@ class FileFollower:
                         break
                     if not self._was_yielded(entry.event):
                         yield self._step(entry.event)
-            if header.base_seq <= self._seq and not self._reaches(header):
-                self._go_back(header.base_seq - 1)  # what took its place was dropped
         self._joined = True  # not before: whoever stops reading in the middle joins again
 
     def _reaches(self, header: Open) -> bool:
@@ -233,10 +231,10 @@ class FileFollower:
 
     def to_end(self) -> None:
         with self._leaving_on_error():
-            while (file := self._open_file()) is not None:
-                if file.is_current():
-                    return self._jump(file)
+            while (file := self._open_file()) is not None and not file.is_current():
                 self._leave_file()
+            if file is not None:
+                self._jump(file)
 
     def _jump(self, file: LogFile) -> None:
         size = file.size()
