@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from journal.archives import read_archive
 from journal.backend import Entry, Past, Problem
-from journal.errors import ReadError
+from journal.errors import HistoryError, ReadError
 from journal.events import Open
 from journal.handle import LogFile
 from journal.names import Paths
@@ -179,8 +179,7 @@ class _Gathering:
         try:
             return self._open_archive(name)
         except FileNotFoundError:
-            raise ReadError(
-                None,
+            raise HistoryError(
                 f"session {self._paths.session_id!r}: {os.path.join(self._paths.archive, name)} "
                 "was removed while the history was read; read it again",
             ) from None

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 from journal.backend import Backend, Follower
-from journal.errors import JournalError, StateTypeError, StateValueError
+from journal.errors import HistoryError, JournalError, StateTypeError, StateValueError
 from journal.events import Cursor, Event, Set
 from journal.state import check_text, decode_state
 
@@ -146,15 +146,21 @@ class Tail:
                     return
 
     def _read(self, session_id: str) -> Iterator[Arrival]:
-        follower = self._follower(session_id)
         try:
-            for event in follower.read():
-                cursor = follower.cursor
-                if cursor is not None:
-                    yield Arrival(session_id, cursor, event, follower.lost)
+            try:
+                yield from self._news_of(session_id)
+            except HistoryError:  # dropped while it was read: what is left is read now
+                yield from self._news_of(session_id)
             self._broken.pop(session_id, None)
         except JournalError as error:
             self._note_broken(session_id, error)
+
+    def _news_of(self, session_id: str) -> Iterator[Arrival]:
+        follower = self._follower(session_id)
+        for event in follower.read():
+            cursor = follower.cursor
+            if cursor is not None:
+                yield Arrival(session_id, cursor, event, follower.lost)
 
     def _note_broken(self, session_id: str, error: JournalError) -> None:
         if self._names is not None:

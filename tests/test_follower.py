@@ -24,6 +24,7 @@ from journal.directory import Directory
 from journal.errors import (
     CompactionError,
     DamagedError,
+    HistoryError,
     ReadError,
     UnsupportedFormatError,
     WrongSessionError,
@@ -299,8 +300,8 @@ class Reader:
         """An archive may be dropped or deleted while it is read."""
         try:
             self.read()
-        except ReadError as error:
-            if "read it again" not in str(error) or not self.world.dropped:
+        except HistoryError:
+            if not self.world.dropped:
                 raise
             self.read()
 

@@ -15,7 +15,13 @@ from msgspec.structs import replace
 from journal.backend import Past
 from journal.codec import control_line, decode_line
 from journal.directory import Directory
-from journal.errors import DamagedError, JournalError, ReadError, WrongSessionError
+from journal.errors import (
+    DamagedError,
+    HistoryError,
+    JournalError,
+    ReadError,
+    WrongSessionError,
+)
 from journal.events import Clear, Event, Open
 from journal.log import LogOptions
 from journal.storage import CHUNK, Storage
@@ -70,13 +76,13 @@ def seqs(past: Past) -> list[int]:
     return [entry.event.seq for entry in past.in_order()]
 
 
-def read_with(session: Session, fault: Fault) -> tuple[list[int], ReadError | None]:
+def read_with(session: Session, fault: Fault) -> tuple[list[int], JournalError | None]:
     """The seqs that a reader finds, and the error that it ends with."""
     found: list[int] = []
     try:
         past = engine_in(session.folder, FaultyStorage(fault)).history("s")
         found.extend(entry.event.seq for entry in (past.in_order() if past is not None else ()))
-    except ReadError as error:
+    except (HistoryError, ReadError) as error:
         return found, error
     return found, None
 
@@ -227,7 +233,7 @@ def test_what_goes_while_it_is_read_is_an_error_that_says_to_read_again(
         session.engine.compact("s", "drop")
     else:
         session.engine.delete("s")
-    with pytest.raises(ReadError, match="read it again"):
+    with pytest.raises(HistoryError, match="read it again"):
         list(past.rest)
 
 

@@ -1129,3 +1129,29 @@ class TestAsync:
 def test_importing_the_tail_does_not_load_asyncio() -> None:
     code = "import sys, projections.tail; print('asyncio' in sys.modules)"
     assert finish([python(code)]) == ["False\n"]
+
+
+def test_history_dropped_while_a_late_tail_reads_it_ends_nothing(tmp_path: Path) -> None:
+    """What is left is read, and how much is gone is said."""
+    with DefaultSessionStore(tmp_path, durability="os") as store:
+        for number in range(4):
+            put(store, "s", f"t{number}", "again")
+            put(store, "s", "again")
+            store.compact("s")
+        last = log_id(store, "s")
+        done = []
+
+        def drop_in_the_middle(name: str, args: tuple[Any, ...]) -> None:
+            if name == "open" and "s.6.jsonl" in args[0] and not done:
+                done.append(name)
+                put(store, "s", "again", END)
+                store.compact("s", "drop")
+
+        options = LogOptions(storage=FaultyStorage(drop_in_the_middle))
+        tail = Tail(Directory(str(tmp_path), options), "s", after=Cursor(last, 1))
+        found = take_to_ends(tail, "s")["s"]
+        assert done
+        assert seqs(found) == sorted(set(seqs(found)))
+        assert found[-1].event.seq == 14
+        assert any(arrival.lost for arrival in found)
+        tail.close()
