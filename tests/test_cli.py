@@ -1,9 +1,7 @@
 """The command line as its users meet it: a real process, a terminal or a pipe."""
 
 import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -13,39 +11,9 @@ import pytest
 
 from journal import __version__
 from tests.support import needs
-
-COMMAND = [sys.executable, "-c", "from projections.cli import main; main()"]
-
-
-def journal(*args: str, **env: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*COMMAND, *args],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, **env},
-    )
-
-
-def in_terminal(*args: str, columns: int = 80) -> str:
-    """What a terminal of so many columns shows."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.environ.update(COLUMNS=str(columns), LINES="40", TERM="xterm-256color")
-        os.execv(sys.executable, [*COMMAND, *args])
-    shown = b""
-    while select.select([terminal], [], [], 60)[0]:
-        try:
-            data = os.read(terminal, 65536)
-        except OSError:
-            break
-        if not data:
-            break
-        shown += data
-    os.close(terminal)
-    assert os.waitpid(pid, 0)[1] == 0, shown
-    return shown.decode()
+from tests.terminal import COMMAND as COMMAND
+from tests.terminal import in_terminal as in_terminal
+from tests.terminal import journal as journal
 
 
 def test_the_demo_shows_log_view_session_file_clear_compaction_and_verification(

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from journal.backend import CompactionReport, VerifyReport
+from journal.backend import CompactionReport, Problem, VerifyReport
 from journal.errors import JournalError, NotFoundError
 from journal.events import Head
 from journal.names import paths_of
@@ -12,13 +12,13 @@ from projections.cli.lines import shorten
 from projections.cli.listing import size
 from projections.cli.main import EXIT_FAILURE, exit_code_of
 from projections.cli.options import (
-    complete_sessions,
     folder_option,
     opened,
     output_option,
     require_log,
     require_session,
     session_argument,
+    sessions_argument,
 )
 from projections.cli.progress import Progress, session_bytes
 from projections.cli.shapes import (
@@ -31,10 +31,6 @@ from projections.cli.shapes import (
 )
 from projections.cli.terminal import Writer, plain
 from projections.store import DefaultSessionStore
-
-sessions_argument = click.argument(
-    "session_ids", metavar="[SESSION]...", nargs=-1, shell_complete=complete_sessions
-)
 
 
 def _names(store: DefaultSessionStore, session_ids: tuple[str, ...]) -> list[str]:
@@ -74,7 +70,7 @@ def verify_command(
     with opened(folder, storage=progress) as store:
         for session_id in _names(store, session_ids):
             with progress.of(f"verifying {session_id}", _bytes(store, progress, session_id)):
-                report = store.verify(session_id, noted)
+                report = _verified(store, session_id, noted)
             items.append(_verify_item(report))
             if output == "text":
                 _print_report(report)
@@ -83,6 +79,20 @@ def verify_command(
         click.echo(json_document(document), nl=False)
     if not all(item.ok for item in items):
         raise click.exceptions.Exit(EXIT_FAILURE)
+
+
+def _verified(store: DefaultSessionStore, session_id: str, noted: Head | None) -> VerifyReport:
+    """The report; one that cannot be read does not hide the others."""
+    try:
+        return store.verify(session_id, noted)
+    except JournalError as error:
+        where = paths_of(store.session_dir or "", session_id).log
+        problem = Problem(
+            kind="unreadable", where=where, offset=0, length=0, seq=None, reason=str(error)
+        )
+        return VerifyReport(
+            session_id=session_id, head=None, events=0, archived_events=0, problems=[problem]
+        )
 
 
 def _head(text: str | None, session_ids: tuple[str, ...]) -> Head | None:
@@ -166,9 +176,9 @@ def compact_command(
     progress = Progress()
     items, failed = [], 0
     with opened(folder, storage=progress) as store:
+        for session_id in session_ids:
+            require_log(store, session_id)
         for session_id in _names(store, session_ids):
-            if session_ids:
-                require_log(store, session_id)
             try:
                 with progress.of(f"compacting {session_id}", _bytes(store, progress, session_id)):
                     report = store.compact(session_id, "drop" if drop_history else "archive")
@@ -219,7 +229,8 @@ def _print_compaction(report: CompactionReport) -> None:
 def delete_command(session_id: str, yes: bool, folder: str | None) -> None:
     """Delete a session with its history.
 
-    Log, archives and session file, PraisonAI's messages included. Asks first.
+    Log, archives and session file, PraisonAI's messages included. Asks first; exit code 1
+    when the answer is no.
 
     \b
     Examples:
@@ -228,18 +239,19 @@ def delete_command(session_id: str, yes: bool, folder: str | None) -> None:
     """
     with opened(folder) as store:
         require_session(store, session_id)
-        if not yes:
-            _ask(store, session_id)
+        if not (yes or _is_wanted(store, session_id)):
+            click.echo("journal: nothing is deleted", err=True)
+            raise click.exceptions.Exit(EXIT_FAILURE)
         if not store.delete_session(session_id):
             raise NotFoundError(f"session {session_id!r} was deleted meanwhile by somebody else")
     click.echo(f"journal: session {plain(shorten(repr(session_id), 60))} is deleted", err=True)
 
 
-def _ask(store: DefaultSessionStore, session_id: str) -> None:
+def _is_wanted(store: DefaultSessionStore, session_id: str) -> bool:
     if not sys.stdin.isatty():
         raise click.UsageError("there is nobody to ask; add --yes to delete without asking")
     question = (
         f"Delete session {plain(repr(session_id))} of {plain(store.session_dir or '')} "
         "with its whole history?"
     )
-    click.confirm(question, abort=True, err=True)
+    return click.confirm(question, err=True)

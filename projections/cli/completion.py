@@ -16,8 +16,8 @@ def completion_command(ctx: click.Context, shell: str) -> None:
 
     \b
     Examples:
-      eval "$(journal completion bash)"                                 # in ~/.bashrc
-      eval "$(journal completion zsh)"                                  # in ~/.zshrc
+      eval "$(journal completion bash)"  # in ~/.bashrc
+      eval "$(journal completion zsh)"  # in ~/.zshrc
       journal completion fish > ~/.config/fish/completions/journal.fish
     """
     kind = get_completion_class(shell)

@@ -1,5 +1,6 @@
 """`journal doctor`: what is not as it should be in a folder, and what to do about it."""
 
+import os
 import shutil
 import textwrap
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from projections.cli.options import (
 )
 from projections.cli.progress import Progress
 from projections.cli.shapes import DoctorDocument, FindingItem, json_document, json_line
-from projections.cli.terminal import Style, Writer, is_terminal, plain
+from projections.cli.terminal import Style, Writer, is_terminal
 from projections.doctor import Examination, Finding, Severity
 from projections.doctor.finding import shown
 
@@ -134,10 +135,9 @@ def _item(finding: Finding) -> FindingItem:
 def _print_block(writer: Writer, finding: Finding) -> None:
     """Who, what, where, and what to do. Paths and commands are never broken: they are copied."""
     mark, style = _MARKS[finding.severity]
+    whose = finding.session_id or "''"
     if finding.session_id is None:
-        whose = "the folder" if finding.kind in _OF_FOLDER else "a file"
-    else:
-        whose = finding.session_id or "''"
+        whose = os.path.basename(finding.path)
     writer.line([(mark, style), " ", (whose, "bold"), (f"  {finding.kind}", style)])
     event = f"event {finding.seq}: " if finding.seq is not None else ""
     for line in _wrapped(event + finding.what, _INDENT, _INDENT):
@@ -149,12 +149,8 @@ def _print_block(writer: Writer, finding: Finding) -> None:
     writer.line([])
 
 
-_OF_FOLDER = ("mode", "owner", "file-system", "disk")
-
-
 def _wrapped(text: str, first: str, rest: str) -> list[str]:
     """On a terminal as wide as it is, elsewhere on one line. Not broken between backticks."""
-    text = plain(text)
     if not is_terminal():
         return [first + text]
     parts = text.split("`")

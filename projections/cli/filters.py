@@ -1,7 +1,7 @@
 """Which events a command shows: fields, a pattern, and a stretch of time."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import click
@@ -16,6 +16,7 @@ from projections.replay import concerns, is_between
 _FIELDS = ("op", "seq", "writer", "runtime_id", "turn_id", "source", "target", "reason")
 _ALIASES = {"event": "op", "runtime": "runtime_id", "turn": "turn_id"}
 _STATE = "state."
+_SEARCHED = ("runtime_id", "turn_id", "source", "target", "reason")
 
 
 class Filter:
@@ -56,7 +57,7 @@ class Filter:
             self._conditions.append(_field_condition(name, values))
 
     def grep(self, pattern: str | None) -> None:
-        """Ids, states, reasons and ops are searched, regardless of case if all is lower case.
+        """Ops, ids, reasons and states are searched, regardless of case if all is lower case.
 
         Raises click.BadParameter.
         """
@@ -66,7 +67,7 @@ class Filter:
             found = re.compile(pattern, re.IGNORECASE if pattern == pattern.lower() else 0)
         except re.error as error:
             raise click.BadParameter(f"{pattern!r} is not a regular expression: {error}") from None
-        self._conditions.append(lambda event: found.search(_text_of(event)) is not None)
+        self._conditions.append(lambda event: any(map(found.search, _texts_of(event))))
 
 
 def _field_condition(name: str, values: set[str]) -> Callable[[Event], bool]:
@@ -101,12 +102,15 @@ def _as_text(value: Any) -> str | None:
     return msgspec.json.encode(value).decode()
 
 
-def _text_of(event: Event) -> str:
+def _texts_of(event: Event) -> Iterator[str]:
+    """What people would search; neither names of fields nor numbers that all events have."""
     if isinstance(event, Unknown):
-        return event.line.decode(errors="replace")
-    fields = {
-        name: value
-        for name, value in msgspec.structs.asdict(event).items()
-        if name not in ("prev", "hash", "ts") and value is not None
-    }
-    return msgspec.json.encode({"op": op_of(event), **fields}).decode()
+        yield event.line.decode(errors="replace")
+        return
+    yield op_of(event)
+    for name in _SEARCHED:
+        value = getattr(event, name, None)
+        if value is not None:
+            yield value
+    if isinstance(event, Set):
+        yield bytes(event.state).decode()

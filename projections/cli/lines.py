@@ -9,7 +9,7 @@ from journal.errors import DamagedError
 from journal.events import Clear, Event, Handoff, Set, Takeover
 from journal.state import decode_state
 from projections.cli.shapes import op_of
-from projections.cli.terminal import Segment, Style, colour_of, is_terminal
+from projections.cli.terminal import Segment, Style, colour_of, is_terminal, json_plain, plain
 from projections.difference import Change, diff
 from projections.paths import compact
 from projections.view import View
@@ -17,6 +17,8 @@ from projections.view import View
 _MOST_CHANGES = 6
 _LONGEST_VALUE = 40
 _LONGEST_ID = 16
+_LONGEST_PATH = 80
+_LONGEST_REASON = 200
 _MOST_VIEWS = 64
 _MARK_STYLES: dict[str, Style] = {"+": "green", "-": "red", "~": "yellow"}
 
@@ -41,28 +43,36 @@ class Effects:
 
     def __init__(self, load: Callable[[str, int], View | None]) -> None:
         self._load = load
-        self._views: OrderedDict[str, View | None] = OrderedDict()
+        self._views: OrderedDict[str, View] = OrderedDict()
+        self._partial: set[str] = set()  # sessions of which only what came since is known
 
     def begin(self, session_id: str, view: View) -> None:
         """The view to go on from, if the caller has it."""
         self._views[session_id] = view
+        self._partial.discard(session_id)
 
     def forget(self, session_id: str) -> None:
         self._views.pop(session_id, None)
+        self._partial.discard(session_id)
 
     def take(self, session_id: str, event: Event) -> Effect:
         """What `event`, the session's next one, met."""
         if session_id not in self._views:
-            self._views[session_id] = self._load(session_id, event.seq - 1)
-            if len(self._views) > _MOST_VIEWS:
-                self._views.popitem(last=False)
+            self._begin_with(session_id, self._load(session_id, event.seq - 1))
         view = self._views[session_id]
         self._views.move_to_end(session_id)
-        if view is None:
-            return Effect(known=False)
         effect = _effect(view, event)
         view.fold(event)
+        if session_id in self._partial and effect.before is None:
+            return Effect(known=False)
         return effect
+
+    def _begin_with(self, session_id: str, view: View | None) -> None:
+        self.begin(session_id, view or View())
+        if view is None:
+            self._partial.add(session_id)
+        if len(self._views) > _MOST_VIEWS:
+            self.forget(next(iter(self._views)))
 
 
 def _effect(view: View, event: Event) -> Effect:
@@ -104,7 +114,7 @@ class ShortLines:
         ]
 
     def _column(self, name: str, text: str, style: Style) -> Segment:
-        shown = text if name == "time" else shorten(text, _LONGEST_ID)
+        shown = text if name == "time" else shorten(plain(text), _LONGEST_ID)
         self._widths[name] = max(self._widths[name], len(shown))
         shown = shown.rjust(self._widths[name]) if name == "time" else shown
         return shown.ljust(self._widths[name]), style
@@ -130,12 +140,14 @@ def what(event: Event, effect: Effect) -> list[Segment]:
         case Set():
             return _changes(event, effect)
         case Clear():
-            whose = event.runtime_id if event.runtime_id is not None else "all runtimes"
+            named = event.runtime_id is not None
+            whose = shorten(event.runtime_id or "", _LONGEST_ID) if named else "all runtimes"
             turns = f", {effect.dropped} turn{'s' * (effect.dropped != 1)}" if effect.known else ""
             return [("clear", "red"), f" {whose}{turns}"]
         case Handoff():
-            reason = f"  {compact(event.reason)}" if event.reason else ""
-            return [("handoff", "bold"), " → ", (event.target, colour_of(event.target)), reason]
+            reason = f"  {shorten(compact(event.reason), _LONGEST_REASON)}" if event.reason else ""
+            target = shorten(event.target, _LONGEST_ID), colour_of(event.target)
+            return [("handoff", "bold"), " → ", target, reason]
         case Takeover():
             answers = f"answers {event.handoff_seq}" if event.handoff_seq else "unannounced"
             style: Style = None if event.handoff_seq else "red"
@@ -168,13 +180,14 @@ def _changes(event: Set, effect: Effect) -> list[Segment]:
 def change_text(change: Change, longest: int = _LONGEST_VALUE) -> str:
     """`+a=1`, `-a`, or `a=1→2`, values cut."""
     old, new = (shorten(compact(value), longest) for value in (change.old, change.new))
+    path = shorten(change.path, _LONGEST_PATH)
     match change.mark:
         case "+":
-            return f"+{change.path}={new}"
+            return f"+{path}={new}"
         case "-":
-            return f"-{change.path}"
+            return f"-{path}"
         case _:
-            return f"{change.path}={old}→{new}"
+            return f"{path}={old}→{new}"
 
 
 def shorten(text: str, longest: int) -> str:
@@ -185,7 +198,7 @@ def clock(ts: str) -> str:
     """A log's timestamp in local time, `Nov 22 10:18:00.123`; as it is if it is none."""
     try:
         local = datetime.fromisoformat(ts).astimezone()
-    except ValueError:
+    except (ValueError, OverflowError):
         return ts
     return f"{local:%b %d %H:%M:%S}.{local.microsecond // 1000:03d}"
 
@@ -211,7 +224,7 @@ def event_lines(event: Event, state: Any) -> list[list[Segment]]:
     lines.append([("  writer  ", "dim"), event.writer])
     if isinstance(event, Set):
         text = json.dumps(state, indent=2, ensure_ascii=False)
-        lines += [[f"  {line}"] for line in text.split("\n")]
+        lines += [[f"  {json_plain(line)}"] for line in text.split("\n")]
     else:
         lines.append(["  ", *what(event, Effect(known=False))])
     return lines

@@ -1,17 +1,20 @@
 """`journal sessions`: what there is in a folder."""
 
 from collections.abc import Iterable, Mapping, Sized
+from datetime import datetime
 
 import click
 
 from journal.backend import SessionInfo
 from journal.errors import JournalError
 from projections.cli.lines import clock
+from projections.cli.main import EXIT_DAMAGED
 from projections.cli.options import NOW, POINT, folder_option, opened, output_option
 from projections.cli.shapes import SessionItem, SessionsDocument, json_document, json_line
 from projections.cli.tables import Table
 from projections.cli.terminal import plain
 from projections.store import DefaultSessionStore
+from projections.times import stamp_of
 from projections.view import View
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -30,10 +33,13 @@ def sessions_command(
 
     The one that changed last comes first. EVENTS is how many the log has ever had.
 
+    Exit code 4 when a session is damaged or cannot be read; the others are listed all the
+    same.
+
     \b
     Examples:
       journal sessions -S yesterday
-      journal sessions -o name | xargs -n1 journal verify
+      journal sessions -o name | xargs -d '\\n' journal verify --
       journal sessions -o json | jq '.sessions[] | select(.turns > 100)'
     """
     if isinstance(since, int):
@@ -42,20 +48,22 @@ def sessions_command(
         infos = [
             info
             for info in store.list_sessions(lines if since is None else None)
-            if since is None or info["updated_at"] >= since.removesuffix("Z")
+            if since is None or stamp_of(datetime.fromisoformat(info["updated_at"])) >= since
         ][:lines]
         if output == "name":
             for info in infos:
                 click.echo(plain(info["session_id"]))
             return
-        items = (_item(store, info) for info in infos)
-        if output == "jsonl":
-            for item in items:
-                click.echo(json_line(item), nl=False)
-        elif output == "json":
-            click.echo(json_document(SessionsDocument(sessions=list(items))), nl=False)
-        else:
-            _print_table(items)
+        items = [_item(store, info) for info in infos]
+    if output == "jsonl":
+        for item in items:
+            click.echo(json_line(item), nl=False)
+    elif output == "json":
+        click.echo(json_document(SessionsDocument(sessions=items)), nl=False)
+    else:
+        _print_table(items)
+    if any(item.error is not None for item in items):
+        raise click.exceptions.Exit(EXIT_DAMAGED)
 
 
 def _item(store: DefaultSessionStore, info: SessionInfo) -> SessionItem:
@@ -65,41 +73,42 @@ def _item(store: DefaultSessionStore, info: SessionInfo) -> SessionItem:
         log_bytes=info["log_bytes"],
     )
     try:
-        item.events, turns = _counts(store, info["session_id"])
+        item.events, turns, item.error = _counts(store, info["session_id"])
         item.runtimes, item.turns = len(turns), sum(map(len, turns.values()))
     except JournalError as error:
         item.error = str(error)
+        click.echo(f"journal: {plain(item.error)}", err=True)
     return item
 
 
-def _counts(store: DefaultSessionStore, session_id: str) -> tuple[int, Mapping[str, Sized]]:
-    """The last seq, and what is alive; of a session without a log, what PraisonAI keeps."""
+def _counts(
+    store: DefaultSessionStore, session_id: str
+) -> tuple[int, Mapping[str, Sized], str | None]:
+    """The last seq, what is alive, and what is damaged.
+
+    Of a session without a log, what PraisonAI keeps is alive.
+    """
     past = store.past(session_id, reaching=NOW)
     if past is None:
-        return 0, store.state_at(session_id)
+        return 0, store.state_at(session_id), None
     view, last = View(), past.floor
     for event in past.to_fold():
         view.fold(event)
         last = max(last, event.seq)
-    return last, view.turns
+    problem = str(past.problems[0]) if past.problems else None
+    return last, view.turns, problem
 
 
 def _print_table(items: Iterable[SessionItem]) -> None:
     table = Table("SESSION", "EVENTS>", "RUNTIMES>", "TURNS>", "SIZE>", "CHANGED")
     for item in items:
-        changed = (clock(item.updated_at), "dim")
-        if item.error is not None:
-            table.row((item.session_id, "bold"), "?", "?", "?", size(item.log_bytes), changed)
-            click.echo(f"journal: {plain(item.error)}", err=True)
-        else:
-            table.row(
-                (item.session_id, "bold"),
-                str(item.events),
-                str(item.runtimes),
-                str(item.turns),
-                size(item.log_bytes),
-                changed,
-            )
+        counts = (item.events, item.runtimes, item.turns)
+        table.row(
+            (item.session_id, "bold"),
+            *("?" if item.error and not item.events else str(count) for count in counts),
+            size(item.log_bytes),
+            (clock(item.updated_at), "dim"),
+        )
     if table.rows:
         table.print()
     else:

@@ -1,7 +1,11 @@
 """`journal log` and `journal tail`: events of the past, and as they come."""
 
+import math
+import signal
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -13,15 +17,17 @@ from journal.state import decode_state
 from projections.cli.cursors import CursorFile
 from projections.cli.filters import Filter
 from projections.cli.lines import Effect, Effects, ShortLines, event_lines
+from projections.cli.main import Terminated
 from projections.cli.options import (
     POINT,
-    complete_sessions,
+    TEXT,
     folder_option,
     opened,
     output_option,
     require_log,
     require_session,
     session_argument,
+    sessions_argument,
 )
 from projections.cli.shapes import LogDocument, event_item, json_document, json_line
 from projections.cli.terminal import Writer, plain
@@ -34,6 +40,9 @@ _DEFAULT_LINES = 10
 _SAVE_EVERY = 0.2  # seconds between writings of a cursor file
 
 
+_text_option = partial(click.option, type=TEXT)
+
+
 def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that choose events, the same for both commands."""
     for decorate in reversed(
@@ -41,12 +50,12 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("-n", "--lines", type=click.IntRange(min=0), help="At most so many."),
             click.option("-S", "--since", type=POINT, help="Not before this seq or time."),
             click.option("-U", "--until", type=POINT, help="Not after this seq or time."),
-            click.option("-u", "--runtime", "runtimes", multiple=True, help="Of this runtime."),
-            click.option("-t", "--turn", "turns", multiple=True, help="Of this turn."),
-            click.option(
+            _text_option("-u", "--runtime", "runtimes", multiple=True, help="Of this runtime."),
+            _text_option("-t", "--turn", "turns", multiple=True, help="Of this turn."),
+            _text_option(
                 "-e", "--event", "events", multiple=True, help="Of this kind: set, clear, …"
             ),
-            click.option("-g", "--grep", "pattern", help="Matching a regular expression."),
+            _text_option("-g", "--grep", "pattern", help="Matching a regular expression."),
         )
     ):
         command = decorate(command)
@@ -55,7 +64,7 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command()
 @session_argument
-@click.argument("matches", metavar="[FIELD=VALUE]...", nargs=-1)
+@click.argument("matches", metavar="[FIELD=VALUE]...", nargs=-1, type=TEXT)
 @_filters
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, from any process.")
 @click.option("-r", "--reverse", is_flag=True, help="The newest first.")
@@ -101,7 +110,7 @@ def log_command(
         raise click.UsageError(f"{what} needs an end; with -f use -o jsonl or short")
     chosen = _chosen(matches, **choice)
     cursors = CursorFile(cursor_file, after, single=True)
-    if follow and lines is None:
+    if follow and lines is None and cursors.of(session_id) is None:
         lines = _DEFAULT_LINES
     with opened(folder) as store:
         require_log(store, session_id)
@@ -110,10 +119,15 @@ def log_command(
         if output == "json":
             _write_document(found, chosen, lines, reverse)
         else:
-            for event, effect in found.choose(chosen, lines, reverse):
+            events = found.choose(chosen, lines, reverse)
+            if follow and lines is not None:
+                events = list(events)
+                first = [(session_id, event) for event, _ in events[:1]]
+                _note_start(cursors, {session_id: found.cursor}, first)
+            for event, effect in events:
                 show.event(session_id, found.log_id, event, effect)
-        cursors.save({session_id: found.cursor})
         show.writer.flush()
+        cursors.save({session_id: found.cursor})  # not before: what is noted was shown
         if follow:
             follow_on(store.tail(session_id, after=found.cursor), show, chosen, cursors)
         elif show_cursor and output in ("short", "pretty"):
@@ -121,7 +135,7 @@ def log_command(
 
 
 @click.command()
-@click.argument("session_ids", metavar="[SESSION]...", nargs=-1, shell_complete=complete_sessions)
+@sessions_argument
 @_filters
 @click.option(
     "--cursor-file",
@@ -155,14 +169,16 @@ def tail_command(
         for session_id in session_ids:
             require_session(store, session_id)
         show = Show(store, output, with_session=len(session_ids) != 1)
-        wanted = _DEFAULT_LINES if lines is None else lines
-        after = cursors.known
-        if not cursors.was_there:
-            after = _show_last(store, session_ids, show, chosen, wanted)
-        show.writer.flush()
         names = session_ids or None
-        known = {name: cursor for name, cursor in after.items() if not names or name in names}
+        known = {name: at for name, at in cursors.known.items() if not names or name in names}
         tail = store.tail(names, after=known, from_start=cursors.was_there)
+        if not cursors.was_there:
+            wanted = _DEFAULT_LINES if lines is None else lines
+            last = _last_events(store, tail.cursors, show, chosen, wanted)
+            _note_start(cursors, tail.cursors, [(item[1], item[3]) for item in last])
+            for _, session_id, log_id, event, effect in last:
+                show.event(session_id, log_id, event, effect)
+            show.writer.flush()
         follow_on(tail, show, chosen, cursors)
 
 
@@ -192,8 +208,14 @@ class Backlog:
     """The events that are there already; `cursor` is the place after those read so far."""
 
     def __init__(
-        self, store: DefaultSessionStore, session_id: str, after: Cursor | None, effects: Effects
+        self,
+        store: DefaultSessionStore,
+        session_id: str,
+        after: Cursor | None,
+        effects: Effects,
+        last: float = math.inf,
     ) -> None:
+        """Begins after the cursor `after`, and ends with the event `last`."""
         past = store.past(session_id)
         if past is None:
             raise NotFoundError(f"there is no session {session_id!r} any more")
@@ -202,6 +224,7 @@ class Backlog:
         self.cursor = Cursor(past.log_id, past.floor)
         self.past = past
         self._effects = effects
+        self._last = last
         self._after = after.seq if after is not None and after.log_id == past.log_id else 0
         if after is not None and after.log_id != past.log_id:
             _notice(f"session {session_id!r} was made again since {after}; this is all of it")
@@ -216,7 +239,11 @@ class Backlog:
             )
         for entry in self.past.in_order():
             event = entry.event
+            if event.seq > self._last:
+                return
             effect = self._effects.take(self.session_id, event)
+            if event.seq <= self.past.floor:
+                effect = Effect(known=False)  # what it replaced was dropped
             self.cursor = Cursor(self.log_id, max(self.cursor.seq, event.seq))
             if event.seq > self._after:
                 yield event, effect
@@ -246,27 +273,39 @@ def _write_document(found: Backlog, chosen: Filter, lines: int | None, reverse: 
     click.echo(json_document(document), nl=False)
 
 
-def _show_last(
+def _note_start(
+    cursors: CursorFile, places: Mapping[str, Cursor], first: list[tuple[str, Event]]
+) -> None:
+    """Note the place before what is about to be shown: who is killed meanwhile shows it again."""
+    start = dict(places)
+    for session_id, event in reversed(first):
+        start[session_id] = Cursor(places[session_id].log_id, event.seq - 1)
+    cursors.save(start)
+
+
+def _last_events(
     store: DefaultSessionStore,
-    names: tuple[str, ...],
+    places: Mapping[str, Cursor],
     show: "Show",
     chosen: Filter,
     lines: int,
-) -> dict[str, Cursor]:
-    """The last events of several sessions together, by time. Returns how far each was read.
+) -> list[tuple[str, str, str, Event, Effect]]:
+    """The last events of several sessions together, by time, each up to its place.
 
     The sessions that changed last are read first, and no more of them than can have one.
     """
-    after: dict[str, Cursor] = {}
     last: list[tuple[str, str, str, Event, Effect]] = []
     for info in store.list_sessions():
         session_id = info["session_id"]
-        if names and session_id not in names:
+        place = places.get(session_id)
+        if place is None:
             continue
         if len(last) == lines and (not lines or info["updated_at"] < last[0][0]):
             break
         try:
-            found = Backlog(store, session_id, None, show.effects)
+            found = Backlog(store, session_id, None, show.effects, place.seq)
+            if found.log_id != place.log_id:
+                continue  # made again since: all of it is still to come
             mine = [
                 (event.ts, session_id, found.log_id, event, effect)
                 for event, effect in found.choose(chosen, lines, False)
@@ -276,11 +315,8 @@ def _show_last(
         except JournalError as error:
             _notice(f"session {session_id!r} is left out: {error}")
             continue
-        after[session_id] = found.cursor
         last = sorted([*last, *mine], key=lambda item: item[0])[-lines:] if lines else []
-    for _, session_id, log_id, event, effect in last:
-        show.event(session_id, log_id, event, effect)
-    return after
+    return last
 
 
 # What comes
@@ -316,26 +352,43 @@ class Show:
 
 
 def follow_on(tail: Tail, show: Show, chosen: Filter, cursors: CursorFile) -> None:
-    """Print what arrives until interrupted."""
-    logs: dict[str, str] = {}
+    """Print what arrives until interrupted. Cursors are noted of what was printed."""
+    places = tail.cursors
     save_at = 0.0  # on the monotonic clock
+    terminated = _notice_sigterm()
     with tail:
-        cursors.save(tail.cursors)
         try:
+            cursors.save(places)
             for arrival in tail:
-                _show_arrival(arrival, show, chosen, logs)
+                _show_arrival(arrival, show, chosen, places.get(arrival.session_id))
+                places[arrival.session_id] = arrival.cursor
                 if monotonic() >= save_at:
-                    cursors.save(tail.cursors)
+                    cursors.save(places)
                     save_at = monotonic() + _SAVE_EVERY
+        except KeyboardInterrupt:
+            if terminated.is_set():
+                raise Terminated from None  # watchfiles makes an interrupt of every signal
+            raise
         finally:
-            cursors.save(tail.cursors)
+            cursors.save(places)
 
 
-def _show_arrival(arrival: Arrival, show: Show, chosen: Filter, logs: dict[str, str]) -> None:
+def _notice_sigterm() -> threading.Event:
+    """From now on a SIGTERM raises `Terminated`, and sets the event."""
+    came = threading.Event()
+
+    def terminate(number: int, frame: object) -> None:
+        came.set()
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, terminate)
+    return came
+
+
+def _show_arrival(arrival: Arrival, show: Show, chosen: Filter, place: Cursor | None) -> None:
     session_id, cursor, event, lost = arrival
-    if logs.setdefault(session_id, cursor.log_id) != cursor.log_id:
+    if place is not None and place.log_id != cursor.log_id:
         _notice(f"session {session_id!r} was deleted and made again")
-        logs[session_id] = cursor.log_id
         show.effects.forget(session_id)
     if lost:
         _notice(

@@ -11,8 +11,10 @@ import difflib
 import importlib
 import logging
 import os
+import re
 import sys
 from io import TextIOWrapper
+from typing import Any
 
 import click
 
@@ -34,6 +36,7 @@ EXIT_USAGE = 2
 EXIT_NOT_FOUND = 3
 EXIT_DAMAGED = 4
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Look": {
@@ -70,9 +73,18 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
 }
 """By section: each command's module in this package, and its first line of help."""
 
+_TELL_DAMAGE = frozenset((*COMMANDS["Look"], *COMMANDS["Understand"], "export"))
+"""Commands that end with 4 when what they have shown is not all, because of damage."""
+
 
 class Commands(click.Group):
     """The commands of the table, each imported when it is asked for."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error  # click has an exit code of its own for it
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for section in COMMANDS.values() for name in section]
@@ -125,28 +137,62 @@ def cli() -> None:
     """
 
 
+class Terminated(SystemExit):
+    """What a SIGTERM becomes where there is something to put away before."""
+
+
+class _ReaderGoneError(Exception):
+    """Whoever read our output has had enough."""
+
+
 def main() -> None:
     """The entry point: errors become one line on standard error and an exit code."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a character
-    _send_log_to_stderr()
     try:
-        code = cli.main(standalone_mode=False)
-        sys.stdout.flush()
-        if code:  # of a command that has ended with click's Exit
-            sys.exit(code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        _drop_output()  # whoever read it has had enough
-    except (JournalError, OSError) as error:
-        click.echo(f"journal: {plain(_message(error))}", err=True)
+        code = _run()
+    except (click.ClickException, JournalError, OSError) as error:
+        code = _failed(error)
+    except (click.Abort, KeyboardInterrupt, Terminated) as error:
+        _drop_output()  # a reader who does not read must not keep us
+        code = EXIT_TERMINATED if isinstance(error, Terminated) else EXIT_INTERRUPTED
+    except _ReaderGoneError:
         _drop_output()
-        sys.exit(exit_code_of(error))
+        code = 0
+    if code:
+        sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command. Returns its exit code."""
+    notices = _send_log_to_stderr()
+    code: int = cli.main(standalone_mode=False) or 0  # not 0 if it ended with click's Exit
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise _ReaderGoneError from error
+    if notices.damage and not _TELL_DAMAGE.isdisjoint(sys.argv[1:2]):
+        click.echo("journal: not all could be read; `journal doctor` says what to do", err=True)
+        return EXIT_DAMAGED
+    return code
+
+
+def _failed(error: Exception) -> int:
+    if isinstance(error, click.ClickException):
+        if not isinstance(error, click.MissingParameter):  # the others quote what was typed
+            message = plain(error.format_message())
+            error.format_message = lambda: message  # type: ignore[method-assign]
+        error.show()
+        return error.exit_code
+    try:
+        sys.stdout.flush()  # what was found before
+    except OSError:
+        pass  # that is the error, or it is one more of the kind
+    click.echo(f"journal: {plain(_message(error))}", err=True)
+    _drop_output()
+    return exit_code_of(error)
 
 
 def _message(error: Exception) -> str:
@@ -168,17 +214,42 @@ def exit_code_of(error: Exception) -> int:
             return EXIT_FAILURE
 
 
+_PLACE = re.compile(r".*? at byte \d+", re.DOTALL)
+
+
 class _Notices(logging.Handler):
-    """What the library logs, as notices on standard error."""
+    """What the library logs, as notices on standard error; damage in one place only once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.damage: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(f"journal: {plain(record.getMessage())}", err=True)
+        message = record.getMessage()
+        place = _PLACE.match(message)
+        if record.levelno >= logging.ERROR and place is not None:
+            if place.group() in self.damage:
+                return
+            self.damage.add(place.group())
+        click.echo(f"journal: {plain(message)}", err=True)
 
 
-def _send_log_to_stderr() -> None:
+def _send_log_to_stderr() -> _Notices:
+    notices = _Notices()
     logger = logging.getLogger("journal")
-    logger.addHandler(_Notices())
+    if "_JOURNAL_COMPLETE" not in os.environ:  # notices do not belong where somebody types
+        logger.addHandler(notices)
+    else:
+        logger.addHandler(logging.NullHandler())
     logger.propagate = False
+    return notices
+
+
+def _open_closed_streams() -> None:
+    """Whoever starts us with a stream closed wants nothing from it; Python has None there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _drop_output() -> None:

@@ -2,15 +2,18 @@
 
 import difflib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from journal.errors import JournalError, NotFoundError
 from journal.storage import Storage
+from projections.cli.terminal import plain
+from projections.refs import Ref
 from projections.store import DefaultSessionStore
 from projections.times import point_of
 
@@ -38,6 +41,22 @@ class PointType(click.ParamType):  # type: ignore[type-arg] # generic in its stu
 POINT = PointType()
 
 
+class TextType(click.ParamType):  # type: ignore[type-arg] # generic in its stubs only
+    """Valid Unicode, as ids are: not whatever bytes a shell may pass on."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            self.fail(f"{value!r} is not valid UTF-8", param, ctx)
+        return str(value)
+
+
+TEXT = TextType()
+
+
 def folder_option(command: F) -> F:
     """`--dir`: the folder of the sessions, `folder` to the function."""
     return click.option(
@@ -45,8 +64,15 @@ def folder_option(command: F) -> F:
         "folder",
         type=click.Path(file_okay=False),
         envvar="JOURNAL_DIR",
+        callback=_not_empty,
         help="The folder of the sessions.  [default: $JOURNAL_DIR, else PraisonAI's]",
     )(command)
+
+
+def _not_empty(ctx: click.Context, param: click.Parameter, folder: str | None) -> str | None:
+    if folder == "":  # an unset variable of a script must not lead to another folder
+        raise click.BadParameter("it is empty; leave --dir out for the default folder")
+    return folder
 
 
 def output_option(*formats: str) -> Callable[[F], F]:
@@ -85,12 +111,36 @@ def require_session(store: DefaultSessionStore, session_id: str) -> None:
     if store.session_exists(session_id):
         return
     known = [info["session_id"] for info in store.list_sessions()]
-    close = difflib.get_close_matches(session_id, known, n=_MOST_SUGGESTED)
+    close = _close(session_id, known)
     hint = "did you mean " + " or ".join(map(repr, close)) + "?" if close else ""
     raise NotFoundError(
         f"there is no session {session_id!r} in {store.session_dir}; "
         + (hint or "`journal sessions` lists what there is")
     )
+
+
+@contextmanager
+def near_matches(store: DefaultSessionStore, session_id: str, *refs: Ref) -> Iterator[None]:
+    """Adds to a `NotFoundError` of runtimes or turns those that have nearly the same id."""
+    try:
+        yield
+    except NotFoundError as error:
+        there = store.state_at(session_id)
+        close: list[str] = []
+        for ref in refs:
+            close += _close(ref.runtime_id, there) or _close(
+                ref.turn_id, there.get(ref.runtime_id or "", {})
+            )
+        if not close:
+            raise
+        raise NotFoundError(f"{error}; did you mean {' or '.join(map(repr, close))}?") from error
+
+
+def _close(wanted: str | None, known: Collection[str]) -> list[str]:
+    """Nearly the same ids; none if it is there itself."""
+    if wanted is None or wanted in known:
+        return []
+    return difflib.get_close_matches(wanted, known, n=_MOST_SUGGESTED)
 
 
 def require_log(store: DefaultSessionStore, session_id: str) -> None:
@@ -110,12 +160,19 @@ def _complete(find: Callable[[DefaultSessionStore, click.Context], list[str]]) -
     def complete(
         ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
+        folder = ctx.params.get("folder")
+        if folder is None and ctx.get_parameter_source("folder") != ParameterSource.DEFAULT:
+            return []  # what was given is none
         try:
-            with DefaultSessionStore(ctx.params.get("folder")) as store:
+            with DefaultSessionStore(folder) as store:
                 found = find(store, ctx)
         except (JournalError, OSError, ValueError):
             return []
-        return [CompletionItem(text) for text in found if text.startswith(incomplete)]
+        return [
+            CompletionItem(text)
+            for text in found
+            if text.startswith(incomplete) and plain(text) == text  # no line ends: one per line
+        ]
 
     return complete
 
@@ -137,9 +194,19 @@ complete_runtimes = _complete(_runtimes)
 complete_turns = _complete(_turns)
 
 session_argument = click.argument(
-    "session_id", metavar="SESSION", shell_complete=complete_sessions
+    "session_id", metavar="SESSION", type=TEXT, shell_complete=complete_sessions
+)
+sessions_argument = click.argument(
+    "session_ids",
+    metavar="[SESSION]...",
+    nargs=-1,
+    type=TEXT,
+    shell_complete=complete_sessions,
 )
 runtime_argument = click.argument(
-    "runtime_id", metavar="RUNTIME", shell_complete=complete_runtimes
+    "runtime_id", metavar="RUNTIME", type=TEXT, shell_complete=complete_runtimes
 )
-turn_argument = click.argument("turn_id", metavar="TURN", shell_complete=complete_turns)
+some_runtime_argument = click.argument(
+    "runtime_id", metavar="[RUNTIME]", type=TEXT, required=False, shell_complete=complete_runtimes
+)
+turn_argument = click.argument("turn_id", metavar="TURN", type=TEXT, shell_complete=complete_turns)

@@ -11,6 +11,7 @@ from projections.cli.terminal import plain
 
 _PATIENCE = 0.5  # seconds before there is anything to see
 _EVERY = 0.1  # seconds between updates
+_LONGEST_LABEL = 60
 _ERASE = "\r\x1b[K"
 
 
@@ -38,7 +39,8 @@ class Progress(DiskStorage):
     @contextmanager
     def of(self, label: str, expected: int) -> Iterator[None]:
         """Show the progress of what is done meanwhile, which reads about `expected` bytes."""
-        self._label, self._expected, self._done = plain(label), max(1, expected), 0
+        self._label = plain(label)[:_LONGEST_LABEL]
+        self._expected, self._done = max(1, expected), 0
         if sys.stderr.isatty():
             self._show_at = monotonic() + _PATIENCE
         try:

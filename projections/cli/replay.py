@@ -12,7 +12,7 @@ import click
 
 from journal.events import Event
 from projections.cli.filters import Filter
-from projections.cli.lanes import duration
+from projections.cli.durations import duration
 from projections.cli.lines import Effect
 from projections.cli.log import Backlog, Show
 from projections.cli.options import (
@@ -117,6 +117,12 @@ def replay_command(
         for event, effect in in_time(found.choose(chosen, None, False), speed, max_wait):
             show.event(session_id, found.log_id, event, effect)
             show.writer.flush()
+        if found.past.problems:
+            click.echo(
+                "journal: the history is damaged, so events are missing here; "
+                "`journal verify` lists where",
+                err=True,
+            )
 
 
 def in_time(

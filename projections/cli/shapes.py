@@ -230,14 +230,32 @@ def op_of(event: Event) -> str:
 _encode = msgspec.json.Encoder().encode
 
 
+def _encoded(value: Any) -> bytes:
+    try:
+        return _encode(value)
+    except UnicodeEncodeError:  # the name of a file or folder that is not UTF-8
+        return _encode(_valid(msgspec.to_builtins(value)))
+
+
+def _valid(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode(errors="surrogateescape").decode(errors="replace")
+        case list():
+            return list(map(_valid, value))
+        case dict():
+            return {key: _valid(item) for key, item in value.items()}
+    return value
+
+
 def json_line(value: Any) -> str:
     """One line of JSON with its newline, safe to print."""
-    return json_plain(_encode(value).decode()) + "\n"
+    return json_plain(_encoded(value).decode()) + "\n"
 
 
 def json_document(value: Any) -> str:
     """A JSON document, indented, with its newline, safe to print."""
-    return json_plain(msgspec.json.format(_encode(value)).decode()) + "\n"
+    return json_plain(msgspec.json.format(_encoded(value)).decode()) + "\n"
 
 
 class FindingItem(Document, kw_only=True):

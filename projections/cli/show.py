@@ -8,29 +8,32 @@ import click
 from projections.cli.lines import shorten
 from projections.cli.options import (
     POINT,
-    complete_runtimes,
+    TEXT,
     complete_turns,
     folder_option,
+    near_matches,
     opened,
     output_option,
     require_session,
     session_argument,
+    some_runtime_argument,
 )
 from projections.cli.shapes import StateDocument, json_document
-from projections.cli.terminal import Segment, Writer, colour_of
+from projections.cli.terminal import Segment, Writer, colour_of, json_plain
 from projections.paths import compact
 from projections.refs import Ref
 
 _WIDEST_TURN = 24
 _STATUS_STYLES = {"error": "red", "failed": "red", "open": "yellow", "cancelled": "yellow"}
+_USUAL_STYLE = "green"
 
 
 @click.command()
 @session_argument
+@some_runtime_argument
 @click.argument(
-    "runtime_id", metavar="[RUNTIME]", required=False, shell_complete=complete_runtimes
+    "turn_id", metavar="[TURN]", type=TEXT, required=False, shell_complete=complete_turns
 )
-@click.argument("turn_id", metavar="[TURN]", required=False, shell_complete=complete_turns)
 @click.option("--at", type=POINT, help="As of this event, or of this time.")
 @output_option("tree", "json", "value")
 @folder_option
@@ -57,7 +60,8 @@ def show_command(
     ref = Ref(runtime_id, turn_id, at)
     with opened(folder) as store:
         require_session(store, session_id)
-        state = store.resolve(session_id, ref)
+        with near_matches(store, session_id, ref):
+            state = store.resolve(session_id, ref)
     if output == "tree":
         _print_tree(session_id, ref, state)
     elif output == "value":
@@ -77,7 +81,7 @@ def _print_tree(session_id: str, ref: Ref, state: Any) -> None:
     if ref.turn_id is not None:
         writer = Writer(cut=False)
         for line in json.dumps(state, indent=2, ensure_ascii=False).split("\n"):
-            writer.line([line])
+            writer.line([json_plain(line)])
         return
     runtimes = state if ref.runtime_id is None else {ref.runtime_id: state}
     writer = Writer()
@@ -104,10 +108,7 @@ def _brief(state: Any) -> list[Segment]:
     found: list[Segment] = []
     status = state.get("status")
     if isinstance(status, str):
-        style = (
-            "red" if status in ("error", "failed") else "yellow" if status == "open" else "green"
-        )
-        found += [(status, style), "  "]
+        found += [(status, _STATUS_STYLES.get(status, _USUAL_STYLE)), "  "]
     rest = {key: value for key, value in state.items() if key != "status" or not found}
     found.append((compact(rest) if rest or not found else "", "dim"))
     return found

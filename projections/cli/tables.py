@@ -1,23 +1,20 @@
 """Tables in columns: on a terminal as wide as it is, elsewhere as wide as their content."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
-import click
+from projections.cli.terminal import Piece, Segment, Writer, cut, plain, width
 
-from projections.cli.terminal import Segment, Style, has_colour, plain, width
+_GAP = 2
 
-if TYPE_CHECKING:
-    from rich.text import Text
-
-_UNLIMITED = 100_000
-_STYLES = {"red": "bold red"}
+_Cell: TypeAlias = list[Piece]
 
 
 class Table:
     """Rows under headings; a heading that ends in `>` is of a column of numbers.
 
-    The first column is never cut, the others share what is left of a terminal's width.
+    What is too wide for a terminal is taken from the widest columns, cell by cell with an
+    ellipsis, so short columns stay whole.
     """
 
     def __init__(self, *headings: str) -> None:
@@ -29,46 +26,49 @@ class Table:
         self.rows.append(cells)
 
     def print(self) -> None:
-        """On a terminal, what does not fit a column is cut with an ellipsis."""
-        click.echo(self.render(), nl=False, color=True)
+        writer = Writer()
+        rows = [[_cell((heading.removesuffix(">"), "dim")) for heading in self._headings]]
+        rows += [list(map(_cell, row)) for row in self.rows]
+        widths = _fitted([max(map(_size, column)) for column in zip(*rows, strict=True)], width())
+        for row in rows:
+            writer.line(self._laid_out(row, widths))
 
-    def render(self) -> str:
-        from rich.console import Console
-        from rich.table import Table as RichTable
-
-        table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        for number, heading in enumerate(self._headings):
-            table.add_column(
-                heading.removesuffix(">"),
-                justify="right" if heading.endswith(">") else "left",
-                no_wrap=True,
-                overflow="ellipsis" if number else "fold",
-            )
-        for row in self.rows:
-            table.add_row(*map(_text, row))
-        console = Console(
-            width=width() or _UNLIMITED,
-            force_terminal=has_colour(),
-            no_color=not has_colour(),
-            color_system="256" if has_colour() else None,
-            highlight=False,
-        )
-        with console.capture() as capture:
-            console.print(table)
-        return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+    def _laid_out(self, row: list[_Cell], widths: list[int]) -> _Cell:
+        found: _Cell = []
+        for cell, heading, columns in zip(row, self._headings, widths, strict=True):
+            shown = cut(cell, columns)
+            blanks: _Cell = [(" " * (columns - _size(shown)), None)]
+            found += [(" " * _GAP, None)] if found else []
+            found += blanks + shown if heading.endswith(">") else shown + blanks
+        return _without_end(found)
 
 
-def _text(cell: Segment | list[Segment]) -> "Text":
-    from rich.text import Text
-
-    text = Text()
-    for piece in cell if isinstance(cell, list) else [cell]:
-        part, style = (piece, None) if isinstance(piece, str) else piece
-        text.append(plain(part), _rich_style(style))
-    return text
+def _without_end(cell: _Cell) -> _Cell:
+    """Without blanks at the end, which would count as something to cut."""
+    while cell and not cell[-1][0].strip(" "):
+        cell = cell[:-1]
+    return cell
 
 
-def _rich_style(style: Style) -> str:
-    if style is None:
-        return ""
-    return f"color({style})" if isinstance(style, int) else _STYLES.get(style, style)
+def _fitted(widths: list[int], room: int | None) -> list[int]:
+    """Widths that fit, if that is possible with one character each."""
+    if room is None:
+        return widths
+    fitted = [min(columns, room) for columns in widths]
+    while sum(fitted) + _GAP * (len(fitted) - 1) > room and max(fitted) > 1:
+        fitted[fitted.index(max(fitted))] -= 1
+    return fitted
+
+
+def _cell(cell: Segment | list[Segment]) -> _Cell:
+    pieces = cell if isinstance(cell, list) else [cell]
+    return [
+        (plain(piece), None) if isinstance(piece, str) else (plain(piece[0]), piece[1])
+        for piece in pieces
+    ]
+
+
+def _size(cell: _Cell) -> int:
+    from rich.cells import cell_len
+
+    return sum(cell_len(text) for text, _ in cell)

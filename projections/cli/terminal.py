@@ -4,6 +4,7 @@ Ids, states and reasons come from runtimes, so they may hold anything. Whatever 
 steer a terminal is shown as an escape, in a pipe too.
 """
 
+import json
 import os
 import re
 import shutil
@@ -16,14 +17,17 @@ from zlib import crc32
 Style: TypeAlias = int | str | None
 """A colour of the 256 of a terminal, or the name of a style of `_SGR`."""
 
-Segment: TypeAlias = str | tuple[str, Style]
+Piece: TypeAlias = tuple[str, Style]
+Segment: TypeAlias = str | Piece
 """A piece of a line, with or without a style."""
 
 _SGR = {"bold": "1", "dim": "2", "red": "1;31", "green": "32", "yellow": "33"}
 _PALETTE = (39, 208, 141, 78, 220, 205, 44, 180, 111, 149, 215, 147)  # none of them red
+_SEED = 460  # gives the usual names, native, harness, reviewer …, a colour each
 _HARMFUL = re.compile(
-    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 def plain(text: str) -> str:
@@ -39,9 +43,15 @@ def _escape(found: re.Match[str]) -> str:
 def json_plain(text: str) -> str:
     """JSON text with the same characters, wherever they stand in strings, as JSON escapes.
 
-    Line feeds are left: in JSON text they only ever stand between tokens.
+    So is what standard output cannot show. Line feeds are left: in JSON text they only
+    ever stand between tokens.
     """
-    return _HARMFUL.sub(lambda found: _json_escape(found.group()), text)
+    text = _HARMFUL.sub(lambda found: _json_escape(found.group()), text)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return _NOT_ASCII.sub(lambda found: json.dumps(found.group())[1:-1], text)
+    return text
 
 
 def _json_escape(char: str) -> str:
@@ -51,7 +61,7 @@ def _json_escape(char: str) -> str:
 @lru_cache(maxsize=4096)
 def colour_of(runtime_id: str) -> int:
     """The colour of a runtime: the same everywhere and always."""
-    return _PALETTE[crc32(runtime_id.encode()) % len(_PALETTE)]
+    return _PALETTE[crc32(runtime_id.encode(errors="surrogatepass"), _SEED) % len(_PALETTE)]
 
 
 def is_terminal() -> bool:
@@ -81,13 +91,14 @@ class Writer:
 
     def __init__(self, *, cut: bool = True) -> None:
         self._colour = has_colour()
-        self._width = width() if cut else None
+        self._cut = cut and is_terminal()
 
     def line(self, segments: Sequence[Segment]) -> None:
         pieces = [(part, None) if isinstance(part, str) else part for part in segments]
         pieces = [(plain(text), style) for text, style in pieces]
-        if self._width is not None:
-            pieces = _cut(pieces, self._width)
+        if self._cut:
+            columns = shutil.get_terminal_size().columns  # asked each time: it may be resized
+            pieces = cut(pieces, columns)
         text = "".join(self._painted(text, style) for text, style in pieces)
         sys.stdout.write(text.rstrip(" ") + "\n")
 
@@ -110,13 +121,13 @@ def paint(text: str, style: Style) -> str:
     return f"\x1b[{code}m{text}\x1b[0m"
 
 
-def _cut(pieces: list[tuple[str, Style]], columns: int) -> list[tuple[str, Style]]:
+def cut(pieces: list[Piece], columns: int) -> list[Piece]:
     """As much of a line as fits, with an ellipsis where something is missing."""
     from rich.cells import cell_len, set_cell_size
 
     if sum(cell_len(text) for text, _ in pieces) <= columns:
         return pieces
-    kept: list[tuple[str, Style]] = []
+    kept: list[Piece] = []
     left = columns - 1
     for text, style in pieces:
         size = cell_len(text)

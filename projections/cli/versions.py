@@ -10,7 +10,9 @@ from projections.cli.lines import Effect, clock, shorten, what
 from projections.cli.main import EXIT_FAILURE
 from projections.cli.options import (
     POINT,
+    TEXT,
     folder_option,
+    near_matches,
     opened,
     output_option,
     require_session,
@@ -57,12 +59,13 @@ def history_command(
     """
     with opened(folder) as store:
         require_session(store, session_id)
-        versions = store.history(session_id, runtime_id, turn_id)
-        if not versions:
-            raise NotFoundError(
-                f"session {session_id!r} has never had a turn {turn_id!r} of runtime "
-                f"{runtime_id!r}"
-            )
+        with near_matches(store, session_id, Ref(runtime_id, turn_id)):
+            versions = store.history(session_id, runtime_id, turn_id)
+            if not versions:
+                raise NotFoundError(
+                    f"session {session_id!r} has never had a turn {turn_id!r} of runtime "
+                    f"{runtime_id!r}"
+                )
     items = [_version_item(version) for version in versions]
     if output == "json":
         document = HistoryDocument(
@@ -108,8 +111,8 @@ def _print_versions(versions: list[Version]) -> None:
 
 @click.command()
 @session_argument
-@click.argument("old", metavar="OLD")
-@click.argument("new", metavar="[NEW]", required=False)
+@click.argument("old", metavar="OLD", type=TEXT)
+@click.argument("new", metavar="[NEW]", type=TEXT, required=False)
 @output_option("text", "json", "patch")
 @folder_option
 def diff_command(
@@ -134,7 +137,9 @@ def diff_command(
     """
     with opened(folder) as store:
         require_session(store, session_id)
-        found = store.diff(session_id, Ref.parse(old), Ref.parse(new) if new is not None else None)
+        before, after = Ref.parse(old), Ref.parse(new) if new is not None else None
+        with near_matches(store, session_id, before, after or before):
+            found = store.diff(session_id, before, after)
     if output == "patch":
         click.echo(json_document(found.patch), nl=False)
     elif output == "json":
@@ -175,7 +180,8 @@ def blame_command(
     """
     with opened(folder) as store:
         require_session(store, session_id)
-        found = store.blame(session_id, runtime_id, turn_id, at)
+        with near_matches(store, session_id, Ref(runtime_id, turn_id)):
+            found = store.blame(session_id, runtime_id, turn_id, at)
     items = [_blame_item(blamed) for blamed in found]
     if output == "json":
         document = BlameDocument(

@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from projections.cli.options import (
+    TEXT,
     complete_runtimes,
     folder_option,
     opened,
@@ -14,6 +15,7 @@ from projections.cli.options import (
     require_session,
     runtime_argument,
     session_argument,
+    some_runtime_argument,
     turn_argument,
 )
 from projections.cli.shapes import TakeoverDocument, json_document
@@ -67,9 +69,7 @@ def _state(given: str | None) -> dict[str, Any]:
 
 @click.command()
 @session_argument
-@click.argument(
-    "runtime_id", metavar="[RUNTIME]", required=False, shell_complete=complete_runtimes
-)
+@some_runtime_argument
 @folder_option
 def clear_command(session_id: str, runtime_id: str | None, folder: str | None) -> None:
     """Drop a runtime's state, or all of it.
@@ -87,10 +87,10 @@ def clear_command(session_id: str, runtime_id: str | None, folder: str | None) -
 
 @click.command()
 @session_argument
-@click.argument("source", metavar="SOURCE", shell_complete=complete_runtimes)
-@click.argument("target", metavar="TARGET", shell_complete=complete_runtimes)
-@click.option("-t", "--turn", "turn_id", help="Hand over this turn only.")
-@click.option("--reason", help="Why; secrets in it are replaced.")
+@click.argument("source", metavar="SOURCE", type=TEXT, shell_complete=complete_runtimes)
+@click.argument("target", metavar="TARGET", type=TEXT, shell_complete=complete_runtimes)
+@click.option("-t", "--turn", "turn_id", type=TEXT, help="Hand over this turn only.")
+@click.option("--reason", type=TEXT, help="Why; secrets in it are replaced.")
 @folder_option
 def handoff_command(
     session_id: str,
@@ -100,7 +100,7 @@ def handoff_command(
     reason: str | None,
     folder: str | None,
 ) -> None:
-    """Record that the runtime SOURCE gives the session to TARGET.
+    """Record that a runtime gives the session to another.
 
     TARGET has it once it takes over, see `journal takeover`.
 
@@ -119,9 +119,10 @@ def handoff_command(
 @output_option("json", "none")
 @folder_option
 def takeover_command(session_id: str, runtime_id: str, output: str, folder: str | None) -> None:
-    """Record that RUNTIME takes the session over, and print what it inherits.
+    """Record that a runtime takes the session over.
 
-    Answers the latest handoff to RUNTIME that is still open.
+    Prints what it inherits: the state of all runtimes. Answers the latest handoff to
+    RUNTIME that is still open.
 
     \b
     Example:

@@ -1,0 +1,72 @@
+"""The drawing as a whole: from events to lines."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.cells import cell_len, set_cell_size
+
+from journal.events import Event
+from projections.cli.lanes.canvas import Line
+from projections.cli.lanes.condense import condense
+from projections.cli.lanes.glyphs import UNICODE, Glyphs
+from projections.cli.lanes.gutter import day_of
+from projections.cli.lanes.layout import page_for
+from projections.cli.lanes.page import Lane, Page
+from projections.cli.lanes.plot import Plot
+from projections.cli.lanes.rows import Row
+from projections.cli.terminal import colour_of, plain
+from projections.findings import HandoffAudit
+
+
+def draw(
+    audit: HandoffAudit,
+    events: Iterable[Event],
+    width: int | None = None,
+    glyphs: Glyphs = UNICODE,
+) -> list[Line]:
+    """The lines of the drawing of `events`, which are those that `audit` is of.
+
+    None is wider than `width` columns; without one, they are as wide as their ids. The states
+    of sets are not looked at.
+    """
+    plot = Plot(audit, glyphs)
+    for event in events:
+        plot.fold(event)
+    if not plot.lanes:
+        return []
+    rows = condense(plot.rows, glyphs.more)
+    lanes = [Lane(plain(runtime), colour_of(runtime)) for runtime in plot.lanes]
+    page = page_for(lanes, rows, width, glyphs)
+    return [_clipped(line, width) for line in _lines(page, rows)]
+
+
+def legend(glyphs: Glyphs = UNICODE) -> Line:
+    """What the marks mean, in one line."""
+    dashed = glyphs.dashed * 2 + glyphs.right
+    known = ((glyphs.has, "has the session"), (glyphs.write, "wrote a turn"))
+    marks = (*known, (glyphs.takes, "takes over"), (dashed, "waits to be taken over"))
+    return [("   ".join(f"{mark} {meaning}" for mark, meaning in marks), "dim")]
+
+
+def _lines(page: Page, rows: Sequence[Row]) -> Iterator[Line]:
+    day = day_of(rows[0].ts)
+    yield page.heading(day)
+    for row in rows:
+        if row.first and day_of(row.ts) not in (day, ""):
+            day = day_of(row.ts)
+            yield page.day(day, row)
+        yield page.line(row)
+
+
+def _clipped(line: Line, width: int | None) -> Line:
+    """The line without what is beyond the right edge, or spaces at its end."""
+    result: Line = []
+    left = width
+    for segment in line:
+        text, style = (segment, None) if isinstance(segment, str) else segment
+        if left is not None:
+            text = text if cell_len(text) <= left else set_cell_size(text, left)
+            left -= cell_len(text)
+        result.append((text, style))
+    while result and not result[-1][0].strip():
+        result.pop()
+    return result

@@ -1,0 +1,62 @@
+"""What stands to the left of the lanes: seqs and times, as far as there is room."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from projections.cli.lanes.canvas import Line
+from projections.cli.lanes.rows import Row
+from projections.cli.terminal import plain
+
+_HEADING = "SEQ"
+
+
+class Gutter(NamedTuple):
+    """The columns for seqs and for times, 0 for what is left out."""
+
+    seqs: int = 0
+    times: int = 0
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> "Gutter":
+        """With room for all that there is."""
+        return cls(
+            max(len(_HEADING), *(len(row.seqs) for row in rows)),
+            max(len(time_of(row.ts)) for row in rows),
+        )
+
+    @property
+    def columns(self) -> int:
+        return sum(size + 2 for size in self if size)
+
+    def heading(self, day: str) -> Line:
+        return self._line(_HEADING, day)
+
+    def day(self, day: str) -> Line:
+        return self._line("", day)
+
+    def row(self, row: Row) -> Line:
+        return self._line(row.seqs, time_of(row.ts) if row.first else "")
+
+    def _line(self, seqs: str, time: str) -> Line:
+        parts = (seqs.rjust(self.seqs), time.ljust(self.times)[: self.times])
+        return [(f"{part}  ", "dim") for part, size in zip(parts, self, strict=True) if size]
+
+
+def time_of(ts: str) -> str:
+    """`10:18:00`, local; the beginning of what is no timestamp."""
+    when = _local(ts)
+    return f"{when:%H:%M:%S}" if when is not None else plain(ts)[: len("10:18:00")]
+
+
+def day_of(ts: str) -> str:
+    """`Nov 22`, local; empty if that is not known."""
+    when = _local(ts)
+    return f"{when:%b %d}" if when is not None else ""
+
+
+def _local(ts: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(ts).astimezone()
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,59 @@
+"""Which page is the most readable one of those that are not too wide."""
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+
+from projections.cli.lanes.glyphs import Glyphs
+from projections.cli.lanes.graph import NARROWEST_TEXT, GraphPage
+from projections.cli.lanes.gutter import Gutter
+from projections.cli.lanes.page import Lane, Page
+from projections.cli.lanes.rows import Row
+from projections.cli.lanes.wide import WidePage
+from projections.cli.texts import fairest_cut, joined
+
+_LONGEST_REASON = 40  # columns that a reason may widen a lane by
+_NARROWEST_LANE = 14
+_NARROW = 60  # columns of a terminal in which the lanes need the room of the times
+
+
+def page_for(lanes: list[Lane], rows: Sequence[Row], width: int | None, glyphs: Glyphs) -> Page:
+    """The most readable page that is not wider than `width`."""
+    full = Gutter.of(rows)
+    brief = full._replace(times=0)
+    needs = _needs(lanes, rows, glyphs)
+    if width is None:
+        return WidePage(lanes, needs, full, glyphs)
+    for gutter in [full] if width >= _NARROW else [full, brief]:
+        sizes = _shared(needs, width - gutter.columns)
+        if sizes is not None:
+            return WidePage(lanes, sizes, gutter, glyphs)
+    room = width - 2 * min(len(lanes), 2) - NARROWEST_TEXT
+    fitting = (gutter for gutter in (full, brief) if gutter.columns <= room)
+    return GraphPage(lanes, next(fitting, Gutter()), glyphs, width)
+
+
+def _needs(lanes: list[Lane], rows: Sequence[Row], glyphs: Glyphs) -> list[int]:
+    """How wide each lane would be with nothing cut but reasons."""
+    needs = [cell_len(lane.name) + 2 for lane in lanes]
+    for row in rows:
+        if row.across:
+            continue
+        if row.to is None:
+            text = joined(*row.text(glyphs.times))
+            needs[row.lane] = max(needs[row.lane], cell_len(text) + 6)
+        elif abs(row.to - row.lane) == 1:
+            low = min(row.lane, row.to)
+            needs[low] = max(needs[low], min(cell_len(row.note), _LONGEST_REASON) + 8)
+    return needs
+
+
+def _shared(needs: list[int], room: int) -> list[int] | None:
+    """Widths for the lanes: what each needs, the widest cut to what there is room for.
+
+    None when that would be too little to be read.
+    """
+    if sum(needs) <= room:
+        return needs
+    most = fairest_cut(needs, room)
+    return [min(need, most) for need in needs] if most >= _NARROWEST_LANE else None

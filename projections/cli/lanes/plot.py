@@ -1,0 +1,174 @@
+"""Events become rows."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from journal.events import Clear, Event, Handoff, Set, Takeover
+from projections.cli.changes import STATUS_STYLES, reason_of
+from projections.cli.durations import duration
+from projections.cli.lanes.glyphs import Glyphs
+from projections.cli.lanes.rows import Row
+from projections.cli.terminal import plain
+from projections.findings import Change, HandoffAudit, OpenCall
+
+_MOST_LOST = 3  # lost calls that a change names, one a line
+
+
+class Plot:
+    """A projection: the rows of the events so far. Memory: one row for each stretch of writes
+    of a turn."""
+
+    def __init__(self, audit: HandoffAudit, glyphs: Glyphs) -> None:
+        self.rows: list[Row] = []
+        self.lanes: dict[str, int] = {}  # by runtime, in order of appearance
+        self._glyphs = glyphs
+        self._statuses = {change.handoff_seq: change.status for change in audit.changes}
+        self._arrivals = {_arrival_of(change): change for change in audit.changes}
+        self._announced: set[int] = set()  # the seqs of the handoffs so far
+        self._late = {seq for change in audit.changes for seq in change.late_writes}
+        self._double = {turn.turn_id for turn in audit.double_runs}
+        self._lost = {call.id for call in audit.lost_calls}  # those not drawn yet
+        self._spans = audit.spans
+        self._starts = [span.first_seq for span in audit.spans]
+
+    def fold(self, event: Event) -> None:
+        change = self._arrivals.get(event.seq)
+        match event:
+            case Set():
+                if change is not None:
+                    self._arrive(change, event)
+                self._write(event)
+            case Takeover() if change is not None:
+                self._arrive(change, event)
+            case Takeover():
+                self._take_over(event)
+            case Handoff():
+                self._hand_off(event)
+            case Clear():
+                self._clear(event)
+
+    def _lane(self, runtime_id: str) -> int:
+        return self.lanes.setdefault(runtime_id, len(self.lanes))
+
+    def _owner(self, seq: int) -> int:
+        """The lane of who has the session as of an event, -1 if nobody."""
+        place = bisect_right(self._starts, seq) - 1
+        return self._lane(self._spans[place].runtime_id) if place >= 0 else -1
+
+    def _add(self, row: Row, event: Event, *, remark: bool = False, before: bool = False) -> None:
+        """A row of `event`, or a remark on it; the session is whose it was then, or before."""
+        if not remark:
+            row.first = row.last = event.seq
+        row.ts = event.ts
+        row.owner = self._owner(event.seq - before)
+        self.rows.append(row)
+
+    # Events
+
+    def _write(self, event: Set) -> None:
+        faults = {"run twice": event.turn_id in self._double, "late": event.seq in self._late}
+        row = Row(
+            lane=self._lane(event.runtime_id),
+            mark=self._glyphs.write,
+            name=plain(event.turn_id),
+            note=", ".join(name for name, found in faults.items() if found),
+            style="red" if any(faults.values()) else None,
+            writes=1,
+        )
+        last = self.rows[-1] if self.rows else Row()
+        if last.key() == row.key() and last.owner == self._owner(event.seq):
+            last.last = event.seq
+            last.writes += 1
+        else:
+            self._add(row, event)
+
+    def _take_over(self, event: Takeover) -> None:
+        """A takeover that changes nothing, or before which nobody is known to have had it."""
+        lane = self._lane(event.runtime_id)
+        gets = self._owner(event.seq) == lane != self._owner(event.seq - 1)
+        note = "has the session" if gets else "takes over again"
+        self._add(Row(lane=lane, mark=self._glyphs.takes, note=note), event)
+
+    def _hand_off(self, event: Handoff) -> None:
+        self._announced.add(event.seq)
+        status = self._statuses[event.seq]
+        unanswered = status in ("pending", "superseded")
+        row = Row(
+            note=plain(reason_of(event, status if unanswered else "")),
+            style=STATUS_STYLES.get(status),
+            line=self._glyphs.dashed if unanswered else self._glyphs.solid,
+            waits=status == "pending",
+        )
+        self._lead(row, event.source, event.target)
+        self._add(row, event)
+
+    def _clear(self, event: Clear) -> None:
+        row = Row(mark=self._glyphs.clear, note="turns cleared")
+        if event.runtime_id is None:
+            row.note, row.across = "all turns cleared", True
+        else:
+            row.lane = self._lane(event.runtime_id)
+        self._add(row, event)
+
+    def _lead(self, row: Row, source: str, target: str) -> None:
+        """Make an arrow of a row; to where it comes from there is none."""
+        row.lane, row.to, row.handoffs = self._lane(source), self._lane(target), 1
+        if row.to == row.lane:
+            row.to, row.mark = None, self._glyphs.takes
+            row.note = f"hands off to itself: {row.note}".removesuffix(": ")
+
+    # Changes
+
+    def _arrive(self, change: Change, event: Set | Takeover) -> None:
+        """A change by the takeover or the first write of its target."""
+        lane, took_over = self._lane(change.target), isinstance(event, Takeover)
+        is_drawn = change.handoff_seq in self._announced
+        if not is_drawn and change.source is not None:
+            self._cross(change, change.source, event)
+        if change.announced:
+            note = "takes over" if took_over else "starts writing"
+            row = Row(lane=lane, mark=self._glyphs.takes, note=note, timing=_timing(change))
+            remark = not (took_over and (is_drawn or change.source is None))
+            self._add(row, event, remark=remark)
+        for row in self._lost_rows(change, lane):
+            self._add(row, event, remark=True)
+
+    def _cross(self, change: Change, source: str, event: Set | Takeover) -> None:
+        """The arrow of a change that no handoff in the history announces."""
+        row = Row(note="unannounced", style="red", line=self._glyphs.heavy)
+        if change.announced:
+            note = f"handoff {change.handoff_seq}, not kept"
+            row = Row(note=note, line=self._glyphs.solid)
+        self._lead(row, source, change.target)
+        self._add(row, event, remark=isinstance(event, Set), before=True)
+
+    def _lost_rows(self, change: Change, lane: int) -> Iterator[Row]:
+        lost = [call for call in change.open_calls if self._is_lost(call)]
+        for call in lost[:_MOST_LOST]:
+            name, note = plain(call.id), "never finished"
+            yield Row(lane=lane, mark=self._glyphs.lost, name=name, note=note, style="red")
+        if len(lost) > _MOST_LOST:
+            note = f"{len(lost) - _MOST_LOST:,} calls more"
+            yield Row(lane=lane, mark=self._glyphs.lost, note=note, style="red")
+
+    def _is_lost(self, call: OpenCall) -> bool:
+        """Whether nobody finished it, the first time that it is asked."""
+        if call.id not in self._lost:
+            return False
+        self._lost.remove(call.id)
+        return True
+
+
+def _arrival_of(change: Change) -> int | None:
+    """The seq of the event by which the target got the session."""
+    if change.taken_over_at is None or change.takeover_seq is not None:
+        return change.takeover_seq
+    return change.first_write_seq
+
+
+def _timing(change: Change) -> str:
+    """How long it took, and what a takeover had seen if that was not all that there was."""
+    took = f" ({duration(change.seconds)})" if change.seconds is not None else ""
+    if change.takeover_seq is None or change.seen_seq in (None, change.takeover_seq - 1):
+        return took
+    return f"{took}, saw up to {change.seen_seq}"

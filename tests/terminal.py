@@ -1,0 +1,259 @@
+"""The command `journal` as a process: in a pipe, and in a terminal of so many columns."""
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Self, TypeVar
+
+from rich.cells import cell_len
+
+from tests.support import ROOT
+
+COMMAND = [sys.executable, "-c", "from projections.cli import main; main()"]
+SHELL = f'journal() {{ {sys.executable} -c "from projections.cli import main; main()" "$@"; }}\n'
+"""Defines `journal` for a shell script."""
+
+_SCRIPT = f"#!{sys.executable}\nfrom projections.cli import main\nmain()\n"
+
+_IN_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
+_PATIENCE = 60.0  # seconds; only a failing test waits so long
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def journal(*args: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end, its output in pipes."""
+    return subprocess.run(
+        [*COMMAND, *args],
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **env},
+    )
+
+
+def shell(script: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    """Run a bash script that finds `journal` on its path, as do the programs it starts."""
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, "journal"), "w") as file:
+            file.write(_SCRIPT)
+        os.chmod(file.name, 0o700)
+        path = f"{folder}:{os.environ['PATH']}"
+        return subprocess.run(
+            ["bash", "-c", script],
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            cwd=folder,
+            env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), **env},
+        )
+
+
+def in_terminal(*args: str, columns: int = 80) -> str:
+    """What a terminal of so many columns shows of a command that succeeds."""
+    with Terminal(*args, columns=columns) as terminal:
+        assert terminal.end() == 0, terminal.raw
+    return terminal.raw
+
+
+def side_by_side(run: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
+    """The result of each, as many at a time as there are processors."""
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        return list(pool.map(run, items))
+
+
+class _Running:
+    """A process whose output is read as it comes."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", output: int) -> None:
+        self.process = process
+        self._output = output
+        self._data = b""
+        self._ended = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self._output)
+
+    def _read(self, deadline: float) -> None:
+        """Take in what comes next, or notice the end. Fails when nothing comes."""
+        left = deadline - time.monotonic()
+        assert left > 0, f"nothing more came after {self.raw[-2000:]!r}"
+        if select.select([self._output], [], [], left)[0]:
+            try:
+                data = os.read(self._output, 65536)
+            except OSError:  # a terminal without a process
+                data = b""
+            self._data += data
+            self._ended = not data
+
+    @property
+    def raw(self) -> str:
+        return self._data.decode(errors="replace").replace("\r\n", "\n")
+
+    @property
+    def lines(self) -> list[str]:
+        """The whole lines that came so far, without their styles."""
+        return _STYLE.sub("", self.raw).split("\n")[:-1]
+
+    def until(self, is_enough: Callable[[list[str]], Any]) -> list[str]:
+        """Read until the lines are enough, then return them."""
+        deadline = time.monotonic() + _PATIENCE
+        while not is_enough(self.lines):
+            assert not self._ended, f"it has ended after {self.raw[-2000:]!r}"
+            self._read(deadline)
+        return self.lines
+
+    def until_shown(self, text: str) -> list[str]:
+        return self.until(lambda lines: any(text in line for line in lines))
+
+    def until_it_waits(self) -> None:
+        """Wait until the process sleeps, for input or for room to write."""
+        deadline = time.monotonic() + _PATIENCE
+        while not self._sleeps():
+            assert time.monotonic() < deadline, "it does not come to rest"
+            time.sleep(0.01)
+
+    def _sleeps(self) -> bool:
+        with open(f"/proc/{self.process.pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] == "S"
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def end(self) -> int:
+        """Read to the end. Returns the exit code."""
+        deadline = time.monotonic() + _PATIENCE
+        while not self._ended:
+            self._read(deadline)
+        return self.process.wait(timeout=_PATIENCE)
+
+
+class Terminal(_Running):
+    """A command in a terminal of its own: standard input, output and errors."""
+
+    def __init__(
+        self,
+        *args: str,
+        columns: int = 80,
+        rows: int = 24,
+        code: str = "from projections.cli import main; main()",
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        ours, theirs = pty.openpty()
+        self._terminal = ours
+        self.resize(columns, rows)
+        unset = ("COLUMNS", "LINES")
+        clean = {name: value for name, value in os.environ.items() if name not in unset}
+        process = subprocess.Popen(
+            [sys.executable, "-c", _IN_TERMINAL + code, *args],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            env={**clean, "TERM": "xterm-256color", **(env or {})},
+        )
+        os.close(theirs)
+        super().__init__(process, ours)
+
+    def resize(self, columns: int, rows: int = 24) -> None:
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def type(self, keys: str) -> None:
+        os.write(self._terminal, keys.encode())
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self.type("\x03")
+
+    @property
+    def widest(self) -> int:
+        """Columns of the widest line so far."""
+        return max(map(cell_len, self.lines), default=0)
+
+
+class Pipe(_Running):
+    """A command whose standard output is a pipe; its errors go to `errors`."""
+
+    def __init__(
+        self,
+        *args: str,
+        command: list[str] | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        ours, theirs = os.pipe()
+        self._reader = ours
+        process = subprocess.Popen(
+            [*(command or COMMAND), *args],
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **(env or {})},
+        )
+        os.close(theirs)
+        super().__init__(process, ours)
+
+    def __exit__(self, *args: object) -> None:
+        super().__exit__(*args)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+    def stop_reading(self) -> None:
+        """Close our end of the pipe."""
+        os.close(self._reader)
+        self._output = os.open(os.devnull, os.O_RDONLY)
+
+    def until_full(self) -> None:
+        """Wait until the writer is blocked because nobody reads."""
+        size = fcntl.fcntl(self._reader, fcntl.F_GETPIPE_SZ)
+        deadline = time.monotonic() + _PATIENCE
+        before = -1
+        while True:
+            assert time.monotonic() < deadline, "the pipe does not fill"
+            held = struct.unpack("i", fcntl.ioctl(self._reader, termios.FIONREAD, b"\0" * 4))[0]
+            if held > size // 2 and held == before and self._sleeps():
+                return
+            before = held
+            time.sleep(0.02)
+
+    @property
+    def errors(self) -> str:
+        """Standard error; to be asked for when the process has ended."""
+        assert self.process.stderr is not None
+        return self.process.stderr.read().decode()
+
+
+@contextmanager
+def killed_after(running: _Running) -> Iterator[None]:
+    """`kill -9` at the end of the block; what was written until then is read."""
+    yield
+    running.signal(signal.SIGKILL)
+    assert running.end() == -signal.SIGKILL
+
+
+HARMFUL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+"""Characters that may steer a terminal; line feeds are counted by those who look."""
