@@ -19,9 +19,9 @@ from projections.times import point_of
 from projections.view import View
 
 if TYPE_CHECKING:
-    from projections.blame import Blamed
-    from projections.difference import Difference
-    from projections.handoffs import HandoffAudit
+    from projections.compare.blame import Blamed
+    from projections.compare.difference import Difference
+    from projections.handoffs.findings import HandoffAudit
 
 Point: TypeAlias = int | str | datetime
 """A seq, a moment, or the text of either: 7, "7", "5m", "2026-11-22T10:18:00Z"."""
@@ -100,7 +100,7 @@ class Inspection:
         without `@` or `~` with its version before. Raises `NotFoundError`, and
         `HistoryError` when a version was dropped.
         """
-        from projections.difference import diff
+        from projections.compare.difference import diff
 
         before, after = _ends(ref_of(old), ref_of(new) if new is not None else None)
         return diff(self.resolve(session_id, before), self.resolve(session_id, after))
@@ -124,7 +124,7 @@ class Inspection:
 
         Of the turn as it is now, or as of `at`. Raises `NotFoundError`.
         """
-        from projections.blame import blame
+        from projections.compare.blame import blame
 
         ref = Ref(runtime_id, turn_id, point_of(at) if at is not None else None)
         found = blame(self._versions_up_to(session_id, ref))
@@ -137,7 +137,7 @@ class Inspection:
 
         Of a session that does not exist, the audit of no events.
         """
-        from projections.handoffs import audit
+        from projections.handoffs.audit import audit
 
         return audit(_events(self.past(session_id)))
 

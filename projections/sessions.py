@@ -16,7 +16,7 @@ from journal.errors import DamagedError, JournalError, LockTimeoutError, Session
 from journal.events import Event, Set
 from journal.locking import tell_after_fork
 from journal.state import check_text
-from projections.handoffs import PendingHandoffs
+from projections.handoffs.pending import PendingHandoffs
 from projections.session_file import SessionFile
 from projections.view import View
 
@@ -24,10 +24,10 @@ logger = logging.getLogger("journal")
 
 _PATIENCE = 5.0  # seconds that flush and close wait for the session file's lock
 _SHARE = 20  # a refresh may take one part in this many of a session's time
-_DEAD_BYTES = 1 << 20  # a log is compacted by itself when more than this is dead …
-_DEAD_SHARE = 4  # … and it is more than so many times what lives
+DEAD_BYTES = 1 << 20  # a log is compacted by itself when more than this is dead …
+DEAD_SHARE = 4  # … and it is more than so many times what lives
 _WEIGH_EVERY = 32  # openings between looks at the memory of all views
-_RECHECK = 1 << 18  # bytes a log grows before it is looked at again
+RECHECK = 1 << 18  # bytes a log grows before it is looked at again
 
 
 class _Both:
@@ -67,7 +67,7 @@ class Session:
         self.warned: set[str] = set()  # runtimes whose size was warned of
         self._seed = seed
         self._durable = durable
-        self._compact_at = _DEAD_BYTES
+        self._compact_at = DEAD_BYTES
         self.file_is_old = False
         self.unflushed = False  # holds what only a flush makes durable
         self._refresh_after = 0.0  # on the monotonic clock
@@ -214,14 +214,14 @@ class Session:
         size = self.log.size
         if size < self._compact_at:
             return False
-        self._compact_at = size + _RECHECK
+        self._compact_at = size + RECHECK
         with self.log.lock:
             live = self.view.live_bytes
-        return size - live > max(_DEAD_BYTES, _DEAD_SHARE * live)
+        return size - live > max(DEAD_BYTES, DEAD_SHARE * live)
 
     def compacted(self, size: int) -> None:
         """The log is `size` bytes after a compaction; wait until it has doubled."""
-        self._compact_at = 2 * size + _DEAD_BYTES
+        self._compact_at = 2 * size + DEAD_BYTES
 
 
 class OpenSessions:

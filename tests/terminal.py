@@ -92,8 +92,10 @@ class _Running:
         return self
 
     def __exit__(self, *args: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)  # with all that a shell has started
+        except ProcessLookupError:
+            pass  # all have ended
         self.process.wait()
         os.close(self._output)
 
@@ -195,21 +197,28 @@ class Terminal(_Running):
 
 
 class Pipe(_Running):
-    """A command whose standard output is a pipe; its errors go to `errors`."""
+    """A command whose standard output is a pipe; its errors go to `errors`.
+
+    With `is_full` nothing fits into the pipe, so what is written first blocks.
+    """
 
     def __init__(
         self,
         *args: str,
         command: list[str] | None = None,
         env: Mapping[str, str] | None = None,
+        is_full: bool = False,
     ) -> None:
         ours, theirs = os.pipe()
+        if is_full:
+            os.write(theirs, b"\n" * fcntl.fcntl(theirs, fcntl.F_GETPIPE_SZ))
         self._reader = ours
         process = subprocess.Popen(
             [*(command or COMMAND), *args],
             stdin=subprocess.DEVNULL,
             stdout=theirs,
             stderr=subprocess.PIPE,
+            start_new_session=True,
             env={**os.environ, **(env or {})},
         )
         os.close(theirs)
@@ -219,6 +228,11 @@ class Pipe(_Running):
         super().__exit__(*args)
         assert self.process.stderr is not None
         self.process.stderr.close()
+
+    @property
+    def has_output(self) -> bool:
+        """Whether there is something to read by now."""
+        return bool(select.select([self._reader], [], [], 0)[0])
 
     def stop_reading(self) -> None:
         """Close our end of the pipe."""

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from journal.events import Clear, Event, Set
-from projections.alignment import align
-from projections.blame import Blamed, blame
-from projections.paths import leaves
+from projections.compare.alignment import align
+from projections.compare.blame import Blamed, blame
+from projections.compare.paths import leaves
 from tests.test_difference import ALIKE, KEYS, SCALARS, VALUES, histories
 
 encode = msgspec.json.Encoder(order="deterministic").encode

@@ -131,7 +131,7 @@ def test_tail_shows_every_session_once_and_in_order_the_new_ones_too(
         lines = terminal.until(shown(10))
         assert [line.split()[2] for line in lines] == ["busy"] * 10, "the last 10 of all"
         writers = [appending(folder, name, 1, 40) for name in ("a", "b", "old")]
-        terminal.until(shown(40))
+        terminal.until(lambda lines: any(line.split()[2:3] == ["a"] for line in lines))
         assert journal("compact", "busy", "a", "--dir", folder).returncode == 0
         finish(writers)
         assert journal("delete", "b", "--yes", "--dir", folder).returncode == 0
@@ -209,7 +209,7 @@ def test_a_signal_ends_it_at_once_without_a_word(
         put(store, 1)
         follower.until(last(2))  # so it follows by now
         if is_blocked:
-            store.set_runtime_state("s", "native", "t", {"text": "x" * 500_000})
+            store.set_many("s", [("native", "t", {"n": n, "text": "x" * 500}) for n in range(500)])
             follower.until_full()  # and nobody will read it any more
         follower.signal(number)
         assert follower.process.wait(timeout=60) == code
@@ -287,6 +287,66 @@ def test_with_a_cursor_file_nothing_is_missing_however_it_was_killed(
     with Pipe(*follow) as follower:
         lines = follower.until(last(end + 2))
     assert seqs_of(lines) == [end + 1, end + 2], "an orderly end notes all"
+
+
+@pytest.mark.parametrize("command", [["log", "s", "-f"], ["tail"]], ids=["log", "tail"])
+def test_who_was_killed_before_anything_was_shown_begins_there_again(
+    folder: str,
+    store: DefaultSessionStore,
+    tmp_path_factory: pytest.TempPathFactory,
+    command: list[str],
+) -> None:
+    file = tmp_path_factory.mktemp("cursors") / "cursor"
+    follow = [*command, "-n", "4", "-o", "jsonl", "--dir", folder, "--cursor-file", str(file)]
+    put(store, 9)
+    with Pipe(*follow, is_full=True) as follower:
+        deadline = time.monotonic() + 60
+        while not file.exists():
+            assert time.monotonic() < deadline, "it notes where it begins before it shows it"
+            time.sleep(0.01)
+        follower.until_it_waits()
+        follower.signal(signal.SIGKILL)
+        follower.end()
+        assert seqs_of(follower.lines) == []
+    put(store, 9)
+    with Pipe(*follow) as follower:
+        lines = follower.until(last(18))
+        follower.signal(signal.SIGKILL)
+    if command[0] == "tail":
+        assert seqs_of(lines) == [*range(6, 19)]
+    else:
+        assert seqs_of(lines) == [*range(15, 19)], "-n is obeyed"
+
+
+def test_one_pass_notes_its_place_when_all_was_shown(
+    folder: str, store: DefaultSessionStore, tmp_path: Path
+) -> None:
+    file = tmp_path / "cursor"
+    put(store, 3)
+    log = ["log", "s", "-o", "jsonl", "--dir", folder, "--cursor-file", str(file)]
+    with Pipe(*log, is_full=True) as reader:
+        reader.until_full()
+        assert not file.exists(), "nothing was shown yet"
+        reader.signal(signal.SIGKILL)
+        reader.end()
+    assert seqs_of(journal(*log).stdout.splitlines()) == [1, 2, 3]
+    assert file.read_text().endswith(":3\n")
+
+
+def test_a_tail_that_begins_while_others_write_repeats_nothing(
+    folder: str, store: DefaultSessionStore
+) -> None:
+    store.set_many("long", [("native", f"t-{n % 9}", {"n": n}) for n in range(5000)])
+    put(store, 1, "s")
+    with Pipe("tail", "-n", "9999", "-o", "jsonl", "--dir", folder) as follower:
+        count = 1
+        while not follower.has_output:  # it reads the long one first
+            put(store, 1, "s")
+            count += 1
+        lines = follower.until(shown(5000 + count))
+    events = [json.loads(line) for line in lines]
+    found = [event["seq"] for event in events if event["session_id"] == "s"]
+    assert sorted(found) == list(range(1, count + 1))
 
 
 def test_what_a_gone_reader_did_not_get_comes_again(
@@ -621,3 +681,14 @@ def test_pretty_shows_the_whole_event(folder: str, store: DefaultSessionStore) -
     assert json.loads("{" + rest.partition("\n\n")[0]) == state
     assert "because" in rest
     assert re.search(r"\n-- cursor: [0-9a-f]{16}:2\n$", rest)
+
+
+def test_it_ends_with_its_reader_even_if_nothing_more_comes(
+    folder: str, store: DefaultSessionStore
+) -> None:
+    put(store, 3)
+    with Pipe("log", "s", "-f", "--dir", folder) as follower:
+        follower.until(shown(3))
+        follower.stop_reading()
+        assert follower.process.wait(timeout=60) == 0
+        assert follower.errors == ""

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.difference import Change, Difference, diff
-from projections.paths import child_path, compact, leaves, steps
+from projections.compare.difference import Change, Difference, diff
+from projections.compare.paths import child_path, compact, leaves, steps
 from tests.support import finish, python
 
 encode = msgspec.json.Encoder(order="deterministic").encode
@@ -366,7 +366,8 @@ def test_paths_read_well_and_are_never_ambiguous(way: list[Any], path: str) -> N
 
 def test_the_library_is_loaded_only_for_a_patch() -> None:
     code = (
-        "import sys; from projections.difference import diff; d = diff([1], [2]); d.text();"
+        "import sys; from projections.compare.difference import diff\n"
+        "d = diff([1], [2]); d.text()\n"
         "print('jsonpatch' in sys.modules, d.patch, 'jsonpatch' in sys.modules)"
     )
     (output,) = finish([python(code)])

@@ -17,8 +17,10 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from journal.events import Clear, Event, Handoff, Set, Takeover, Unknown
-from projections.handoffs import Change, HandoffAudit, OpenCall, PendingHandoffs, audit
-from projections.tool_calls import calls_in
+from projections.handoffs.audit import audit
+from projections.handoffs.findings import Change, HandoffAudit, OpenCall
+from projections.handoffs.pending import PendingHandoffs
+from projections.handoffs.tool_calls import calls_in
 from tests.support import set_event
 
 # Steps of a story, and what is told of it

@@ -490,6 +490,7 @@ def test_what_the_system_refuses_is_an_error_that_names_the_file_never_a_gap(
             break
         assert error is not None or errno == EACCES  # a log we may not write can be read
         if error is not None:
+            assert isinstance(error, ReadError)
             assert error.errno == errno
             assert str(session.folder) in str(error)
             assert call != "open" or fault.last[0] in str(error)

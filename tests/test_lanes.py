@@ -15,7 +15,7 @@ from projections.cli.durations import duration
 from projections.cli.lanes import ASCII, UNICODE, Glyphs, draw, legend
 from projections.cli.terminal import plain
 from projections.cli.texts import end_cut, middle_cut
-from projections.handoffs import audit
+from projections.handoffs.audit import audit
 from tests.test_handoffs import HISTORIES, clears, events_of, hands, log, takes, unknown, writes
 
 

@@ -1139,7 +1139,7 @@ def test_history_dropped_while_a_late_tail_reads_it_ends_nothing(tmp_path: Path)
             put(store, "s", "again")
             store.compact("s")
         last = log_id(store, "s")
-        done = []
+        done: list[str] = []
 
         def drop_in_the_middle(name: str, args: tuple[Any, ...]) -> None:
             if name == "open" and "s.6.jsonl" in args[0] and not done:

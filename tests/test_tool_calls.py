@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journal.state import MAX_DEPTH, decode_state, encode_state
-from projections.tool_calls import FINAL, calls_in
+from projections.handoffs.tool_calls import FINAL, calls_in
 
 OPEN, DONE = False, True
 

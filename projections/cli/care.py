@@ -29,7 +29,7 @@ from projections.cli.shapes import (
     VerifyItem,
     json_document,
 )
-from projections.cli.terminal import Writer, plain
+from projections.cli.terminal import Writer, notice, plain
 from projections.store import DefaultSessionStore
 
 
@@ -185,7 +185,7 @@ def compact_command(
             except JournalError as error:
                 if len(session_ids) == 1:
                     raise
-                click.echo(f"journal: {plain(str(error))}", err=True)
+                notice(str(error))
                 failed = max(failed, exit_code_of(error))
                 continue
             if report is not None:
@@ -240,11 +240,11 @@ def delete_command(session_id: str, yes: bool, folder: str | None) -> None:
     with opened(folder) as store:
         require_session(store, session_id)
         if not (yes or _is_wanted(store, session_id)):
-            click.echo("journal: nothing is deleted", err=True)
+            notice("nothing is deleted")
             raise click.exceptions.Exit(EXIT_FAILURE)
         if not store.delete_session(session_id):
             raise NotFoundError(f"session {session_id!r} was deleted meanwhile by somebody else")
-    click.echo(f"journal: session {plain(shorten(repr(session_id), 60))} is deleted", err=True)
+    notice(f"session {shorten(repr(session_id), 60)} is deleted")
 
 
 def _is_wanted(store: DefaultSessionStore, session_id: str) -> bool:

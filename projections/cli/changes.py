@@ -3,7 +3,7 @@
 from journal.events import Handoff
 from projections.cli.terminal import Style
 from projections.cli.texts import joined
-from projections.findings import Change, Status
+from projections.handoffs.findings import Change, Status
 
 STATUS_STYLES: dict[Status, Style] = {
     "unannounced": "red",

@@ -19,7 +19,7 @@ from projections.cli.options import (
 )
 from projections.cli.progress import Progress
 from projections.cli.shapes import DoctorDocument, FindingItem, json_document, json_line
-from projections.cli.terminal import Style, Writer, is_terminal
+from projections.cli.terminal import Style, Writer, is_terminal, notice
 from projections.doctor import Examination, Finding, Severity
 from projections.doctor.finding import shown
 
@@ -116,7 +116,7 @@ def _print(examination: Examination, found: list[Finding], output: str) -> None:
             writer.line([_summary(found, len(examination.stems))])
         writer.flush()
     if not found:
-        click.echo("journal: Nothing to do.", err=True)
+        notice("Nothing to do.")
 
 
 def _item(finding: Finding) -> FindingItem:

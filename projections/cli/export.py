@@ -17,7 +17,7 @@ from projections.cli.options import (
     session_argument,
 )
 from projections.cli.progress import Progress, session_bytes
-from projections.cli.terminal import is_terminal, json_plain
+from projections.cli.terminal import is_terminal, json_plain, notice
 from projections.store import DefaultSessionStore
 
 
@@ -74,10 +74,7 @@ def _write_lines(
     for line in lines:
         file.write(_for_terminal(line, to) + b"\n")
     if past.floor:
-        click.echo(
-            f"journal: of the events up to {past.floor} only those are here that compaction kept",
-            err=True,
-        )
+        notice(f"of the events up to {past.floor} only those are here that compaction kept")
 
 
 def _for_terminal(data: bytes, to: str | None) -> bytes:

@@ -8,7 +8,7 @@ from journal.events import Event, Set
 from projections.cli.lanes import Glyphs
 from projections.cli.lines import shorten
 from projections.cli.terminal import Style, Writer, plain, width
-from projections.findings import Change, HandoffAudit, OpenCall, TurnRun
+from projections.handoffs.findings import Change, HandoffAudit, OpenCall, TurnRun
 
 _MOST_REMARKS = 10  # of a kind that is no fault
 _MOST_STRETCHES = 6  # of seqs in one sentence

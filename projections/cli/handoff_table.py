@@ -13,7 +13,7 @@ from projections.cli.lines import clock
 from projections.cli.tables import Table
 from projections.cli.terminal import Segment, Style, Writer, colour_of, plain, width
 from projections.cli.texts import end_cut, middle_cut
-from projections.findings import Change
+from projections.handoffs.findings import Change
 
 _SHORTEST_NAME = 10  # columns of a runtime's name, where room is short
 _SHORTEST_REASON = 10

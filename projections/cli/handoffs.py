@@ -22,9 +22,9 @@ from projections.cli.options import (
     session_argument,
 )
 from projections.cli.shapes import HandoffsDocument, json_document
-from projections.cli.terminal import Writer, plain, width
-from projections.findings import HandoffAudit
-from projections.handoffs import audit
+from projections.cli.terminal import Writer, notice, width
+from projections.handoffs.audit import audit
+from projections.handoffs.findings import HandoffAudit
 
 _NO_STATE = Raw(b"null")
 
@@ -89,19 +89,15 @@ def _audited(past: Past) -> tuple[HandoffAudit, list[Event]]:
 
 def _tell_gaps(past: Past) -> None:
     if past.floor:
-        _notice(
+        notice(
             f"compaction has dropped what was overwritten before event {past.floor}; "
             "the audit knows only what it kept"
         )
     if past.problems:
-        _notice(
+        notice(
             "the history is damaged, `journal verify` lists where; the audit knows only what "
             "could be read"
         )
-
-
-def _notice(text: str) -> None:
-    click.echo(f"journal: {plain(text)}", err=True)
 
 
 def _document(session_id: str, past: Past, found: HandoffAudit) -> HandoffsDocument:
@@ -139,7 +135,7 @@ def _glyphs() -> Glyphs:
 def _print_lanes(found: HandoffAudit, events: list[Event], glyphs: Glyphs) -> None:
     lines = draw(found, events, width(), glyphs)
     if not lines:
-        _notice("there are no events to draw")
+        notice("there are no events to draw")
         return
     writer = Writer()
     for line in [*lines, [], legend(glyphs)]:
@@ -150,4 +146,4 @@ def _print_changes(found: HandoffAudit, glyphs: Glyphs) -> None:
     if found.changes:
         print_table(found.changes, glyphs)
     else:
-        _notice("no change of runtime")
+        notice("no change of runtime")

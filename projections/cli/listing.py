@@ -12,7 +12,7 @@ from projections.cli.main import EXIT_DAMAGED
 from projections.cli.options import NOW, POINT, folder_option, opened, output_option
 from projections.cli.shapes import SessionItem, SessionsDocument, json_document, json_line
 from projections.cli.tables import Table
-from projections.cli.terminal import plain
+from projections.cli.terminal import notice, plain
 from projections.store import DefaultSessionStore
 from projections.times import stamp_of
 from projections.view import View
@@ -77,7 +77,7 @@ def _item(store: DefaultSessionStore, info: SessionInfo) -> SessionItem:
         item.runtimes, item.turns = len(turns), sum(map(len, turns.values()))
     except JournalError as error:
         item.error = str(error)
-        click.echo(f"journal: {plain(item.error)}", err=True)
+        notice(item.error)
     return item
 
 
@@ -112,7 +112,7 @@ def _print_table(items: Iterable[SessionItem]) -> None:
     if table.rows:
         table.print()
     else:
-        click.echo("journal: there are no sessions here", err=True)
+        notice("there are no sessions here")
 
 
 def size(count: int) -> str:

@@ -1,23 +1,16 @@
 """`journal log` and `journal tail`: events of the past, and as they come."""
 
-import math
-import signal
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from time import monotonic
 from typing import Any
 
 import click
 
-from journal.errors import HistoryError, JournalError, NotFoundError
 from journal.events import Cursor, Event
-from journal.state import decode_state
+from projections.cli.backlog import Backlog, last_events
 from projections.cli.cursors import CursorFile
 from projections.cli.filters import Filter
-from projections.cli.lines import Effect, Effects, ShortLines, event_lines
-from projections.cli.main import Terminated
+from projections.cli.following import Show, follow_on
 from projections.cli.options import (
     POINT,
     TEXT,
@@ -29,15 +22,9 @@ from projections.cli.options import (
     session_argument,
     sessions_argument,
 )
-from projections.cli.shapes import LogDocument, event_item, json_document, json_line
-from projections.cli.terminal import Writer, plain
-from projections.replay import view_as_of
-from projections.store import DefaultSessionStore
-from projections.tail import Arrival, Tail
-from projections.view import View
+from projections.cli.shapes import LogDocument, event_item, json_document
 
 _DEFAULT_LINES = 10
-_SAVE_EVERY = 0.2  # seconds between writings of a cursor file
 
 
 _text_option = partial(click.option, type=TEXT)
@@ -174,7 +161,7 @@ def tail_command(
         tail = store.tail(names, after=known, from_start=cursors.was_there)
         if not cursors.was_there:
             wanted = _DEFAULT_LINES if lines is None else lines
-            last = _last_events(store, tail.cursors, show, chosen, wanted)
+            last = last_events(store, tail.cursors, show.effects, chosen, wanted)
             _note_start(cursors, tail.cursors, [(item[1], item[3]) for item in last])
             for _, session_id, log_id, event, effect in last:
                 show.event(session_id, log_id, event, effect)
@@ -201,64 +188,6 @@ def _chosen(
     return chosen
 
 
-# The past
-
-
-class Backlog:
-    """The events that are there already; `cursor` is the place after those read so far."""
-
-    def __init__(
-        self,
-        store: DefaultSessionStore,
-        session_id: str,
-        after: Cursor | None,
-        effects: Effects,
-        last: float = math.inf,
-    ) -> None:
-        """Begins after the cursor `after`, and ends with the event `last`."""
-        past = store.past(session_id)
-        if past is None:
-            raise NotFoundError(f"there is no session {session_id!r} any more")
-        self.session_id = session_id
-        self.log_id = past.log_id
-        self.cursor = Cursor(past.log_id, past.floor)
-        self.past = past
-        self._effects = effects
-        self._last = last
-        self._after = after.seq if after is not None and after.log_id == past.log_id else 0
-        if after is not None and after.log_id != past.log_id:
-            _notice(f"session {session_id!r} was made again since {after}; this is all of it")
-
-    def events(self) -> Iterator[tuple[Event, Effect]]:
-        """Every event after the cursor with what it met."""
-        self._effects.begin(self.session_id, View())
-        if self.past.floor:
-            _notice(
-                f"compaction has dropped what was overwritten before event {self.past.floor}; "
-                "of the events up to there these are the ones it kept"
-            )
-        for entry in self.past.in_order():
-            event = entry.event
-            if event.seq > self._last:
-                return
-            effect = self._effects.take(self.session_id, event)
-            if event.seq <= self.past.floor:
-                effect = Effect(known=False)  # what it replaced was dropped
-            self.cursor = Cursor(self.log_id, max(self.cursor.seq, event.seq))
-            if event.seq > self._after:
-                yield event, effect
-
-    def choose(
-        self, chosen: Filter, lines: int | None, reverse: bool
-    ) -> Iterable[tuple[Event, Effect]]:
-        """Those that were asked for: the last `lines` of them, or all."""
-        found = ((event, effect) for event, effect in self.events() if chosen(event))
-        if lines is None and not reverse:
-            return found
-        last = deque(found, maxlen=lines)
-        return reversed(last) if reverse else last
-
-
 def _write_document(found: Backlog, chosen: Filter, lines: int | None, reverse: bool) -> None:
     items = [
         event_item(found.session_id, found.log_id, event)
@@ -281,137 +210,3 @@ def _note_start(
     for session_id, event in reversed(first):
         start[session_id] = Cursor(places[session_id].log_id, event.seq - 1)
     cursors.save(start)
-
-
-def _last_events(
-    store: DefaultSessionStore,
-    places: Mapping[str, Cursor],
-    show: "Show",
-    chosen: Filter,
-    lines: int,
-) -> list[tuple[str, str, str, Event, Effect]]:
-    """The last events of several sessions together, by time, each up to its place.
-
-    The sessions that changed last are read first, and no more of them than can have one.
-    """
-    last: list[tuple[str, str, str, Event, Effect]] = []
-    for info in store.list_sessions():
-        session_id = info["session_id"]
-        place = places.get(session_id)
-        if place is None:
-            continue
-        if len(last) == lines and (not lines or info["updated_at"] < last[0][0]):
-            break
-        try:
-            found = Backlog(store, session_id, None, show.effects, place.seq)
-            if found.log_id != place.log_id:
-                continue  # made again since: all of it is still to come
-            mine = [
-                (event.ts, session_id, found.log_id, event, effect)
-                for event, effect in found.choose(chosen, lines, False)
-            ]
-        except NotFoundError:
-            continue
-        except JournalError as error:
-            _notice(f"session {session_id!r} is left out: {error}")
-            continue
-        last = sorted([*last, *mine], key=lambda item: item[0])[-lines:] if lines else []
-    return last
-
-
-# What comes
-
-
-class Show:
-    """Prints events the way they were asked for."""
-
-    def __init__(
-        self, store: DefaultSessionStore, output: str, *, with_session: bool = False
-    ) -> None:
-        self.writer = Writer(cut=output == "short")
-        self.effects = Effects(_loader(store))
-        self._output = output
-        self._with_session = with_session
-        self._short = ShortLines(with_session=with_session)
-
-    def event(
-        self, session_id: str, log_id: str, event: Event, effect: Effect, lost: int = 0
-    ) -> None:
-        if self._output == "jsonl":
-            self.writer.raw(json_line(event_item(session_id, log_id, event, lost)))
-        elif self._output == "pretty":
-            state = getattr(event, "state", None)
-            decoded = decode_state(bytes(state)) if state is not None else None
-            if self._with_session:
-                self.writer.line([("session " + session_id, "bold")])
-            for line in event_lines(event, decoded):
-                self.writer.line(line)
-            self.writer.line([])
-        else:
-            self.writer.line(self._short.line(session_id, event, effect))
-
-
-def follow_on(tail: Tail, show: Show, chosen: Filter, cursors: CursorFile) -> None:
-    """Print what arrives until interrupted. Cursors are noted of what was printed."""
-    places = tail.cursors
-    save_at = 0.0  # on the monotonic clock
-    terminated = _notice_sigterm()
-    with tail:
-        try:
-            cursors.save(places)
-            for arrival in tail:
-                _show_arrival(arrival, show, chosen, places.get(arrival.session_id))
-                places[arrival.session_id] = arrival.cursor
-                if monotonic() >= save_at:
-                    cursors.save(places)
-                    save_at = monotonic() + _SAVE_EVERY
-        except KeyboardInterrupt:
-            if terminated.is_set():
-                raise Terminated from None  # watchfiles makes an interrupt of every signal
-            raise
-        finally:
-            cursors.save(places)
-
-
-def _notice_sigterm() -> threading.Event:
-    """From now on a SIGTERM raises `Terminated`, and sets the event."""
-    came = threading.Event()
-
-    def terminate(number: int, frame: object) -> None:
-        came.set()
-        raise Terminated
-
-    signal.signal(signal.SIGTERM, terminate)
-    return came
-
-
-def _show_arrival(arrival: Arrival, show: Show, chosen: Filter, place: Cursor | None) -> None:
-    session_id, cursor, event, lost = arrival
-    if place is not None and place.log_id != cursor.log_id:
-        _notice(f"session {session_id!r} was deleted and made again")
-        show.effects.forget(session_id)
-    if lost:
-        _notice(
-            f"session {session_id!r}: {lost} events before event {cursor.seq} are gone for good: "
-            "dropped by a compaction, or damaged"
-        )
-        show.effects.forget(session_id)
-    effect = show.effects.take(session_id, event)
-    if chosen(event):
-        show.event(session_id, cursor.log_id, event, effect, lost)
-        show.writer.flush()
-
-
-def _loader(store: DefaultSessionStore) -> Callable[[str, int], View | None]:
-    def load(session_id: str, seq: int) -> View | None:
-        try:
-            past = store.past(session_id, seq)
-            return view_as_of(past, seq, session_id) if past is not None else None
-        except (HistoryError, NotFoundError):
-            return None
-
-    return load
-
-
-def _notice(text: str) -> None:
-    click.echo(f"journal: {plain(text)}", err=True)

@@ -29,7 +29,7 @@ from journal.errors import (
     UnsupportedFormatError,
     WrongSessionError,
 )
-from projections.cli.terminal import plain
+from projections.cli.terminal import notice, plain
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -174,7 +174,7 @@ def _run() -> int:
     except BrokenPipeError as error:
         raise _ReaderGoneError from error
     if notices.damage and not _TELL_DAMAGE.isdisjoint(sys.argv[1:2]):
-        click.echo("journal: not all could be read; `journal doctor` says what to do", err=True)
+        notice("not all could be read; `journal doctor` says what to do")
         return EXIT_DAMAGED
     return code
 
@@ -190,7 +190,7 @@ def _failed(error: Exception) -> int:
         sys.stdout.flush()  # what was found before
     except OSError:
         pass  # that is the error, or it is one more of the kind
-    click.echo(f"journal: {plain(_message(error))}", err=True)
+    notice(_message(error))
     _drop_output()
     return exit_code_of(error)
 
@@ -231,7 +231,7 @@ class _Notices(logging.Handler):
             if place.group() in self.damage:
                 return
             self.damage.add(place.group())
-        click.echo(f"journal: {plain(message)}", err=True)
+        notice(message)
 
 
 def _send_log_to_stderr() -> _Notices:

@@ -11,10 +11,11 @@ from typing import Any
 import click
 
 from journal.events import Event
-from projections.cli.filters import Filter
+from projections.cli.backlog import Backlog
 from projections.cli.durations import duration
+from projections.cli.filters import Filter
+from projections.cli.following import Show
 from projections.cli.lines import Effect
-from projections.cli.log import Backlog, Show
 from projections.cli.options import (
     POINT,
     folder_option,
@@ -23,6 +24,7 @@ from projections.cli.options import (
     require_log,
     session_argument,
 )
+from projections.cli.terminal import notice
 from projections.replay import Step, paced
 
 _SPEED = re.compile(r"(\d+(?:\.\d*)?|\.\d+)x?", re.ASCII | re.IGNORECASE)
@@ -118,10 +120,8 @@ def replay_command(
             show.event(session_id, found.log_id, event, effect)
             show.writer.flush()
         if found.past.problems:
-            click.echo(
-                "journal: the history is damaged, so events are missing here; "
-                "`journal verify` lists where",
-                err=True,
+            notice(
+                "the history is damaged, so events are missing here; `journal verify` lists where"
             )
 
 

@@ -11,7 +11,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from journal.events import Clear, Cursor, Event, Handoff, Set, Takeover, Unknown
 from projections.cli.terminal import json_plain
-from projections.findings import Change, DoubleRun, OpenCall, Span
+from projections.handoffs.findings import Change, DoubleRun, OpenCall, Span
 
 VERSION = 1
 

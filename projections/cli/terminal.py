@@ -137,3 +137,9 @@ def cut(pieces: list[Piece], columns: int) -> list[Piece]:
         kept.append((text, style))
         left -= size
     return kept
+
+
+def notice(text: str) -> None:
+    """A line on standard error, where nothing is taken for data."""
+    sys.stderr.write(f"journal: {plain(text)}\n")
+    sys.stderr.flush()

@@ -5,7 +5,6 @@ from typing import Any
 import click
 
 from journal.errors import NotFoundError
-from projections.blame import Blamed
 from projections.cli.lines import Effect, clock, shorten, what
 from projections.cli.main import EXIT_FAILURE
 from projections.cli.options import (
@@ -31,7 +30,8 @@ from projections.cli.shapes import (
 )
 from projections.cli.tables import Table
 from projections.cli.terminal import Segment, Writer
-from projections.paths import compact
+from projections.compare.blame import Blamed
+from projections.compare.paths import compact
 from projections.refs import Ref
 from projections.replay import Version
 

@@ -10,7 +10,7 @@ from journal.storage import Storage, chunks
 from projections.doctor.damage import Trouble
 from projections.doctor.finding import Finding
 from projections.doctor.place import is_free
-from projections.sessions import _DEAD_BYTES, _DEAD_SHARE, _RECHECK
+from projections.sessions import DEAD_BYTES, DEAD_SHARE, RECHECK
 from projections.view import View
 
 
@@ -86,7 +86,7 @@ class Contents:
         """
         live = self.view.live_bytes + self._others
         dead = self._size - live
-        if dead <= max(_DEAD_BYTES, _DEAD_SHARE * live) + _RECHECK:
+        if dead <= max(DEAD_BYTES, DEAD_SHARE * live) + RECHECK:
             return
         if is_free(self._storage, self._case.paths.scratch):
             yield self._trouble.finding(

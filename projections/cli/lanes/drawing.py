@@ -14,7 +14,7 @@ from projections.cli.lanes.page import Lane, Page
 from projections.cli.lanes.plot import Plot
 from projections.cli.lanes.rows import Row
 from projections.cli.terminal import colour_of, plain
-from projections.findings import HandoffAudit
+from projections.handoffs.findings import HandoffAudit
 
 
 def draw(

@@ -9,7 +9,7 @@ from projections.cli.durations import duration
 from projections.cli.lanes.glyphs import Glyphs
 from projections.cli.lanes.rows import Row
 from projections.cli.terminal import plain
-from projections.findings import Change, HandoffAudit, OpenCall
+from projections.handoffs.findings import Change, HandoffAudit, OpenCall
 
 _MOST_LOST = 3  # lost calls that a change names, one a line
 

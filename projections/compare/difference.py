@@ -1,7 +1,7 @@
 """Differences of two JSON values: as readable lines and as JSON Patch. Pure: no I/O.
 
 JSON values are what `journal.state.decode_state` gives. They are compared strictly,
-see `projections.alignment`.
+see `projections.compare.alignment`.
 """
 
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
-from projections.alignment import align, same
-from projections.paths import ROOT, child_path, compact, leaves
+from projections.compare.alignment import align, same
+from projections.compare.paths import ROOT, child_path, compact, leaves
 
 
 class Change(NamedTuple):

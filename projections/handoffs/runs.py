@@ -9,7 +9,7 @@ from bisect import bisect_right
 from msgspec import Struct, field
 
 from journal.events import Set
-from projections.findings import TurnRun
+from projections.handoffs.findings import TurnRun
 
 
 class Presence:

@@ -16,11 +16,11 @@
 from msgspec import Struct, field
 
 from journal.events import Event, Handoff, Set, Takeover
-from projections.findings import Span, Status
+from projections.handoffs.findings import Span, Status
 
 
 class Record(Struct, kw_only=True, eq=False):
-    """A change of runtime as it comes about: `projections.findings.Change` has the meanings."""
+    """A change of runtime as it comes about: `findings.Change` has the meanings."""
 
     source: str | None
     target: str

@@ -1,9 +1,9 @@
 """The audit of handoffs: who had the session when, what was handed over, what was lost. Pure.
 
 It answers which runtime really ran a turn, what a new owner inherited, which tool calls
-nobody finished, and who wrote after it had handed off. `projections.findings` says what its
-results mean, `projections.custody` and `projections.turn_runs` by which rules they come about,
-`projections.tool_calls` what a tool call is.
+nobody finished, and who wrote after it had handed off. `findings` says what its results
+mean, `custody` and `turn_runs` by which rules they come about, `tool_calls` what a tool
+call is.
 
 An audit is as good as its history. A compacted log has only the last set of each turn: to see
 the others, give the events of its archives too.
@@ -12,32 +12,14 @@ the others, give the events of its archives too.
 from collections.abc import Iterable
 from datetime import datetime
 
-from journal.events import Event, Handoff, Set, Takeover
-from projections.custody import Custody, Record
-from projections.findings import (
+from journal.events import Event, Set
+from projections.handoffs.custody import Custody, Record
+from projections.handoffs.findings import (
     Change,
-    Conflict,
-    DoubleRun,
     HandoffAudit,
     OpenCall,
-    Span,
-    Status,
-    TurnRun,
 )
-from projections.turn_runs import TurnRuns
-
-__all__ = [
-    "Change",
-    "Conflict",
-    "DoubleRun",
-    "HandoffAudit",
-    "OpenCall",
-    "PendingHandoffs",
-    "Span",
-    "Status",
-    "TurnRun",
-    "audit",
-]
+from projections.handoffs.turn_runs import TurnRuns
 
 
 def audit(events: Iterable[Event]) -> HandoffAudit:
@@ -61,33 +43,6 @@ def audit(events: Iterable[Event]) -> HandoffAudit:
         shared_turns=tuple(turn for turn in several if not turn.conflicts),
         lost_calls=_lost(changes),
     )
-
-
-class PendingHandoffs:
-    """A projection: which handoff a takeover by a runtime would answer. Its owner locks.
-
-    Only a takeover answers, not a write, and it answers all that its runtime was handed.
-    Memory: one entry for each target that has not taken over.
-    """
-
-    def __init__(self) -> None:
-        self._latest: dict[str, int] = {}  # seq by target
-
-    def reset(self) -> None:
-        self._latest.clear()
-
-    def fold(self, event: Event) -> None:
-        """O(1); returns at once for a set."""
-        if type(event) is Set:
-            return
-        if type(event) is Handoff:
-            self._latest[event.target] = event.seq
-        elif type(event) is Takeover:
-            self._latest.pop(event.runtime_id, None)
-
-    def answered_by(self, runtime_id: str) -> int | None:
-        """The seq of the latest handoff to it that it has not answered; None if none."""
-        return self._latest.get(runtime_id)
 
 
 def _change(record: Record, runs: TurnRuns) -> Change:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from journal.events import Clear, Event
-from projections.alignment import align, same
-from projections.paths import ROOT, child_path, is_leaf, steps
+from projections.compare.alignment import align, same
+from projections.compare.paths import ROOT, child_path, is_leaf, steps
 
 
 class Blamed(NamedTuple):

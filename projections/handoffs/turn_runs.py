@@ -1,6 +1,6 @@
 """Who ran which turn, and which tool calls it named and finished. Pure: no I/O.
 
-- A call is one by its id, in the whole session; `projections.tool_calls` says when a state
+- A call is one by its id, in the whole session; `tool_calls` says when a state
   names it and shows it finished. Finished once, it is finished for good.
 - A clear takes turns out of the view, but not from the history of who ran them.
 - Successive sets of a turn by two runtimes are in order if the first, after its set, handed
@@ -16,9 +16,9 @@ from msgspec import Struct, field
 from journal.errors import DamagedError
 from journal.events import Clear, Event, Handoff, Set
 from journal.state import decode_state
-from projections.findings import Conflict, DoubleRun, OpenCall
-from projections.runs import Call, Run
-from projections.tool_calls import calls_in
+from projections.handoffs.findings import Conflict, DoubleRun, OpenCall
+from projections.handoffs.runs import Call, Run
+from projections.handoffs.tool_calls import calls_in
 
 
 class _Turn(Struct, eq=False):

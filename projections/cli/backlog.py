@@ -1,0 +1,104 @@
+"""The events that are there already, with what each of them changed."""
+
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+
+from journal.errors import JournalError, NotFoundError
+from journal.events import Cursor, Event
+from projections.cli.filters import Filter
+from projections.cli.lines import Effect, Effects
+from projections.cli.terminal import notice
+from projections.store import DefaultSessionStore
+from projections.view import View
+
+
+class Backlog:
+    """The events that are there already; `cursor` is the place after those read so far."""
+
+    def __init__(
+        self,
+        store: DefaultSessionStore,
+        session_id: str,
+        after: Cursor | None,
+        effects: Effects,
+        last: float = math.inf,
+    ) -> None:
+        """Begins after the cursor `after`, and ends with the event `last`."""
+        past = store.past(session_id)
+        if past is None:
+            raise NotFoundError(f"there is no session {session_id!r} any more")
+        self.session_id = session_id
+        self.log_id = past.log_id
+        self.cursor = Cursor(past.log_id, past.floor)
+        self.past = past
+        self._effects = effects
+        self._last = last
+        self._after = after.seq if after is not None and after.log_id == past.log_id else 0
+        if after is not None and after.log_id != past.log_id:
+            notice(f"session {session_id!r} was made again since {after}; this is all of it")
+
+    def events(self) -> Iterator[tuple[Event, Effect]]:
+        """Every event after the cursor with what it met."""
+        self._effects.begin(self.session_id, View())
+        if self.past.floor:
+            notice(
+                f"compaction has dropped what was overwritten before event {self.past.floor}; "
+                "of the events up to there these are the ones it kept"
+            )
+        for entry in self.past.in_order():
+            event = entry.event
+            if event.seq > self._last:
+                return
+            effect = self._effects.take(self.session_id, event)
+            if event.seq <= self.past.floor:
+                effect = Effect(known=False)  # what it replaced was dropped
+            self.cursor = Cursor(self.log_id, max(self.cursor.seq, event.seq))
+            if event.seq > self._after:
+                yield event, effect
+
+    def choose(
+        self, chosen: Filter, lines: int | None, reverse: bool
+    ) -> Iterable[tuple[Event, Effect]]:
+        """Those that were asked for: the last `lines` of them, or all."""
+        found = ((event, effect) for event, effect in self.events() if chosen(event))
+        if lines is None and not reverse:
+            return found
+        last = deque(found, maxlen=lines)
+        return reversed(last) if reverse else last
+
+
+def last_events(
+    store: DefaultSessionStore,
+    places: Mapping[str, Cursor],
+    effects: Effects,
+    chosen: Filter,
+    lines: int,
+) -> list[tuple[str, str, str, Event, Effect]]:
+    """The last events of several sessions together, by time, each up to its place.
+
+    The sessions that changed last are read first, and no more of them than can have one.
+    """
+    last: list[tuple[str, str, str, Event, Effect]] = []
+    for info in store.list_sessions():
+        session_id = info["session_id"]
+        place = places.get(session_id)
+        if place is None:
+            continue
+        if len(last) == lines and (not lines or info["updated_at"] < last[0][0]):
+            break
+        try:
+            found = Backlog(store, session_id, None, effects, place.seq)
+            if found.log_id != place.log_id:
+                continue  # made again since: all of it is still to come
+            mine = [
+                (event.ts, session_id, found.log_id, event, effect)
+                for event, effect in found.choose(chosen, lines, False)
+            ]
+        except NotFoundError:
+            continue
+        except JournalError as error:
+            notice(f"session {session_id!r} is left out: {error}")
+            continue
+        last = sorted([*last, *mine], key=lambda item: item[0])[-lines:] if lines else []
+    return last

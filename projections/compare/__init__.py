@@ -1,0 +1,1 @@
+"""JSON values of different times: what is different, and which event set what."""
