@@ -24,6 +24,7 @@ from projections.compare.paths import compact
 from projections.refs import Ref
 
 _WIDEST_TURN = 24
+_LONGEST_STATUS = 16
 _STATUS_STYLES = {"error": "red", "failed": "red", "open": "yellow", "cancelled": "yellow"}
 _USUAL_STYLE = "green"
 
@@ -89,10 +90,10 @@ def _print_tree(session_id: str, ref: Ref, state: Any) -> None:
     for runtime, turns in runtimes.items():
         writer.line(["  ", (runtime, colour_of(runtime)), (f"  {_turns(turns)}", "dim")])
         widest = min(max((len(turn) for turn in turns), default=0), _WIDEST_TURN)
+        longest = max((len(_status(turn_state)) for turn_state in turns.values()), default=0)
         for turn, turn_state in turns.items():
-            writer.line(
-                ["    ", shorten(turn, _WIDEST_TURN).ljust(widest), "  ", *_brief(turn_state)]
-            )
+            name = shorten(turn, _WIDEST_TURN).ljust(widest)
+            writer.line(["    ", name, "  ", *_brief(turn_state, longest)])
     if not runtimes:
         writer.line([("  (nothing)", "dim")])
 
@@ -101,14 +102,17 @@ def _turns(turns: Any) -> str:
     return f"{len(turns)} turn{'s' * (len(turns) != 1)}"
 
 
-def _brief(state: Any) -> list[Segment]:
-    """A turn's state on one line: its status first, which people look for."""
-    if not isinstance(state, dict):
-        return [compact(state)]
-    found: list[Segment] = []
-    status = state.get("status")
-    if isinstance(status, str):
-        found += [(status, _STATUS_STYLES.get(status, _USUAL_STYLE)), "  "]
-    rest = {key: value for key, value in state.items() if key != "status" or not found}
-    found.append((compact(rest) if rest or not found else "", "dim"))
-    return found
+def _status(state: Any) -> str:
+    """What a turn says of itself under `status`, if that is a short text."""
+    status = state.get("status") if isinstance(state, dict) else None
+    return status if isinstance(status, str) and len(status) <= _LONGEST_STATUS else ""
+
+
+def _brief(state: Any, width: int) -> list[Segment]:
+    """A turn's state on one line: its status first, which people look for, in one column."""
+    status = _status(state)
+    if not status:
+        return [" " * (width + 2 if width else 0), (compact(state), "dim")]
+    rest = {key: value for key, value in state.items() if key != "status"}
+    style = _STATUS_STYLES.get(status, _USUAL_STYLE)
+    return [(status.ljust(width), style), "  ", (compact(rest) if rest else "", "dim")]
