@@ -15,10 +15,11 @@ from rich.text import Text
 from rich.tree import Tree
 
 from journal import GatewayConfig, JournalError, SessionConfig
+from projections.cli.terminal import colour_of
 from projections.store import DefaultSessionStore
 
 _SESSION = "demo"
-_COLOURS = {"native": "cyan", "plugin_harness": "magenta"}
+_RUNTIMES = ("native", "plugin_harness")
 _FAKE_KEY = "sk-" + "demo" * 8  # of the shape of a real one, so that it is redacted
 
 
@@ -117,7 +118,7 @@ def _summary(event: dict[str, Any]) -> Text:
     return Text.assemble(
         (f"{event['seq']:3}  ", "dim"),
         f"{event['op']:6}  ",
-        (f"{runtime:14}  ", _COLOURS.get(runtime, "")),
+        (f"{runtime:14}  ", f"color({colour_of(runtime)})" if runtime else ""),
         f"{turn:6}  ",
         (state, "dim"),
     )
@@ -134,10 +135,10 @@ def _show_view(console: Console, store: DefaultSessionStore) -> None:
 
 def _print_tree(console: Console, store: DefaultSessionStore) -> None:
     tree = Tree(f"[bold]{_SESSION}")
-    for runtime, colour in _COLOURS.items():
+    for runtime in _RUNTIMES:
         turns = store.get_runtime_state(_SESSION, runtime)
         if turns:
-            branch = tree.add(Text(runtime, style=colour))
+            branch = tree.add(Text(runtime, style=f"color({colour_of(runtime)})"))
             for turn, state in turns.items():
                 text = json.dumps(state, separators=(",", ":"))
                 branch.add(Text(f"{turn}  {text}", overflow="ellipsis", no_wrap=True))
@@ -201,12 +202,13 @@ def _show_verification(console: Console, store: DefaultSessionStore) -> None:
 
 def _show_next_steps(console: Console, folder: str) -> None:
     _heading(console, "Try next")
-    log = Path(folder) / f"{_SESSION}.jsonl"
-    reader = "python3 -m json.tool --json-lines"
-    if shutil.which("jq"):
-        reader = "jq -c '{seq, op, turn_id}'"
     journal = "journal" if shutil.which("journal") else sys.argv[0]
-    for command in (f"{reader} {log}", f"ls -R {folder}", f"{journal} --help"):
+    for command in (
+        f"{journal} log {_SESSION} --dir {folder}",
+        f"{journal} handoffs {_SESSION} --dir {folder}",
+        f"{journal} diff {_SESSION} native/turn-1 --dir {folder}",
+        f"{journal} --help",
+    ):
         console.print(Text(f"  {command}", style="bold"), soft_wrap=True)
     console.print("\nor in Python:\n")
     for line in (
