@@ -306,6 +306,7 @@ def test_who_was_killed_before_anything_was_shown_begins_there_again(
             time.sleep(0.01)
         follower.until_it_waits()
         follower.signal(signal.SIGKILL)
+        follower.process.wait(timeout=60)  # before there is room in the pipe again
         follower.end()
         assert seqs_of(follower.lines) == []
     put(store, 9)
