@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from journal.errors import StateTypeError, StateValueError
 
-_LONGEST_SEQ = 18  # digits
+_LONGEST_SEQ = 4000  # digits: what Python reads without complaint
 _UNITS = {
     name: seconds
     for names, seconds in (
@@ -78,7 +78,7 @@ def point_of(value: "int | str | datetime", name: str = "at") -> int | str:
         if not (text.isascii() and text.isdigit()):
             return stamp_of(moment(text))
         if len(text) > _LONGEST_SEQ:
-            raise StateValueError(f"{name} has {len(text)} digits; no log has so many events")
+            raise StateValueError(f"{name} has {len(text):,} digits; no log has so many events")
         value = int(text)
     if isinstance(value, bool) or not isinstance(value, int):
         raise StateTypeError(

@@ -34,6 +34,12 @@ _Result = TypeVar("_Result")
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
+def environment() -> dict[str, str]:
+    """As users have it: output is buffered, and not each start compiles all anew."""
+    unusual = ("COLUMNS", "LINES", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if name not in unusual}
+
+
 def journal(*args: str, **env: str) -> "subprocess.CompletedProcess[str]":
     """Run a command to its end, its output in pipes."""
     return subprocess.run(
@@ -43,7 +49,7 @@ def journal(*args: str, **env: str) -> "subprocess.CompletedProcess[str]":
         timeout=_PATIENCE,
         check=False,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, **env},
+        env={**environment(), **env},
     )
 
 
@@ -62,7 +68,7 @@ def shell(script: str, **env: str) -> "subprocess.CompletedProcess[str]":
             check=False,
             stdin=subprocess.DEVNULL,
             cwd=folder,
-            env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), **env},
+            env={**environment(), "PATH": path, "PYTHONPATH": str(ROOT), **env},
         )
 
 
@@ -167,15 +173,13 @@ class Terminal(_Running):
         ours, theirs = pty.openpty()
         self._terminal = ours
         self.resize(columns, rows)
-        unset = ("COLUMNS", "LINES")
-        clean = {name: value for name, value in os.environ.items() if name not in unset}
         process = subprocess.Popen(
             [sys.executable, "-c", _IN_TERMINAL + code, *args],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            env={**clean, "TERM": "xterm-256color", **(env or {})},
+            env={**environment(), "TERM": "xterm-256color", **(env or {})},
         )
         os.close(theirs)
         super().__init__(process, ours)
@@ -219,7 +223,7 @@ class Pipe(_Running):
             stdout=theirs,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            env={**os.environ, **(env or {})},
+            env={**environment(), **(env or {})},
         )
         os.close(theirs)
         super().__init__(process, ours)
@@ -247,10 +251,17 @@ class Pipe(_Running):
         while True:
             assert time.monotonic() < deadline, "the pipe does not fill"
             held = struct.unpack("i", fcntl.ioctl(self._reader, termios.FIONREAD, b"\0" * 4))[0]
-            if held > size // 2 and held == before and self._sleeps():
+            if held > size // 2 and held == before and self._is_writing():
                 return
             before = held
             time.sleep(0.02)
+
+    def _is_writing(self) -> bool:
+        try:
+            with open(f"/proc/{self.process.pid}/syscall") as file:
+                return file.read().split()[1:2] == ["0x1"]  # the file that it waits for
+        except OSError:
+            return self._sleeps()
 
     @property
     def errors(self) -> str:

@@ -3,7 +3,6 @@
 import fcntl
 import hashlib
 import json
-import os
 import re
 import signal
 import stat
@@ -17,7 +16,7 @@ from praisonaiagents.session.store import DefaultSessionStore as PraisonAIStore
 
 from projections import DefaultSessionStore
 from tests.support import files_in
-from tests.terminal import COMMAND, Pipe, Terminal, journal, shell
+from tests.terminal import COMMAND, Pipe, Terminal, environment, journal, shell
 
 
 @pytest.fixture
@@ -213,7 +212,7 @@ def test_an_export_is_whole_or_not_there(
     for number in (signal.SIGKILL, signal.SIGINT):
         other = tmp_path / f"other-{number}.jsonl"
         args = [sys.executable, "-c", kill, "export", "s", "--to", str(other), "--dir", folder]
-        env = {**os.environ, "NUMBER": str(int(number))}
+        env = {**environment(), "NUMBER": str(int(number))}
         process = subprocess.run(args, capture_output=True, env=env, check=False)
         assert process.returncode == (130 if number == signal.SIGINT else -number)
         assert not other.exists()

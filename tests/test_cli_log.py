@@ -211,6 +211,7 @@ def test_a_signal_ends_it_at_once_without_a_word(
         if is_blocked:
             store.set_many("s", [("native", "t", {"n": n, "text": "x" * 500}) for n in range(500)])
             follower.until_full()  # and nobody will read it any more
+        follower.until_it_waits()
         follower.signal(number)
         assert follower.process.wait(timeout=60) == code
         assert follower.errors.strip() == ""

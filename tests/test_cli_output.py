@@ -20,7 +20,16 @@ from projections.cli import shapes
 from projections.cli.main import COMMANDS, Commands
 from projections.cli.schema import documents
 from tests.support import needs
-from tests.terminal import COMMAND, HARMFUL, Pipe, Terminal, journal, shell, side_by_side
+from tests.terminal import (
+    COMMAND,
+    HARMFUL,
+    Pipe,
+    Terminal,
+    environment,
+    journal,
+    shell,
+    side_by_side,
+)
 
 NAMES = [name for section in COMMANDS.values() for name in section]
 ROOT_COMMAND = Commands()
@@ -467,7 +476,7 @@ def given(nasty: str, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[by
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "JOURNAL_DIR": folder, "COLUMNS": "80"},
+            env={**environment(), "JOURNAL_DIR": folder, "COLUMNS": "80"},
         )
         first = b""
         if args[0] == "tail":
@@ -529,7 +538,7 @@ def test_arguments_that_are_no_text_are_refused(own: str) -> None:
     before = sorted(os.listdir(own))
 
     def run(args: list[str]) -> "subprocess.CompletedProcess[bytes]":
-        env = {**os.environ, "JOURNAL_DIR": own}
+        env = {**environment(), "JOURNAL_DIR": own}
         return subprocess.run(
             [*COMMAND, *args], capture_output=True, check=False, timeout=60, env=env
         )
