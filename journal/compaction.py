@@ -30,7 +30,7 @@ from journal.events import Clear, Event, Open, Set
 from journal.handle import LogFile
 from journal.locking import default_writer
 from journal.names import Paths
-from journal.recovery import cut_torn_tail, is_still_there
+from journal.recovery import UNFINISHED_COPY, cut_torn_tail, is_still_there
 from journal.refusal import check_session, newer_format_error
 from journal.scan import Scanner
 from journal.sealing import seal, unseal
@@ -342,10 +342,14 @@ class Compaction:
         return name
 
     def _unlink_from_archive(self, old: LogFile) -> None:
-        """Remove names of the log in the archive: of a compaction that did not finish."""
+        """Remove what crashes left in the archive: names of the log itself, of a compaction
+        that did not finish, and unfinished copies of torn tails, of a repair.
+        """
         for entry in self._storage.list(self._paths.archive):
             path = os.path.join(self._paths.archive, entry.name)
-            if self._paths.owns(entry.name) and self._storage.find(path) == old.id:
+            if not self._paths.owns(entry.name):
+                continue
+            if entry.name.endswith(UNFINISHED_COPY) or self._storage.find(path) == old.id:
                 self._storage.unlink(path)
 
     def _discard(self, new: LogFile) -> None:

@@ -14,6 +14,9 @@ from journal.names import Paths
 from journal.scan import Scanner
 from journal.storage import Storage, chunks, write_all
 
+UNFINISHED_COPY = ".torn.new"
+"""How a torn tail is called while it is copied, with the log's lock held."""
+
 _LAST_BYTES = 64  # enough of a line's end to hold its hash
 _BOM = b"\xef\xbb\xbf"
 _HEADER_START = b'{"op":"open",'

@@ -147,6 +147,13 @@ def test_a_long_id_leaves_room_for_the_counts(folder: str, store: DefaultSession
     assert re.fullmatch(r"\w+ \d+ [\d:]+\.\d{3}", rows["n"][4]), "not cut either"
     assert terminal.widest <= 80
     assert "n" * 150 in journal("sessions", "--dir", folder).stdout, "in a pipe nothing is cut"
+    store.set_runtime_state("s", "native", "t", {"k" * 150: 1})
+    with Terminal("blame", "s", "native", "t", "--dir", folder) as terminal:
+        assert terminal.end() == 0
+    (row,) = rows_of("\n".join(terminal.lines))
+    assert row[0] == "1"
+    assert re.fullmatch(r"\w+ \d+ [\d:]+\.\d{3}", row[1])
+    assert row[3].endswith("k…")
 
 
 # Show
