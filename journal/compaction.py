@@ -144,13 +144,15 @@ class Compaction:
             new.close()
 
     def _is_worth_it(self, living: Living) -> bool:
-        """Whether anything is dead. Refuses logs that are not ours to rewrite."""
+        """Whether anything is dead, or to be dropped. Refuses logs that are not ours."""
         scanner = self._scanner
         if scanner.newer_format is not None:
             raise newer_format_error(self._paths, scanner)
         check_session(self._paths, scanner.header)
         alive = sum(1 for _ in living.lines())
-        return alive < scanner.count or scanner.damage_count > 0
+        header = scanner.header
+        drops = self._history == "drop" and header is not None and header.archive is not None
+        return drops or alive < scanner.count or scanner.damage_count > 0
 
     def _nothing_done(self, size: int) -> CompactionReport | None:
         scanner = self._scanner

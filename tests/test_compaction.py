@@ -252,3 +252,18 @@ def test_nothing_is_renamed_before_it_is_synced(tmp_path: Path, operation: str) 
     else:
         directory(tmp_path, storage).pack("s")
     assert len(renamed) == 1
+
+
+def test_history_is_dropped_also_when_nothing_in_the_log_is_dead(tmp_path: Path) -> None:
+    log, _ = open_log(tmp_path)
+    log.append([set_event("a"), set_event("a")])
+    directory = Directory(str(tmp_path), LogOptions(durability="os"))
+    directory.compact("s")
+    assert list((tmp_path / "archive").iterdir())
+    report = directory.compact("s", "drop")
+    assert report is not None
+    assert report.events_before == report.events_after == 1
+    assert list((tmp_path / "archive").iterdir()) == []
+    assert directory.verify("s").problems == []
+    assert log.append([set_event("b")]).seq == 3
+    log.close()

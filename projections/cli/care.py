@@ -211,7 +211,7 @@ def _compact_item(report: CompactionReport) -> CompactItem:
 
 def _print_compaction(report: CompactionReport) -> None:
     writer = Writer(cut=False)
-    if report.events_before == report.events_after:
+    if (report.events_before, report.bytes_before) == (report.events_after, report.bytes_after):
         what = "nothing to take out"
     else:
         what = (
