@@ -11,6 +11,8 @@ import math
 import os
 from collections.abc import Iterator
 
+from msgspec.structs import asdict
+
 from journal.archives import read_archive
 from journal.backend import Entry, Past, Problem
 from journal.errors import HistoryError, ReadError
@@ -213,16 +215,7 @@ class _Gathering:
 
     def _note_damage(self, source: _Source) -> None:
         for damage in source.scanner.damage:
-            self._note(
-                Problem(
-                    kind=damage.kind,
-                    where=source.where,
-                    offset=damage.offset,
-                    length=damage.length,
-                    seq=damage.seq,
-                    reason=damage.reason,
-                )
-            )
+            self._note(Problem(where=source.where, **asdict(damage)))
 
     def _note_archive(self, name: str, reason: str) -> None:
         where = os.path.join(self._paths.archive, name)

@@ -4,6 +4,7 @@ The part of the store that only reads events. It knows the engine and nothing of
 """
 
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -27,17 +28,19 @@ Point: TypeAlias = int | str | datetime
 """A seq, a moment, or the text of either: 7, "7", "5m", "2026-11-22T10:18:00Z"."""
 
 
-class Inspection:
+class Inspection(ABC):
     """The reading methods of a store."""
 
     _backend: Backend
     _tails: "weakref.WeakSet[Tail]"
 
+    @abstractmethod
     def _check_open(self) -> None:
-        raise NotImplementedError
+        """Raises `ClosedError`."""
 
+    @abstractmethod
     def _view_now(self, session_id: str) -> dict[str, dict[str, Any]]:
-        raise NotImplementedError
+        """The whole view, of an older session that has no log too."""
 
     def replay(
         self,

@@ -76,9 +76,16 @@ def steps(
 
 def is_between(event: Event, since: int | str | None, until: int | str | None) -> bool:
     """Whether an event lies between two points, each a seq, a timestamp or open."""
-    if since is not None and (event.seq if isinstance(since, int) else event.ts) < since:  # type: ignore[operator]
+    if since is not None and _side(event, since) < 0:
         return False
-    return until is None or (event.seq if isinstance(until, int) else event.ts) <= until  # type: ignore[operator]
+    return until is None or _side(event, until) <= 0
+
+
+def _side(event: Event, point: int | str) -> int:
+    """Where an event is: -1 before a point, 0 at it, 1 after it."""
+    if isinstance(point, int):
+        return (event.seq > point) - (event.seq < point)
+    return (event.ts > point) - (event.ts < point)
 
 
 def paced(

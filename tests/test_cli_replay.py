@@ -13,7 +13,7 @@ import pytest
 
 from projections import DefaultSessionStore
 from projections.cli import replay
-from projections.cli.replay import SecondsType, SpeedType
+from projections.cli.replay import SECONDS, SPEED
 from tests.test_cli import COMMAND, journal
 from tests.test_cli_handoffs import COLOURS, terminal
 
@@ -234,15 +234,15 @@ def test_what_makes_no_sense_is_a_usage_error(
     [("1x", 1), ("10X", 10), ("0.5x", 0.5), (".5", 0.5), ("2", 2), ("MAX", float("inf"))],
 )
 def test_speeds(text: str, speed: float) -> None:
-    kind = SpeedType()
+    kind = SPEED
     assert kind.convert(text, None, None) == speed
     assert kind.convert(kind.convert(text, None, None), None, None) == speed
 
 
 def test_seconds() -> None:
-    assert SecondsType().convert("2.5", None, None) == 2.5
+    assert SECONDS.convert("2.5", None, None) == 2.5
     with pytest.raises(click.BadParameter):
-        SecondsType().convert("inf", None, None)
+        SECONDS.convert("inf", None, None)
 
 
 def test_damage_is_told(folder: str) -> None:

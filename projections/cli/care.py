@@ -3,6 +3,7 @@
 import sys
 
 import click
+from msgspec.structs import asdict
 
 from journal.backend import CompactionReport, Problem, VerifyReport
 from journal.errors import JournalError, NotFoundError
@@ -113,17 +114,7 @@ def _verify_item(report: VerifyReport) -> VerifyItem:
         head=str(report.head) if report.head is not None else None,
         events=report.events,
         archived_events=report.archived_events,
-        problems=[
-            ProblemItem(
-                kind=problem.kind,
-                where=problem.where,
-                offset=problem.offset,
-                length=problem.length,
-                seq=problem.seq,
-                reason=problem.reason,
-            )
-            for problem in report.problems
-        ],
+        problems=[ProblemItem(**asdict(problem)) for problem in report.problems],
     )
 
 

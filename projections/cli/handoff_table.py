@@ -6,8 +6,8 @@ from typing import NamedTuple, TypeAlias
 
 from rich.cells import cell_len
 
-from projections.cli.changes import STATUS_STYLES, reason_of
 from projections.cli.durations import duration
+from projections.cli.handoff_changes import STATUS_STYLES, reason_of
 from projections.cli.lanes import Glyphs
 from projections.cli.lines import clock
 from projections.cli.tables import Table

@@ -181,10 +181,7 @@ def _run() -> int:
 
 def _failed(error: Exception) -> int:
     if isinstance(error, click.ClickException):
-        if not isinstance(error, click.MissingParameter):  # the others quote what was typed
-            message = plain(error.format_message())
-            error.format_message = lambda: message  # type: ignore[method-assign]
-        error.show()
+        _show_usage(error)
         return error.exit_code
     try:
         sys.stdout.flush()  # what was found before
@@ -193,6 +190,13 @@ def _failed(error: Exception) -> int:
     notice(_message(error))
     _drop_output()
     return exit_code_of(error)
+
+
+def _show_usage(error: click.ClickException) -> None:
+    """As click does, but with what was typed, which most messages quote, made harmless."""
+    if isinstance(error, click.UsageError) and not isinstance(error, click.MissingParameter):
+        error = click.UsageError(plain(error.format_message()), error.ctx)
+    error.show()
 
 
 def _message(error: Exception) -> str:

@@ -24,37 +24,35 @@ NOW = 1 << 62
 """A seq that no log reaches: what is read from there on is the newest snapshot."""
 
 
-class PointType(click.ParamType):  # type: ignore[type-arg] # generic in its stubs only
-    """A seq or a moment, converted to an int or to a timestamp as in the log."""
+class Converter(click.ParamType):  # type: ignore[type-arg] # generic in newer versions only
+    """What a function makes of a text; the ValueError it raises is the usage error."""
 
-    name = "SEQ|TIME"
+    def __init__(self, name: str, function: Callable[[str], Any]) -> None:
+        self.name = name
+        self._function = function
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | str:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value  # converted already: click may do it twice
         try:
-            return point_of(value)
-        except JournalError as error:
+            return self._function(value)
+        except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
-POINT = PointType()
+def _valid_text(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{value!r} is not valid UTF-8") from None
+    return value
 
 
-class TextType(click.ParamType):  # type: ignore[type-arg] # generic in its stubs only
-    """Valid Unicode, as ids are: not whatever bytes a shell may pass on."""
+POINT = Converter("SEQ|TIME", point_of)
+"""A seq or a moment, converted to an int or to a timestamp as in the log."""
 
-    name = "text"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            self.fail(f"{value!r} is not valid UTF-8", param, ctx)
-        return str(value)
-
-
-TEXT = TextType()
+TEXT = Converter("text", _valid_text)
+"""Valid Unicode, as ids are: not whatever bytes a shell may pass on."""
 
 
 def folder_option(command: F) -> F:

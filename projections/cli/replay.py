@@ -6,7 +6,6 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import click
 
@@ -18,6 +17,7 @@ from projections.cli.following import Show
 from projections.cli.lines import Effect
 from projections.cli.options import (
     POINT,
+    Converter,
     folder_option,
     opened,
     output_option,
@@ -33,45 +33,33 @@ _SHORTEST_NOTICE = 1.0  # seconds
 _TICK = 1.0  # seconds between two looks at how long it still is
 
 
-class SpeedType(click.ParamType):  # type: ignore[type-arg] # generic in its stubs only
-    """`10x`, `0.5x`, or `max`, which is infinity."""
-
-    name = "SPEED"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        if isinstance(value, float):
-            return value
-        found = _SPEED.fullmatch(value.strip())
-        speed = float(found[1]) if found is not None else 0.0
-        if value.strip().lower() == "max":
-            return math.inf
-        if not _SLOWEST <= speed <= _FASTEST:
-            self.fail(
-                f"{value!r} is not a speed; write 1x for that of then, 10x, 0.5x, or max "
-                f"(from {_SLOWEST}x to {_FASTEST:.0f}x)",
-                param,
-                ctx,
-            )
-        return speed
+def _speed(text: str) -> float:
+    """`10x`, `0.5x`, or `max`, which is infinity. Raises ValueError."""
+    if text.strip().lower() == "max":
+        return math.inf
+    found = _SPEED.fullmatch(text.strip())
+    speed = float(found[1]) if found is not None else 0.0
+    if not _SLOWEST <= speed <= _FASTEST:
+        raise ValueError(
+            f"{text!r} is not a speed; write 1x for that of then, 10x, 0.5x, or max "
+            f"(from {_SLOWEST}x to {_FASTEST:.0f}x)"
+        )
+    return speed
 
 
-class SecondsType(click.ParamType):  # type: ignore[type-arg] # generic in its stubs only
-    """A number of seconds, 0 or more."""
+def _seconds(text: str) -> float:
+    """A number of seconds, 0 or more. Raises ValueError."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"{text!r} is not a number of seconds, 0 or more")
+    return seconds
 
-    name = "SECONDS"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        try:
-            seconds = float(value)
-        except ValueError:
-            seconds = math.nan
-        if not 0 <= seconds < math.inf:
-            self.fail(f"{value!r} is not a number of seconds, 0 or more", param, ctx)
-        return seconds
+SPEED = Converter("SPEED", _speed)
+SECONDS = Converter("SECONDS", _seconds)
 
 
 @click.command()
@@ -80,9 +68,17 @@ class SecondsType(click.ParamType):  # type: ignore[type-arg] # generic in its s
 @click.option("-S", "--since", type=POINT, help="Not before this seq or time.")
 @click.option("-U", "--until", type=POINT, help="Not after this seq or time.")
 @click.option(
-    "--speed", type=SpeedType(), default="max", show_default=True, help="1x, 10x, 0.5x or max."
+    "--speed",
+    type=SPEED,
+    default="max",
+    show_default=True,
+    help="1x, 10x, 0.5x or max.",
 )
-@click.option("--max-wait", type=SecondsType(), help="Pause at most so long between two events.")
+@click.option(
+    "--max-wait",
+    type=SECONDS,
+    help="Pause at most so long between two events.",
+)
 @output_option("short", "pretty", "jsonl")
 @folder_option
 def replay_command(

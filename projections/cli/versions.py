@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from journal.errors import NotFoundError
+from journal.events import Set
 from projections.cli.lines import Effect, clock, shorten, what
 from projections.cli.main import EXIT_FAILURE
 from projections.cli.options import (
@@ -93,20 +94,11 @@ def _version_item(version: Version) -> VersionItem:
 def _print_versions(versions: list[Version]) -> None:
     writer = Writer()
     before: bytes | None = None
-    for number, (event, state) in enumerate(versions, 1):
-        writer.line(
-            [
-                (f"~{len(versions) - number:<3} ", "dim"),
-                (f"{event.seq:>5}  {clock(event.ts)}  ", "dim"),
-                *what(event, Effect(before=before, known=True)),
-            ]
-            if state is not None
-            else [
-                (f"~{len(versions) - number:<3} {event.seq:>5}  {clock(event.ts)}  ", "dim"),
-                ("cleared", "red"),
-            ]
-        )
-        before = bytes(event.state) if state is not None else None  # type: ignore[union-attr]
+    for number, (event, _) in enumerate(versions, 1):
+        place = f"~{len(versions) - number:<3} {event.seq:>5}  {clock(event.ts)}  "
+        did = what(event, Effect(before)) if isinstance(event, Set) else [("cleared", "red")]
+        writer.line([(place, "dim"), *did])
+        before = bytes(event.state) if isinstance(event, Set) else None
 
 
 @click.command()

@@ -4,7 +4,7 @@ import os
 import pwd
 from collections.abc import Iterator
 
-from projections.doctor.finding import Finding, quoted, shell, shown
+from projections.doctor.finding import Finding, quoted, shell, warning
 from projections.doctor.place import File
 
 _OTHERS = 0o077
@@ -25,7 +25,7 @@ def check_access(
 
 
 def _folder_mode(place: File) -> Finding:
-    return _finding(
+    return warning(
         "mode",
         place.path,
         f"the folder has mode {_mode(place)}, not 0700"
@@ -49,14 +49,14 @@ def _file_modes(folder: File, files: list[File], everything: bool) -> Iterator[F
         )
     else:
         remedy = shell("chmod", "600", "--", *(file.path for file in open_to_others))
-    yield _finding("mode", first.path, what, remedy)
+    yield warning("mode", first.path, what, remedy)
 
 
 def _owners(folder: File, files: list[File], everything: bool) -> Iterator[Finding]:
     owner, me = folder.info.st_uid, os.geteuid()
     if me not in (owner, 0):
         what = f"the folder belongs to {_user(owner)}; you are {_user(me)}"
-        yield _finding("owner", folder.path, what, f"run the journal as {_user(owner)}")
+        yield warning("owner", folder.path, what, f"run the journal as {_user(owner)}")
     strange = [file for file in files if file.info.st_uid != owner]
     if not strange:
         return
@@ -67,22 +67,11 @@ def _owners(folder: File, files: list[File], everything: bool) -> Iterator[Findi
     command = ["chown", _user(owner), "--", *(file.path for file in strange)]
     if everything and count > _MOST_NAMED:
         command = ["chown", "-R", _user(owner), "--", folder.path]
-    yield _finding("owner", first.path, what, f"as root: {shell(*command)}")
+    yield warning("owner", first.path, what, f"as root: {shell(*command)}")
 
 
 def _same(files: list[File]) -> bool:
     return len({file.info.st_uid for file in files}) == 1
-
-
-def _finding(kind: str, path: str, what: str, remedy: str) -> Finding:
-    return Finding(
-        severity="warning",
-        kind=kind,
-        session_id=None,
-        path=shown(path),
-        what=what,
-        remedy=remedy,
-    )
 
 
 def _mode(file: File) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from projections.doctor.damage import Trouble
-from projections.doctor.finding import Finding, shown
+from projections.doctor.finding import Finding, warning
 from projections.doctor.place import Ends
 
 MOUNTS = "/proc/self/mountinfo"
@@ -25,7 +25,7 @@ def check_environment(folder: str, mounts: str) -> Iterator[Finding]:
     """The file system of the folder. An unreadable table of mounts says nothing."""
     kind = file_system_of(os.path.realpath(folder), mounts)
     if kind is not None and _is_remote(kind):
-        yield _finding(
+        yield warning(
             "file-system",
             folder,
             f"is on {kind}, where locks and renames may not do what the journal relies on",
@@ -35,7 +35,7 @@ def check_environment(folder: str, mounts: str) -> Iterator[Finding]:
     room = os.statvfs(folder)
     free, total = room.f_bavail * room.f_frsize, room.f_blocks * room.f_frsize
     if free < max(_LEAST_FREE, _LEAST_SHARE * total):
-        yield _finding(
+        yield warning(
             "disk",
             folder,
             f"the disk is nearly full: {free:,} of {total:,} bytes are free",
@@ -89,14 +89,3 @@ def check_clock(trouble: Trouble, ends: Ends) -> Iterator[Finding]:
             "--since and --until miss such events",
             seq=getattr(last, "seq", None),
         )
-
-
-def _finding(kind: str, folder: str, what: str, remedy: str) -> Finding:
-    return Finding(
-        severity="warning",
-        kind=kind,
-        session_id=None,
-        path=shown(folder),
-        what=what,
-        remedy=remedy,
-    )

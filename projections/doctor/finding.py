@@ -58,6 +58,18 @@ class Finding(Struct, frozen=True, kw_only=True):
         return self.kind, self.session_id, self.path, self.offset, self.seq
 
 
+def warning(kind: str, path: str, what: str, remedy: str) -> Finding:
+    """A warning about a file or a folder, whatever session it is of."""
+    return Finding(
+        severity="warning",
+        kind=kind,
+        session_id=None,
+        path=shown(path),
+        what=what,
+        remedy=remedy,
+    )
+
+
 class Commands:
     """Commands for remedies. `folder` is named in those of the journal, unless it is None."""
 

@@ -4,8 +4,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from journal.events import Clear, Event, Handoff, Set, Takeover
-from projections.cli.changes import STATUS_STYLES, reason_of
 from projections.cli.durations import duration
+from projections.cli.handoff_changes import STATUS_STYLES, reason_of
 from projections.cli.lanes.glyphs import Glyphs
 from projections.cli.lanes.rows import Row
 from projections.cli.terminal import plain
