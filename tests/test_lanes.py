@@ -16,7 +16,8 @@ from projections.cli.lanes import ASCII, UNICODE, Glyphs, draw, legend
 from projections.cli.terminal import plain
 from projections.cli.texts import end_cut, middle_cut
 from projections.handoffs.audit import audit
-from tests.test_handoffs import HISTORIES, clears, events_of, hands, log, takes, unknown, writes
+from tests.handoff_steps import clears, hands, log, takes, unknown, writes
+from tests.test_handoff_model import HISTORIES, events_of
 
 
 @pytest.fixture(autouse=True)
