@@ -1,12 +1,15 @@
 """Fixtures of more than one module."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from projections import DefaultSessionStore
+from tests.faults.sizes import Figure
 from tests.support import TURN_1
+
+_FIGURE = "figure"
 
 
 @pytest.fixture
@@ -21,3 +24,22 @@ def logged(tmp_path: Path) -> Path:
     with DefaultSessionStore(tmp_path, durability="os") as store:
         store.set_runtime_state("s", "native", "turn-1", TURN_1)
     return tmp_path / "s.json"
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Figure:
+    return lambda text: record_property(_FIGURE, text)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the runs did, with counts."""
+    figures = [
+        (report.nodeid, text)
+        for report in terminalreporter.getreports("passed")
+        for name, text in report.user_properties
+        if name == _FIGURE and report.when == "call"
+    ]
+    if figures:
+        terminalreporter.section("figures")
+    for test, text in figures:
+        terminalreporter.line(f"{test.rpartition('::')[2]}: {text}")

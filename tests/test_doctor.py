@@ -27,6 +27,7 @@ from projections.doctor import Finding, environment, examination, examine, lefto
 from projections.doctor.finding import quoted
 from projections.doctor.place import is_free
 from projections.session_file import SessionFile
+from tests.faults.test_kill_at_every_call import MOST_CALLS, OPERATIONS
 from tests.support import (
     CHANGING,
     DiesAt,
@@ -38,7 +39,6 @@ from tests.support import (
     set_event,
 )
 from tests.terminal import SHELL
-from tests.test_crash import MOST_CALLS, OPERATIONS
 
 
 @pytest.fixture(autouse=True)

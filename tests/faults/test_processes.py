@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from projections import DefaultSessionStore
-from tests.storm import check_history, storm
+from tests.faults.storm import check_history, storm
 from tests.support import finish, python
 
 _WRITER = """
@@ -121,6 +121,7 @@ def test_nothing_acknowledged_is_lost_when_writers_are_killed(
 
 
 @pytest.mark.storm
+@pytest.mark.timeout(900)
 def test_a_long_storm_of_kills_loses_nothing(tmp_path: Path) -> None:
     folder, acks = tmp_path / "sessions", tmp_path / "acks"
     acknowledged = storm(folder, acks, kills=300)

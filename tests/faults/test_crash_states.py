@@ -1,6 +1,6 @@
 """Power cuts: every state that the disk may be in afterwards opens with all acknowledged.
 
-`tests.crash_states` records what the journal tells a disk, and builds what may be left of
+`tests.faults.crash_states` records what the journal tells a disk, and builds what may be left of
 it after each operation. Each of these disks is opened, read, appended to, verified and
 compacted, as the next process would.
 """
@@ -14,7 +14,7 @@ from journal.directory import Directory
 from journal.events import Clear, Event, Handoff
 from journal.log import LogOptions
 from journal.memory import MemoryStorage
-from tests.crash_states import RecordingStorage, crash_states
+from tests.faults.crash_states import RecordingStorage, crash_states
 from tests.support import Recorder, set_event
 
 FOLDER = "/memory"

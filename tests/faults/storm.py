@@ -1,7 +1,7 @@
 """Writers that are killed while they write, and a checker of what is left.
 
 A writer acknowledges an event by a line in a file of its own, after `set` has returned
-and not before. Run as `python -m tests.storm FOLDER ACKS NAME DURABILITY`.
+and not before. Run as `python -m tests.faults.storm FOLDER ACKS NAME DURABILITY`.
 """
 
 import os
@@ -49,7 +49,15 @@ def start_writer(
     folder: Path, acks: Path, name: str, durability: str
 ) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.storm", str(folder), str(acks / name), name, durability],
+        [
+            sys.executable,
+            "-m",
+            "tests.faults.storm",
+            str(folder),
+            str(acks / name),
+            name,
+            durability,
+        ],
         cwd=ROOT,
     )
 
