@@ -261,7 +261,7 @@ BAD: Any = 5  # where a string belongs
         Takeover(runtime_id=BAD),
         Takeover(**{**TAKEOVER, "handoff_seq": "3"}),
     ],
-    ids=repr,
+    ids=lambda event: type(event).__name__,
 )
 def test_an_event_that_could_not_be_read_again_is_refused(event: Event) -> None:
     with pytest.raises((TypeError, ValueError)) as caught:

@@ -1,139 +1,83 @@
-"""Writers that are killed while they write, and a checker of what is left.
+"""Storms: workers at work on few sessions, killed and started again at random."""
 
-A writer acknowledges an event by a line in a file of its own, after `set` has returned
-and not before. Run as `python -m tests.faults.storm FOLDER ACKS NAME DURABILITY`.
-"""
-
-import os
+import multiprocessing
 import random
 import signal
-import subprocess
-import sys
 import time
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from journal import CompactionError, Limits
-from journal.events import Set
-from projections import DefaultSessionStore
-from tests.support import ROOT, Recorder
+from tests.faults.checker import Summary, check_whole_history
+from tests.faults.workers import Stage, work
+from tests.support import files_in
 
-SESSIONS = ("one", "two")
+_PAUSE = 0.02  # seconds at most between two kills: where in its work one dies is chance
 
-
-def write_forever(folder: str, acks: str, name: str, durability: str) -> None:
-    """Set, set many and compact until killed; never the same turn twice."""
-    dice = random.Random(name)
-    fd = os.open(acks, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    limits = Limits(runtime_bytes=1 << 30)
-    store = DefaultSessionStore(folder, durability=durability, limits=limits)  # type: ignore[arg-type]
-    number = 0
-    while True:
-        session = dice.choice(SESSIONS)
-        kind = dice.random()
-        if kind < 0.02:
-            try:
-                store.compact(session)
-            except CompactionError:
-                pass  # another writer is at it
-            continue
-        turns = [f"{name}.{number + i}" for i in range(1 if kind < 0.8 else dice.randrange(2, 6))]
-        number += len(turns)
-        if len(turns) == 1:
-            store.set_runtime_state(session, "native", turns[0], {"by": name, "x": "y" * 300})
-        else:
-            store.set_many(session, [("native", turn, {"by": name}) for turn in turns])
-        os.write(fd, "".join(f"{session} {turn}\n" for turn in turns).encode())
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["tests.faults.workers"])  # so that a start takes 10 ms, not 200
 
 
-def start_writer(
-    folder: Path, acks: Path, name: str, durability: str
-) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "tests.faults.storm",
-            str(folder),
-            str(acks / name),
-            name,
-            durability,
-        ],
-        cwd=ROOT,
-    )
+class Storm:
+    """Workers by name, each in a process of its own; use it in `with`."""
 
+    def __init__(self, stage: Stage, names: list[str]) -> None:
+        self._stage = stage
+        self._running = {name: self._start(name) for name in names}
 
-def storm(
-    folder: Path, acks: Path, kills: int, *, durability: str = "os", writers: int = 3
-) -> int:
-    """Kill `kills` writers, each some time after it began to acknowledge.
+    def _start(self, name: str) -> ForkServerProcess:
+        process = CONTEXT.Process(target=work, args=(self._stage, name), daemon=True)
+        process.start()
+        return process
 
-    Returns how many events were acknowledged in all.
-    """
-    acks.mkdir()
-    dice = random.Random(kills)
-    running: list[tuple[Path, subprocess.Popen[bytes]]] = []
-    try:
-        for count in range(kills):
-            while len(running) < writers:
-                name = f"w{count}-{len(running)}-{dice.randrange(10**9)}"
-                running.append((acks / name, start_writer(folder, acks, name, durability)))
-            path, victim = running.pop(0)
-            wait_for_first_ack(path, victim)
-            time.sleep(dice.random() * 0.05)  # where in its work it dies is left to chance
-            victim.send_signal(signal.SIGKILL)
-            assert victim.wait() == -signal.SIGKILL
-    finally:
-        for _, process in running:
+    def kill(self, name: str) -> None:
+        """SIGKILL, and begin its next life."""
+        self._end(self._running[name])
+        self._running[name] = self._start(name)
+
+    @staticmethod
+    def _end(process: ForkServerProcess) -> None:
+        assert process.exitcode is None, "a worker has ended by itself: see its traceback"
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+
+    def __enter__(self) -> "Storm":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for process in self._running.values():
+            if exception == (None, None, None):
+                self._end(process)
             process.kill()
-            process.wait()
-    return sum(len(path.read_text().splitlines()) for path in acks.iterdir())
+            process.join()
 
 
-def wait_for_first_ack(path: Path, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 60
-    while not (path.exists() and path.stat().st_size):
-        assert process.poll() is None, "a writer died of itself"
-        assert time.monotonic() < deadline, "a writer acknowledges nothing"
-        time.sleep(0.002)
+def storm(folder: Path, kills: int, durability: str, writers: int = 4) -> Summary:
+    """Kill workers `kills` times, then check everything that was said and is there."""
+    names = [f"w{number}" for number in range(writers)]
+    others = ["r0", "t0", "t1", "c0", "c1"]
+    sessions, deeds = ("one", "two"), folder / "deeds"
+    deeds.mkdir()
+    stage = Stage(str(folder / "sessions"), str(deeds), sessions, tuple(names), durability)
+    dice = random.Random(f"{kills} {durability}")
+    with Storm(stage, names + others) as running:
+        for _ in range(kills):
+            time.sleep(dice.random() * _PAUSE)
+            running.kill(dice.choice(names + others))
+    summary = check_whole_history(Path(stage.folder), deeds, sessions)
+    check_goes_on(stage)
+    return summary
 
 
-def check_history(folder: Path, acks: Path) -> int:
-    """Nothing acknowledged is missing, nothing is twice, each writer's order is kept.
-
-    Returns how many events are in the logs.
-    """
-    total = 0
-    with DefaultSessionStore(folder, durability="os") as store:
-        for session in SESSIONS:
-            assert store.set_runtime_state(session, "check", "last", {}) is True
-            report = store.verify(session)
-            assert report.ok, report.problems
-            recorder = Recorder()
-            log = store._backend.open(session, recorder)
-            log.refresh()
-            log.close()
-            found = [
-                event.turn_id
-                for event in sorted(recorder.events, key=lambda event: event.seq)
-                if isinstance(event, Set) and event.runtime_id == "native"
-            ]
-            assert len(found) == len(set(found)), "an event is there twice"
-            check_acknowledged(session, found, acks)
-            assert list(store.get_runtime_state(session, "native")) == found
-            total += len(found)
-    return total
-
-
-def check_acknowledged(session: str, found: list[str], acks: Path) -> None:
-    place = {turn: at for at, turn in enumerate(found)}
-    for path in acks.iterdir():
-        mine = [line.split() for line in path.read_text().splitlines()]
-        turns = [turn for of, turn in mine if of == session]
-        missing = [turn for turn in turns if turn not in place]
-        assert not missing, f"acknowledged and lost: {missing}"
-        places = [place[turn] for turn in turns]
-        assert places == sorted(places), "not in the order of acknowledgement"
-
-
-if __name__ == "__main__":
-    write_forever(*sys.argv[1:])
+def check_goes_on(stage: Stage) -> None:
+    """The next append works, and after the next compaction nothing is left lying about."""
+    with stage.open() as store:
+        for session in stage.sessions:
+            before = store.get_runtime_state(session, stage.writers[0])
+            for number in range(2):
+                assert store.set_runtime_state(session, "after", "t", {"n": number}) is True
+            assert store.get_runtime_state(session, stage.writers[0]) == before
+            store.compact(session)
+            assert store.verify(session).ok
+    names = files_in(Path(stage.folder))
+    assert not [name for name in names if name.endswith((".new", ".tmp"))], names
