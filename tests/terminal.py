@@ -19,6 +19,7 @@ from typing import Any, Self, TypeVar
 
 from rich.cells import cell_len
 
+from tests import warm
 from tests.support import ROOT
 
 COMMAND = [sys.executable, "-c", "from projections.cli import main; main()"]
@@ -41,16 +42,27 @@ def environment() -> dict[str, str]:
 
 
 def journal(*args: str, **env: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command to its end, its output in pipes."""
-    return subprocess.run(
-        [*COMMAND, *args],
-        capture_output=True,
-        text=True,
-        timeout=_PATIENCE,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        env={**environment(), **env},
-    )
+    """Run a command to its end, its output in files.
+
+    In a process that need not import everything first, unless `env` has something that
+    an interpreter looks at when it starts.
+    """
+    whole = {**environment(), **env}
+    with (
+        open(os.devnull) as nothing,
+        tempfile.TemporaryFile("w+") as out,
+        tempfile.TemporaryFile("w+") as err,
+    ):
+        if any(name.startswith(("PYTHON", "LC_", "LANG")) for name in env):
+            code = subprocess.call(
+                [*COMMAND, *args], stdin=nothing, stdout=out, stderr=err, env=whole
+            )
+        else:
+            streams = [nothing.fileno(), out.fileno(), err.fileno()]
+            code = warm.run(args, whole, streams, os.getcwd())
+        for stream in (out, err):
+            stream.seek(0)
+        return subprocess.CompletedProcess(args, code, out.read(), err.read())
 
 
 def shell(script: str, **env: str) -> "subprocess.CompletedProcess[str]":

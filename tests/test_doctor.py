@@ -27,6 +27,7 @@ from projections.doctor import Finding, environment, examination, examine, lefto
 from projections.doctor.finding import quoted
 from projections.doctor.place import is_free
 from projections.session_file import SessionFile
+from tests.faults.sizes import sized
 from tests.faults.test_kill_at_every_call import MOST_CALLS, OPERATIONS
 from tests.support import (
     CHANGING,
@@ -564,9 +565,15 @@ OPS: dict[str, Callable[[DefaultSessionStore, random.Random], object]] = {
 }
 
 
-@pytest.mark.parametrize("seed", range(25))
-def test_whatever_was_done_a_healthy_folder_has_no_findings(tmp_path: Path, seed: int) -> None:
-    dice = random.Random(seed)
+@sized(quick=range(5), storm=range(60))
+def test_whatever_was_done_a_healthy_folder_has_no_findings(tmp_path: Path, size: range) -> None:
+    for seed in size:
+        folder = tmp_path / str(seed)
+        folder.mkdir(0o700)
+        check_work_without_findings(folder, random.Random(seed))
+
+
+def check_work_without_findings(tmp_path: Path, dice: random.Random) -> None:
     for _ in range(3):
         with DefaultSessionStore(tmp_path, durability="os") as store:
             for _ in range(40):
@@ -613,12 +620,14 @@ def test_in_the_middle_of_writing_a_session_file_nothing_looks_wrong(tmp_path: P
     assert not serious(seen)
 
 
+@sized(quick=6, storm=1)
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_whatever_a_crash_leaves_is_found_and_no_damage_and_can_be_mended(
-    tmp_path: Path, name: str
+    tmp_path: Path, name: str, size: int
 ) -> None:
+    """Killed at every `size`th call."""
     begin, operation, _ = OPERATIONS[name]
-    for number in range(MOST_CALLS):
+    for number in range(0, MOST_CALLS, size):
         folder = tmp_path / str(number)
         folder.mkdir(0o700)
         begin(folder)
@@ -639,8 +648,12 @@ def test_whatever_a_crash_leaves_is_found_and_no_damage_and_can_be_mended(
     raise AssertionError(f"{name} makes more than {MOST_CALLS} calls")
 
 
-def test_nothing_looks_wrong_while_processes_write_compact_and_delete(tmp_path: Path) -> None:
-    writers = [python(WRITER, str(tmp_path), str(seed)) for seed in range(2)]
+@sized(quick=1, storm=10)
+def test_nothing_looks_wrong_while_processes_write_compact_and_delete(
+    tmp_path: Path, size: int
+) -> None:
+    """For `size` seconds."""
+    writers = [python(WRITER, str(tmp_path), str(seed), str(size)) for seed in range(2)]
     try:
         looks = 0
         while any(writer.poll() is None for writer in writers):
@@ -659,7 +672,7 @@ import random, sys, time
 from journal import JournalError
 from projections import DefaultSessionStore
 dice = random.Random(int(sys.argv[2]))
-end = time.monotonic() + 4
+end = time.monotonic() + int(sys.argv[3])
 while time.monotonic() < end:
     with DefaultSessionStore(sys.argv[1], durability="os") as store:
         for _ in range(200):
@@ -768,10 +781,10 @@ def test_limits_name_the_largest_and_how_many(tmp_path: Path) -> None:
 def test_the_rule_for_dead_bytes_is_that_of_automatic_compaction(tmp_path: Path) -> None:
     """A log that a store compacts by itself never gets as far as to be reported."""
     with DefaultSessionStore(tmp_path, durability="os") as store:
-        for number in range(300):
+        for number in range(100):
             store.set_runtime_state("s", "native", "t", {"x": str(number % 10) * 30_000})
             store._maintenance.wait(10)
-            if number % 5 == 0:
+            if number % 7 == 0:
                 assert "dead" not in {finding.kind for finding in findings(tmp_path)}
         assert store.verify("s").archived_events > 0
 
@@ -931,10 +944,11 @@ def test_names_of_any_bytes_can_be_reported(tmp_path: Path) -> None:
     msgspec.json.encode(found)
 
 
-def test_garbage_never_breaks_the_examination(tmp_path: Path) -> None:
+@sized(quick=10, storm=200)
+def test_garbage_never_breaks_the_examination(tmp_path: Path, size: int) -> None:
     healthy(tmp_path)
     files = [path for path in tmp_path.rglob("s.*") if path.is_file() and path.stat().st_size]
-    for seed in range(60):
+    for seed in range(size):
         dice = random.Random(seed)
         path = dice.choice(files)
         content = path.read_bytes()

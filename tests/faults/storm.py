@@ -4,7 +4,10 @@ import multiprocessing
 import random
 import signal
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.context import ForkServerProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from tests.faults.checker import Summary, check_whole_history
@@ -15,6 +18,22 @@ _PAUSE = 0.02  # seconds at most between two kills: where in its work one dies i
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.faults.workers"])  # so that a start takes 10 ms, not 200
+
+
+@contextmanager
+def running(processes: Sequence[BaseProcess]) -> Iterator[None]:
+    """Start them; kill and collect those that are left at the end, however it comes."""
+    try:
+        for process in processes:
+            process.start()
+        yield
+    finally:
+        for process in processes:
+            if process.is_alive():
+                process.kill()
+        for process in processes:
+            if process.pid is not None:
+                process.join()
 
 
 class Storm:

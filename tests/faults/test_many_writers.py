@@ -9,7 +9,6 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 from multiprocessing.context import ForkContext
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from journal.events import Set
 from projections import DefaultSessionStore
 from tests.faults.checker import check_whole_history, events_of
 from tests.faults.sizes import Figure, sized
-from tests.faults.storm import CONTEXT, check_goes_on
+from tests.faults.storm import CONTEXT, check_goes_on, running
 from tests.faults.workers import TURNS, Going, Stage, Writer, compact, forever, read, tail, work
 
 SESSION = "one"
@@ -73,12 +72,9 @@ def test_processes_append_to_one_session_while_it_is_compacted(
         CONTEXT.Process(target=append_many, args=(stage, name, size // 8)) for name in writers
     ]
     compacting = CONTEXT.Process(target=work, args=(stage, "c0"))
-    for process in [*appending, compacting]:
-        process.start()
-    ended(appending)
-    assert compacting.is_alive(), "the compactor has ended by itself"
-    compacting.kill()
-    compacting.join()
+    with running([*appending, compacting]):
+        ended(appending)
+        assert compacting.is_alive(), "the compactor has ended by itself"
     numbers = defaultdict(list)
     for event in events_of(Path(stage.folder), SESSION):
         assert isinstance(event, Set)
@@ -191,13 +187,13 @@ def test_children_forked_in_the_middle_of_use_go_on_with_the_store(
     going.set()
     with stage.open() as store:
         threads = [crew.start(write_while, store, stage, name, going.is_set) for name in parents]
-        running: list[BaseProcess] = []
-        for number, name in enumerate(children):
-            child = FORK.Process(target=write_in_child, args=(store, stage, name, 20))
-            child.start()
-            running.append(child)
-            if number % 3 == 2:
-                _finish_three(running)
+        for number in range(0, size, 3):
+            three = [
+                FORK.Process(target=write_in_child, args=(store, stage, name, count))
+                for name, count in zip(children[number:], (20, 20, 1_000_000), strict=False)
+            ]
+            with running(three):  # and kill the last one in the middle of its work
+                ended(three[:-1])
         going.clear()
         joined(threads)
     assert not crew.failures, crew.failures
@@ -207,21 +203,12 @@ def test_children_forked_in_the_middle_of_use_go_on_with_the_store(
     figure(f"{size} children forked in the middle of use, durability {durability}: {summary}")
 
 
-def _finish_three(running: list[BaseProcess]) -> None:
-    """Kill the last of them in the middle of its work; the others must end well."""
-    *patient, victim = running
-    victim.kill()
-    victim.join()
-    ended(patient)
-    running.clear()
-
-
 def test_each_process_signs_with_its_own_id(tmp_path: Path) -> None:
     with DefaultSessionStore(tmp_path) as store:
         store.set_runtime_state("s", "parent", "t", {})
         child = FORK.Process(target=store.set_runtime_state, args=("s", "child", "t", {}))
-        child.start()
-        ended([child])
+        with running([child]):
+            ended([child])
     events = events_of(tmp_path, "s")
     assert [event.writer.rpartition(":")[2] for event in events] == [
         str(os.getpid()),

@@ -1,0 +1,172 @@
+"""The tests of faults notice when what they protect is taken out of the code.
+
+Each mutation is made in a copy of the source, where the tests named beside it must fail.
+"""
+
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.faults.sizes import sized
+from tests.support import ROOT
+
+FAULTS = "tests/faults"
+
+
+class Mutation(NamedTuple):
+    """Replace `old`, which stands once in `module`, by `new`; then `tests` fail."""
+
+    module: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTATIONS = {
+    "a writer does not look for a seal": Mutation(
+        "journal/log.py",
+        "        if seal is not None:\n            if not file.is_current():",
+        "        if False and seal is not None:\n            if not file.is_current():",
+        f"{FAULTS}/test_many_writers.py tests/test_interference.py",
+    ),
+    "nobody looks whether the path still leads to the file": Mutation(
+        "journal/handle.py",
+        "        if self._find() != self.id:",
+        "        if False:",
+        f"{FAULTS}/test_many_writers.py tests/test_interference.py",
+    ),
+    "compaction does not sync the new file before the swap": Mutation(
+        "journal/compaction.py",
+        "        storage.sync(new.fd)\n        seal(",
+        "        seal(",
+        f"{FAULTS}/test_crash_states.py",
+    ),
+    "compaction does not sync the folder": Mutation(
+        "journal/compaction.py",
+        "            self._storage.sync_folder(self._paths.folder)",
+        "            pass",
+        f"{FAULTS}/test_crash_states.py",
+    ),
+    "an append does not sync": Mutation(
+        "journal/handle.py",
+        "            self._storage.sync(self.fd)",
+        "            pass",
+        f"{FAULTS}/test_crash_states.py",
+    ),
+    "a new log's folder is not synced": Mutation(
+        "journal/handle.py",
+        "                self._storage.sync_folder(os.path.dirname(self.path))",
+        "                pass",
+        f"{FAULTS}/test_crash_states.py",
+    ),
+    "no lock between processes": Mutation(
+        "journal/storage.py",
+        "            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "            pass",
+        f"{FAULTS}/test_many_writers.py",
+    ),
+    "no lock between threads": Mutation(
+        "journal/log.py",
+        "        self.lock = threading.RLock()\n        self._projection",
+        "        from contextlib import nullcontext\n\n"
+        "        self.lock = nullcontext()\n        self._projection",
+        f"{FAULTS}/test_many_writers.py -k threads",
+    ),
+    "a forked child keeps what it inherited": Mutation(
+        "journal/locking.py",
+        "os.register_at_fork(after_in_child=_after_fork_in_child)",
+        "",
+        f"{FAULTS}/test_many_writers.py -k 'fork or signs'",
+    ),
+    "a torn tail is not repaired before the append": Mutation(
+        "journal/log.py",
+        "        if file.size() > self.size:\n            self._refuse",
+        "        if False:\n            self._refuse",
+        "tests/test_recovery.py",
+    ),
+    "a repair is not synced": Mutation(
+        "journal/recovery.py",
+        "        storage.truncate(file.fd, end)\n        storage.sync(file.fd)",
+        "        storage.truncate(file.fd, end)",
+        f"{FAULTS}/test_crash_states.py",
+    ),
+    "what a failed write left is not cut back": Mutation(
+        "journal/appending.py",
+        "    if written != len(data):\n        cut_back(storage, file, start)",
+        "    if written != len(data):",
+        f"tests/test_log.py {FAULTS}",
+    ),
+    "a failed sync is forgotten": Mutation(
+        "journal/handle.py",
+        "            self._sync_error = error",
+        "            pass",
+        f"tests/test_log.py {FAULTS}/test_failed_sync.py",
+    ),
+    "a batch cut back under a reader is not noticed": Mutation(
+        "journal/log.py",
+        "        if not is_still_there(self._storage, file, scanner):",
+        "        if False:",
+        "tests/test_interference.py tests/test_log.py",
+    ),
+    "the new file is not proven to fold to the same": Mutation(
+        "journal/compaction.py",
+        "        if check.damage or found.outcome() != living.outcome() or not others:",
+        "        if False:",
+        "tests/test_compaction.py",
+    ),
+    "the hash of a line is not checked": Mutation(
+        "journal/codec.py",
+        "            if sha256(covered).hexdigest()[:HASH_DIGITS] == record.hash:",
+        "            if True:",
+        "tests/test_recovery.py tests/test_codec.py",
+    ),
+    "links are followed": Mutation(
+        "journal/storage.py",
+        "flags | os.O_NOFOLLOW | os.O_CLOEXEC",
+        "flags | os.O_CLOEXEC",
+        f"tests/test_log.py tests/test_interference.py {FAULTS}/test_security.py",
+    ),
+}
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for name in ("journal", "projections", "tests"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def run_tests(copy: Path, tests: str) -> "subprocess.CompletedProcess[str]":
+    options = ["-q", "-x", "-p", "no:cacheprovider", "--timeout", "30"]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *shlex.split(tests)],
+        cwd=copy,
+        capture_output=True,
+        text=True,
+    )
+
+
+@sized(storm=MUTATIONS)
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_test_fails(copy: Path, size: dict[str, Mutation], name: str) -> None:
+    mutation = size[name]
+    path = copy / mutation.module
+    source = path.read_text()
+    assert source.count(mutation.old) == 1, f"stands not once in {mutation.module}: mend the table"
+    path.write_text(source.replace(mutation.old, mutation.new))
+    result = run_tests(copy, mutation.tests)
+    assert result.returncode == 1, f"no test noticed:\n{result.stdout}"
+    assert "FAILED" in result.stdout
+
+
+@sized(storm="tests/test_recovery.py tests/test_log.py")
+def test_without_a_mutation_they_pass(copy: Path, size: str) -> None:
+    result = run_tests(copy, size)
+    assert result.returncode == 0, result.stdout
