@@ -49,6 +49,8 @@ def _unpack(pieces: Iterator[bytes]) -> Iterator[bytes]:
         while data:
             yield data
             data = unpacker.decompress(unpacker.unconsumed_tail, CHUNK)
+        if unpacker.unused_data:
+            raise zlib.error("it goes on after its end")
     if not unpacker.eof:
         raise zlib.error("it ends too early")
 
@@ -62,7 +64,7 @@ def pack_archives(storage: Storage, paths: Paths, stop: Callable[[], bool] = lam
     """
     packed = 0
     live = storage.find(paths.log)
-    for entry in storage.list(paths.archive):
+    for entry in storage.list_own(paths.archive):
         path = os.path.join(paths.archive, entry.name)
         if not paths.owns(entry.name) or storage.find(path) in (live, None):
             continue

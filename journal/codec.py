@@ -21,6 +21,7 @@ from journal.events import (
     Clear,
     Event,
     Handoff,
+    Number,
     Open,
     Record,
     Sealed,
@@ -200,7 +201,7 @@ def digest_of(covered: bytes) -> str:
 class _AnyEvent(msgspec.Struct):
     """What every event has, whatever its op."""
 
-    seq: int
+    seq: Number
     op: str
     prev: str
     hash: str

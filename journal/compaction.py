@@ -15,7 +15,6 @@ import os
 import secrets
 from collections.abc import Iterator
 from hashlib import sha256
-from itertools import count
 from typing import NamedTuple
 
 from journal.backend import CompactionReport, History
@@ -30,7 +29,7 @@ from journal.events import Clear, Event, Open, Set
 from journal.handle import LogFile
 from journal.locking import default_writer
 from journal.names import Paths
-from journal.recovery import UNFINISHED_COPY, cut_torn_tail, is_still_there
+from journal.recovery import UNFINISHED_COPY, cut_torn_tail, discard, is_still_there
 from journal.refusal import check_session, newer_format_error
 from journal.scan import Scanner
 from journal.sealing import seal, unseal
@@ -56,6 +55,7 @@ class Living:
     def __init__(self) -> None:
         self.turns: dict[str, dict[str, Kept]] = {}
         self.others: list[Kept] = []
+        self.deleted = False  # the log ends in the seal of a deletion
 
     def take(self, event: Event, place: Kept) -> None:
         if isinstance(event, Set | Clear):
@@ -85,6 +85,8 @@ def scan_living(storage: Storage, file: LogFile, scanner: Scanner, stop: int) ->
         for event in scanner.feed(data):
             length = scanner.end - scanner.start
             living.take(event, Kept(scanner.start, length, event.seq, event.hash))
+    living.deleted = scanner.seal is not None and scanner.seal.reason == "deleted"
+    scanner.finish()  # what was kept is all there: a damaged one is not found later, in `_copy`
     scanner.rewind()
     return living
 
@@ -132,13 +134,15 @@ class Compaction:
             raise old.write_error
         size = old.size()
         living = scan_living(self._storage, old, self._scanner, size)
+        if living.deleted:
+            return None
         if not self._is_worth_it(living):
             return self._nothing_done(size)
         new = self._open_scratch()
         try:
             return self._write_new(old, new, living)
         except BaseException:
-            self._discard(new)
+            discard(self._storage, new)
             raise
         finally:
             new.close()
@@ -156,7 +160,7 @@ class Compaction:
 
     def _nothing_done(self, size: int) -> CompactionReport | None:
         scanner = self._scanner
-        if scanner.header is None and not scanner.count:
+        if scanner.header is None:  # nor any event: those without a header are damage
             return None
         return CompactionReport(
             session_id=self._paths.session_id,
@@ -164,7 +168,7 @@ class Compaction:
             events_after=scanner.count,
             bytes_before=size,
             bytes_after=size,
-            base_seq=scanner.header.base_seq if scanner.header is not None else 0,
+            base_seq=scanner.header.base_seq,
             archive=None,
         )
 
@@ -172,15 +176,18 @@ class Compaction:
         """The scratch file, empty and locked. A dead compactor's leftover is reused."""
         while True:
             new = LogFile(self._storage, self._paths.scratch, create=True)
-            if not self._storage.lock(new.fd):
+            try:
+                if not self._storage.lock(new.fd):
+                    raise CompactionError(
+                        f"session {self._paths.session_id!r}: another compaction is under way; "
+                        "wait for it"
+                    )
+                if new.is_current():
+                    self._storage.truncate(new.fd, 0)
+                    return new
+            except BaseException:
                 new.close()
-                raise CompactionError(
-                    f"session {self._paths.session_id!r}: another compaction is under way; "
-                    "wait for it"
-                )
-            if new.is_current():
-                self._storage.truncate(new.fd, 0)
-                return new
+                raise
             new.close()  # it has just become the log
 
     def _write_new(self, old: LogFile, new: LogFile, living: Living) -> CompactionReport:
@@ -189,6 +196,8 @@ class Compaction:
         archive = None
         if self._history == "archive" or damaged:  # what was just found is evidence
             archive = self._free_archive_name(old, base_seq)
+            self._storage.make_folder(self._paths.archive)
+            self._storage.sync_folder(self._paths.folder)  # it must not come after the rename
         kept = list(living.lines())
         self._write_kept(old, new, kept, archive)
         self._prove(new, living)
@@ -249,7 +258,6 @@ class Compaction:
         """Read the new file back from the disk: it must fold to the very same turns."""
         check = Scanner()
         found = scan_living(self._storage, new, check, new.size())
-        check.finish()
         others = [kept.hash for kept in found.others] == [
             kept.hash for kept in sorted(living.others, key=lambda kept: kept.seq)
         ]
@@ -325,7 +333,6 @@ class Compaction:
     def _link(self, old: LogFile, archive: str) -> None:
         """Give the old log its name in the archive. Fails if that is taken."""
         storage = self._storage
-        storage.make_folder(self._paths.archive)
         self._unlink_from_archive(old)
         storage.link(old.path, archive)
         storage.sync_folder(self._paths.archive)
@@ -337,9 +344,9 @@ class Compaction:
         """
         find = self._storage.find
         usual = name = self._paths.archived(base_seq)
-        for number in count(2):
-            if find(name) in (None, old.id) and find(f"{name}.gz") is None:
-                break
+        number = 1
+        while find(name) not in (None, old.id) or find(f"{name}.gz") is not None:
+            number += 1
             name = f"{usual.removesuffix('.jsonl')}-{number}.jsonl"
         return name
 
@@ -347,19 +354,12 @@ class Compaction:
         """Remove what crashes left in the archive: names of the log itself, of a compaction
         that did not finish, and unfinished copies of torn tails, of a repair.
         """
-        for entry in self._storage.list(self._paths.archive):
+        for entry in self._storage.list_own(self._paths.archive):
             path = os.path.join(self._paths.archive, entry.name)
             if not self._paths.owns(entry.name):
                 continue
             if entry.name.endswith(UNFINISHED_COPY) or self._storage.find(path) == old.id:
                 self._storage.unlink(path)
-
-    def _discard(self, new: LogFile) -> None:
-        try:
-            if new.is_current():
-                self._storage.unlink(new.path)
-        except OSError:
-            pass  # the next compaction reuses it
 
 
 def compact(

@@ -27,6 +27,7 @@ def finish_deletion(
                 _remove(storage, path)
         remove_history(storage, paths, evidence=True)
         _remove(storage, paths.scratch)
+        storage.sync_folder(paths.folder)  # the seal must outlast all that it stands for
         _remove(storage, paths.log)
         storage.sync_folder(paths.folder)
     except OSError as error:
@@ -45,7 +46,7 @@ def remove_history(storage: Storage, paths: Paths, *, evidence: bool) -> None:
     removed = False
     while names := [
         entry.name
-        for entry in storage.list(paths.archive)
+        for entry in storage.list_own(paths.archive)
         if paths.owns(entry.name) and (evidence or not entry.name.endswith(".torn"))
     ]:
         for name in names:

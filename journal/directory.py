@@ -23,7 +23,7 @@ from journal.backend import (
 from journal.codec import decode_line
 from journal.compaction import compact
 from journal.deletion import finish_deletion
-from journal.errors import AppendError, ReadError, StorageError
+from journal.errors import AppendError, JournalError, ReadError, StorageError
 from journal.events import Cursor, Event, Head, Sealed
 from journal.follower import FileFollower
 from journal.handle import LogFile
@@ -91,7 +91,9 @@ class Directory:
         """Whether a deletion seal is the last line: then there is no such session."""
         size = file.size()
         last = self._storage.read(file.fd, _SEAL_BYTES, max(0, size - _SEAL_BYTES))
-        seal = decode_line(last.rstrip(b"\n").rpartition(b"\n")[2])
+        if not last.endswith(b"\n"):  # a seal that was cut short sealed nothing
+            return False
+        seal = decode_line(last[:-1].rpartition(b"\n")[2])
         return isinstance(seal, Sealed) and seal.reason == "deleted"
 
     def watch(self, stop: threading.Event) -> Iterator[frozenset[str]]:
@@ -163,7 +165,7 @@ class Directory:
                 raise file.write_error
             self._seal_and_finish(paths, file, session_file)
         except OSError as error:
-            if isinstance(error, StorageError):
+            if isinstance(error, JournalError):
                 raise
             raise AppendError(
                 error.errno, f"session {session_id!r}: cannot be deleted: {error.strerror}"
@@ -195,6 +197,7 @@ class Directory:
             return False
         try:
             self._storage.unlink(os.path.join(self.folder, os.path.basename(name)))
+            self._storage.sync_folder(self.folder)
         except FileNotFoundError:
             return False
         except OSError as error:

@@ -7,16 +7,20 @@ has `seq` 0 and no timestamp, writer or hashes: the log stamps these.
 `Open` and `Sealed` are control lines: they start and end a file and carry no seq.
 """
 
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 GENESIS = "0" * 32
 """The `prev` of a session's first event."""
 
 
+Number: TypeAlias = Annotated[int, Meta(le=2**63 - 1)]
+"""A seq, or a count of events: no log reaches beyond, and no line that says so is intact."""
+
+
 class _Stamped(Struct, frozen=True, kw_only=True, gc=False, tag_field="op"):
-    seq: int = 0
+    seq: Number = 0
     ts: str = ""
     writer: str = ""
     prev: str = ""
@@ -54,8 +58,8 @@ class Takeover(_Stamped, frozen=True, kw_only=True, gc=False, tag="takeover"):
     """
 
     runtime_id: str
-    handoff_seq: int | None = None
-    seen_seq: int | None = None
+    handoff_seq: Number | None = None
+    seen_seq: Number | None = None
 
 
 class Unknown(Struct, frozen=True, kw_only=True):
@@ -76,9 +80,9 @@ class Open(Struct, frozen=True, kw_only=True, tag_field="op", tag="open"):
     format: int
     session_id: str
     log_id: str
-    base_seq: int
+    base_seq: Number
     base_hash: str
-    kept: int
+    kept: Number
     kept_digest: str
     archive: str | None
     ts: str
@@ -95,7 +99,7 @@ class Sealed(Struct, frozen=True, kw_only=True, tag_field="op", tag="sealed"):
     """
 
     reason: str
-    last_seq: int
+    last_seq: Number
     last_hash: str
     ts: str
     writer: str

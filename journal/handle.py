@@ -57,6 +57,8 @@ class LogFile:
         try:
             return self._storage.open(self.path, os.O_RDONLY)
         except FileNotFoundError:
+            if not create:
+                raise
             raise self.write_error from None
         except OSError as error:
             raise ReadError(error.errno, _why_not(self.path, error)) from error

@@ -104,8 +104,11 @@ class LockFile:
         """Unlock and close. A child that a fork made meanwhile may still have it open."""
         fd, self._fd = self._fd, None
         if fd is not None:
-            self._storage.unlock(fd)
-            self._storage.close(fd)
+            for step in (self._storage.unlock, self._storage.close):
+                try:
+                    step(fd)
+                except OSError:
+                    pass  # closing unlocks too, and closes whatever it says
 
     def after_fork(self) -> None:
         fd, self._fd = self._fd, None

@@ -16,7 +16,7 @@ from journal.directory import Directory
 from journal.locking import tell_after_fork
 from journal.log import LogOptions
 from journal.names import LOG_SUFFIX
-from journal.storage import Entry, FileId
+from journal.storage import Entries, Entry, FileId
 
 _FOLDER = "/memory"
 _DEVICE = 0
@@ -154,6 +154,9 @@ class MemoryStorage:
                 for name, node in self._files.items()
                 if os.path.dirname(name) == path
             ]
+
+    def list_own(self, path: str) -> Entries:
+        return self.list(path)  # there are no links
 
     def _at(self, path: str) -> _Node:
         try:

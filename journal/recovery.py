@@ -54,20 +54,17 @@ def begin_whole(storage: Storage, file: LogFile, scratch: str, data: bytes) -> L
     the log, the rest would be forgotten. `file` is locked, which keeps others away;
     they find another file at the path afterwards. Returns that file, locked.
     """
-    while True:
-        new = LogFile(storage, scratch, create=True)
-        if not storage.lock(new.fd):
-            storage.unlink(scratch)  # of a compaction of a log that is gone
-        elif new.is_current():
-            break
-        new.close()
+    new: LogFile | None = None
     try:
+        new = _open_scratch(storage, scratch)
         storage.truncate(new.fd, 0)
         write_all(storage, new.fd, data)
         storage.sync(new.fd)
         storage.rename(scratch, file.path)
     except BaseException as error:
-        new.close()
+        if new is not None:
+            discard(storage, new)
+            new.close()
         if file.is_current():
             storage.unlink(file.path)
         if isinstance(error, OSError):
@@ -79,6 +76,30 @@ def begin_whole(storage: Storage, file: LogFile, scratch: str, data: bytes) -> L
     new.path = file.path
     file.close()
     return new
+
+
+def _open_scratch(storage: Storage, scratch: str) -> LogFile:
+    """The scratch file, locked. One that is locked is of a compaction of a log that is gone."""
+    while True:
+        new = LogFile(storage, scratch, create=True)
+        try:
+            if not storage.lock(new.fd):
+                storage.unlink(scratch)
+            elif new.is_current():
+                return new
+        except BaseException:
+            new.close()
+            raise
+        new.close()
+
+
+def discard(storage: Storage, new: LogFile) -> None:
+    """Remove a scratch file, which is locked, unless it has become the log."""
+    try:
+        if new.is_current():
+            storage.unlink(new.path)
+    except OSError:
+        pass  # the next one to need it uses it again
 
 
 def is_still_there(storage: Storage, file: LogFile, scanner: Scanner) -> bool:

@@ -140,7 +140,7 @@ class Scanner:
                     yield event
             place = after
         self._carry_start = place
-        if len(self._carry) > MAX_LINE:
+        if self._oversize or len(self._carry) > MAX_LINE:
             self._drop_carry()
 
     def _is_plain(self) -> bool:
@@ -268,7 +268,8 @@ class Scanner:
             header = self.header is None and not self.count and place == 0
             what = "the header is not intact" if header else "not an intact event"
             kind = "header" if header else "corrupt"
-            self._note(kind, place, after - place, None if header else expected, what)
+            seq = None if header or self._kept_left else expected  # which was kept is not known
+            self._note(kind, place, after - place, seq, what)
         found = len(self._suspects)
         self._suspects.clear()
         return found

@@ -13,7 +13,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 CHUNK = 1 << 20
 """Bytes read at a time: what bounds the memory of reading a log of any size."""
@@ -32,6 +32,9 @@ class Entry(NamedTuple):
     name: str
     size: int
     modified: float
+
+
+Entries: TypeAlias = list[Entry]
 
 
 class Storage(Protocol):
@@ -80,11 +83,15 @@ class Storage(Protocol):
     def unlink(self, path: str) -> None: ...
 
     def make_folder(self, path: str) -> None:
-        """Create a folder with mode 0700; fine if it is there already."""
+        """Create a folder with mode 0700; fine if it is there already, but no link to one."""
         ...
 
     def list(self, path: str) -> list[Entry]:
         """The regular files of a folder in no order; none when there is no folder."""
+        ...
+
+    def list_own(self, path: str) -> Entries:
+        """As `list`, for who is about to change them: OSError if the folder is a link."""
         ...
 
 
@@ -102,7 +109,7 @@ class DiskStorage:
     @staticmethod
     def open(path: str, flags: int) -> int:
         fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
-        if flags & os.O_CREAT and os.fstat(fd).st_mode & 0o777 != 0o600:
+        if flags & os.O_CREAT and os.fstat(fd).st_mode != _OURS:
             _restrict(fd)
         return fd
 
@@ -158,6 +165,7 @@ class DiskStorage:
         try:
             os.mkdir(path, 0o700)
         except FileExistsError:
+            _refuse_link(path)
             return
         os.chmod(path, 0o700)
 
@@ -168,6 +176,16 @@ class DiskStorage:
                 return [entry for item in entries if (entry := _entry_of(item))]
         except FileNotFoundError:
             return []
+
+    @staticmethod
+    def list_own(path: str) -> Entries:
+        _refuse_link(path)
+        return DiskStorage.list(path)
+
+
+def _refuse_link(path: str) -> None:
+    if os.path.islink(path):
+        raise OSError(40, f"{path} is a symbolic link, which the journal does not follow")
 
 
 def _entry_of(item: "os.DirEntry[str]") -> Entry | None:
@@ -180,12 +198,19 @@ def _entry_of(item: "os.DirEntry[str]") -> Entry | None:
     return None
 
 
+_OURS = stat.S_IFREG | 0o600
+
+
 def _restrict(fd: int) -> None:
     """Give a file that we just made its mode whatever the umask was.
 
-    A file that was there before, or is another user's, keeps the mode it has.
+    A file that was there before, or is another user's, keeps the mode it has. Raises OSError
+    for a pipe or a device that somebody put there: it is not to be written into.
     """
     found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(fd)
+        raise OSError(22, "not a regular file")
     if found.st_size == 0 and found.st_uid == os.geteuid():
         os.fchmod(fd, 0o600)
 

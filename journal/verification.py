@@ -65,9 +65,6 @@ class Verification:
             self._add("torn", self._paths.log, scanner.end, torn, None, what)
         if scanner.seal is not None and scanner.seal.reason == "deleted":
             return self._report(None, 0, 0)
-        if scanner.seal is not None and size > scanner.seal_end:
-            what = "bytes stand after a seal"
-            self._add("corrupt", self._paths.log, scanner.seal_end, 0, None, what)
         archived = self._check_archives(scanner.header)
         head = scanner.head
         self._check_noted(head)
@@ -97,7 +94,9 @@ class Verification:
         """Judge one file: its own damage, and what newer files expect of it."""
         scanner = Scanner()
         expected, self._expected = self._expected, {}
+        size = 0
         for data in pieces:
+            size += len(data)
             for event in scanner.feed(data):
                 self._note_seen(event)
                 wanted = expected.pop(event.seq, None)
@@ -109,15 +108,23 @@ class Verification:
         scanner.finish()
         for damage in scanner.damage:
             self._add(damage.kind, where, damage.offset, damage.length, damage.seq, damage.reason)
-        for seq in sorted(expected):
-            self._add("base", where, 0, 0, seq, f"event {seq} was folded but is not in here")
+        seal = scanner.seal
+        if seal is not None and seal.reason != "deleted" and size > scanner.seal_end:
+            self._add("corrupt", where, scanner.seal_end, 0, None, "bytes stand after a seal")
         header = scanner.header
+        self._check_all_found(where, header, expected)
         if header is not None and header.base_seq:
             self._expected[header.base_seq] = header.base_hash
             if self._noted is not None and self._noted.seq == header.base_seq:
                 self._noted_seen = self._noted_seen or self._noted.hash == header.base_hash
         self._floor = header.base_seq if header is not None else 0
         return scanner
+
+    def _check_all_found(self, where: str, header: Open | None, expected: dict[int, str]) -> None:
+        """Whether nothing is left that should be in a file; its base is older than it."""
+        for seq, digest in sorted(expected.items()):
+            if header is None or (seq, digest) != (header.base_seq, header.base_hash):
+                self._add("base", where, 0, 0, seq, f"event {seq} was folded but is not in here")
 
     def _note_seen(self, event: Event) -> None:
         if self._noted is not None and event.seq == self._noted.seq:
@@ -126,8 +133,7 @@ class Verification:
     def _check_header(self, scanner: Scanner) -> None:
         header, where = scanner.header, self._paths.log
         if scanner.newer_format is not None:
-            what = f"is of format {scanner.newer_format}; this version knows format {FORMAT}"
-            self._add("header", where, 0, 0, None, what)
+            self._add("header", where, 0, 0, None, _newer(scanner.newer_format))
         elif header is None and not scanner.count:
             self._add("header", where, 0, 0, None, "holds neither a header nor an intact event")
         elif header is not None and header.session_id != self._paths.session_id:
@@ -139,7 +145,7 @@ class Verification:
         events = 0
         seen: set[str] = set()
         while header is not None and header.archive is not None:
-            name, log_id = header.archive, header.log_id
+            name = header.archive
             where = os.path.join(self._paths.archive, name)
             if name in seen:
                 self._add("archive", where, 0, 0, None, "is named as its own predecessor")
@@ -155,18 +161,24 @@ class Verification:
             except ReadError as error:
                 self._add("archive", where, 0, 0, None, str(error))
                 break
-            self._check_archive(where, scanner, log_id)
+            self._check_archive(where, scanner, header)
             base = scanner.header.base_seq if scanner.header is not None else 0
             events += max(0, header.base_seq - base)
             header = scanner.header
         return events
 
-    def _check_archive(self, where: str, scanner: Scanner, log_id: str) -> None:
-        seal = scanner.seal
-        if scanner.header is not None and scanner.header.log_id != log_id:
+    def _check_archive(self, where: str, scanner: Scanner, newer: Open) -> None:
+        session_id, log_id = newer.session_id, newer.log_id
+        header, seal = scanner.header, scanner.seal
+        if header is not None and (header.session_id, header.log_id) != (session_id, log_id):
             self._add("archive", where, 0, 0, None, "belongs to another log")
+        if scanner.newer_format is not None:
+            self._add("header", where, 0, 0, None, _newer(scanner.newer_format))
         if seal is None:
             self._add("archive", where, scanner.end, 0, None, "is not sealed: its end is missing")
+        elif seal.reason == "deleted":
+            what = "was sealed by a deletion, which leaves no archives"
+            self._add("archive", where, scanner.seal_start, 0, seal.last_seq, what)
         elif (seal.last_seq, seal.last_hash) != (scanner.seq, scanner.hash):
             what = f"ends at event {scanner.seq}, but was sealed at {seal.last_seq}"
             self._add("archive", where, scanner.end, 0, seal.last_seq, what)
@@ -193,3 +205,7 @@ class Verification:
         self._problems.append(
             Problem(kind=kind, where=where, offset=offset, length=length, seq=seq, reason=reason)
         )
+
+
+def _newer(number: int) -> str:
+    return f"is of format {number}; this version knows format {FORMAT}"

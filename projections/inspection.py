@@ -6,11 +6,12 @@ The part of the store that only reads events. It knows the engine and nothing of
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from journal.backend import Backend, Entry, Past
-from journal.errors import HistoryError, NotFoundError
+from journal.errors import DamagedError, HistoryError, NotFoundError
 from journal.events import Event
 from journal.state import check_text
 from projections.refs import Ref, ref_of
@@ -106,7 +107,8 @@ class Inspection(ABC):
         from projections.compare.difference import diff
 
         before, after = _ends(ref_of(old), ref_of(new) if new is not None else None)
-        return diff(self.resolve(session_id, before), self.resolve(session_id, after))
+        with _comparable(session_id):
+            return diff(self.resolve(session_id, before), self.resolve(session_id, after))
 
     def resolve(self, session_id: str, ref: Ref | Point) -> Any:
         """The state that a ref names. Raises `NotFoundError` and `HistoryError`."""
@@ -130,7 +132,8 @@ class Inspection(ABC):
         from projections.compare.blame import blame
 
         ref = Ref(runtime_id, turn_id, point_of(at) if at is not None else None)
-        found = blame(self._versions_up_to(session_id, ref))
+        with _comparable(session_id):
+            found = blame(self._versions_up_to(session_id, ref))
         if not found:
             self.resolve(session_id, ref)  # says what is missing; an empty state is not
         return found
@@ -227,6 +230,18 @@ def _events(past: Past | None) -> Iterator[Event]:
     entries: Iterable[Entry] = past.in_order() if past is not None else ()
     for entry in entries:
         yield entry.event
+
+
+@contextmanager
+def _comparable(session_id: str) -> Iterator[None]:
+    """Comparing takes the stack of as many calls as a state is deep. Raises `DamagedError`."""
+    try:
+        yield
+    except RecursionError:
+        raise DamagedError(
+            f"session {session_id!r}: a state is nested deeper than can be compared; no journal "
+            "writes such states"
+        ) from None
 
 
 def _ends(old: Ref, new: Ref | None) -> tuple[Ref, Ref]:

@@ -4,6 +4,7 @@ import os
 from datetime import UTC, datetime
 
 from journal.backend import SessionInfo
+from journal.errors import ReadError
 from journal.names import session_id_of
 from journal.storage import Storage
 from projections.session_file import session_id_in
@@ -18,11 +19,17 @@ def with_session_files(
 
     Opens the session files that may be of another session than their name says: those
     without a log of the same name, and those with a `_`, which PraisonAI puts in place of
-    other characters.
+    other characters. Raises `ReadError`.
     """
     known = {info["session_id"] for info in logs}
     found = list(logs)
-    for entry in storage.list(folder):
+    try:
+        entries = storage.list(folder)
+    except OSError as error:
+        raise ReadError(
+            error.errno, f"the folder {folder} cannot be read: {error.strerror}"
+        ) from error
+    for entry in entries:
         if not entry.name.endswith(_SUFFIX):
             continue
         stem = entry.name.removesuffix(_SUFFIX)

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from journal.errors import SessionFileError
+from journal.errors import JournalError, SessionFileError
 from journal.folder import make_folders
 from journal.locking import LockFile
 from journal.names import Paths
@@ -29,6 +29,7 @@ from journal.storage import Storage, chunks, write_all
 
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _KEY = "runtime_state"
+_UNFINISHED = ".new"
 _LONGEST = 255 - len(".json.lock")  # bytes of a name that PraisonAI can keep a session under
 _UNREADABLE = (ValueError, RecursionError)  # what json.loads raises, for huge numbers too
 
@@ -129,8 +130,10 @@ class SessionFile:
             raise SessionFileError(f"{path}: cannot be opened: {error.strerror}") from error
         try:
             lock.acquire(timeout)
-        except BaseException:
+        except BaseException as error:
             lock.release()
+            if isinstance(error, OSError) and not isinstance(error, JournalError):
+                raise SessionFileError(f"{path}: cannot be locked: {error.strerror}") from error
             raise
         return lock
 
@@ -189,15 +192,29 @@ class SessionFile:
         return _parse(path, data) if data.strip(b"\0 \r\n\t") else None
 
     def _replace(self, path: str, data: bytes) -> None:
-        new = f"{path}.new"
-        fd = self._storage.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        new = f"{path}{_UNFINISHED}"
         try:
-            write_all(self._storage, fd, data)
-            if self._durable:  # PraisonAI's messages are in there too
-                self._storage.sync(fd)
-        finally:
-            self._storage.close(fd)
-        self._storage.rename(new, path)
+            fd = self._storage.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            try:
+                write_all(self._storage, fd, data)
+                if self._durable:  # PraisonAI's messages are in there too
+                    self._storage.sync(fd)
+            finally:
+                self._storage.close(fd)
+            self._storage.rename(new, path)
+        except OSError:
+            self._remove(new)  # the log may need the room
+            raise
+
+    def discard_unfinished(self) -> None:
+        """With the lock held: remove what a refresh has left that was killed."""
+        self._remove(f"{self._place()}{_UNFINISHED}")
+
+    def _remove(self, path: str) -> None:
+        try:
+            self._storage.unlink(path)
+        except OSError:
+            pass  # it is not there, or the next refresh writes over it
 
     def _new_fields(self) -> dict[str, bytes]:
         """What PraisonAI writes for a session without messages."""
@@ -254,4 +271,9 @@ def session_id_in(storage: Storage, path: str) -> str | None:
         named = json.loads(fields.get("session_id", b"null"))
     except (OSError, SessionFileError, *_UNREADABLE):
         return None
-    return named if isinstance(named, str) and named else None
+    return named if isinstance(named, str) and named and _is_text(named) else None
+
+
+def _is_text(text: str) -> bool:
+    """Whether it has no lone surrogates: with these it is no id."""
+    return text.isascii() or text.encode(errors="ignore").decode() == text

@@ -245,6 +245,7 @@ class DefaultSessionStore(Inspection):
         if not there:
             return False
         with file.locked(self._options.lock_timeout):
+            file.discard_unfinished()  # before the rest: that can be finished by others
             return self._backend.delete(session_id, file.name())
 
     def compact(self, session_id: str, history: History | None = None) -> CompactionReport | None:

@@ -115,7 +115,7 @@ class Tail:
 
         return AsyncTail(self)
 
-    def _run(self) -> Iterator[Arrival]:
+    def _run(self) -> Generator[Arrival, None, None]:
         look_at = 0.0  # on the monotonic clock: when to look at everything again
         for news in self._backend.watch(self._stop):
             if self._stop.is_set():
@@ -206,9 +206,16 @@ class Tail:
         self._stop.set()
 
     def close(self) -> None:
-        """Stop, wait until whoever iterates in another thread has ended, let go of all files."""
+        """Stop, wait until whoever iterates in another thread has ended, let go of all files.
+
+        Of what watches the folder too, of which the system has few (inotify).
+        """
         self.stop()
         with self._reading:
+            try:
+                self._arrivals.close()
+            except ValueError:
+                pass  # called in the middle of it, from a signal handler: it ends by itself
             for follower in self._followers.values():
                 follower.close()
 

@@ -244,6 +244,7 @@ def test_garbage_is_no_event_and_no_error(
 
 def test_the_format_of_a_header_is_read_even_when_its_hash_is_not_ours() -> None:
     assert format_of(b'{"op":"open","format":9,"new":1,"hash":5}') == 9
+    assert format_of(b'{"op":"set","format":9}') is None
     assert format_of(LINES["set"]) is format_of(LINES["sealed"]) is None
 
 
@@ -267,6 +268,41 @@ def test_an_event_that_could_not_be_read_again_is_refused(event: Event) -> None:
     with pytest.raises((TypeError, ValueError)) as caught:
         written(event)
     assert isinstance(caught.value, JournalError)
+
+
+@pytest.mark.parametrize("record", [Open(**HEADER), Sealed(**SEAL)], ids=["open", "sealed"])
+def test_what_is_no_event_of_ours_cannot_be_appended(record: Any) -> None:
+    unknown = decode_line(LINES["unknown"])
+    assert isinstance(unknown, Unknown)
+    for other in (record, unknown):
+        with pytest.raises(TypeError, match=f"{type(other).__name__} is not an event that can"):
+            written(other)
+
+
+@pytest.mark.parametrize(
+    ("op", "field"),
+    [
+        ("set", "runtime_id"),
+        ("set", "turn_id"),
+        ("clear", "runtime_id"),
+        ("handoff", "source"),
+        ("handoff", "target"),
+        ("handoff", "turn_id"),
+        ("handoff", "reason"),
+        ("takeover", "runtime_id"),
+        ("takeover", "handoff_seq"),
+    ],
+)
+def test_what_is_refused_of_an_event_is_called_by_its_name(op: str, field: str) -> None:
+    event, _ = EVENTS[op]
+    bad = msgspec.structs.replace(event, **{field: 1.5})
+    with pytest.raises(TypeError, match=rf"{field} must be .* not float"):
+        written(bad)
+
+
+def test_a_writer_that_is_no_string_is_refused_by_name() -> None:
+    with pytest.raises(TypeError, match="writer must be a string"):
+        stamp(Clear(), 7, TS, BAD, PREV)
 
 
 def test_a_line_longer_than_any_may_be_is_refused() -> None:

@@ -1,25 +1,77 @@
 """Compaction of files: writers go on, history is kept, interruptions are survived."""
 
+import errno
 import gzip
+import itertools
+import json
+import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from journal.backend import CompactionReport
+from journal.codec import control_line
 from journal.compaction import Compaction
 from journal.directory import Directory
-from journal.errors import CompactionError, DamagedError
-from journal.events import Clear
+from journal.errors import (
+    CompactionError,
+    DamagedError,
+    LockTimeoutError,
+    StorageError,
+    UnsupportedFormatError,
+    WrongSessionError,
+)
+from journal.events import Clear, Handoff, Sealed
 from journal.handle import LogFile
 from journal.log import LogOptions
 from journal.names import paths_of
-from journal.storage import DiskStorage
+from journal.storage import CHUNK, DiskStorage
 from projections.view import View
-from tests.support import FaultyStorage, files_in, open_log, set_event, turns_in
+from tests.support import (
+    DiesAt,
+    FailsAt,
+    FaultyStorage,
+    Killed,
+    fails,
+    files_in,
+    open_log,
+    set_event,
+    turns_in,
+)
 
 
-def directory(folder: Path, storage: DiskStorage | None = None) -> Directory:
-    return Directory(str(folder), LogOptions("os", 5.0, None, storage or DiskStorage()))
+def directory(folder: Path, storage: DiskStorage | None = None, **options: Any) -> Directory:
+    settings = {"durability": "os", "lock_timeout": 5.0, **options}
+    return Directory(str(folder), LogOptions(storage=storage or DiskStorage(), **settings))
+
+
+def write_log(folder: Path, session: str = "s") -> Path:
+    """A log of which one event of three is dead."""
+    log, _ = open_log(folder, session)
+    log.append([set_event("a"), set_event("b"), set_event("a")])
+    log.close()
+    return folder / f"{session}.jsonl"
+
+
+def seal_line(reason: str) -> bytes:
+    seal = Sealed(reason=reason, last_seq=3, last_hash="0" * 32, ts="", writer="")
+    return control_line(seal)
+
+
+def header_of(path: Path) -> dict[str, Any]:
+    found = json.loads(path.read_bytes().partition(b"\n")[0])
+    assert isinstance(found, dict)
+    return found
+
+
+def living_in(folder: Path) -> list[str]:
+    view = View()
+    log = directory(folder).open("s", view)
+    log.refresh()
+    log.close()
+    return list(view.turns["native"])
 
 
 def test_kept_lines_are_the_same_bytes_and_the_archive_has_the_rest(tmp_path: Path) -> None:
@@ -267,3 +319,420 @@ def test_history_is_dropped_also_when_nothing_in_the_log_is_dead(tmp_path: Path)
     assert directory.verify("s").problems == []
     assert log.append([set_event("b")]).seq == 3
     log.close()
+
+
+def test_the_report_and_the_header_say_what_was_done(tmp_path: Path) -> None:
+    path = write_log(tmp_path)
+    before = header_of(path)
+    size = path.stat().st_size
+    report = directory(tmp_path, writer="me").compact("s")
+    archive = tmp_path / "archive" / "s.3.jsonl"
+    assert report == CompactionReport(
+        session_id="s",
+        events_before=3,
+        events_after=2,
+        bytes_before=size,
+        bytes_after=path.stat().st_size,
+        base_seq=3,
+        archive=str(archive),
+    )
+    head = directory(tmp_path).verify("s").head
+    assert head is not None
+    after = header_of(path)
+    assert {key: after[key] for key in ("format", "session_id", "log_id")} == {
+        key: before[key] for key in ("format", "session_id", "log_id")
+    }
+    assert (after["base_seq"], after["base_hash"], after["kept"]) == (3, head.hash, 2)
+    assert (after["archive"], after["writer"]) == ("s.3.jsonl", "me")
+    assert json.loads(archive.read_bytes().splitlines()[-1])["writer"] == "me"
+
+
+def test_the_report_of_a_compaction_that_found_nothing_dead(tmp_path: Path) -> None:
+    path = write_log(tmp_path)
+    directory(tmp_path).compact("s")
+    size = path.stat().st_size
+    assert directory(tmp_path).compact("s") == CompactionReport(
+        session_id="s",
+        events_before=2,
+        events_after=2,
+        bytes_before=size,
+        bytes_after=size,
+        base_seq=3,
+        archive=None,
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b'{"op":"open","form'], ids=["empty", "half a header"])
+def test_a_log_that_was_never_begun_is_no_session(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "s.jsonl").write_bytes(content)
+    assert directory(tmp_path).compact("s") is None
+    assert (tmp_path / "s.jsonl").read_bytes() == content
+    assert files_in(tmp_path) == {"s.jsonl"}
+
+
+def test_a_log_without_its_header_is_compacted_as_the_damaged_log_it_is(tmp_path: Path) -> None:
+    path = write_log(tmp_path)
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
+    report = directory(tmp_path).compact("s")
+    assert report is not None
+    assert (report.events_before, report.events_after) == (3, 2)
+    assert turns_in(tmp_path) == ["a", "b"]
+    assert len(header_of(path)["log_id"]) == 16
+
+
+@pytest.mark.parametrize("call", ["open", "read", "size", "identify", "find", "list_own"])
+def test_what_the_system_refuses_to_read_is_an_error_and_changes_nothing(
+    tmp_path: Path, call: str
+) -> None:
+    before = write_log(tmp_path).read_bytes()
+    with pytest.raises(StorageError, match="Input/output error") as caught:
+        directory(tmp_path, FaultyStorage(fails(call, errno.EIO))).compact("s")
+    assert caught.value.errno == errno.EIO
+    assert (tmp_path / "s.jsonl").read_bytes() == before
+    directory(tmp_path).compact("s")  # nobody holds its lock, whoever keeps the error
+    assert files_in(tmp_path) == {"s.jsonl", "archive/s.3.jsonl"}
+
+
+def test_a_call_that_fails_leaves_the_log_as_it_was_or_compacted(tmp_path: Path) -> None:
+    """Every call that changes the disk, one after the other, and what the error says."""
+    told: list[str] = []
+    numbers: set[int | None] = set()
+    for number in itertools.count():
+        folder = tmp_path / str(number)
+        before = write_log(folder).read_bytes()
+        fault = FailsAt(number, errno.EIO)
+        try:
+            directory(folder, FaultyStorage(fault)).compact("s")
+        except StorageError as error:
+            told.append("was compacted" if "'s': was compacted, but" in str(error) else "was")
+            numbers.add(error.errno)
+        else:
+            assert fault.failed is None, "a failed call went unnoticed"
+            break
+        if told[-1] == "was":
+            assert (folder / "s.jsonl").read_bytes() == before, number
+            left = {"s.jsonl.new"} if fault.failed == "truncate" else set()  # reused later
+            assert files_in(folder) == {"s.jsonl"} | left, number
+        else:
+            assert files_in(folder) == {"s.jsonl", "archive/s.3.jsonl"}
+        assert directory(folder).verify("s").ok, number
+        assert open_log(folder)[0].append([set_event("c")]).seq == 4
+        assert living_in(folder) == ["a", "b", "c"]
+    assert told == ["was"] * (len(told) - 1) + ["was compacted"]
+    assert len(told) > 10
+    assert numbers == {errno.EIO}
+
+
+def test_killed_at_any_call_the_next_compaction_leaves_nothing_behind(tmp_path: Path) -> None:
+    for number in itertools.count():
+        folder = tmp_path / str(number)
+        write_log(folder)
+        try:
+            directory(folder, FaultyStorage(DiesAt(number))).compact("s")
+            break
+        except Killed:
+            pass
+        report = directory(folder).compact("s")
+        assert report is not None
+        assert files_in(folder) == {"s.jsonl", "archive/s.3.jsonl"}, number
+        assert directory(folder).verify("s").ok, number
+        assert turns_in(folder) == ["a", "b"], number
+    assert number > 10
+
+
+def test_an_interrupt_after_the_rename_takes_nothing_back(tmp_path: Path) -> None:
+    write_log(tmp_path)
+    real = DiskStorage()
+
+    def interrupt(name: str, args: tuple[Any, ...]) -> None:
+        if name == "rename":
+            real.rename(*args)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        directory(tmp_path, FaultyStorage(interrupt)).compact("s")
+    assert files_in(tmp_path) == {"s.jsonl", "archive/s.3.jsonl"}
+    assert (tmp_path / "archive" / "s.3.jsonl").read_bytes().count(b'"op":"sealed"') == 1
+    assert directory(tmp_path).verify("s").ok
+
+
+def test_what_may_not_be_written_is_not_compacted(tmp_path: Path) -> None:
+    before = write_log(tmp_path).read_bytes()
+
+    def read_only(name: str, args: tuple[Any, ...]) -> None:
+        if name == "open" and args[1] & (os.O_RDWR | os.O_CREAT):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with pytest.raises(StorageError, match=r"'s': compaction failed \(Read-only") as caught:
+        directory(tmp_path, FaultyStorage(read_only)).compact("s")
+    assert caught.value.errno == errno.EROFS
+    assert (tmp_path / "s.jsonl").read_bytes() == before
+
+
+def test_logs_that_are_not_ours_to_rewrite_are_refused(tmp_path: Path) -> None:
+    path = write_log(tmp_path)
+    ours = path.read_bytes()
+    theirs = write_log(tmp_path, "theirs").read_bytes()
+    newer = ours.replace(b'"format":1', b'"format":2')
+    refusals = [(newer, UnsupportedFormatError, "format 2"), (theirs, WrongSessionError, "theirs")]
+    for content, kind, text in refusals:
+        path.write_bytes(content)
+        with pytest.raises(kind, match=text):
+            directory(tmp_path).compact("s")
+        assert path.read_bytes() == content
+
+
+def test_a_writer_that_does_not_let_go_makes_it_give_up(tmp_path: Path) -> None:
+    before = write_log(tmp_path).read_bytes()
+    log, _ = open_log(tmp_path)
+    log.refresh()
+    assert log._file is not None
+    assert log._file.try_lock()
+    with pytest.raises(LockTimeoutError, match=r"for 0\.01 s"):
+        directory(tmp_path, lock_timeout=0.01).compact("s")
+    assert (tmp_path / "s.jsonl").read_bytes() == before
+    assert files_in(tmp_path) == {"s.jsonl"}
+
+
+def test_two_that_begin_at_once_do_not_write_into_each_others_file(tmp_path: Path) -> None:
+    """The scratch file of the first has just become the log when the second locks it."""
+    write_log(tmp_path)
+    left = ["lock"]
+
+    def compact_first(name: str, args: tuple[Any, ...]) -> None:
+        if name in left:
+            left.remove(name)
+            directory(tmp_path).compact("s")
+
+    with pytest.raises(CompactionError, match="'s': the log was replaced or cut"):
+        directory(tmp_path, FaultyStorage(compact_first)).compact("s")
+    assert files_in(tmp_path) == {"s.jsonl", "archive/s.3.jsonl"}
+    assert turns_in(tmp_path) == ["a", "b"]
+    assert directory(tmp_path).verify("s").ok
+
+
+def test_a_writer_faster_than_the_copying_is_made_to_wait_in_the_end(tmp_path: Path) -> None:
+    """Each round finds more than is worth locking out the writers for, but rounds end."""
+    write_log(tmp_path)
+    log, _ = open_log(tmp_path)
+    wrote: list[str] = []
+    folds = len(range(1 + 20))  # before the first round, then in each
+
+    def append_more(name: str, args: tuple[Any, ...]) -> None:
+        if name == "size" and len(wrote) < 1000:
+            wrote.append(name)
+            try:
+                log.append([set_event(str(len(wrote)), {"x": "y" * (1 << 17)})])
+            except LockTimeoutError:
+                wrote.pop()
+
+    log.close()
+    log, _ = open_log(tmp_path, lock_timeout=0.0)
+    report = directory(tmp_path, FaultyStorage(append_more)).compact("s")
+    assert report is not None
+    assert folds < len(wrote) < 100
+    assert turns_in(tmp_path) == ["a", "b", *map(str, range(1, len(wrote) + 1))]
+    assert directory(tmp_path).verify("s").ok
+    assert report.events_after == 2 + len(wrote)
+    assert report.events_before == 3 + len(wrote)
+
+
+def test_a_log_damaged_while_it_is_compacted_stays_as_it_is(tmp_path: Path) -> None:
+    path = write_log(tmp_path)
+    log, _ = open_log(tmp_path)
+    left = ["sync"]
+
+    def damage(name: str, args: tuple[Any, ...]) -> None:
+        if name in left:
+            left.remove(name)
+            with path.open("ab") as file:
+                file.write(b"garbage\n")
+            end = path.stat().st_size
+            with path.open("ab") as file:
+                file.write(lines[-1])
+            assert path.stat().st_size > end
+
+    lines = path.read_bytes().splitlines(keepends=True)
+    log.append([set_event("c")])
+    lines = path.read_bytes().splitlines(keepends=True)
+    os.truncate(path, path.stat().st_size - len(lines[-1]))
+    with pytest.raises(CompactionError, match="replaced or cut"):
+        directory(tmp_path, FaultyStorage(damage)).compact("s")
+    assert path.read_bytes() == b"".join([*lines[:-1], b"garbage\n", lines[-1]])
+    assert files_in(tmp_path) == {"s.jsonl"}
+
+
+def test_a_log_cut_while_it_is_compacted_stays_as_it_is(tmp_path: Path) -> None:
+    """What the compaction has folded is not there any more: nothing may come of it."""
+    path = write_log(tmp_path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    left = ["sync"]
+
+    def cut(name: str, args: tuple[Any, ...]) -> None:
+        if name in left:
+            left.remove(name)
+            os.truncate(path, path.stat().st_size - len(lines[-1]))
+            open_log(tmp_path)[0].append([set_event("c")])
+
+    with pytest.raises(CompactionError, match="replaced or cut"):
+        directory(tmp_path, FaultyStorage(cut)).compact("s")
+    assert turns_in(tmp_path) == ["a", "b", "c"]
+    assert files_in(tmp_path) == {"s.jsonl"}
+
+
+def test_the_seal_of_a_compaction_that_died_is_taken_off(tmp_path: Path) -> None:
+    path = write_log(tmp_path)
+    lines = path.read_bytes()
+    path.write_bytes(lines + seal_line("compacted") + b"half a li")
+    assert directory(tmp_path).compact("s") is not None
+    archived = (tmp_path / "archive" / "s.3.jsonl").read_bytes()
+    assert archived.startswith(lines)
+    assert archived.count(b'"op":"sealed"') == 1
+    assert turns_in(tmp_path) == ["a", "b"]
+    assert [n.rpartition(".")[2] for n in files_in(tmp_path)].count("torn") == 1
+
+
+def test_a_session_whose_deletion_was_begun_is_not_brought_back(tmp_path: Path) -> None:
+    path = write_log(tmp_path)
+    sealed = path.read_bytes() + seal_line("deleted")
+    path.write_bytes(sealed)
+    assert directory(tmp_path).compact("s") is None
+    assert path.read_bytes() == sealed
+    assert not directory(tmp_path).exists("s")
+
+
+def test_a_deletion_that_dies_in_the_middle_of_a_compaction_is_not_undone(tmp_path: Path) -> None:
+    path = write_log(tmp_path)
+    left = ["sync"]
+
+    def seal(name: str, args: tuple[Any, ...]) -> None:
+        if name in left:
+            left.remove(name)
+            with path.open("ab") as file:
+                file.write(seal_line("deleted"))
+
+    before = path.read_bytes()
+    with pytest.raises(CompactionError):
+        directory(tmp_path, FaultyStorage(seal)).compact("s")
+    assert path.read_bytes() == before + seal_line("deleted")
+    assert files_in(tmp_path) == {"s.jsonl"}
+    assert not directory(tmp_path).exists("s")
+
+
+def test_a_torn_tail_is_not_archived_but_set_aside(tmp_path: Path) -> None:
+    path = write_log(tmp_path)
+    with path.open("ab") as file:
+        file.write(b"half a li")
+    directory(tmp_path).compact("s")
+    assert b"half a li" not in (tmp_path / "archive" / "s.3.jsonl").read_bytes()
+    assert [p.read_bytes() for p in tmp_path.glob("archive/*.torn")] == [b"half a li"]
+
+
+def test_no_name_in_the_archive_is_taken_twice(tmp_path: Path) -> None:
+    """A log lost with its history still there; another reaches the same seq, again and again."""
+    contents: list[bytes] = []
+    for number in range(4):
+        path = write_log(tmp_path)
+        directory(tmp_path).compact("s")
+        name = header_of(path)["archive"]
+        assert name == ("s.3.jsonl" if number == 0 else f"s.3-{number + 1}.jsonl")
+        contents.append((tmp_path / "archive" / name).read_bytes())
+        if number == 1:
+            directory(tmp_path).pack("s")
+        path.unlink()
+    found = [path.read_bytes() for path in (tmp_path / "archive").iterdir()]
+    assert sorted(gzip.decompress(c) if c[:2] == b"\x1f\x8b" else c for c in found) == sorted(
+        contents
+    )
+
+
+def test_unfinished_copies_go_but_only_of_this_session(tmp_path: Path) -> None:
+    write_log(tmp_path)
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    for name in ("s.9-aa.torn.new", "s2.9-aa.torn.new", "s.1-bb.torn", "s.7.jsonl"):
+        (archive / name).write_bytes(b"x")
+    os.link(tmp_path / "s.jsonl", archive / "s.2.jsonl")  # of a compaction that died
+    directory(tmp_path).compact("s")
+    kept = {"s2.9-aa.torn.new", "s.1-bb.torn", "s.7.jsonl", "s.3.jsonl"}
+    assert {path.name for path in archive.iterdir()} == kept
+
+
+def test_a_scratch_file_that_cannot_be_removed_hides_no_error_and_is_used_again(
+    tmp_path: Path,
+) -> None:
+    before = write_log(tmp_path).read_bytes()
+
+    def fault(name: str, args: tuple[Any, ...]) -> None:
+        if name == "unlink" or (name == "link" and args):
+            raise OSError(errno.EACCES if name == "unlink" else errno.ENOSPC, "no")
+
+    with pytest.raises(StorageError) as caught:
+        directory(tmp_path, FaultyStorage(fault)).compact("s")
+    assert caught.value.errno == errno.ENOSPC
+    assert (tmp_path / "s.jsonl").read_bytes() == before
+    (tmp_path / "s.jsonl.new").write_bytes(b"x" * 10_000)
+    directory(tmp_path).compact("s")
+    assert files_in(tmp_path) == {"s.jsonl", "archive/s.3.jsonl"}
+    assert directory(tmp_path).verify("s").ok
+
+
+def test_more_than_is_written_at_a_time_comes_in_order(tmp_path: Path) -> None:
+    log, _ = open_log(tmp_path)
+    for number in range(6):
+        log.append([set_event(str(number), {"text": str(number) * (CHUNK // 2)})])
+    log.append([set_event("0"), Handoff(source="a", target="b")])
+    lines = (tmp_path / "s.jsonl").read_bytes().splitlines(keepends=True)
+    widest: list[int] = []
+
+    def measure(name: str, args: tuple[Any, ...]) -> None:
+        if name == "write":
+            widest.append(len(args[1]))
+
+    report = directory(tmp_path, FaultyStorage(measure)).compact("s")
+    assert report is not None
+    kept = (tmp_path / "s.jsonl").read_bytes().splitlines(keepends=True)[1:]
+    assert kept == [lines[8], lines[7], *lines[2:7]]
+    assert max(widest) < 2 * CHUNK
+    assert len(widest) < 6
+    assert report.bytes_after == (tmp_path / "s.jsonl").stat().st_size
+
+
+def test_handoffs_out_of_order_in_a_log_without_a_header_are_kept_in_order(tmp_path: Path) -> None:
+    log, _ = open_log(tmp_path)
+    handoffs = [Handoff(source="a", target=target) for target in "bc"]
+    log.append([*handoffs, set_event("a"), set_event("a")])
+    log.close()
+    path = tmp_path / "s.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[2], lines[1], *lines[3:]]))
+    directory(tmp_path).compact("s")
+    assert path.read_bytes().splitlines(keepends=True)[1:] == [lines[1], lines[2], lines[4]]
+
+
+def test_what_was_copied_is_on_the_disk_before_the_writers_are_made_to_wait(
+    tmp_path: Path,
+) -> None:
+    write_log(tmp_path)
+    log, _ = open_log(tmp_path)
+    dirty: set[object] = set()
+    waits: list[set[object]] = []
+    sizes: list[int] = []
+    left = ["sync"]
+
+    def watch(name: str, args: tuple[Any, ...]) -> None:
+        if name == "write":
+            dirty.add(args[0])
+        elif name == "sync":
+            dirty.discard(args[0])
+        elif name == "lock":
+            waits.append(set(dirty))
+            sizes.append((tmp_path / "s.jsonl.new").stat().st_size)
+        if name in left:
+            left.remove(name)
+            log.append([set_event("c", {"x": "y" * (1 << 17)})])
+
+    directory(tmp_path, FaultyStorage(watch)).compact("s")
+    assert waits == [set(), set()], "of the scratch file, then of the log"
+    assert sizes[1] == (tmp_path / "s.jsonl").stat().st_size
+    assert turns_in(tmp_path) == ["a", "b", "c"]

@@ -1,13 +1,16 @@
 """One session's log file: what an append promises, and whose word it takes."""
 
 import errno
+import itertools
 import json
 import logging
 import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,12 +20,15 @@ from journal.errors import (
     DamagedError,
     LockTimeoutError,
     ReadError,
+    StorageError,
     SyncError,
     UnsupportedFormatError,
     WrongSessionError,
 )
-from journal.events import GENESIS, Clear, Handoff, Open, Takeover, Unknown
+from journal.events import GENESIS, Clear, Event, Handoff, Open, Sealed, Takeover, Unknown
+from journal.log import LogOptions
 from tests.support import (
+    FailsAt,
     FaultyStorage,
     fails,
     finish,
@@ -519,3 +525,404 @@ def test_clear_without_runtime_is_written_without_the_key(tmp_path: Path) -> Non
     lines = [json.loads(line) for line in (tmp_path / "s.jsonl").read_text().splitlines()]
     assert "runtime_id" not in lines[1]
     assert lines[2]["runtime_id"] == "native"
+
+
+def sealed(path: Path, reason: str) -> None:
+    """Seal a log as a compaction or a deletion does that dies right then."""
+    seal = Sealed(reason=reason, last_seq=1, last_hash="0" * 32, ts="", writer="")
+    with path.open("ab") as file:
+        file.write(control_line(seal))
+
+
+def counting(calls: list[str]) -> Callable[[str, tuple[Any, ...]], None]:
+    """A fault that lets everything work and notes the calls."""
+    return lambda name, args: calls.append(name)
+
+
+def at(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Set the clock of everything that looks how long ago something was."""
+    for module in ("journal.log", "journal.handle"):
+        monkeypatch.setattr(f"{module}.monotonic", lambda: seconds)
+
+
+def test_logs_are_durable_unless_told_otherwise_and_wait_half_a_minute() -> None:
+    options = LogOptions()
+    assert (options.durability, options.lock_timeout, options.writer) == ("fsync", 30.0, None)
+
+
+def test_the_header_of_a_new_log_and_its_events_name_who_wrote_them(tmp_path: Path) -> None:
+    named, _ = open_log(tmp_path, "named", writer="me")
+    named.append([set_event("a")])
+    unnamed, _ = open_log(tmp_path, "unnamed")
+    unnamed.append([set_event("a")])
+    us = f"{os.uname().nodename}:{os.getpid()}"
+    for session, writer in (("named", "me"), ("unnamed", us)):
+        text = (tmp_path / f"{session}.jsonl").read_text()
+        header, event = (json.loads(line) for line in text.splitlines())
+        assert (header["writer"], event["writer"]) == (writer, writer)
+        assert header.pop("ts")[:2] == "20"
+        assert len(bytes.fromhex(header.pop("log_id"))) == 8
+        assert header.pop("hash")
+        assert header == {
+            "op": "open",
+            "format": 1,
+            "session_id": session,
+            "base_seq": 0,
+            "base_hash": GENESIS,
+            "kept": 0,
+            "kept_digest": digest_of(b""),
+            "archive": None,
+            "writer": writer,
+        }
+
+
+def test_flushing_what_was_never_opened_or_begun_does_nothing(tmp_path: Path) -> None:
+    calls: list[str] = []
+    log, _ = open_log(tmp_path, storage=FaultyStorage(counting(calls)))
+    log.flush()
+    assert calls == []
+    (tmp_path / "s.jsonl").write_bytes(b"")
+    assert not log.refresh()
+    log.flush()
+    assert "sync" not in calls
+
+
+def test_a_log_whose_first_event_cannot_be_made_leaves_no_file(tmp_path: Path) -> None:
+    log, _ = open_log(tmp_path)
+    with pytest.raises(TypeError):
+        log.append([Clear(runtime_id=5)])  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("durability", ["os", "fsync"])
+def test_closing_a_log_closes_its_file_and_reading_opens_it_again(
+    tmp_path: Path, durability: str
+) -> None:
+    calls: list[str] = []
+    storage = FaultyStorage(counting(calls))
+    log, recorder = open_log(tmp_path, storage=storage, durability=durability)
+    log.append([set_event("a")])
+    file = log._file
+    assert file is not None
+    calls.clear()
+    log.close()
+    assert (calls.count("close"), calls.count("sync")) == (1, 0), "nobody waits for a sync"
+    assert not file.closer.alive
+    log.close()
+    assert calls.count("close") == 1
+    assert log.refresh()
+    assert recorder.turns == ["a"]
+
+
+def test_events_that_cannot_be_made_leave_a_log_as_it_was(tmp_path: Path) -> None:
+    log, recorder = open_log(tmp_path)
+    log.append([set_event("a")])
+    before = (tmp_path / "s.jsonl").read_bytes()
+
+    def make() -> list[Event]:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        log.append(make)
+    assert (tmp_path / "s.jsonl").read_bytes() == before
+    other, _ = open_log(tmp_path, lock_timeout=0.0)
+    assert other.append([set_event("b")]).seq == 2, "it is not locked any more"
+    log.refresh()
+    assert recorder.turns == ["a", "b"]
+
+
+def test_a_batch_is_one_write_and_its_events_have_one_time(tmp_path: Path) -> None:
+    calls: list[str] = []
+    log, _ = open_log(tmp_path, storage=FaultyStorage(counting(calls)))
+    head = log.append([set_event("a"), set_event("b"), set_event("c")])
+    assert calls.count("write") == 1
+    assert head == log.head
+    assert log.size == (tmp_path / "s.jsonl").stat().st_size
+    lines = [json.loads(line) for line in (tmp_path / "s.jsonl").read_text().splitlines()]
+    assert len({line["ts"] for line in lines[1:]}) == 1
+
+
+def test_a_log_is_begun_with_the_events_of_an_older_session_also_after_a_wait(
+    tmp_path: Path,
+) -> None:
+    """Somebody holds the lock of the empty file at first, then lets it go, unused."""
+    (tmp_path / "s.jsonl").write_bytes(b"")
+    holder = os.open(tmp_path / "s.jsonl", os.O_RDWR)
+    assert FaultyStorage.lock(holder)
+    tries: list[str] = []
+
+    def let_go(name: str, args: tuple[Any, ...]) -> None:
+        if name == "lock":
+            tries.append(name)
+            if len(tries) == 3:
+                os.close(holder)
+
+    log, recorder = open_log(tmp_path, storage=FaultyStorage(let_go))
+    log.append([set_event("new")], seed=lambda: [set_event("old")])
+    assert recorder.turns == ["old", "new"] == turns_in(tmp_path)
+
+
+class TestAfterAFork:
+    def test_a_log_starts_afresh_whatever_it_was_in_the_middle_of(self, tmp_path: Path) -> None:
+        """The thread that held the lock, or was appending, does not exist in the child."""
+        log, recorder = open_log(tmp_path)
+        log.append([set_event("a")])
+        held, end = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with log.lock:
+                held.set()
+                end.wait(20)
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        assert held.wait(20)
+        old_lock, file = log.lock, log._file
+        assert file is not None
+        try:
+            log._busy = True
+            file.after_fork()
+            log.after_fork()
+            assert log.lock is not old_lock
+            assert recorder.turns == []
+            assert log.head is None
+            assert log.refresh()
+            assert recorder.turns == ["a"]
+            assert log.append([set_event("b")]).seq == 2
+        finally:
+            end.set()
+            thread.join()
+
+    def test_a_child_writes_under_its_own_name_and_parent_and_child_take_turns(
+        self, tmp_path: Path
+    ) -> None:
+        log, recorder = open_log(tmp_path, durability="fsync")
+        log.append([set_event("before")])
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                log.append([set_event("child")])
+                code = 0 if recorder.turns == ["before", "child"] else 2
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        log.append([set_event("parent")])
+        assert recorder.turns == ["before", "child", "parent"] == turns_in(tmp_path)
+        lines = [json.loads(line) for line in (tmp_path / "s.jsonl").read_text().splitlines()]
+        assert [int(line["writer"].rpartition(":")[2]) for line in lines[2:]] == [
+            child,
+            os.getpid(),
+        ]
+
+
+class TestTheFileAtThePath:
+    def test_a_torn_file_that_is_the_log_no_more_is_left_alone(self, tmp_path: Path) -> None:
+        log, _ = open_log(tmp_path)
+        log.append([set_event("a")])
+        path = tmp_path / "s.jsonl"
+        path.rename(tmp_path / "away")
+        with (tmp_path / "away").open("ab") as file:
+            file.write(b"half a li")
+        other, _ = open_log(tmp_path)
+        other.append([set_event("new")])
+        log.append([set_event("b")])
+        assert turns_in(tmp_path) == ["new", "b"]
+        assert (tmp_path / "away").read_bytes().endswith(b"half a li")
+        assert not (tmp_path / "archive").exists()
+
+    def test_it_is_looked_for_once_a_second_not_at_each_call(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        calls: list[str] = []
+        at(monkeypatch, 100.0)
+        log, _ = open_log(tmp_path, storage=FaultyStorage(counting(calls)))
+        log.append([set_event("a")])
+        log.append([set_event("b")])
+        log.refresh()
+        for later, looks in ((100.9, 0), (101.0, 1), (101.9, 0), (102.0, 1)):
+            at(monkeypatch, later)
+            calls.clear()
+            log.refresh()
+            log.append([set_event("c")])
+            assert calls.count("find") == looks, later
+
+    def test_what_was_read_without_the_lock_is_looked_at_again_once_a_second(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        writer, _ = open_log(tmp_path)
+        writer.append([set_event("a")])
+        calls: list[str] = []
+        at(monkeypatch, 100.0)
+        reader, _ = open_log(tmp_path, storage=FaultyStorage(counting(calls)))
+        reader.refresh()
+        for later, reads in ((100.0, 0), (100.9, 0), (101.0, 1), (101.9, 0), (102.0, 1)):
+            at(monkeypatch, later)
+            calls.clear()
+            reader.refresh()
+            assert calls.count("read") == reads, later
+        reader.append([set_event("b")])
+        calls.clear()
+        at(monkeypatch, 200.0)
+        reader.refresh()
+        assert "read" not in calls, "what was read or written under the lock stays"
+
+    def test_an_append_after_a_read_reads_and_folds_only_what_is_new(self, tmp_path: Path) -> None:
+        writer, _ = open_log(tmp_path)
+        writer.append([set_event("a", {"x": "y" * 1000})])
+        read: list[int] = []
+
+        def note(name: str, args: tuple[Any, ...]) -> None:
+            if name == "read":
+                read.append(args[2])
+
+        log, recorder = open_log(tmp_path, storage=FaultyStorage(note))
+        log.refresh()
+        recorder.events.clear()
+        end = log.size
+        read.clear()
+        writer.append([set_event("b")])
+        log.append([set_event("c")])
+        assert recorder.turns == ["b", "c"]
+        assert min(read) == end - 64, "enough to see that it is the same line still"
+
+    @pytest.mark.parametrize("length", [1 << 20, (1 << 20) + 1], ids=["short", "long"])
+    def test_a_long_torn_tail_is_read_once_and_again_when_it_grows(
+        self, tmp_path: Path, length: int
+    ) -> None:
+        writer, _ = open_log(tmp_path)
+        writer.append([set_event("a")])
+        path = tmp_path / "s.jsonl"
+        end = path.stat().st_size
+        with path.open("ab") as file:
+            file.write(b"x" * length)
+        read: list[int] = []
+        storage = FaultyStorage(
+            lambda name, args: read.append(args[2]) if name == "read" else None
+        )
+        log, recorder = open_log(tmp_path, storage=storage)
+        for look in range(3):
+            read.clear()
+            assert log.refresh()
+            tail = [place for place in read if place >= end]
+            assert bool(tail) == (look == 0 or length == 1 << 20), look
+        with path.open("ab") as file:
+            file.write(b"\n" + path.read_bytes()[:end].splitlines(keepends=True)[1])
+        read.clear()
+        assert log.refresh()
+        assert any(place >= end for place in read)
+        assert recorder.turns == ["a"]
+
+    def test_a_tail_that_was_too_long_to_read_again_is_read_when_the_file_is_another(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of the same size as the one before, which had a long torn tail."""
+        path = tmp_path / "s.jsonl"
+        writer, _ = open_log(tmp_path)
+        writer.append([set_event("a")])
+        end = path.stat().st_size
+        writer.append([set_event("b", {"x": "y" * (2 << 20)})])
+        whole = path.read_bytes()
+        path.write_bytes(whole[:end] + b"x" * (len(whole) - end))
+        log, recorder = open_log(tmp_path)
+        at(monkeypatch, 100.0)
+        assert log.refresh()
+        assert recorder.turns == ["a"]
+        path.unlink()
+        path.write_bytes(whole)
+        at(monkeypatch, 101.0)
+        assert log.refresh()
+        assert recorder.turns == ["a", "b"]
+
+    def test_a_log_that_is_deleted_or_comes_back_is_told_from_one_that_is_not(
+        self, tmp_path: Path
+    ) -> None:
+        writer, _ = open_log(tmp_path)
+        writer.append([set_event("a")])
+        log, recorder = open_log(tmp_path)
+        assert (log.refresh(), log.is_deleted) == (True, False)
+        sealed(tmp_path / "s.jsonl", "deleted")
+        for _ in range(2):
+            assert (log.refresh(), log.is_deleted, log.head) == (False, True, None)
+            assert recorder.events == []
+        log.append([set_event("new")])
+        assert (log.refresh(), log.is_deleted) == (True, False)
+        assert recorder.turns == ["new"] == turns_in(tmp_path)
+
+    def test_the_seal_of_a_compaction_that_died_stops_no_reader_and_no_writer(
+        self, tmp_path: Path
+    ) -> None:
+        writer, _ = open_log(tmp_path)
+        writer.append([set_event("a")])
+        sealed(tmp_path / "s.jsonl", "compacted")
+        log, recorder = open_log(tmp_path)
+        assert (log.refresh(), log.is_deleted) == (True, False)
+        assert log.append([set_event("b")]).seq == 2
+        assert recorder.turns == ["a", "b"] == turns_in(tmp_path)
+        assert b"sealed" not in (tmp_path / "s.jsonl").read_bytes()
+        assert writer.append([set_event("c")]).seq == 3
+
+    @pytest.mark.parametrize("reason", ["deleted", "compacted", "torn"])
+    def test_nothing_is_mended_in_a_log_that_may_not_be_written(
+        self, tmp_path: Path, reason: str
+    ) -> None:
+        writer, _ = open_log(tmp_path)
+        writer.append([set_event("a")])
+        path = tmp_path / "s.jsonl"
+        if reason == "torn":
+            with path.open("ab") as file:
+                file.write(b"half a li")
+        else:
+            sealed(path, reason)
+        before = path.read_bytes()
+
+        def read_only(name: str, args: tuple[Any, ...]) -> None:
+            if name == "open" and args[1] & os.O_RDWR:
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+        log, _ = open_log(tmp_path, storage=FaultyStorage(read_only))
+        with pytest.raises(AppendError, match=r"s\.jsonl: cannot be written: Read-only") as caught:
+            log.append([set_event("b")])
+        assert caught.value.errno == errno.EROFS
+        assert path.read_bytes() == before
+        assert list(tmp_path.iterdir()) == [path]
+
+
+def test_whatever_call_of_an_append_fails_the_next_one_succeeds(tmp_path: Path) -> None:
+    """Each call of a first and of a second append, and what the error says of it."""
+    kinds: set[str] = set()
+    for number in itertools.count():
+        folder = tmp_path / str(number)
+        fault = FailsAt(number, errno.EIO)
+        log, recorder = open_log(folder, storage=FaultyStorage(fault), durability="fsync")
+        acknowledged: list[str] = []
+        for turn in ("a", "b"):
+            try:
+                log.append([set_event(turn)])
+                acknowledged.append(turn)
+            except StorageError as error:
+                kinds.add(f"{type(error).__name__} {error.errno}")
+        if fault.failed is None:
+            break
+        log.append([set_event("c")])
+        found = turns_in(folder)
+        assert [turn for turn in found if turn in acknowledged] == acknowledged
+        assert found == recorder.turns
+        assert found[-1] == "c"
+    assert kinds == {"AppendError 5", "SyncError 5"}
+    assert number >= 8
+
+
+@pytest.mark.parametrize("call", ["size", "find", "lock", "unlock", "read"])
+def test_an_append_that_the_system_interrupts_says_that_it_is_unknown_what_came_of_it(
+    tmp_path: Path, call: str
+) -> None:
+    open_log(tmp_path)[0].append([set_event("a")])
+    storage = FaultyStorage(fails(call, errno.EIO))
+    log, _ = open_log(tmp_path, storage=storage)
+    with pytest.raises(StorageError) as caught:
+        log.append([set_event("b")])
+    assert caught.value.errno == errno.EIO
+    assert str(tmp_path / "s.jsonl") in str(caught.value)
+    assert "Input/output error" in str(caught.value)
+    assert log.append([set_event("c")]).seq == (3 if call == "unlock" else 2)

@@ -1,16 +1,33 @@
 """Damaged files: what is torn is cut, what is corrupt is reported, nothing else is lost."""
 
+import errno
+import itertools
 import logging
+import os
 import random
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from journal.errors import AppendError
-from journal.events import Set
+from journal.codec import control_line
+from journal.errors import AppendError, DamagedError
+from journal.events import Sealed, Set
+from journal.handle import LogFile
+from journal.recovery import cut_torn_tail, is_still_there, is_unfinished_header
 from journal.scan import Scanner
-from tests.support import FaultyStorage, fails, files_in, open_log, set_event, turns_in
+from journal.storage import CHUNK, DiskStorage
+from tests.support import (
+    FailsAt,
+    FaultyStorage,
+    fails,
+    files_in,
+    open_log,
+    set_event,
+    turns_in,
+)
 
 EVENTS = 6
 
@@ -96,7 +113,7 @@ def test_a_torn_tail_is_set_aside_and_cut_off(
     log, _ = open_log(tmp_path)
     with caplog.at_level(logging.WARNING):
         log.append([set_event("next")])
-    assert f"cut off {len(tail)} bytes at offset {end}" in caplog.text
+    assert f"session 's': {path}: cut off {len(tail)} bytes at offset {end}" in caplog.text
     assert turns_in(tmp_path) == [*all_turns(), "next"]
     aside = [path.read_bytes() for path in (tmp_path / "archive").glob("s.*.torn")]
     assert aside == ([] if not tail.strip(b"\0") else [tail])
@@ -230,3 +247,271 @@ def test_random_garbage_never_hangs_or_crashes_the_scanner(tmp_path: Path) -> No
         scanner, turns = scan(b"".join(pieces))
         assert len(turns) == len(set(turns)), seed
         assert scanner.end <= sum(map(len, pieces)), seed
+
+
+def torn_log(folder: Path, tail: bytes) -> Path:
+    path = write_log(folder)
+    with path.open("ab") as file:
+        file.write(tail)
+    return path
+
+
+def test_a_tail_is_set_aside_under_a_name_of_its_place_and_content(tmp_path: Path) -> None:
+    """A repair that is run again must not leave a second copy."""
+    tail = b"half a li" * (CHUNK // 8)  # more than is read at a time
+    end = torn_log(tmp_path, tail).stat().st_size - len(tail)
+    open_log(tmp_path)[0].append([set_event("next")])
+    name = f"s.{end}-{sha256(tail).hexdigest()[:8]}.torn"
+    assert files_in(tmp_path) == {"s.jsonl", f"archive/{name}"}
+    assert (tmp_path / "archive" / name).read_bytes() == tail
+
+
+def test_a_tail_that_was_set_aside_already_is_not_written_again(tmp_path: Path) -> None:
+    path = torn_log(tmp_path, b"half a li")
+    storage = FaultyStorage(fails("truncate", errno.EIO))
+    with pytest.raises(AppendError):
+        open_log(tmp_path, storage=storage)[0].append([set_event("lost")])
+    (aside,) = (tmp_path / "archive").iterdir()
+    aside.write_bytes(b"the copy of the first repair")
+    open_log(tmp_path)[0].append([set_event("next")])
+    assert aside.read_bytes() == b"the copy of the first repair"
+    assert path.read_bytes().count(b"\n") == EVENTS + 2
+    assert files_in(tmp_path) == {"s.jsonl", f"archive/{aside.name}"}
+
+
+def test_each_call_of_a_repair_may_fail_and_the_evidence_is_never_lost(tmp_path: Path) -> None:
+    failed: list[str | None] = []
+    told: list[bool] = []
+    for number in itertools.count():
+        folder = tmp_path / str(number)
+        path = torn_log(folder, b"half a li")
+        torn = path.read_bytes()
+        fault = FailsAt(number, errno.EIO)
+        try:
+            open_log(folder, storage=FaultyStorage(fault))[0].append([set_event("next")])
+        except AppendError as error:
+            failed.append(fault.failed)
+            text, given = str(error), error.errno
+        else:
+            break
+        intact = path.read_bytes() == torn
+        kept = [found.read_bytes() for found in folder.glob("archive/*.torn")]
+        assert intact or kept == [b"half a li"], fault.failed
+        assert (given, "Input/output error" in text) == (errno.EIO, True)
+        told.append(f"a torn tail of 9 bytes at offset {len(torn) - 9} could not be" in text)
+        open_log(folder)[0].append([set_event("after")])
+        assert turns_in(folder) == [*all_turns(), "after"]
+        assert [p.read_bytes() for p in folder.glob("archive/*.torn")] == [b"half a li"]
+    repair = ["make_folder", "open", "write", "sync", "rename", "sync_folder", "sync_folder"]
+    assert failed == ["open", *repair, "truncate", "sync", "write"]
+    assert told == [False, *[True] * 9, False]
+
+
+def test_the_copy_is_on_the_disk_before_the_tail_is_cut_off(tmp_path: Path) -> None:
+    torn_log(tmp_path, b"half a li")
+    calls: list[tuple[str, Any]] = []
+    storage = FaultyStorage(lambda name, args: calls.append((name, args)))
+    log, _ = open_log(tmp_path, storage=storage)
+    log.append([set_event("next")])
+    names = [name for name, _ in calls]
+    folders = [args[0] for name, args in calls if name == "sync_folder"]
+    assert folders == [str(tmp_path / "archive"), str(tmp_path)], "the folder is new, too"
+    for earlier, later in itertools.pairwise(["sync", "rename", "sync_folder", "truncate"]):
+        assert names.index(earlier) < names.index(later)
+    cut = names.index("truncate")
+    assert "sync" in names[cut : len(names) - names[::-1].index("write")], "before the append"
+    log.close()
+
+
+def test_where_nothing_is_torn_nothing_is_cut_and_that_is_said(tmp_path: Path) -> None:
+    path = write_log(tmp_path)
+    before = path.read_bytes()
+    scanner, _ = scan(before)
+    calls: list[str] = []
+    storage = FaultyStorage(lambda name, args: calls.append(name))
+    file = LogFile(storage, str(path), create=False)
+    assert cut_torn_tail(storage, file, scanner, str(tmp_path / "archive")) == 0
+    os.truncate(path, len(before) - 1)
+    assert cut_torn_tail(storage, file, scanner, str(tmp_path / "archive")) == 0
+    file.close()
+    assert not {"truncate", "sync", "make_folder"} & set(calls)
+
+
+def test_what_was_read_is_still_there_only_if_it_is_in_its_place(tmp_path: Path) -> None:
+    path = write_log(tmp_path)
+    whole = path.read_bytes()
+    scanner, _ = scan(whole)
+    file = LogFile(DiskStorage(), str(path), create=False)
+    last = whole.splitlines(keepends=True)[-1]
+    moved = whole[: -len(last)] + b"x" * 40 + last
+    for content, there in ((whole, True), (moved, False), (whole[:-4], False), (b"", False)):
+        path.write_bytes(content)
+        assert is_still_there(DiskStorage(), file, scanner) is there
+    path.write_bytes(whole + b"half a li")
+    assert is_still_there(DiskStorage(), file, scanner)
+    file.close()
+
+
+def test_a_repair_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    torn_log(tmp_path, b"half a li")
+    log, _ = open_log(tmp_path)
+    log.append([set_event("next")])
+    log.close()
+    links = [os.readlink(item.path) for item in os.scandir("/proc/self/fd") if item.is_symlink()]
+    assert [link for link in links if link.startswith(str(tmp_path))] == []
+
+
+def test_a_torn_tail_after_a_seal_does_not_hide_it(tmp_path: Path) -> None:
+    path = write_log(tmp_path)
+    whole = path.read_bytes()
+    seal = Sealed(reason="compacted", last_seq=EVENTS, last_hash="", ts="", writer="")
+    path.write_bytes(whole + control_line(seal))
+    assert open_log(tmp_path)[0].append([set_event("next")]).seq == EVENTS + 1
+    assert path.read_bytes().startswith(whole + b'{"seq":')
+    assert files_in(tmp_path) == {"s.jsonl"}
+
+
+class TestBeginningWhole:
+    """A log that begins with the events of an older session begins with all of them."""
+
+    @staticmethod
+    def begin(folder: Path, storage: DiskStorage | None = None) -> int:
+        log, recorder = open_log(folder, storage=storage)
+        older = [set_event("older"), set_event("old")]
+        seq = log.append([set_event("new")], seed=lambda: older).seq
+        assert recorder.turns == ["older", "old", "new"]
+        assert log.append([set_event("newer")]).seq == seq + 1
+        log.close()
+        return seq
+
+    def test_each_call_may_fail_and_nothing_is_left(self, tmp_path: Path) -> None:
+        failed: list[str | None] = []
+        for number in itertools.count():
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            fault = FailsAt(number, errno.ENOSPC)
+            log, _ = open_log(folder, storage=FaultyStorage(fault))
+            try:
+                log.append([set_event("new")], seed=lambda: [set_event("old")])
+            except AppendError as error:
+                text, given = str(error), error.errno
+            else:
+                break
+            failed.append(fault.failed)
+            assert given == errno.ENOSPC
+            assert "No space left on device" in text
+            assert files_in(folder) - {"s.jsonl.new"} == set(), fault.failed
+            assert self.begin(folder) == 3
+            assert files_in(folder) == {"s.jsonl"}
+        assert failed[-4:] == ["truncate", "write", "sync", "rename"]
+
+    def test_an_interrupt_is_passed_on_and_nothing_is_left(self, tmp_path: Path) -> None:
+        def interrupt(name: str, args: tuple[Any, ...]) -> None:
+            if name == "rename":
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            self.begin(tmp_path, FaultyStorage(interrupt))
+        assert files_in(tmp_path) == set()
+        assert self.begin(tmp_path) == 3
+
+    def test_an_interrupt_after_the_rename_takes_nothing_back(self, tmp_path: Path) -> None:
+        def interrupt(name: str, args: tuple[Any, ...]) -> None:
+            if name == "rename":
+                DiskStorage.rename(*args)
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            self.begin(tmp_path, FaultyStorage(interrupt))
+        assert turns_in(tmp_path) == ["older", "old", "new"]
+        assert files_in(tmp_path) == {"s.jsonl"}
+
+    @pytest.mark.parametrize(("call", "after"), [("lock", 1), ("find", 1)])
+    def test_what_the_system_refuses_of_the_scratch_file_is_an_error_and_leaves_it_free(
+        self, tmp_path: Path, call: str, after: int
+    ) -> None:
+        with pytest.raises(AppendError, match="cannot be begun") as caught:
+            self.begin(tmp_path, FaultyStorage(fails(call, errno.EIO, after=after)))
+        assert caught.value.errno == errno.EIO
+        assert not (tmp_path / "s.jsonl").exists()
+        scratch = LogFile(DiskStorage(), str(tmp_path / "s.jsonl.new"), create=True)
+        assert scratch.try_lock(), "nobody holds it, whoever keeps the error"
+        scratch.close()
+        assert self.begin(tmp_path) == 3
+
+    def test_what_a_dead_beginner_left_is_not_in_it(self, tmp_path: Path) -> None:
+        (tmp_path / "s.jsonl.new").write_bytes(b"x" * 10_000)
+        assert self.begin(tmp_path) == 3
+        assert turns_in(tmp_path) == ["older", "old", "new", "newer"]
+        assert files_in(tmp_path) == {"s.jsonl"}
+
+    def test_a_compaction_of_a_log_that_is_gone_does_not_stop_it(self, tmp_path: Path) -> None:
+        scratch = LogFile(DiskStorage(), str(tmp_path / "s.jsonl.new"), create=True)
+        assert scratch.try_lock()
+        assert self.begin(tmp_path) == 3
+        assert not scratch.is_current()
+        scratch.close()
+        assert turns_in(tmp_path) == ["older", "old", "new", "newer"]
+        assert files_in(tmp_path) == {"s.jsonl"}
+
+    def test_a_scratch_file_that_goes_before_it_is_locked_is_made_again(
+        self, tmp_path: Path
+    ) -> None:
+        scratch = tmp_path / "s.jsonl.new"
+
+        def take_away(name: str, args: tuple[Any, ...]) -> None:
+            if name == "lock" and scratch.exists() and not (tmp_path / "taken").exists():
+                scratch.rename(tmp_path / "taken")
+
+        assert self.begin(tmp_path, FaultyStorage(take_away)) == 3
+        assert (tmp_path / "taken").read_bytes() == b""
+        assert turns_in(tmp_path) == ["older", "old", "new", "newer"]
+
+    def test_no_other_writer_comes_in_between(self, tmp_path: Path) -> None:
+        """Whoever waits for the empty file finds the whole one, locked until it is ours."""
+        other, _ = open_log(tmp_path, lock_timeout=0.0)
+        met: list[str] = []
+
+        def meddle(name: str, args: tuple[Any, ...]) -> None:
+            if name == "rename":
+                with pytest.raises(TimeoutError):
+                    other.append([set_event("between")])
+                met.append(name)
+
+        assert self.begin(tmp_path, FaultyStorage(meddle)) == 3
+        assert met == ["rename"]
+        assert other.append([set_event("after")]).seq == 5
+
+    def test_no_descriptor_is_left_open(self, tmp_path: Path) -> None:
+        self.begin(tmp_path)
+        links = [os.readlink(i.path) for i in os.scandir("/proc/self/fd") if i.is_symlink()]
+        assert [link for link in links if link.startswith(str(tmp_path))] == []
+
+
+@pytest.mark.parametrize(
+    ("beginning", "unfinished"),
+    [
+        (b"", True),
+        (b'{"op":"open",', True),
+        (b'{"op":"open","format":1', True),
+        (b'\xef\xbb\xbf{"op":', True),
+        (b'{"op":"o\0\0\0', True),
+        (b'{"op":"close",', False),
+        (b'{"op":"oX', False),
+        (b'\0{"op":"open",', False),
+        (b"{}", False),
+        (b"Dear diary", False),
+    ],
+)
+def test_only_the_beginning_of_a_header_is_taken_for_a_log_that_never_began(
+    tmp_path: Path, beginning: bytes, unfinished: bool
+) -> None:
+    assert is_unfinished_header(beginning) is unfinished
+    (tmp_path / "s.jsonl").write_bytes(beginning)
+    log, _ = open_log(tmp_path)
+    if unfinished:
+        assert log.append([set_event("a")]).seq == 1
+    else:
+        with pytest.raises(DamagedError):
+            log.append([set_event("a")])
+        assert (tmp_path / "s.jsonl").read_bytes() == beginning

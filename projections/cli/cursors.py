@@ -43,7 +43,7 @@ class CursorFile:
             self._single = False
             try:
                 self.known = {name: _parse(text, path) for name, text in json.loads(text).items()}
-            except (ValueError, AttributeError):
+            except (ValueError, AttributeError, RecursionError):
                 raise click.UsageError(f"{path}: is no cursor file") from None
         elif text and not self._single:
             raise click.UsageError(f"{path}: is for one session; use it with `journal log`")
@@ -63,7 +63,10 @@ class CursorFile:
             text = str(next(iter(cursors.values())))
         else:
             text = json.dumps({name: str(cursor) for name, cursor in self.known.items()})
-        with open(f"{self._path}.new", "w", encoding="utf-8") as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
+        fd = os.open(f"{self._path}.new", flags, 0o600)
+        with open(fd, "w", encoding="utf-8") as file:
+            os.fchmod(fd, 0o600)  # whatever the umask
             file.write(text + "\n")
         os.replace(f"{self._path}.new", self._path)
 

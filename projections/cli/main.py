@@ -155,6 +155,8 @@ def main() -> None:
         code = _run()
     except (click.ClickException, JournalError, OSError) as error:
         code = _failed(error)
+    except RecursionError:  # while it is drawn or compared; no state of our writing is so deep
+        code = _failed(DamagedError("a state is nested too deep to be shown"))
     except (click.Abort, KeyboardInterrupt, Terminated) as error:
         _drop_output()  # a reader who does not read must not keep us
         code = EXIT_TERMINATED if isinstance(error, Terminated) else EXIT_INTERRUPTED

@@ -4,6 +4,7 @@ JSON values are compared strictly, by their JSON: 1, 1.0 and true are three valu
 0.0 and -0.0 are two, and the order of an object's keys does not matter.
 """
 
+import json
 from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
@@ -14,7 +15,7 @@ _REPEATED = 32
 """How many pairs of equal elements are looked at, per element of the two arrays. More
 come up only when a few values fill long arrays."""
 
-_canonical = msgspec.json.Encoder(order="deterministic").encode
+_encode = msgspec.json.Encoder(order="deterministic").encode
 
 _Keys: TypeAlias = list[bytes]
 _Matches: TypeAlias = list[tuple[int, int]]
@@ -36,6 +37,14 @@ class Stretch(NamedTuple):
 def same(old: Any, new: Any) -> bool:
     """Whether two JSON values are strictly equal. O(size of the values)."""
     return _canonical(old) == _canonical(new)
+
+
+def _canonical(value: Any) -> bytes:
+    """Equal for equal values only."""
+    try:
+        return _encode(value)
+    except UnicodeEncodeError:  # lone surrogates, from a session file that PraisonAI wrote
+        return json.dumps(value, sort_keys=True).encode()
 
 
 def align(old: list[Any], new: list[Any]) -> Iterator[Stretch]:

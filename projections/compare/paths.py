@@ -18,7 +18,10 @@ _encode = msgspec.json.Encoder().encode
 
 def compact(value: Any) -> str:
     """A value as JSON on one line, without blanks and with printable characters only."""
-    text = _encode(value).decode()
+    try:
+        text = _encode(value).decode()
+    except UnicodeEncodeError:  # lone surrogates, from a session file that PraisonAI wrote
+        return json.dumps(value, separators=(",", ":"))
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)

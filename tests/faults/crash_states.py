@@ -4,34 +4,39 @@ The method is ALICE's (Pillai et al., OSDI 2014), in small: record what a progra
 files and names, then, for a crash after any of these operations, build what the disk may
 hold. What was synced is there. What was not synced may be there or not:
 
-- the data of a file: everything up to some write, and of the next one nothing, a part,
-  or its length in NULs; or all of it with one write in the middle replaced by NULs;
+- the data of a file: everything up to some write or cut, and of the next one nothing, a
+  part, or its length in NULs; or all of it but for one in the middle, of which nothing,
+  a part or NULs are there;
 - the names in a folder: those up to some operation, or, a disk may reorder, all but one.
 
 Each file and each folder is in a state of its own, whatever the others are in: so a
-rename may have reached the disk before the data of the file that was renamed.
+rename may have reached the disk before the data of the file that was renamed, and a
+folder that was made may be missing with all that is in it.
 """
 
-import math
+import linecache
 import os
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import product
-from random import Random
-from typing import NamedTuple, TypeAlias
+from itertools import combinations, product
+from types import FrameType
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from journal.memory import MemoryStorage
+from journal.storage import FileId
+from tests.faults.memory_disk import Stored
 
-_MOST_STATES = 400
-"""States of one crash that are looked at, drawn at random where there are more."""
+_DEVICE = 0
+_T = TypeVar("_T")
 
 
 class DataOp(NamedTuple):
-    """A change of a file's bytes: cut it to `length`, then append `data`."""
+    """A change of a file's bytes: `data` put at `offset`, or, if None, a cut there."""
 
     at: int
-    length: int | None
-    data: bytes
+    offset: int
+    data: bytes | None
 
 
 class NameOp(NamedTuple):
@@ -48,6 +53,7 @@ class Recording:
     clock: int = 0
     data: dict[int, list[DataOp]] = field(default_factory=dict)
     names: dict[str, list[NameOp]] = field(default_factory=dict)
+    folders: dict[str, int] = field(default_factory=dict)
     data_syncs: list[tuple[int, int]] = field(default_factory=list)  # at, inode
     name_syncs: list[tuple[int, str]] = field(default_factory=list)  # at, folder
 
@@ -57,107 +63,217 @@ class Recording:
 
 
 class RecordingStorage(MemoryStorage):
-    """A `Storage` in memory that records every operation that changes something."""
+    """A `Storage` in memory that records every operation that changes something.
 
-    def __init__(self) -> None:
+    `before` is called before each of them, for what others do just then. Syncs that a
+    line of code in `ignored` asks for are as good as not made; `asked` has all such lines.
+    """
+
+    def __init__(self, ignored: frozenset[str] = frozenset()) -> None:
         super().__init__()
         self.recording = Recording()
+        self.before: Callable[[], None] = lambda: None
+        self.ignored = ignored
+        self.asked: set[str] = set()
 
-    def _note_data(self, fd: int, length: int | None, data: bytes) -> None:
+    def _is_ignored(self) -> bool:
+        line = _asking_line()
+        if line is not None:
+            self.asked.add(line)
+        return line in self.ignored
+
+    def _note_data(self, fd: int, offset: int, data: bytes | None) -> None:
         inode = self.identify(fd).inode
-        op = DataOp(self.recording.tick(), length, data)
+        op = DataOp(self.recording.tick(), offset, data)
         self.recording.data.setdefault(inode, []).append(op)
 
     def _note_names(self, *changes: tuple[str, int | None]) -> None:
-        folder = os.path.dirname(changes[0][0])
+        (folder,) = {os.path.dirname(path) for path, _ in changes}
         op = NameOp(self.recording.tick(), changes)
         self.recording.names.setdefault(folder, []).append(op)
 
     def open(self, path: str, flags: int) -> int:
+        if flags & (os.O_CREAT | os.O_TRUNC):
+            self.before()
         before = self.find(path)
+        if before is None and flags & os.O_CREAT and not self._is_folder(os.path.dirname(path)):
+            raise FileNotFoundError(2, os.strerror(2), path)
         fd = super().open(path, flags)
         if before is None:
             self._note_names((path, self.identify(fd).inode))
         elif flags & os.O_TRUNC:
-            self._note_data(fd, 0, b"")
+            self._note_data(fd, 0, None)
         return fd
 
     def write(self, fd: int, data: bytes) -> int:
-        self._note_data(fd, None, bytes(data))
+        self.before()
+        self._note_data(fd, self.size(fd), bytes(data))
         return super().write(fd, data)
 
     def truncate(self, fd: int, length: int) -> None:
-        self._note_data(fd, length, b"")
+        self.before()
+        self._note_data(fd, length, None)
         super().truncate(fd, length)
 
     def sync(self, fd: int) -> None:
-        self.recording.data_syncs.append((self.recording.tick(), self.identify(fd).inode))
+        self.before()
+        at = self.recording.tick()
+        if not self._is_ignored():
+            self.recording.data_syncs.append((at, self.identify(fd).inode))
 
     def sync_folder(self, path: str) -> None:
-        self.recording.name_syncs.append((self.recording.tick(), path))
+        self.before()
+        at = self.recording.tick()
+        if not self._is_ignored():
+            self.recording.name_syncs.append((at, path))
 
     def rename(self, source: str, target: str) -> None:
+        self.before()
         found = self.find(source)
         super().rename(source, target)
         assert found is not None
         self._note_names((target, found.inode), (source, None))
 
     def link(self, source: str, target: str) -> None:
+        self.before()
         super().link(source, target)
         found = self.find(target)
         assert found is not None
         self._note_names((target, found.inode))
 
     def unlink(self, path: str) -> None:
+        self.before()
         super().unlink(path)
         self._note_names((path, None))
 
+    def make_folder(self, path: str) -> None:
+        if not self._is_folder(path):
+            self.before()
+            self.recording.folders[path] = next(self._numbers)
+            self._note_names((path, self.recording.folders[path]))
 
-def crash_states(recording: Recording, after: int, random: Random) -> Iterator[MemoryStorage]:
-    """Disks as a crash may leave them that comes after operation `after`."""
-    names = [_folder_states(recording, folder, after) for folder in recording.names]
-    data = [
-        [(inode, state) for state in _file_states(recording, inode, after)]
-        for inode in recording.data
-    ]
-    for folders, files in _choices(names, data, random):
-        yield _disk(folders, dict(files))
+    def _is_folder(self, path: str) -> bool:
+        return path == "/" or path in self.recording.folders
+
+    def find(self, path: str) -> FileId | None:
+        if path in self.recording.folders:
+            return FileId(_DEVICE, self.recording.folders[path])
+        return FileId(_DEVICE, 0) if path == "/" else super().find(path)
 
 
-_Names: TypeAlias = dict[str, int]
-_File: TypeAlias = tuple[int, bytes]
+def _asking_line() -> str | None:
+    """The innermost line of the product that is being run: `file, function: source`."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        path = frame.f_code.co_filename
+        folder, name = os.path.split(path)
+        if os.path.basename(folder) in ("journal", "projections"):
+            source = linecache.getline(path, frame.f_lineno).strip()
+            return f"{name}, {frame.f_code.co_name}: {source}"
+        frame = frame.f_back
+    return None
 
 
-def _choices(
-    names: list[list[_Names]], data: list[list[_File]], random: Random
-) -> Iterator[tuple[tuple[_Names, ...], tuple[_File, ...]]]:
-    """All combinations of what each folder and each file may hold, or some of them."""
-    total = math.prod(map(len, names)) * math.prod(map(len, data))
-    if total <= _MOST_STATES:
-        for folders in product(*names):
-            for files in product(*data):
-                yield folders, files
-        return
-    for _ in range(_MOST_STATES):
-        yield tuple(map(random.choice, names)), tuple(map(random.choice, data))
+Names: TypeAlias = dict[str, int]
+Content: TypeAlias = tuple[bytes, int]
+"""A file's bytes, and when they were last changed."""
+
+CrashState: TypeAlias = frozenset[Stored]
+"""All that a crash has left: the same twice is the same disk."""
+
+
+class Crash:
+    """A crash after operation `after`, with up to `missing` unsynced changes left out of
+    each file and each folder while later ones are there.
+    """
+
+    def __init__(self, recording: Recording, after: int, missing: int = 1) -> None:
+        self._recording = recording
+        self._after = after
+        self._missing = missing
+        folders = [self._folder_states(folder) for folder in recording.names]
+        self._folders = [self._reachable(choice) for choice in product(*folders)]
+        self._files = {inode: self._file_states(inode) for inode in recording.data}
+
+    def _reachable(self, choice: Iterable[Names]) -> Names:
+        """The files that the folders lead to; a folder that is not there leads nowhere."""
+        names = {path: inode for folder in choice for path, inode in folder.items()}
+        folders = self._recording.folders
+
+        def is_there(path: str) -> bool:
+            return path == "/" or (path in names and is_there(os.path.dirname(path)))
+
+        return {
+            path: inode
+            for path, inode in names.items()
+            if path not in folders and is_there(os.path.dirname(path))
+        }
+
+    def states(self) -> set[CrashState]:
+        """All that the disk may hold."""
+        found = set()
+        for names in self._folders:
+            inodes = sorted(set(names.values()))
+            contents = (self._files.get(inode, [(b"", 0)]) for inode in inodes)
+            for chosen in product(*contents):
+                found.add(_state(names, dict(zip(inodes, chosen, strict=True))))
+        return found
+
+    def _folder_states(self, folder: str) -> list[Names]:
+        done = [op for op in self._recording.names[folder] if op.at <= self._after]
+        synced = _last_sync(self._recording.name_syncs, folder, self._after)
+        sure = [op for op in done if op.at <= synced]
+        unsure = [op for op in done if op.at > synced]
+        chosen = (
+            sure + left
+            for end in range(len(unsure) + 1)
+            for left in _with_some_missing(unsure[:end], self._missing)
+        )
+        return _distinct(map(_names_after, chosen))
+
+    def _file_states(self, inode: int) -> list[Content]:
+        done = [op for op in self._recording.data[inode] if op.at <= self._after]
+        synced = _last_sync(self._recording.data_syncs, inode, self._after)
+        sure = [op for op in done if op.at <= synced]
+        unsure = [op for op in done if op.at > synced]
+        chosen = [sure + left for left in _with_some_missing(unsure, self._missing)]
+        for number, op in enumerate(unsure):
+            for before in _with_some_missing(unsure[:number], self._missing - 1):
+                for part in ([], *([left] for left in _parts(op))):
+                    whole = [*sure, *before, *part]
+                    chosen += [whole, whole + unsure[number + 1 :]]
+        return _distinct(map(_bytes_after, chosen))
 
 
 def _last_sync(syncs: Iterable[tuple[int, object]], what: object, after: int) -> int:
     return max((at for at, synced in syncs if synced == what and at <= after), default=0)
 
 
-def _folder_states(recording: Recording, folder: str, after: int) -> list[dict[str, int]]:
-    done = [op for op in recording.names[folder] if op.at <= after]
-    synced = _last_sync(recording.name_syncs, folder, after)
-    sure = [op for op in done if op.at <= synced]
-    unsure = [op for op in done if op.at > synced]
-    chosen = [sure + unsure[:count] for count in range(len(unsure) + 1)]
-    chosen += [sure + unsure[:gap] + unsure[gap + 1 :] for gap in range(len(unsure) - 1)]
-    return [_names_after(ops) for ops in chosen]
+def _with_some_missing(ops: list[_T], most: int) -> Iterator[list[_T]]:
+    """These operations with at most so many of them left out."""
+    for missing in range(min(most, len(ops)) + 1):
+        for left_out in combinations(range(len(ops)), missing):
+            yield [op for number, op in enumerate(ops) if number not in left_out]
 
 
-def _names_after(ops: list[NameOp]) -> dict[str, int]:
-    names: dict[str, int] = {}
+def _distinct(found: Iterable[_T]) -> list[_T]:
+    kept: list[_T] = []
+    for one in found:
+        if one not in kept:
+            kept.append(one)
+    return kept
+
+
+def _parts(op: DataOp) -> list[DataOp]:
+    """What may be on the disk of an operation that was under way."""
+    if op.data is None:
+        return []
+    parts = op.data[: len(op.data) // 2], op.data[:-1], bytes(len(op.data))
+    return [op._replace(data=part) for part in parts]
+
+
+def _names_after(ops: list[NameOp]) -> Names:
+    names: Names = {}
     for op in ops:
         for path, inode in op.changes:
             if inode is None:
@@ -167,43 +283,16 @@ def _names_after(ops: list[NameOp]) -> dict[str, int]:
     return names
 
 
-def _file_states(recording: Recording, inode: int, after: int) -> list[bytes]:
-    done = [op for op in recording.data[inode] if op.at <= after]
-    synced = _last_sync(recording.data_syncs, inode, after)
-    sure = [op for op in done if op.at <= synced]
-    unsure = [op for op in done if op.at > synced]
-    states = {_bytes_after(sure + unsure)}
-    for number, op in enumerate(unsure):
-        before, later = sure + unsure[:number], unsure[number + 1 :]
-        states.add(_bytes_after(before))
-        if op.data:
-            blank = op._replace(data=bytes(len(op.data)))
-            states.add(_bytes_after([*before, op._replace(data=op.data[: len(op.data) // 2])]))
-            states.add(_bytes_after([*before, op._replace(data=op.data[:-1])]))
-            states.add(_bytes_after([*before, blank]))
-            states.add(_bytes_after([*before, blank, *later]))
-    return sorted(states)
-
-
-def _bytes_after(ops: list[DataOp]) -> bytes:
-    content = b""
+def _bytes_after(ops: list[DataOp]) -> Content:
+    content = bytearray()
     for op in ops:
-        if op.length is not None:
-            content = content[: op.length]
-        content += op.data
-    return content
+        if op.data is None:
+            del content[op.offset :]
+        else:
+            content.extend(bytes(max(0, op.offset - len(content))))
+            content[op.offset : op.offset + len(op.data)] = op.data
+    return bytes(content), ops[-1].at if ops else 0
 
 
-def _disk(folders: tuple[dict[str, int], ...], data: dict[int, bytes]) -> MemoryStorage:
-    storage = MemoryStorage()
-    paths: dict[int, str] = {}
-    for names in folders:
-        for path, inode in names.items():
-            if inode in paths:
-                storage.link(paths[inode], path)
-                continue
-            paths[inode] = path
-            fd = storage.open(path, os.O_RDWR | os.O_CREAT)
-            storage.write(fd, data.get(inode, b""))
-            storage.close(fd)
-    return storage
+def _state(names: Names, contents: dict[int, Content]) -> CrashState:
+    return frozenset(Stored(path, inode, *contents[inode]) for path, inode in names.items())

@@ -1,12 +1,16 @@
 """What a worker says it does, in a file of its own, from which a storm is judged.
 
 A line before each call and one after it, each a single write: what was said stays said
-when the worker is killed. Times are of the monotonic clock, in ns, which all processes
-of a machine share; so is the number of a deed, which makes it unique and ordered.
+when the worker is killed. SIGKILL can cut a write short where a page of the file ends, so
+each life begins with an empty line, and what stands torn before one was not said.
+
+Times are of the monotonic clock, in ns, which all processes of a machine share; so is the
+number of a deed, which makes it unique and ordered.
 """
 
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from time import monotonic_ns
 from typing import TypeAlias
@@ -79,6 +83,7 @@ class Witness:
     def __init__(self, folder: Path | str, name: str) -> None:
         self.path = Path(folder) / name
         self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.write(self._fd, b"\n\n")  # the end of what may be torn, and an empty line
 
     def say(self, deed: Deed) -> None:
         line = _encode(deed) + b"\n"
@@ -90,8 +95,16 @@ class Witness:
 
 def deeds_in(path: Path) -> Iterator[Deed]:
     """All of one worker's deeds, of all its lives, in order."""
-    for line in path.read_bytes().splitlines():
-        yield _decode(line)
+    for line, after in pairwise([*path.read_bytes().split(b"\n"), b""]):
+        if not line:
+            continue
+        try:
+            deed = _decode(line)
+        except msgspec.DecodeError:
+            if after:
+                raise
+            continue  # killed while it was said
+        yield deed
 
 
 def now() -> int:

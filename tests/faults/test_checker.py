@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.faults.checker import check_whole_history
-from tests.faults.deeds import Began, Change, Deed, Ended, Noted, Read, Saw, Witness
+from tests.faults.deeds import Began, Change, Deed, Ended, Noted, Read, Saw, Witness, deeds_in
 from tests.faults.workers import Stage
 
 SESSION = "s"
@@ -155,12 +156,27 @@ def test_a_gap_in_the_log_is_found(tmp_path: Path) -> None:
         check(stage)
 
 
-def test_a_witness_is_read_back_as_it_was_told(tmp_path: Path) -> None:
-    from tests.faults.deeds import deeds_in
+def lives(folder: Path, *said: list[Deed]) -> Path:
+    for deeds in said:
+        witness = Witness(folder, "w0")
+        for deed in deeds:
+            witness.say(deed)
+        witness.close()
+    return folder / "w0"
 
-    witness = Witness(tmp_path, "w0")
-    told_: list[Deed] = [*set_deeds(1), Read(SESSION, "w0", {"t": 1}, 1, 2)]
-    for deed in told_:
-        witness.say(deed)
-    witness.close()
-    assert list(deeds_in(tmp_path / "w0")) == told_
+
+def test_a_witness_is_read_back_as_it_was_told(tmp_path: Path) -> None:
+    first: list[Deed] = [*set_deeds(1), Read(SESSION, "w0", {"t": 1}, 1, 2)]
+    assert list(deeds_in(lives(tmp_path, first, set_deeds(2)))) == first + set_deeds(2)
+
+
+def test_what_a_witness_was_killed_in_was_not_said_and_what_comes_after_was(
+    tmp_path: Path,
+) -> None:
+    path = lives(tmp_path, set_deeds(1))
+    path.write_bytes(path.read_bytes()[:-9])
+    lives(tmp_path, set_deeds(2))
+    assert list(deeds_in(path)) == set_deeds(1)[:-1] + set_deeds(2)
+    path.write_bytes(path.read_bytes().replace(b"began", b"be", 1))
+    with pytest.raises(msgspec.DecodeError):
+        list(deeds_in(path))

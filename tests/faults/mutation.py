@@ -1,0 +1,248 @@
+"""Mutation testing of the modules that write the log: which mistakes would no test notice?
+
+`python -m tests.faults.mutation [NAME…]` copies the project to a scratch folder, lets mutmut
+make the mutants there, runs each against the tests that reach its function, until one fails,
+and prints the diffs of those that none noticed and how many there were. Names choose mutants,
+with wildcards: `'journal.log.*flush*'`. It exits with 1 when fewer than 95 % were noticed.
+
+Needs the extra `mutation`. Modules and tests are chosen in pyproject.toml, under
+`tool.mutmut`, and `mutmut` itself works there, too: it takes ten times as long, because it
+starts pytest anew for each mutant where we fork from one that has collected its tests.
+
+To mutmut's operators we add what matters most here, a statement that is left out: a sync,
+a lock, a check that raises. Texts with a space in them are for people and stay as they are.
+"""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from shutil import copytree, ignore_patterns
+from typing import Any
+
+import libcst as cst
+import pytest
+from libcst.matchers import Name, matches
+from mutmut import __main__ as mutmut
+from mutmut.configuration import config
+from mutmut.mutation.data import SourceFileMutationData
+from mutmut.mutation.diff_apply import get_diff_for_mutant
+from mutmut.mutation.mutators import mutation_operators, operator_string
+from mutmut.mutation.trampoline import set_mutant_under_test
+from mutmut.state import state
+from mutmut.utils.format_utils import mangled_name_from_mutant_name
+
+ENOUGH = 0.95
+_KILLED, _TIMEOUT, _SURVIVED, _NO_TESTS, _BAD_TYPES = 1, 36, 0, 33, 37  # as mutmut has them
+_IN_THE_COPY = "--in-the-copy"
+_LONGEST_TEST = 30  # seconds, of which the longest test here takes one
+_MEMORY = 4 << 30  # bytes: some mutants never stop reading
+
+
+def left_out(node: cst.Expr | cst.Raise | cst.Return) -> Iterator[cst.CSTNode]:
+    """A call, a `yield` or a `raise` becomes nothing, a result becomes None."""
+    if isinstance(node, cst.Return):
+        if node.value is not None and not matches(node.value, Name("None")):
+            yield node.with_changes(value=cst.Name("None"))
+    elif isinstance(node, cst.Raise) or not isinstance(node.value, cst.BaseString):
+        yield cst.Pass()
+
+
+def negated(node: cst.If | cst.While) -> Iterator[cst.CSTNode]:
+    """A condition becomes its contrary, unless an operator of mutmut's does that."""
+    if not isinstance(node.test, cst.Comparison | cst.UnaryOperation):
+        inside = node.test.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+        yield node.with_changes(test=cst.UnaryOperation(cst.Not(), inside))
+
+
+def other_string(node: cst.BaseString) -> Iterator[cst.BaseString]:
+    """A string that programs read becomes another."""
+    if isinstance(node, cst.SimpleString) and " " not in node.value:
+        yield from list(operator_string(node))[:1]
+
+
+def use_our_operators() -> None:
+    operators: Any = mutation_operators
+    operators.remove((cst.BaseString, operator_string))
+    operators.append((cst.BaseString, other_string))
+    operators.extend((kind, left_out) for kind in (cst.Expr, cst.Raise, cst.Return))
+    operators.extend((kind, negated) for kind in (cst.If, cst.While))
+
+
+class Mutant:
+    def __init__(self, file: SourceFileMutationData, name: str) -> None:
+        self.file = file
+        self.name = name
+        self.function = mangled_name_from_mutant_name(name)
+
+    @property
+    def outcome(self) -> int | None:
+        code: int | None = self.file.exit_code_by_key[self.name]
+        return code
+
+    @outcome.setter
+    def outcome(self, code: int) -> None:
+        self.file.exit_code_by_key[self.name] = code
+
+    def diff(self) -> str:
+        lines = get_diff_for_mutant(self.name, path=self.file.path).splitlines()
+        changes = [line for line in lines[2:] if line.startswith(("+", "-"))]
+        return "\n".join([self.name, *changes, ""])
+
+
+def make_mutants(names: list[str]) -> list[Mutant]:
+    """In `mutants/` of the current folder. Those of bad types count as noticed, by mypy."""
+    use_our_operators()
+    os.makedirs("mutants")
+    mutmut.copy_src_dir()
+    mutmut.copy_also_copy_files()
+    mutmut.setup_source_paths()
+    mutmut.create_mutants(os.cpu_count() or 1)
+    bad_types = mutmut.filter_mutants_with_type_checker()
+    found, _ = mutmut.collect_source_file_mutation_data(mutant_names=names)
+    mutants = [Mutant(file, name) for file, name, _ in found]
+    for mutant in mutants:
+        mutant.file.meta_path = mutant.file.meta_path.absolute()  # we go elsewhere
+    for mutant in mutants:
+        if mutant.name in bad_types:
+            mutant.outcome = _BAD_TYPES
+    return mutants
+
+
+class MutantLoop:
+    """A plugin: in place of running the tests once, it runs them for each mutant."""
+
+    def __init__(self, mutants: list[Mutant]) -> None:
+        self._mutants = mutants
+        self._running: dict[int, Mutant] = {}
+        self._timed_out = False
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._timed_out |= report.failed and "Timeout (>" in report.longreprtext
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        reaching = self._reaching(session)
+        if session.testsfailed:
+            raise session.Failed("a test fails without any mutant")
+        waiting = [mutant for mutant in self._mutants if mutant.outcome is None]
+        for number, mutant in enumerate(waiting):
+            if len(self._running) == (os.cpu_count() or 1):
+                self._wait()
+            tests = reaching.get(mutant.function, [])
+            if not tests:
+                mutant.outcome = _NO_TESTS
+                continue
+            self._start(mutant, session, tests)
+            print(f"\r{number + 1}/{len(waiting)}", end="", file=sys.__stderr__, flush=True)
+        while self._running:
+            self._wait()
+        return True
+
+    @staticmethod
+    def _reaching(session: pytest.Session) -> dict[str, list[pytest.Item]]:
+        """The tests that reach each function, the fastest first."""
+        set_mutant_under_test("stats")
+        found: dict[str, list[tuple[float, int]]] = defaultdict(list)
+        for number, item in enumerate(session.items):
+            start = time.monotonic()
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+            took = time.monotonic() - start
+            for function in state()._stats:
+                found[function].append((took, number))
+            state()._stats.clear()
+        set_mutant_under_test("")
+        return {
+            function: [session.items[number] for _, number in sorted(tests)]
+            for function, tests in found.items()
+        }
+
+    def _start(self, mutant: Mutant, session: pytest.Session, tests: list[pytest.Item]) -> None:
+        child = os.fork()
+        if child:
+            self._running[child] = mutant
+            return
+        code = _KILLED
+        try:
+            os.setsid()  # what it starts can be ended with it
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for output in (1, 2):
+                os.dup2(nowhere, output)
+            resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+            set_mutant_under_test(mutant.name)
+            code = self._outcome(session, tests)
+        finally:
+            os._exit(code)
+
+    def _outcome(self, session: pytest.Session, tests: Iterable[pytest.Item]) -> int:
+        for item in tests:
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+            if session.testsfailed:
+                return _TIMEOUT if self._timed_out else _KILLED
+        return _SURVIVED
+
+    def _wait(self) -> None:
+        child, status = os.wait()
+        try:
+            os.killpg(child, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it left nobody behind
+        mutant = self._running.pop(child, None)
+        if mutant is not None:
+            mutant.outcome = os.waitstatus_to_exitcode(status)
+            mutant.file.save()
+
+
+def report(mutants: list[Mutant]) -> bool:
+    """Print what came of them. Says whether enough were noticed."""
+    missed = [m for m in mutants if m.outcome in (_SURVIVED, _NO_TESTS)]
+    for mutant in missed:
+        print(mutant.diff())
+    words = {_BAD_TYPES: "by mypy", _TIMEOUT: "hung", _SURVIVED: "missed", _NO_TESTS: "missed"}
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for mutant in mutants:
+        for row in (str(mutant.file.path), "all"):
+            counts[row][words.get(mutant.outcome or 0, "by tests")] += 1
+    for row, found in counts.items():
+        parts = ", ".join(f"{found[word]} {word}" for word in ("by tests", "by mypy", "hung"))
+        total = found.total()
+        share = 1 - found["missed"] / total
+        print(f"{row}: {total} mutants, {parts}, {found['missed']} missed: {share:.1%} noticed")
+    return len(missed) <= (1 - ENOUGH) * len(mutants)
+
+
+def run_in_the_copy(names: list[str]) -> int:
+    mutants = make_mutants(names)
+    where = Path.cwd()
+    os.chdir("mutants")
+    options = ["-q", "-s", "-p", "no:cacheprovider", f"--timeout={_LONGEST_TEST}"]
+    options += ["-o", "tmp_path_retention_policy=none", f"--basetemp={where / 'tmp'}"]
+    selection = config().pytest_add_cli_args_test_selection
+    loop = MutantLoop(mutants)
+    code = pytest.main([*options, *selection], plugins=[loop])
+    os.chdir(where)
+    return int(code) or int(not report(mutants))
+
+
+def main(names: list[str]) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        copy = os.path.join(folder, "project")
+        root = Path(__file__).resolve().parent.parent.parent
+        copytree(root, copy, ignore=ignore_patterns(".*", "__pycache__", "mutants"))
+        command = [sys.executable, "-P", os.path.join("tests", "faults", "mutation.py")]
+        beside = os.path.dirname(sys.executable)  # where mypy is
+        environment = {**os.environ, "PATH": f"{beside}{os.pathsep}{os.environ['PATH']}"}
+        command += [_IN_THE_COPY, *names]
+        return subprocess.run(command, cwd=copy, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    arguments = sys.argv[1:]
+    if arguments[:1] == [_IN_THE_COPY]:
+        sys.exit(run_in_the_copy(arguments[1:]))
+    sys.exit(main(arguments))
