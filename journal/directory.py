@@ -4,6 +4,7 @@ Meets `journal.backend.Backend`. Keeps nothing in memory between calls; whoever 
 a `FileLog` from `open` decides how long it stays open.
 """
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -37,6 +38,8 @@ from journal.sealing import seal
 from journal.state import MAX_LINE
 from journal.storage import chunks
 from journal.verification import Verification
+
+logger = logging.getLogger("journal")
 
 _SEAL_BYTES = 1 << 12  # more than any seal
 _WATCH_STEP = 1  # ms between watchfiles' looks at what the kernel has told
@@ -97,13 +100,27 @@ class Directory:
         return isinstance(seal, Sealed) and seal.reason == "deleted"
 
     def watch(self, stop: threading.Event) -> Iterator[frozenset[str]]:
-        from watchfiles import watch  # costs 15 ms to import, and few processes follow logs
-
         while not os.path.isdir(self.folder):
             yield frozenset()
             sleep(_WATCH_TICK / 1000)  # `stop` may be set by a signal handler in here
             if stop.is_set():
                 return
+        try:
+            yield from self._told_by_kernel(stop)
+        except RuntimeError as error:  # of watchfiles: the kernel has no watch left for us
+            logger.warning(
+                "%s: looking for changes again and again, as the kernel does not tell of them "
+                "(%s). It may be out of inotify watches; see fs.inotify.max_user_instances",
+                self.folder,
+                error,
+            )
+            while not stop.is_set():
+                yield frozenset()
+                sleep(_WATCH_TICK / 1000)
+
+    def _told_by_kernel(self, stop: threading.Event) -> Iterator[frozenset[str]]:
+        from watchfiles import watch  # costs 15 ms to import, and few processes follow logs
+
         tell_at = 0.0  # on the monotonic clock; the first empty set comes at once
         for changes in watch(
             self.folder,

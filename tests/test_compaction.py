@@ -736,3 +736,39 @@ def test_what_was_copied_is_on_the_disk_before_the_writers_are_made_to_wait(
     assert waits == [set(), set()], "of the scratch file, then of the log"
     assert sizes[1] == (tmp_path / "s.jsonl").stat().st_size
     assert turns_in(tmp_path) == ["a", "b", "c"]
+
+
+def test_the_archive_is_on_the_disk_before_what_it_archives_is_replaced(tmp_path: Path) -> None:
+    write_log(tmp_path)
+    calls: list[tuple[str, Any]] = []
+    storage = FaultyStorage(lambda name, args: calls.append((name, args[0] if args else None)))
+    directory(tmp_path, storage).compact("s")
+    archive = str(tmp_path / "archive")
+    made = calls.index(("make_folder", archive))
+    renamed = [name for name, _ in calls].index("rename")
+    assert ("sync_folder", str(tmp_path)) in calls[made:renamed]
+    assert ("sync_folder", archive) in calls[made:renamed]
+    assert ("sync_folder", str(tmp_path)) in calls[renamed:]
+
+
+def test_a_line_that_is_being_written_while_it_is_copied_comes_whole(tmp_path: Path) -> None:
+    path = write_log(tmp_path)
+    begun = path.stat().st_size
+    log, _ = open_log(tmp_path)
+    log.append([set_event("c", {"x": "y" * (1 << 17)}), set_event("d", {"z": "z" * 1000})])
+    log.close()
+    rest = path.read_bytes()[begun:]
+    os.truncate(path, begun)
+    syncs: list[str] = []
+    pieces = {1: rest[:-500], 3: rest[-500:]}  # before the first round, and after it
+
+    def write(name: str, args: tuple[Any, ...]) -> None:
+        if name == "sync":
+            syncs.append(name)
+            with path.open("ab") as file:
+                file.write(pieces.pop(len(syncs), b""))
+
+    directory(tmp_path, FaultyStorage(write)).compact("s")
+    assert pieces == {}
+    assert turns_in(tmp_path) == ["a", "b", "c", "d"]
+    assert directory(tmp_path).verify("s").ok

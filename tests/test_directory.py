@@ -94,6 +94,9 @@ class TestListing:
                 "log_bytes": size,
             }
         ]
+        assert files_in(tmp_path) == {"s.jsonl", "s.json", "archive/s.2.jsonl"}, (
+            "looking makes none"
+        )
 
     def test_the_time_of_the_last_change_is_in_utc(self, tmp_path: Path) -> None:
         begin(tmp_path)
@@ -188,6 +191,23 @@ class TestDeletion:
         assert outside.exists(), "no name leads out of the folder"
         assert engine.delete("s", "s.json") is False
         assert engine.delete("s") is False
+
+    def test_what_is_deleted_is_gone_from_the_disk_when_it_says_so(self, tmp_path: Path) -> None:
+        for begun in (True, False):
+            if begun:
+                begin(tmp_path)
+            (tmp_path / "s.json").write_text("{}")
+            calls: list[tuple[str, Any]] = []
+
+            def note(
+                name: str, args: tuple[Any, ...], calls: list[tuple[str, Any]] = calls
+            ) -> None:
+                if name in ("unlink", "sync_folder"):
+                    calls.append((name, args[0]))
+
+            assert directory(tmp_path, FaultyStorage(note)).delete("s", "s.json")
+            assert calls[-1] == ("sync_folder", str(tmp_path))
+            assert ("unlink", str(tmp_path / "s.json")) in calls
 
     def test_a_session_file_that_cannot_be_deleted_is_an_error(self, tmp_path: Path) -> None:
         (tmp_path / "s.json").write_text("{}")
@@ -306,6 +326,7 @@ class TestHistory:
         assert len(told) > 3
         for text in told:
             assert text.startswith(f"{errno.EIO} {tmp_path}")
+            assert text.count(str(tmp_path)) == 1, "one error, not one in another"
             assert text.endswith(": Input/output error")
 
     def test_an_interrupt_leaves_no_descriptor(self, tmp_path: Path) -> None:

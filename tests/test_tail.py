@@ -147,6 +147,26 @@ def writer(
     return python(_WRITER, str(folder), str(count), str(compact_every), *sessions)
 
 
+def test_where_the_kernel_has_no_watch_left_it_looks_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A user has 128 of them; what is told then is what watchfiles raises."""
+
+    def out_of_watches(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        raise RuntimeError("Too many open files (os error 24)")
+
+    monkeypatch.setattr("watchfiles.watch", out_of_watches)
+    with DefaultSessionStore(tmp_path) as store, DefaultSessionStore(tmp_path) as other:
+        store.set_runtime_state("s", "native", "first", {})
+        tail = store.tail("s", from_start=True)
+        assert [arrival.event.turn_id for arrival in take(tail, 1)] == ["first"]  # type: ignore[union-attr]
+        other.set_runtime_state("s", "native", "second", {})
+        assert [arrival.event.turn_id for arrival in take(tail, 1)] == ["second"]  # type: ignore[union-attr]
+        tail.stop()
+        assert list(tail) == []
+    assert "max_user_instances" in caplog.text
+
+
 class TestOtherProcesses:
     @pytest.mark.parametrize("compact_every", [0, 30])
     def test_all_that_one_appends_arrives_once_and_in_order(
