@@ -317,3 +317,15 @@ def test_the_clock_gives_utc_with_microseconds() -> None:
     for _ in range(3):
         before, text, after = datetime.now(UTC), clock.now(), datetime.now(UTC)
         assert before <= datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z") <= after
+
+
+def test_the_clock_writes_the_time_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    times = {
+        0: "00:00:00.000000Z",
+        1_999_999: "00:00:00.001999Z",
+        61_000_001_000: "00:01:01.000001Z",
+    }
+    for now, text in times.items():
+        monkeypatch.setattr("journal.codec.time_ns", lambda now=now: now)
+        assert clock.now() == f"1970-01-01T{text}"

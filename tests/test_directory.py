@@ -417,6 +417,21 @@ class TestWatching:
         stop.set()
         assert list(news) == []
 
+    def test_it_looks_again_and_again_where_the_kernel_tells_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def refuse(*args: object, **options: object) -> None:
+            raise RuntimeError("too many watches")
+
+        monkeypatch.setattr("watchfiles.watch", refuse)
+        stop = threading.Event()
+        news = directory(tmp_path).watch(stop)
+        assert [next(news), next(news)] == [frozenset(), frozenset()]
+        assert f"{tmp_path}: looking for changes" in caplog.text
+        assert "too many watches" in caplog.text
+        stop.set()
+        assert list(news) == []
+
     def test_it_ends_when_told_to(self, tmp_path: Path) -> None:
         stop = threading.Event()
         news = directory(tmp_path).watch(stop)
