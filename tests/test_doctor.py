@@ -565,7 +565,7 @@ OPS: dict[str, Callable[[DefaultSessionStore, random.Random], object]] = {
 }
 
 
-@sized(quick=range(5), storm=range(60))
+@sized(quick=range(5), storm=range(25))
 def test_whatever_was_done_a_healthy_folder_has_no_findings(tmp_path: Path, size: range) -> None:
     for seed in size:
         folder = tmp_path / str(seed)
@@ -944,7 +944,7 @@ def test_names_of_any_bytes_can_be_reported(tmp_path: Path) -> None:
     msgspec.json.encode(found)
 
 
-@sized(quick=10, storm=200)
+@sized(quick=10, storm=60)
 def test_garbage_never_breaks_the_examination(tmp_path: Path, size: int) -> None:
     healthy(tmp_path)
     files = [path for path in tmp_path.rglob("s.*") if path.is_file() and path.stat().st_size]

@@ -14,10 +14,14 @@ _TIMEOUTS = {"storm": 15 * 60, "long": 3 * 60 * 60}  # seconds: for what hangs, 
 
 def sized(**sizes: Any) -> pytest.MarkDecorator:
     """Run a test once for each of `quick`, `storm` and `long` that is given."""
+    return pytest.mark.parametrize("size", params(**sizes))
+
+
+def params(**sizes: Any) -> list[Any]:
+    """The same for the parameters of a fixture."""
     unknown = sizes.keys() - {"quick", *_TIMEOUTS}
     assert not unknown, f"no such size: {unknown}"
-    params = [pytest.param(value, id=name, marks=_marks(name)) for name, value in sizes.items()]
-    return pytest.mark.parametrize("size", params)
+    return [pytest.param(value, id=name, marks=_marks(name)) for name, value in sizes.items()]
 
 
 def _marks(name: str) -> list[pytest.MarkDecorator]:
