@@ -141,7 +141,7 @@ def control_line(record: Open | Sealed) -> bytes:
     """A header or a seal as a line with its newline; `record.hash` is ignored."""
     fields = msgspec.structs.asdict(record)
     del fields["hash"]
-    if fields.get("session_file", "") is None:
+    if isinstance(record, Sealed) and record.session_file is None:
         del fields["session_file"]
     op = "open" if isinstance(record, Open) else "sealed"
     head = _to_json({"op": op, **fields})[:-1]
@@ -230,7 +230,7 @@ def _decode_unknown(line: bytes) -> Unknown | None:
     )
 
 
-_KEY = re.compile(rb'\s*[,{]\s*"((?:[^"\\]|\\.)*)"\s*:\s*')
+_KEY = re.compile(rb'\s*([,{])\s*"(?:[^"\\]|\\.)*"\s*:\s*')
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
@@ -256,7 +256,7 @@ def _hash_by_layout(line: bytes) -> str | None:
             covered += line[done : key.end()] + sha256(raw).hexdigest().encode()
             done = place
         if name == "hash":
-            covered += line[done : line.index(b",", key.start())]
+            covered += line[done : key.start(1)]  # up to the comma
     if not values or values[-1][0] != "hash" or line[place:].strip() != b"}":
         return None
     return digest_of(bytes(covered))
@@ -285,8 +285,7 @@ _decode_claim = msgspec.json.Decoder(_Claim).decode
 class Clock:
     """Timestamps like `2026-11-22T10:18:00.123456Z`; formats each second only once."""
 
-    def __init__(self) -> None:
-        self._second = (-1, "")
+    _second = (-1, "")
 
     def now(self) -> str:
         seconds, nanoseconds = divmod(time_ns(), 1_000_000_000)

@@ -87,7 +87,6 @@ def scan_living(storage: Storage, file: LogFile, scanner: Scanner, stop: int) ->
             living.take(event, Kept(scanner.start, length, event.seq, event.hash))
     living.deleted = scanner.seal is not None and scanner.seal.reason == "deleted"
     scanner.finish()  # what was kept is all there: a damaged one is not found later, in `_copy`
-    scanner.rewind()
     return living
 
 
@@ -103,8 +102,7 @@ class Compaction:
         self._lock_timeout = lock_timeout
         self._writer = writer
         self._clock = Clock()
-        self._scanner = Scanner()  # of the old file, as far as it was copied
-        self._copied = 0  # bytes of the old file that are in the new one, or folded
+        self._scanner = Scanner()  # of the old file, as far as it is in the new one
 
     def run(self) -> CompactionReport | None:
         """Returns None when there is no such session.
@@ -201,7 +199,6 @@ class Compaction:
         kept = list(living.lines())
         self._write_kept(old, new, kept, archive)
         self._prove(new, living)
-        self._copied = self._scanner.end
         self._storage.sync(old.fd)
         self._catch_up(old, new)
         old.lock(self._lock_timeout)
@@ -213,7 +210,7 @@ class Compaction:
             session_id=self._paths.session_id,
             events_before=self._scanner.count,
             events_after=len(kept) + appended,
-            bytes_before=self._copied,
+            bytes_before=self._scanner.end,
             bytes_after=new.size(),
             base_seq=base_seq,
             archive=archive,
@@ -223,17 +220,14 @@ class Compaction:
         self, old: LogFile, new: LogFile, kept: list[Kept], archive: str | None
     ) -> None:
         header = control_line(self._new_header(kept, archive))
-        buffer = [header]
-        held = len(header)
+        buffer = bytearray(header)
         for place in kept:
             line = self._storage.read(old.fd, place.length, place.offset)
-            buffer.append(line if line.endswith(b"\n") else line + b"\n")  # it was lost
-            held += place.length
-            if held >= CHUNK:
-                write_all(self._storage, new.fd, b"".join(buffer))
+            buffer += line if line.endswith(b"\n") else line + b"\n"  # it was lost
+            if len(buffer) >= CHUNK:
+                write_all(self._storage, new.fd, bytes(buffer))
                 buffer.clear()
-                held = 0
-        write_all(self._storage, new.fd, b"".join(buffer))
+        write_all(self._storage, new.fd, bytes(buffer))
         self._storage.sync(new.fd)
 
     def _new_header(self, kept: list[Kept], archive: str | None) -> Open:
@@ -270,7 +264,7 @@ class Compaction:
     def _catch_up(self, old: LogFile, new: LogFile) -> None:
         """Copy what is appended meanwhile until little is left to copy with the lock."""
         for _ in range(_MOST_ROUNDS):
-            if old.size() - self._copied <= _CLOSE_ENOUGH:
+            if old.size() - self._scanner.end <= _CLOSE_ENOUGH:
                 break
             self._copy(old, new)
         self._storage.sync(new.fd)
@@ -279,16 +273,15 @@ class Compaction:
     def _copy(self, old: LogFile, new: LogFile) -> None:
         """Append the old file's intact lines since the last copy to the new file."""
         scanner = self._scanner
+        copied, damage = scanner.end, scanner.damage_count
         scanner.rewind()
-        damage = scanner.damage_count
         for data in chunks(self._storage, old.fd, scanner.end, old.size()):
             for _ in scanner.feed(data):
                 pass
         if scanner.damage_count > damage:
             raise self._changed_error()
-        for data in chunks(self._storage, old.fd, self._copied, scanner.end):
+        for data in chunks(self._storage, old.fd, copied, scanner.end):
             write_all(self._storage, new.fd, data)
-        self._copied = scanner.end
 
     def _changed_error(self) -> CompactionError:
         return CompactionError(
@@ -356,9 +349,9 @@ class Compaction:
         """
         for entry in self._storage.list_own(self._paths.archive):
             path = os.path.join(self._paths.archive, entry.name)
-            if not self._paths.owns(entry.name):
-                continue
-            if entry.name.endswith(UNFINISHED_COPY) or self._storage.find(path) == old.id:
+            if self._paths.owns(entry.name) and (
+                entry.name.endswith(UNFINISHED_COPY) or self._storage.find(path) == old.id
+            ):
                 self._storage.unlink(path)
 
 

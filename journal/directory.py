@@ -44,6 +44,7 @@ logger = logging.getLogger("journal")
 _SEAL_BYTES = 1 << 12  # more than any seal
 _WATCH_STEP = 1  # ms between watchfiles' looks at what the kernel has told
 _WATCH_TICK = 50  # ms after which it comes back without news
+_WATCH_PAUSE = _WATCH_TICK / 1000  # seconds between our own looks where there is no watch
 _WATCH_TIMEOUT = 1.0  # seconds between empty sets
 
 
@@ -102,7 +103,7 @@ class Directory:
     def watch(self, stop: threading.Event) -> Iterator[frozenset[str]]:
         while not os.path.isdir(self.folder):
             yield frozenset()
-            sleep(_WATCH_TICK / 1000)  # `stop` may be set by a signal handler in here
+            sleep(_WATCH_PAUSE)  # `stop` may be set by a signal handler in here
             if stop.is_set():
                 return
         try:
@@ -116,7 +117,7 @@ class Directory:
             )
             while not stop.is_set():
                 yield frozenset()
-                sleep(_WATCH_TICK / 1000)
+                sleep(_WATCH_PAUSE)
 
     def _told_by_kernel(self, stop: threading.Event) -> Iterator[frozenset[str]]:
         from watchfiles import watch  # costs 15 ms to import, and few processes follow logs
@@ -131,7 +132,6 @@ class Directory:
             yield_on_timeout=True,
             stop_event=stop,
             recursive=False,
-            raise_interrupt=True,
         ):
             names = {os.path.basename(path) for _, path in changes if path.endswith(LOG_SUFFIX)}
             if names:

@@ -72,7 +72,7 @@ class FileLog:
         self._created = False  # the file was not there before we opened it
         self._deleted = False
         self._confirm_at = 0.0  # on the monotonic clock: when to look at what we read again
-        self._big_tail = -1  # the file's size when we last read a long torn tail
+        self._big_tail: int | None = None  # the file's size when we last read a long torn tail
         self._writer = self._options.writer or default_writer()
 
     @property
@@ -143,7 +143,7 @@ class FileLog:
         if seal is not None and seal.reason == "deleted":
             self._forget_locked()
             self._deleted = True
-        self._big_tail = size if size - following.scanner.end > _BIG_TAIL else -1
+        self._big_tail = size if size - following.scanner.end > _BIG_TAIL else None
         return True
 
     def _confirm_locked(self, file: LogFile, size: int) -> None:
@@ -154,23 +154,19 @@ class FileLog:
         self._confirm_at = monotonic() + _PATH_CHECK_INTERVAL
         if not is_still_there(self._storage, file, scanner):
             self._following.forget()
-            self._big_tail = -1
+            self._big_tail = None
 
     # Appending
 
     def append(self, events: Sequence[Event] | Maker, seed: Maker | None = None) -> Head:
-        with self.lock:
-            done = self._append_locked(events, seed)
-        if done is None:
-            done = self._append_patiently(events, seed)
-        head, file, ticket = done
-        if self._durable:
+        head, file, ticket = self._append_patiently(events, seed)
+        if ticket is not None:
             file.cover(ticket)
         return head
 
     def _append_patiently(
         self, events: Sequence[Event] | Maker, seed: Maker | None
-    ) -> tuple[Head, LogFile, int]:
+    ) -> tuple[Head, LogFile, int | None]:
         """Try until the other process lets go; reading goes on between the attempts."""
         for _ in attempts(self._options.lock_timeout, self.paths.log):
             with self.lock:
@@ -181,7 +177,7 @@ class FileLog:
 
     def _append_locked(
         self, events: Sequence[Event] | Maker, seed: Maker | None
-    ) -> tuple[Head, LogFile, int] | None:
+    ) -> tuple[Head, LogFile, int | None] | None:
         """Append if the lock between processes is free; None if it is not."""
         if self._busy:
             raise ReentryError(
@@ -196,7 +192,7 @@ class FileLog:
                 return None
             head = self._write_locked(file, events, seed)
             file = self._file or file  # a log that begins whole begins in another file
-            ticket = file.wrote() if self._durable else 0
+            ticket = file.wrote() if self._durable else None
             file.unlock()
         except BaseException as error:
             self._forget_locked()  # closes the file, and with that unlocks it
@@ -315,12 +311,11 @@ class FileLog:
             if end == 0:  # a log that cannot begin must not be left behind
                 cut_back(self._storage, file, 0)
             raise
-        data = lines[0] if len(lines) == 1 else b"".join(lines)
+        data = b"".join(lines)
         if len(stamped) > len(made):
             self._file = begin_whole(self._storage, file, self.paths.scratch, data)
         else:
             put(self._storage, file, data, end, self.paths.session_id)
-        self._created = False
         return self._following.wrote(header, stamped, len(data))
 
     def _encode_locked(
@@ -376,7 +371,7 @@ class FileLog:
 
     def _detach_locked(self) -> LogFile | None:
         file, self._file = self._file, None
-        self._big_tail = -1
+        self._big_tail = None
         self._following.leave_file()
         return file
 

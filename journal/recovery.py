@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from journal.errors import AppendError
 from journal.handle import LogFile
-from journal.names import Paths
+from journal.names import LOG_SUFFIX, Paths
 from journal.scan import Scanner
 from journal.storage import Storage, chunks, write_all
 
@@ -43,7 +43,6 @@ def cut_torn_tail(storage: Storage, file: LogFile, scanner: Scanner, archive: st
             f"repaired ({error.strerror}). Nothing was appended; free space or mend the "
             "permissions, then try again",
         ) from error
-    scanner.rewind()
     return size - end
 
 
@@ -142,7 +141,7 @@ def set_aside(storage: Storage, file: LogFile, start: int, stop: int, archive: s
     if blank:
         return
     storage.make_folder(archive)
-    stem = os.path.basename(file.path).partition(".")[0]
+    stem = os.path.basename(file.path).removesuffix(LOG_SUFFIX)
     target = os.path.join(archive, f"{stem}.{start}-{digest.hexdigest()[:8]}.torn")
     if storage.find(target) is not None:
         return

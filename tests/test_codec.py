@@ -176,6 +176,28 @@ def test_nothing_but_the_state_is_replaced_in_what_is_hashed() -> None:
     assert decode_line(head + b"12" + tail + b',"hash":"%b"}' % digest.encode()) is None
 
 
+def test_all_before_the_comma_of_the_hash_is_hashed_blanks_as_well() -> None:
+    """Other writers may put some between keys; where they hash them, they are covered."""
+    covered = b", ".join(LINES["clear"].rpartition(b',"hash"')[0].split(b",")) + b" "
+    line = covered + b', "hash" : "%b"}' % sha256(covered).hexdigest()[:32].encode()
+    assert isinstance(decode_line(line), Clear)
+    assert decode_line(line.replace(b' , "hash"', b', "hash"')) is None
+
+
+def test_a_set_as_we_write_it_is_read_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nearly all lines are sets as we write them, and the longer way reads each line twice."""
+
+    def refuse(line: bytes) -> str:
+        raise AssertionError("the longer way")
+
+    monkeypatch.setattr("journal.codec._hash_by_layout", refuse)
+    event, fields = EVENTS["set"]
+    record = decode_line(line_of(fields))
+    assert isinstance(record, Set)
+    assert isinstance(event, Set)
+    assert bytes(record.state) == bytes(event.state)
+
+
 @pytest.mark.parametrize("missing", ["seq", "op", "prev"])
 def test_an_event_without_its_place_in_the_chain_is_refused(missing: str) -> None:
     for name in [*EVENTS, "unknown"]:
@@ -308,7 +330,7 @@ def test_a_writer_that_is_no_string_is_refused_by_name() -> None:
 def test_a_line_longer_than_any_may_be_is_refused() -> None:
     room = MAX_LINE - len(written(Clear(runtime_id="")))
     assert len(written(Clear(runtime_id="x" * room))) == MAX_LINE
-    with pytest.raises(LimitExceededError):
+    with pytest.raises(LimitExceededError, match=f"{MAX_LINE + 1:,} bytes is longer than a line"):
         written(Clear(runtime_id="x" * (room + 1)))
 
 

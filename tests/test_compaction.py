@@ -13,7 +13,7 @@ import pytest
 
 from journal.backend import CompactionReport
 from journal.codec import control_line
-from journal.compaction import Compaction
+from journal.compaction import Compaction, Living
 from journal.directory import Directory
 from journal.errors import (
     CompactionError,
@@ -193,6 +193,59 @@ def test_a_new_file_that_does_not_fold_to_the_same_is_never_put_in_place(tmp_pat
         directory(tmp_path, Bends()).compact("s")
     assert (tmp_path / "s.jsonl").read_bytes() == before
     assert files_in(tmp_path) == {"s.jsonl"}
+
+
+@pytest.mark.parametrize("lost", ["a turn", "a handoff", "nothing"])
+def test_any_difference_between_what_lives_and_what_was_written_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    """Also where we ourselves have forgotten something, or something is there besides."""
+    log, _ = open_log(tmp_path)
+    handoffs = [Handoff(source="a", target=target) for target in "bc"]
+    log.append([*handoffs, set_event("a"), set_event("b"), set_event("a")])
+    before = (tmp_path / "s.jsonl").read_bytes()
+    lines = Living.lines
+    forgotten = {"a turn": slice(0, -1), "a handoff": slice(1, None), "nothing": slice(None)}
+    monkeypatch.setattr(Living, "lines", lambda self: [*lines(self)][forgotten[lost]])
+
+    def add(name: str, args: tuple[Any, ...]) -> int | None:
+        if lost == "nothing" and name == "write" and args[1].startswith(b'{"op":"open"'):
+            head, newline, rest = args[1].partition(b"\n")
+            DiskStorage.write(args[0], head + newline + b"garbage\n" + rest)
+            return len(args[1])
+        return None
+
+    with pytest.raises(CompactionError, match="does not fold"):
+        directory(tmp_path, FaultyStorage(add)).compact("s")
+    assert (tmp_path / "s.jsonl").read_bytes() == before
+    assert files_in(tmp_path) == {"s.jsonl"}
+
+
+def test_a_compacted_log_that_lost_kept_events_is_archived_as_the_evidence_it_is(
+    tmp_path: Path,
+) -> None:
+    """Nothing in it is dead, and nothing after the loss tells of it but its end."""
+    path = write_log(tmp_path)
+    directory(tmp_path).compact("s", "drop")
+    cut = path.read_bytes().splitlines(keepends=True)[:-1]
+    path.write_bytes(b"".join(cut))
+    report = directory(tmp_path).compact("s", "drop")
+    assert report is not None
+    assert report.archive is not None
+    assert Path(report.archive).read_bytes().startswith(b"".join(cut))
+    assert (report.events_before, report.events_after) == (1, 1)
+    assert turns_in(tmp_path) == ["a"]
+    assert directory(tmp_path).compact("s", "drop") is not None
+
+
+def test_where_nobody_appends_nothing_is_looked_for_twice(tmp_path: Path) -> None:
+    log, _ = open_log(tmp_path)
+    log.append([set_event("a", {"x": "y" * (1 << 17)}), set_event("a", {"x": "y" * (1 << 17)})])
+    calls: list[str] = []
+    storage = FaultyStorage(lambda name, args: calls.append(name))
+    assert directory(tmp_path, storage).compact("s") is not None
+    rounds = 20
+    assert 1 < calls.count("size") < rounds
 
 
 def test_a_writer_that_finds_a_seal_reopens_the_path(tmp_path: Path) -> None:
@@ -494,10 +547,14 @@ def test_a_writer_that_does_not_let_go_makes_it_give_up(tmp_path: Path) -> None:
     assert files_in(tmp_path) == {"s.jsonl"}
 
 
-def test_two_that_begin_at_once_do_not_write_into_each_others_file(tmp_path: Path) -> None:
+def test_two_that_begin_at_once_do_not_write_into_each_others_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The scratch file of the first has just become the log when the second locks it."""
     write_log(tmp_path)
     left = ["lock"]
+    opened: list[LogFile] = []  # none is closed just because nobody has it any more
+    monkeypatch.setattr("journal.handle.tell_after_fork", opened.append)
 
     def compact_first(name: str, args: tuple[Any, ...]) -> None:
         if name in left:
@@ -506,6 +563,7 @@ def test_two_that_begin_at_once_do_not_write_into_each_others_file(tmp_path: Pat
 
     with pytest.raises(CompactionError, match="'s': the log was replaced or cut"):
         directory(tmp_path, FaultyStorage(compact_first)).compact("s")
+    assert [file.path for file in opened if file.closer.alive] == []
     assert files_in(tmp_path) == {"s.jsonl", "archive/s.3.jsonl"}
     assert turns_in(tmp_path) == ["a", "b"]
     assert directory(tmp_path).verify("s").ok

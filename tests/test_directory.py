@@ -17,6 +17,7 @@ from journal.codec import control_line
 from journal.directory import Directory
 from journal.errors import AppendError, LockTimeoutError, ReadError, StorageError
 from journal.events import Clear, Sealed
+from journal.handle import LogFile
 from journal.log import LogOptions
 from journal.names import paths_of
 from journal.state import MAX_LINE
@@ -71,6 +72,14 @@ def open_descriptors(below: Path) -> list[str]:
     """The files below a folder that this process has open."""
     links = [os.readlink(item.path) for item in os.scandir("/proc/self/fd") if item.is_symlink()]
     return [link for link in links if link.startswith(f"{below}/")]
+
+
+@pytest.fixture(autouse=True)
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[LogFile]:
+    """All files that are opened, so that none is closed just because nobody has it any more."""
+    files: list[LogFile] = []
+    monkeypatch.setattr("journal.handle.tell_after_fork", files.append)
+    return files
 
 
 class TestListing:
@@ -282,6 +291,17 @@ class TestDeletion:
         assert (sealed.count(b'"sealed"'), written) == (1, [])
         assert files_in(tmp_path) == set()
 
+    def test_half_a_line_before_the_seal_does_not_hide_it(self, tmp_path: Path) -> None:
+        path = begin(tmp_path)
+        with path.open("ab") as file:
+            file.write(b"half a li")
+        storage = FaultyStorage(fails("unlink", errno.EIO))
+        with pytest.raises(StorageError, match="could not be finished"):
+            directory(tmp_path, storage).delete("s", "s.json")
+        assert path.exists()
+        assert not directory(tmp_path).exists("s")
+        assert directory(tmp_path).history("s") is None
+
     def test_the_seal_of_a_compaction_that_died_does_not_stop_it(self, tmp_path: Path) -> None:
         path = begin(tmp_path)
         seal = Sealed(reason="compacted", last_seq=2, last_hash="0" * 32, ts="", writer="")
@@ -410,6 +430,18 @@ class TestWatching:
         log.append([set_event("b")])
         assert next(look for look in news if look) == {"s"}
 
+    def test_while_there_is_no_folder_it_looks_now_and_then(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And not as fast as it can."""
+        slept: list[float] = []
+        monkeypatch.setattr("journal.directory.sleep", slept.append)
+        news = directory(tmp_path / "later").watch(threading.Event())
+        for _ in range(3):
+            assert next(news) == frozenset()
+        assert len(slept) == 2
+        assert 0.001 < min(slept) <= max(slept) < 1
+
     def test_it_ends_when_told_to_also_without_a_folder(self, tmp_path: Path) -> None:
         stop = threading.Event()
         news = directory(tmp_path / "never").watch(stop)
@@ -423,12 +455,16 @@ class TestWatching:
         def refuse(*args: object, **options: object) -> None:
             raise RuntimeError("too many watches")
 
+        slept: list[float] = []
+        monkeypatch.setattr("journal.directory.sleep", slept.append)
         monkeypatch.setattr("watchfiles.watch", refuse)
         stop = threading.Event()
         news = directory(tmp_path).watch(stop)
         assert [next(news), next(news)] == [frozenset(), frozenset()]
         assert f"{tmp_path}: looking for changes" in caplog.text
         assert "too many watches" in caplog.text
+        assert len(slept) == 1
+        assert 0.001 < slept[0] < 1
         stop.set()
         assert list(news) == []
 
@@ -442,7 +478,7 @@ class TestWatching:
     def test_news_come_at_once_and_silence_is_told_once_a_second(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        now = [100.0]
+        now = [0.0]  # the machine has just started
         monkeypatch.setattr("journal.directory.monotonic", lambda: now[0])
         engine = directory(tmp_path)
         log = engine.open("s", Recorder())
@@ -456,6 +492,32 @@ class TestWatching:
         assert next(news) == {"s"}
         now[0] += 0.1
         assert next(look for look in news if look != {"s"}) == frozenset()
+
+    def test_no_name_is_taken_for_one_that_nobody_wants_to_know_of(self, tmp_path: Path) -> None:
+        """As watchfiles does with folders of tools and with what editors leave."""
+        folder = tmp_path / ".venv"
+        engine = directory(folder)
+        folder.mkdir()
+        news = engine.watch(threading.Event())
+        assert next(news) == frozenset()
+        open_log(folder, "flycheck_s")[0].append([set_event("a")])
+        seen = next((look for look in itertools.islice(news, 3) if look), None)
+        assert seen == frozenset({"flycheck_s"})
+
+    def test_the_kernel_is_asked_for_news_as_soon_as_there_are_some(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The defaults of watchfiles hold them back for seconds, and so its end."""
+        asked: dict[str, Any] = {}
+
+        def note(*args: object, **options: object) -> list[object]:
+            asked.update(options)
+            return []
+
+        monkeypatch.setattr("watchfiles.watch", note)
+        assert list(directory(tmp_path).watch(threading.Event())) == []
+        assert 0 < asked["step"] <= asked["debounce"] < 10, "ms"
+        assert asked["debounce"] < asked["rust_timeout"] < 100, "ms"
 
     def test_it_tells_of_the_logs_in_the_folder_and_of_nothing_else(self, tmp_path: Path) -> None:
         (tmp_path / "archive").mkdir()

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from journal.codec import control_line, digest_of
+from journal.directory import Directory
 from journal.errors import (
     AppendError,
     DamagedError,
@@ -631,6 +632,21 @@ def test_events_that_cannot_be_made_leave_a_log_as_it_was(tmp_path: Path) -> Non
     assert recorder.turns == ["a", "b"]
 
 
+def test_who_makes_events_sees_nothing_of_a_log_that_was_deleted(tmp_path: Path) -> None:
+    log, recorder = open_log(tmp_path)
+    log.append([set_event("a")])
+    assert Directory(str(tmp_path), LogOptions()).delete("s")
+    seen: list[str] = []
+
+    def make() -> list[Event]:
+        seen.extend(recorder.turns)
+        return [set_event("b")]
+
+    assert log.append(make).seq == 1
+    assert seen == []
+    assert recorder.turns == ["b"] == turns_in(tmp_path)
+
+
 def test_a_batch_is_one_write_and_its_events_have_one_time(tmp_path: Path) -> None:
     calls: list[str] = []
     log, _ = open_log(tmp_path, storage=FaultyStorage(counting(calls)))
@@ -861,6 +877,72 @@ class TestTheFileAtThePath:
         assert recorder.turns == ["a", "b"] == turns_in(tmp_path)
         assert b"sealed" not in (tmp_path / "s.jsonl").read_bytes()
         assert writer.append([set_event("c")]).seq == 3
+
+    def test_where_there_is_no_torn_tail_none_is_reported(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        writer, _ = open_log(tmp_path)
+        writer.append([set_event("a")])
+        sealed(tmp_path / "s.jsonl", "compacted")
+        log, _ = open_log(tmp_path)
+        assert log.append([set_event("b")]).seq == 2
+        assert writer.append([set_event("c")]).seq == 3
+        assert caplog.text == ""
+
+    @pytest.mark.parametrize("before", [b"", b"garbage\n"], ids=["the seal", "no event"])
+    def test_a_log_of_which_no_event_is_left_is_not_begun_anew(
+        self, tmp_path: Path, before: bytes
+    ) -> None:
+        """A compaction had sealed it, so there were some: this is a loss, not a start."""
+        path = tmp_path / "s.jsonl"
+        path.write_bytes(before)
+        sealed(path, "compacted")
+        (tmp_path / "archive").mkdir()
+        (tmp_path / "archive" / "s.1.jsonl").write_bytes(b"")
+        log, recorder = open_log(tmp_path)
+        for _ in range(2):
+            with pytest.raises(DamagedError):
+                log.append([set_event("b")])
+        assert path.read_bytes() == before
+        assert recorder.events == []
+
+    def test_an_empty_file_that_a_reader_opened_is_not_begun_over_a_history(
+        self, tmp_path: Path
+    ) -> None:
+        """It was there before us, so it is what is left of the log of these archives."""
+        (tmp_path / "s.jsonl").write_bytes(b"")
+        log, _ = open_log(tmp_path)
+        assert not log.refresh()
+        (tmp_path / "archive").mkdir()
+        (tmp_path / "archive" / "s.1.jsonl").write_bytes(b"")  # restored from a backup
+        with pytest.raises(DamagedError, match="archive"):
+            log.append([set_event("b")])
+        assert (tmp_path / "s.jsonl").read_bytes() == b""
+
+    def test_a_log_that_was_compacted_under_a_reader_is_opened_again_at_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Not only when it is time to look where the path leads."""
+        writer, _ = open_log(tmp_path)
+        writer.append([set_event("a")])
+        looks: list[str] = []
+
+        def note(name: str, args: tuple[Any, ...]) -> None:
+            if name == "size":
+                looks.append(name)
+                assert len(looks) < 10, "it looks at the same file again and again"
+
+        at(monkeypatch, 100.0)
+        log, recorder = open_log(tmp_path, storage=FaultyStorage(note))
+        log.refresh()
+        path = tmp_path / "s.jsonl"
+        whole = path.read_bytes()
+        sealed(path, "compacted")
+        path.rename(tmp_path / "archived")
+        path.write_bytes(whole)
+        open_log(tmp_path)[0].append([set_event("b")])
+        assert log.refresh()
+        assert recorder.turns == ["a", "b"]
 
     @pytest.mark.parametrize("reason", ["deleted", "compacted", "torn"])
     def test_nothing_is_mended_in_a_log_that_may_not_be_written(

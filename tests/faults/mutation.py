@@ -41,7 +41,7 @@ from mutmut.utils.format_utils import mangled_name_from_mutant_name
 ENOUGH = 0.95
 _KILLED, _TIMEOUT, _SURVIVED, _NO_TESTS, _BAD_TYPES = 1, 36, 0, 33, 37  # as mutmut has them
 _IN_THE_COPY = "--in-the-copy"
-_LONGEST_TEST = 30  # seconds, of which the longest test here takes one
+_LONGEST_TEST = 10  # seconds, of which the longest test here takes one
 _MEMORY = 4 << 30  # bytes: some mutants never stop reading
 
 
