@@ -245,8 +245,7 @@ def _hash_by_layout(line: bytes) -> str | None:
     except _UNREADABLE:
         return None
     covered = bytearray()
-    done = 0
-    place = 0
+    done = place = 0
     for name, raw in values:
         key = _KEY.match(line, place)
         if key is None or line[key.end() : key.end() + len(bytes(raw))] != bytes(raw):

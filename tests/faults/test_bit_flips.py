@@ -9,8 +9,8 @@ import pytest
 
 from journal.scan import Scanner
 from projections import DefaultSessionStore
-from tests.faults.forgery import SESSION
-from tests.faults.scanning import EVENTS, LOGS, Parsed, fork, scan
+from tests.faults.damage.forgery import SESSION
+from tests.faults.damage.scanning import EVENTS, LOGS, Parsed, fork, scan
 from tests.faults.sizes import Figure, sized
 
 

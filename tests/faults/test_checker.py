@@ -6,9 +6,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.faults.checker import check_whole_history
-from tests.faults.deeds import Began, Change, Deed, Ended, Noted, Read, Saw, Witness, deeds_in
-from tests.faults.workers import Stage
+from tests.faults.storms.checker import check_whole_history
+from tests.faults.storms.deeds import (
+    Began,
+    Change,
+    Deed,
+    Ended,
+    Noted,
+    Read,
+    Saw,
+    Witness,
+    deeds_in,
+)
+from tests.faults.storms.workers import Stage
 
 SESSION = "s"
 

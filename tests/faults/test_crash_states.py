@@ -1,7 +1,7 @@
 """Power cuts: every state that the disk may be in afterwards opens with all acknowledged.
 
-`tests.faults.crash_states` records what the journal tells a disk, and builds what may be left
-of it after each operation. Each of these disks is opened, read, appended to, verified and
+`crashes.crash_states` records what the journal tells a disk, and builds what may be left of it
+after each operation. Each of these disks is opened, read, appended to, verified and
 compacted, as the next process would. What a session file holds of others' is there as well.
 """
 
@@ -12,7 +12,7 @@ from itertools import count
 import pytest
 
 from journal.errors import JournalError
-from tests.faults.power_cut_stories import (
+from tests.faults.crashes.stories import (
     STORIES,
     Judge,
     Story,

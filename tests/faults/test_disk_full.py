@@ -21,9 +21,9 @@ from journal.directory import Directory
 from journal.errors import JournalError, SessionFileError
 from journal.log import LogOptions
 from projections import DefaultSessionStore
-from tests.faults.checker import events_of
-from tests.faults.disks import PAGE, TinyDisk, tiny_disk
+from tests.faults.kernel.disks import PAGE, TinyDisk, tiny_disk
 from tests.faults.sizes import Figure, sized
+from tests.faults.storms.checker import events_of
 from tests.support import files_in, state_in
 
 S = "s"

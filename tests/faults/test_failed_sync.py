@@ -19,11 +19,11 @@ from journal.errors import JournalError, SessionFileError, SyncError
 from journal.handle import LogFile
 from journal.log import FileLog, LogOptions
 from projections import DefaultSessionStore
-from tests.faults.checker import events_of
-from tests.faults.ledger import Ledger
+from tests.faults.kernel.ledger import Ledger
+from tests.faults.kernel.strace import Tampering, run, tamper
+from tests.faults.kernel.traced import KEPT
 from tests.faults.sizes import Figure, sized
-from tests.faults.strace import Tampering, run, tamper
-from tests.faults.traced import KEPT
+from tests.faults.storms.checker import events_of
 from tests.support import (
     FaultyStorage,
     fails,

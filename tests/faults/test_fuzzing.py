@@ -17,11 +17,11 @@ from journal.events import Event
 from journal.log import LogOptions
 from journal.scan import Scanner
 from projections import DefaultSessionStore
-from tests.faults import endure
-from tests.faults.commands import DOCUMENTED, run
-from tests.faults.forgery import SESSION, lines_of, write_session
-from tests.faults.mutations import Junk, Mutation, apply, mutations, overwritings
-from tests.faults.scanning import parse, scan
+from tests.faults.damage import endure
+from tests.faults.damage.commands import DOCUMENTED, run
+from tests.faults.damage.forgery import SESSION, lines_of, write_session
+from tests.faults.damage.mangling import Junk, Mutation, apply, mutations, overwritings
+from tests.faults.damage.scanning import parse, scan
 from tests.faults.sizes import Figure, sized
 
 _EVENTS = 60

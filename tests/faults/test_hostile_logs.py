@@ -12,9 +12,9 @@ from msgspec import Raw
 
 from journal.scan import Scanner
 from projections import DefaultSessionStore
-from tests.faults import endure
-from tests.faults.forgery import SESSION, Value, seal_line, write_session
-from tests.faults.hostile import OPENING, OPS, SEAL, STAMPED, control_lines, event_lines
+from tests.faults.damage import endure
+from tests.faults.damage.forgery import SESSION, Value, seal_line, write_session
+from tests.faults.damage.hostile import OPENING, OPS, SEAL, STAMPED, control_lines, event_lines
 from tests.faults.sizes import Figure, sized
 from tests.support import ROOT
 

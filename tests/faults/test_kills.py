@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.checker import Summary
 from tests.faults.sizes import Figure, sized
-from tests.faults.storm import storm
+from tests.faults.storms.checker import Summary
+from tests.faults.storms.storm import storm
 
 ROUND = 500
 """Kills of one storm; a longer one goes on in an empty folder, so that checking stays fast."""

@@ -20,8 +20,8 @@ from hypothesis.stateful import initialize, invariant, rule, run_state_machine_a
 import projections.sessions
 from journal.errors import CompactionError, HistoryError, JournalError, LockTimeoutError
 from journal.events import Cursor
-from tests.faults.desks import TROUBLES, Counts, Desk, DeskMachine, Trouble, found_in
-from tests.faults.machine import MeanwhileAt, Model, Told, change_a_byte, told
+from tests.faults.machine.desks import TROUBLES, Counts, Desk, DeskMachine, Trouble, found_in
+from tests.faults.machine.model import MeanwhileAt, Model, Told, change_a_byte, told
 from tests.faults.sizes import Figure, sized
 
 SESSIONS = ["s", "a/b", "a_b"]

@@ -17,10 +17,20 @@ import pytest
 
 from journal.events import Set
 from projections import DefaultSessionStore
-from tests.faults.checker import check_whole_history, events_of
 from tests.faults.sizes import Figure, sized
-from tests.faults.storm import CONTEXT, check_goes_on, running
-from tests.faults.workers import TURNS, Going, Stage, Writer, compact, forever, read, tail, work
+from tests.faults.storms.checker import check_whole_history, events_of
+from tests.faults.storms.storm import CONTEXT, check_goes_on, running
+from tests.faults.storms.workers import (
+    TURNS,
+    Going,
+    Stage,
+    Writer,
+    compact,
+    forever,
+    read,
+    tail,
+    work,
+)
 
 SESSION = "one"
 

@@ -19,14 +19,14 @@ import pytest
 
 from journal.errors import JournalError
 from projections import DefaultSessionStore
-from tests.faults.checker import Summary, check_whole_history
-from tests.faults.deeds import Began, Change, Ended, now
-from tests.faults.disks import Ext4, ext4
-from tests.faults.remaking import SESSION as REMADE
-from tests.faults.remaking import check_remade, is_torn, remake
+from tests.faults.kernel.disks import Ext4, ext4
 from tests.faults.sizes import Figure, sized
-from tests.faults.storm import CONTEXT, check_goes_on
-from tests.faults.workers import Stage, work
+from tests.faults.storms.checker import Summary, check_whole_history
+from tests.faults.storms.deeds import Began, Change, Ended, now
+from tests.faults.storms.remaking import SESSION as REMADE
+from tests.faults.storms.remaking import check_remade, is_torn, remake
+from tests.faults.storms.storm import CONTEXT, check_goes_on
+from tests.faults.storms.workers import Stage, work
 
 WRITERS = ("w0", "w1", "w2")
 ROUND = 20

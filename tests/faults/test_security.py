@@ -16,9 +16,9 @@ from journal.errors import JournalError
 from journal.log import LogOptions
 from journal.storage import DiskStorage
 from projections import DefaultSessionStore
-from tests.faults import endure
-from tests.faults.commands import DOCUMENTED, reading, run
-from tests.faults.forgery import SESSION, append_raw, lines_of, write_session
+from tests.faults.damage import endure
+from tests.faults.damage.commands import DOCUMENTED, reading, run
+from tests.faults.damage.forgery import SESSION, append_raw, lines_of, write_session
 from tests.test_cli_output import AS_ARGUMENT
 from tests.test_names import NASTY
 from tests.test_redaction import SECRETS, bytes_in

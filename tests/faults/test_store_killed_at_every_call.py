@@ -19,9 +19,9 @@ from journal.errors import AppendError, JournalError
 from journal.memory import MemoryStorage
 from journal.storage import DiskStorage
 from projections import DefaultSessionStore
-from tests.faults.going_wrong import KINDS, Fault, Kill, Process
-from tests.faults.memory_disk import copy_of
-from tests.faults.operations import (
+from tests.faults.crashes.going_wrong import KINDS, Fault, Kill, Process
+from tests.faults.crashes.memory_disk import copy_of
+from tests.faults.crashes.operations import (
     OPERATIONS,
     READS,
     SESSION,

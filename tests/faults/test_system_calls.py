@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from projections import DefaultSessionStore
+from tests.faults.kernel.strace import Tampering, all_paths, run, tamper
+from tests.faults.kernel.traced import GONE, KEPT, may_be_gone, possible_turns
 from tests.faults.sizes import Figure, sized
-from tests.faults.strace import Tampering, all_paths, run, tamper
-from tests.faults.traced import GONE, KEPT, may_be_gone, possible_turns
 from tests.support import files_in, needs
 
 WRITES = ("signal=KILL", "error=EIO", "error=ENOSPC")

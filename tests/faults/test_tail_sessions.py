@@ -25,10 +25,10 @@ from journal.directory import Directory
 from journal.events import GENESIS, Cursor, Set
 from journal.log import LogOptions
 from projections import DefaultSessionStore
-from tests.faults import tailing
 from tests.faults.sizes import Figure, sized
-from tests.faults.storm import CONTEXT
-from tests.faults.tailing import (
+from tests.faults.storms import tailing
+from tests.faults.storms.storm import CONTEXT
+from tests.faults.storms.tailing import (
     LOSSY,
     SESSIONS,
     STEADY,

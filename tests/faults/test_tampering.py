@@ -25,7 +25,7 @@ from journal.directory import Directory
 from journal.events import Head
 from journal.log import LogOptions
 from projections import DefaultSessionStore
-from tests.faults.forgery import SESSION, lines_of, rechain, reseal, write_session
+from tests.faults.damage.forgery import SESSION, lines_of, rechain, reseal, write_session
 from tests.faults.sizes import Figure, params
 
 LOG = f"{SESSION}.jsonl"

@@ -11,8 +11,8 @@ from journal.log import FileLog, LogOptions
 from journal.memory import MemoryStorage
 from journal.names import paths_of
 from journal.scan import Scanner
-from tests.faults.forgery import SESSION
-from tests.faults.scanning import EVENTS, LOGS, Line, Parsed, fork, scan
+from tests.faults.damage.forgery import SESSION
+from tests.faults.damage.scanning import EVENTS, LOGS, Line, Parsed, fork, scan
 from tests.faults.sizes import Figure, sized
 from tests.support import Recorder, set_event
 

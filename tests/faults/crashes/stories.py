@@ -9,10 +9,10 @@ from journal.directory import Directory
 from journal.errors import LockTimeoutError
 from journal.events import Clear, Event, Handoff
 from projections import DefaultSessionStore
-from tests.faults.crash_states import Crash, CrashState, RecordingStorage
-from tests.faults.going_wrong import KillBefore, Process
-from tests.faults.memory_disk import disk_with
-from tests.faults.operations import (
+from tests.faults.crashes.crash_states import Crash, CrashState, RecordingStorage
+from tests.faults.crashes.going_wrong import KillBefore, Process
+from tests.faults.crashes.memory_disk import disk_with
+from tests.faults.crashes.operations import (
     FOREIGN,
     OLD,
     SESSION,

@@ -25,7 +25,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 from journal.memory import MemoryStorage
 from journal.storage import FileId
-from tests.faults.memory_disk import Stored
+from tests.faults.crashes.memory_disk import Stored
 
 _DEVICE = 0
 _T = TypeVar("_T")

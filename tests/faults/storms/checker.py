@@ -26,7 +26,7 @@ from journal.directory import Directory
 from journal.events import GENESIS, Clear, Event, Handoff, Set
 from journal.log import LogOptions
 from projections import DefaultSessionStore
-from tests.faults.deeds import Began, Change, Ended, Noted, Read, Saw, deeds_in
+from tests.faults.storms.deeds import Began, Change, Ended, Noted, Read, Saw, deeds_in
 
 NEVER = 1 << 63  # ns: when a call that was killed returned
 

@@ -10,14 +10,16 @@ from multiprocessing.context import ForkServerProcess
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from tests.faults.checker import Summary, check_whole_history
-from tests.faults.workers import Stage, work
+from tests.faults.storms.checker import Summary, check_whole_history
+from tests.faults.storms.workers import Stage, work
 from tests.support import files_in
 
 _PAUSE = 0.02  # seconds at most between two kills: where in its work one dies is chance
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.faults.workers"])  # so that a start takes 10 ms, not 200
+CONTEXT.set_forkserver_preload(
+    ["tests.faults.storms.workers"]
+)  # so that a start takes 10 ms, not 200
 
 
 @contextmanager

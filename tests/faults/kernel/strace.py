@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.faults.traced import GONE, KEPT, outcomes
+from tests.faults.kernel.traced import GONE, KEPT, outcomes
 from tests.support import ROOT
 
 _SUFFIXES = (".jsonl", ".jsonl.new", ".json", ".json.new")
@@ -40,7 +40,7 @@ def run(folder: Path, paths: list[Path], options: list[str]) -> tuple[dict[str, 
     trace = folder.with_suffix(".trace")
     filters = [word for path in paths for word in ("-P", str(path))]
     expressions = [word for option in options for word in ("-e", option)]
-    program = [sys.executable, "-m", "tests.faults.traced", str(folder)]
+    program = [sys.executable, "-m", "tests.faults.kernel.traced", str(folder)]
     result = subprocess.run(
         [
             "strace",

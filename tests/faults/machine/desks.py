@@ -21,7 +21,7 @@ from journal.events import Cursor
 from journal.follower import FileFollower
 from journal.log import LogOptions
 from projections import DefaultSessionStore
-from tests.faults.machine import (
+from tests.faults.machine.model import (
     Fault,
     Finding,
     Model,

@@ -13,8 +13,8 @@ from journal.errors import JournalError
 from journal.log import LogOptions
 from journal.scan import Scanner
 from projections import DefaultSessionStore
-from tests.faults.commands import DOCUMENTED, reading, run
-from tests.faults.forgery import SESSION
+from tests.faults.damage.commands import DOCUMENTED, reading, run
+from tests.faults.damage.forgery import SESSION
 from tests.terminal import HARMFUL
 
 LOG = f"{SESSION}.jsonl"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import UNSET, Raw
 
-from tests.faults.forgery import Value, seal_line
+from tests.faults.damage.forgery import Value, seal_line
 
 STAMPED: dict[str, Value] = {"seq": 3, "ts": "2026-11-22T10:18:00.000000Z"}
 OPS: dict[str, dict[str, Value]] = {

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from journal.events import Event
 from journal.scan import Scanner
-from tests.faults.forgery import lines_of, write_session
+from tests.faults.damage.forgery import lines_of, write_session
 
 EVENTS = 1000
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from projections import DefaultSessionStore
-from tests.faults.workers import Stage
+from tests.faults.storms.workers import Stage
 from tests.support import files_in
 
 SESSION = "remade"

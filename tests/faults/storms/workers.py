@@ -10,7 +10,17 @@ from typing import Any, NamedTuple
 
 from journal import CompactionError, Limits
 from projections import DefaultSessionStore
-from tests.faults.deeds import Began, Change, Ended, Noted, Read, Saw, Witness, deeds_in, now
+from tests.faults.storms.deeds import (
+    Began,
+    Change,
+    Ended,
+    Noted,
+    Read,
+    Saw,
+    Witness,
+    deeds_in,
+    now,
+)
 
 TURNS = [f"t{number}" for number in range(12)]
 """Of each runtime: few, so that compaction finds most of the log dead."""

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from tests.faults.forgery import Value, lines_of, rechain, reseal, seal_line
-from tests.faults.hostile import VALUES
+from tests.faults.damage.forgery import Value, lines_of, rechain, reseal, seal_line
+from tests.faults.damage.hostile import VALUES
 
 _FIELDS = ["seq", "ts", "op", "runtime_id", "turn_id", "source", "target", "reason"]
 _FIELDS += ["handoff_seq", "seen_seq", "writer", "state", "prev", "hash", "format", "session_id"]

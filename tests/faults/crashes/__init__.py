@@ -1,0 +1,1 @@
+"""Crashes at any call: storages that die or fail, and every disk a power cut may leave."""

@@ -1,0 +1,1 @@
+"""Faults that the operating system makes for real: full disks, cut power, tampered calls."""

@@ -1,0 +1,1 @@
+"""The model of the state machine, and the two processes that it follows."""

@@ -1,0 +1,1 @@
+"""Workers in processes and threads, killed at random, and the checker of all they did."""
