@@ -796,6 +796,23 @@ def test_what_was_copied_is_on_the_disk_before_the_writers_are_made_to_wait(
     assert turns_in(tmp_path) == ["a", "b", "c"]
 
 
+def test_what_may_take_long_to_sync_is_synced_before_the_writers_are_caught_up_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they append during such a sync is copied without making them wait."""
+    write_log(tmp_path)
+    files: list[LogFile] = []
+    monkeypatch.setattr("journal.handle.tell_after_fork", files.append)
+    calls: list[tuple[str, Any]] = []
+    storage = FaultyStorage(lambda name, args: calls.append((name, args[0] if args else None)))
+    assert directory(tmp_path, storage).compact("s") is not None
+    old, new = (file.fd for file in files)
+    proof = calls.index(("read", new))
+    assert ("sync", new) in calls[:proof], "what is proven is what the disk has"
+    caught_up = calls.index(("size", old), proof)
+    assert ("sync", old) in calls[proof:caught_up]
+
+
 def test_the_archive_is_on_the_disk_before_what_it_archives_is_replaced(tmp_path: Path) -> None:
     write_log(tmp_path)
     calls: list[tuple[str, Any]] = []

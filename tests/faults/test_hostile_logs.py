@@ -1,9 +1,6 @@
 """Logs that somebody wrote to break their reader: wrong types, absurd sizes, no end of lines."""
 
 import gzip
-import resource
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,10 +12,8 @@ from projections import DefaultSessionStore
 from tests.faults.damage import endure
 from tests.faults.damage.forgery import SESSION, Value, seal_line, write_session
 from tests.faults.damage.hostile import OPENING, OPS, SEAL, STAMPED, control_lines, event_lines
+from tests.faults.kernel.memory import MIB, growth
 from tests.faults.sizes import Figure, sized
-from tests.support import ROOT
-
-MIB = 1 << 20
 
 
 def set_line(seq: int, prev: str, state: Value, turn: str = "turn-1") -> bytes:
@@ -154,41 +149,6 @@ def test_a_log_of_a_newer_format_is_read_but_not_written(tmp_path: Path) -> None
 
 
 # Bounded memory, each in a process of its own
-
-_MEASURED = """
-import sys
-from projections import DefaultSessionStore
-store = DefaultSessionStore(sys.argv[1], durability="os", auto_compact=False)
-store.set_runtime_state("other", "native", "turn-1", {"n": 1})
-store.verify("other"), store.history("other", "native", "turn-1")
-def peak():
-    return int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
-before = peak()
-exec(sys.argv[2])
-print(peak() - before)
-"""
-
-
-def growth(folder: Path, code: str, most: int = 0) -> int:
-    """By how many bytes a process grew that ran `code` with a `store` on the folder.
-
-    With `most` it gets no more bytes of address space than that, so it fails at once.
-    """
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
-
-    process = subprocess.run(
-        [sys.executable, "-c", _MEASURED, str(folder), code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-        preexec_fn=limit if most else None,
-    )
-    assert process.returncode == 0, process.stderr
-    return int(process.stdout) * 1024
 
 
 @sized(quick=40, storm=1024)
