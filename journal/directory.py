@@ -94,7 +94,7 @@ class Directory:
     def _ends_deleted(self, file: LogFile) -> bool:
         """Whether a deletion seal is the last line: then there is no such session."""
         size = file.size()
-        last = self._storage.read(file.fd, _SEAL_BYTES, max(0, size - _SEAL_BYTES))
+        last = self._storage.read(file.fd, _SEAL_BYTES, size - min(size, _SEAL_BYTES))
         if not last.endswith(b"\n"):  # a seal that was cut short sealed nothing
             return False
         seal = decode_line(last[:-1].rpartition(b"\n")[2])

@@ -159,7 +159,11 @@ class FileLog:
     # Appending
 
     def append(self, events: Sequence[Event] | Maker, seed: Maker | None = None) -> Head:
-        head, file, ticket = self._append_patiently(events, seed)
+        with self.lock:
+            done = self._append_locked(events, seed)
+        if done is None:
+            done = self._append_patiently(events, seed)
+        head, file, ticket = done
         if ticket is not None:
             file.cover(ticket)
         return head

@@ -811,6 +811,8 @@ def test_what_may_take_long_to_sync_is_synced_before_the_writers_are_caught_up_w
     assert ("sync", new) in calls[:proof], "what is proven is what the disk has"
     caught_up = calls.index(("size", old), proof)
     assert ("sync", old) in calls[proof:caught_up]
+    locked = calls.index(("lock", old))
+    assert {("sync", old), ("sync", new)} <= set(calls[caught_up:locked])
 
 
 def test_the_archive_is_on_the_disk_before_what_it_archives_is_replaced(tmp_path: Path) -> None:

@@ -632,6 +632,15 @@ def test_events_that_cannot_be_made_leave_a_log_as_it_was(tmp_path: Path) -> Non
     assert recorder.turns == ["a", "b"]
 
 
+def test_where_the_lock_is_free_nobody_gets_ready_to_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which would make each append slower by a tenth."""
+    log, _ = open_log(tmp_path)
+    monkeypatch.setattr("journal.log.attempts", lambda *args: pytest.fail("it got ready"))
+    assert [log.append([set_event(turn)]).seq for turn in "ab"] == [1, 2]
+
+
 def test_who_makes_events_sees_nothing_of_a_log_that_was_deleted(tmp_path: Path) -> None:
     log, recorder = open_log(tmp_path)
     log.append([set_event("a")])

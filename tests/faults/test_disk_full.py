@@ -1,4 +1,4 @@
-"""A full disk: the call fails and says so, nothing of it stays, and writing goes on later.
+"""A full disk, or a read-only one: the call fails and says so, and nothing of it stays.
 
 Real short writes at every byte of what is written, and then an error. A tiny tmpfs gives
 errno 28; it hands out room by the page, so the file that grows is padded until the last free
@@ -292,3 +292,24 @@ def check_refresh(disk: TinyDisk, folder: Path, pad: int, *, fits: bool) -> None
         store.flush()
         assert state_in(path)["native"]["new"] == NEW
     shutil.rmtree(folder)
+
+
+def test_on_a_read_only_mount_reading_works_and_writing_says_why_not(disk: TinyDisk) -> None:
+    put(disk.folder, "t0")
+    before = {name: (disk.folder / name).read_bytes() for name in files_in(disk.folder)}
+    disk.make_read_only()
+    with DefaultSessionStore(disk.folder) as store:
+        assert store.get_runtime_state(S, "native") == {"t0": {"pad": ""}}
+        assert store.verify(S).ok
+        assert [step.event.seq for step in store.replay(S)] == [1]
+        assert [info["session_id"] for info in store.list_sessions()] == [S]
+        writes: list[Callable[[], object]] = [
+            lambda: store.set_runtime_state(S, "native", "t1", {}),
+            lambda: store.set_runtime_state("new", "native", "t1", {}),
+            lambda: store.hand_off(S, "native", "other"),
+            lambda: store.delete_session(S),
+        ]
+        for write in writes:
+            with pytest.raises(JournalError, match="Read-only file system"):
+                write()
+    assert {name: (disk.folder / name).read_bytes() for name in files_in(disk.folder)} == before

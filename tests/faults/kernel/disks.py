@@ -6,7 +6,7 @@ import re
 import struct
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -93,8 +93,9 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 class TinyDisk:
     """A tmpfs of few pages. `fill` leaves so many of them free, `free` gives the rest back."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, mounted_by: Callable[[str], None]) -> None:
         self._root = root
+        self._mounted_by = mounted_by
         self.folder = root / "sessions"
         self._filler = root / "filler"
 
@@ -107,11 +108,14 @@ class TinyDisk:
     def free(self) -> None:
         self._filler.unlink()
 
+    def make_read_only(self) -> None:
+        self._mounted_by("mount -o remount,ro")
+
     def _pages_free(self) -> int:
         return os.statvfs(self._root).f_bfree
 
 
-_HOLD = 'mount -t tmpfs -o size="$1" tmpfs "$2" && echo mounted && exec cat'
+_HOLD = 'mount -t tmpfs -o size="$1" tmpfs "$2" && echo mounted && exec sh'
 
 
 @contextmanager
@@ -150,6 +154,14 @@ def tiny_disk(place: Path, pages: int) -> Iterator[TinyDisk]:
                 error = holder.stderr.read()
                 assert _FORBIDDEN.search(error.lower()), error
                 pytest.skip(f"mounting is not permitted here: {error.strip()}")
-            yield TinyDisk(Path(f"/proc/{holder.pid}/root{place.resolve()}"))
+
+            def run_there(command: str) -> None:
+                assert holder.stdin is not None
+                assert holder.stdout is not None
+                holder.stdin.write(f"{command} '{place}' && echo done\n")
+                holder.stdin.flush()
+                assert holder.stdout.readline() == "done\n"
+
+            yield TinyDisk(Path(f"/proc/{holder.pid}/root{place.resolve()}"), run_there)
         finally:
             holder.kill()
