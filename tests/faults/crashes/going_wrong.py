@@ -146,7 +146,7 @@ class Process:
     Dead, it makes no more calls, and its files are closed, as a kernel closes them.
     """
 
-    def __init__(self, disk: Storage, fault: Fault) -> None:
+    def __init__(self, disk: Storage, fault: Callable[[str, tuple[Any, ...], Call], Any]) -> None:
         self._disk = disk
         self._fault = fault
         self._open: set[int] = set()

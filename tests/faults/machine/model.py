@@ -16,7 +16,8 @@ import msgspec
 
 from journal.events import Clear, Event, Handoff, Set, Takeover
 from journal.storage import DiskStorage
-from tests.support import CHANGING, DiesAt, FailsAt, FaultyStorage, Killed
+from tests.faults.crashes import going_wrong
+from tests.support import CHANGING, DiesAt, FailsAt
 
 Told = tuple[Any, ...]
 """An event as its writer knows it: its op and what it is about."""
@@ -268,42 +269,24 @@ Fault = Callable[[str, tuple[Any, ...]], Any]
 
 
 class Process:
-    """What a process has of the kernel: its descriptors, which are closed when it dies.
+    """A process that dies as in `crashes.going_wrong`; `fault` is what it meets next.
 
-    That also releases its locks, as they belong to these. `fault` is what it meets next.
     Syncs are not made, only failed: no power is cut here.
     """
 
     def __init__(self) -> None:
         self.fault: Fault | None = None
-        self.storage = FaultyStorage(self._call)
-        self._fds: set[int] = set()
-        self._dead = False
+        self._calls = going_wrong.Process(DiskStorage(), self._meet)
+        self.storage = self._calls.storage
 
-    def _call(self, name: str, args: tuple[Any, ...]) -> Any:
-        if name == "close":
-            return self._close(args[0])
-        if self._dead:
-            raise Killed
+    def _meet(self, name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
         answer = self.fault(name, args) if self.fault is not None else None
-        if answer is None and name == "open":
-            answer = DiskStorage.open(*args)
-            self._fds.add(answer)
-        if answer is None and name in ("sync", "sync_folder"):
-            return True
+        if answer is None:
+            return True if name in ("sync", "sync_folder") else call()
         return answer
 
-    def _close(self, fd: int) -> bool:
-        """Not if death has closed it already: its number may be another file's by now."""
-        if fd in self._fds:
-            self._fds.remove(fd)
-            os.close(fd)
-        return True
-
     def die(self) -> None:
-        self._dead = True
-        for fd in list(self._fds):
-            self._close(fd)
+        self._calls.die()
 
 
 def change_a_byte(path: Path, offset: int, by: int) -> None:
