@@ -115,7 +115,7 @@ WRONG: dict[str, tuple[list[int], Callable[[], list[Deed]], str]] = {
             *(deed for n in ALL for deed in set_deeds(n)),
             Noted(SESSION, f"{'0' * 16}:3:{'0' * 32}"),
         ],
-        "head",
+        "was noted",
     ),
 }
 
