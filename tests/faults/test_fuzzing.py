@@ -71,7 +71,7 @@ def in_pieces(data: bytes, length: int) -> tuple[Scanner, list[Event]]:
     return scanner, events
 
 
-@sized(quick=150, storm=2_000, long=100_000)
+@sized(quick=150, storm=2_000, long=20_000)
 def test_the_scanner_judges_any_bytes(whole: dict[str, bytes], size: int, figure: Figure) -> None:
     """It never raises, says the same however it is fed, and speaks of bytes that are there."""
     count = found = 0
@@ -95,7 +95,7 @@ def test_the_scanner_judges_any_bytes(whole: dict[str, bytes], size: int, figure
     figure(f"{count:,} damaged logs judged, {found:,} of them with damage in the middle")
 
 
-@sized(quick=150, storm=2_000, long=100_000)
+@sized(quick=150, storm=2_000, long=20_000)
 def test_damage_costs_only_what_it_hits(
     whole: dict[str, bytes], size: int, figure: Figure
 ) -> None:
@@ -145,7 +145,7 @@ def resolve(name: str, files: dict[str, bytes]) -> str:
     return next(path for path in files if "/" in path and path.endswith(ends[name]))
 
 
-@sized(quick=40, storm=350, long=8_000)
+@sized(quick=40, storm=350, long=3_000)
 def test_a_damaged_session_is_endured(
     whole: dict[str, bytes],
     size: int,
