@@ -179,7 +179,7 @@ def write_in_child(store: DefaultSessionStore, stage: Stage, name: str, count: i
     store.close()
 
 
-@sized(quick=6, storm=60, long=600)
+@sized(quick=6, storm=60, long=300)
 @pytest.mark.parametrize("durability", ["os", "fsync"])
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # that is what is tested
 def test_children_forked_in_the_middle_of_use_go_on_with_the_store(
