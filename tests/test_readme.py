@@ -116,3 +116,13 @@ def test_every_module_is_on_the_map() -> None:
             if path.suffix == ".py" or (path / "__init__.py").exists():
                 found = re.search(rf"`({package}/)?{name}`", table)
                 assert found or name == "__init__", f"{name} is missing"
+
+
+def test_the_table_of_faults_names_tests_that_exist() -> None:
+    text = (ROOT / "tests" / "README.md").read_text()
+    modules = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    named = set(re.findall(r"\btest_\w+", text))
+    assert len(named) > 30
+    assert named <= modules
+    rooms = set(re.findall(r"`faults/(\w+)/`", text))
+    assert rooms == {path.parent.name for path in (ROOT / "tests/faults").glob("*/__init__.py")}
