@@ -1,5 +1,6 @@
 """Fixtures of more than one module."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from tests.faults.sizes import Figure
 from tests.support import TURN_1
 
 _FIGURE = "figure"
+
+# A shell that started us in the background may have had Ctrl-C ignored, which children inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
