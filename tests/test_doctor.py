@@ -569,7 +569,7 @@ OPS: dict[str, Callable[[DefaultSessionStore, random.Random], object]] = {
 }
 
 
-@sized(quick=range(5), storm=range(25))
+@sized(quick=range(3), storm=range(25))
 def test_whatever_was_done_a_healthy_folder_has_no_findings(tmp_path: Path, size: range) -> None:
     for seed in size:
         folder = tmp_path / str(seed)

@@ -145,7 +145,7 @@ def resolve(name: str, files: dict[str, bytes]) -> str:
     return next(path for path in files if "/" in path and path.endswith(ends[name]))
 
 
-@sized(quick=40, storm=350, long=3_000)
+@sized(quick=20, storm=350, long=3_000)
 def test_a_damaged_session_is_endured(
     whole: dict[str, bytes],
     size: int,

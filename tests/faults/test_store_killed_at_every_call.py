@@ -239,7 +239,7 @@ def recover(disk: Disk, name: str, fault: Fault) -> bool:
     return fault.hit is not None
 
 
-@sized(quick=50, storm=5, long=1)
+@sized(quick=100, storm=5, long=1)
 def test_killed_again_while_it_recovers(size: int, figure: Figure) -> None:
     """Every way to be killed, then the next process killed too: at all calls, or one in `size`."""
     dice = Random(1)
