@@ -1,0 +1,65 @@
+"""Other processes of the benchmarks: roles of `tests.benchmarks.child`, started and listened to."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PATIENCE = 600.0  # seconds for a child to end
+
+
+def environment() -> dict[str, str]:
+    """As a user's: modules may be compiled once and kept."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+
+class Child:
+    """A process that says when it is ready, starts when told, and ends with what it found.
+
+    It writes lines of JSON. Killed if it is still there when the `with` block ends.
+    """
+
+    def __init__(self, role: str, **arguments: Any) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.benchmarks.child", role, json.dumps(arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=_ROOT,
+            env=environment(),
+        )
+
+    def hear(self) -> Any:
+        """The next line it writes, decoded. Raises RuntimeError if it died instead."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self._process.args!r} ended with {self._process.wait()}")
+        return json.loads(line)
+
+    def tell(self) -> None:
+        """Have it go on with what it waits to do: to start, or to stop."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._process.kill()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait(_PATIENCE)

@@ -1,0 +1,41 @@
+"""What is held in memory, each measured in a process of its own, as the growth of its peak."""
+
+from tests.benchmarks.artefacts import ENCODED
+from tests.benchmarks.children import Child
+from tests.benchmarks.logs import build
+from tests.benchmarks.results import Goal, Row, at_most
+from tests.benchmarks.sizes import Sizes
+
+_LINE = 640  # bytes of a line of the benchmark
+_EXTRA = 250  # bytes a turn may cost besides its state
+_ALLOWED = 64 << 20
+
+
+def run(sizes: Sizes, folder: str) -> list[Row]:
+    """Goals only: bytes are not spread like times."""
+    turns, size = sizes.view_turns, sizes.big_log_bytes
+    build(f"{folder}/view", turns, turns)
+    grown = _grown("view", f"{folder}/view")
+    build(f"{folder}/long", size // _LINE, sizes.live_turns)
+    goals = [
+        at_most(
+            f"a view of {turns:,} turns, for each besides its state",
+            grown / turns - len(ENCODED),
+            _EXTRA,
+            "bytes",
+        ),
+        *(_bounded(task, f"{folder}/long", size) for task in ("tail", "verify")),
+    ]
+    return [Row("memory", {}, goals)]
+
+
+def _bounded(task: str, folder: str, size: int) -> Goal:
+    return at_most(f"{task} of a log of {size >> 20} MiB", _grown(task, folder), _ALLOWED, "bytes")
+
+
+def _grown(task: str, folder: str) -> int:
+    with Child("memory", task=task, folder=folder) as child:
+        child.hear()
+        child.tell()
+        grown: int = child.hear()
+        return grown

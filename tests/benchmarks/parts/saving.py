@@ -1,0 +1,133 @@
+"""`set` of one turn: without sync, with sync, and late in a long session."""
+
+import fcntl
+import os
+from hashlib import sha256
+
+from journal.redaction import may_hold_secrets
+from tests.benchmarks.artefacts import ENCODED, STATE, decode, encode, line, turn_id
+from tests.benchmarks.measure import Operation, interleave
+from tests.benchmarks.peers import (
+    Contender,
+    DiskCache,
+    EventSourcing,
+    Journal,
+    Lmdb,
+    RawWrite,
+    Sqlite,
+)
+from tests.benchmarks.results import OURS, Row, at_most, ratio
+from tests.benchmarks.sizes import Sizes
+
+_BLOCK, _SLOW_BLOCK = 100, 20
+_EARLY = 10
+
+
+def run(sizes: Sizes, folder: str) -> list[Row]:
+    """The three rows of `set`."""
+    return [_unsynced(sizes, f"{folder}/os"), _synced(sizes, f"{folder}/fsync"), _late(sizes, folder)]
+
+
+def _unsynced(sizes: Sizes, folder: str) -> Row:
+    raw = RawWrite(f"{folder}/raw", sync=False)
+    bare = _Bare(f"{folder}/bare")
+    contenders: dict[str, Contender] = {
+        OURS: Journal(f"{folder}/journal", sync=False),
+        "LMDB, no sync": Lmdb(f"{folder}/lmdb", sync=False),
+        "SQLite NORMAL": Sqlite(f"{folder}/sqlite", sync=False),
+        "diskcache": DiskCache(f"{folder}/diskcache", sync=False),
+    }
+    operations: dict[str, Operation] = {name: peer.set for name, peer in contenders.items()}
+    operations["the same steps, bare"] = bare.set
+    operations["os.write"] = lambda index: raw.write(line(index))
+    figures = interleave(operations, rounds=sizes.rounds, block=_BLOCK)
+    for closing in (*contenders.values(), raw, bare):
+        closing.close()
+    return Row(
+        'set, durability "os"',
+        figures,
+        [
+            at_most("as LMDB without sync", ratio(figures, OURS, "LMDB, no sync"), 1.0),
+            at_most("os.write of the same line", ratio(figures, OURS, "os.write"), 4.5),
+            at_most("a third of SQLite NORMAL", ratio(figures, OURS, "SQLite NORMAL"), 1 / 3),
+        ],
+    )
+
+
+class _Bare:
+    """What the guarantees ask of each `set`, one call after the other, and nothing around it.
+
+    Encoding, decoding and comparing (what comes back is what went in), the search for secrets,
+    two hashes, the lock between processes, the look whether others wrote, and the write.
+    """
+
+    def __init__(self, folder: str) -> None:
+        os.makedirs(folder)
+        self._fd = os.open(f"{folder}/bare", os.O_RDWR | os.O_APPEND | os.O_CREAT)
+
+    def set(self, index: int) -> None:
+        encoded = encode(STATE)
+        if decode(encoded) != STATE or may_hold_secrets(encoded):
+            raise AssertionError("the state of the benchmark is plain and holds no secret")
+        data = line(index)
+        sha256(encoded).hexdigest()
+        sha256(data[: len(data) - len(ENCODED)]).hexdigest()
+        fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.lseek(self._fd, 0, os.SEEK_END)
+        os.write(self._fd, data)
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def _synced(sizes: Sizes, folder: str) -> Row:
+    raw = RawWrite(f"{folder}/raw", sync=True)
+    contenders: dict[str, Contender] = {
+        OURS: Journal(f"{folder}/journal", sync=True),
+        "SQLite FULL": Sqlite(f"{folder}/sqlite", sync=True),
+        "LMDB": Lmdb(f"{folder}/lmdb", sync=True),
+        "diskcache FULL": DiskCache(f"{folder}/diskcache", sync=True),
+        "eventsourcing": EventSourcing(f"{folder}/eventsourcing"),
+    }
+    operations: dict[str, Operation] = {name: peer.set for name, peer in contenders.items()}
+    operations["write + fdatasync"] = lambda index: raw.write(line(index))
+    figures = interleave(operations, rounds=sizes.slow_rounds, block=_SLOW_BLOCK)
+    for closing in (*contenders.values(), raw):
+        closing.close()
+    return Row(
+        'set, durability "fsync"',
+        figures,
+        [
+            at_most("write + fdatasync", ratio(figures, OURS, "write + fdatasync"), 1.15),
+            at_most("as SQLite FULL", ratio(figures, OURS, "SQLite FULL"), 1.0),
+        ],
+    )
+
+
+def _late(sizes: Sizes, folder: str) -> Row:
+    """Sets from turn 10 on of a new session each round, and from turn 100,000 on of one."""
+    early = Journal(f"{folder}/early", sync=False)
+    late = Journal(f"{folder}/late", sync=False)
+    early_turns, late_turns = f"turn {_EARLY}", f"turn {sizes.late_turn:,}"
+    late.fill(sizes.late_turn)
+
+    def begin(index: int) -> None:
+        for turn in range(_EARLY):
+            early.set_in(f"session-{index // _EARLY}", turn)
+
+    for round_ in range(sizes.rounds + 1):
+        begin(round_ * _EARLY)
+    operations: dict[str, Operation] = {
+        early_turns: lambda index: early.set_in(f"session-{index // _EARLY}", _EARLY + index % 10),
+        late_turns: lambda index: late.set(sizes.late_turn + index),
+    }
+    figures = interleave(operations, rounds=sizes.rounds, block=_EARLY)
+    early.close()
+    late.close()
+    return Row(
+        "set, late in a session",
+        {OURS: figures[late_turns], **figures},
+        [at_most(f"as at {early_turns}", ratio(figures, late_turns, early_turns), 1.1)],
+        turn_id(sizes.late_turn),
+    )

@@ -1,0 +1,61 @@
+"""How much each part does: the whole run, or one short enough for CI."""
+
+from msgspec import Struct
+
+
+class Sizes(Struct, frozen=True):
+    """Counts of operations, events or sessions; seconds where a name says so."""
+
+    rounds: int
+    """of blocks of the quick operations, and of the slow ones (`slow_rounds`)"""
+    slow_rounds: int
+    late_turn: int
+    praisonai_turns: tuple[int, ...]
+    threads_appends: int
+    batches: int
+    log_events: int
+    live_turns: int
+    repeats: int
+    tailed: int
+    process_seconds: float
+    sessions: int
+    view_turns: int
+    big_log_bytes: int
+    starts: int
+
+
+WHOLE = Sizes(
+    rounds=100,
+    slow_rounds=60,
+    late_turn=100_000,
+    praisonai_turns=(1_000, 10_000),
+    threads_appends=500,
+    batches=60,
+    log_events=1_000_000,
+    live_turns=10_000,
+    repeats=5,
+    tailed=1_000,
+    process_seconds=3.0,
+    sessions=100_000,
+    view_turns=1_000_000,
+    big_log_bytes=500 << 20,
+    starts=40,
+)
+
+QUICK = Sizes(
+    rounds=10,
+    slow_rounds=5,
+    late_turn=3_000,
+    praisonai_turns=(100, 1_000),
+    threads_appends=30,
+    batches=8,
+    log_events=20_000,
+    live_turns=500,
+    repeats=2,
+    tailed=60,
+    process_seconds=0.4,
+    sessions=1_000,
+    view_turns=20_000,
+    big_log_bytes=8 << 20,
+    starts=4,
+)
