@@ -6,7 +6,7 @@ offsets or locks. One suite of tests holds every engine to this contract.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict
 
 from msgspec import Struct
@@ -115,13 +115,21 @@ class Log(Protocol):
         """
         ...
 
-    def append(self, events: "Sequence[Event] | Maker", seed: "Maker | None" = None) -> Head:
-        """Fold what others have appended, then append `events` (one or more) and fold them.
+    def append(
+        self,
+        events: "Sequence[Event] | Maker",
+        seed: "Maker | None" = None,
+        then: Callable[[], None] | None = None,
+    ) -> Head:
+        """Fold what others have appended, then append `events` and fold them.
 
-        All with one write and one sync; returns once they are as durable as the
-        engine was told to make them. Events that depend on what others have appended are
-        given as a function, which is called when nobody else can append any more. `seed`
-        is asked for events to put first when the log is new. Raises `AppendError` (nothing
+        All with one write and one sync; returns the head with them in it, once they are as
+        durable as the engine was told to make them. Events that depend on what others have
+        appended are given as a function, which is called when nobody else can append any
+        more; if it gives none, nothing is written (the head of no log has seq 0). `seed`
+        is asked for events to put first when the log is new. `then` is called, whichever
+        thread does the writing, before anybody else can append. Not to be called with
+        `lock` held. Raises `AppendError` (nothing
         was written), `SyncError` (unknown), `LockTimeoutError`, `UnsupportedFormatError`
         and their siblings.
         """

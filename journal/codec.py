@@ -53,18 +53,19 @@ def stamp(event: Event, seq: int, ts: str, writer: str, prev: str) -> tuple[byte
     `StateValueError` when an id is no string. O(size of the event).
     """
     if type(event) is Set:
-        head = b'{"seq":%d,"ts":"%b","op":"set","runtime_id":%b,"turn_id":%b,"writer":%b' % (
+        head = b'{"seq":%d,"ts":"%b","op":"set","runtime_id":%b,"turn_id":%b,"writer":%b%b' % (
             seq,
             ts.encode(),
             encode_text(event.runtime_id, "runtime_id"),
             encode_text(event.turn_id, "turn_id"),
             _text(writer),
+            _STATE,
         )
         state = event.state
-        state_hash = sha256(state).hexdigest().encode()
         tail = b',"prev":"%b"' % prev.encode()
-        digest = digest_of(b'%b,"state":%b%b' % (head, state_hash, tail))
-        line = b'%b,"state":%b%b,"hash":"%b"}\n' % (head, state, tail, digest.encode())
+        covered = b"%b%b%b" % (head, sha256(state).hexdigest().encode(), tail)
+        digest = sha256(covered).hexdigest()[:HASH_DIGITS]
+        line = b"".join((head, state, tail, _HASH, digest.encode(), b'"}\n'))
     else:
         head = b'{"seq":%d,"ts":"%b",%b,"writer":%b,"prev":"%b"' % (
             seq,

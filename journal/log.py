@@ -11,11 +11,12 @@ Rules of this module:
 """
 
 import logging
-import secrets
+import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import NamedTuple, TypeAlias
 
 from journal.appending import cut_back, open_or_begin, put
 from journal.backend import Maker, Projection
@@ -25,11 +26,13 @@ from journal.deletion import finish_deletion
 from journal.errors import AppendError, JournalError, ReadError, ReentryError, StorageError
 from journal.events import GENESIS, Event, Head, Open
 from journal.following import Following
+from journal.group import Group, RefusedError, Request, Take, Written
 from journal.handle import LogFile
 from journal.locking import DEFAULT_TIMEOUT, attempts, default_writer, tell_after_fork
 from journal.names import Paths
 from journal.recovery import begin_whole, cut_torn_tail, is_still_there
 from journal.refusal import check_beginning, newer_format_error
+from journal.scan import NO_LOG_ID
 from journal.sealing import unseal
 from journal.storage import DiskStorage, Storage
 
@@ -49,6 +52,24 @@ class LogOptions:
     storage: Storage = field(default_factory=DiskStorage)
 
 
+_BEFORE_ALL = Head(NO_LOG_ID, 0, GENESIS)
+
+_Appended: TypeAlias = tuple[Head, LogFile, int | None]
+"""The head, the file, and the ticket for the sync if there is to be one."""
+
+
+class _Encoded(NamedTuple):
+    """Lines to write and their events; a header if they begin a log.
+
+    `imports` says that the first of them are an older session's.
+    """
+
+    header: Open | None
+    data: bytes
+    events: Sequence[Event]
+    imports: bool
+
+
 class FileLog:
     """A `journal.backend.Log` in a file. Opens it on first use and again when needed."""
 
@@ -66,6 +87,7 @@ class FileLog:
     def _start_afresh(self) -> None:
         # All guarded by `lock`.
         self._file: LogFile | None = None
+        self._group = Group(self._append_for_group)  # the one thing in use without it
         self._following = Following(self._storage, self.paths, self._projection)
         self._busy = False  # an append is under way in the thread that holds `lock`
         self._confirmed = True  # what we read last was read under the flock
@@ -158,30 +180,43 @@ class FileLog:
 
     # Appending
 
-    def append(self, events: Sequence[Event] | Maker, seed: Maker | None = None) -> Head:
-        with self.lock:
-            done = self._append_locked(events, seed)
-        if done is None:
-            done = self._append_patiently(events, seed)
-        head, file, ticket = done
+    def append(
+        self,
+        events: Sequence[Event] | Maker,
+        seed: Maker | None = None,
+        then: Callable[[], None] | None = None,
+    ) -> Head:
+        request = Request(events, seed, then)
+        # Below a signal handler, the thread that would have to go on may be this very one.
+        if self._durable and not self._group.is_inside:
+            return self._group.append(request)
+        try:
+            head, file, ticket = self._append((request,), None)
+        except RefusedError as refused:
+            raise refused.error from None
         if ticket is not None:
             file.cover(ticket)
         return head
 
-    def _append_patiently(
-        self, events: Sequence[Event] | Maker, seed: Maker | None
-    ) -> tuple[Head, LogFile, int | None]:
-        """Try until the other process lets go; reading goes on between the attempts."""
-        for _ in attempts(self._options.lock_timeout, self.paths.log):
+    def _append_for_group(self, take: Take, since: float) -> Written:
+        head, file, ticket = self._append(take, since)
+        return Written(head, lambda: file.cover(ticket or 0))
+
+    def _append(self, take: Take | Sequence[Request], since: float | None) -> _Appended:
+        """Append as soon as the other process lets go; reading goes on between the attempts."""
+        with self.lock:
+            done = self._append_locked(take)
+        if done is not None:
+            return done
+        waited = monotonic() - since if since is not None else 0.0
+        for _ in attempts(max(0.0, self._options.lock_timeout - waited), self.paths.log):
             with self.lock:
-                done = self._append_locked(events, seed)
+                done = self._append_locked(take)
             if done is not None:
                 return done
         raise AssertionError("this loop ends with an error")  # pragma: no cover, no mutate
 
-    def _append_locked(
-        self, events: Sequence[Event] | Maker, seed: Maker | None
-    ) -> tuple[Head, LogFile, int | None] | None:
+    def _append_locked(self, take: Take | Sequence[Request]) -> _Appended | None:
         """Append if the lock between processes is free; None if it is not."""
         if self._busy:
             raise ReentryError(
@@ -194,10 +229,21 @@ class FileLog:
             file = self._locked_file()
             if file is None:
                 return None
-            head = self._write_locked(file, events, seed)
+            requests = take() if callable(take) else take
+            end = self.size
+            encoded = self._encode_locked(file, requests, end)
+            if not encoded.events:
+                self._step_back_locked(file, end)
+                return self.head or _BEFORE_ALL, file, None
+            head = self._write_locked(file, encoded, end)
             file = self._file or file  # a log that begins whole begins in another file
             ticket = file.wrote() if self._durable else None
             file.unlock()
+            for request in requests:
+                if request.then is not None:
+                    request.then()
+        except RefusedError:
+            raise  # nothing was touched, so nothing has to be forgotten
         except BaseException as error:
             self._forget_locked()  # closes the file, and with that unlocks it
             if isinstance(error, OSError) and not isinstance(error, JournalError):
@@ -301,38 +347,43 @@ class FileLog:
                 error.errno, f"{self.paths.log}: cannot be written: {error.strerror}"
             ) from error
 
-    def _write_locked(
-        self, file: LogFile, events: Sequence[Event] | Maker, seed: Maker | None
-    ) -> Head:
-        """Write `events` as one piece at the end and fold them. Returns the new head."""
-        end = self.size
+    def _encode_locked(self, file: LogFile, requests: Sequence[Request], end: int) -> _Encoded:
+        """What to write. Raises `RefusedError`; all is then as it was."""
         if end == 0:
             self._following.forget()  # who makes events must not see a log that was deleted
         try:
-            made = events() if callable(events) else events
-            header, lines, stamped = self._encode_locked(made, seed)
+            return self._encode(requests)
+        except Exception as error:  # noqa: BLE001 - it is raised where it belongs
+            self._step_back_locked(file, end)
+            raise RefusedError(error) from None
         except BaseException:
-            if end == 0:  # a log that cannot begin must not be left behind
+            if end == 0:
                 cut_back(self._storage, file, 0)
             raise
-        data = b"".join(lines)
-        if len(stamped) > len(made):
-            self._file = begin_whole(self._storage, file, self.paths.scratch, data)
-        else:
-            put(self._storage, file, data, end, self.paths.session_id)
-        return self._following.wrote(header, stamped, len(data))
 
-    def _encode_locked(
-        self, events: Sequence[Event], seed: Maker | None
-    ) -> tuple[Open | None, list[bytes], list[Event]]:
-        """The lines to write and their events; a header and the seed if the log is new."""
+    def _step_back_locked(self, file: LogFile, end: int) -> None:
+        """Nothing is to be written after all; a log that does not begin must not be left."""
+        if end == 0:
+            cut_back(self._storage, file, 0)
+            self._let_go_locked()  # closes the file, and with that unlocks it
+        else:
+            file.unlock()
+
+    def _encode(self, requests: Sequence[Request]) -> _Encoded:
+        events: Sequence[Event] = ()
+        for request in requests:
+            made = request.events() if callable(request.events) else request.events
+            events = made if len(requests) == 1 else [*events, *made]
         scanner = self._following.scanner
         header, lines = None, []
-        if scanner.header is None and not scanner.count:
+        older: Sequence[Event] = ()
+        if events and scanner.header is None and not scanner.count:
             header = self._new_header()
             lines.append(control_line(header))
+            seed = requests[0].seed
             if seed is not None:
-                events = [*seed(), *events]
+                older = seed()
+                events = [*older, *events]
         ts, seq, digest = self._clock.now(), scanner.seq, scanner.hash
         stamped = []
         for event in events:
@@ -341,13 +392,22 @@ class FileLog:
             digest = done.hash
             lines.append(line)
             stamped.append(done)
-        return header, lines, stamped
+        return _Encoded(header, b"".join(lines), stamped, bool(older))
+
+    def _write_locked(self, file: LogFile, encoded: _Encoded, end: int) -> Head:
+        """Write it as one piece at the end and fold it. Returns the new head."""
+        data = encoded.data
+        if encoded.imports:
+            self._file = begin_whole(self._storage, file, self.paths.scratch, data)
+        else:
+            put(self._storage, file, data, end, self.paths.session_id)
+        return self._following.wrote(encoded.header, encoded.events, len(data))
 
     def _new_header(self) -> Open:
         return Open(
             format=FORMAT,
             session_id=self.paths.session_id,
-            log_id=secrets.token_hex(8),
+            log_id=os.urandom(8).hex(),
             base_seq=0,
             base_hash=GENESIS,
             kept=0,

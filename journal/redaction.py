@@ -107,10 +107,12 @@ def search_by_marker(encoded: bytes) -> bool:
 def _make_search() -> Callable[[bytes], bool]:
     """The fastest way at hand to find out whether encoded JSON holds any marker."""
     try:
-        from ahocorasick_rs import BytesAhoCorasick
+        from ahocorasick_rs import BytesAhoCorasick, MatchKind
     except ImportError:
         return search_by_marker
-    find = BytesAhoCorasick(_MARKERS).find_matches_as_indexes
+    # Of the kinds of match, all the same to us, this one is searched for with vector
+    # instructions: 0.3 µs for 400 bytes rather than 1.0.
+    find = BytesAhoCorasick(_MARKERS, matchkind=MatchKind.LeftmostFirst).find_matches_as_indexes
     return lambda encoded: bool(find(encoded.lower()))
 
 

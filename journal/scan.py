@@ -18,7 +18,7 @@ from journal.codec import FORMAT, HASH_DIGITS, decode_line, format_of
 from journal.events import GENESIS, Event, Head, Open, Record, Sealed, Set
 from journal.state import MAX_LINE
 
-_NO_LOG_ID = "0" * 16
+NO_LOG_ID = "0" * 16
 _BOM = b"\xef\xbb\xbf"
 _EVENT_START = b'{"seq":'
 _MOST_SPLITS = 64
@@ -76,7 +76,7 @@ class Scanner:
     @property
     def log_id(self) -> str:
         """The log's id; zeros where its header is damaged."""
-        return self.header.log_id if self.header is not None else _NO_LOG_ID
+        return self.header.log_id if self.header is not None else NO_LOG_ID
 
     @property
     def head(self) -> Head | None:

@@ -87,23 +87,20 @@ class Session:
         """The events that the first write will import, if there is no log yet."""
         return self._seed() if self._seed is not None else ()
 
-    def append(self, events: Sequence[Event] | Maker) -> None:
+    def append(
+        self, events: Sequence[Event] | Maker, then: Callable[[], None] | None = None
+    ) -> None:
         """Append and, when it is due, refresh the session file. Raises as `Log.append`."""
-        self._append(events)
-        self._refresh_file_if_due()
-
-    def append_and_show(self, events: Sequence[Event] | Maker) -> dict[str, dict[str, Any]]:
-        """As `append`. Returns the view as of then, whoever has appended more by now."""
-        with self.log.lock:
-            self._append(events)
-            view = self._shown()
-        self._refresh_file_if_due()
-        return view
-
-    def _append(self, events: Sequence[Event] | Maker) -> None:
         self.unflushed = not self._durable  # before: the session may be evicted meanwhile
         self.file_is_old = self.file is not None
-        self.log.append(events, self._seed)
+        self.log.append(events, self._seed, then)
+        self._refresh_file_if_due()
+
+    def append_and_show(self, events: Maker) -> dict[str, dict[str, Any]]:
+        """As `append`. Returns the view as of then, whoever has appended more by now."""
+        view: dict[str, dict[str, Any]] = {}
+        self.append(events, lambda: view.update(self._shown()))
+        return view
 
     def _refresh_file_if_due(self) -> None:
         if self.file is not None:

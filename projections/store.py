@@ -150,9 +150,8 @@ class DefaultSessionStore(Inspection):
         if runtime_id is not None:
             check_text(runtime_id, "runtime_id")
         event = Clear(runtime_id=runtime_id)
-        with session.log.lock:
-            if session.holds(runtime_id):
-                session.append((event,))
+        if session.holds(runtime_id):  # and once more when nobody else can clear it
+            session.append(lambda: (event,) if session.holds(runtime_id) else ())
         return True
 
     # Beyond them
@@ -369,15 +368,20 @@ class DefaultSessionStore(Inspection):
 
     def _append(self, session: Session, events: Sequence[Set]) -> None:
         if self._intake.rejects:
-            with session.log.lock:
-                older = () if session.log.refresh() else session.seed()
-                self._intake.check(session, events, older)
-                session.append(events)
+            if not session.log.refresh():
+                self._checked(session, events)  # before there is a file
+            session.append(lambda: self._checked(session, events))
         else:
             session.append(events)
             self._intake.warn(session, events)
         if self._auto_compact and session.is_bloated():
             self._schedule_compaction(session.session_id)
+
+    def _checked(self, session: Session, events: Sequence[Set]) -> Sequence[Set]:
+        """The events, if they exceed no limit when nobody else can append any more."""
+        older = () if session.log.head is not None else session.seed()
+        self._intake.check(session, events, older)
+        return events
 
     def _schedule_compaction(self, session_id: str) -> None:
         def job(_: object) -> None:

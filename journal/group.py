@@ -1,0 +1,215 @@
+"""Group commit: threads that append to one log at the same time share writes and syncs.
+
+A sync takes as long as ten appends. Whoever comes while one is under way queues up; when it
+is over, one of those in the queue, the leader, writes what they all want to append with one
+write and one sync. Nobody waits for others to come: a lone thread leads at once.
+
+Only appends that wait for a sync come here. Nothing here knows of files.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from copy import copy
+from time import monotonic
+from typing import NamedTuple, Protocol, TypeAlias
+
+from journal.backend import Maker
+from journal.errors import StorageError, SyncError
+from journal.events import Event, Head
+
+_MOST = 64  # requests written as one piece: each may be as long as memory allows
+_EINTR = 4
+_INTERRUPTED = (
+    "the thread that was writing for several was interrupted. Whether this was appended is "
+    "unknown; read it back"
+)
+
+
+class Request(NamedTuple):
+    """What a caller wants appended: see `journal.backend.Log.append`."""
+
+    events: Sequence[Event] | Maker
+    seed: Maker | None = None
+    then: Callable[[], None] | None = None
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it depends on what was appended before it: it is written by itself."""
+        return callable(self.events) or self.then is not None
+
+
+class Written(NamedTuple):
+    """Events that are in the file; `sync` returns once they are on the disk, or raises."""
+
+    head: Head
+    sync: Callable[[], None]
+
+
+Take: TypeAlias = Callable[[], Sequence[Request]]
+"""Gives what is to be written. Called when nobody else can write any more."""
+
+
+class RefusedError(Exception):
+    """What was taken cannot be events: `error` says why. Nothing was written."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class Writer(Protocol):
+    """Waits until it may write, takes, and writes all of it, or raises.
+
+    `since` is when the caller began to wait, on the monotonic clock. Raises `RefusedError` when
+    nothing was written because of what it took.
+    """
+
+    def __call__(self, take: Take, since: float) -> Written: ...
+
+
+class _Waiting:
+    """One thread's request, and what became of it."""
+
+    __slots__ = ("_wake", "error", "is_settled", "request", "since", "written")
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.since = monotonic()
+        self.written: Written | None = None
+        self.error: Exception | None = None
+        self.is_settled = False
+        self._wake = threading.Lock()
+        self._wake.acquire()
+
+    def take(self) -> Sequence[Request]:
+        """A `Take` of this one alone."""
+        return (self.request,)
+
+    def sleep(self) -> None:
+        """Wait to be woken. May return for no reason."""
+        self._wake.acquire()
+
+    def outcome(self) -> Head:
+        """The head, once all is on the disk. Raises what writing or syncing raised."""
+        if isinstance(self.error, RefusedError):
+            raise self.error.error from None
+        if self.written is None:
+            raise self.error or StorageError(_EINTR, _INTERRUPTED)
+        self.written.sync()
+        return self.written.head
+
+    def wake(self) -> None:
+        try:
+            self._wake.release()
+        except RuntimeError:
+            pass  # it is awake already
+
+
+class Group:
+    """The queue of one log. Safe for threads."""
+
+    def __init__(self, write: Writer) -> None:
+        self._write = write
+        self._queue: deque[_Waiting] = deque()
+        self._leader: dict[str, int] = {}  # changed by single calls only, which nothing interrupts
+        self._inside: set[int] = set()  # threads that are in `append`
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether this thread is in `append` already: we are in a signal handler of its."""
+        return threading.get_ident() in self._inside
+
+    def append(self, request: Request) -> Head:
+        """Return when the request is on the disk. Raises what writing or syncing it raises."""
+        me = threading.get_ident()
+        own = _Waiting(request)
+        self._inside.add(me)
+        self._queue.append(own)
+        try:
+            while not own.is_settled:
+                if self._leader.setdefault("thread", me) == me:
+                    self._write_and_sync(own)
+                else:
+                    own.sleep()
+        finally:
+            self._leave(own, me)
+        return own.outcome()
+
+    def _leave(self, own: _Waiting, me: int) -> None:
+        """Let another lead, also when we were interrupted and own is not settled."""
+        led = self._leader.get("thread") == me
+        if led:
+            del self._leader["thread"]
+        if not own.is_settled:
+            try:
+                self._queue.remove(own)
+            except ValueError:
+                pass  # another thread is writing it
+        if led or not own.is_settled:
+            try:
+                self._queue[0].wake()
+            except IndexError:
+                pass  # nobody waits
+        self._inside.discard(me)
+
+    def _write_and_sync(self, own: _Waiting) -> None:
+        """Settle the first in the queue, as many as can be written as one piece.
+
+        Raises only what came before any was taken; then it is the leader's own trouble.
+        """
+        taken: list[_Waiting] = []
+
+        def take() -> Sequence[Request]:
+            taken.extend(self._first())
+            return [waiting.request for waiting in taken]
+
+        try:
+            self._write_taken(taken, take, own)
+        finally:
+            for waiting in taken:
+                waiting.is_settled = True
+                waiting.wake()
+
+    def _write_taken(self, taken: list[_Waiting], take: Take, own: _Waiting) -> None:
+        try:
+            written = self._write(take, own.since)
+        except Exception as error:
+            if not taken:
+                raise
+            if isinstance(error, RefusedError) and len(taken) > 1:
+                self._write_each(taken)
+                return
+            for waiting in taken:
+                waiting.error = error if waiting is own else copy(error)
+        else:
+            for waiting in taken:
+                waiting.written = written
+            try:
+                written.sync()  # for all of them: each asks again, which then costs nothing
+            except SyncError:
+                pass  # … and is told
+
+    def _write_each(self, taken: list[_Waiting]) -> None:
+        """One of them cannot be written, so that none was. Each for itself, then."""
+        for waiting in taken:
+            try:
+                waiting.written = self._write(waiting.take, waiting.since)
+            except Exception as error:  # noqa: BLE001 - it is raised where it belongs
+                waiting.error = error
+
+    def _first(self) -> list[_Waiting]:
+        """Off the queue. An interrupted thread may remove its own from it at any moment."""
+        first: list[_Waiting] = []
+        while len(first) < _MOST:
+            try:
+                waiting = self._queue.popleft()
+            except IndexError:
+                break
+            if first and waiting.request.is_alone:
+                self._queue.appendleft(waiting)
+                break
+            first.append(waiting)
+            if waiting.request.is_alone:
+                break
+        return first
