@@ -13,7 +13,7 @@ from journal.events import Event, Head, Open
 from journal.handle import LogFile
 from journal.names import Paths
 from journal.refusal import check_beginning, check_session, newer_format_error
-from journal.scan import Scanner
+from journal.scan import Scanner, find_kept
 from journal.storage import Storage, chunks
 
 logger = logging.getLogger("journal")
@@ -53,19 +53,20 @@ class Following:
         """Judge and fold the bytes not seen yet, up to `size`. OSError, `DamagedError` …"""
         if size < self.scanner.end:
             self.forget()
+        folded = 0 if self.scanner.end > 0 else self._skip_kept(file, size)
         before, resumed = self.scanner.damage_count, self.scanner.end > 0
-        self._fold_rest(file, size)
+        self._fold_rest(file, size, folded)
         if resumed and self.scanner.damage_count > before:
             # Either the file is damaged here, or what we read earlier, while it was being
             # written, has since been cut back and replaced. A full read tells which.
             self.forget()
-            self._fold_rest(file, size)
+            self._fold_rest(file, size, None)
         self._report_damage()
 
-    def _fold_rest(self, file: LogFile, size: int) -> None:
+    def _fold_rest(self, file: LogFile, size: int, skip: int | None) -> None:
+        """Fold what comes after event `skip`; None: where that is has to be found out."""
         scanner, fold = self.scanner, self._projection.fold
         scanner.rewind()
-        skip = None if scanner.end == 0 else 0  # up to which seq the projection has folded
         for data in chunks(self._storage, file.fd, scanner.end, size):
             for event in scanner.feed(data):
                 if skip is None:
@@ -82,10 +83,28 @@ class Following:
         self._place = scanner.head
         return None
 
+    def _skip_kept(self, file: LogFile, size: int) -> int | None:
+        """Go past the events that a compaction has kept, where all of them are folded already.
+
+        Otherwise every writer of a session would decode them all, one after the other with the
+        lock between processes held, as soon as somebody else compacts it. They were verified
+        when they were folded, and by the compaction; what follows them is checked as ever.
+        Returns the seq up to which all is folded, None if it went past nothing.
+        """
+        place = self._place
+        if place is None:
+            return None
+        found = find_kept(chunks(self._storage, file.fd, 0, size))
+        if found is None or not self._goes_on(found.header):
+            return None
+        check_session(self._paths, found.header)
+        self.scanner.skip_kept(found.header, found.last_hash, found.end)
+        return place.seq
+
     def _fold_anew(self, file: LogFile, size: int) -> None:
         """The file is an older copy of the log, or another branch of it."""
         self.forget()
-        self._fold_rest(file, size)
+        self._fold_rest(file, size, None)
 
     def _is_place(self, event: Event) -> bool:
         return self._place is not None and self._place.hash == event.hash
@@ -98,18 +117,22 @@ class Following:
         """
         header, place = self.scanner.header, self._place
         check_session(self._paths, header)
-        if (
+        if place is not None and header is not None and self._goes_on(header):
+            return place.seq
+        self._forget_projection()
+        return 0
+
+    def _goes_on(self, header: Open) -> bool:
+        """Whether the projection is past the base of the log that begins with `header`."""
+        place = self._place
+        return (
             place is not None
-            and header is not None
             and header.log_id == place.log_id
             and (
                 header.base_seq < place.seq
                 or (header.base_seq, header.base_hash) == (place.seq, place.hash)
             )
-        ):
-            return place.seq
-        self._forget_projection()
-        return 0
+        )
 
     def _report_damage(self) -> None:
         scanner = self.scanner

@@ -12,7 +12,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from copy import copy
 from time import monotonic
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
+
+from msgspec import Struct
 
 from journal.backend import Maker
 from journal.errors import StorageError, SyncError
@@ -26,7 +28,7 @@ _INTERRUPTED = (
 )
 
 
-class Request(NamedTuple):
+class Request(Struct, frozen=True):
     """What a caller wants appended: see `journal.backend.Log.append`."""
 
     events: Sequence[Event] | Maker
@@ -39,7 +41,7 @@ class Request(NamedTuple):
         return callable(self.events) or self.then is not None
 
 
-class Written(NamedTuple):
+class Written(Struct, frozen=True):
     """Events that are in the file; `sync` returns once they are on the disk, or raises."""
 
     head: Head

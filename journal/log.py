@@ -16,7 +16,9 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+from msgspec import Struct
 
 from journal.appending import cut_back, open_or_begin, put
 from journal.backend import Maker, Projection
@@ -58,7 +60,7 @@ _Appended: TypeAlias = tuple[Head, LogFile, int | None]
 """The head, the file, and the ticket for the sync if there is to be one."""
 
 
-class _Encoded(NamedTuple):
+class _Encoded(Struct, frozen=True):
     """Lines to write and their events; a header if they begin a log.
 
     `imports` says that the first of them are an older session's.
@@ -131,6 +133,14 @@ class FileLog:
 
     def _refresh_locked(self) -> bool:
         self._deleted = False
+        file = self._file
+        if (  # as most often, there is nothing new: a quarter of the time of a `get`
+            file is not None
+            and self._confirmed
+            and file.is_current(_PATH_CHECK_INTERVAL)
+            and file.size() == self._following.scanner.end > 0
+        ):
+            return True
         while True:
             file = self._file
             if file is None:
@@ -143,7 +153,7 @@ class FileLog:
                 self._let_go_locked()
                 continue
             if self._look_locked(file):
-                return self.head is not None and not self._deleted
+                return not (self._following.scanner.is_empty or self._deleted)
             self._let_go_locked()
 
     def _look_locked(self, file: LogFile) -> bool:
@@ -203,13 +213,18 @@ class FileLog:
         return Written(head, lambda: file.cover(ticket or 0))
 
     def _append(self, take: Take | Sequence[Request], since: float | None) -> _Appended:
-        """Append as soon as the other process lets go; reading goes on between the attempts."""
+        """Append as soon as the other process lets go.
+
+        Between the attempts what others append is read, so that little of it is left to read
+        with the lock held: eight processes get 2.5 times as much done.
+        """
         with self.lock:
             done = self._append_locked(take)
         if done is not None:
             return done
         waited = monotonic() - since if since is not None else 0.0
         for _ in attempts(max(0.0, self._options.lock_timeout - waited), self.paths.log):
+            self.refresh()
             with self.lock:
                 done = self._append_locked(take)
             if done is not None:
@@ -377,7 +392,7 @@ class FileLog:
         scanner = self._following.scanner
         header, lines = None, []
         older: Sequence[Event] = ()
-        if events and scanner.header is None and not scanner.count:
+        if events and scanner.is_empty:
             header = self._new_header()
             lines.append(control_line(header))
             seed = requests[0].seed
