@@ -125,35 +125,61 @@ class Group:
     def append(self, request: Request) -> Head:
         """Return when the request is on the disk. Raises what writing or syncing it raises."""
         me = threading.get_ident()
-        own = _Waiting(request)
         self._inside.add(me)
+        try:
+            if not self._queue and self._is_leader(me):
+                return self._append_alone(request)
+            return self._append_with_others(request, me)
+        finally:
+            self._leave(me)
+
+    def _is_leader(self, me: int) -> bool:
+        """Whether this thread leads, from now on if nobody did."""
+        return self._leader.setdefault("thread", me) == me
+
+    def _append_alone(self, request: Request) -> Head:
+        """Nobody waits: most often there is one thread only."""
+        try:
+            written = self._write(lambda: (request,), monotonic())
+        except RefusedError as refused:
+            raise refused.error from None
+        written.sync()
+        return written.head
+
+    def _append_with_others(self, request: Request, me: int) -> Head:
+        own = _Waiting(request)
         self._queue.append(own)
         try:
             while not own.is_settled:
-                if self._leader.setdefault("thread", me) == me:
+                if self._is_leader(me):
                     self._write_and_sync(own)
                 else:
                     own.sleep()
         finally:
-            self._leave(own, me)
+            if not own.is_settled:  # interrupted
+                self._withdraw(own)
         return own.outcome()
 
-    def _leave(self, own: _Waiting, me: int) -> None:
-        """Let another lead, also when we were interrupted and own is not settled."""
-        led = self._leader.get("thread") == me
-        if led:
+    def _withdraw(self, own: _Waiting) -> None:
+        try:
+            self._queue.remove(own)
+        except ValueError:
+            pass  # another thread is writing it
+        self._wake_next()
+
+    def _leave(self, me: int) -> None:
+        """Let another lead if we did, also when we were interrupted."""
+        if self._leader.get("thread") == me:
             del self._leader["thread"]
-        if not own.is_settled:
-            try:
-                self._queue.remove(own)
-            except ValueError:
-                pass  # another thread is writing it
-        if led or not own.is_settled:
+            self._wake_next()
+        self._inside.discard(me)
+
+    def _wake_next(self) -> None:
+        if self._queue:
             try:
                 self._queue[0].wake()
             except IndexError:
-                pass  # nobody waits
-        self._inside.discard(me)
+                pass  # another thread was quicker
 
     def _write_and_sync(self, own: _Waiting) -> None:
         """Settle the first in the queue, as many as can be written as one piece.
