@@ -67,21 +67,29 @@ def stamp(event: Event, seq: int, ts: str, writer: str, prev: str) -> tuple[byte
         digest = sha256(covered).hexdigest()[:HASH_DIGITS]
         line = b"".join((head, state, tail, _HASH, digest.encode(), b'"}\n'))
     else:
-        head = b'{"seq":%d,"ts":"%b",%b,"writer":%b,"prev":"%b"' % (
-            seq,
-            ts.encode(),
-            _body(event, seq),
-            _text(writer),
-            prev.encode(),
-        )
-        digest = digest_of(head)
-        line = b'%b,"hash":"%b"}\n' % (head, digest.encode())
+        line, digest = _line_without_state(event, seq, ts, writer, prev)
+        line += b"\n"
     if len(line) > MAX_LINE:
         raise LimitExceededError(
             f"an event of {len(line):,} bytes is longer than a line may be ({MAX_LINE:,}). "
             "Nothing was written; keep a reference to the data instead"
         )
     return line, _stamped(event, seq, ts, writer, prev, digest)
+
+
+def _line_without_state(
+    event: Event, seq: int, ts: str, writer: str, prev: str
+) -> tuple[bytes, str]:
+    """The line of an event that has no state, and its hash."""
+    head = b'{"seq":%d,"ts":"%b",%b,"writer":%b,"prev":"%b"' % (
+        seq,
+        ts.encode(),
+        _body(event, seq),
+        _text(writer),
+        prev.encode(),
+    )
+    digest = digest_of(head)
+    return b'%b,"hash":"%b"}' % (head, digest.encode()), digest
 
 
 def _stamped(event: Event, seq: int, ts: str, writer: str, prev: str, digest: str) -> Event:
@@ -158,45 +166,39 @@ def decode_line(line: bytes) -> Record | None:
         record: Record = _decode(line)
     except (*_UNREADABLE, RecursionError):
         return _decode_odd(line)
-    # A line that looks exactly as we write it, which most do, takes a short way. No key is in
-    # it twice and none besides ours: the number of quotes tells, unless an id holds some, and
-    # then the longer way decides.
-    hash_at = len(line) - _HASH_TAIL
+    # A line that is exactly as we write it, which most are, takes a short way.
     if type(record) is Set:
+        # All our keys are in it, none twice and no others: the number of quotes before the
+        # state tells, unless an id holds some, and then the longer way decides.
         state = bytes(record.state)
+        hash_at = len(line) - _HASH_TAIL
         prev_at = len(line) - _TAIL
         start = prev_at - len(state)
         head = line[:start]
         if (
             head.endswith(_STATE)
             and head.count(b'"') == _QUOTES_BEFORE_STATE
+            and record.seq > 0
+            and record.ts
+            and record.writer
             and line.startswith(_PREV, prev_at)
             and line.startswith(_HASH, hash_at)
         ):
             covered = head + sha256(state).hexdigest().encode() + line[prev_at:hash_at]
             if sha256(covered).hexdigest()[:HASH_DIGITS] == record.hash:
                 return record
-    elif (
-        line.count(b'"') == _quotes_of(record)
-        and _STATE not in line
-        and line.startswith(_HASH, hash_at)
-        and digest_of(line[:hash_at]) == record.hash
-    ):
+    elif line == _as_written(record):
         return record
     return _decode_odd(line)
 
 
-def _quotes_of(record: Record) -> int:
-    """How many there are in the line of an event without a state; -1 for other lines."""
-    match record:
-        case Clear(seq=seq) if seq > 0:
-            return 22 + 4 * (record.runtime_id is not None)
-        case Handoff(seq=seq) if seq > 0:
-            return 30 + 4 * (record.turn_id is not None) + 4 * (record.reason is not None)
-        case Takeover(seq=seq) if seq > 0:
-            return 30
-        case _:
-            return -1
+def _as_written(record: Record) -> bytes | None:
+    """The line we would write for what has no state, hash included."""
+    if isinstance(record, Open | Sealed):
+        return control_line(record)[:-1]
+    if isinstance(record, Clear | Handoff | Takeover) and record.seq > 0 and record.prev:
+        return _line_without_state(record, record.seq, record.ts, record.writer, record.prev)[0]
+    return None
 
 
 def _decode_odd(line: bytes) -> Record | None:

@@ -12,7 +12,6 @@ a file that a power cut could still take away.
 """
 
 import os
-import secrets
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import NamedTuple
@@ -238,7 +237,7 @@ class Compaction:
         return Open(
             format=FORMAT,
             session_id=self._paths.session_id,
-            log_id=scanner.header.log_id if scanner.header is not None else secrets.token_hex(8),
+            log_id=scanner.header.log_id if scanner.header is not None else os.urandom(8).hex(),
             base_seq=scanner.seq,
             base_hash=scanner.hash,
             kept=len(kept),

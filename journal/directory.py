@@ -233,13 +233,13 @@ class Directory:
     def sessions(self) -> list[SessionInfo]:
         found: list[SessionInfo] = []
         try:
-            entries = self._storage.list(self.folder)
+            entries = self._storage.list(self.folder, LOG_SUFFIX)
         except OSError as error:
             raise ReadError(
                 error.errno, f"the folder {self.folder} cannot be read: {error.strerror}"
             ) from error
         for entry in entries:
-            if not entry.name.endswith(LOG_SUFFIX) or not entry.size:
+            if not entry.size:
                 continue
             session_id = self._session_id_at(entry.name)
             if session_id is not None:

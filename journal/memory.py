@@ -7,16 +7,17 @@ compaction, archives and verification are the same code and cannot differ.
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from errno import EEXIST, ENOENT
 from itertools import count
 from time import monotonic, time
+
+from msgspec import Struct, field
 
 from journal.directory import Directory
 from journal.locking import tell_after_fork
 from journal.log import LogOptions
 from journal.names import LOG_SUFFIX
-from journal.storage import Entries, Entry, FileId
+from journal.storage import Entries, Entry, FileId, Names
 
 _FOLDER = "/memory"
 _DEVICE = 0
@@ -24,8 +25,7 @@ _WATCH_TICK = 0.02  # seconds between looks at whether to stop
 _WATCH_TIMEOUT = 1.0  # seconds without a change after which an empty set is yielded
 
 
-@dataclass
-class _Node:
+class _Node(Struct, eq=False):
     """One file: `holder` is the descriptor that has its lock."""
 
     inode: int
@@ -147,13 +147,16 @@ class MemoryStorage:
     def make_folder(self, path: str) -> None:
         """Folders need not be made: a file's path is just a name here."""
 
-    def list(self, path: str) -> list[Entry]:
+    def list(self, path: str, suffix: str = "") -> list[Entry]:
         with self.news:
             return [
                 Entry(os.path.basename(name), len(node.data), node.modified)
                 for name, node in self._files.items()
-                if os.path.dirname(name) == path
+                if os.path.dirname(name) == path and name.endswith(suffix)
             ]
+
+    def names(self, path: str, suffix: str) -> Names:
+        return [entry.name for entry in self.list(path, suffix)]
 
     def list_own(self, path: str) -> Entries:
         return self.list(path)  # there are no links

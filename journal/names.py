@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 from typing import NamedTuple
-from urllib.parse import quote, unquote
 
 from journal.errors import StateTypeError, StateValueError
 
@@ -22,6 +21,8 @@ LOG_SUFFIX = ".jsonl"
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,%d}" % LONGEST)
 _STEM = re.compile(r"(?:[A-Za-z0-9_-]|%[0-9A-F]{2})+")
+_OTHER = re.compile(rb"[^A-Za-z0-9_-]")
+_ESCAPED = re.compile(rb"%([0-9A-F]{2})")
 _DIGEST = 32
 
 
@@ -38,7 +39,7 @@ def stem_of(session_id: str) -> str:
     if not session_id:
         return "%"
     try:
-        encoded = quote(session_id, safe="").replace(".", "%2E").replace("~", "%7E")
+        encoded = _OTHER.sub(_escape, session_id.encode()).decode()
     except UnicodeEncodeError as error:
         raise StateValueError(
             f"session_id has a lone surrogate at position {error.start}; it is not valid Unicode"
@@ -54,15 +55,25 @@ def session_id_of(stem: str) -> str | None:
 
     Stems that `stem_of` never makes (a name of somebody else's) give None too.
     """
+    if _PLAIN.fullmatch(stem):
+        return stem
     if stem == "%":
         return ""
     if not _STEM.fullmatch(stem):
         return None
     try:
-        session_id = unquote(stem, errors="strict")
+        session_id = _ESCAPED.sub(_unescape, stem.encode()).decode()
     except UnicodeDecodeError:
         return None
     return session_id if stem_of(session_id) == stem else None
+
+
+def _escape(byte: re.Match[bytes]) -> bytes:
+    return b"%%%02X" % ord(byte[0])
+
+
+def _unescape(byte: re.Match[bytes]) -> bytes:
+    return bytes([int(byte[1], 16)])
 
 
 class Paths(NamedTuple):
@@ -95,13 +106,14 @@ class Paths(NamedTuple):
 def paths_of(folder: str, session_id: str) -> Paths:
     """Raises like `stem_of`."""
     stem = stem_of(session_id)
-    log = os.path.join(folder, f"{stem}{LOG_SUFFIX}")
+    within = os.path.join(folder, "")
+    log = f"{within}{stem}{LOG_SUFFIX}"
     return Paths(
         session_id=session_id,
         stem=stem,
         folder=folder,
         log=log,
-        session_file=os.path.join(folder, f"{stem}.json"),
+        session_file=f"{within}{stem}.json",
         scratch=f"{log}.new",
-        archive=os.path.join(folder, "archive"),
+        archive=f"{within}archive",
     )

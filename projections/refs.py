@@ -13,7 +13,6 @@ the runtime whose id is empty.
 
 import re
 from datetime import datetime
-from urllib.parse import unquote
 
 import msgspec
 from msgspec import Struct
@@ -22,9 +21,8 @@ from journal.errors import StateValueError
 from projections.times import point_of
 
 _ID = "(?:[^/@~%]|%[0-9A-Fa-f]{2})*"
-_REF = re.compile(
-    rf"(?P<runtime>{_ID}|%)(?:/(?P<turn>{_ID}))?(?:@(?P<at>[^@~]+))?(?:~(?P<back>[0-9]*))?"
-)
+# Compiled at the first need: few processes name states.
+_REF = rf"(?P<runtime>{_ID}|%)(?:/(?P<turn>{_ID}))?(?:@(?P<at>[^@~]+))?(?:~(?P<back>[0-9]*))?"
 _ESCAPED = str.maketrans({"/": "%2F", "@": "%40", "~": "%7E", "%": "%25"})
 _NO_ID = "%"
 
@@ -66,7 +64,7 @@ class Ref(Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> "Ref":
         """Read `RUNTIME/TURN@AT~N`. Raises `StateValueError`."""
-        found = _REF.fullmatch(text)
+        found = re.fullmatch(_REF, text)
         if found is None or not text:
             raise _unreadable(text)
         runtime, turn, at, back = found["runtime"], found["turn"], found["at"], found["back"]
@@ -85,7 +83,13 @@ class Ref(Struct, frozen=True):
 
 
 def _id_of(text: str) -> str:
-    return unquote(text, errors="strict") if text != _NO_ID else ""
+    if text == _NO_ID:
+        return ""
+    if "%" not in text:
+        return text
+    from urllib.parse import unquote  # costs 2 ms to import, and few ids need it
+
+    return unquote(text, errors="strict")
 
 
 def _unreadable(text: str) -> StateValueError:

@@ -10,7 +10,6 @@ PraisonAI replaces characters it does not allow in file names by `_`. Where such
 exists already and says it is this session's, it is this session's file.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +30,7 @@ _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _KEY = "runtime_state"
 _UNFINISHED = ".new"
 _LONGEST = 255 - len(".json.lock")  # bytes of a name that PraisonAI can keep a session under
-_UNREADABLE = (ValueError, RecursionError)  # what json.loads raises, for huge numbers too
+_UNREADABLE = (ValueError, RecursionError)  # what `_loads` raises, for huge numbers too
 
 
 class SessionFile:
@@ -58,7 +57,7 @@ class SessionFile:
         if raw is None or raw == b"null":
             return {}
         try:
-            state = json.loads(raw)  # knows NaN, which PraisonAI may have written
+            state = _loads(raw)
         except _UNREADABLE:
             state = None
         if not isinstance(state, dict) or not all(isinstance(t, dict) for t in state.values()):
@@ -170,8 +169,11 @@ class SessionFile:
 
     def _is_ours(self, path: str, fields: dict[str, bytes]) -> bool:
         """A file belongs to the session it names, or to the one it is named after."""
+        encoded = fields.get("session_id", b"null")
+        if encoded == encode_text(self._paths.session_id, "session_id"):
+            return True
         try:
-            named = json.loads(fields.get("session_id", b"null"))
+            named = _loads(encoded)
         except _UNREADABLE as error:
             raise SessionFileError(f"{path}: its session_id is not readable: {error}") from None
         return named == self._paths.session_id or (not named and path == self._paths.session_file)
@@ -240,19 +242,35 @@ def _parse(path: str, data: bytes) -> dict[str, bytes]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass  # NaN and lone surrogates are no JSON, but Python's own encoder writes them
     try:
-        fields = json.loads(data)
+        fields = _loads(data)
     except _UNREADABLE as error:
         raise SessionFileError(
             f"{path}: is not JSON ({error}); restore it from a backup or move it away"
         ) from None
     if not isinstance(fields, dict):
         raise SessionFileError(f"{path}: is not a JSON object; move it away")
-    return {key: json.dumps(value).encode() for key, value in fields.items()}
+    return {key: _dumps(value) for key, value in fields.items()}
+
+
+def _loads(data: bytes) -> Any:
+    """As Python's own decoder does: NaN and numbers of any size, as PraisonAI writes them."""
+    import json  # costs 1 ms to import, and few session files need it
+
+    return json.loads(data)
+
+
+def _dumps(value: Any) -> bytes:
+    """As Python's own encoder does."""
+    if isinstance(value, str) and value.isascii() and value.isprintable():
+        return msgspec.json.encode(value)  # which gives the same
+    import json  # costs 1 ms to import, and few session files need it
+
+    return json.dumps(value).encode()
 
 
 def _document(fields: dict[str, bytes]) -> bytes:
     """One key a line: readable, and the values stay as they were."""
-    lines = (b"  %b: %b" % (json.dumps(key).encode(), value) for key, value in fields.items())
+    lines = (b"  %b: %b" % (_dumps(key), value) for key, value in fields.items())
     return b"{\n%b\n}\n" % b",\n".join(lines)
 
 
@@ -268,7 +286,7 @@ def session_id_in(storage: Storage, path: str) -> str | None:
             fields = _parse(path, b"".join(chunks(storage, fd, 0, storage.size(fd))))
         finally:
             storage.close(fd)
-        named = json.loads(fields.get("session_id", b"null"))
+        named = _loads(fields.get("session_id", b"null"))
     except (OSError, SessionFileError, *_UNREADABLE):
         return None
     return named if isinstance(named, str) and named and _is_text(named) else None

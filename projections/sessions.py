@@ -23,7 +23,8 @@ from projections.view import View
 logger = logging.getLogger("journal")
 
 _PATIENCE = 5.0  # seconds that flush and close wait for the session file's lock
-_SHARE = 20  # a refresh may take one part in this many of a session's time
+_SHARE = 20  # refreshes after sets may take one part in this many of the time …
+_SAVED = 0.1  # … and seconds of it may be saved up while a store rests
 DEAD_BYTES = 1 << 20  # a log is compacted by itself when more than this is dead …
 DEAD_SHARE = 4  # … and it is more than so many times what lives
 _WEIGH_EVERY = 32  # openings between looks at the memory of all views
@@ -47,6 +48,28 @@ class _Both:
         self._pending.reset()
 
 
+class Budget:
+    """What refreshes after sets may take of a whole store's time, whatever the session.
+
+    Each is paid for by the rest of the store until `_SHARE` times as long has gone by. What
+    was saved up before lets sets of a few hundred sessions show at once; only a storm over
+    more of them leaves session files to `flush` and `close`. Without a lock: where threads
+    meet in `spend`, one refresh too many is the worst.
+    """
+
+    def __init__(self) -> None:
+        self._paid_at = float("-inf")  # on the monotonic clock: when all of them are paid for
+
+    def allows(self, now: float) -> bool:
+        """Whether a refresh may begin."""
+        return now >= self._paid_at
+
+    def spend(self, started: float, ended: float) -> None:
+        """Note a refresh."""
+        saved_from = started - _SHARE * _SAVED
+        self._paid_at = max(self._paid_at, saved_from) + _SHARE * (ended - started)
+
+
 class Session:
     """An open session. Safe for threads; `log.lock` guards the view."""
 
@@ -56,6 +79,7 @@ class Session:
         session_id: str,
         file: SessionFile | None,
         seed: Maker | None,
+        budget: Budget,
         *,
         durable: bool,
     ) -> None:
@@ -66,11 +90,13 @@ class Session:
         self.file = file
         self.warned: set[str] = set()  # runtimes whose size was warned of
         self._seed = seed
+        self._budget = budget
         self._durable = durable
         self._compact_at = DEAD_BYTES
         self.file_is_old = False
         self.unflushed = False  # holds what only a flush makes durable
         self._refresh_after = 0.0  # on the monotonic clock
+        self.is_refreshing = False  # after a set
         self._refusal_logged = False
 
     def flush(self) -> None:
@@ -105,8 +131,17 @@ class Session:
     def _refresh_file_if_due(self) -> None:
         if self.file is not None:
             self.file_is_old = True  # again: a refresh may have come before the append
-            if monotonic() >= self._refresh_after:
+            started = monotonic()
+            if started < self._refresh_after or not self._budget.allows(started):
+                return
+            if self.is_refreshing:  # another thread is at it, or we are in its signal handler
+                return
+            self.is_refreshing = True
+            try:
                 self.refresh_file_or_warn(timeout=0.0)
+                self._budget.spend(started, monotonic())
+            finally:
+                self.is_refreshing = False
 
     def exists(self) -> bool:
         """Whether there is a log, or an older session file."""
@@ -242,6 +277,8 @@ class OpenSessions:
 
     def after_fork(self) -> None:
         self._lock = threading.RLock()
+        for session in self._sessions.values():
+            session.is_refreshing = False  # by a thread that is not in the child
 
     def get(self, session_id: str) -> Session:
         """The session, opened if need be. Raises `StateTypeError` if the id is no string."""
@@ -257,6 +294,9 @@ class OpenSessions:
             if session_id in self._debts:
                 self._debts.remove(session_id)
                 session.file_is_old = True
+            if session_id in self._unsynced:
+                self._unsynced.remove(session_id)
+                session.unflushed = True
             evicted = self._evict()
         for other in evicted:
             other.log.close()
@@ -286,21 +326,24 @@ class OpenSessions:
         """Call `each` with every open session, and with those that left a debt."""
         with self._lock:
             sessions = list(self._sessions.values())
-            debts = list(self._debts)
-        for session in sessions:
-            each(session)
-        for session_id in debts:
-            each(self.get(session_id))
+            closed = set(self._debts)
+        self._visit(each, sessions, closed)
 
     def flush(self, each: Callable[[Session], None]) -> None:
         """As `settle`, and with those too that were closed before they were flushed."""
-        self.settle(each)
         with self._lock:
-            unsynced, self._unsynced = self._unsynced, set()
-        for session_id in unsynced:
-            session = self.get(session_id)
-            session.unflushed = True
+            sessions = list(self._sessions.values())
+            closed = self._debts | self._unsynced
+        self._visit(each, sessions, closed)
+
+    def _visit(
+        self, each: Callable[[Session], None], sessions: list[Session], closed: set[str]
+    ) -> None:
+        """The closed ones are opened one by one, so that no more than ever are open."""
+        for session in sessions:
             each(session)
+        for session_id in closed:
+            each(self.get(session_id))
 
     def drop(self, session_id: str) -> None:
         """Close a session without touching its session file."""

@@ -29,7 +29,7 @@ from projections.intake import Intake
 from projections.listing import with_session_files
 from projections.maintenance import Maintenance
 from projections.session_file import SessionFile
-from projections.sessions import OpenSessions, Session
+from projections.sessions import Budget, OpenSessions, Session
 from projections.settings import check_others, folder_of, log_options, session_settings
 from projections.tail import Tail
 
@@ -86,6 +86,7 @@ class DefaultSessionStore(Inspection):
         )
         self._auto_compact = auto_compact
         self._history: History = history
+        self._budget = Budget()
         self._sessions = OpenSessions(self._open, max_open, _MOST_BYTES)
         self._maintenance = Maintenance()
         self._tails: weakref.WeakSet[Tail] = weakref.WeakSet()
@@ -288,18 +289,19 @@ class DefaultSessionStore(Inspection):
         `LockTimeoutError` it met.
         """
         self._check_open()
-        errors: list[JournalError] = []
+        first: JournalError | None = None
 
         def flush(session: Session) -> None:
+            nonlocal first
             for step in (session.flush, session.refresh_file):
                 try:
                     step()
                 except JournalError as error:
-                    errors.append(error)
+                    first = first or error  # not all: each holds its session
 
         self._sessions.flush(flush)
-        if errors:
-            raise errors[0]
+        if first is not None:
+            raise first
 
     def close(self) -> None:
         """Refresh session files, close all logs, stop what runs in the background.
@@ -343,7 +345,7 @@ class DefaultSessionStore(Inspection):
         file = self._file(session_id)
         seed = (lambda: self._import(session_id, file)) if file is not None else None
         durable = self._options.durability == "fsync"
-        return Session(self._backend, session_id, file, seed, durable=durable)
+        return Session(self._backend, session_id, file, seed, self._budget, durable=durable)
 
     def _file(self, session_id: str) -> SessionFile | None:
         if not self._in_files:

@@ -20,9 +20,10 @@ _UNITS = {
     )
     for name in names.split()
 }
-_PART = re.compile(rf"(\d+(?:\.\d+)?)\s*({'|'.join(_UNITS)})(?![a-z])\s*")
-_DURATION = re.compile(rf"-?\s*(?P<parts>(?:{_PART.pattern})+)(?:ago)?")
-_CLOCK = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?")
+# Compiled at the first need: few processes ask for a time.
+_PART = rf"(\d+(?:\.\d+)?)\s*({'|'.join(_UNITS)})(?![a-z])\s*"
+_DURATION = rf"-?\s*(?P<parts>(?:{_PART})+)(?:ago)?"
+_CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?"
 _DAYS = {"today": 0, "yesterday": -1, "tomorrow": 1}
 
 
@@ -38,10 +39,10 @@ def moment(text: str, now: datetime | None = None) -> datetime:
             return now
         if words in _DAYS:
             return _local(now + timedelta(days=_DAYS[words]), time())
-        duration = _DURATION.fullmatch(words)
+        duration = re.fullmatch(_DURATION, words)
         if duration is not None:
             return now - _length(duration["parts"])
-        if _CLOCK.fullmatch(words):
+        if re.fullmatch(_CLOCK, words):
             return _local(now, time.fromisoformat(words if words[2] == ":" else f"0{words}"))
         return datetime.fromisoformat(words.upper()).astimezone()
     except (ValueError, OverflowError, OSError):
@@ -52,7 +53,7 @@ def moment(text: str, now: datetime | None = None) -> datetime:
 
 
 def _length(parts: str) -> timedelta:
-    return timedelta(seconds=sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(parts)))
+    return timedelta(seconds=sum(float(n) * _UNITS[unit] for n, unit in re.findall(_PART, parts)))
 
 
 def _local(day: datetime, clock: time) -> datetime:

@@ -294,6 +294,50 @@ def test_a_flush_that_failed_is_still_owed_by_sessions_closed_before_it(
         assert {*synced, os.path.basename(failed)} == {"a.jsonl", "b.jsonl", "c.jsonl"}
 
 
+def test_a_flush_that_was_interrupted_still_owes_the_sessions_it_did_not_come_to(
+    tmp_path: Path,
+) -> None:
+    names = [f"s{number}" for number in range(6)]
+    calls: list[str] = []
+
+    def interrupt_third(name: str, args: tuple[object, ...]) -> None:
+        if name == "sync":
+            calls.append(os.path.basename(os.readlink(f"/proc/self/fd/{args[0]}")))
+            if len(calls) == 3:
+                raise KeyboardInterrupt
+
+    storage = FaultyStorage(interrupt_third)
+    with DefaultSessionStore(tmp_path, durability="os", max_open=1, storage=storage) as store:
+        for session in names:
+            store.set_runtime_state(session, "r", "t", {})
+        with pytest.raises(KeyboardInterrupt):
+            store.flush()
+        store.flush()
+    done = calls[:2] + calls[3:]
+    assert set(done) == {f"{session}.jsonl" for session in names}
+
+
+@pytest.mark.parametrize("refreshed", [True, False], ids=["file is new", "file is old"])
+def test_a_flush_syncs_each_session_that_was_closed_before_it_once(
+    refreshed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.sessions.Budget.allows", lambda *_: refreshed)
+    synced: list[str] = []
+
+    def watch(name: str, args: tuple[object, ...]) -> None:
+        if name == "sync":
+            synced.append(os.path.basename(os.readlink(f"/proc/self/fd/{args[0]}")))
+
+    storage = FaultyStorage(watch)
+    with DefaultSessionStore(tmp_path, durability="os", max_open=2, storage=storage) as store:
+        for number in range(5):
+            store.set_runtime_state(f"s{number}", "r", "t", {})
+        for number in range(5):
+            store.get_runtime_state(f"s{number}", "r")  # opened and closed once more
+        store.flush()
+    assert sorted(synced) == [f"s{number}.jsonl" for number in range(5)]
+
+
 def test_a_long_torn_tail_hides_nothing_after_a_close(tmp_path: Path) -> None:
     log, recorder = open_log(tmp_path)
     log.append([set_event("a")])

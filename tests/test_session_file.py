@@ -1,6 +1,7 @@
 """The session file `<session>.json`: when it is refreshed, what it keeps, how it reads."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,16 @@ import pytest
 from journal.errors import SessionFileError
 from projections import DefaultSessionStore
 from projections.session_file import SessionFile
-from tests.support import BOTH, TURN_1, TURN_2, state_in
+from tests.support import BOTH, TURN_1, TURN_2, FaultyStorage, state_in
 
 
 class Clock:
-    """A clock of our own: refreshing the session file takes a second, all else none."""
+    """A clock of our own: a refresh of a session file takes `takes` seconds, all else none."""
 
     def __init__(self) -> None:
         self.now = 1000.0
         self.refreshes = 0
+        self.takes = 1.0
 
     def __call__(self) -> float:
         return self.now
@@ -33,7 +35,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     def slow_write(self: SessionFile, render: Callable[[], bytes], timeout: float) -> None:
         write(self, render, timeout)
         clock.refreshes += 1
-        clock.now += 1.0
+        clock.now += clock.takes
 
     monkeypatch.setattr("projections.sessions.monotonic", clock)
     monkeypatch.setattr(SessionFile, "write", slow_write)
@@ -76,6 +78,91 @@ def test_a_storm_spends_a_twentieth_of_its_time_on_it(
     elapsed, one_second = clock.now - start, 1
     assert clock.refreshes * one_second <= elapsed / 20 + one_second
     assert clock.refreshes >= elapsed / 25, "it falls behind more than it has to"
+
+
+def test_a_storm_over_many_sessions_spends_a_twentieth_of_its_time_on_it(
+    store: DefaultSessionStore, clock: Clock
+) -> None:
+    start = clock.now
+    for number in range(1000):
+        store.set_runtime_state(f"s{number}", "native", "turn-1", TURN_1)
+        clock.now += 0.2
+    elapsed, one_second, saved_before = clock.now - start, 1, 0.1
+    assert clock.refreshes * one_second <= elapsed / 20 + one_second + saved_before
+    assert clock.refreshes >= elapsed / 25, "it falls behind more than it has to"
+
+
+def test_a_set_here_and_there_shows_at_once_in_each_session(
+    store: DefaultSessionStore, tmp_path: Path, clock: Clock
+) -> None:
+    clock.takes = 0.0005
+    names = [f"s{number}" for number in range(200)]
+    for name in names:
+        store.set_runtime_state(name, "native", "turn-1", TURN_1)
+    assert [name for name in names if not (tmp_path / f"{name}.json").exists()] == []
+
+
+def test_after_a_storm_over_many_sessions_a_single_set_shows_at_once(
+    store: DefaultSessionStore, tmp_path: Path, clock: Clock
+) -> None:
+    for number in range(100):
+        store.set_runtime_state(f"s{number}", "native", "turn-1", TURN_1)
+    store.set_runtime_state("s", "native", "turn-1", TURN_1)
+    assert not (tmp_path / "s.json").exists()
+    clock.now += 20
+    store.set_runtime_state("s", "native", "turn-2", TURN_2)
+    assert state_in(tmp_path / "s.json") == BOTH
+
+
+def test_a_flush_of_many_sessions_keeps_no_later_set_waiting(
+    store: DefaultSessionStore, tmp_path: Path, clock: Clock
+) -> None:
+    for number in range(100):
+        store.set_runtime_state(f"s{number}", "native", "turn-1", TURN_1)
+    store.flush()
+    clock.now += 20
+    store.set_runtime_state("s", "native", "turn-1", TURN_1)
+    assert state_in(tmp_path / "s.json") == {"native": {"turn-1": TURN_1}}
+
+
+@pytest.mark.parametrize(
+    "act", [DefaultSessionStore.flush, DefaultSessionStore.close], ids=["flush", "close"]
+)
+def test_what_a_storm_over_many_sessions_left_out_is_made_up_for(
+    act: Callable[[DefaultSessionStore], None], tmp_path: Path, clock: Clock
+) -> None:
+    """Also of sessions that had to make room, of which no more than ever are open for it."""
+    names = [f"s{number}" for number in range(50)]
+    logs_open: list[int] = []
+
+    def count(name: str, args: tuple[Any, ...]) -> None:
+        if name == "rename":
+            logs_open.append(sum(path.endswith(".jsonl") for path in paths_open(tmp_path)))
+
+    with DefaultSessionStore(
+        tmp_path, durability="os", max_open=3, storage=FaultyStorage(count)
+    ) as store:
+        for name in names:
+            store.set_runtime_state(name, "native", "turn-1", TURN_1)
+        assert clock.refreshes == 1
+        act(store)
+        assert clock.refreshes == len(names)
+        assert set(logs_open) <= {1, 2, 3}
+        for name in names:
+            assert state_in(tmp_path / f"{name}.json") == {"native": {"turn-1": TURN_1}}
+
+
+def paths_open(folder: Path) -> list[str]:
+    """What this process has open below a folder."""
+    paths = []
+    for link in Path("/proc/self/fd").iterdir():
+        try:
+            path = os.readlink(link)
+        except FileNotFoundError:
+            continue  # it was open to list the others
+        if path.startswith(f"{folder}/"):
+            paths.append(path)
+    return paths
 
 
 def test_deleted_it_is_rebuilt_by_flush(
@@ -121,6 +208,7 @@ def test_keys_of_others_keep_their_bytes_and_their_order(
     [
         pytest.param({"score": float("nan"), "low": float("-inf"), "n": 10**60}, id="NaN"),
         pytest.param(["before \ud800 after", {"\udfff": 1.5}], id="lone surrogates"),
+        pytest.param("before \ud800 after", id="a text with a lone surrogate"),
     ],
 )
 def test_what_only_pythons_json_writes_is_kept(

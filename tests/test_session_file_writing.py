@@ -4,6 +4,7 @@ import json
 import os
 import stat
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from praisonaiagents.session.store import FileLock
 
 from journal.errors import LockTimeoutError, SessionFileError
 from journal.locking import LockFile
+from journal.storage import DiskStorage
 from projections import DefaultSessionStore
 from projections.session_file import SessionFile
 from tests.support import BOTH, TURN_1, TURN_2, state_in
@@ -182,3 +184,37 @@ def test_a_file_that_praisonai_makes_meanwhile_is_written_under_its_own_lock(
     written = [path for path in tmp_path.glob("*.json") if b"turn-1" in path.read_bytes()]
     assert written
     assert {f"{path}.lock" for path in written} <= set(locked)
+
+
+def test_while_one_thread_writes_the_file_the_sets_of_others_leave_it_alone(
+    tmp_path: Path,
+) -> None:
+    """They would all open its lock file to find it locked, with each set."""
+    in_it, go_on = threading.Event(), threading.Event()
+    locks: list[str] = []
+
+    class Held(DiskStorage):
+        @staticmethod
+        def open(path: str, flags: int) -> int:
+            if path.endswith(".lock"):
+                locks.append(path)
+            return DiskStorage.open(path, flags)
+
+        @staticmethod
+        def rename(source: str, target: str) -> None:  # type: ignore[override]
+            if target.endswith(".json"):
+                in_it.set()
+                assert go_on.wait(20)
+            os.replace(source, target)
+
+    with DefaultSessionStore(tmp_path, durability="os", storage=Held()) as store:
+        first = threading.Thread(target=store.set_runtime_state, args=("s", "r", "first", TURN_1))
+        first.start()
+        assert in_it.wait(20)
+        for number in range(5):
+            assert store.set_runtime_state("s", "r", f"turn-{number}", TURN_2)
+        assert len(locks) == 1
+        go_on.set()
+        first.join(20)
+    found = json.loads((tmp_path / "s.json").read_bytes())["runtime_state"]["r"]
+    assert list(found) == ["first", *(f"turn-{number}" for number in range(5))]

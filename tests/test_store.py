@@ -13,13 +13,14 @@ from journal import (
     JournalError,
     LimitExceededError,
     Limits,
+    ReadError,
     SessionConfig,
     StateTypeError,
     StateValueError,
 )
 from projections import DefaultSessionStore
 from projections.sessions import Session
-from tests.support import files_in
+from tests.support import FaultyStorage, fails, files_in
 
 SECRET_FREE = {"tool_calls": ["call-1"], "transcript": [{"role": "user", "content": "hi"}]}
 
@@ -190,6 +191,45 @@ class TestSessions:
             found = store.list_sessions()
             assert [info["session_id"] for info in found] == ["newest", "new", "old"]
             assert store.list_sessions(limit=1) == found[:1]
+
+    def test_a_session_file_that_goes_while_it_is_listed_is_left_out(self, tmp_path: Path) -> None:
+        for session in ("goes", "stays"):
+            (tmp_path / f"{session}.json").write_text(f'{{"session_id": "{session}"}}')
+
+        def fault(name: str, args: tuple[Any, ...]) -> None:
+            if name == "modified" and args[0].endswith("goes.json"):
+                raise FileNotFoundError(2, "No such file or directory")
+
+        with store_at(tmp_path, storage=FaultyStorage(fault)) as store:
+            assert [info["session_id"] for info in store.list_sessions()] == ["stays"]
+
+    def test_a_session_file_that_cannot_be_looked_at_fails_the_listing(
+        self, tmp_path: Path
+    ) -> None:
+        (tmp_path / "s.json").write_text('{"session_id": "s"}')
+        fault = fails("modified", 5)
+        with (
+            store_at(tmp_path, storage=FaultyStorage(fault)) as store,
+            pytest.raises(ReadError, match=r"s\.json: "),
+        ):
+            store.list_sessions()
+
+    def test_listing_looks_at_the_logs_alone_where_each_session_has_one(
+        self, tmp_path: Path
+    ) -> None:
+        """Else a folder of very many sessions takes several times as long to list."""
+        looks: list[str] = []
+
+        def watch(name: str, args: tuple[Any, ...]) -> None:
+            looks.append(name)
+
+        with store_at(tmp_path, storage=FaultyStorage(watch)) as store:
+            for number in range(3):
+                store.set_runtime_state(f"s{number}", "r", "t", {})
+            assert {"s0.jsonl", "s0.json", "s0.json.lock"} <= set(os.listdir(tmp_path))
+            looks.clear()
+            assert len(store.list_sessions()) == 3
+            assert looks == ["list", "names"]
 
     def test_a_deleted_session_takes_its_history_along(self, tmp_path: Path) -> None:
         with store_at(tmp_path) as store:
