@@ -3,8 +3,8 @@
 Each role prints "ready", waits for a line, works, and prints what it found as JSON.
 """
 
+import gc
 import json
-import resource
 import select
 import sys
 import time
@@ -14,6 +14,7 @@ from typing import Any
 
 from journal import Limits
 from projections import DefaultSessionStore
+from tests.benchmarks.artefacts import RUNTIME, SESSION, STATE, turn_id
 
 _LIMITS = Limits(turn_bytes=1 << 20, runtime_bytes=1 << 40)
 
@@ -26,7 +27,8 @@ def say(found: Any) -> None:
 def ready() -> None:
     """Say so, and wait until told to start."""
     say("ready")
-    sys.stdin.readline()
+    if not sys.stdin.readline():
+        sys.exit("nobody is there any more")
 
 
 def told_to_stop() -> bool:
@@ -34,9 +36,24 @@ def told_to_stop() -> bool:
     return bool(select.select([sys.stdin], [], [], 0)[0])
 
 
-def peak() -> int:
-    """The most bytes of memory this process has had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+def growth(task: Callable[[], None]) -> int:
+    """By how many bytes this process grows while it does `task`, at the most.
+
+    The kernel's peak is reset before: the one of `getrusage` is inherited from the parent.
+    """
+    gc.collect()
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+    before = _memory("VmRSS")
+    task()
+    return _memory("VmHWM") - before
+
+
+def _memory(name: str) -> int:
+    """A line of /proc/self/status, in bytes."""
+    with open("/proc/self/status") as lines:
+        found = next(line for line in lines if line.startswith(name + ":"))
+    return int(found.split()[1]) << 10
 
 
 def save(peer: str, folder: str, first: int, seconds: float) -> None:
@@ -65,12 +82,8 @@ def save_slowly(folder: str, session: str, pause: float, count: int | None) -> N
 
     Each carries when its `set` began, on the monotonic clock. Prints how long each took.
     """
-    from tests.benchmarks.artefacts import STATE
-
     taken: list[float] = []
-    with DefaultSessionStore(
-        folder, durability="os", limits=_LIMITS, auto_compact=False
-    ) as store:
+    with DefaultSessionStore(folder, durability="os", limits=_LIMITS, auto_compact=False) as store:
         store.set_runtime_state(session, "writer", "warm", STATE)
         ready()
         while len(taken) != count and not told_to_stop():
@@ -84,24 +97,28 @@ def save_slowly(folder: str, session: str, pause: float, count: int | None) -> N
 
 def memory(task: str, folder: str) -> None:
     """Do one thing with the session of the benchmarks; prints by how many bytes memory grew."""
-    from tests.benchmarks.artefacts import RUNTIME, SESSION, turn_id
-
+    tasks = {"view": _view, "verify": _verify, "tail": _tail}
     with DefaultSessionStore(folder, durability="os", auto_compact=False) as store:
         store.get_runtime_state("none", RUNTIME, turn_id(0))  # what any first use loads
         ready()
-        before = peak()
-        if task == "view":
-            assert store.get_runtime_state(SESSION, RUNTIME, turn_id(0))
-        elif task == "verify":
-            assert store.verify(SESSION).ok
-        elif task == "tail":
-            head = store.verify(SESSION).head
-            assert head is not None
-            with store.tail(SESSION, from_start=True) as tail:
-                for arrival in tail:
-                    if arrival.event.seq == head.seq:
-                        break
-        say(peak() - before)
+        say(growth(lambda: tasks[task](store)))
+
+
+def _view(store: DefaultSessionStore) -> None:
+    assert store.get_runtime_state(SESSION, RUNTIME, turn_id(0))
+
+
+def _verify(store: DefaultSessionStore) -> None:
+    assert store.verify(SESSION).ok
+
+
+def _tail(store: DefaultSessionStore) -> None:
+    head = store.verify(SESSION).head
+    assert head is not None
+    with store.tail(SESSION, from_start=True) as tail:
+        for arrival in tail:
+            if arrival.event.seq == head.seq:
+                break
 
 
 if __name__ == "__main__":

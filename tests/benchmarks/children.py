@@ -1,4 +1,4 @@
-"""Other processes of the benchmarks: roles of `tests.benchmarks.child`, started and listened to."""
+"""Other processes of the benchmarks: roles of `tests.benchmarks.child`, and how to start them."""
 
 import json
 import os
@@ -31,6 +31,7 @@ class Child:
             text=True,
             cwd=_ROOT,
             env=environment(),
+            process_group=0,  # Ctrl-C is for us; we end them
         )
 
     def hear(self) -> Any:

@@ -46,5 +46,5 @@ def decode_and_hash(path: str) -> None:
             for line in lines:
                 record = _decode(line)
                 state = sha256(record.state).hexdigest()
-                covered = line[: -len(record.state) - 90]  # type: ignore[arg-type]
+                covered = line[: -len(record.state) - 90]
                 sha256(covered + state.encode()).hexdigest()[:HASH_DIGITS]

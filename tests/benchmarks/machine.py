@@ -7,6 +7,8 @@ import ssl
 import sys
 from importlib.metadata import version
 
+from journal import __version__
+
 PEERS = ("praisonaiagents", "lmdb", "eventsourcing", "diskcache")
 
 
@@ -18,6 +20,7 @@ def describe(folder: str) -> dict[str, str]:
         "system": f"Linux {platform.release()}",
         "file system": _file_system(folder),
         "load before the run": f"{os.getloadavg()[0]:.2f}",
+        "journal": __version__,
         "Python": f"{platform.python_version()} ({sys.implementation.name})",
         "OpenSSL": ssl.OPENSSL_VERSION.split()[1],
         "SQLite": sqlite3.sqlite_version,

@@ -6,7 +6,7 @@ even where the times cannot.
 
 import os
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import perf_counter_ns
 
 from msgspec import Struct
@@ -35,11 +35,10 @@ class Stats(Struct, frozen=True):
         if not count:
             raise ValueError("nothing was measured")
 
-        def rank(share: float) -> float:
-            return ranked[min(count - 1, int(share * count))]
+        def rank(percent: int) -> float:
+            return ranked[-(-percent * count // 100) - 1]
 
-        return cls(count, rank(0.5), rank(0.9), rank(0.99), ranked[-1], sum(ranked) / count)
-
+        return cls(count, rank(50), rank(90), rank(99), ranked[-1], sum(ranked) / count)
 
     def each(self, parts: int) -> "Stats":
         """Of one part, where what was timed did `parts` alike."""
@@ -56,18 +55,23 @@ def interleave(
     """
     clock = perf_counter_ns
     taken = {name: array("q") for name in operations}
-    names = list(operations)
-    for turn in range(rounds + 1):
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            operation, note = operations[name], taken[name].append
-            for index in range(turn * block, (turn + 1) * block):
-                start = clock()
-                operation(index)
-                note(clock() - start)
+    for turn, name in in_turn(list(operations), rounds + 1):
+        operation, note = operations[name], taken[name].append
+        for index in range(turn * block, (turn + 1) * block):
+            start = clock()
+            operation(index)
+            note(clock() - start)
     return {
         name: Stats.of([ns / _NANOSECONDS for ns in found[block:]])
         for name, found in taken.items()
     }
+
+
+def in_turn(names: Sequence[str], rounds: int) -> Iterator[tuple[int, str]]:
+    """All names once in each round, with the round's number; who is first changes."""
+    for turn in range(rounds):
+        for place in range(len(names)):
+            yield turn, names[(turn + place) % len(names)]
 
 
 def once(operation: Callable[[], object]) -> float:

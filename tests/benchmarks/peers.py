@@ -8,9 +8,8 @@ surviving the death of the process and surviving power loss, for those that can 
 import logging
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
-from uuid import uuid4
 
 import diskcache
 import lmdb
@@ -26,7 +25,19 @@ from tests.benchmarks.artefacts import RUNTIME, SESSION, STATE, decode, encode, 
 _MAP_SIZE = 4 << 30  # bytes of address space for LMDB
 
 
-class Contender(Protocol):
+class Closes(Protocol):
+    """Something to close in the end."""
+
+    def close(self) -> None: ...
+
+
+def close(them: Iterable[Closes]) -> None:
+    """Each of them."""
+    for it in them:
+        it.close()
+
+
+class Contender(Closes, Protocol):
     """Something that keeps the states of turns."""
 
     def set(self, index: int) -> object:
@@ -37,16 +48,15 @@ class Contender(Protocol):
         """The state of that turn, decoded."""
         ...
 
-    def close(self) -> None: ...
-
 
 class Journal:
     """Us, as a store is opened by default, but for the limits, of which it would warn once."""
 
     def __init__(self, folder: str, *, sync: bool) -> None:
         limits = Limits(turn_bytes=1 << 20, runtime_bytes=1 << 40)
-        durability = "fsync" if sync else "os"
-        self.store = DefaultSessionStore(folder, durability=durability, limits=limits)
+        self.store = DefaultSessionStore(
+            folder, durability="fsync" if sync else "os", limits=limits
+        )
 
     def fill(self, turns: int) -> None:
         """Have that many turns in the session."""
@@ -101,14 +111,14 @@ class Lmdb:
         with self._env.begin(write=True) as transaction:
             return transaction.put(b"bench\0native\0turn-%d" % index, encode(STATE))
 
-    def set_many(self, first: int, count: int) -> object:
+    def set_many(self, first: int, count: int) -> None:
         with self._env.begin(write=True) as transaction:
             for index in range(first, first + count):
                 transaction.put(b"bench\0native\0turn-%d" % index, encode(STATE))
 
     def get(self, index: int) -> object:
         with self._env.begin() as transaction:
-            return decode(transaction.get(b"bench\0native\0turn-%d" % index))
+            return decode(transaction.get(b"bench\0native\0turn-%d" % index) or b"")
 
     def close(self) -> None:
         self._env.close()

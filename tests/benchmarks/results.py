@@ -1,7 +1,9 @@
 """What a part of the suite finds: rows of figures, and how they stand to the goals."""
 
+from pathlib import Path
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from tests.benchmarks.measure import Stats
@@ -13,7 +15,7 @@ OURS = "journal"
 
 
 class Goal(Struct, frozen=True):
-    """A bound and what was measured for it."""
+    """A bound and what was measured for it; `text` stands behind either: `2 ×` of what?"""
 
     text: str
     value: float
@@ -33,6 +35,28 @@ class Row(Struct, frozen=True):
     figures: dict[str, Stats]
     goals: list[Goal]
     note: str = ""
+
+
+class Results(Struct, frozen=True):
+    """What one run found: `quick` or in whole size, of some parts or all."""
+
+    quick: bool
+    machine: dict[str, str]
+    parts: dict[str, list[Row]]
+
+    @property
+    def rows(self) -> list[Row]:
+        """Of all parts."""
+        return [row for rows in self.parts.values() for row in rows]
+
+    def as_json(self) -> bytes:
+        """Indented, with a newline at its end."""
+        return msgspec.json.format(msgspec.json.encode(self)) + b"\n"
+
+
+def read(path: str | Path) -> Results:
+    """What `as_json` gave. Raises OSError or msgspec.DecodeError."""
+    return msgspec.json.decode(Path(path).read_bytes(), type=Results)
 
 
 def at_most(text: str, value: float, limit: float, unit: Unit = "×") -> Goal:

@@ -11,13 +11,17 @@ class Sizes(Struct, frozen=True):
     slow_rounds: int
     late_turn: int
     praisonai_turns: tuple[int, ...]
+    stretch: int
+    """of our sets beside one of PraisonAI's"""
     threads_appends: int
+    """of each thread, in each round"""
     batches: int
     log_events: int
     live_turns: int
     repeats: int
     tailed: int
     process_seconds: float
+    process_rounds: int
     sessions: int
     view_turns: int
     big_log_bytes: int
@@ -29,13 +33,15 @@ WHOLE = Sizes(
     slow_rounds=60,
     late_turn=100_000,
     praisonai_turns=(1_000, 10_000),
-    threads_appends=500,
+    stretch=10_000,
+    threads_appends=250,
     batches=60,
     log_events=1_000_000,
     live_turns=10_000,
     repeats=5,
     tailed=1_000,
     process_seconds=3.0,
+    process_rounds=3,
     sessions=100_000,
     view_turns=1_000_000,
     big_log_bytes=500 << 20,
@@ -47,6 +53,7 @@ QUICK = Sizes(
     slow_rounds=5,
     late_turn=3_000,
     praisonai_turns=(100, 1_000),
+    stretch=200,
     threads_appends=30,
     batches=8,
     log_events=20_000,
@@ -54,6 +61,7 @@ QUICK = Sizes(
     repeats=2,
     tailed=60,
     process_seconds=0.4,
+    process_rounds=1,
     sessions=1_000,
     view_turns=20_000,
     big_log_bytes=8 << 20,

@@ -27,7 +27,7 @@ def _duration(sizes: Sizes, folder: str, original: str) -> Row:
         copy = _copy(original, f"{folder}/copy")
         read = once(lambda: open_verified(copy))  # noqa: B023 - called at once
         with DefaultSessionStore(copy, durability="os", auto_compact=False) as store:
-            taken = once(lambda: store.compact(SESSION, history="drop"))  # noqa: B023
+            taken = once(lambda: store.compact(SESSION, history="drop"))
         if repeat:
             times["one verified read"].append(read)
             times[OURS].append(taken)
@@ -50,7 +50,7 @@ def _waits(sizes: Sizes, folder: str, original: str) -> Row:
             writer.tell()
             taken += writer.hear()
     figures = {OURS: Stats.of(taken)}
-    goal = at_most("the longest", figures[OURS].max, 0.020, "s")
+    goal = at_most("at the longest", figures[OURS].max, 0.020, "s")
     return Row("set by another process during a compaction", figures, [goal])
 
 

@@ -2,37 +2,40 @@
 
 from tests.benchmarks.measure import Operation, Stats, interleave
 from tests.benchmarks.peers import Journal, PraisonAI
-from tests.benchmarks.results import OURS, Row, at_least, ratio
+from tests.benchmarks.results import OURS, Goal, Row, at_least, ratio
 from tests.benchmarks.sizes import Sizes
 
 _JSON, _SQLITE = "PraisonAI JSON", "PraisonAI SQLite"
 _ROUNDS, _BLOCK = 4, 3
-_STRETCH = 10_000  # of our sets, so that the refreshes of the session file have their share
 _FACTORS = (100.0, 1_000.0)
 
 
 def run(sizes: Sizes, folder: str) -> list[Row]:
     """A `set` in sessions of two lengths, and a `get` in the longer."""
     shorter, longer = sizes.praisonai_turns
-    with_shorter = _Both(f"{folder}/shorter", shorter)
-    with_longer = _Both(f"{folder}/longer", longer)
-    return [
-        _row(f"set in a session of {shorter:,} turns", with_shorter.sets(), _FACTORS[0]),
-        _row(f"set in a session of {longer:,} turns", with_longer.sets(), _FACTORS[1]),
-        _row(f"get of one turn of {longer:,}", with_longer.gets(), _FACTORS[1]),
+    with_shorter = _Both(f"{folder}/shorter", shorter, sizes.stretch)
+    with_longer = _Both(f"{folder}/longer", longer, sizes.stretch)
+    found = [
+        (f"set in a session of {shorter:,} turns", with_shorter.sets(), _FACTORS[0]),
+        (f"set in a session of {longer:,} turns", with_longer.sets(), _FACTORS[1]),
+        (f"get of one turn of {longer:,}", with_longer.gets(), _FACTORS[1]),
     ]
+    note = f"ours are means over stretches of {sizes.stretch:,}"
+    return [Row(name, figures, [_goal(figures, factor)], note) for name, figures, factor in found]
 
 
-def _row(name: str, figures: dict[str, Stats], factor: float) -> Row:
-    goal = at_least("as fast as PraisonAI's JSON store", ratio(figures, _JSON, OURS), factor)
-    return Row(name, figures, [goal], f"ours is the mean over stretches of {_STRETCH:,}")
+def _goal(figures: dict[str, Stats], factor: float) -> Goal:
+    return at_least("as fast as PraisonAI's JSON store", ratio(figures, _JSON, OURS), factor)
 
 
 class _Both:
-    """A session of so many turns, here and there."""
+    """A session of so many turns, here and there.
 
-    def __init__(self, folder: str, turns: int) -> None:
-        self._turns = turns
+    Of ours, whole stretches are timed, so that refreshes of the session file have their share.
+    """
+
+    def __init__(self, folder: str, turns: int, stretch: int) -> None:
+        self._turns, self._stretch = turns, stretch
         self._ours = Journal(f"{folder}/journal", sync=False)
         self._json = PraisonAI.json(f"{folder}/json")
         self._sqlite = PraisonAI.sqlite(f"{folder}/sqlite")
@@ -46,19 +49,17 @@ class _Both:
     def gets(self) -> dict[str, Stats]:
         return self._compare(self._ours.get, self._json.get, self._sqlite.get)
 
-    def _compare(
-        self, ours: Operation, json: Operation, sqlite: Operation
-    ) -> dict[str, Stats]:
-        turns = self._turns
+    def _compare(self, ours: Operation, json: Operation, sqlite: Operation) -> dict[str, Stats]:
+        turns, stretch = self._turns, self._stretch
 
-        def stretch(number: int) -> None:
-            for index in range(number * _STRETCH, (number + 1) * _STRETCH):
+        def many(number: int) -> None:
+            for index in range(number * stretch, (number + 1) * stretch):
                 ours(index % turns)
 
         operations: dict[str, Operation] = {
-            OURS: stretch,
+            OURS: many,
             _JSON: lambda index: json(index % turns),
             _SQLITE: lambda index: sqlite(index % turns),
         }
         figures = interleave(operations, rounds=_ROUNDS, block=_BLOCK)
-        return figures | {OURS: figures[OURS].each(_STRETCH)}
+        return figures | {OURS: figures[OURS].each(stretch)}

@@ -2,7 +2,7 @@
 
 from tests.benchmarks.artefacts import ENCODED, RUNTIME, SESSION, decode, turn_id
 from tests.benchmarks.measure import Operation, interleave
-from tests.benchmarks.peers import Contender, DiskCache, Journal, Lmdb, Sqlite
+from tests.benchmarks.peers import Contender, DiskCache, Journal, Lmdb, Sqlite, close
 from tests.benchmarks.results import OURS, Row, at_most, ratio
 from tests.benchmarks.sizes import Sizes
 
@@ -40,8 +40,7 @@ def _one(sizes: Sizes, folder: str, ours: Journal) -> Row:
     held = dict.fromkeys(range(_TURNS), ENCODED)
     operations["a dict of bytes + decode"] = lambda index: decode(held[index * 7 % _TURNS])
     figures = interleave(operations, rounds=sizes.rounds, block=_BLOCK)
-    for closing in (lmdb, sqlite, cache):
-        closing.close()
+    close([lmdb, sqlite, cache])
     goal = at_most("LMDB get + decode", ratio(figures, OURS, "LMDB get + decode"), 1.5)
     return Row("get of one turn", figures, [goal])
 

@@ -17,7 +17,9 @@ def run(sizes: Sizes, folder: str) -> list[Row]:
     peer = Journal(folder, sync=False)
     for number in range(count):
         peer.set_in(f"session-{number}", 0)
+    peer.close()  # writes the session files that are not there yet
     settle()
+    peer = Journal(folder, sync=False)
     listing = interleave(
         {OURS: lambda _: peer.store.list_sessions()}, rounds=sizes.repeats, block=1
     )

@@ -23,7 +23,12 @@ def run(sizes: Sizes, folder: str) -> list[Row]:
     } | {f"import {name}": _python(f"import {name}") for name in _PEERS}
     operations: dict[str, Operation] = {
         name: lambda _, command=command: subprocess.run(  # type: ignore[misc]
-            command, check=True, env=environment(), cwd=folder, stdout=subprocess.DEVNULL
+            command,
+            check=True,
+            env=environment(),
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            process_group=0,
         )
         for name, command in commands.items()
     }

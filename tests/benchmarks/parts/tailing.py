@@ -54,7 +54,7 @@ def _pipe(count: int) -> Stats:
             time.sleep(0.002)
             os.write(writing, b"%20d" % time.monotonic_ns())
 
-    writer = threading.Thread(target=write)
+    writer = threading.Thread(target=write, daemon=True)
     writer.start()
     for _ in range(count):
         sent = int(os.read(reading, 20))

@@ -3,45 +3,48 @@
 import threading
 from collections.abc import Callable
 
+from journal.events import Head
+from journal.group import Group, Request, Take, Written
 from tests.benchmarks.artefacts import line
-from tests.benchmarks.measure import Stats, once
-from tests.benchmarks.peers import Contender, Journal, Lmdb, RawWrite, Sqlite
+from tests.benchmarks.measure import Operation, interleave
+from tests.benchmarks.peers import Contender, Journal, Lmdb, RawWrite, Sqlite, close
 from tests.benchmarks.results import OURS, Row, at_least, ratio
 from tests.benchmarks.sizes import Sizes
 
 _THREADS = 16
-_REPEATS = 5
+_ROUNDS = 5
 
 
 def run(sizes: Sizes, folder: str) -> list[Row]:
-    """Seconds for each append, all threads together, against one thread with raw calls."""
-    each = sizes.threads_appends
+    """One row: seconds for each append, all threads together; the floor has one thread."""
+    share = sizes.threads_appends
+    count = share * _THREADS
     raw = RawWrite(f"{folder}/raw", sync=True)
     contenders: dict[str, Contender] = {
         OURS: Journal(f"{folder}/journal", sync=True),
         "SQLite FULL": Sqlite(f"{folder}/sqlite", sync=True),
         "LMDB": Lmdb(f"{folder}/lmdb", sync=True),
     }
+    operations: dict[str, Operation] = {
+        name: lambda number, peer=peer: _together(peer.set, number * count, share)  # type: ignore[misc]
+        for name, peer in contenders.items()
+    }
 
-    def serial(start: int) -> None:
-        for index in range(start, start + each):
+    def serial(number: int) -> None:
+        for index in range(number * count, (number + 1) * count):
             raw.write(line(index))
 
-    times: dict[str, list[float]] = {name: [] for name in [*contenders, "one raw"]}
-    for repeat in range(_REPEATS + 1):  # the first warms up
-        for name, peer in contenders.items():
-            count = each * _THREADS if name == OURS else each
-            seconds = once(lambda: _together(peer.set, repeat * count, count))  # noqa: B023
-            times[name].append(seconds / count)
-        times["one raw"].append(once(lambda: serial(repeat * each)) / each)  # noqa: B023
-    for closing in (*contenders.values(), raw):
-        closing.close()
-    figures = {name: Stats.of(found[1:]) for name, found in times.items()}
     floor = "write + fdatasync, one thread"
-    figures[floor] = figures.pop("one raw")
+    group = _Bare(raw).group
+    operations["the queue alone"] = lambda number: _together(
+        lambda index: group.append(Request(())), number * count, share
+    )
+    figures = interleave(operations | {floor: serial}, rounds=_ROUNDS, block=1)
+    close([*contenders.values(), raw])
+    figures = {name: stats.each(count) for name, stats in figures.items()}
     return [
         Row(
-            'set, durability "fsync", 16 threads on one session',
+            f'set, durability "fsync", {_THREADS} threads on one session',
             figures,
             [at_least("the rate of one raw thread", ratio(figures, floor, OURS), 6.0)],
             "time for one append, all threads together",
@@ -49,17 +52,49 @@ def run(sizes: Sizes, folder: str) -> list[Row]:
     ]
 
 
-def _together(save: Callable[[int], object], start: int, count: int) -> None:
-    share = count // _THREADS
+class _Bare:
+    """Threads that share writes and syncs as ours do, and do nothing else: no events.
 
-    def work(first: int) -> None:
-        for index in range(first, first + share):
+    What is left is waking each thread once for each of its appends, one at a time, since only
+    one may run Python.
+    """
+
+    def __init__(self, raw: RawWrite) -> None:
+        self.group = Group(self._write)
+        self._raw = raw
+
+    def _write(self, take: Take, since: float) -> Written:
+        lines = b"".join([line(number) for number, _ in enumerate(take())])
+        synced: list[bool] = []  # as ours, it knows what is synced already
+
+        def sync() -> None:
+            if not synced:
+                self._raw.write(lines)
+                synced.append(True)
+
+        return Written(_HEAD, sync)
+
+
+_HEAD = Head("", 0, "")
+
+
+def _together(save: Callable[[int], object], first: int, share: int) -> None:
+    """Save `share` turns in each thread. Ctrl-C has them stop, so that nothing is left running."""
+    stopped = threading.Event()
+
+    def work(start: int) -> None:
+        for index in range(start, start + share):
+            if stopped.is_set():
+                break
             save(index)
 
     workers = [
-        threading.Thread(target=work, args=(start + number * share,)) for number in range(_THREADS)
+        threading.Thread(target=work, args=(first + number * share,)) for number in range(_THREADS)
     ]
     for worker in workers:
         worker.start()
-    for worker in workers:
-        worker.join()
+    try:
+        for worker in workers:
+            worker.join()
+    finally:
+        stopped.set()

@@ -1,0 +1,183 @@
+"""The benchmark suite measures what it says, and still runs."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.benchmarks.measure import Stats, interleave
+from tests.benchmarks.report import limit, seconds
+from tests.benchmarks.results import at_least, at_most
+from tests.faults.sizes import Figure, sized
+from tests.support import ROOT
+
+PEERS = ("diskcache", "eventsourcing", "lmdb", "matplotlib")
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=300))
+def test_percentiles_are_times_that_were_measured(times: list[float]) -> None:
+    """By definition: no more than so many per cent are below, at least so many not above."""
+    stats = Stats.of(times)
+    for percent, value in ((50, stats.median), (90, stats.p90), (99, stats.p99)):
+        assert value in times
+        assert sum(time < value for time in times) * 100 < percent * len(times)
+        assert sum(time <= value for time in times) * 100 >= percent * len(times)
+    assert stats.max == max(times)
+    assert stats.count == len(times)
+
+
+@given(
+    st.lists(st.sampled_from("abcde"), min_size=1, max_size=5, unique=True),
+    st.integers(1, 6),
+    st.integers(1, 5),
+)
+def test_all_contenders_get_the_same_work_in_turns(
+    names: list[str], rounds: int, block: int
+) -> None:
+    """As many operations each, numbered alike, a block at a time; the warm-up is not counted."""
+    calls: list[tuple[str, int]] = []
+    operations = {name: lambda index, name=name: calls.append((name, index)) for name in names}
+    figures = interleave(operations, rounds=rounds, block=block)
+    for name in names:
+        mine = [index for called, index in calls if called == name]
+        assert mine == list(range((rounds + 1) * block))
+        assert figures[name].count == rounds * block
+    blocks = [calls[place : place + block] for place in range(0, len(calls), block)]
+    assert all(len({name for name, _ in found}) == 1 for found in blocks)
+    for place in range(0, len(blocks), len(names)):
+        assert sorted(found[0][0] for found in blocks[place : place + len(names)]) == sorted(names)
+    if rounds >= len(names) - 1:
+        first = {blocks[place][0][0] for place in range(0, len(blocks), len(names))}
+        assert first == set(names)
+
+
+def test_goals_look_in_their_direction() -> None:
+    assert at_most("", 1.0, 1.0).met
+    assert not at_most("", 1.01, 1.0).met
+    assert at_least("", 1.0, 1.0).met
+    assert not at_least("", 0.99, 1.0).met
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1.5, "1.50 s"),
+        (0.0199, "19.9 ms"),
+        (0.000_9999, "1.00 ms"),
+        (12.34e-6, "12.3 µs"),
+        (345.6e-6, "346 µs"),
+        (8e-9, "8.00 ns"),
+    ],
+)
+def test_times_are_written_with_the_unit_that_fits(value: float, text: str) -> None:
+    assert seconds(value) == text
+
+
+def test_limits_are_written_as_one_says_them() -> None:
+    assert limit(at_most("", 0, 4.5)) == "4.5 ×"
+    assert limit(at_most("", 0, 100.0)) == "100 ×"
+    assert limit(at_most("", 0, 0.020, "s")) == "20 ms"
+    assert limit(at_least("", 0, 300_000, "events/s")) == "300,000 events/s"
+
+
+def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """The command, as one types it."""
+    return subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks", *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_missing_peer_is_one_line_that_names_the_extra(tmp_path: os.PathLike[str]) -> None:
+    """Not a traceback: nobody has all of them installed by chance."""
+    hidden = f"{os.fspath(tmp_path)}/lmdb.py"
+    with open(hidden, "w") as module:
+        module.write("raise ModuleNotFoundError(\"No module named 'lmdb'\", name='lmdb')\n")
+    done = run("--quick", PYTHONPATH=os.fspath(tmp_path))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "pip install -e '.[benchmarks]'" in done.stderr
+
+
+def needs_the_peers() -> None:
+    """Skip where the extra is not installed, but not in CI."""
+    missing = [name for name in PEERS if find_spec(name) is None]
+    if missing and not os.environ.get("CI"):
+        pytest.skip(f"the extra `benchmarks` is not installed: no {missing[0]}")
+
+
+@pytest.mark.storm
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["nonsense"], "there is no part 'nonsense'"),
+        (["--quick", "--write"], "--write is for a whole run"),
+        (["saving", "--write"], "--write is for a whole run"),
+        (["--from", "nowhere.json"], "nowhere.json"),
+        (["--folder", "/nowhere/at/all"], "there is no folder"),
+    ],
+)
+def test_wrong_usage_is_told_before_anything_is_measured(
+    arguments: list[str], complaint: str
+) -> None:
+    needs_the_peers()
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+PARTS = {
+    "saving": ['durability "os"', 'durability "fsync"', "of a session"],
+    "threads": ["16 threads"],
+    "praisonai": ["set in a session", "set in a session", "get of one turn"],
+    "batches": ["set_many"],
+    "reading": ["get of one turn", "get of all"],
+    "opening": ["opening a log"],
+    "compacting": ["compaction of", "during a compaction"],
+    "tailing": ["tail"],
+    "processes": ["8 processes"],
+    "sessions": ["listing", "random one"],
+    "memory": ["view of", "log of"],
+    "starting": ["import projections", "journal --version"],
+}
+
+
+def figures_in(document: dict[str, object]) -> Iterator[dict[str, float]]:
+    parts = document["parts"]
+    assert isinstance(parts, dict)
+    for rows in parts.values():
+        for row in rows:
+            yield from row["figures"].values()
+
+
+@sized(storm=None)
+def test_a_quick_run_has_all_parts_and_goals(size: None, figure: Figure) -> None:
+    """Every row that a goal was set for, with figures that can be."""
+    needs_the_peers()
+    done = run("--quick", "-o", "json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert list(document["parts"]) == list(PARTS)
+    for name, expected in PARTS.items():
+        rows = document["parts"][name]
+        assert len(rows) == len(expected)
+        for row, part_of_name in zip(rows, expected, strict=True):
+            assert part_of_name in row["name"]
+            assert row["goals"]
+    found = list(figures_in(document))
+    assert len(found) > 40
+    for stats in found:
+        assert stats["count"] > 0
+        assert 0 < stats["median"] <= stats["p90"] <= stats["p99"] <= stats["max"]
+    figure(f"{len(found)} contenders measured")
