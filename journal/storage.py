@@ -103,6 +103,9 @@ class Storage(Protocol):
         ...
 
 
+_seek = os.lseek
+
+
 class DiskStorage:
     """The real one."""
 
@@ -123,7 +126,7 @@ class DiskStorage:
 
     @staticmethod
     def size(fd: int) -> int:
-        return os.lseek(fd, 0, os.SEEK_END)
+        return _seek(fd, 0, os.SEEK_END)
 
     @staticmethod
     def sync_folder(path: str) -> None:

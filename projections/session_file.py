@@ -29,6 +29,7 @@ from journal.storage import Storage, chunks, write_all
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _KEY = "runtime_state"
 _UNFINISHED = ".new"
+_BLANK = b"\0 \r\n\t"
 _LONGEST = 255 - len(".json.lock")  # bytes of a name that PraisonAI can keep a session under
 _UNREADABLE = (ValueError, RecursionError)  # what `_loads` raises, for huge numbers too
 
@@ -191,7 +192,8 @@ class SessionFile:
             return None
         except OSError as error:
             raise SessionFileError(f"{path}: cannot be read: {error.strerror}") from error
-        return _parse(path, data) if data.strip(b"\0 \r\n\t") else None
+        is_blank = not data[:1].strip(_BLANK) and not data.strip(_BLANK)  # the rest only if need be
+        return None if is_blank else _parse(path, data)
 
     def _replace(self, path: str, data: bytes) -> None:
         new = f"{path}{_UNFINISHED}"
@@ -270,8 +272,10 @@ def _dumps(value: Any) -> bytes:
 
 def _document(fields: dict[str, bytes]) -> bytes:
     """One key a line: readable, and the values stay as they were."""
-    lines = (b"  %b: %b" % (_dumps(key), value) for key, value in fields.items())
-    return b"{\n%b\n}\n" % b",\n".join(lines)
+    pieces = [b"{\n"]
+    for key, value in fields.items():
+        pieces += (b",\n" if len(pieces) > 1 else b"", b"  ", _dumps(key), b": ", value)
+    return b"".join([*pieces, b"\n}\n"])
 
 
 def _now() -> str:

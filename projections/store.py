@@ -335,7 +335,8 @@ class DefaultSessionStore(Inspection):
             raise ClosedError("the store is closed; make a new one")
 
     def _session(self, session_id: str) -> Session:
-        self._check_open()
+        if self._closed:
+            self._check_open()
         return self._sessions.get(session_id)
 
     def _view_now(self, session_id: str) -> dict[str, dict[str, Any]]:

@@ -2,10 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -162,8 +164,8 @@ def figures_in(document: dict[str, object]) -> Iterator[dict[str, float]]:
 
 
 @sized(storm=None)
-def test_a_quick_run_has_all_parts_and_goals(size: None, figure: Figure) -> None:
-    """Every row that a goal was set for, with figures that can be."""
+def test_a_quick_run_has_all_parts_and_goals(size: None, tmp_path: Path, figure: Figure) -> None:
+    """Every row that a goal was set for, with figures that can be; readable again from JSON."""
     needs_the_peers()
     done = run("--quick", "-o", "json")
     assert done.returncode == 0, done.stderr
@@ -180,4 +182,36 @@ def test_a_quick_run_has_all_parts_and_goals(size: None, figure: Figure) -> None
     for stats in found:
         assert stats["count"] > 0
         assert 0 < stats["median"] <= stats["p90"] <= stats["p99"] <= stats["max"]
+    saved = tmp_path / "results.json"
+    saved.write_text(done.stdout)
+    assert json.loads(run("--from", str(saved), "-o", "json").stdout) == document
+    assert all(len(line) <= 80 for line in run("--from", str(saved)).stdout.splitlines())
+    refused = run("--from", str(saved), "--write")
+    assert refused.returncode == 2
+    assert "--write is for a whole run" in refused.stderr
     figure(f"{len(found)} contenders measured")
+
+
+@sized(storm=None)
+@pytest.mark.parametrize("part", PARTS)
+def test_ctrl_c_leaves_nothing_behind(part: str, size: None, tmp_path: Path) -> None:
+    """In the middle of any part: no files, no traceback, the status of a command interrupted."""
+    needs_the_peers()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.benchmarks", "--folder", str(tmp_path), part],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        begun = f"*/{part}" if part == "starting" else f"*/{part}/*"  # which saves nothing
+        while not list(tmp_path.glob(begun)):
+            assert process.poll() is None
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=100)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert out == ""
+    assert list(tmp_path.iterdir()) == []

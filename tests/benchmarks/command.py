@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     if options.write:
         publishing.publish(results)
-    print(_rendered(options.output, results))
+    _show(_rendered(options.output, results))
     return 0
 
 
@@ -108,6 +108,13 @@ def _run(name: str, sizes: Sizes, folder: str) -> list[Row]:
     finally:
         shutil.rmtree(where, ignore_errors=True)
         print(f"{monotonic() - start:.1f} s", file=sys.stderr, flush=True)
+
+
+def _show(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # `| head` has seen enough; Python would say so once more at its exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _rendered(output: str, results: Results) -> str:

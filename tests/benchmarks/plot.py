@@ -1,11 +1,13 @@
 """The picture of the main README: the medians of `set`, of us, the peers and the floors."""
 
+from math import floor, log10
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
-from tests.benchmarks.report import seconds
+from tests.benchmarks.report import plain, seconds
 from tests.benchmarks.results import OURS, Results, Row
 
 _PANELS = {
@@ -39,8 +41,9 @@ def _panel(axis: Any, title: str, row: Row) -> None:
     axis.bar_label(bars, labels=[seconds(median) for median in medians], padding=4, color=_INK)
     axis.set_title(title, loc="left", fontsize=10, fontweight="bold")
     axis.set_xscale("log")
-    axis.set_xlim(min(medians) / 2, max(medians) * 2)
-    axis.xaxis.set_major_formatter(lambda value, _: seconds(value).replace(".00", ""))
+    axis.set_xlim(10.0 ** floor(log10(min(medians))), max(medians) * 2)
+    axis.xaxis.set_major_formatter(lambda value, _: plain(value, "s"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
     axis.invert_yaxis()
     axis.tick_params(axis="y", length=0, labelcolor=_INK)
     axis.tick_params(axis="x", labelcolor=_INK)

@@ -43,11 +43,16 @@ def quantity(value: float, unit: Unit) -> str:
 
 
 def limit(goal: Goal) -> str:
-    """A goal's limit in its unit, without zeros after the decimal point: `4.5 ×`."""
-    digits, *unit = quantity(goal.limit, goal.unit).split(" ", 1)
+    """A goal's limit in its unit, as one says it: `4.5 ×`."""
+    return plain(goal.limit, goal.unit)
+
+
+def plain(value: float, unit: Unit) -> str:
+    """As `quantity`, without zeros after the decimal point: `20 ms`."""
+    digits, *unit_name = quantity(value, unit).split(" ", 1)
     if "." in digits:
         digits = digits.rstrip("0").rstrip(".")
-    return " ".join([digits, *unit])
+    return " ".join([digits, *unit_name])
 
 
 def as_text(results: Results) -> str:
@@ -56,15 +61,16 @@ def as_text(results: Results) -> str:
     for name, value in results.machine.items():
         lines += wrap(value, _WIDTH, initial_indent=f"{name:>19}  ", subsequent_indent=" " * 21)
     for row in results.rows:
-        lines += ["", row.name, *_text_figures(row.figures), *map(_text_goal, row.goals)]
-        lines += wrap(row.note, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+        lines += ["", row.name, *_text_figures(row.figures)]
+        for text in (*map(_text_goal, row.goals), row.note):
+            lines += wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ")
     return "\n".join(lines)
 
 
 def _text_figures(figures: dict[str, Stats]) -> list[str]:
     if not figures:
         return []
-    header = ("median", "p90", "p99", "max", "of ours")
+    header = ("median", "p90", "p99", "max", "ratio")
     lines = [" " * (_NAME + 2) + "".join(f"{cell:>{_CELL}}" for cell in header)]
     for name, stats in figures.items():
         cells = "".join(f"{cell:>{_CELL}}" for cell in _cells(stats, figures))
@@ -75,7 +81,7 @@ def _text_figures(figures: dict[str, Stats]) -> list[str]:
 def _text_goal(goal: Goal) -> str:
     measured = f"{quantity(goal.value, goal.unit)} {goal.text}".rstrip()
     bound = "at least" if goal.least else "at most"
-    return f"  {'✓' if goal.met else '✗'} {measured} (goal: {bound} {limit(goal)})"
+    return f"{'✓' if goal.met else '✗'} {measured} (goal: {bound} {limit(goal)})"
 
 
 def _cells(stats: Stats, figures: dict[str, Stats]) -> list[str]:
@@ -91,7 +97,7 @@ def as_markdown(results: Results) -> str:
     size = "Sizes of `--quick`, which are too small to compare. " if results.quick else ""
     goals = ["| What | Goal | Measured | |", "|---|---|--:|---|"]
     figures = [
-        "| What | Who | Median | p90 | p99 | Max | of ours |",
+        "| What | Who | Median | p90 | p99 | Max | Ratio |",
         "|---|---|--:|--:|--:|--:|--:|",
     ]
     for row in results.rows:

@@ -18,11 +18,11 @@ def run(sizes: Sizes, folder: str) -> list[Row]:
     shares: dict[str, list[float]] = {name: [] for name in _PEERS}
     for turn, name in in_turn(list(_PEERS), sizes.process_rounds):
         peer = _PEERS[name]
-        counts = _race(peer, f"{folder}/{peer}", turn, sizes.process_seconds)
+        counts = _race(peer, f"{folder}/{peer}-{turn}", sizes.process_seconds)
         times[name].append(sizes.process_seconds / sum(counts))
         shares[name].append(min(counts) * _PROCESSES / sum(counts))
     figures = {name: Stats.of(found) for name, found in times.items()}
-    slowest = ", ".join(f"{name} {min(found):.2f}" for name, found in shares.items())
+    slowest = " · ".join(f"{name} {min(found):.2f}" for name, found in shares.items())
     return [
         Row(
             f'set, durability "os", {_PROCESSES} processes on one session',
@@ -38,13 +38,12 @@ def run(sizes: Sizes, folder: str) -> list[Row]:
     ]
 
 
-def _race(peer: str, folder: str, turn: int, seconds: float) -> list[int]:
-    """How many each of the processes saved."""
+def _race(peer: str, folder: str, seconds: float) -> list[int]:
+    """How many each of the processes saved, in a session that was empty."""
     with ExitStack() as stack:
         children = []
         for number in range(_PROCESSES):
-            first = (turn * _PROCESSES + number) * _FAR
-            child = Child("save", peer=peer, folder=folder, first=first, seconds=seconds)
+            child = Child("save", peer=peer, folder=folder, first=number * _FAR, seconds=seconds)
             children.append(stack.enter_context(child))
         for child in children:
             child.hear()
