@@ -192,7 +192,8 @@ class SessionFile:
             return None
         except OSError as error:
             raise SessionFileError(f"{path}: cannot be read: {error.strerror}") from error
-        is_blank = not data[:1].strip(_BLANK) and not data.strip(_BLANK)  # the rest only if need be
+        # all of it is looked at only if need be
+        is_blank = not data[:1].strip(_BLANK) and not data.strip(_BLANK)
         return None if is_blank else _parse(path, data)
 
     def _replace(self, path: str, data: bytes) -> None:
