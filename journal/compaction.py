@@ -28,7 +28,13 @@ from journal.events import Clear, Event, Open, Set
 from journal.handle import LogFile
 from journal.locking import default_writer
 from journal.names import Paths
-from journal.recovery import UNFINISHED_COPY, cut_torn_tail, discard, is_still_there
+from journal.recovery import (
+    UNFINISHED_COPY,
+    cut_torn_tail,
+    discard,
+    is_still_there,
+    open_scratch,
+)
 from journal.refusal import check_session, newer_format_error
 from journal.scan import Scanner
 from journal.sealing import seal, unseal
@@ -135,7 +141,7 @@ class Compaction:
             return None
         if not self._is_worth_it(living):
             return self._nothing_done(size)
-        new = self._open_scratch()
+        new = open_scratch(self._storage, self._paths.scratch, self._refuse_a_second)
         try:
             return self._write_new(old, new, living)
         except BaseException:
@@ -169,23 +175,10 @@ class Compaction:
             archive=None,
         )
 
-    def _open_scratch(self) -> LogFile:
-        """The scratch file, empty and locked. A dead compactor's leftover is reused."""
-        while True:
-            new = LogFile(self._storage, self._paths.scratch, create=True)
-            try:
-                if not self._storage.lock(new.fd):
-                    raise CompactionError(
-                        f"session {self._paths.session_id!r}: another compaction is under way; "
-                        "wait for it"
-                    )
-                if new.is_current():
-                    self._storage.truncate(new.fd, 0)
-                    return new
-            except BaseException:
-                new.close()
-                raise
-            new.close()  # it has just become the log
+    def _refuse_a_second(self) -> None:
+        raise CompactionError(
+            f"session {self._paths.session_id!r}: another compaction is under way; wait for it"
+        )
 
     def _write_new(self, old: LogFile, new: LogFile, living: Living) -> CompactionReport:
         before, base_seq = self._scanner.count, self._scanner.seq

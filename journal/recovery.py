@@ -6,6 +6,7 @@ not touched by anything here.
 """
 
 import os
+from collections.abc import Callable
 from hashlib import sha256
 
 from journal.errors import AppendError
@@ -55,8 +56,8 @@ def begin_whole(storage: Storage, file: LogFile, scratch: str, data: bytes) -> L
     """
     new: LogFile | None = None
     try:
-        new = _open_scratch(storage, scratch)
-        storage.truncate(new.fd, 0)
+        # One that is locked is of a compaction of a log that is gone.
+        new = open_scratch(storage, scratch, lambda: storage.unlink(scratch))
         write_all(storage, new.fd, data)
         storage.sync(new.fd)
         storage.rename(scratch, file.path)
@@ -77,19 +78,23 @@ def begin_whole(storage: Storage, file: LogFile, scratch: str, data: bytes) -> L
     return new
 
 
-def _open_scratch(storage: Storage, scratch: str) -> LogFile:
-    """The scratch file, locked. One that is locked is of a compaction of a log that is gone."""
+def open_scratch(storage: Storage, scratch: str, when_taken: Callable[[], None]) -> LogFile:
+    """The scratch file, empty and locked; what a dead process has left there is used again.
+
+    Where another one has it locked, `when_taken` raises, or takes its name away.
+    """
     while True:
         new = LogFile(storage, scratch, create=True)
         try:
             if not storage.lock(new.fd):
-                storage.unlink(scratch)
+                when_taken()
             elif new.is_current():
+                storage.truncate(new.fd, 0)
                 return new
         except BaseException:
             new.close()
             raise
-        new.close()
+        new.close()  # it has just become the log, or lost its name
 
 
 def discard(storage: Storage, new: LogFile) -> None:

@@ -321,3 +321,52 @@ def test_a_refused_event_costs_no_second_reading(tmp_path: Path) -> None:
     log.append([set_event("c")])
     assert recorder.turns == ["c"]
     assert open_log(tmp_path)[0].append([set_event("d")]).seq == 3
+
+
+@pytest.mark.parametrize("durability", ["os", "fsync"])
+def test_then_is_called_once_the_events_are_folded(tmp_path: Path, durability: str) -> None:
+    """Before anybody else can append: what it sees is the view as of these events."""
+    log, recorder = open_log(tmp_path, durability=durability)
+    seen: list[list[str]] = []
+    log.append([set_event("a")], then=lambda: seen.append(recorder.turns))
+    log.append([set_event("b")])
+    assert seen == [["a"]]
+
+
+@pytest.mark.parametrize("before", [[], ["a"]], ids=["no log", "a log"])
+def test_ctrl_c_while_events_are_made_leaves_the_log_as_it_was(
+    tmp_path: Path, before: list[str]
+) -> None:
+    log, _ = open_log(tmp_path)
+    for turn in before:
+        log.append([set_event(turn)])
+
+    def interrupted() -> Sequence[Event]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        log.append(interrupted)
+    assert [path.name for path in tmp_path.iterdir()] == ["s.jsonl"] * len(before)
+    assert log.append([set_event("next")]).seq == len(before) + 1
+    again, recorder = open_log(tmp_path)
+    assert again.refresh()
+    assert recorder.turns == [*before, "next"]
+
+
+def test_a_signal_handler_may_append_in_the_middle_of_a_sync(tmp_path: Path) -> None:
+    """It waits for nobody: the one that leads may be this very thread. Both are on the disk."""
+
+    class Interrupted(Durable):
+        def sync(self, fd: int) -> None:  # type: ignore[override]
+            if not handled:
+                handled.append(True)
+                log.append([set_event("handler")])
+            super().sync(fd)
+
+    handled: list[bool] = []
+    storage = Interrupted()
+    log, recorder = open_log(tmp_path, storage=storage, durability="fsync")
+    assert log.append([set_event("a")]).seq == 1
+    assert recorder.turns == ["a", "handler"]
+    assert storage.safe == (tmp_path / "s.jsonl").stat().st_size
+    assert log.append([set_event("b")]).seq == 3
