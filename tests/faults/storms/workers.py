@@ -6,9 +6,9 @@ They run in processes of their own, or as threads with one store between them.
 import random
 from collections.abc import Callable
 from time import sleep
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
-from journal import CompactionError, Limits
+from journal import CompactionError, Durability, Limits
 from projections import DefaultSessionStore
 from tests.faults.storms.deeds import (
     Began,
@@ -41,10 +41,13 @@ class Stage(NamedTuple):
     writers: tuple[str, ...]
     durability: str
 
-    def open(self) -> DefaultSessionStore:
-        limits = Limits(runtime_bytes=1 << 30)
-        durability: Any = self.durability
-        return DefaultSessionStore(self.folder, durability=durability, limits=limits)
+    def open(self, *, auto_compact: bool = True) -> DefaultSessionStore:
+        return DefaultSessionStore(
+            self.folder,
+            durability=cast(Durability, self.durability),
+            limits=Limits(runtime_bytes=1 << 30),
+            auto_compact=auto_compact,
+        )
 
     def witness(self, name: str) -> Witness:
         return Witness(self.deeds, name)
