@@ -44,10 +44,7 @@ def stem_of(session_id: str) -> str:
         raise StateValueError(
             f"session_id has a lone surrogate at position {error.start}; it is not valid Unicode"
         ) from None
-    if len(encoded) <= LONGEST:
-        return encoded
-    digest = hashlib.sha256(session_id.encode()).hexdigest()[:_DIGEST]
-    return f"{encoded[: LONGEST - _DIGEST - 2]}%-{digest}"
+    return encoded if len(encoded) <= LONGEST else _digested(encoded, session_id)
 
 
 def session_id_of(stem: str) -> str | None:
@@ -66,6 +63,11 @@ def session_id_of(stem: str) -> str | None:
     except UnicodeDecodeError:
         return None
     return session_id if stem_of(session_id) == stem else None
+
+
+def _digested(encoded: str, session_id: str) -> str:
+    digest = hashlib.sha256(session_id.encode()).hexdigest()[:_DIGEST]
+    return f"{encoded[: LONGEST - _DIGEST - 2]}%-{digest}"
 
 
 def _escape(byte: re.Match[bytes]) -> bytes:
@@ -89,6 +91,11 @@ class Paths(NamedTuple):
     session_file: str
     scratch: str
     archive: str
+
+    @property
+    def session_file_apart(self) -> str:
+        """The session file where another session's has the name: PraisonAI makes such."""
+        return os.path.join(self.folder, f"{_digested(self.stem, self.session_id)}.json")
 
     def archived(self, base_seq: int) -> str:
         """Where the log goes that a compaction up to `base_seq` has replaced."""

@@ -7,7 +7,8 @@ under PraisonAI's own lock (`<session>.json.lock`, `flock`), by a new file and a
 The log is the truth; this file can be rebuilt from it.
 
 PraisonAI replaces characters it does not allow in file names by `_`. Where such a file
-exists already and says it is this session's, it is this session's file.
+exists already and says it is this session's, it is this session's file. A session whose own
+name is taken by such a file of another one has its file apart, under a name with a digest.
 """
 
 import os
@@ -37,8 +38,7 @@ _UNREADABLE = (ValueError, RecursionError)  # what `_loads` raises, for huge num
 class SessionFile:
     """One session's file. Safe for threads and processes: every write takes the lock.
 
-    Raises `SessionFileError` when the file is not JSON, is another session's, or when
-    the operating system refuses.
+    Raises `SessionFileError` when the file is not JSON, or when the operating system refuses.
     """
 
     def __init__(self, storage: Storage, paths: Paths, *, durable: bool) -> None:
@@ -84,7 +84,7 @@ class SessionFile:
         newest. Waits for the lock up to `timeout` seconds and raises `LockTimeoutError`.
         """
         with self.locked(timeout):
-            path, fields = self._find(mine=True)
+            path, fields = self._find()
             state = render()
             if state is None:
                 return
@@ -140,26 +140,31 @@ class SessionFile:
     def _place(self) -> str:
         """Where this session's file is or would be. Reads nothing for ordinary ids."""
         own = self._paths.session_file
-        return own if own == self._praisonai_path() else self._find()[0]
+        if own == self._praisonai_path() and "_" not in self._paths.session_id:
+            return own  # nobody else's name becomes this one
+        return self._find()[0]
 
-    def _find(self, *, mine: bool = False) -> tuple[str, dict[str, bytes] | None]:
+    def _find(self) -> tuple[str, dict[str, bytes] | None]:
         """Where this session's file is or would be, and its fields if it exists.
 
-        A file that says it is another session's is passed over, or raises if `mine`.
+        Files that say they are another session's are passed over.
         """
         own = self._paths.session_file
+        place = own
         for path in dict.fromkeys((own, self._praisonai_path())):
             fields = self._read(path)
             if fields is None:
                 continue
             if self._is_ours(path, fields):
                 return path, fields
-            if mine and path == own:
-                raise SessionFileError(
-                    f"{path}: belongs to another session, which PraisonAI keeps under the same "
-                    f"name as {self._paths.session_id!r}; it is left alone"
-                )
-        return own, None
+            if path == own:
+                place = self._paths.session_file_apart
+        if place == own:
+            return own, None
+        fields = self._read(place)
+        if fields is not None and not self._is_ours(place, fields):
+            raise SessionFileError(f"{place}: is of another session than its name says")
+        return place, fields
 
     def _praisonai_path(self) -> str:
         """PraisonAI's name for the file; ours where it could not make such a file."""

@@ -79,7 +79,8 @@ class DefaultSessionStore(Inspection):
         self._mirror = settings is None or settings.mirror_runtime_state
         self._in_files = settings is None or settings.persist
         self._options = log_options(durability, lock_timeout, writer, storage)
-        self._intake = Intake(redact, limits or Limits())
+        self.limits = limits or Limits()
+        self._intake = Intake(redact, self.limits)
         folder = folder_of(session_dir, settings)
         self._backend = (
             Directory(folder, self._options) if self._in_files else MemoryDirectory(self._options)
@@ -281,6 +282,27 @@ class DefaultSessionStore(Inspection):
         JSON. Writes nothing. Raises `SessionFileError`, also when everything is in memory.
         """
         return self._session(session_id).document()
+
+    def session_file_path(self, session_id: str) -> str | None:
+        """Where the session file is, or would be; None when everything is in memory.
+
+        Raises `SessionFileError` when that cannot be found out.
+        """
+        file = self._session(session_id).file
+        return file.path if file is not None else None
+
+    def refresh_session_file(self, session_id: str) -> None:
+        """Write the session file if it is not what the log says; `flush` does it for all.
+
+        Raises `SessionFileError` and `LockTimeoutError`.
+        """
+        session = self._session(session_id)
+        session.file_is_old = True
+        session.refresh_file()
+
+    def has_log(self, session_id: str) -> bool:
+        """Whether anything was written to the session's log. Raises as `get_runtime_state`."""
+        return self._session(session_id).log.refresh()
 
     def flush(self) -> None:
         """Make all that was saved durable and bring the session files up to date.

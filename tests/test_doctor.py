@@ -466,7 +466,7 @@ FAULTS = {
     ),
     "a blank session file": (write("s.json", b"\0" * 100), {(W, "session-file")}, 1, append),
     "a blank older session file": (write("o.json"), {(W, "session-file")}, 1, None),
-    "a session file of another": (others, {(W, "session-file")}, 1, None),
+    "a session file of another": (others, {(N, "stale")}, 0, lambda f: append(f, "a_b")),
     # Sizes and time
     "large turns": (oversize, {(N, "limits")}, 0, None),
     "a log of which most is dead": (bloat, {(W, "dead")}, 1, 0),

@@ -22,9 +22,9 @@ def check_session_file(storage: Storage, trouble: Trouble, view: View | None) ->
     except SessionFileError as error:
         yield _unreadable(trouble, error)
         return
-    if not is_there and case.session_file is not None:
-        is_anothers = session_id_in(storage, case.paths.session_file) is not None
-        yield _anothers(trouble) if is_anothers else _blank(trouble)
+    own = case.paths.session_file
+    if not is_there and case.session_file is not None and session_id_in(storage, own) is None:
+        yield _blank(trouble)
     elif view is not None and shown != {name: view.runtime(name) for name in view.turns}:
         yield _stale(trouble, path, is_there=is_there)
 
@@ -39,18 +39,6 @@ def _stale(trouble: Trouble, path: str, *, is_there: bool) -> Finding:
         f"the session file {what}; the log is the truth, nothing is lost",
         "nothing to do: the next write brings it up to date. "
         f"Until then {trouble.journal('show')} has the state",
-    )
-
-
-def _anothers(trouble: Trouble) -> Finding:
-    return trouble.finding(
-        "warning",
-        "session-file",
-        trouble.case.paths.session_file,
-        "is of another session, which PraisonAI keeps under the same name; so this session "
-        "has none. Its log is complete",
-        f"nothing is lost: {trouble.journal('show')} has the state. To have a session "
-        "file, use an id of letters, digits and - only",
     )
 
 
