@@ -79,7 +79,7 @@ def test_it_takes_the_arguments_that_praisonais_takes(
 ) -> None:
     """In the same order, too: a newer PraisonAI's new ones included."""
     parameters = list(inspect.signature(PraisonAIStore).parameters)
-    values = {
+    values: dict[str, Any] = {
         "session_dir": str(folder),
         "max_messages": 7,
         "lock_timeout": 1.5,
@@ -242,7 +242,7 @@ def test_a_session_file_that_is_behind_the_log_misleads_nobody(
     files = {path: path.read_bytes() for path in folder.glob("*.json")}
     with kind(session_dir=str(folder)) as store:
         held = store._load_session("first")
-        extended = getattr(store, "get_extended_session", store.get_session)
+        extended: Any = getattr(store, "get_extended_session", store.get_session)
         assert extended("first").runtime_state == {"native": {"turn-1": ONE}}
         with DefaultSessionStore(folder) as other:
             other.set_runtime_state("first", "native", "turn-1", TWO)
@@ -265,10 +265,11 @@ def test_a_session_file_that_is_behind_the_log_misleads_nobody(
 def test_a_session_without_a_session_file_is_there_all_the_same(
     kind: type[JournalSessionStore], folder: Path
 ) -> None:
-    for look in (
+    looks: list[Callable[[Any], list[str]]] = [
         lambda store: [info["session_id"] for info in store.list_sessions()],
         lambda store: [data["session_id"] for data in store.export_all()["sessions"]],
-    ):
+    ]
+    for look in looks:
         with kind(session_dir=str(folder)) as store:
             assert store.set_runtime_state("s", "native", "turn-1", ONE)
         (folder / "s.json").unlink()
@@ -359,7 +360,7 @@ def test_an_import_brings_the_runtime_state_and_no_secret_of_it_to_the_disk(
 
     def write(self: PraisonAIStore, path: str, data: Any) -> bool:
         written.append(json.dumps(data))
-        return atomic_write(self, path, data)
+        return bool(atomic_write(self, path, data))
 
     atomic_write = PraisonAIStore._atomic_write_json
     monkeypatch.setattr(PraisonAIStore, "_atomic_write_json", write)
@@ -488,7 +489,7 @@ def test_a_state_that_is_no_json_is_refused_with_a_line_in_the_log(
 def test_keys_that_are_no_strings_become_strings_as_in_praisonais_own(
     store: JournalSessionStore, tmp_path: Path
 ) -> None:
-    state = {7: "seven", True: {"inner": {2.5: None}}, None: ["x"]}
+    state: dict[Any, Any] = {7: "seven", True: {"inner": {2.5: None}}, None: ["x"]}
     theirs = PraisonAIStore(session_dir=str(tmp_path / "theirs"))
     for each in (theirs, store):
         assert each.set_runtime_state("s", "native", "turn-1", state)
