@@ -1,5 +1,18 @@
-"""The read side: the store, the view, the session file, and the command line."""
+"""The read side: the stores, the view, the session file, and the command line."""
+
+from typing import TYPE_CHECKING
 
 from projections.store import DefaultSessionStore
 
-__all__ = ["DefaultSessionStore"]
+if TYPE_CHECKING:
+    from projections.store_async import AsyncSessionStore
+
+__all__ = ["AsyncSessionStore", "DefaultSessionStore"]
+
+
+def __getattr__(name: str) -> object:
+    if name != "AsyncSessionStore":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from projections.store_async import AsyncSessionStore  # brings asyncio along
+
+    return AsyncSessionStore

@@ -15,7 +15,16 @@ from journal.errors import DamagedError, HistoryError, NotFoundError
 from journal.events import Event
 from journal.state import check_text
 from projections.refs import Ref, ref_of
-from projections.replay import Step, Version, paced, seq_at, steps, versions, view_as_of
+from projections.replay import (
+    Step,
+    Version,
+    check_pace,
+    paced,
+    seq_at,
+    steps,
+    versions,
+    view_as_of,
+)
 from projections.tail import After, Tail
 from projections.times import point_of
 from projections.view import View
@@ -63,10 +72,7 @@ class Inspection(ABC):
         self._check_open()
         first = point_of(since, "since") if since is not None else None
         last = point_of(until, "until") if until is not None else None
-        if speed is not None and not speed > 0:
-            raise ValueError(f"speed is {speed}; it must be over 0, or None for no waiting")
-        if max_wait is not None and not max_wait >= 0:
-            raise ValueError(f"max_wait is {max_wait}; it must be 0 or more seconds, or None")
+        check_pace(speed, max_wait)
         found = steps(_events(self.past(session_id)), runtime_id, first, last)
         return paced(found, speed, max_wait) if speed is not None else found
 

@@ -4,6 +4,7 @@ What goes in is a `journal.backend.Past` or its events; what comes out are steps
 versions and views. Nothing is executed: a replay re-emits what was recorded.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -88,6 +89,37 @@ def _side(event: Event, point: int | str) -> int:
     return (event.ts > point) - (event.ts < point)
 
 
+class Pace:
+    """How long to wait before each step: as long as it took then, divided by `speed`.
+
+    At most `max_wait` seconds between two. What the consumer takes counts, so a long replay
+    does not drift. A clock that was set back makes no wait.
+    """
+
+    def __init__(
+        self,
+        speed: float,
+        max_wait: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._speed = speed
+        self._most = math.inf if max_wait is None else max_wait
+        self._clock = clock
+        self._due: float | None = None
+        self._before = ""
+
+    def wait(self, step: Step) -> float:
+        """The seconds to wait now, before this step; 0 or less for not at all."""
+        now = self._clock()
+        if self._due is None:
+            self._due = now
+        else:
+            wait = max(0.0, _seconds_between(self._before, step.event.ts) / self._speed)
+            self._due = max(self._due, now - 1.0) + min(wait, self._most)
+        self._before = step.event.ts
+        return self._due - now
+
+
 def paced(
     replayed: Iterable[Step],
     speed: float,
@@ -95,24 +127,21 @@ def paced(
     sleep: Callable[[float], object] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Step]:
-    """The same steps, as far apart as they were recorded, divided by `speed`.
-
-    Waits at most `max_wait` seconds between two. What the consumer takes counts, so a
-    long replay does not drift. A clock that was set back makes no wait.
-    """
-    due: float | None = None
-    before = ""
+    """The same steps, as far apart as `Pace` has them."""
+    pace = Pace(speed, max_wait, clock)
     for step in replayed:
-        now = clock()
-        if due is None:
-            due = now
-        else:
-            wait = max(0.0, _seconds_between(before, step.event.ts) / speed)
-            due = max(due, now - 1.0) + (wait if max_wait is None else min(wait, max_wait))
-        before = step.event.ts
-        if due > now:
-            sleep(due - now)
+        wait = pace.wait(step)
+        if wait > 0:
+            sleep(wait)
         yield step
+
+
+def check_pace(speed: float | None, max_wait: float | None) -> None:
+    """Raises ValueError for a pace that nobody can keep."""
+    if speed is not None and not speed > 0:
+        raise ValueError(f"speed is {speed}; it must be over 0, or None for no waiting")
+    if max_wait is not None and not max_wait >= 0:
+        raise ValueError(f"max_wait is {max_wait}; it must be 0 or more seconds, or None")
 
 
 def _seconds_between(earlier: str, later: str) -> float:

@@ -42,6 +42,9 @@ class DefaultSessionStore(Inspection):
 
     Safe for threads, for forks, and for any number of processes on one folder. Use it
     as a context manager or call `close`; nothing acknowledged is lost if you don't.
+
+    `limits` are those given, `mirrors` says whether anything is recorded, and `intake` is
+    what makes events of states, as `append` takes them.
     """
 
     _backend: Directory
@@ -76,11 +79,11 @@ class DefaultSessionStore(Inspection):
         """
         settings = session_settings(config)
         check_others(redact, limits, history, max_open)
-        self._mirror = settings is None or settings.mirror_runtime_state
+        self.mirrors = settings is None or settings.mirror_runtime_state
         self._in_files = settings is None or settings.persist
         self._options = log_options(durability, lock_timeout, writer, storage)
         self.limits = limits or Limits()
-        self._intake = Intake(redact, self.limits)
+        self.intake = Intake(redact, self.limits)
         folder = folder_of(session_dir, settings)
         self._backend = (
             Directory(folder, self._options) if self._in_files else MemoryDirectory(self._options)
@@ -119,10 +122,9 @@ class DefaultSessionStore(Inspection):
         is unknown whether it will last, `LockTimeoutError`, and other `JournalError`s,
         which say what to do.
         """
-        if not (mirror_enabled and self._mirror):
+        if not (mirror_enabled and self.mirrors):
             return True
-        event = self._intake.event(runtime_id, turn_id, state)
-        self._append(self._session(session_id), (event,))
+        self.append(session_id, (self.intake.event(runtime_id, turn_id, state),))
         return True
 
     def get_runtime_state(
@@ -169,12 +171,29 @@ class DefaultSessionStore(Inspection):
         All are checked before the first is written. Returns and raises as
         `set_runtime_state`. A crash during the write may leave the first few of them.
         """
-        if not (mirror_enabled and self._mirror):
+        if not (mirror_enabled and self.mirrors):
             return True
-        events = self._intake.events(items)
+        events = self.intake.events(items)
         if events:
-            self._append(self._session(session_id), events)
+            self.append(session_id, events)
         return True
+
+    def append(self, session_id: str, events: Sequence[Set]) -> None:
+        """Save what `intake` made of states, with one write and one sync.
+
+        For those who make the events at another time than they save them. Raises as
+        `set_runtime_state`.
+        """
+        session = self._session(session_id)
+        if self.intake.rejects:
+            if not session.log.refresh():
+                self._checked(session, events)  # before there is a file
+            session.append(lambda: self._checked(session, events))
+        else:
+            session.append(events)
+            self.intake.warn(session, events)
+        if self._auto_compact and session.is_bloated():
+            self._schedule_compaction(session.session_id)
 
     def hand_off(
         self,
@@ -191,8 +210,8 @@ class DefaultSessionStore(Inspection):
         source and target are the same.
         """
         self._check_open()
-        event = self._intake.handoff(source, target, turn_id, reason)
-        if self._mirror:
+        event = self.intake.handoff(source, target, turn_id, reason)
+        if self.mirrors:
             self._session(session_id).append((event,))
         return True
 
@@ -211,7 +230,7 @@ class DefaultSessionStore(Inspection):
             answered = session.pending.answered_by(runtime_id)
             return (Takeover(runtime_id=runtime_id, handoff_seq=answered),)
 
-        return session.append_and_show(takeover) if self._mirror else session.whole()
+        return session.append_and_show(takeover) if self.mirrors else session.whole()
 
     def list_sessions(self, limit: int | None = None) -> list[SessionInfo]:
         """The sessions, last changed first, at most `limit` of them.
@@ -380,7 +399,7 @@ class DefaultSessionStore(Inspection):
         """An older session's state as the first events of its log."""
         try:
             return [
-                self._intake.event_of_any(runtime_id, turn_id, state, f"{runtime_id}.{turn_id}")
+                self.intake.event_of_any(runtime_id, turn_id, state, f"{runtime_id}.{turn_id}")
                 for runtime_id, turns in file.runtime_state().items()
                 for turn_id, state in turns.items()
             ]
@@ -391,21 +410,10 @@ class DefaultSessionStore(Inspection):
                 "it away"
             ) from error
 
-    def _append(self, session: Session, events: Sequence[Set]) -> None:
-        if self._intake.rejects:
-            if not session.log.refresh():
-                self._checked(session, events)  # before there is a file
-            session.append(lambda: self._checked(session, events))
-        else:
-            session.append(events)
-            self._intake.warn(session, events)
-        if self._auto_compact and session.is_bloated():
-            self._schedule_compaction(session.session_id)
-
     def _checked(self, session: Session, events: Sequence[Set]) -> Sequence[Set]:
         """The events, if they exceed no limit when nobody else can append any more."""
         older = () if session.log.head is not None else session.seed()
-        self._intake.check(session, events, older)
+        self.intake.check(session, events, older)
         return events
 
     def _schedule_compaction(self, session_id: str) -> None:

@@ -1,0 +1,155 @@
+"""Writes agents' turns into the journal, and keeps trouble with the journal from the agents.
+
+What is written:
+
+- a turn when it opens, whenever one of its tool calls starts or ends, and when it closes, so
+  that a crash in its middle leaves an open turn with what was done so far;
+- a handoff and its takeover when a turn opens inside a tool call of another runtime's turn,
+  the same back when it closes, and when one runtime goes on after another has finished.
+
+Runtimes whose turns are open at the same time, none called by the other, are not handed
+over: the audit then shows that they ran side by side in one session, as it should.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Sequence
+
+from projections.adapters.custody import Custody, Handover
+from projections.adapters.turns import Status, Turn
+from projections.store import DefaultSessionStore
+from projections.store_async import AsyncSessionStore
+
+logger = logging.getLogger("journal")
+
+
+class Recorder:
+    """Mirrors turns into a store: `open`, `save` and `close` a `Turn`.
+
+    `aopen`, `asave` and `aclose` do the same for an event loop, which they never block. Once
+    called they are carried out, even if the task that awaits them is cancelled.
+
+    Whatever goes wrong with the journal is counted in `failures`, kept in `last_failure` and
+    logged the first time; it is never raised. The agent goes on, and the journal has a gap.
+    Safe for threads and for several event loops.
+    """
+
+    def __init__(self, store: DefaultSessionStore) -> None:
+        self.store = store
+        self.failures = 0
+        self.last_failure: Exception | None = None
+        self._async_store = AsyncSessionStore(store)
+        self._custody = Custody()
+        self._lock = threading.Lock()
+
+    def open(self, turn: Turn) -> None:
+        """A turn begins."""
+        try:
+            if not self._custody.knows(turn.session_id):
+                self._custody.learn(turn.session_id, self.store.state_at(turn.session_id))
+        except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
+            self._failed(turn, error)
+        self._write(turn, self._custody.opened(turn))
+
+    async def aopen(self, turn: Turn) -> None:
+        """As `open`."""
+        try:
+            if not self._custody.knows(turn.session_id):
+                view = await self._async_store.state_at(turn.session_id)
+                self._custody.learn(turn.session_id, view)
+        except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
+            self._failed(turn, error)
+        await self._awrite(turn, self._custody.opened(turn))
+
+    def save(self, turn: Turn) -> None:
+        """Write the turn as it is now."""
+        self._write(turn)
+
+    async def asave(self, turn: Turn) -> None:
+        """As `save`."""
+        await self._awrite(turn)
+
+    def close(self, turn: Turn, status: Status = "completed", error: object = None) -> None:
+        """A turn has ended. Again for the same turn: nothing happens."""
+        if turn.close(status, error):
+            self._write(turn, after=self._custody.closed(turn))
+
+    async def aclose(self, turn: Turn, status: Status = "completed", error: object = None) -> None:
+        """As `close`."""
+        if turn.close(status, error):
+            await self._awrite(turn, after=self._custody.closed(turn))
+
+    def note_failure(self, error: Exception) -> None:
+        """Count trouble in an adapter's own code like trouble with the journal."""
+        if self._count(error):
+            logger.error(
+                "a turn is not mirrored, or not all of it: %s: %s. The agent goes on; further "
+                "failures are counted, not logged",
+                type(error).__name__,
+                error,
+                exc_info=error,
+            )
+
+    def _write(
+        self, turn: Turn, before: Sequence[Handover] = (), after: Sequence[Handover] = ()
+    ) -> None:
+        try:
+            with turn.writing:  # or an older state could be written over a newer one
+                self._hand_over(turn.session_id, before)
+                state = turn.state(self.store.limits)
+                self.store.set_runtime_state(turn.session_id, turn.runtime_id, turn.turn_id, state)
+            self._hand_over(turn.session_id, after)
+        except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
+            self._failed(turn, error)
+
+    def _hand_over(self, session_id: str, handovers: Sequence[Handover]) -> None:
+        for source, target, reason in handovers:
+            self.store.hand_off(session_id, source, target, reason=reason)
+            self.store.take_over(session_id, target)
+
+    async def _awrite(
+        self, turn: Turn, before: Sequence[Handover] = (), after: Sequence[Handover] = ()
+    ) -> None:
+        try:
+            # All are queued before the first is awaited, so that no cancellation parts them.
+            with turn.writing:
+                queued = self._queue(turn.session_id, before)
+                state = turn.state(self.store.limits)
+                queued.append(
+                    self._async_store.set_runtime_state(
+                        turn.session_id, turn.runtime_id, turn.turn_id, state
+                    )
+                )
+            queued += self._queue(turn.session_id, after)
+            for result in await asyncio.gather(*queued, return_exceptions=True):
+                if isinstance(result, Exception):
+                    raise result
+        except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
+            self._failed(turn, error)
+
+    def _queue(self, session_id: str, handovers: Sequence[Handover]) -> list[Awaitable[object]]:
+        queued: list[Awaitable[object]] = []
+        for source, target, reason in handovers:
+            queued.append(self._async_store.hand_off(session_id, source, target, reason=reason))
+            queued.append(self._async_store.take_over(session_id, target))
+        return queued
+
+    def _count(self, error: Exception) -> bool:
+        """Whether this is the first failure."""
+        with self._lock:
+            self.failures += 1
+            self.last_failure = error
+            return self.failures == 1
+
+    def _failed(self, turn: Turn, error: Exception) -> None:
+        if self._count(error):
+            logger.error(
+                "turn %r of %r in session %r is not mirrored: %s: %s. The agent goes on; further "
+                "failures are counted, not logged",
+                turn.turn_id,
+                turn.runtime_id,
+                turn.session_id,
+                type(error).__name__,
+                error,
+            )

@@ -1,0 +1,279 @@
+"""What is kept of an agent's turn, as one small state. Pure: no I/O.
+
+    {"agent": "triage", "status": "open", "opened_at": "2026-11-23T10:20:41.714Z",
+     "tool_calls": [{"id": "call-1", "name": "search", "status": "completed"}],
+     "transcript": [{"role": "user", "content": "Where is my parcel?"}]}
+
+- `status` is `open`, and when the turn has ended `completed`, `error` or `cancelled`; then
+  there are `closed_at` and, if something went wrong, `error`. The same statuses are a tool
+  call's. A turn that ends without knowing how a call of it ended leaves that call `open`.
+- `transcript` is a slice: what went in and what came out, cut to what the limit leaves.
+- `parent` is the turn that called for this one: `runtime`, `turn`, the `tool_call_id` if it
+  is known, and the `session` if that is another one.
+- `handoffs` are the turns that this one called for or handed over to: the same fields.
+- `tool_calls_omitted` counts finished calls that the limit left no room for; an earlier state
+  of the turn has them.
+"""
+
+import secrets
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from journal.config import Limits
+
+Status: TypeAlias = Literal["open", "completed", "error", "cancelled"]
+
+_ERROR_LENGTH = 160  # characters of an error's text: enough to know it again
+_NAME_LENGTH = 120  # characters of a tool's or an agent's name
+_TEXT_LENGTH = 1 << 16  # characters of a message, whatever the limits allow
+_CUT = "…"
+
+
+@dataclass(slots=True)
+class ToolCall:
+    """One tool call of a turn."""
+
+    id: str
+    name: str
+    status: Status = "open"
+    error: str | None = None
+
+    def state(self) -> dict[str, Any]:
+        """As it stands in the turn's state."""
+        found: dict[str, Any] = {
+            "id": self.id,
+            "name": shorten(self.name, _NAME_LENGTH),
+            "status": self.status,
+        }
+        if self.error is not None:
+            found["error"] = self.error
+        return found
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """A turn as it goes on. Safe for threads: tools of one turn may run in several.
+
+    `runtime_id` is the agent's name for most. `parent` is the turn that called for this one,
+    in its tool call `parent_call_id`; the session goes back to it when this turn closes,
+    unless `for_good`. `lock` guards the fields, `writing` is held while the state is taken
+    and put in line to be written.
+    """
+
+    session_id: str
+    runtime_id: str
+    turn_id: str = field(default_factory=lambda: new_turn_id())
+    agent: str | None = None
+    parent: "Turn | None" = None
+    parent_call_id: str | None = None
+    for_good: bool = False
+    status: Status = "open"
+    error: str | None = None
+    calls: dict[str, ToolCall] = field(default_factory=dict)
+    transcript: list[dict[str, str]] = field(default_factory=list)
+    handoffs: list[dict[str, str]] = field(default_factory=list)
+    opened_at: str = field(default_factory=lambda: now())
+    closed_at: str | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    writing: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def says(self, role: str, content: object) -> None:
+        """Add to the transcript; what is no text is put as JSON. Nothing for None or ""."""
+        text = shorten(text_of(content), _TEXT_LENGTH)
+        if text:
+            with self.lock:
+                self.transcript.append({"role": role, "content": text})
+
+    def call_started(self, call_id: str, name: str) -> None:
+        """A tool call has been asked for, or has begun. Again for the same id: no change."""
+        with self.lock:
+            self.calls.setdefault(call_id, ToolCall(call_id, name))
+
+    def call_ended(
+        self, call_id: str, status: Status = "completed", error: object | None = None
+    ) -> None:
+        """A tool call has ended. One that was never started is not known: nothing happens."""
+        with self.lock:
+            call = self.calls.get(call_id)
+            if call is not None:
+                call.status = status
+                call.error = None if error is None else error_text(error)
+
+    def handed_to(self, target: "Turn") -> None:
+        """Another runtime goes on, for a tool call of this turn or for good."""
+        with self.lock:
+            self.handoffs.append(_reference(target, self.session_id, target.parent_call_id))
+
+    def close(self, status: Status = "completed", error: object | None = None) -> bool:
+        """The turn has ended; False if it had before, which changes nothing.
+
+        Calls still open end with a turn that is cancelled or went wrong.
+        """
+        with self.lock:
+            if self.status != "open":
+                return False
+            self.status = status
+            self.closed_at = now()
+            self.error = None if error is None else error_text(error)
+            for call in self.calls.values():
+                if call.status == "open" and status != "completed":
+                    call.status = "cancelled"
+            return True
+
+    def state(self, limits: Limits) -> dict[str, Any]:
+        """The turn as a state of at most `limits.turn_bytes` of JSON, if that can be.
+
+        What it leaves out to get there: text of the transcript, then finished tool calls,
+        the oldest first. The latest finished one stays, and all that are not finished.
+        """
+        with self.lock:
+            state = self._without_transcript()
+            room = limits.turn_bytes - _size(state)
+            if room < 0:
+                _omit_calls(state, -room)
+            elif self.transcript:
+                state["transcript"] = []
+                state["transcript"] = _slice(self.transcript, limits.turn_bytes - _size(state))
+                if not state["transcript"]:
+                    del state["transcript"]
+            return state
+
+    def _without_transcript(self) -> dict[str, Any]:
+        state: dict[str, Any] = {
+            "agent": shorten(self.agent or self.runtime_id, _NAME_LENGTH),
+            "status": self.status,
+            "opened_at": self.opened_at,
+        }
+        if self.closed_at is not None:
+            state["closed_at"] = self.closed_at
+        if self.error is not None:
+            state["error"] = self.error
+        if self.parent is not None:
+            state["parent"] = _reference(self.parent, self.session_id, self.parent_call_id)
+        if self.handoffs:
+            state["handoffs"] = list(self.handoffs)
+        if self.calls:
+            state["tool_calls"] = [call.state() for call in self.calls.values()]
+        return state
+
+
+def new_turn_id() -> str:
+    """An id that sorts by time and is nobody else's: `20261123T102041.714-9f3a1c`."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"[:-3] + f"-{secrets.token_hex(3)}"
+
+
+def now() -> str:
+    """The time as it stands in states: UTC, milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def text_of(content: object) -> str:
+    """Any content as text: strings as they are, other things as JSON or as they print."""
+    if content is None:
+        return ""
+    if not isinstance(content, str):
+        try:
+            content = msgspec.json.encode(content, enc_hook=str).decode()
+        except Exception:  # noqa: BLE001 - whatever an agent says: it has to be shown somehow
+            content = _printed(content)
+    return _valid(content)
+
+
+def error_text(error: object) -> str:
+    """`ValueError: no such city`, on one line, short."""
+    if isinstance(error, BaseException):
+        error = f"{type(error).__name__}: {_printed(error)}".rstrip(": ")
+    return shorten(" ".join(text_of(error).split()), _ERROR_LENGTH)
+
+
+def shorten(text: str, length: int) -> str:
+    """At most `length` characters; `…` says that there was more."""
+    text = _valid(text)
+    return text if len(text) <= length else text[: length - 1] + _CUT
+
+
+def _printed(value: object) -> str:
+    """As it prints; nothing if it does not."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - of somebody else's class
+        return ""
+
+
+def _reference(turn: Turn, session_id: str, call_id: str | None) -> dict[str, str]:
+    """A turn as the state of a turn of `session_id` names it."""
+    found = {"runtime": turn.runtime_id, "turn": turn.turn_id}
+    if turn.session_id != session_id:
+        found["session"] = turn.session_id
+    if call_id is not None:
+        found["tool_call_id"] = call_id
+    return found
+
+
+def _valid(text: str) -> str:
+    """Without lone surrogates: no file can hold them."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+def _size(value: object) -> int:
+    return len(msgspec.json.encode(value))
+
+
+def _omit_calls(state: dict[str, Any], excess: int) -> None:
+    """Leave out finished calls, the oldest first, until `excess` bytes are gone."""
+    calls = state.get("tool_calls", [])
+    finished = [call for call in calls if call["status"] != "open"][:-1]
+    excess += len('"tool_calls_omitted":,') + len(str(len(finished)))
+    omitted = set()
+    for call in finished:
+        if excess <= 0:
+            break
+        omitted.add(id(call))
+        excess -= _size(call) + 1
+    if omitted:
+        state["tool_calls"] = [call for call in calls if id(call) not in omitted]
+        state["tool_calls_omitted"] = len(omitted)
+
+
+def _slice(messages: list[dict[str, str]], room: int) -> list[dict[str, str]]:
+    """The first message and the latest ones, cut so that they fit into `room` bytes.
+
+    The first is what was asked and the last what came of it: these two share the room, and
+    what they leave goes to those before the last.
+    """
+    chosen: dict[int, dict[str, str]] = {}
+    last = len(messages) - 1
+    shares = {0: room // 2} if last > 0 else {}
+    for index in _order(last):
+        share = min(shares.get(index, room), room)
+        cut = _cut_to(messages[index], share)
+        if cut is None:
+            if index:
+                break
+            continue
+        chosen[index] = cut
+        room -= _size(cut) + 1
+    return [chosen[index] for index in sorted(chosen)]
+
+
+def _order(last: int) -> Iterator[int]:
+    """The first, the last, then backwards from there."""
+    yield 0
+    yield from range(last, 0, -1)
+
+
+def _cut_to(message: dict[str, str], room: int) -> dict[str, str] | None:
+    """The message with its content cut to `room` bytes of JSON; None if that leaves nothing."""
+    if _size(message) <= room:
+        return message
+    text = message["content"]
+    kept = room - _size({**message, "content": _CUT})
+    text = text[: max(kept, 0)]  # a character takes a byte or more
+    while text and _size(text) - 2 > kept:
+        text = text[: len(text) - max(1, (_size(text) - 2 - kept) // 6)]
+    return {**message, "content": text + _CUT} if text else None

@@ -1,0 +1,157 @@
+"""Calls of many sessions carried out in threads, the writes of each session in order.
+
+A session that has anything waiting has a queue. One thread at a time works on it: it takes
+what waits at the front, sets that follow each other as one append, and goes to the back of
+the line for the next. What only reads waits for the writes before it and then leaves the
+queue for another thread, so that a long look does not hold up what is written after it.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeAlias
+
+from journal.events import Set
+from journal.locking import tell_after_fork
+
+_WRITERS = 16  # sessions that can wait for their disk at the same time
+_READERS = 8
+_MOST_JOINED = 512  # appends that share a write and a sync
+
+Call: TypeAlias = Callable[[], None]
+
+
+class Append(NamedTuple):
+    """Events for the end of a session's log, and who wants to know what came of it.
+
+    `done` is called with None or with what was raised.
+    """
+
+    events: Sequence[Set]
+    done: Callable[[BaseException | None], None]
+
+
+class Queues:
+    """Carries out calls as the module says. Calls report to whom they concern; none raises.
+
+    Safe for threads. A forked child begins with nothing waiting: that is its parent's.
+    """
+
+    def __init__(self, append: Callable[[str, Sequence[Append]], None]) -> None:
+        """`append` carries out one or more appends to a session, in order."""
+        self._append = append
+        self.after_fork()
+        tell_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Begin anew: the threads and what waited for them stayed with the parent."""
+        self._lock = threading.Lock()
+        self._waiting: dict[str, deque[Append | Call]] = {}
+        self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="journal-write")
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="journal-read")
+
+    def write(self, session_id: str, entry: Append | Call) -> None:
+        """After all that was called for in this session before."""
+        with self._lock:
+            waiting = self._waiting.get(session_id)
+            if waiting is not None:
+                waiting.append(entry)
+                return
+            self._waiting[session_id] = deque((entry,))
+        if not _started(self._writers, lambda: self._work(session_id)):
+            self._work(session_id)
+
+    def read(self, session_id: str, call: Call) -> None:
+        """After the writes of this session so far; later ones need not wait for it."""
+        with self._lock:
+            waiting = self._waiting.get(session_id)
+            if waiting is not None:
+                waiting.append(lambda: self.aside(call))
+                return
+        self.aside(call)
+
+    def after_all(self, call: Call) -> None:
+        """After the writes of all sessions so far."""
+        with self._lock:
+            queues = list(self._waiting.values())
+            last = _Last(len(queues), lambda: self.aside(call))
+            for waiting in queues:
+                waiting.append(last)
+        if not queues:
+            self.aside(call)
+
+    def aside(self, call: Call) -> None:
+        """As soon as a reading thread is free, whatever waits to be written."""
+        if not _started(self._readers, call):
+            call()
+
+    def close(self, call: Call) -> None:
+        """After all that was called for so far; then let the threads go."""
+
+        def end() -> None:
+            self._readers.shutdown()
+            call()
+            self._writers.shutdown(wait=False)
+
+        def begin() -> None:
+            threading.Thread(target=end, name="journal-close").start()
+
+        self.after_all(begin)
+
+    def _work(self, session_id: str) -> None:
+        while self._work_once(session_id):
+            if _started(self._writers, lambda: self._work(session_id)):
+                return
+
+    def _work_once(self, session_id: str) -> bool:
+        """Carry out what is at the front; whether there is more."""
+        entry, *more = self._take(session_id)
+        if isinstance(entry, Append):
+            self._append(session_id, [entry, *more])  # type: ignore[list-item]
+        else:
+            entry()
+        with self._lock:
+            if not self._waiting[session_id]:
+                del self._waiting[session_id]
+                return False
+        return True
+
+    def _take(self, session_id: str) -> list[Append | Call]:
+        """What is at the front: one call, or the appends up to the next call."""
+        with self._lock:
+            waiting = self._waiting[session_id]
+            taken = [waiting.popleft()]
+            while (
+                isinstance(taken[0], Append)
+                and waiting
+                and isinstance(waiting[0], Append)
+                and len(taken) < _MOST_JOINED
+            ):
+                taken.append(waiting.popleft())
+            return taken
+
+
+class _Last:
+    """Put into several queues, it makes its call when it has been reached in the last."""
+
+    def __init__(self, count: int, call: Call) -> None:
+        self._lock = threading.Lock()
+        self._left = count
+        self._call = call
+
+    def __call__(self) -> None:
+        with self._lock:
+            self._left -= 1
+            reached = self._left == 0
+        if reached:
+            self._call()
+
+
+def _started(threads: ThreadPoolExecutor, call: Call) -> bool:
+    """Whether one of the threads makes the call; none does on the interpreter's way out."""
+    try:
+        threads.submit(call)
+    except RuntimeError:
+        return False
+    return True
