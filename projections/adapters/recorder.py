@@ -80,6 +80,10 @@ class Recorder:
         if turn.close(status, error):
             await self._awrite(turn, after=self._custody.closed(turn))
 
+    def join(self) -> None:
+        """Block until what was called for is written, also by tasks that are gone."""
+        self._async_store.join()
+
     def note_failure(self, error: Exception) -> None:
         """Count trouble in an adapter's own code like trouble with the journal."""
         if self._count(error):
