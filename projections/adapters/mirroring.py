@@ -75,6 +75,13 @@ def new_session_id(framework: str) -> str:
     return f"{framework}-{new_turn_id()}"
 
 
+def check_session_id(session_id: object) -> None:
+    """Raises TypeError unless it is an id, what makes one, or None."""
+    if not (session_id is None or isinstance(session_id, str) or callable(session_id)):
+        kind = type(session_id).__name__
+        raise TypeError(f"session_id must be a string or a callable, not {kind}")
+
+
 def _store_for(
     source: GatewaySettings | SessionSettings | str | os.PathLike[str],
 ) -> DefaultSessionStore:

@@ -1,0 +1,145 @@
+"""Which agent's turn is running where: known from the context, else from the agent.
+
+PraisonAI copies the context into the threads and tasks in which it runs tools, so a tool call
+knows its turn there, and a turn that begins inside a tool call knows who called for it. Code
+that runs without that context is taken to be of the agent's turn if it has just one.
+"""
+
+import asyncio
+import threading
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from projections.adapters.turns import Status, Turn
+
+
+@dataclass(slots=True, eq=False)
+class Running:
+    """An agent's turn as it goes on, with what PraisonAI lets be known of how it goes.
+
+    `complaint` is the last error that PraisonAI has shown instead of raising it, `blocked` why
+    a guardrail withheld the answer. `cancel` is PraisonAI's token of the turn: whether it was
+    told to stop. A turn that `streams` may fall back to an answer at once; `came_to_nothing` says
+    that it did, and that there was none.
+    """
+
+    agent: Any
+    turn: Turn
+    complaint: str | None = None
+    blocked: str | None = None
+    cancel: Any = None
+    streams: bool = False
+    came_to_nothing: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def start_call(self, call_id: object, name: object) -> str:
+        """Note that a tool call begins; returns an id that no other call of the turn has."""
+        with self.lock:
+            chosen = self._own_id(call_id)
+            self.turn.call_started(chosen, str(name))
+            return chosen
+
+    def _own_id(self, call_id: object) -> str:
+        calls = self.turn.calls
+        if isinstance(call_id, str) and call_id:
+            stem, number = call_id, 1
+            if call_id not in calls or calls[call_id].status == "open":
+                return call_id  # one that is open is that call itself, seen at two places
+        else:
+            stem, number = "call", len(calls)
+        while f"{stem}-{number + 1}" in calls:
+            number += 1
+        return f"{stem}-{number + 1}"
+
+    def outcome(self, result: object) -> tuple[Status, str | None]:
+        """How a turn ended that returned `result`, and what went wrong.
+
+        As PraisonAI itself judges it: an answer of None is an error that it has swallowed.
+        """
+        if getattr(self.cancel, "_observed", False):
+            return "cancelled", self.complaint
+        if self.blocked is not None:
+            return "error", self.blocked
+        if result is None or self.came_to_nothing:
+            return "error", self.complaint or "no answer"
+        error = error_in(result)
+        return ("completed", None) if error is None else ("error", error)
+
+
+class Place(NamedTuple):
+    """Where code is running: in whose turn, and in which tool call of it."""
+
+    running: Running
+    call_id: str | None = None
+
+
+_place: ContextVar[Place | None] = ContextVar("journal_praisonai_place", default=None)
+
+
+def place() -> Place | None:
+    """Where this code is running; None outside of turns, and in what a turn has left behind."""
+    found = _place.get()
+    return found if found is not None and found.running.turn.status == "open" else None
+
+
+class Inside:
+    """`with Inside(place):` runs code there; None changes nothing."""
+
+    def __init__(self, place: Place | None) -> None:
+        self._place = place
+        self._token: Token[Place | None] | None = None
+
+    def __enter__(self) -> None:
+        if self._place is not None:
+            self._token = _place.set(self._place)
+
+    def __exit__(self, *_: object) -> None:
+        if self._token is not None:
+            try:
+                _place.reset(self._token)
+            except ValueError:
+                pass  # closed from another context, as an abandoned coroutine is
+
+
+class RunningTurns:
+    """The open turns of each agent. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # reentrant: an abandoned stream may end anywhere
+        self._turns: dict[int, list[Running]] = {}
+
+    def add(self, running: Running) -> None:
+        with self._lock:
+            self._turns.setdefault(id(running.agent), []).append(running)
+
+    def remove(self, running: Running) -> None:
+        with self._lock:
+            turns = self._turns.get(id(running.agent), [])
+            if running in turns:
+                turns.remove(running)
+            if not turns:
+                self._turns.pop(id(running.agent), None)
+
+    def of(self, agent: object) -> Running | None:
+        """The turn of the agent that this code belongs to, None if that is not clear."""
+        here = place()
+        if here is not None and here.running.agent is agent:
+            return here.running
+        with self._lock:
+            turns = self._turns.get(id(agent), [])
+            return turns[0] if len(turns) == 1 else None
+
+
+def outcome_of(error: BaseException) -> Status:
+    """What an exception that leaves a turn or a call makes of it."""
+    # PraisonAI raises InterruptedError when it has been told to stop.
+    stopped = isinstance(error, InterruptedError | asyncio.CancelledError)
+    return "cancelled" if stopped or not isinstance(error, Exception) else "error"
+
+
+def error_in(result: object) -> str | None:
+    """What PraisonAI reports as failed, it returns as a dict with `error`."""
+    if isinstance(result, dict) and result.get("error"):
+        return str(result["error"])
+    return None

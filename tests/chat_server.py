@@ -1,0 +1,138 @@
+"""A model that says what a test tells it to: OpenAI's chat completions on the loopback.
+
+The agents under test run all of their own code, the client of OpenAI included; only the
+model's answers are made up. What it answers is looked up by the last message that is no
+system message, so that agents who share it do not depend on each other's order.
+"""
+
+import itertools
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Message = dict[str, Any]
+Request = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A tool call that the model asks for."""
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    id: str | None = None
+
+
+@dataclass(frozen=True)
+class Fails:
+    """The model answers with this HTTP status."""
+
+    status: int = 400
+
+
+Answer = str | list[Call] | Fails
+Model = Callable[[Request], Answer]
+
+
+class ChatServer(ThreadingHTTPServer):
+    """Answers every request with what `model` returns for it; `requests` has them all."""
+
+    daemon_threads = True
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.model = model
+        self.requests: list[Request] = []
+        self.numbers = itertools.count(1)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+
+@contextmanager
+def serving(model: Model) -> Iterator[ChatServer]:
+    """A server that answers in threads of its own until it is left."""
+    server = ChatServer(model)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def last(request: Request) -> Message:
+    """The message that the model is to answer."""
+    found: Message = request["messages"][-1]
+    return found
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: ChatServer
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.requests.append(request)
+        answer = self.server.model(request)
+        if isinstance(answer, Fails):
+            error = {"error": {"message": "made to fail", "type": "test", "code": None}}
+            self._send(answer.status, "application/json", json.dumps(error).encode())
+        elif request.get("stream"):
+            body = b"".join(
+                b"data: %b\n\n" % json.dumps(chunk).encode() for chunk in self._chunks(answer)
+            )
+            self._send(200, "text/event-stream", body + b"data: [DONE]\n\n")
+        else:
+            body = json.dumps(self._completion(answer)).encode()
+            self._send(200, "application/json", body)
+
+    def log_message(self, *args: object) -> None:
+        """Nothing on standard error."""
+
+    def _send(self, status: int, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _completion(self, answer: str | list[Call]) -> dict[str, Any]:
+        message: Message = {"role": "assistant", "content": None}
+        if isinstance(answer, str):
+            message["content"] = answer
+        else:
+            message["tool_calls"] = [self._call(call) for call in answer]
+        reason = "stop" if isinstance(answer, str) else "tool_calls"
+        choice = {"index": 0, "message": message, "finish_reason": reason}
+        usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+        return {**_HEAD, "object": "chat.completion", "choices": [choice], "usage": usage}
+
+    def _chunks(self, answer: str | list[Call]) -> Iterator[dict[str, Any]]:
+        """A word at a time, or the calls at once; then the end."""
+        if isinstance(answer, str):
+            for word in answer.split(" "):
+                yield self._chunk({"content": f"{word} "}, None)
+        else:
+            calls = [{"index": index, **self._call(call)} for index, call in enumerate(answer)]
+            yield self._chunk({"role": "assistant", "tool_calls": calls}, None)
+        yield self._chunk({}, "stop" if isinstance(answer, str) else "tool_calls")
+
+    def _chunk(self, delta: Message, reason: str | None) -> dict[str, Any]:
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+        return {**_HEAD, "object": "chat.completion.chunk", "choices": [choice]}
+
+    def _call(self, call: Call) -> dict[str, Any]:
+        call_id = call.id if call.id is not None else f"c-{next(self.server.numbers)}"
+        function = {"name": call.name, "arguments": json.dumps(call.arguments)}
+        return {"id": call_id, "type": "function", "function": function}
+
+
+_HEAD = {"id": "completion-1", "created": 1_800_000_000, "model": "stub"}
