@@ -86,6 +86,18 @@ class Queues:
         if not _started(self._readers, call):
             call()
 
+    def join(self, session_id: str | None = None) -> None:
+        """Wait for the writes of a session, or of all sessions, so far."""
+        reached = threading.Event()
+        with self._lock:
+            if session_id is not None and session_id not in self._waiting:
+                return
+            if session_id is not None:
+                self._waiting[session_id].append(reached.set)
+        if session_id is None:
+            self.after_all(reached.set)
+        reached.wait()
+
     def close(self, call: Call) -> None:
         """After all that was called for so far; then let the threads go."""
 

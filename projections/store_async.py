@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import threading
 from asyncio import Future
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -228,11 +227,12 @@ class AsyncSessionStore:
         """Make all that was saved durable and bring the session files up to date."""
         return self._after_all(self.store.flush)
 
-    def join(self) -> None:
-        """Block until what was called for so far is written: for code outside of the loop."""
-        reached = threading.Event()
-        self._queues.after_all(reached.set)
-        reached.wait()
+    def join(self, session_id: str | None = None) -> None:
+        """Block until what was called for so far, in a session or in all, is written.
+
+        For code outside of the event loop.
+        """
+        self._queues.join(session_id)
 
     def close(self) -> "Future[None]":
         """Wait for all that was called for, then close the store. Can be called twice."""

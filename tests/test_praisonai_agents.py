@@ -6,6 +6,7 @@ and ends, and that no agent notices.
 
 import asyncio
 import errno
+import gc
 import inspect
 import json
 import logging
@@ -73,16 +74,23 @@ def model(request: Request) -> Answer:
 @pytest.fixture(scope="module")
 def server() -> Iterator[ChatServer]:
     with serving(model) as found:
+        gc.freeze()  # what is there for good: `offline` looks for garbage after each test
         yield found
+        gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
-def offline(server: ChatServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def offline(
+    server: ChatServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[None]:
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     monkeypatch.setenv("PRAISONAI_TELEMETRY_DISABLED", "true")
     monkeypatch.setenv("PRAISONAI_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(praisonai_store, "_default_store", None)
+    monkeypatch.chdir(tmp_path)  # where PraisonAI leaves files of its own
+    yield
+    gc.collect()  # the sockets that its clients leave open, before another test is blamed
 
 
 @pytest.fixture

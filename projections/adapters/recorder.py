@@ -14,7 +14,9 @@ over: the audit then shows that they ran side by side in one session, as it shou
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Sequence
+from asyncio import Future
+from collections.abc import Sequence
+from typing import Any
 
 from projections.adapters.custody import Custody, Handover
 from projections.adapters.turns import Status, Turn
@@ -28,7 +30,9 @@ class Recorder:
     """Mirrors turns into a store: `open`, `save` and `close` a `Turn`.
 
     `aopen`, `asave` and `aclose` do the same for an event loop, which they never block. Once
-    called they are carried out, even if the task that awaits them is cancelled.
+    called they are carried out, even if the task that awaits them is cancelled. They wait for
+    the disk where somebody could miss it: before a tool runs, and when the turn is over, all
+    of the turn so far is written. The rest is queued, and written within milliseconds.
 
     Whatever goes wrong with the journal is counted in `failures`, kept in `last_failure` and
     logged the first time; it is never raised. The agent goes on, and the journal has a gap.
@@ -60,7 +64,7 @@ class Recorder:
                 self._custody.learn(turn.session_id, view)
         except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
             self._failed(turn, error)
-        await self._awrite(turn, self._custody.opened(turn))
+        self._queue(turn, self._custody.opened(turn))
 
     def save(self, turn: Turn) -> None:
         """Write the turn as it is now."""
@@ -68,7 +72,9 @@ class Recorder:
 
     async def asave(self, turn: Turn) -> None:
         """As `save`."""
-        await self._awrite(turn)
+        queued = self._queue(turn)
+        if turn.has_open_calls:
+            await _settled(queued)
 
     def close(self, turn: Turn, status: Status = "completed", error: object = None) -> None:
         """A turn has ended. Again for the same turn: nothing happens."""
@@ -78,7 +84,7 @@ class Recorder:
     async def aclose(self, turn: Turn, status: Status = "completed", error: object = None) -> None:
         """As `close`."""
         if turn.close(status, error):
-            await self._awrite(turn, after=self._custody.closed(turn))
+            await _settled(self._queue(turn, after=self._custody.closed(turn)))
 
     def join(self) -> None:
         """Block until what was called for is written, also by tasks that are gone."""
@@ -99,6 +105,7 @@ class Recorder:
         self, turn: Turn, before: Sequence[Handover] = (), after: Sequence[Handover] = ()
     ) -> None:
         try:
+            self._async_store.join(turn.session_id)  # what the event loop has left in the queue
             with turn.writing:  # or an older state could be written over a newer one
                 self._hand_over(turn.session_id, before)
                 state = turn.state(self.store.limits)
@@ -112,32 +119,36 @@ class Recorder:
             self.store.hand_off(session_id, source, target, reason=reason)
             self.store.take_over(session_id, target)
 
-    async def _awrite(
+    def _queue(
         self, turn: Turn, before: Sequence[Handover] = (), after: Sequence[Handover] = ()
-    ) -> None:
+    ) -> "Sequence[Future[Any]]":
+        """All at once, so that no cancellation parts them. They are carried out in order."""
+        session_id, store = turn.session_id, self._async_store
+        queued: list[Future[Any]] = []
+
+        def hand_over(handovers: Sequence[Handover]) -> None:
+            for source, target, reason in handovers:
+                queued.append(store.hand_off(session_id, source, target, reason=reason))
+                queued.append(store.take_over(session_id, target))
+
         try:
-            # All are queued before the first is awaited, so that no cancellation parts them.
-            with turn.writing:
-                queued = self._queue(turn.session_id, before)
+            with turn.writing:  # as above
+                hand_over(before)
                 state = turn.state(self.store.limits)
                 queued.append(
-                    self._async_store.set_runtime_state(
-                        turn.session_id, turn.runtime_id, turn.turn_id, state
-                    )
+                    store.set_runtime_state(session_id, turn.runtime_id, turn.turn_id, state)
                 )
-            queued += self._queue(turn.session_id, after)
-            for result in await asyncio.gather(*queued, return_exceptions=True):
-                if isinstance(result, Exception):
-                    raise result
+            hand_over(after)
         except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
             self._failed(turn, error)
-
-    def _queue(self, session_id: str, handovers: Sequence[Handover]) -> list[Awaitable[object]]:
-        queued: list[Awaitable[object]] = []
-        for source, target, reason in handovers:
-            queued.append(self._async_store.hand_off(session_id, source, target, reason=reason))
-            queued.append(self._async_store.take_over(session_id, target))
+        for future in queued:
+            future.add_done_callback(lambda done: self._note(turn, done))
         return queued
+
+    def _note(self, turn: Turn, done: "Future[Any]") -> None:
+        error = None if done.cancelled() else done.exception()
+        if isinstance(error, Exception):
+            self._failed(turn, error)
 
     def _count(self, error: Exception) -> bool:
         """Whether this is the first failure."""
@@ -157,3 +168,9 @@ class Recorder:
                 type(error).__name__,
                 error,
             )
+
+
+async def _settled(queued: "Sequence[Future[Any]]") -> None:
+    """Wait until they are done, whatever came of them; being cancelled cancels none."""
+    if queued:
+        await asyncio.wait(queued)

@@ -104,6 +104,12 @@ class Turn:
                 call.status = status
                 call.error = None if error is None else error_text(error)
 
+    @property
+    def has_open_calls(self) -> bool:
+        """Whether a tool call has begun and not ended."""
+        with self.lock:
+            return any(call.status == "open" for call in self.calls.values())
+
     def handed_to(self, target: "Turn") -> None:
         """Another runtime goes on, for a tool call of this turn or for good."""
         with self.lock:
