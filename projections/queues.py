@@ -47,6 +47,7 @@ class Queues:
     def after_fork(self) -> None:
         """Begin anew: the threads and what waited for them stayed with the parent."""
         self._lock = threading.Lock()
+        self._ending = threading.Lock()  # held by who closes
         self._waiting: dict[str, deque[Append | Call]] = {}
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="journal-write")
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="journal-read")
@@ -99,15 +100,17 @@ class Queues:
         reached.wait()
 
     def close(self, call: Call) -> None:
-        """After all that was called for so far; then let the threads go."""
+        """After all that was called for so far; then let the threads go. Can be called twice."""
 
         def end() -> None:
-            self._readers.shutdown()
-            call()
-            self._writers.shutdown(wait=False)
+            with self._ending:
+                self._readers.shutdown()
+                call()
+                self._writers.shutdown(wait=False)
 
         def begin() -> None:
-            threading.Thread(target=end, name="journal-close").start()
+            if not _started(self._writers, end):
+                call()
 
         self.after_all(begin)
 
@@ -161,9 +164,19 @@ class _Last:
 
 
 def _started(threads: ThreadPoolExecutor, call: Call) -> bool:
-    """Whether one of the threads makes the call; none does on the interpreter's way out."""
+    """Whether one of the threads makes the call; if not, nobody has and it is the caller's.
+
+    None does on the interpreter's way out. Where the system refuses a new thread, those that
+    are there may still take the call up, unless they are forestalled.
+    """
+    taken = threading.Lock()
+
+    def take() -> None:
+        if taken.acquire(blocking=False):
+            call()
+
     try:
-        threads.submit(call)
+        threads.submit(take)
     except RuntimeError:
-        return False
+        return not taken.acquire(blocking=False)
     return True

@@ -237,11 +237,8 @@ class AsyncSessionStore:
     def close(self) -> "Future[None]":
         """Wait for all that was called for, then close the store. Can be called twice."""
         asked: _Asked[None] = _Asked()
-        if self._closed:
-            asked.future.set_result(None)
-        else:
-            self._closed = True
-            self._queues.close(lambda: asked.carry_out(self.store.close))
+        self._closed = True
+        self._queues.close(lambda: asked.carry_out(self.store.close))
         return asked.future
 
     async def __aenter__(self) -> Self:
@@ -266,9 +263,9 @@ class AsyncSessionStore:
             raise ClosedError("the store is closed; make a new one")
 
     def _append(self, session_id: str, events: list[Set]) -> "Future[bool]":
-        self._check(session_id)
         asked: _Asked[bool] = _Asked()
         if events:
+            self._check(session_id)
             self._queues.write(session_id, Append(events, functools.partial(asked.answer, True)))
         else:
             asked.future.set_result(True)

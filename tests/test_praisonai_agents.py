@@ -80,9 +80,7 @@ def server() -> Iterator[ChatServer]:
 
 
 @pytest.fixture(autouse=True)
-def offline(
-    server: ChatServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[None]:
+def offline(server: ChatServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     monkeypatch.setenv("PRAISONAI_TELEMETRY_DISABLED", "true")

@@ -62,11 +62,12 @@ class Custody:
                 others.remove(turn)
             if not others:
                 self._open.pop(turn.session_id, None)
-            parent = _caller(turn)
-            if parent is None or turn.for_good or parent.runtime_id == turn.runtime_id:
-                return []
-            self._remember(turn.session_id, parent.runtime_id)
-        return [Handover(turn.runtime_id, parent.runtime_id, f"{turn.turn_id} is {turn.status}")]
+            caller = None if turn.handed_on else _returns_to(turn)
+            holder = turn.runtime_id if caller is None else caller.runtime_id
+            self._remember(turn.session_id, holder)
+        if holder == turn.runtime_id:
+            return []
+        return [Handover(turn.runtime_id, holder, f"{turn.turn_id} is {turn.status}")]
 
     def _remember(self, session_id: str, holder: str | None) -> None:
         self._holders[session_id] = holder
@@ -79,6 +80,15 @@ def _caller(turn: Turn) -> Turn | None:
     """The turn that called for this one, if that is in the same session."""
     parent = turn.parent
     return parent if parent is not None and parent.session_id == turn.session_id else None
+
+
+def _returns_to(turn: Turn) -> Turn | None:
+    """The turn that gets the session back: of those handed over to for good, the caller's."""
+    first = turn
+    while first.for_good and first.parent is not None:
+        first = first.parent
+    caller = first.parent
+    return caller if caller is not None and caller.session_id == turn.session_id else None
 
 
 def _reason(turn: Turn) -> str:

@@ -64,7 +64,8 @@ class Recorder:
                 self._custody.learn(turn.session_id, view)
         except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
             self._failed(turn, error)
-        self._queue(turn, self._custody.opened(turn))
+        finally:  # also when we are cancelled
+            self._queue(turn, self._custody.opened(turn))
 
     def save(self, turn: Turn) -> None:
         """Write the turn as it is now."""
@@ -86,6 +87,11 @@ class Recorder:
         if turn.close(status, error):
             await _settled(self._queue(turn, after=self._custody.closed(turn)))
 
+    def close_soon(self, turn: Turn, status: Status = "completed", error: object = None) -> None:
+        """As `aclose`, from a callback of the event loop, which cannot wait."""
+        if turn.close(status, error):
+            self._queue(turn, after=self._custody.closed(turn))
+
     def join(self) -> None:
         """Block until what was called for is written, also by tasks that are gone."""
         self._async_store.join()
@@ -105,8 +111,8 @@ class Recorder:
         self, turn: Turn, before: Sequence[Handover] = (), after: Sequence[Handover] = ()
     ) -> None:
         try:
-            self._async_store.join(turn.session_id)  # what the event loop has left in the queue
             with turn.writing:  # or an older state could be written over a newer one
+                self._async_store.join(turn.session_id)  # what event loops have left in the queue
                 self._hand_over(turn.session_id, before)
                 state = turn.state(self.store.limits)
                 self.store.set_runtime_state(turn.session_id, turn.runtime_id, turn.turn_id, state)

@@ -60,8 +60,9 @@ class Turn:
     """A turn as it goes on. Safe for threads: tools of one turn may run in several.
 
     `runtime_id` is the agent's name for most. `parent` is the turn that called for this one,
-    in its tool call `parent_call_id`; the session goes back to it when this turn closes,
-    unless `for_good`. `lock` guards the fields, `writing` is held while the state is taken
+    in its tool call `parent_call_id`; the session goes back to it when this turn closes.
+    Not so `for_good`: then it goes on where the parent's would have gone, the parent being
+    `handed_on`. `lock` guards the fields, `writing` is held while the state is taken
     and put in line to be written.
     """
 
@@ -72,6 +73,7 @@ class Turn:
     parent: "Turn | None" = None
     parent_call_id: str | None = None
     for_good: bool = False
+    handed_on: bool = False
     status: Status = "open"
     error: str | None = None
     calls: dict[str, ToolCall] = field(default_factory=dict)
@@ -111,8 +113,9 @@ class Turn:
             return any(call.status == "open" for call in self.calls.values())
 
     def handed_to(self, target: "Turn") -> None:
-        """Another runtime goes on, for a tool call of this turn or for good."""
+        """Another runtime goes on, for a tool call of this turn or for good. Before it closes."""
         with self.lock:
+            self.handed_on = self.handed_on or target.for_good
             self.handoffs.append(_reference(target, self.session_id, target.parent_call_id))
 
     def close(self, status: Status = "completed", error: object | None = None) -> bool:

@@ -1,0 +1,87 @@
+"""What a turn keeps of Pydantic AI's objects. Pure: nothing is run or written."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from pydantic_ai import DeferredToolRequests, RunContext
+from pydantic_ai.exceptions import RunCancelled, ToolFailedError, ToolRetryError
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
+from pydantic_core import to_json
+
+from projections.adapters.turns import Status
+
+_STATUSES: dict[str, Status] = {"success": "completed", "denied": "cancelled"}
+
+
+class Answer(NamedTuple):
+    """How a tool call ended that was asked for in an earlier run."""
+
+    call_id: str
+    name: str
+    status: Status
+
+
+def prompt_of(ctx: RunContext[Any]) -> str:
+    """What the user said: to this run, else at the end of the history it was given."""
+    if ctx.prompt is not None:
+        return _text(ctx.prompt)
+    last = ctx.messages[-1] if ctx.messages else None
+    parts = last.parts if isinstance(last, ModelRequest) else ()
+    return "\n".join(_text(part.content) for part in parts if isinstance(part, UserPromptPart))
+
+
+def output_text(output: object) -> str:
+    """The output of a run: a string as it is, other things as Pydantic's JSON."""
+    return output if isinstance(output, str) else to_json(output, fallback=str).decode()
+
+
+def deferred_calls(output: object) -> Sequence[ToolCallPart]:
+    """The tool calls that a run left to somebody else: to approve, or to carry out."""
+    if isinstance(output, DeferredToolRequests):
+        return [*output.calls, *output.approvals]
+    return ()
+
+
+def answers_in(messages: Sequence[ModelMessage]) -> Iterator[Answer]:
+    """What a run's own messages answer of the calls that an earlier run had deferred."""
+    asked = {
+        part.tool_call_id
+        for message in messages
+        if isinstance(message, ModelResponse)
+        for part in message.tool_calls
+    }
+    for message in messages:
+        for part in message.parts if isinstance(message, ModelRequest) else ():
+            if isinstance(part, ToolReturnPart) and part.tool_call_id not in asked:
+                status = _STATUSES.get(part.outcome, "error")
+                yield Answer(part.tool_call_id, part.tool_name, status)
+
+
+def status_of(error: BaseException) -> Status:
+    """What an exception that leaves a run or a tool call makes of it."""
+    stopped = isinstance(error, RunCancelled | asyncio.CancelledError)
+    return "cancelled" if stopped or not isinstance(error, Exception) else "error"
+
+
+def cause_of(error: BaseException) -> BaseException:
+    """What the tool itself raised, where Pydantic AI has wrapped it for the model."""
+    wrapped = isinstance(error, ToolRetryError | ToolFailedError)
+    return error.__cause__ if wrapped and error.__cause__ is not None else error
+
+
+def _text(content: object) -> str:
+    """Text as it is; of pictures, documents and the like only what they are."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, Sequence):
+        return "\n".join(_text(item) for item in content)
+    text = getattr(content, "content", None)
+    return text if isinstance(text, str) else f"[{type(content).__name__}]"
