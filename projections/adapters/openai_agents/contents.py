@@ -1,0 +1,130 @@
+"""What the SDK's own objects say: inputs, outputs, tool calls. Pure.
+
+Items of an input are dicts, those of a response are objects; both are read alike.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from agents import (
+    Agent,
+    ApplyPatchTool,
+    ComputerTool,
+    Handoff,
+    ItemHelpers,
+    LocalShellTool,
+    RunContextWrapper,
+    ShellTool,
+    default_tool_error_function,
+)
+from agents.tool import default_tool_timeout_error_message
+from pydantic import BaseModel
+
+from projections.adapters.turns import Status
+
+_HOSTED = (
+    "mcp_call",
+    "web_search_call",
+    "file_search_call",
+    "code_interpreter_call",
+    "image_generation_call",
+)
+_LOCAL: dict[type, str] = {
+    ComputerTool: "computer_call",
+    LocalShellTool: "local_shell_call",
+    ShellTool: "shell_call",
+    ApplyPatchTool: "apply_patch_call",
+}
+"""The tools whose hooks are not told which call they are for, and the type of their calls."""
+
+
+class Call(NamedTuple):
+    """A tool call in a response: its id, the tool, and how it went if that is known."""
+
+    id: str
+    name: str
+    status: Status = "open"
+    error: object = None
+
+
+def input_text(items: object) -> str:
+    """The latest message of the user in an input; parts that are no text by their type."""
+    for item in reversed(items) if isinstance(items, list) else ():
+        if _get(item, "role") == "user":
+            content = _get(item, "content")
+            return content if isinstance(content, str) else "\n".join(_texts(content))
+    return ""
+
+
+def output_text(output: object) -> object:
+    """A final output, or whatever else, as it can be shown."""
+    return output.model_dump_json() if isinstance(output, BaseModel) else output
+
+
+def response_text(output: Iterable[Any]) -> str:
+    """What a response says in words, also if that is a refusal."""
+    said = (ItemHelpers.extract_text(item) or ItemHelpers.extract_refusal(item) for item in output)
+    return "\n".join(text for text in said if text)
+
+
+def hosted_calls(output: Iterable[Any]) -> list[Call]:
+    """The calls in a response that the model's side has carried out by itself."""
+    return [_hosted(item) for item in output if _get(item, "type") in _HOSTED]
+
+
+def local_calls(output: Iterable[Any], tool: object) -> list[str]:
+    """The ids of the calls in a response that are for such a tool, if its hooks need them."""
+    kind = _kind(tool)
+    return [item.call_id for item in output if kind is not None and _get(item, "type") == kind]
+
+
+def handoff_call(output: Iterable[Any], source: Agent[Any]) -> Call | None:
+    """The call by which an agent hands over: the SDK takes the first one."""
+    names = {
+        each.tool_name if isinstance(each, Handoff) else Handoff.default_tool_name(each)
+        for each in source.handoffs
+    }
+    for item in output:
+        if _get(item, "type") == "function_call" and _get(item, "name") in names:
+            return Call(item.call_id, item.name)
+    return None
+
+
+def told_id(context: RunContextWrapper[Any], tool: object) -> str | None:
+    """The id of the call that a hook is for, if it is told.
+
+    Inside an agent that is a tool, what else there is carries the id of that tool's call.
+    """
+    return getattr(context, "tool_call_id", None) if _kind(tool) is None else None
+
+
+def error_in(context: RunContextWrapper[Any], tool: Any, result: object) -> str | None:
+    """The error that a tool's result stands for, if it is what the SDK puts in its place."""
+    texts = [default_tool_error_function(context, Exception())]
+    seconds = getattr(tool, "timeout_seconds", None)
+    if seconds is not None:
+        texts.append(
+            default_tool_timeout_error_message(tool_name=tool.name, timeout_seconds=seconds)
+        )
+    return result if isinstance(result, str) and result in texts else None
+
+
+def _kind(tool: object) -> str | None:
+    return next((kind for each, kind in _LOCAL.items() if isinstance(tool, each)), None)
+
+
+def _hosted(item: Any) -> Call:
+    error = _get(item, "error")
+    failed = error is not None or _get(item, "status") in ("failed", "incomplete")
+    name = _get(item, "name") or item.type.removesuffix("_call")
+    return Call(item.id, str(name), "error" if failed else "completed", output_text(error))
+
+
+def _texts(parts: object) -> Iterator[str]:
+    for part in parts if isinstance(parts, list | tuple) else ():
+        text = _get(part, "text")
+        yield text if isinstance(text, str) else f"[{_get(part, 'type')}]"
+
+
+def _get(item: object, name: str) -> Any:
+    return item.get(name) if isinstance(item, dict) else getattr(item, name, None)

@@ -1,0 +1,96 @@
+"""The SDK's run hooks, which tell how a run goes."""
+
+from collections.abc import Coroutine
+from typing import Any
+
+from agents import Agent, AgentHookContext, ModelResponse, RunContextWrapper, RunHooks, Tool
+from agents.items import TResponseInputItem
+
+from projections.adapters.mirroring import Mirror, check_session_id
+from projections.adapters.openai_agents.runs import Journal, Run
+from projections.adapters.openai_agents.sessions import Chosen, Sessions
+
+
+class RunJournal(RunHooks[Any]):
+    """Hooks that tell a `Run`, and after that somebody else's hooks.
+
+    At the end of an agent's turn it is the other way round: if those raise, it is an error.
+    """
+
+    def __init__(self, run: Run, hooks: RunHooks[Any] | None = None) -> None:
+        self._run = run
+        self._hooks: RunHooks[Any] = RunHooks() if hooks is None else hooks
+
+    async def on_agent_start(self, context: AgentHookContext[Any], agent: Agent[Any]) -> None:
+        await self._run.follow(self._run.agent_started, context, agent)
+        await self._hooks.on_agent_start(context, agent)
+
+    async def on_llm_start(
+        self,
+        context: RunContextWrapper[Any],
+        agent: Agent[Any],
+        system_prompt: str | None,
+        input_items: list[TResponseInputItem],
+    ) -> None:
+        await self._hooks.on_llm_start(context, agent, system_prompt, input_items)
+
+    async def on_llm_end(
+        self, context: RunContextWrapper[Any], agent: Agent[Any], response: ModelResponse
+    ) -> None:
+        await self._run.follow(self._run.model_answered, response.output)
+        await self._hooks.on_llm_end(context, agent, response)
+
+    def on_tool_start(
+        self, context: RunContextWrapper[Any], agent: Agent[Any], tool: Tool
+    ) -> Coroutine[Any, Any, None]:
+        # Not a coroutine function: the SDK calls it in the context that the tool gets, and
+        # runs what it returns in another one.
+        self._run.follow_now(self._run.call_begins, context, agent, tool)
+        return self._tool_starts(context, agent, tool)
+
+    async def _tool_starts(
+        self, context: RunContextWrapper[Any], agent: Agent[Any], tool: Tool
+    ) -> None:
+        await self._run.follow(self._run.call_began)
+        await self._hooks.on_tool_start(context, agent, tool)
+
+    async def on_tool_end(
+        self, context: RunContextWrapper[Any], agent: Agent[Any], tool: Tool, result: object
+    ) -> None:
+        await self._run.follow(self._run.call_ended, context, agent, tool, result)
+        await self._hooks.on_tool_end(context, agent, tool, result)
+
+    async def on_handoff(
+        self, context: RunContextWrapper[Any], from_agent: Agent[Any], to_agent: Agent[Any]
+    ) -> None:
+        await self._hooks.on_handoff(context, from_agent, to_agent)
+        await self._run.follow(self._run.handed_over, context, from_agent, to_agent)
+
+    async def on_agent_end(
+        self, context: AgentHookContext[Any], agent: Agent[Any], output: Any
+    ) -> None:
+        await self._hooks.on_agent_end(context, agent, output)
+        await self._run.follow(self._run.agent_ended, output)
+
+
+class JournalHooks(RunJournal):
+    """Mirrors the runs that it is passed to, one after the other: `Runner.run(…, hooks=…)`.
+
+    For who does not want all runs of the process mirrored. Hooks do not see all that `mirror`
+    sees: how a run ends that fails, is cancelled or is stopped by a guardrail (its turn stays
+    open until these hooks see another run, which closes it as an error), and what a tool has
+    raised (only that it has, if the SDK's own words are its result). Runs at the same time
+    need hooks of their own each.
+
+    `handle` is where the turns go; `hooks` are called as well. A turn goes to `session_id`,
+    or what that returns for its agent; else to the session of the run that it is part of;
+    else to one that is made up for these hooks. Raises TypeError for another `session_id`.
+    """
+
+    def __init__(
+        self, handle: Mirror, *, session_id: Chosen = None, hooks: RunHooks[Any] | None = None
+    ) -> None:
+        check_session_id(session_id)
+        journal = Journal(handle.recorder)
+        handle.on_close(journal.stop)
+        super().__init__(Run(journal, Sessions(journal, session_id).of_agent, False), hooks)

@@ -1,0 +1,130 @@
+"""The SDK's default runner, in front of the one that was there before."""
+
+import asyncio
+from typing import Any
+
+from agents import (
+    Agent,
+    InputGuardrailTripwireTriggered,
+    MaxTurnsExceeded,
+    OutputGuardrailTripwireTriggered,
+    RunResult,
+    RunResultStreaming,
+)
+from agents.lifecycle import RunHooksBase
+from agents.run import AgentRunner
+
+from projections.adapters.openai_agents.hooks import JournalHooks, RunJournal
+from projections.adapters.openai_agents.places import inside
+from projections.adapters.openai_agents.runs import Ending, Journal, Run
+from projections.adapters.openai_agents.sessions import Sessions
+
+
+class MirroringRunner(AgentRunner):
+    """Has another runner do the work, with hooks of ours around those that are given."""
+
+    def __init__(self, before: AgentRunner, journal: Journal, sessions: Sessions) -> None:
+        self.before = before
+        self._journal = journal
+        self._sessions = sessions
+
+    async def run(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> RunResult:  # noqa: A002
+        run = self._begin(starting_agent, kwargs)
+        if run is None:
+            return await self.before.run(starting_agent, input, **kwargs)
+        try:
+            with inside(run):
+                result = await self.before.run(starting_agent, input, **kwargs)
+        except (Exception, asyncio.CancelledError) as error:
+            await run.aend(Ending.by(error))
+            raise
+        except BaseException as error:  # closed, or the process is about to end
+            run.end(Ending.by(error))
+            raise
+        await run.aend(_complete(result))
+        return result
+
+    def run_sync(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> RunResult:  # noqa: A002
+        run = self._begin(starting_agent, kwargs)
+        if run is None:
+            return self.before.run_sync(starting_agent, input, **kwargs)
+        try:
+            with inside(run):
+                result = self.before.run_sync(starting_agent, input, **kwargs)
+        except BaseException as error:
+            run.end(Ending.by(error))
+            raise
+        run.end(_complete(result))
+        return result
+
+    def run_streamed(
+        self,
+        starting_agent: Agent[Any],
+        input: Any,  # noqa: A002
+        **kwargs: Any,
+    ) -> RunResultStreaming:
+        run = self._begin(starting_agent, kwargs)
+        if run is None:
+            return self.before.run_streamed(starting_agent, input, **kwargs)
+        with inside(run):
+            result = self.before.run_streamed(starting_agent, input, **kwargs)
+        self._journal.guard(_end_with, run, result)
+        return result
+
+    def _begin(self, agent: Agent[Any], kwargs: dict[str, Any]) -> Run | None:
+        """A run with hooks of ours put among its options; None if it is not to be mirrored."""
+        hooks = kwargs.get("hooks")
+        if self._journal.stopped or isinstance(hooks, JournalHooks):
+            return None
+        if not (hooks is None or isinstance(hooks, RunHooksBase)):
+            return None  # the SDK refuses it
+        try:
+            session_of = self._sessions.of_run(kwargs)
+            run = Run(self._journal, session_of, watched=True)
+            run.session_id = session_of(agent)
+        except Exception as error:  # noqa: BLE001 - of ours: the agent goes on
+            self._journal.recorder.note_failure(error)
+            return None
+        kwargs["hooks"] = RunJournal(run, hooks)
+        return run
+
+
+def _complete(result: RunResult | RunResultStreaming) -> Ending:
+    """A run has returned, with its output or to have calls approved."""
+    return Ending(waiting=getattr(result, "interruptions", ()))
+
+
+def _end_with(run: Run, result: RunResultStreaming) -> None:
+    """End the run when the task ends in which it goes on, whoever reads its stream."""
+
+    def ended(task: asyncio.Task[Any]) -> None:
+        run.journal.guard(lambda: run.end_soon(_ending(run, result, task)))
+
+    task = result.run_loop_task
+    if task is not None:
+        task.add_done_callback(ended)
+
+
+def _ending(run: Run, result: RunResultStreaming, task: asyncio.Task[Any]) -> Ending:
+    """How a streamed run ended. Not all that its reader gets raised is raised in its task."""
+    if task.cancelled():
+        return Ending("cancelled")
+    error = task.exception() or _raised_later(result)
+    if error is not None:
+        return Ending.by(error)
+    if run.has_output or result.interruptions:
+        return _complete(result)
+    if result.max_turns is not None and result.current_turn > result.max_turns:
+        return Ending("error", MaxTurnsExceeded(f"Max turns ({result.max_turns}) exceeded"))
+    return Ending("cancelled")  # by `result.cancel("after_turn")`
+
+
+def _raised_later(result: RunResultStreaming) -> Exception | None:
+    """What a guardrail makes the reader of the stream raise."""
+    for before in result.input_guardrail_results:
+        if before.output.tripwire_triggered:
+            return InputGuardrailTripwireTriggered(before)
+    for after in result.output_guardrail_results:
+        if after.output.tripwire_triggered:
+            return OutputGuardrailTripwireTriggered(after)
+    return None

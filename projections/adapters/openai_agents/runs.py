@@ -1,0 +1,267 @@
+"""One run as it goes on: which turn is open, and what is written when.
+
+A run is a chain of turns, one for each agent that takes part: the agent that hands over ends
+its turn, and the other one begins its own.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, NamedTuple, TypeAlias
+
+from agents import Agent, RunContextWrapper
+
+from projections.adapters.openai_agents.contents import (
+    error_in,
+    handoff_call,
+    hosted_calls,
+    input_text,
+    local_calls,
+    output_text,
+    response_text,
+    told_id,
+)
+from projections.adapters.openai_agents.places import Place, enter, place
+from projections.adapters.recorder import Recorder
+from projections.adapters.turns import Status, Turn, error_text
+
+SessionOf: TypeAlias = Callable[[Agent[Any]], str]
+
+
+class Journal:
+    """Where runs are written to, until it is stopped."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.stopped = not recorder.store.mirrors
+
+    def stop(self) -> None:
+        """Write nothing any more, whatever is still running."""
+        self.stopped = True
+
+    def here(self) -> Place | None:
+        """Where this code is running, if that is in this journal."""
+        found = place()
+        ours = found is not None and found.run.journal.recorder is self.recorder
+        return found if ours else None
+
+    def guard(self, action: Callable[..., object], *args: Any) -> None:
+        """Do it; what goes wrong with it is not the agent's trouble."""
+        try:
+            action(*args)
+        except Exception as error:  # noqa: BLE001 - of ours
+            self.recorder.note_failure(error)
+
+
+class Ending(NamedTuple):
+    """How a run ended. `waiting` are the calls that it was interrupted for, to be approved."""
+
+    status: Status = "completed"
+    error: object = None
+    waiting: Iterable[Any] = ()
+
+    @classmethod
+    def by(cls, error: BaseException) -> "Ending":
+        """By an exception: what is no `Exception` has stopped it."""
+        if isinstance(error, Exception):
+            return cls("error", error)
+        return cls("cancelled")
+
+
+class Run:
+    """A run: hooks tell how it goes, and `end` how it ended.
+
+    Where nobody tells how it ends, it is not `watched`: the turn of an agent is then closed
+    as soon as it has its output. `session_id` is the session of the latest turn.
+    """
+
+    def __init__(self, journal: Journal, session_of: SessionOf, watched: bool) -> None:
+        self.journal = journal
+        self.session_id: str | None = None
+        self.has_output = False
+        self._over = False
+        self._recorder = journal.recorder
+        self._session_of = session_of
+        self._watched = watched
+        self._started_at = journal.here()
+        self._turn: Turn | None = None
+        self._written = False  # whether the turn is
+        self._awaited: Agent[Any] | None = None  # whose turn is there before it is told to begin
+        self._output: list[Any] = []  # the items of the latest response
+        self._unsaid = ""  # its words, if they are not in the transcript
+        self._raised: dict[str, tuple[Status, str | None]] = {}  # by calls that go on
+
+    async def follow(self, step: Callable[..., Awaitable[None]], *args: Any) -> None:
+        """Do what a hook tells: one of the methods below. Tools may go on when it is over."""
+        if not (self._over or self.journal.stopped):
+            try:
+                await step(*args)
+            except Exception as error:  # noqa: BLE001 - of ours: the agent goes on
+                self._recorder.note_failure(error)
+
+    def follow_now(self, step: Callable[..., None], *args: Any) -> None:
+        """As `follow`, where nothing can be awaited."""
+        if not (self._over or self.journal.stopped):
+            self.journal.guard(step, *args)
+
+    # What hooks tell
+
+    async def agent_started(self, context: RunContextWrapper[Any], agent: Agent[Any]) -> None:
+        """An agent begins: at the start of the run, or after a handoff."""
+        if self._turn is not None and self._awaited is agent:
+            self._awaited = None
+            return
+        if self._turn is not None:  # of a run of which we were not told how it ended
+            await self._close(self._turn, "error", "the run ended early")
+        if not self._watched:
+            self._started_at = self.journal.here()
+        await self._save(self._turn_of(context, agent))
+        self._awaited = None
+
+    async def model_answered(self, output: Iterable[Any]) -> None:
+        """There is a response."""
+        self._output = list(output)
+        self._unsaid = response_text(self._output)
+        calls = hosted_calls(self._output)
+        if self._turn is not None and calls:
+            for call in calls:
+                self._turn.call_started(call.id, call.name)
+                self._turn.call_ended(call.id, call.status, call.error)
+            await self._save(self._turn)
+
+    async def handed_over(
+        self, context: RunContextWrapper[Any], source: Agent[Any], target: Agent[Any]
+    ) -> None:
+        """An agent hands over to another: its turn is over, and the other's begins."""
+        before = self._turn_of(context, source)
+        call = handoff_call(self._output, source)
+        if call is not None:
+            before.call_started(call.id, call.name)
+            before.call_ended(call.id)
+        before.says("assistant", self._unsaid)
+        after = self._new_turn(context, target)
+        after.parent, after.for_good = before, True
+        after.parent_call_id = None if call is None else call.id
+        before.handed_to(after)
+        await self._close(before)
+        self._begin(after, target)
+        await self._save(after)
+
+    def call_begins(self, context: RunContextWrapper[Any], agent: Agent[Any], tool: Any) -> None:
+        """A tool is about to be called; this is the context in which it will run."""
+        turn = self._turn_of(context, agent)
+        call_id = told_id(context, tool) or self._untold_id(turn, tool)
+        turn.call_started(call_id, tool.name)
+        enter(Place(self, turn, call_id))
+
+    async def call_began(self) -> None:
+        """Write that one has."""
+        if self._turn is not None:
+            await self._save(self._turn)
+
+    async def call_ended(
+        self, context: RunContextWrapper[Any], agent: Agent[Any], tool: Any, result: object
+    ) -> None:
+        """A tool has returned, or the SDK has put a result in the place of its error."""
+        turn = self._turn_of(context, agent)
+        call_id = told_id(context, tool) or self._going_on(turn, tool)
+        words = error_in(context, tool, result)
+        known: tuple[Status, str | None] = ("completed" if words is None else "error", words)
+        turn.call_started(call_id, tool.name)  # in another run, before it waited for approval
+        turn.call_ended(call_id, *self._raised.pop(call_id, known))
+        await self._save(turn)
+
+    def call_raised(self, call_id: str, error: BaseException) -> None:
+        """A tool has raised; what the SDK makes of it is not known yet."""
+        status = Ending.by(error).status
+        self._raised[call_id] = (status, error_text(error) if status == "error" else None)
+
+    async def agent_ended(self, output: object) -> None:
+        """An agent has its final output, which guardrails may still withhold."""
+        self.has_output, self._unsaid = True, ""
+        if self._turn is not None:
+            self._turn.says("assistant", output_text(output))
+            if not self._watched:
+                await self._close(self._turn)
+
+    # What the runner tells
+
+    async def aend(self, ending: Ending) -> None:
+        """The run is over."""
+        turn = self._last_turn(ending)
+        if turn is not None:
+            await self._recorder.aclose(turn, ending.status, ending.error)
+
+    def end(self, ending: Ending) -> None:
+        """The run is over, and nothing can be awaited any more."""
+        turn = self._last_turn(ending)
+        if turn is not None:
+            self._recorder.close(turn, ending.status, ending.error)
+
+    def end_soon(self, ending: Ending) -> None:
+        """The run is over, says a callback of the event loop."""
+        turn = self._last_turn(ending)
+        if turn is not None:
+            self._recorder.close_soon(turn, ending.status, ending.error)
+
+    # Inside
+
+    def _turn_of(self, context: RunContextWrapper[Any], agent: Agent[Any]) -> Turn:
+        """The agent's turn. A run that goes on after an approval begins in its middle."""
+        if self._turn is None:
+            turn = self._new_turn(context, agent)
+            here = self._started_at
+            caller = None if here is None else here.caller
+            if here is not None and caller is not None:
+                turn.parent, turn.parent_call_id = caller, here.call_id
+                caller.handed_to(turn)
+            self._begin(turn, agent)
+            return turn
+        return self._turn
+
+    def _new_turn(self, context: RunContextWrapper[Any], agent: Agent[Any]) -> Turn:
+        self.session_id = self._session_of(agent)
+        turn = Turn(self.session_id, agent.name)
+        turn.says("user", input_text(context.turn_input))
+        return turn
+
+    def _begin(self, turn: Turn, agent: Agent[Any]) -> None:
+        self._turn, self._awaited, self._written = turn, agent, False
+        self._output, self._unsaid = [], ""
+
+    async def _save(self, turn: Turn) -> None:
+        if self._written:
+            await self._recorder.asave(turn)
+        else:
+            self._written = True
+            await self._recorder.aopen(turn)
+
+    async def _close(self, turn: Turn, status: Status = "completed", error: object = None) -> None:
+        self._turn = None
+        await self._recorder.aclose(turn, status, error)
+
+    def _last_turn(self, ending: Ending) -> Turn | None:
+        """The turn in which the run ends, told all that is known; None if there is none."""
+        turn, self._turn, self._over = self._turn, None, True
+        if turn is None or self.journal.stopped:
+            return None
+        self.journal.guard(self._tell, turn, ending)
+        return turn
+
+    def _tell(self, turn: Turn, ending: Ending) -> None:
+        turn.says("assistant", self._unsaid)
+        for call_id, (status, error) in self._raised.items():
+            turn.call_ended(call_id, status, error)
+        for item in ending.waiting:
+            if item.call_id and item.agent.name == turn.runtime_id:
+                turn.call_started(item.call_id, str(item.name))
+
+    def _untold_id(self, turn: Turn, tool: Any) -> str:
+        """The id of the next call in the response that is for the tool; else one made up."""
+        for call_id in local_calls(self._output, tool):
+            if call_id not in turn.calls:
+                return call_id
+        return f"{tool.name}-{len(turn.calls) + 1}"
+
+    def _going_on(self, turn: Turn, tool: Any) -> str:
+        """The id of the tool's call that has begun: of these tools it is one at a time."""
+        ids = [each.id for each in turn.calls.values() if each.name == tool.name]
+        return ids[-1] if ids else self._untold_id(turn, tool)

@@ -1,0 +1,52 @@
+"""What tools raise, seen before the SDK makes a result of it for the model.
+
+Hooks are told the result only. The function that makes it is the SDK's own business: where a
+release has it no more, a call that has failed is known by the SDK's words in its result.
+"""
+
+import functools
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from projections.adapters.openai_agents.places import place
+
+FUNCTION = "maybe_invoke_function_tool_failure_error_function"
+MODULES = ("agents.tool", "agents.run_internal.tool_execution")
+
+
+def watch_tool_errors() -> Callable[[], None]:
+    """Tell the runs what their tools raise. Returns what ends that."""
+    undo = [_watch(name) for name in MODULES]
+
+    def end() -> None:
+        for each in undo:
+            each()
+
+    return end
+
+
+def _watch(name: str) -> Callable[[], None]:
+    module = import_module(name)
+    original = getattr(module, FUNCTION, None)
+    if original is None:
+        return lambda: None
+
+    @functools.wraps(original)
+    async def watching(*args: Any, **kwargs: Any) -> Any:
+        _note(kwargs.get("error"))
+        return await original(*args, **kwargs)
+
+    setattr(module, FUNCTION, watching)
+
+    def put_back() -> None:
+        if getattr(module, FUNCTION) is watching:
+            setattr(module, FUNCTION, original)
+
+    return put_back
+
+
+def _note(error: object) -> None:
+    here = place()
+    if here is not None and here.turn is not None and isinstance(error, BaseException):
+        here.run.call_raised(here.call_id, error)
