@@ -208,6 +208,18 @@ class FileLog:
             file.cover(ticket)
         return head
 
+    def append_at_once(self, events: Sequence[Event], seed: Maker | None = None) -> bool:
+        if self._durable or not self.lock.acquire(blocking=False):
+            return False
+        try:
+            if self._file is None or not self.size:
+                return False
+            return self._append_locked((Request(events, seed, None),)) is not None
+        except RefusedError as refused:
+            raise refused.error from None
+        finally:
+            self.lock.release()
+
     def _append_for_group(self, take: Take, since: float) -> Written:
         head, file, ticket = self._append(take, since)
         return Written(head, lambda: file.cover(ticket or 0))

@@ -25,11 +25,12 @@ Call: TypeAlias = Callable[[], None]
 class Append(NamedTuple):
     """Events for the end of a session's log, and who wants to know what came of it.
 
-    `done` is called with None or with what was raised.
+    `done` is called with None or with what was raised. `refresh` asks for the session file.
     """
 
     events: Sequence[Set]
     done: Callable[[BaseException | None], None]
+    refresh: bool
 
 
 class Queues:
@@ -51,6 +52,11 @@ class Queues:
         self._waiting: dict[str, deque[Append | Call]] = {}
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="journal-write")
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="journal-read")
+
+    def is_idle(self, session_id: str) -> bool:
+        """Whether nothing of the session is waiting or being carried out."""
+        with self._lock:
+            return session_id not in self._waiting
 
     def write(self, session_id: str, entry: Append | Call) -> None:
         """After all that was called for in this session before."""

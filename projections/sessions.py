@@ -114,13 +114,29 @@ class Session:
         return self._seed() if self._seed is not None else ()
 
     def append(
-        self, events: Sequence[Event] | Maker, then: Callable[[], None] | None = None
+        self,
+        events: Sequence[Event] | Maker,
+        then: Callable[[], None] | None = None,
+        *,
+        refresh: bool = True,
     ) -> None:
         """Append and, when it is due, refresh the session file. Raises as `Log.append`."""
         self.unflushed = not self._durable  # before: the session may be evicted meanwhile
         self.file_is_old = self.file is not None
         self.log.append(events, self._seed, then)
-        self._refresh_file_if_due()
+        self.file_is_old = self.file is not None  # a refresh may have come before the append
+        if refresh:
+            self.refresh_file_if_due()
+
+    def append_at_once(self, events: Sequence[Event]) -> bool:
+        """As `append`, if that waits for nobody; else False, and nothing is written.
+
+        The session file is for somebody else to refresh: `refresh_file_if_due`.
+        """
+        self.unflushed = not self._durable  # as above
+        appended = self.log.append_at_once(events, self._seed)
+        self.file_is_old = self.file_is_old or (appended and self.file is not None)
+        return appended
 
     def append_and_show(self, events: Maker) -> dict[str, dict[str, Any]]:
         """As `append`. Returns the view as of then, whoever has appended more by now."""
@@ -128,9 +144,9 @@ class Session:
         self.append(events, lambda: view.update(self._shown()))
         return view
 
-    def _refresh_file_if_due(self) -> None:
-        if self.file is not None:
-            self.file_is_old = True  # again: a refresh may have come before the append
+    def refresh_file_if_due(self) -> None:
+        """Show what was appended in the session file, if that may take time now."""
+        if self.file_is_old:
             started = monotonic()
             if started < self._refresh_after or not self._budget.allows(started):
                 return
@@ -301,6 +317,14 @@ class OpenSessions:
         for other in evicted:
             other.log.close()
         return session
+
+    def get_open(self, session_id: str) -> Session | None:
+        """The session if it is open."""
+        with self._lock:
+            session = self._sessions.get(session_id)
+            if session is not None:
+                self._sessions.move_to_end(session_id)
+            return session
 
     def _evict(self) -> list[Session]:
         evicted = []

@@ -174,23 +174,48 @@ class DefaultSessionStore(Inspection):
         if not (mirror_enabled and self.mirrors):
             return True
         events = self.intake.events(items)
-        if events:
-            self.append(session_id, events)
+        self.append(session_id, events)
         return True
 
-    def append(self, session_id: str, events: Sequence[Set]) -> None:
+    def append(self, session_id: str, events: Sequence[Set], *, refresh: bool = True) -> None:
         """Save what `intake` made of states, with one write and one sync.
 
-        For those who make the events at another time than they save them. Raises as
+        For those who make the events at another time than they save them, or who refresh the
+        session file at another time: `refresh_session_file_if_due`. Raises as
         `set_runtime_state`.
         """
+        if not events:
+            return
         session = self._session(session_id)
         if self.intake.rejects:
             if not session.log.refresh():
                 self._checked(session, events)  # before there is a file
-            session.append(lambda: self._checked(session, events))
+            session.append(lambda: self._checked(session, events), refresh=refresh)
         else:
-            session.append(events)
+            session.append(events, refresh=refresh)
+        self._appended(session, events)
+
+    def append_at_once(self, session_id: str, events: Sequence[Set]) -> bool:
+        """As `append`, if that waits for nobody; else False, and nothing is saved.
+
+        For event loops. It would wait for a sync, for a lock that somebody has, or for a log to
+        be opened. Leaves the session file to `refresh_session_file_if_due`, in a thread.
+        """
+        self._check_open()
+        session = self._sessions.get_open(session_id)
+        if session is None or self.intake.rejects or not session.append_at_once(events):
+            return False
+        self._appended(session, events)
+        return True
+
+    def refresh_session_file_if_due(self, session_id: str) -> None:
+        """Write the session file if it may take time now. What goes wrong is logged."""
+        session = None if self._closed else self._sessions.get_open(session_id)
+        if session is not None:
+            session.refresh_file_if_due()
+
+    def _appended(self, session: Session, events: Sequence[Set]) -> None:
+        if not self.intake.rejects:
             self.intake.warn(session, events)
         if self._auto_compact and session.is_bloated():
             self._schedule_compaction(session.session_id)

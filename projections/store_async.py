@@ -51,6 +51,7 @@ class AsyncSessionStore:
     def __init__(self, store: DefaultSessionStore) -> None:
         self.store = store
         self._queues = Queues(self._append_all)
+        self._refreshing: set[str] = set()  # whose session file will be looked at
         self._closed = False
 
     # PraisonAI's three methods
@@ -67,7 +68,7 @@ class AsyncSessionStore:
         events: list[Set] = []
         if mirror_enabled and self.store.mirrors:
             events.append(self.store.intake.event(runtime_id, turn_id, state))
-        return self._append(session_id, events)
+        return self.append(session_id, events)
 
     def get_runtime_state(
         self, session_id: str, runtime_id: str, turn_id: str | None = None
@@ -97,7 +98,7 @@ class AsyncSessionStore:
         events: list[Set] = []
         if mirror_enabled and self.store.mirrors:
             events = self.store.intake.events(items)
-        return self._append(session_id, events)
+        return self.append(session_id, events)
 
     def hand_off(
         self,
@@ -262,14 +263,34 @@ class AsyncSessionStore:
         if self._closed:
             raise ClosedError("the store is closed; make a new one")
 
-    def _append(self, session_id: str, events: list[Set]) -> "Future[bool]":
+    def append(
+        self, session_id: str, events: Sequence[Set], *, refresh: bool = True
+    ) -> "Future[bool]":
+        """Save what `store.intake` made of states; True. Raises as `set_runtime_state`."""
         asked: _Asked[bool] = _Asked()
-        if events:
-            self._check(session_id)
-            self._queues.write(session_id, Append(events, functools.partial(asked.answer, True)))
-        else:
+        if not events:
             asked.future.set_result(True)
+            return asked.future
+        self._check(session_id)
+        if self._queues.is_idle(session_id):
+            # where no sync is wanted and nobody is in the way, a thread would only cost time
+            asked.settle_at_once(lambda: self.store.append_at_once(session_id, events))
+        if not asked.future.done():
+            done = functools.partial(asked.answer, True)
+            self._queues.write(session_id, Append(events, done, refresh))
+        elif refresh:
+            self.refresh_soon(session_id)
         return asked.future
+
+    def refresh_soon(self, session_id: str) -> None:
+        """Have the session file written in a thread, if it may take time then."""
+        if session_id not in self._refreshing:
+            self._refreshing.add(session_id)
+            self._queues.aside(lambda: self._refresh(session_id))
+
+    def _refresh(self, session_id: str) -> None:
+        self._refreshing.discard(session_id)  # first: what is appended from here on asks again
+        self.store.refresh_session_file_if_due(session_id)
 
     def _write(self, session_id: str, call: Callable[[], T]) -> "Future[T]":
         self._check(session_id)
@@ -299,7 +320,7 @@ class AsyncSessionStore:
         """Save together what waits together; if that is refused, each for itself."""
         events = [event for append in appends for event in append.events]
         try:
-            self.store.append(session_id, events)
+            self.store.append(session_id, events, refresh=False)
         except _NOTHING_WRITTEN as error:
             if len(appends) == 1:
                 appends[0].done(error)
@@ -312,6 +333,8 @@ class AsyncSessionStore:
         else:
             for append in appends:
                 append.done(None)
+            if any(append.refresh for append in appends):
+                self.refresh_soon(session_id)
 
 
 class _Asked(Generic[T]):
@@ -321,6 +344,16 @@ class _Asked(Generic[T]):
         """Raises RuntimeError where no event loop runs."""
         self._loop = asyncio.get_running_loop()
         self.future: Future[T] = self._loop.create_future()
+
+    def settle_at_once(self, call: "Callable[[], T]") -> None:
+        """In the loop: make the call, whose result counts if it is true."""
+        try:
+            result = call()
+        except BaseException as error:  # noqa: BLE001 - raised where it is awaited
+            self.future.set_exception(error)
+        else:
+            if result:
+                self.future.set_result(result)
 
     def carry_out(self, call: Callable[[], T]) -> None:
         """In a thread: make the call and tell what came of it."""

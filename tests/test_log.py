@@ -1,6 +1,7 @@
 """One session's log file: what an append promises, and whose word it takes."""
 
 import errno
+import fcntl
 import itertools
 import json
 import logging
@@ -9,6 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from journal.errors import (
     DamagedError,
     LockTimeoutError,
     ReadError,
+    StateValueError,
     StorageError,
     SyncError,
     UnsupportedFormatError,
@@ -1017,3 +1020,52 @@ def test_an_append_that_the_system_interrupts_says_that_it_is_unknown_what_came_
     assert str(tmp_path / "s.jsonl") in str(caught.value)
     assert "Input/output error" in str(caught.value)
     assert log.append([set_event("c")]).seq == (3 if call == "unlock" else 2)
+
+
+# At once
+
+
+def test_at_once_appends_only_to_an_open_log_that_nobody_has_locked(tmp_path: Path) -> None:
+    """For event loops: it never waits, and says so."""
+    log, recorder = open_log(tmp_path)
+    assert not log.append_at_once([set_event("turn-0")]), "there is no log yet"
+    assert not list(tmp_path.iterdir())
+    log.append([set_event("turn-1")])
+    assert log.append_at_once([set_event("turn-2")])
+    with (tmp_path / "s.jsonl").open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert not log.append_at_once([set_event("turn-3")])
+    with log.lock, ThreadPoolExecutor(1) as thread:
+        assert not thread.submit(log.append_at_once, [set_event("turn-4")]).result()
+    assert log.append_at_once([set_event("turn-5")])
+    log.close()
+    assert turns_in(tmp_path) == recorder.turns == ["turn-1", "turn-2", "turn-5"]
+
+
+def test_at_once_takes_in_what_others_have_appended(tmp_path: Path) -> None:
+    log, recorder = open_log(tmp_path)
+    log.append([set_event("turn-1")])
+    other, _ = open_log(tmp_path)
+    other.append([set_event("turn-2")])
+    assert log.append_at_once([set_event("turn-3")])
+    assert recorder.turns == ["turn-1", "turn-2", "turn-3"]
+    log.close()
+    other.close()
+
+
+def test_at_once_never_syncs(tmp_path: Path) -> None:
+    log, _ = open_log(tmp_path, durability="fsync")
+    log.append([set_event("turn-1")])
+    assert not log.append_at_once([set_event("turn-2")])
+    log.close()
+    assert turns_in(tmp_path) == ["turn-1"]
+
+
+def test_at_once_refuses_what_cannot_be_written_and_goes_on(tmp_path: Path) -> None:
+    log, _ = open_log(tmp_path)
+    log.append([set_event("turn-1")])
+    with pytest.raises(StateValueError):
+        log.append_at_once([Clear(runtime_id="lone \ud800")])
+    assert log.append_at_once([set_event("turn-2")])
+    log.close()
+    assert turns_in(tmp_path) == ["turn-1", "turn-2"]

@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 
 from journal import Limits, SessionConfig
+from journal.config import Durability
 from journal.errors import ClosedError, DamagedError, StateTypeError
 from journal.events import Handoff, Set, Takeover
 from projections import DefaultSessionStore
 from projections.adapters import turns
 from projections.adapters.recorder import Recorder
 from projections.adapters.turns import Status, Turn
-from tests.support import FaultyStorage, fails, no_fault
+from projections.sessions import Session
+from tests.support import FaultyStorage, fails, no_fault, state_in
 from tests.test_store_async import PATIENCE, Gate
 
 
@@ -478,11 +480,11 @@ def test_what_is_raised_to_end_the_program_passes(
     recorder, turn = Recorder(store), new()
     recorder.open(turn)
 
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "set_runtime_state", interrupted)
+        patch.setattr(store, "append", interrupted)
         with pytest.raises(KeyboardInterrupt):
             recorder.save(turn)
     recorder.close(turn, "cancelled")
@@ -526,15 +528,15 @@ def test_states_of_several_threads_come_in_the_order_in_which_they_were(
     """A state taken earlier is not written over one taken later."""
     recorder, turn = Recorder(store), new()
     recorder.open(turn)
-    write, begun, go_on = store.set_runtime_state, threading.Event(), threading.Event()
+    append, begun, go_on = store.append, threading.Event(), threading.Event()
 
-    def slow_write(*args: Any) -> bool:
+    def slow_append(*args: Any, **options: Any) -> None:
         if threading.current_thread() is first:
             begun.set()
             assert go_on.wait(PATIENCE)
-        return write(*args)
+        append(*args, **options)
 
-    monkeypatch.setattr(store, "set_runtime_state", slow_write)
+    monkeypatch.setattr(store, "append", slow_append)
     first = threading.Thread(target=recorder.save, args=(turn,))
     first.start()
     assert begun.wait(PATIENCE)
@@ -578,10 +580,10 @@ def test_a_thread_does_not_write_before_what_the_loop_has_queued(
     go_on = threading.Event()
     go_on.set()
 
-    def slow_append(session_id: str, events: Any) -> None:
+    def slow_append(session_id: str, events: Any, *, refresh: bool) -> None:
         if threading.current_thread().name.startswith("journal-write"):
             assert go_on.wait(PATIENCE)
-        append(session_id, events)
+        append(session_id, events, refresh=refresh)
 
     def noted_join(session_id: str | None = None) -> None:
         go_on.set()
@@ -613,7 +615,7 @@ def test_the_loop_waits_for_the_disk_where_somebody_could_miss_it(tmp_path: Path
     """Before a tool runs, and when the turn is over; not when it opens, nor between calls."""
     gate = Gate("write")
     storage = FaultyStorage(gate)
-    with DefaultSessionStore(tmp_path, storage=storage, durability="os") as store:
+    with DefaultSessionStore(tmp_path, storage=storage) as store:
         recorder = Recorder(store)
 
         async def main() -> None:
@@ -679,7 +681,7 @@ def test_a_turn_whose_closing_is_cancelled_is_written_and_handed_back_all_the_sa
 ) -> None:
     gate = Gate("write")
     storage = FaultyStorage(gate)
-    with DefaultSessionStore(tmp_path, storage=storage, durability="os") as store:
+    with DefaultSessionStore(tmp_path, storage=storage) as store:
         recorder = Recorder(store)
 
         async def main() -> None:
@@ -714,7 +716,7 @@ def test_a_turn_whose_closing_is_cancelled_is_written_and_handed_back_all_the_sa
 def test_what_fails_after_a_cancellation_is_counted(tmp_path: Path) -> None:
     gate = Gate("write")
     storage = FaultyStorage(gate)
-    with DefaultSessionStore(tmp_path, storage=storage, durability="os") as store:
+    with DefaultSessionStore(tmp_path, storage=storage) as store:
         recorder = Recorder(store)
 
         async def main() -> None:
@@ -772,3 +774,41 @@ def test_a_coroutine_that_runs_in_no_loop_of_asyncio_is_not_mirrored_and_goes_on
             call.send(None)
     assert isinstance(recorder.last_failure, RuntimeError)
     assert not store.session_exists("s")
+
+
+# The session file
+
+
+@pytest.mark.parametrize("durability", ["os", "fsync"])
+def test_the_session_file_is_written_after_a_turn_and_by_another_thread(
+    durability: Durability, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes longer than all else: not while the agent waits."""
+    writers: list[threading.Thread] = []
+    write = Session.refresh_file
+
+    def noted(self: Session, timeout: float | None = None) -> None:
+        writers.append(threading.current_thread())
+        write(self, timeout)
+
+    monkeypatch.setattr(Session, "refresh_file", noted)
+    with DefaultSessionStore(tmp_path, durability=durability) as store:
+        recorder, first, second = Recorder(store), new(), new(turn="turn-2")
+        recorder.open(first)
+        recorder.save(first)
+        assert writers == []
+        recorder.close(first)
+        recorder.join()
+        recorder._async_store._queues._readers.shutdown()
+        assert state_in(tmp_path / "s.json")["triage"]["turn-1"]["status"] == "completed"
+
+        async def main() -> None:
+            await recorder.aopen(second)
+            await recorder.asave(second)
+            await recorder.aclose(second)
+
+        recorder = Recorder(store)
+        asyncio.run(main())
+        recorder.join()
+        assert threading.main_thread() not in writers
+    assert state_in(tmp_path / "s.json")["triage"]["turn-2"]["status"] == "completed"

@@ -5,6 +5,7 @@ for; nothing here goes by the clock.
 """
 
 import asyncio
+import fcntl
 import functools
 import gc
 import inspect
@@ -12,6 +13,7 @@ import os
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import ExitStack
 from errno import EIO, ENOSPC
 from pathlib import Path
 from typing import Any, TypeVar
@@ -152,17 +154,19 @@ def methods(of: type) -> dict[str, inspect.Signature]:
 def test_its_methods_are_those_of_the_store_with_the_same_parameters() -> None:
     """Whoever adds a method or a parameter to one of them has to think of the other."""
     theirs, ours = methods(DefaultSessionStore), methods(AsyncSessionStore)
-    assert ours.keys() - {"join"} == theirs.keys() - {"past", "append"}
-    for name in ours.keys() - {"join"}:
+    for_loops = {"join", "refresh_soon"}
+    for_threads = {"past", "append_at_once", "refresh_session_file_if_due"}
+    assert ours.keys() - for_loops == theirs.keys() - for_threads
+    for name in ours.keys() - for_loops:
         here, there = ours[name].parameters.values(), theirs[name].parameters.values()
         plain = [[(p.name, p.kind, p.default) for p in each] for each in (here, there)]
         assert plain[0] == plain[1], name
 
 
-@pytest.mark.parametrize(
-    "name",
-    sorted(methods(AsyncSessionStore).keys() - {"set_runtime_state", "set_many", "join", "close"}),
-)
+ELSEWHERE = {"set_runtime_state", "set_many", "append", "join", "close", "refresh_soon"}
+
+
+@pytest.mark.parametrize("name", sorted(methods(AsyncSessionStore).keys() - ELSEWHERE))
 def test_every_argument_is_passed_on_and_the_answer_comes_back(
     name: str, async_store: AsyncSessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -831,15 +835,16 @@ def test_an_append_that_fails_in_no_known_way_is_told_to_all_and_others_go_on(
 
 
 def test_without_a_thread_to_be_had_each_call_is_made_once_by_the_caller(
-    async_store: AsyncSessionStore, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The system may refuse a thread; what a thread that is there takes up is not done again."""
+    async_store = AsyncSessionStore(DefaultSessionStore(tmp_path))
     asked: list[str] = []
     append, audit = async_store.store.append, async_store.store.audit
 
-    def counted_append(session_id: str, events: Any) -> None:
+    def counted_append(session_id: str, events: Any, *, refresh: bool) -> None:
         asked.extend(event.turn_id for event in events)
-        append(session_id, events)
+        append(session_id, events, refresh=refresh)
 
     def counted_audit(session_id: str) -> object:
         asked.append(session_id)
@@ -975,7 +980,7 @@ def fault(name, args):
         release.wait(60)
 
 armed = False
-store = DefaultSessionStore(sys.argv[1], durability="os", storage=FaultyStorage(fault))
+store = DefaultSessionStore(sys.argv[1], storage=FaultyStorage(fault))
 async_store = AsyncSessionStore(store)
 store.set_runtime_state("s", "native", "first", {})
 armed = True
@@ -1336,3 +1341,119 @@ def test_a_tail_ends_with_the_store(async_store: AsyncSessionStore) -> None:
         return await reading
 
     assert sorted(run(writing())) == ["s", "t"]
+
+
+# At once, where nobody has to be waited for
+
+
+def no_thread(store: AsyncSessionStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a thread was asked for a write")
+
+    monkeypatch.setattr(store._queues, "write", refuse)
+
+
+def test_without_a_sync_a_set_is_written_when_the_call_returns(
+    tmp_path: Path, async_store: AsyncSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trip to a thread takes several times as long as the write."""
+
+    async def main() -> None:
+        assert await put(async_store, "first"), "a thread opens the log"
+        async_store.join()
+        with monkeypatch.context() as patch:
+            no_thread(async_store, patch)
+            asked = put(async_store, "second")
+            assert turns(tmp_path) == ["first", "second"]
+            assert asked.result() is True
+
+    run(main())
+
+
+def test_with_a_sync_or_with_limits_that_reject_it_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = Limits(on_exceed="reject")
+    for name, options in {"a": {"limits": limits, "durability": "os"}, "b": {}}.items():
+        store = DefaultSessionStore(tmp_path / name, **options)  # type: ignore[arg-type]
+        store.set_runtime_state("s", "native", "first", {})
+        assert not store.append_at_once("s", [store.intake.event("native", "second", {})])
+        assert turns(tmp_path / name) == ["first"]
+        store.close()
+
+
+def waits(event: threading.Event) -> None:
+    assert event.wait(PATIENCE)
+
+
+def test_what_waits_is_not_overtaken(
+    tmp_path: Path, async_store: AsyncSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    async def main() -> None:
+        await put(async_store, "first")
+        async_store._queues.write("s", lambda: waits(go_on))
+        second = put(async_store, "second")
+        third = put(async_store, "third")
+        assert turns(tmp_path) == ["first"]
+        go_on.set()
+        await all_of(second, third)
+        await put(async_store, "fourth")
+
+    run(main())
+    assert turns(tmp_path) == ["first", "second", "third", "fourth"]
+
+
+@pytest.mark.parametrize("who", ["thread", "process"])
+def test_for_a_lock_that_somebody_has_a_thread_waits(
+    who: str, tmp_path: Path, async_store: AsyncSessionStore
+) -> None:
+    async def main() -> None:
+        await put(async_store, "first")
+        with ExitStack() as held:
+            if who == "process":
+                file = held.enter_context((tmp_path / "s.jsonl").open("rb"))
+                fcntl.flock(file, fcntl.LOCK_EX)
+            else:
+                go_on, has_it = threading.Event(), threading.Event()
+
+                def hold() -> None:
+                    with async_store.store._sessions.get("s").log.lock:
+                        has_it.set()
+                        assert go_on.wait(PATIENCE)
+
+                threading.Thread(target=hold).start()
+                held.callback(go_on.set)
+                assert has_it.wait(PATIENCE)
+            asked = put(async_store, "second")
+            await others_run()  # the loop is free
+            assert not asked.done()
+        assert await asked
+
+    run(main())
+    assert turns(tmp_path) == ["first", "second"]
+
+
+def test_an_error_of_a_write_at_once_is_raised_where_it_is_awaited(tmp_path: Path) -> None:
+    full = threading.Event()
+
+    def fault(name: str, args: tuple[Any, ...]) -> None:
+        if name == "write" and full.is_set():
+            raise OSError(ENOSPC, "No space left on device")
+
+    with DefaultSessionStore(tmp_path, durability="os", storage=FaultyStorage(fault)) as plain:
+        store = AsyncSessionStore(plain)
+
+        async def main() -> None:
+            await put(store, "first")
+            await put(store, "second")
+            full.set()
+            asked = put(store, "third")
+            with pytest.raises(AppendError, match="No space left"):
+                await asked
+            full.clear()
+            await put(store, "fourth")
+
+        run(main())
+    assert turns(tmp_path) == ["first", "second", "fourth"]

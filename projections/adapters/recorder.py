@@ -18,6 +18,7 @@ from asyncio import Future
 from collections.abc import Sequence
 from typing import Any
 
+from journal.events import Set
 from projections.adapters.custody import Custody, Handover
 from projections.adapters.turns import Status, Turn
 from projections.store import DefaultSessionStore
@@ -36,7 +37,8 @@ class Recorder:
 
     Whatever goes wrong with the journal is counted in `failures`, kept in `last_failure` and
     logged the first time; it is never raised. The agent goes on, and the journal has a gap.
-    Safe for threads and for several event loops.
+    The session file is brought up to date after a turn, in a thread: that takes longer than
+    all the rest. Safe for threads and for several event loops.
     """
 
     def __init__(self, store: DefaultSessionStore) -> None:
@@ -114,9 +116,10 @@ class Recorder:
             with turn.writing:  # or an older state could be written over a newer one
                 self._async_store.join(turn.session_id)  # what event loops have left in the queue
                 self._hand_over(turn.session_id, before)
-                state = turn.state(self.store.limits)
-                self.store.set_runtime_state(turn.session_id, turn.runtime_id, turn.turn_id, state)
+                self.store.append(turn.session_id, self._events(turn), refresh=False)
             self._hand_over(turn.session_id, after)
+            if turn.status != "open":
+                self._async_store.refresh_soon(turn.session_id)
         except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
             self._failed(turn, error)
 
@@ -140,16 +143,23 @@ class Recorder:
         try:
             with turn.writing:  # as above
                 hand_over(before)
-                state = turn.state(self.store.limits)
-                queued.append(
-                    store.set_runtime_state(session_id, turn.runtime_id, turn.turn_id, state)
-                )
+                refresh = turn.status != "open"
+                queued.append(store.append(session_id, self._events(turn), refresh=refresh))
             hand_over(after)
         except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
             self._failed(turn, error)
         for future in queued:
-            future.add_done_callback(lambda done: self._note(turn, done))
+            if future.done():
+                self._note(turn, future)
+            else:
+                future.add_done_callback(lambda done: self._note(turn, done))
         return queued
+
+    def _events(self, turn: Turn) -> Sequence[Set]:
+        if not self.store.mirrors:
+            return ()
+        state = turn.state(self.store.limits)
+        return (self.store.intake.event(turn.runtime_id, turn.turn_id, state),)
 
     def _note(self, turn: Turn, done: "Future[Any]") -> None:
         error = None if done.cancelled() else done.exception()
@@ -178,5 +188,6 @@ class Recorder:
 
 async def _settled(queued: "Sequence[Future[Any]]") -> None:
     """Wait until they are done, whatever came of them; being cancelled cancels none."""
-    if queued:
-        await asyncio.wait(queued)
+    waiting = [future for future in queued if not future.done()]
+    if waiting:
+        await asyncio.wait(waiting)
