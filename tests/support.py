@@ -154,11 +154,8 @@ def python(code: str, *args: str, **kwargs: Any) -> "subprocess.Popen[str]":
     """Another Python process that runs `code` with `sys.argv[1:]` from `args`."""
     return subprocess.Popen(
         [sys.executable, "-c", code, *args],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        **{"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **kwargs},
         text=True,
-        **kwargs,
     )
 
 

@@ -6,12 +6,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from journal.codec import decode_line
-from tests.support import ROOT
+from tests.support import ROOT, finish, python
 
 README = (ROOT / "README.md").read_text()
 
@@ -20,33 +19,46 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_python_snippets_run_and_give_what_they_say(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, Any] = {}
-    checked = 0
+NOTING = """
+import json
+seen = []
+def promise(expression, expected, value):
+    seen.append((expression, expected, repr(value)))
+"""
+NOTED = """
+with open("seen.json", "w") as file:
+    json.dump(seen, file)
+"""
+
+
+def noting(line: str) -> str:
+    """A line of a snippet; if it says in a comment what it gives, with what notes that."""
+    promise = re.fullmatch(r"( *)(\S.*?) +# (.+)", line)
+    if promise is None:
+        return line
+    indent, expression, expected = promise.groups()
+    return f"{indent}promise({expression!r}, {expected!r}, {expression})"
+
+
+def test_the_python_snippets_run_and_give_what_they_say(tmp_path: Path) -> None:
+    """All in one program, and then the commands that show what they have left."""
     snippets = blocks("python")
-    assert len(snippets) == 4
-    for snippet in snippets:
-        promises = []
-        lines = []
-        for line in snippet.splitlines():
-            code = line
-            promise = re.fullmatch(r"( *)(\S.*?) +# (.+)", line)
-            if promise:
-                indent, expression, expected = promise.groups()
-                promises.append(expected)
-                code = f"{indent}promise({expression!r}, {expected!r}, {expression})"
-            lines.append(code)
-        seen: list[tuple[str, str, Any]] = []
-        names["promise"] = lambda *args, seen=seen: seen.append(args)
-        exec(compile("\n".join(lines), "README.md", "exec"), names)
-        assert len(seen) == len(promises)
-        for expression, expected, value in seen:
-            assert repr(value) == expected, expression
-        checked += len(seen)
-    assert checked >= 17
+    assert len(snippets) == 9
+    lines = [noting(line) for snippet in snippets for line in snippet.splitlines()]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PRAISONAI_HOME": str(tmp_path)}
+    env["PRAISONAI_TELEMETRY_DISABLED"] = "true"
+    script = "\n".join((NOTING, *lines, NOTED))
+    finish([python(script, cwd=tmp_path, env=env)])
+    seen = json.loads((tmp_path / "seen.json").read_bytes())
+    assert len(seen) == sum(line.lstrip().startswith("promise(") for line in lines) >= 24
+    for expression, expected, value in seen:
+        assert value == expected, expression
+    commands = COMMANDS.findall("".join(blocks("text")))
+    assert commands
+    for command, expected in commands:
+        code = "from projections.cli import main; main()"
+        (output,) = finish([python(code, *command.split()[1:], cwd=tmp_path, env=env)])
+        assert alike(output) == alike(expected), command
 
 
 COMMANDS = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
@@ -58,6 +70,7 @@ def alike(text: str) -> list[str]:
     text = re.sub(r"\d{2}:\d{2}:\d{2}(\.\d{3})?", "TIME", text)
     text = re.sub(r"\(\d+(\.\d+)? m?s\)", "(TOOK)", text)
     text = re.sub(r"\b[\w.-]+:\d+(?=  )", "WRITER", text)
+    text = re.sub(r"\d{8}T\d{6}\.\d{3}-[0-9a-f]{6}", "TURN", text)
     return [" ".join(line.split()) for line in text.splitlines()]
 
 
