@@ -1005,3 +1005,21 @@ def test_a_file_that_says_nothing_of_sessions_does_not_mirror(text: str, tmp_pat
     (tmp_path / "gateway.yaml").write_text(text)
     with mirror(tmp_path / "gateway.yaml") as handle:
         assert not handle.store.mirrors
+
+
+def test_a_broken_stream_whose_answer_at_once_fails_too_is_an_error(
+    store: DefaultSessionStore,
+) -> None:
+    """PraisonAI falls back to an answer at once then: that is the same turn."""
+    each = agent()
+
+    def chunks(prompt: str, **kwargs: object) -> Iterator[str]:
+        yield "one"
+        assert each.chat(prompt) is None
+
+    each._start_stream_impl = chunks
+    with mirror(store, session_id="s"):
+        assert list(each._start_stream("fail")) == ["one"]
+    (turn,) = turns(store)
+    assert turn["status"] == "error"
+    assert "made to fail" in turn["error"]
