@@ -18,6 +18,7 @@ from journal.locking import tell_after_fork
 _WRITERS = 16  # sessions that can wait for their disk at the same time
 _READERS = 8
 _MOST_JOINED = 512  # appends that share a write and a sync
+_MOMENT = 0.1  # seconds
 
 Call: TypeAlias = Callable[[], None]
 
@@ -50,6 +51,7 @@ class Queues:
         self._lock = threading.Lock()
         self._ending = threading.Lock()  # held by who closes
         self._waiting: dict[str, deque[Append | Call]] = {}
+        self._soon: dict[str, Call] = {}
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="journal-write")
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="journal-read")
 
@@ -91,6 +93,23 @@ class Queues:
     def aside(self, call: Call) -> None:
         """As soon as a reading thread is free, whatever waits to be written."""
         if not _started(self._readers, call):
+            call()
+
+    def soon(self, session_id: str, call: Call) -> None:
+        """In a moment, and once for all who ask for it of a session meanwhile."""
+        with self._lock:
+            is_first = not self._soon
+            self._soon[session_id] = call
+        if is_first:
+            try:
+                threading.Timer(_MOMENT, self._make_calls).start()
+            except RuntimeError:  # no thread is to be had
+                self._make_calls()
+
+    def _make_calls(self) -> None:
+        with self._lock:
+            calls, self._soon = self._soon, {}
+        for call in calls.values():
             call()
 
     def join(self, session_id: str | None = None) -> None:

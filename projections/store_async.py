@@ -51,7 +51,6 @@ class AsyncSessionStore:
     def __init__(self, store: DefaultSessionStore) -> None:
         self.store = store
         self._queues = Queues(self._append_all)
-        self._refreshing: set[str] = set()  # whose session file will be looked at
         self._closed = False
 
     # PraisonAI's three methods
@@ -283,14 +282,8 @@ class AsyncSessionStore:
         return asked.future
 
     def refresh_soon(self, session_id: str) -> None:
-        """Have the session file written in a thread, if it may take time then."""
-        if session_id not in self._refreshing:
-            self._refreshing.add(session_id)
-            self._queues.aside(lambda: self._refresh(session_id))
-
-    def _refresh(self, session_id: str) -> None:
-        self._refreshing.discard(session_id)  # first: what is appended from here on asks again
-        self.store.refresh_session_file_if_due(session_id)
+        """Have the session file written in a moment by a thread, if it may take time then."""
+        self._queues.soon(session_id, lambda: self.store.refresh_session_file_if_due(session_id))
 
     def _write(self, session_id: str, call: Callable[[], T]) -> "Future[T]":
         self._check(session_id)

@@ -152,6 +152,7 @@ PARTS = {
     "sessions": ["listing", "random one"],
     "memory": ["view of", "log of"],
     "starting": ["import projections", "journal --version"],
+    "agents": ["PraisonAI chat", "PraisonAI achat", "OpenAI Agents SDK", "Pydantic AI"],
 }
 
 

@@ -785,11 +785,12 @@ def test_the_session_file_is_written_after_a_turn_and_by_another_thread(
 ) -> None:
     """It takes longer than all else: not while the agent waits."""
     writers: list[threading.Thread] = []
-    write = Session.refresh_file
+    write, written = Session.refresh_file, threading.Event()
 
     def noted(self: Session, timeout: float | None = None) -> None:
         writers.append(threading.current_thread())
         write(self, timeout)
+        written.set()
 
     monkeypatch.setattr(Session, "refresh_file", noted)
     with DefaultSessionStore(tmp_path, durability=durability) as store:
@@ -798,8 +799,7 @@ def test_the_session_file_is_written_after_a_turn_and_by_another_thread(
         recorder.save(first)
         assert writers == []
         recorder.close(first)
-        recorder.join()
-        recorder._async_store._queues._readers.shutdown()
+        assert written.wait(PATIENCE)
         assert state_in(tmp_path / "s.json")["triage"]["turn-1"]["status"] == "completed"
 
         async def main() -> None:
@@ -807,8 +807,8 @@ def test_the_session_file_is_written_after_a_turn_and_by_another_thread(
             await recorder.asave(second)
             await recorder.aclose(second)
 
-        recorder = Recorder(store)
+        written.clear()
         asyncio.run(main())
-        recorder.join()
+        assert written.wait(PATIENCE)
         assert threading.main_thread() not in writers
     assert state_in(tmp_path / "s.json")["triage"]["turn-2"]["status"] == "completed"

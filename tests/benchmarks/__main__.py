@@ -11,7 +11,7 @@ def _main() -> int:
 
         return main(sys.argv[1:])
     except ModuleNotFoundError as missing:
-        if missing.name not in (*PEERS, "matplotlib"):
+        if missing.name not in (*PEERS, "agents", "pydantic_ai", "matplotlib"):
             raise
         print(f"{missing.name} is not installed: pip install -e '.[benchmarks]'", file=sys.stderr)
         return 1

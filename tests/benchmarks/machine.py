@@ -25,7 +25,7 @@ def describe(folder: str) -> dict[str, str]:
         "OpenSSL": ssl.OPENSSL_VERSION.split()[1],
         "SQLite": sqlite3.sqlite_version,
     }
-    for package in ("msgspec", *PEERS):
+    for package in ("msgspec", *PEERS, "openai-agents", "pydantic-ai-slim"):
         found[package] = version(package)
     return found
 

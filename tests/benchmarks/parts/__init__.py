@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from tests.benchmarks.parts import (
+    agents,
     batches,
     compacting,
     memory,
@@ -36,4 +37,5 @@ PARTS: dict[str, Part] = {
     "sessions": sessions.run,
     "memory": memory.run,
     "starting": starting.run,
+    "agents": agents.run,
 }
