@@ -99,6 +99,29 @@ class AsyncSessionStore:
             events = self.store.intake.events(items)
         return self.append(session_id, events)
 
+    def append(
+        self, session_id: str, events: Sequence[Set], *, refresh: bool = True
+    ) -> "Future[bool]":
+        """Save what `store.intake` made of states; True. Raises as `set_runtime_state`."""
+        asked: _Asked[bool] = _Asked()
+        if not events:
+            asked.future.set_result(True)
+            return asked.future
+        self._check(session_id)
+        if self._queues.is_idle(session_id):
+            # where no sync is wanted and nobody is in the way, a thread would only cost time
+            asked.settle_at_once(lambda: self.store.append_at_once(session_id, events))
+        if not asked.future.done():
+            done = functools.partial(asked.answer, True)
+            self._queues.write(session_id, Append(events, done, refresh))
+        elif refresh:
+            self.refresh_soon(session_id)
+        return asked.future
+
+    def refresh_soon(self, session_id: str) -> None:
+        """Have the session file written in a moment by a thread, if it may take time then."""
+        self._queues.soon(session_id, lambda: self.store.refresh_session_file_if_due(session_id))
+
     def hand_off(
         self,
         session_id: str,
@@ -261,29 +284,6 @@ class AsyncSessionStore:
     def _check_open(self) -> None:
         if self._closed:
             raise ClosedError("the store is closed; make a new one")
-
-    def append(
-        self, session_id: str, events: Sequence[Set], *, refresh: bool = True
-    ) -> "Future[bool]":
-        """Save what `store.intake` made of states; True. Raises as `set_runtime_state`."""
-        asked: _Asked[bool] = _Asked()
-        if not events:
-            asked.future.set_result(True)
-            return asked.future
-        self._check(session_id)
-        if self._queues.is_idle(session_id):
-            # where no sync is wanted and nobody is in the way, a thread would only cost time
-            asked.settle_at_once(lambda: self.store.append_at_once(session_id, events))
-        if not asked.future.done():
-            done = functools.partial(asked.answer, True)
-            self._queues.write(session_id, Append(events, done, refresh))
-        elif refresh:
-            self.refresh_soon(session_id)
-        return asked.future
-
-    def refresh_soon(self, session_id: str) -> None:
-        """Have the session file written in a moment by a thread, if it may take time then."""
-        self._queues.soon(session_id, lambda: self.store.refresh_session_file_if_due(session_id))
 
     def _write(self, session_id: str, call: Callable[[], T]) -> "Future[T]":
         self._check(session_id)

@@ -1360,7 +1360,8 @@ def test_without_a_sync_a_set_is_written_when_the_call_returns(
 
     async def main() -> None:
         assert await put(async_store, "first"), "a thread opens the log"
-        async_store.join()
+        while not async_store._queues.is_idle("s"):
+            pass  # the thread is about to leave
         with monkeypatch.context() as patch:
             no_thread(async_store, patch)
             asked = put(async_store, "second")
