@@ -1023,3 +1023,75 @@ def test_a_broken_stream_whose_answer_at_once_fails_too_is_an_error(
     (turn,) = turns(store)
     assert turn["status"] == "error"
     assert "made to fail" in turn["error"]
+
+
+def test_a_turn_that_is_over_is_forgotten(store: DefaultSessionStore) -> None:
+    """Else the agent's next one would not be its only turn."""
+    each = agent()
+
+    def answer(prompt: str, *args: object, **kwargs: object) -> str:
+        in_plain_thread(lambda: each.execute_tool("weather", {"city": prompt}, "c-rome"))
+        return "done"
+
+    each._chat_impl = answer
+    with mirror(store, session_id="s"):
+        for prompt in ("Rome", "Bern"):
+            each.chat(prompt)
+    assert [turn["tool_calls"] for turn in turns(store)] == [[ROME], [ROME]]
+
+
+def test_two_turns_of_one_agent_at_the_same_time_keep_their_calls(
+    store: DefaultSessionStore,
+) -> None:
+    each, both = agent(), threading.Barrier(2)
+
+    def answer(prompt: str, *args: object, **kwargs: object) -> str:
+        both.wait(30)
+        each.execute_tool("weather", {"city": prompt}, f"c-{prompt}")
+        both.wait(30)
+        return "done"
+
+    each._chat_impl = answer
+    with mirror(store, session_id="s"):
+        threads = [threading.Thread(target=each.chat, args=(city,)) for city in ("one", "two")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    for turn in turns(store):
+        prompt = turn["transcript"][0]["content"]
+        assert turn["tool_calls"] == [call(f"c-{prompt}", "weather")]
+
+
+def test_a_turn_that_praisonai_interrupts_is_cancelled(store: DefaultSessionStore) -> None:
+    each = agent()
+
+    def interrupted(*args: object, **kwargs: object) -> str:
+        raise InterruptedError("Agent chat cancelled: enough")
+
+    each._chat_impl = interrupted
+    with mirror(store, session_id="s"), pytest.raises(InterruptedError):
+        each.chat("go")
+    (turn,) = turns(store)
+    assert turn["status"] == "cancelled"
+
+
+def test_a_coroutine_that_is_closed_elsewhere_cancels_the_turn(store: DefaultSessionStore) -> None:
+    """As the garbage collector does it: nothing can be awaited there, and no context is ours."""
+    each = agent()
+
+    async def waiting(*args: object, **kwargs: object) -> None:
+        await asyncio.Event().wait()
+
+    async def main() -> None:
+        each._achat_impl = waiting
+        running = each.achat("go")
+        contextvars.copy_context().run(running.send, None)
+        assert turns(store)[-1]["status"] == "open"
+        running.close()
+
+    with mirror(store, session_id="s") as handle:
+        each.chat("before")
+        asyncio.run(main())
+    assert handle.failures == 0
+    assert [turn["status"] for turn in turns(store)] == ["completed", "cancelled"]
