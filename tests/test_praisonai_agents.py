@@ -1076,9 +1076,9 @@ def test_a_turn_that_praisonai_interrupts_is_cancelled(store: DefaultSessionStor
     assert turn["status"] == "cancelled"
 
 
-def test_a_coroutine_that_is_closed_elsewhere_cancels_the_turn(store: DefaultSessionStore) -> None:
+def test_a_coroutine_that_is_closed_elsewhere_cancels_the_turn(tmp_path: Path) -> None:
     """As the garbage collector does it: nothing can be awaited there, and no context is ours."""
-    each = agent()
+    each, store = agent(), DefaultSessionStore(tmp_path / "journal")
 
     async def waiting(*args: object, **kwargs: object) -> None:
         await asyncio.Event().wait()
@@ -1087,11 +1087,12 @@ def test_a_coroutine_that_is_closed_elsewhere_cancels_the_turn(store: DefaultSes
         each._achat_impl = waiting
         running = each.achat("go")
         contextvars.copy_context().run(running.send, None)
+        handle.recorder.join()
         assert turns(store)[-1]["status"] == "open"
         running.close()
 
-    with mirror(store, session_id="s") as handle:
+    with store, mirror(store, session_id="s") as handle:
         each.chat("before")
         asyncio.run(main())
-    assert handle.failures == 0
-    assert [turn["status"] for turn in turns(store)] == ["completed", "cancelled"]
+        assert handle.failures == 0
+        assert [turn["status"] for turn in turns(store)] == ["completed", "cancelled"]
