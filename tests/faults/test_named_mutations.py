@@ -32,13 +32,13 @@ MUTATIONS = {
         "journal/log.py",
         "        if seal is not None:\n            if not file.is_current():",
         "        if False and seal is not None:\n            if not file.is_current():",
-        f"{FAULTS}/test_many_writers.py tests/test_interference.py",
+        f"{FAULTS}/test_many_writers.py tests/journal/test_interference.py",
     ),
     "nobody looks whether the path still leads to the file": Mutation(
         "journal/handle.py",
         "        if self._find() != self.id:",
         "        if False:",
-        f"{FAULTS}/test_many_writers.py tests/test_interference.py",
+        f"{FAULTS}/test_many_writers.py tests/journal/test_interference.py",
     ),
     "compaction does not sync the new file before the swap": Mutation(
         "journal/compaction.py",
@@ -87,43 +87,43 @@ MUTATIONS = {
         "journal/log.py",
         "        if file.size() > self.size:\n            self._refuse",
         "        if False:\n            self._refuse",
-        "tests/test_recovery.py",
+        "tests/journal/test_recovery.py",
     ),
     "what a failed write left is not cut back": Mutation(
         "journal/appending.py",
         "    if written != len(data):\n        cut_back(storage, file, start)",
         "    if written != len(data):",
-        "tests/test_log.py",
+        "tests/journal/test_log.py",
     ),
     "a failed sync is forgotten": Mutation(
         "journal/handle.py",
         "            self._sync_error = error",
         "            pass",
-        f"tests/test_log.py {FAULTS}/test_failed_sync.py",
+        f"tests/journal/test_log.py {FAULTS}/test_failed_sync.py",
     ),
     "a batch cut back under a reader is not noticed": Mutation(
         "journal/log.py",
         "        if not is_still_there(self._storage, file, scanner):",
         "        if False:",
-        "tests/test_interference.py tests/test_log.py",
+        "tests/journal/test_interference.py tests/journal/test_log.py",
     ),
     "the new file is not proven to fold to the same": Mutation(
         "journal/compaction.py",
         "        if check.damage or found.outcome() != living.outcome() or not others:",
         "        if False:",
-        "tests/test_compaction.py",
+        "tests/journal/test_compaction.py",
     ),
     "the hash of a line is not checked": Mutation(
         "journal/codec.py",
         "            if sha256(covered).hexdigest()[:HASH_DIGITS] == record.hash:",
         "            if True:",
-        "tests/test_recovery.py tests/test_codec.py",
+        "tests/journal/test_recovery.py tests/journal/test_codec.py",
     ),
     "links are followed": Mutation(
         "journal/storage.py",
         "flags | os.O_NOFOLLOW | os.O_CLOEXEC",
         "flags | os.O_CLOEXEC",
-        f"tests/test_log.py tests/test_interference.py {FAULTS}/test_security.py",
+        f"tests/journal/test_log.py tests/journal/test_interference.py {FAULTS}/test_security.py",
     ),
 }
 
@@ -160,7 +160,7 @@ def test_a_test_fails(copy: Path, size: dict[str, Mutation], name: str) -> None:
     assert "FAILED" in result.stdout
 
 
-@sized(storm="tests/test_recovery.py tests/test_log.py")
+@sized(storm="tests/journal/test_recovery.py tests/journal/test_log.py")
 def test_without_a_mutation_they_pass(copy: Path, size: str) -> None:
     result = run_tests(copy, size)
     assert result.returncode == 0, result.stdout

@@ -13,9 +13,9 @@ from journal.errors import JournalError
 from journal.log import LogOptions
 from journal.scan import Scanner
 from projections import DefaultSessionStore
+from tests.cli.terminal import HARMFUL
 from tests.faults.damage.commands import DOCUMENTED, reading, run
 from tests.faults.damage.forgery import SESSION
-from tests.terminal import HARMFUL
 
 LOG = f"{SESSION}.jsonl"
 COMMANDS = reading(SESSION, "native", "turn-1")

@@ -1,0 +1,80 @@
+"""What is relied on of the SDK: a release that changes it has to be looked at."""
+
+from typing import Any
+
+import pytest
+from agents import (
+    RunHooks,
+    function_tool,
+)
+from agents.lifecycle import RunHooksBase
+from agents.run import AgentRunner, set_default_agent_runner
+
+from projections.adapters.openai_agents import tool_errors
+from projections.adapters.openai_agents.runner import MirroringRunner
+from tests.adapters.openai_agents.agents import RUNS, agent, calls, run, says
+from tests.adapters.openai_agents.test_hooks import HOOKS
+
+
+def test_the_runner_that_is_the_default_does_all_runs() -> None:
+    reached: list[str] = []
+
+    class Noting(AgentRunner):
+        async def run(self, *args: Any, **kwargs: Any) -> Any:
+            reached.append("run")
+            return await super().run(*args, **kwargs)
+
+        def run_sync(self, *args: Any, **kwargs: Any) -> Any:
+            reached.append("run_sync")
+            return super().run_sync(*args, **kwargs)
+
+        def run_streamed(self, *args: Any, **kwargs: Any) -> Any:
+            reached.append("run_streamed")
+            return super().run_streamed(*args, **kwargs)
+
+    set_default_agent_runner(Noting())
+    for each in RUNS:
+        each(agent())
+    assert reached == ["run", "run_sync", "run", "run_streamed"], (
+        "Runner goes other ways now: MirroringRunner has to be there"
+    )
+    mine = {name for name in vars(MirroringRunner) if not name.startswith("_")}
+    theirs = {name for name in vars(AgentRunner) if not name.startswith("_")}
+    assert mine == theirs, "there is another way to run an agent"
+
+
+def test_there_are_no_hooks_that_would_not_be_passed_on() -> None:
+    found = {name.removeprefix("on_") for name in vars(RunHooksBase) if name.startswith("on_")}
+    assert found == set(HOOKS), "RunJournal has to pass on the new ones to the program's hooks"
+
+
+def test_a_context_set_when_the_tool_hook_is_called_is_that_of_the_tool() -> None:
+    """`on_tool_start` of ours is no coroutine function for that."""
+    from contextvars import ContextVar
+
+    chosen = ContextVar("chosen", default="nothing")
+    seen: list[str] = []
+
+    class Setting(RunHooks[Any]):
+        def on_tool_start(self, context: Any, agent: Any, tool: Any) -> Any:
+            chosen.set(context.tool_call_id)
+            return super().on_tool_start(context, agent, tool)
+
+    @function_tool
+    async def look() -> str:
+        seen.append(chosen.get())
+        return "done"
+
+    asked = calls(("c-1", "look", {}), ("c-2", "look", {}))
+    run(agent(asked, says("done"), tools=[look]), hooks=Setting())
+    assert sorted(seen) == ["c-1", "c-2"], "tools do not know their calls any more"
+
+
+@pytest.mark.parametrize("module", tool_errors.MODULES)
+def test_the_function_that_makes_results_of_tool_errors_is_there(module: str) -> None:
+    from importlib import import_module
+    from inspect import iscoroutinefunction, signature
+
+    function = getattr(import_module(module), tool_errors.FUNCTION, None)
+    assert iscoroutinefunction(function), "what tools raise is not seen any more"
+    assert set(signature(function).parameters) == {"function_tool", "context", "error"}

@@ -1,0 +1,115 @@
+"""What goes wrong with the journal, or with the process."""
+
+import errno
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agents import (
+    Agent,
+)
+
+from journal.errors import AppendError
+from projections import DefaultSessionStore
+from projections.adapters.openai_agents import mirror
+from tests.adapters.openai_agents.agents import ASK_ROME, EACH_RUN, Run, agent, run, says
+from tests.adapters.told import KEY, ROME, call, said, turns
+from tests.support import FaultyStorage, fails, python
+
+
+@EACH_RUN
+def test_a_full_disk_fails_no_run_is_logged_once_and_counted(
+    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = FaultyStorage(fails("write", errno.ENOSPC, times=1000))
+    store = DefaultSessionStore(tmp_path / "journal", storage=storage)
+    with store, mirror(store, session_id="s") as handle:
+        outputs = [run(agent(*ASK_ROME)).final_output for _ in range(2)]
+    assert outputs == ["sunny"] * 2
+    assert isinstance(handle.last_failure, AppendError)
+    if run.__name__ == "run":  # the others' event loop may stop before it is told of the last
+        assert handle.failures == 8, "twice: opened, call begun, call ended, closed"
+    logged = [record for record in caplog.records if record.name == "journal"]
+    assert ["No space left" in record.message for record in logged] == [True]
+
+
+@EACH_RUN
+def test_a_session_that_cannot_be_told_fails_no_run(
+    run: Run, store: DefaultSessionStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    def session_id(each: Agent[Any]) -> str:
+        raise LookupError("whose agent is this?")
+
+    with mirror(store, session_id=session_id) as handle:
+        assert run(agent(*ASK_ROME)).final_output == "sunny"
+    assert handle.failures == 1
+    assert "whose agent is this?" in caplog.text
+    assert store.list_sessions() == []
+
+
+@EACH_RUN
+@pytest.mark.parametrize("name", ["agent_started", "model_answered", "call_begins", "agent_ended"])
+def test_a_mistake_in_the_mirroring_fails_no_run(
+    name: str, run: Run, store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from projections.adapters.openai_agents.runs import Run as Mirrored
+
+    def wrong(*args: Any) -> Any:
+        raise AttributeError("another release")
+
+    monkeypatch.setattr(Mirrored, name, wrong)
+    with mirror(store, session_id="s") as handle:
+        assert run(agent(*ASK_ROME)).final_output == "sunny"
+    assert isinstance(handle.last_failure, AttributeError)
+    (turn,) = turns(store)
+    assert turn["status"] != "open"
+
+
+def test_secrets_are_replaced(store: DefaultSessionStore, tmp_path: Path) -> None:
+    with mirror(store, session_id="s"):
+        run(agent(says(f"your key is {KEY}")), f"keep {KEY}")
+    assert len(turns(store)) == 1
+    written = [path.read_text() for path in (tmp_path / "journal").iterdir() if path.is_file()]
+    assert any("[REDACTED" in text for text in written)
+    assert not any(KEY in text for text in written)
+
+
+KILLED = """
+import sys
+from agents import Runner, function_tool, set_tracing_disabled
+from projections.adapters.openai_agents import mirror
+from tests.adapters.openai_agents.agents import CALL_ROME, agent, calls, weather
+from tests.adapters.openai_agents.agents import run, run_streamed, run_sync
+
+@function_tool
+def waiting() -> str:
+    "Waits for ever."
+    print("in the call", flush=True)
+    return sys.stdin.read()
+
+set_tracing_disabled(True)
+mirror(sys.argv[1], session_id="s")
+steps = [calls(CALL_ROME), calls(("c-wait", "waiting", {}))]
+globals()[sys.argv[2]](agent(*steps, tools=[weather, waiting]), "wait")
+"""
+
+
+@EACH_RUN
+def test_a_process_killed_in_a_call_leaves_an_open_turn(
+    run: Run, store: DefaultSessionStore
+) -> None:
+    assert store.session_dir is not None
+    process = python(KILLED, store.session_dir, run.__name__, stdin=-1)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    _, trouble = process.communicate()
+    assert line == "in the call\n", trouble
+    assert turns(store) == [
+        {
+            "status": "open",
+            "tool_calls": [ROME, call("c-wait", "waiting", "open")],
+            "transcript": said("wait"),
+        }
+    ]

@@ -1,0 +1,90 @@
+"""What is relied on of PraisonAI: a release that changes it has to be looked at."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+from praisonaiagents import Agent
+from praisonaiagents.config.feature_configs import (
+    GuardrailConfig,
+)
+from praisonaiagents.session import store as praisonai_store
+
+from projections import DefaultSessionStore
+from projections.adapters.praisonai import JournalSessionStore, mirror
+from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, agent
+from tests.adapters.told import turns
+
+pytestmark = AS_PRAISONAI_IS
+
+SEAMS = (
+    "chat",
+    "achat",
+    "_start_stream",
+    "execute_tool",
+    "execute_tool_async",
+    "_turn_cancel_token",
+    "_guardrail_blocked_message",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("chat", ["self", "prompt"]),
+        ("achat", ["self", "prompt"]),
+        ("_start_stream", ["self", "prompt"]),
+        ("execute_tool", ["self", "function_name", "arguments", "tool_call_id"]),
+        ("execute_tool_async", ["self", "function_name", "arguments", "tool_call_id"]),
+        ("_turn_cancel_token", ["self", "source"]),
+        ("_guardrail_blocked_message", ["self"]),
+    ],
+)
+def test_the_methods_that_are_wrapped_are_there(name: str, parameters: list[str]) -> None:
+    found = list(inspect.signature(getattr(Agent, name)).parameters)
+    assert found[: len(parameters)] == parameters, f"Agent.{name} takes other arguments now"
+
+
+def test_a_release_without_one_of_them_is_refused(
+    store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from praisonaiagents.agent.chat_mixin import ChatMixin
+
+    monkeypatch.delattr(ChatMixin, "achat")
+    with pytest.raises(RuntimeError, match=r"has no Agent\.achat"):
+        mirror(store)
+    monkeypatch.undo()
+    with mirror(store):
+        pass  # nothing is left behind by the refused one
+
+
+def test_their_loader_still_drops_the_key_that_is_read_here_from_the_file() -> None:
+    from praisonaiagents.gateway.config import SessionConfig
+
+    from_dict = getattr(SessionConfig, "from_dict", None)
+    if from_dict is not None:
+        assert not from_dict({"mirror_runtime_state": True}).mirror_runtime_state, (
+            "PraisonAI reads the key by itself now: projections/adapters/praisonai/config.py "
+            "may be simpler"
+        )
+
+
+def test_the_default_store_is_still_honoured(tmp_path: Path) -> None:
+    with JournalSessionStore(str(tmp_path)) as own:
+        praisonai_store._default_store = own
+        assert praisonai_store.get_default_session_store() is own
+
+
+def test_a_guardrail_that_withholds_an_answer_makes_it_an_error(
+    store: DefaultSessionStore,
+) -> None:
+    def nothing_passes(output: Any) -> tuple[bool, Any]:
+        return False, "not allowed"
+
+    guarded = agent(guardrails=GuardrailConfig(validator=nothing_passes, max_retries=0))
+    with mirror(store, session_id="s"):
+        guarded.chat("you")
+    (turn,) = turns(store)
+    assert turn["status"] == "error"
+    assert "withheld by a guardrail" in turn["error"]

@@ -1,0 +1,62 @@
+"""A turn is one turn, however it is started, with its calls."""
+
+import pytest
+from praisonaiagents import AgentFlow, AgentTeam, Task
+from praisonaiagents.config.feature_configs import (
+    ExecutionConfig,
+)
+
+from projections import DefaultSessionStore
+from projections.adapters.praisonai import mirror
+from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, EACH_RUN, RUNS, Run, agent
+from tests.adapters.told import ONE_CALL, ROME, call, said, turns, versions
+
+pytestmark = AS_PRAISONAI_IS
+
+
+@EACH_RUN
+def test_a_turn_is_one_turn_however_it_is_started(run: Run, store: DefaultSessionStore) -> None:
+    with mirror(store, session_id="s") as handle:
+        answer = run(agent(), "you")
+    (turn,) = turns(store)
+    assert answer.strip() == "hello, you"
+    assert turn == {"status": "completed", "transcript": said("you", answer)}
+    assert versions(store) == [["open"], ["completed"]]
+    assert handle.failures == 0
+
+
+@EACH_RUN
+def test_a_tool_call_is_written_when_it_begins_and_when_it_ends(
+    run: Run, store: DefaultSessionStore
+) -> None:
+    with mirror(store, session_id="s"):
+        run(agent(), "weather in Rome?")
+    (turn,) = turns(store)
+    assert turn["tool_calls"] == [ROME]
+    assert versions(store) == ONE_CALL
+
+
+@pytest.mark.parametrize("run", [RUNS["chat"], RUNS["achat"]], ids=["chat", "achat"])
+@pytest.mark.parametrize("parallel", [False, True])
+def test_calls_of_one_answer_are_all_there(
+    run: Run, parallel: bool, store: DefaultSessionStore
+) -> None:
+    execution = ExecutionConfig(parallel_tool_calls=parallel)
+    with mirror(store, session_id="s"):
+        run(agent(execution=execution), "two cities")
+    (turn,) = turns(store)
+    assert turn["status"] == "completed"
+    assert turn["tool_calls"] == [ROME, call("c-bern", "weather")]
+
+
+def test_teams_and_flows_are_mirrored(store: DefaultSessionStore) -> None:
+    writer, reader = agent("writer"), agent("reader")
+    tasks = [
+        Task(description=f"{name} something", expected_output="text", agent=each)
+        for name, each in (("write", writer), ("read", reader))
+    ]
+    with mirror(store, session_id=lambda each: each.name):
+        AgentTeam(agents=[writer, reader], tasks=tasks).start()
+        AgentFlow(steps=[agent("step")]).run("go")
+    for name in ("writer", "reader", "step"):
+        assert [turn["status"] for turn in turns(store, name, name)] == ["completed"]

@@ -1,0 +1,139 @@
+"""What goes wrong with the journal, or with the process."""
+
+import errno
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic_ai import (
+    RunContext,
+)
+from pydantic_ai.models.test import TestModel
+
+from journal.errors import AppendError
+from projections import DefaultSessionStore
+from projections.adapters.pydantic_ai import keeper, mirror
+from projections.adapters.turns import Turn
+from tests.adapters.pydantic_ai.agents import RUNS, Run, agent, by_run_sync
+from tests.adapters.told import call, turns
+from tests.support import FaultyStorage, fails, python
+
+
+@pytest.mark.parametrize("run", [by_run_sync, RUNS["run_stream"], RUNS["run_stream_events"]])
+def test_a_full_disk_fails_no_run_is_logged_once_and_counted(
+    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = FaultyStorage(fails("write", errno.ENOSPC, times=1000))
+    full = DefaultSessionStore(tmp_path / "journal", storage=storage)
+    with full, mirror(full, session_id="s") as handle:
+        answers = [run(agent(), "weather in Rome?").strip() for _ in range(2)]
+    assert answers == ["done: sunny in Rome"] * 2
+    assert isinstance(handle.last_failure, AppendError)
+    assert handle.failures == 8, "twice: opened, call begun, call ended, closed"
+    logged = [record for record in caplog.records if record.name == "journal"]
+    assert ["No space left" in record.message for record in logged] == [True]
+
+
+def mistaken(ctx: RunContext[Any]) -> str:
+    raise LookupError("whose run is this?")
+
+
+@pytest.mark.parametrize(
+    ("session_id", "message"),
+    [(mistaken, "whose run is this?"), (lambda ctx: 7, "must return a string, not int")],
+)
+def test_a_mistake_of_the_session_id_fails_no_run(
+    session_id: Any, message: str, store: DefaultSessionStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    with mirror(store, session_id=session_id) as handle:
+        assert agent().run_sync("weather in Rome?").output == "done: sunny in Rome"
+    assert handle.failures == 1
+    assert message in caplog.text
+    assert store.list_sessions() == []
+
+
+def test_an_output_that_cannot_be_shown_fails_no_run(
+    store: DefaultSessionStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Strange:
+        def __str__(self) -> str:
+            raise LookupError("nothing to show")
+
+    def strange() -> Any:
+        return found
+
+    found = Strange()
+    with mirror(store, session_id="s") as handle:
+        result = agent(model=TestModel(), tools=[], output_type=strange).run_sync("you")
+    assert result.output is found
+    assert handle.failures == 1
+    assert "nothing to show" in caplog.text
+    assert [turn["status"] for turn in turns(store)] == ["completed"]
+
+
+@pytest.mark.parametrize("name", ["prompt_of", "answers_in", "output_text"])
+def test_a_shape_that_is_not_known_fails_no_run(
+    name: str, store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a release that renames what is read there."""
+
+    def renamed(*args: object) -> None:
+        raise AttributeError("it has another name now")
+
+    monkeypatch.setattr(keeper, name, renamed)
+    with mirror(store, session_id="s") as handle:
+        assert agent().run_sync("weather in Rome?").output == "done: sunny in Rome"
+    assert isinstance(handle.last_failure, AttributeError)
+    assert handle.failures == 1
+
+
+def test_a_call_that_cannot_be_kept_is_made_all_the_same(
+    store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(*args: object) -> None:
+        raise AttributeError("no calls any more")
+
+    monkeypatch.setattr(Turn, "call_started", wrong)
+    with mirror(store, session_id="s") as handle:
+        assert agent().run_sync("two cities").output == "done: sunny in Rome, sunny in Bern"
+    assert handle.failures == 2
+    assert [turn["status"] for turn in turns(store)] == ["completed"]
+
+
+KILLED = """
+import asyncio, sys
+from projections.adapters.pydantic_ai import mirror
+from tests.adapters.pydantic_ai.agents import FOREVER, agent
+
+async def waiting() -> str:
+    "Waits for ever."
+    print("in the call", flush=True)
+    await asyncio.sleep(FOREVER)
+    return "never"
+
+mirror(sys.argv[1], session_id="s")
+agent(tools=[waiting]).run_sync("wait")
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGKILL, "open"), (signal.SIGINT, "cancelled")]
+)
+def test_a_process_that_is_killed_in_a_call_leaves_an_open_turn_an_interrupted_one_does_not(
+    number: int, status: str, store: DefaultSessionStore
+) -> None:
+    assert store.session_dir is not None
+    process = python(KILLED, store.session_dir)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, process.communicate()[1]
+    process.send_signal(number)
+    process.communicate()
+    assert turns(store) == [
+        {
+            "status": status,
+            "tool_calls": [call("c-wait", "waiting", status)],
+            "transcript": [{"role": "user", "content": "wait"}],
+        }
+    ]

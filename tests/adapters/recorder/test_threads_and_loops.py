@@ -1,0 +1,316 @@
+"""Several threads and loops, and tasks that are cancelled."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from errno import ENOSPC
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from projections import DefaultSessionStore
+from projections.adapters.recorder import Recorder
+from projections.adapters.turns import Turn
+from tests.adapters.recorder.ways import inside, new, states, story
+from tests.projections.store_async.gates import PATIENCE, Gate
+from tests.support import FaultyStorage
+
+
+def test_what_is_raised_to_end_the_program_passes(
+    store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder, turn = Recorder(store), new()
+    recorder.open(turn)
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "append", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            recorder.save(turn)
+    recorder.close(turn, "cancelled")
+    assert states(store) == [("open", {}), ("cancelled", {})]
+    assert recorder.failures == 0
+
+
+def test_when_tools_end_in_several_threads_the_last_state_has_them_all(
+    store: DefaultSessionStore,
+) -> None:
+    recorder, turn = Recorder(store), new()
+    recorder.open(turn)
+    together = threading.Barrier(8)
+
+    def tool(name: str) -> None:
+        together.wait(PATIENCE)
+        for number in range(5):
+            turn.call_started(f"{name}-{number}", "search")
+            recorder.save(turn)
+            turn.call_ended(f"{name}-{number}")
+            recorder.save(turn)
+
+    threads = [threading.Thread(target=tool, args=(f"t{n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    found = states(store)
+    assert len(found) == 81
+    finished = [
+        {call for call, status in calls.items() if status == "completed"} for _, calls in found
+    ]
+    omitted = store.history("s", "triage", "turn-1")[-1].state.get("tool_calls_omitted", 0)
+    assert omitted + len(finished[-1]) == 40
+    assert recorder.failures == 0
+
+
+def test_states_of_several_threads_come_in_the_order_in_which_they_were(
+    store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A state taken earlier is not written over one taken later."""
+    recorder, turn = Recorder(store), new()
+    recorder.open(turn)
+    append, begun, go_on = store.append, threading.Event(), threading.Event()
+
+    def slow_append(*args: Any, **options: Any) -> None:
+        if threading.current_thread() is first:
+            begun.set()
+            assert go_on.wait(PATIENCE)
+        append(*args, **options)
+
+    monkeypatch.setattr(store, "append", slow_append)
+    first = threading.Thread(target=recorder.save, args=(turn,))
+    first.start()
+    assert begun.wait(PATIENCE)
+    turn.call_started("call-1", "search")
+    second = threading.Thread(target=recorder.save, args=(turn,))
+    second.start()
+    while second.is_alive() and not turn.writing.locked():
+        pass
+    go_on.set()
+    for thread in (first, second):
+        thread.join(PATIENCE)
+    assert states(store) == [("open", {}), ("open", {}), ("open", {"call-1": "open"})]
+
+
+class Door:
+    """A lock at which somebody gets ahead of whoever comes first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.ahead: Callable[[], None] | None = None
+
+    def __enter__(self) -> None:
+        ahead, self.ahead = self.ahead, None
+        if ahead is not None:
+            ahead()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_a_thread_does_not_write_before_what_the_loop_has_queued(
+    store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the older state of the queue would be written over the newer one of the thread."""
+    recorder = Recorder(store)
+    append, join = store.append, recorder._async_store.join
+    go_on = threading.Event()
+    go_on.set()
+
+    def slow_append(session_id: str, events: Any, *, refresh: bool) -> None:
+        if threading.current_thread().name.startswith("journal-write"):
+            assert go_on.wait(PATIENCE)
+        append(session_id, events, refresh=refresh)
+
+    def noted_join(session_id: str | None = None) -> None:
+        go_on.set()
+        join(session_id)
+
+    monkeypatch.setattr(store, "append", slow_append)
+    monkeypatch.setattr(recorder._async_store, "join", noted_join)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+
+        def ahead() -> None:
+            go_on.clear()
+            asyncio.run_coroutine_threadsafe(recorder.asave(turn), loop).result(PATIENCE)
+            turn.call_started("call-1", "search")
+
+        door = Door()
+        turn = new(writing=door)
+        await recorder.aopen(turn)
+        door.ahead = ahead
+        await asyncio.to_thread(recorder.save, turn)
+
+    asyncio.run(main())
+    recorder.join()
+    assert states(store) == [("open", {}), ("open", {}), ("open", {"call-1": "open"})]
+
+
+def test_the_loop_waits_for_the_disk_where_somebody_could_miss_it(tmp_path: Path) -> None:
+    """Before a tool runs, and when the turn is over; not when it opens, nor between calls."""
+    gate = Gate("write")
+    storage = FaultyStorage(gate)
+    with DefaultSessionStore(tmp_path, storage=storage) as store:
+        recorder = Recorder(store)
+
+        async def main() -> None:
+            turn = new()
+            gate.shut()
+            await recorder.aopen(turn)
+            await recorder.asave(turn)
+            await gate.reached()
+            for save in (recorder.asave, recorder.aclose):
+                if save == recorder.asave:
+                    turn.call_started("call-1", "search")
+                else:
+                    turn.call_ended("call-1")
+                waiting = asyncio.ensure_future(save(turn))
+                await asyncio.sleep(0)  # it has queued what it has to say
+                assert await recorder._async_store.has_log("other") is False
+                assert not waiting.done()
+                gate.open()
+                await waiting
+                written = await recorder._async_store.history("s", "triage", "turn-1")
+                assert written[-1].state == turn.state(store.limits)
+                gate.shut()
+            gate.open()
+
+        asyncio.run(main())
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_turn_whose_opening_is_cancelled_is_written_all_the_same(
+    known: bool, store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder, turn = Recorder(store), new()
+    looking, go_on, look = threading.Event(), threading.Event(), store.state_at
+
+    def slow_look(*args: Any) -> Any:
+        looking.set()
+        assert go_on.wait(PATIENCE)
+        return look(*args)
+
+    async def main() -> None:
+        if known:
+            await recorder.aclose(new(turn="turn-0"))
+        monkeypatch.setattr(store, "state_at", slow_look)
+        task = asyncio.ensure_future(recorder.aopen(turn))
+        if not known:
+            assert await asyncio.to_thread(looking.wait, PATIENCE)
+        else:
+            await asyncio.sleep(0)
+        task.cancel()
+        go_on.set()
+        await asyncio.gather(task, return_exceptions=True)
+        assert task.cancelled() or known
+        await recorder.aclose(turn, "cancelled")
+
+    asyncio.run(main())
+    recorder.join()
+    assert states(store) == [("open", {}), ("cancelled", {})]
+    assert recorder.failures == 0
+
+
+def test_a_turn_whose_closing_is_cancelled_is_written_and_handed_back_all_the_same(
+    tmp_path: Path,
+) -> None:
+    gate = Gate("write")
+    storage = FaultyStorage(gate)
+    with DefaultSessionStore(tmp_path, storage=storage) as store:
+        recorder = Recorder(store)
+
+        async def main() -> None:
+            outer = new()
+            await recorder.aopen(outer)
+            inner = inside(outer, "billing", "turn-2", "call-1")
+            await recorder.aopen(inner)
+            await recorder._async_store.flush()
+            gate.shut()
+            closing = asyncio.ensure_future(recorder.aclose(inner))
+            await gate.reached()
+            closing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await closing
+            assert not asyncio.all_tasks() - {asyncio.current_task()}
+            gate.open()
+
+        asyncio.run(main())
+        recorder.join()
+        assert story(store) == [
+            "triage turn-1 open",
+            "triage -> billing: call-1",
+            "billing takes over 2",
+            "billing turn-2 open",
+            "billing turn-2 completed",
+            "billing -> triage: turn-2 is completed",
+            "triage takes over 6",
+        ]
+        assert recorder.failures == 0
+
+
+def test_what_fails_after_a_cancellation_is_counted(tmp_path: Path) -> None:
+    gate = Gate("write")
+    storage = FaultyStorage(gate)
+    with DefaultSessionStore(tmp_path, storage=storage) as store:
+        recorder = Recorder(store)
+
+        async def main() -> None:
+            turn = new()
+            await recorder.aopen(turn)
+            await recorder._async_store.flush()
+            gate.shut()
+            gate.errors = [OSError(ENOSPC, "No space left on device")]
+            closing = asyncio.ensure_future(recorder.aclose(turn))
+            await gate.reached()
+            closing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await closing
+            gate.open()
+            await recorder._async_store.flush()
+
+        asyncio.run(main())
+        assert recorder.failures == 1
+        assert getattr(recorder.last_failure, "errno", None) == ENOSPC
+
+
+def test_several_loops_in_several_threads_share_a_recorder(store: DefaultSessionStore) -> None:
+    recorder = Recorder(store)
+
+    async def main(name: str) -> None:
+        for number in range(10):
+            turn = Turn(name, "triage", f"{name}-{number}")
+            await recorder.aopen(turn)
+            turn.call_started("call-1", "search")
+            await recorder.asave(turn)
+            turn.call_ended("call-1")
+            await recorder.asave(turn)
+            await recorder.aclose(turn)
+
+    names = ["a", "b", "c", "d"]
+    threads = [threading.Thread(target=lambda n=name: asyncio.run(main(n))) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    for name in names:
+        expected = [f"triage {name}-{number} {status}" for number in range(10)
+                    for status in ("open", "open", "open", "completed")]  # fmt: skip
+        assert story(store, name) == expected
+    assert recorder.failures == 0
+
+
+def test_a_coroutine_that_runs_in_no_loop_of_asyncio_is_not_mirrored_and_goes_on(
+    store: DefaultSessionStore,
+) -> None:
+    """Another library's loop, such as trio's."""
+    recorder, turn = Recorder(store), new()
+    for call in (recorder.aopen(turn), recorder.asave(turn), recorder.aclose(turn)):
+        with pytest.raises(StopIteration):
+            call.send(None)
+    assert isinstance(recorder.last_failure, RuntimeError)
+    assert not store.session_exists("s")

@@ -1,0 +1,54 @@
+"""What the journal tells of agents' turns, and what it should, in words that are quick to read."""
+
+from typing import Any
+
+from projections import DefaultSessionStore
+
+KEY = "sk-live-0123456789abcdefghijABCDEFGHIJ"
+"""A secret."""
+
+
+def turns(store: DefaultSessionStore, runtime: str = "native", session: str = "s") -> list[Any]:
+    """The turns of a runtime as they are, without times and without what names other turns."""
+    left_out = ("agent", "opened_at", "closed_at", "parent", "handoffs")
+    states = store.get_runtime_state(session, runtime).values()
+    return [{key: state[key] for key in state if key not in left_out} for state in states]
+
+
+def the_turn(store: DefaultSessionStore, runtime: str, session: str = "s") -> tuple[str, Any]:
+    """The id and the state of a runtime's only turn."""
+    ((turn_id, state),) = store.get_runtime_state(session, runtime).items()
+    return turn_id, state
+
+
+def versions(store: DefaultSessionStore, runtime: str = "native") -> list[list[str]]:
+    """How the only turn of a runtime went: its status and those of its calls, each time."""
+    states = [each.state for each in store.history("s", runtime, the_turn(store, runtime)[0])]
+    return [
+        [state["status"], *(call["status"] for call in state.get("tool_calls", ()))]
+        for state in states
+    ]
+
+
+def changes(store: DefaultSessionStore) -> list[tuple[str | None, str | None, str | None]]:
+    """What changed hands, all of it announced."""
+    found = store.audit("s").changes
+    assert all(change.announced and change.status == "taken over" for change in found)
+    return [(change.source, change.target, change.reason) for change in found]
+
+
+def said(user: str, assistant: str | None = None) -> list[dict[str, str]]:
+    messages = [{"role": "user", "content": user}]
+    if assistant is not None:
+        messages.append({"role": "assistant", "content": assistant})
+    return messages
+
+
+def call(call_id: str, name: str, status: str = "completed", **more: str) -> dict[str, str]:
+    return {"id": call_id, "name": name, "status": status, **more}
+
+
+ROME = call("c-rome", "weather")
+BERN = call("c-bern", "weather")
+ONE_CALL = [["open"], ["open", "open"], ["open", "completed"], ["completed", "completed"]]
+"""The versions of a turn with one tool call."""

@@ -1,0 +1,1 @@
+"""The command `journal`, in pipes and terminals."""

@@ -1,0 +1,223 @@
+"""`journal doctor` as its users meet it: exit codes, a terminal, a pipe, JSON."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from projections import DefaultSessionStore
+from projections.cli.main import cli
+from projections.cli.shapes import DoctorDocument, FindingItem
+from projections.doctor import environment, examination
+from tests.cli.terminal import HARMFUL, Terminal, journal
+from tests.projections.test_doctor import FAULTS, append, healthy, log, snapshot
+
+ORDER = ["error", "warning", "note"]
+
+
+@pytest.fixture(autouse=True)
+def _quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "_LEAST_FREE", 0)
+    monkeypatch.setattr(environment, "_LEAST_SHARE", 0)
+    monkeypatch.setattr(environment, "_NETWORK", frozenset(("nfs4",)))
+    monkeypatch.setattr(examination, "_LOOKS_AGAIN", (0.0, 0.0))
+    monkeypatch.delenv("JOURNAL_DIR", raising=False)
+
+
+def doctor(folder: Path, *args: str) -> Result:
+    return CliRunner().invoke(cli, ["doctor", "--dir", str(folder), *args])
+
+
+def in_terminal(*args: str) -> tuple[str, int]:
+    """What a terminal of 80 columns shows, and the exit code."""
+    with Terminal("doctor", *args) as terminal:
+        code = terminal.end()
+    return terminal.raw, code
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_exit_codes_and_json_tell_the_same(tmp_path: Path, fault: str) -> None:
+    healthy(tmp_path)
+    FAULTS[fault][0](tmp_path)
+    before = snapshot(tmp_path)
+    result = doctor(tmp_path, "-o", "json")
+    assert result.exit_code == FAULTS[fault][2], result.output
+    document = msgspec.json.decode(result.stdout, type=DoctorDocument, strict=True)
+    assert {(f.severity, f.kind) for f in document.findings} == FAULTS[fault][1]
+    assert document.damaged is (result.exit_code == 4)
+    severities = [ORDER.index(finding.severity) for finding in document.findings]
+    assert severities == sorted(severities)
+    lines = doctor(tmp_path, "-o", "jsonl").stdout.splitlines()
+    assert [msgspec.json.decode(line, type=FindingItem) for line in lines] == document.findings
+    text = doctor(tmp_path)
+    assert text.exit_code == result.exit_code
+    for finding in document.findings:
+        assert finding.path in text.stdout
+        assert finding.remedy in text.stdout
+    assert snapshot(tmp_path) == before
+
+
+def test_the_worst_comes_first(tmp_path: Path) -> None:
+    healthy(tmp_path)
+    FAULTS["an edited line"][0](tmp_path)
+    log(tmp_path).chmod(0o644)
+    with DefaultSessionStore(tmp_path, durability="os") as store:
+        store.set_runtime_state("a", "native", "big", {"x": "y" * 2000})
+    marks = re.findall("(?m)^[^ \n→]", doctor(tmp_path).stdout)
+    assert "".join(marks) == "✗!··1"
+
+
+def test_nothing_to_do_is_said_on_standard_error(tmp_path: Path) -> None:
+    healthy(tmp_path)
+    result = doctor(tmp_path)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "journal: Nothing to do.\n")
+    result = doctor(tmp_path, "s", "--quick", "-o", "json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {
+        "version": 1,
+        "folder": str(tmp_path),
+        "sessions": 1,
+        "damaged": False,
+        "findings": [],
+    }
+    assert doctor(tmp_path, "-o", "jsonl").stdout == ""
+
+
+def test_what_does_not_exist_is_3(tmp_path: Path) -> None:
+    healthy(tmp_path)
+    result = journal("doctor", "--dir", str(tmp_path / "none"))
+    assert (result.returncode, result.stdout) == (3, "")
+    assert "there is no folder" in result.stderr
+    append(tmp_path, "my-session")
+    result = journal("doctor", "--dir", str(tmp_path), "s", "my-sesion")
+    assert (result.returncode, result.stdout) == (3, "")
+    assert "did you mean 'my-session'" in result.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_half_deleted_sessions_can_be_named(tmp_path: Path) -> None:
+    healthy(tmp_path)
+    FAULTS["a deletion that died late"][0](tmp_path)
+    result = doctor(tmp_path, "s")
+    assert result.exit_code == 1
+    assert "unfinished" in result.stdout
+
+
+def test_commands_name_the_folder_only_if_the_user_had_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    healthy(tmp_path)
+    FAULTS["an edited line"][0](tmp_path)
+    assert f"`journal compact s --dir {tmp_path}`" in doctor(tmp_path).stdout
+    monkeypatch.setenv("JOURNAL_DIR", str(tmp_path))
+    assert "`journal compact s`" in CliRunner().invoke(cli, ["doctor"]).stdout
+
+
+def test_quick_does_not_read_every_line(tmp_path: Path) -> None:
+    healthy(tmp_path)
+    FAULTS["an edited line"][0](tmp_path)
+    assert doctor(tmp_path).exit_code == 4
+    assert doctor(tmp_path, "--quick").exit_code == 0
+
+
+def test_a_terminal_gets_blocks_of_80_columns_in_colour(tmp_path: Path) -> None:
+    healthy(tmp_path)
+    FAULTS["an edited line"][0](tmp_path)
+    log(tmp_path).chmod(0o644)
+    shown, code = in_terminal("--dir", str(tmp_path))
+    assert code == 4
+    assert "\x1b[1;31m✗" in shown
+    assert "\x1b[33m!" in shown
+    lines = re.sub(r"\x1b\[[0-9;]*[mK]", "", shown).splitlines()
+    for line in lines:
+        assert len(line) <= 80 or str(tmp_path) in line, "paths and commands are copied"
+    where = next(number for number, line in enumerate(lines) if line.startswith("✗ s  corrupt"))
+    assert lines[where + 1] == "  event 11: not an intact event"
+    assert lines[where + 2].startswith(f"  {log(tmp_path)}:")
+    assert lines[where + 3].startswith("  → restore the file from a backup")
+    assert lines[where + 4].startswith("    ")
+    assert any(f"`journal compact s --dir {tmp_path}`" in line for line in lines)
+    assert re.fullmatch(r"1 error, \d warnings?, 1 note in 1 session\.", lines[-1])
+
+
+def test_a_pipe_gets_plain_text_a_field_a_line(tmp_path: Path) -> None:
+    healthy(tmp_path)
+    FAULTS["an edited line"][0](tmp_path)
+    result = doctor(tmp_path)
+    assert "\x1b" not in result.output
+    blocks = result.stdout.split("\n\n")
+    assert [len(block.splitlines()) for block in blocks] == [4, 4, 1]
+    assert blocks[-1] == "1 error, 1 note in 1 session.\n"
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize("output", ["table", "json", "jsonl"])
+def test_what_could_steer_a_terminal_is_shown_as_an_escape(tmp_path: Path, output: str) -> None:
+    evil = "\x1b[31m\u202e\n"
+    with DefaultSessionStore(tmp_path, durability="os") as store:
+        store.set_runtime_state(evil, evil, evil, {"x": "y" * 2000})
+    (tmp_path / "\x1b]0;x\x07.jsonl").write_text("x")
+    result = doctor(tmp_path, "-o", output)
+    assert result.exit_code == 1
+    assert not HARMFUL.search(result.stdout)
+    if output == "json":
+        document = msgspec.json.decode(result.stdout, type=DoctorDocument)
+        assert evil in {finding.session_id for finding in document.findings}
+    elif output == "table":
+        assert "\\x1b[31m\\u202e\\x0a" in result.stdout
+
+
+def test_bytes_that_are_no_text_do_not_break_any_output(tmp_path: Path) -> None:
+    os.close(os.open(os.fsencode(tmp_path) + b"/\xff.jsonl", os.O_CREAT, 0o600))
+    for output in ("table", "json", "jsonl"):
+        result = doctor(tmp_path, "-o", output)
+        assert result.exit_code == 1, result.output
+        assert "\\xff.jsonl" in result.stdout
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_progress_is_shown_on_a_terminal_only_if_it_takes_long(tmp_path: Path, size: str) -> None:
+    with DefaultSessionStore(tmp_path, durability="os", auto_compact=False) as store:
+        items: list[tuple[str, str, dict[str, Any]]] = [
+            ("r", str(number), {"n": number})
+            for number in range(40 if size == "small" else 100_000)
+        ]
+        store.set_many("s", items)
+    shown, _ = in_terminal("--dir", str(tmp_path))
+    assert ("examining s, 1 of 1" in shown) is (size == "large")
+    if size == "large":
+        assert shown.index("\x1b[K") < shown.rindex("examining")
+        assert shown.rindex("\x1b[K") > shown.rindex("examining"), "it is erased"
+    piped = journal("doctor", "--dir", str(tmp_path))
+    assert "examining" not in piped.stdout + piped.stderr
+
+
+def test_help_says_the_exit_codes_and_has_examples() -> None:
+    shown = CliRunner().invoke(cli, ["doctor", "--help"]).stdout
+    for part in ("0 nothing but notes", "4 data is damaged", "3 no such session", "Examples:"):
+        assert part in " ".join(shown.split())
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_the_commands_it_names_exist(tmp_path: Path) -> None:
+    """Every `journal COMMAND --OPTION` in any remedy is one of the command line's."""
+    named: set[tuple[str, ...]] = set()
+    for number, case in enumerate(FAULTS.values()):
+        folder = tmp_path / str(number)
+        healthy(folder)
+        case[0](folder)
+        remedies = doctor(folder, "-o", "json").stdout
+        for command in re.findall(r"`journal ([a-z]+)([^`]*)`", remedies):
+            named.add((command[0], *re.findall(r"(?<= )--[a-z-]+", command[1])))
+    assert {name for name, *_ in named} >= {"compact", "show"}
+    context = cli.make_context("journal", ["doctor"], resilient_parsing=True)
+    for name, *options in named:
+        command_object = cli.get_command(context, name)
+        assert command_object is not None, name
+        known = {opt for param in command_object.params for opt in param.opts}
+        assert set(options) <= known, (name, options)

@@ -1,0 +1,363 @@
+"""`journal sessions`, `show`, `history`, `diff` and `blame`: what is there, and why."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonpatch import apply_patch
+
+from projections import DefaultSessionStore
+from tests.cli.terminal import Terminal, in_terminal, journal, shell, side_by_side
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> str:
+    return str(tmp_path)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[DefaultSessionStore]:
+    with DefaultSessionStore(tmp_path, durability="os") as store:
+        yield store
+
+
+def rows_of(text: str) -> list[list[str]]:
+    """The cells of a table, its headings left out."""
+    return [re.split(r" {2,}", line.strip()) for line in text.splitlines()[1:]]
+
+
+def corrupt(path: Path, old: bytes, new: bytes) -> int:
+    """Change a line behind the journal's back. Returns the byte at which the line begins."""
+    data = path.read_bytes()
+    assert data.count(old) == 1
+    path.write_bytes(data.replace(old, new))
+    return data.rindex(b"\n", 0, data.index(old)) + 1
+
+
+# Sessions
+
+
+def test_sessions_counts_what_the_store_knows_last_changed_first(
+    folder: str, store: DefaultSessionStore, tmp_path: Path
+) -> None:
+    for n in range(5):
+        store.set_runtime_state("busy", f"r-{n % 2}", f"t-{n % 3}", {"n": n})
+    store.clear_runtime_state("busy", "r-1")
+    store.compact("busy", "drop")
+    store.set_runtime_state("plain", "native", "t", {})
+    store.set_runtime_state("cleared", "native", "t", {})
+    store.clear_runtime_state("cleared")
+    store.flush()
+    older = {
+        "session_id": "older",
+        "messages": [],
+        "runtime_state": {"native": {"t": {}, "u": {}}},
+    }
+    (tmp_path / "older.json").write_text(json.dumps(older))
+    whole = 1_700_000_000  # a whole second, as `touch -d` leaves
+    for age, name in enumerate(["plain.jsonl", "busy.jsonl", "older.json", "cleared.jsonl"]):
+        os.utime(tmp_path / name, (whole - 60 * age, whole - 60 * age))
+
+    rows = rows_of(journal("sessions", "--dir", folder, TZ="UTC").stdout)
+    assert [row[:4] for row in rows] == [
+        ["plain", "1", "1", "1"],
+        ["busy", "6", "1", "3"],
+        ["older", "0", "1", "2"],
+        ["cleared", "2", "0", "0"],
+    ]
+    assert rows[0][5] == "Nov 14 22:13:20.000"
+
+    document = json.loads(journal("sessions", "--dir", folder, "-o", "json").stdout)
+    for item in document["sessions"]:
+        there = store.state_at(item["session_id"])
+        assert item["runtimes"] == len(there)
+        assert item["turns"] == sum(map(len, there.values()))
+        name = f"{item['session_id']}.jsonl"
+        size = (tmp_path / name).stat().st_size if (tmp_path / name).exists() else 0
+        assert (item["log_bytes"], item["error"]) == (size, None)
+
+    def names(*options: str) -> list[str]:
+        return journal("sessions", "-o", "name", "--dir", folder, *options).stdout.split()
+
+    assert names("-n", "2") == ["plain", "busy"]
+    assert names("-S", "2023-11-14T22:12:20Z") == ["plain", "busy"], "that moment included"
+    assert names("-S", "2023-11-14T22:12:20Z", "-n", "1") == ["plain"]
+    assert names("-S", "5m") == []
+
+
+def test_names_of_any_kind_go_into_xargs(folder: str, store: DefaultSessionStore) -> None:
+    ids = ["plain", "-dash", "with blank", "quote'\"", "日本", "a/b", ""]
+    for session_id in ids:
+        store.set_runtime_state(session_id, "native", "t", {})
+    result = shell("journal sessions -o name", JOURNAL_DIR=folder)
+    assert sorted(result.stdout.splitlines()) == sorted(ids)
+    result = shell(
+        "journal sessions -o name | xargs -d '\\n' journal verify --", JOURNAL_DIR=folder
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("intact") == len(ids)
+
+
+def test_a_session_that_cannot_be_read_does_not_hide_the_others(
+    folder: str, store: DefaultSessionStore, tmp_path: Path
+) -> None:
+    store.set_runtime_state("good", "native", "t", {})
+    for n in range(3):
+        store.set_runtime_state("damaged", "native", f"t-{n}", {"n": n})
+    (tmp_path / "stray.jsonl").write_bytes((tmp_path / "good.jsonl").read_bytes())
+    offset = corrupt(tmp_path / "damaged.jsonl", b'"n":1', b'"n":7')
+    result = journal("sessions", "--dir", folder)
+    assert result.returncode == 4
+    rows = {row[0]: row[1:4] for row in rows_of(result.stdout)}
+    assert rows == {
+        "good": ["1", "1", "1"],
+        "damaged": ["3", "1", "2"],
+        "stray": ["?", "?", "?"],
+    }
+    assert f"damaged.jsonl: corrupt at byte {offset}" in result.stderr
+    assert str(tmp_path / "stray.jsonl") in result.stderr
+    assert "journal doctor" in result.stderr
+    result = journal("sessions", "--dir", folder, "-o", "jsonl")
+    assert result.returncode == 4
+    items = {item["session_id"]: item for item in map(json.loads, result.stdout.splitlines())}
+    assert items["good"]["error"] is None
+    assert "byte" in items["damaged"]["error"]
+    assert "stray.jsonl" in items["stray"]["error"]
+
+
+def test_an_empty_folder_is_no_error(folder: str) -> None:
+    result = journal("sessions", "--dir", folder)
+    assert (result.returncode, result.stdout) == (0, "")
+    assert "no sessions" in result.stderr
+    assert json.loads(journal("sessions", "--dir", folder, "-o", "json").stdout)["sessions"] == []
+    assert journal("sessions", "-S", "7", "--dir", folder).returncode == 2
+
+
+def test_a_long_id_leaves_room_for_the_counts(folder: str, store: DefaultSessionStore) -> None:
+    store.set_many("n" * 150, [("native", f"t-{n}", {}) for n in range(123)])
+    store.set_runtime_state("日本" * 20, "native", "t", {})
+    with Terminal("sessions", "--dir", folder) as terminal:
+        assert terminal.end() == 0
+    rows = {row[0][:1]: row[1:] for row in rows_of("\n".join(terminal.lines))}
+    assert rows["n"][:3] == ["123", "1", "123"]
+    assert re.fullmatch(r"\w+ \d+ [\d:]+\.\d{3}", rows["n"][4]), "not cut either"
+    assert terminal.widest <= 80
+    assert "n" * 150 in journal("sessions", "--dir", folder).stdout, "in a pipe nothing is cut"
+    store.set_runtime_state("s", "native", "t", {"k" * 150: 1})
+    with Terminal("blame", "s", "native", "t", "--dir", folder) as terminal:
+        assert terminal.end() == 0
+    (row,) = rows_of("\n".join(terminal.lines))
+    assert row[0] == "1"
+    assert re.fullmatch(r"\w+ \d+ [\d:]+\.\d{3}", row[1])
+    assert row[3].endswith("k…")
+
+
+# Show
+
+
+@pytest.fixture
+def told(store: DefaultSessionStore) -> DefaultSessionStore:
+    """A store with a session of which every event is as the tests below say."""
+    store.set_runtime_state("s", "native", "turn-1", {"status": "open", "calls": ["a"]})  # 1
+    store.set_runtime_state("s", "native", "turn-1", {"status": "done", "calls": ["a", "b"]})  # 2
+    store.set_runtime_state("s", "harness", "turn-1", {"status": "done", "calls": []})  # 3
+    store.compact("s")
+    store.clear_runtime_state("s", "native")  # 4
+    store.set_runtime_state("s", "native", "turn-1", {"a/b": {"x@~%": 1}})  # 5
+    store.set_runtime_state("s", "a/b@~%", "", {"odd": True})  # 6
+    return store
+
+
+def ask(folder: str, command: str, *args: str) -> Any:
+    result = journal(command, "s", *args, "--dir", folder)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_show_gives_what_the_store_gives(folder: str, told: DefaultSessionStore) -> None:
+    assert ask(folder, "show", "-o", "value") == told.state_at("s")
+    assert ask(folder, "show", "native", "-o", "value") == told.get_runtime_state("s", "native")
+    assert ask(folder, "show", "native", "turn-1") == {"a/b": {"x@~%": 1}}, "a turn is for jq"
+    ts = ask(folder, "log", "-o", "json")["events"][2]["ts"]
+    for at in ("3", ts):
+        document = ask(folder, "show", "--at", at, "-o", "json")
+        assert document["state"] == told.state_at("s", 3)
+        assert str(document["at"]) == at
+    assert ask(folder, "show", "--at", "0", "-o", "value") == {}
+    assert ask(folder, "show", "native", "turn-1", "--at", "1")["status"] == "open"
+    tree = journal("show", "s", "--dir", folder, "--at", "3").stdout
+    assert tree.splitlines() == [
+        "s  as of 3",
+        "  native  1 turn",
+        '    turn-1  done  {"calls":["a","b"]}',
+        "  harness  1 turn",
+        '    turn-1  done  {"calls":[]}',
+    ]
+
+
+def test_a_wide_state_fits_a_terminal(folder: str, store: DefaultSessionStore) -> None:
+    store.set_runtime_state("s", "native", "日本" * 20, {"status": "open", "text": "日本" * 100})
+    shown = in_terminal("show", "s", "--dir", folder)
+    assert "\x1b[33mopen\x1b[0m" in shown
+    with Terminal("show", "s", "--dir", folder) as terminal:
+        assert terminal.end() == 0
+    assert terminal.widest <= 80
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["show", "ss"], ["'ss'", "did you mean 's'"]),
+        (["show", "s", "nativ"], ["'nativ'", "did you mean 'native'"]),
+        (["show", "s", "native", "turn1"], ["'turn1'", "did you mean 'turn-1'"]),
+        (["show", "s", "--at", "99"], ["no event 99", "last is 6"]),
+        (["history", "s", "native", "turn-2"], ["'turn-2'", "did you mean 'turn-1'"]),
+        (["blame", "s", "nativ", "turn-1"], ["'nativ'", "did you mean 'native'"]),
+        (["blame", "s", "native", "turn-1", "--at", "4"], ["as of 4"]),
+        (["diff", "s", "harnes/turn-1"], ["did you mean 'harness'"]),
+        (["diff", "s", "native/turn-1~9"], ["~9", "4 versions"]),
+        (["diff", "s", "native/turn-1~1"], ["cleared", "event 4"]),
+        (["log", "zzz"], ["'zzz'", "journal sessions"]),
+        (["verify", "s", "sss"], ["'sss'"]),
+    ],
+)
+def test_what_is_not_there_is_3_and_what_is_near_is_named(
+    folder: str, told: DefaultSessionStore, args: list[str], words: list[str]
+) -> None:
+    result = journal(*args, "--dir", folder)
+    assert result.returncode == 3, result
+    assert result.stdout == ""
+    for word in words:
+        assert word in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+# History, diff, blame
+
+
+def test_history_lists_the_versions_archived_ones_too(
+    folder: str, told: DefaultSessionStore
+) -> None:
+    lines = journal("history", "s", "native", "turn-1", "--dir", folder).stdout.splitlines()
+    words = [line.split() for line in lines]
+    assert [(line[0], line[1]) for line in words] == [
+        ("~3", "1"),
+        ("~2", "2"),
+        ("~1", "4"),
+        ("~0", "5"),
+    ]
+    assert words[1][5:] == ['status="open"→"done"', '+calls[1]="b"']
+    assert words[2][5:] == ["cleared"]
+    versions = ask(folder, "history", "native", "turn-1", "-o", "json")["versions"]
+    wanted = told.history("s", "native", "turn-1")
+    assert [version["state"] for version in versions] == [version.state for version in wanted]
+    assert [version["cleared"] for version in versions] == [False, False, True, False]
+    ref = f"native/turn-1{words[1][0]}"
+    document = journal("diff", "s", ref, "native/turn-1@1", "--dir", folder, "-o", "json").stdout
+    assert json.loads(document)["patch"], "~N is what diff takes"
+
+
+@pytest.mark.parametrize(
+    ("refs", "old", "new"),
+    [
+        (["native/turn-1~3", "native/turn-1~2"], ("native", "turn-1", 1), ("native", "turn-1", 2)),
+        (["native/turn-1@1", "native/turn-1@2"], ("native", "turn-1", 1), ("native", "turn-1", 2)),
+        (["native/turn-1@2"], ("native", "turn-1", 2), ("native", "turn-1", 6)),
+        (["native/turn-1@2", "harness/turn-1"], ("native", "turn-1", 2), ("harness", "turn-1", 6)),
+        (["native@2", "native"], ("native", None, 2), ("native", None, 6)),
+        (["@2", "@5"], (None, None, 2), (None, None, 5)),
+        (["@5"], (None, None, 5), (None, None, 6)),
+        (["harness/turn-1@3"], ("harness", "turn-1", 3), ("harness", "turn-1", 6)),
+        (["a%2Fb%40%7E%25/", "harness/turn-1"], ("a/b@~%", "", 6), ("harness", "turn-1", 6)),
+    ],
+)
+def test_a_diff_is_a_patch_from_one_state_to_the_other(
+    folder: str, told: DefaultSessionStore, refs: list[str], old: Any, new: Any
+) -> None:
+    def state(runtime: str | None, turn: str | None, seq: int) -> Any:
+        found: Any = told.state_at("s", seq)
+        for part in (runtime, turn):
+            found = found[part] if part is not None else found
+        return found
+
+    before, after = state(*old), state(*new)
+    result = journal("diff", "s", *refs, "--dir", folder, "-o", "patch")
+    assert result.returncode == (before != after)
+    assert apply_patch(before, json.loads(result.stdout)) == after
+    text = journal("diff", "s", *refs, "--dir", folder)
+    assert text.returncode == result.returncode
+    assert bool(text.stdout) == (before != after)
+    assert all(re.match(r"[-+~] \S", line) for line in text.stdout.splitlines())
+
+
+def test_a_diff_in_words(folder: str, told: DefaultSessionStore) -> None:
+    result = journal("diff", "s", "native/turn-1@1", "native/turn-1@2", "--dir", folder)
+    assert result.stdout.splitlines() == ['~ status: "open" → "done"', '+ calls[1]: "b"']
+    document = journal("diff", "s", "@6", "--dir", folder, "-o", "json")
+    assert document.returncode == 0
+    found = json.loads(document.stdout)
+    assert (found["different"], found["patch"]) == (False, [])
+    for nonsense in ("", "native/turn-1/x", "@noonish", "native~1"):
+        assert journal("diff", "s", nonsense, "--dir", folder).returncode == 2
+
+
+def test_blame_names_the_event_of_each_value(folder: str, told: DefaultSessionStore) -> None:
+    result = journal("blame", "s", "native", "turn-1", "--at", "2", "--dir", folder)
+    assert [(row[0], row[-1]) for row in rows_of(result.stdout)] == [
+        ("2", 'status = "done"'),
+        ("1", 'calls[0] = "a"'),
+        ("2", 'calls[1] = "b"'),
+    ]
+    values = ask(folder, "blame", "native", "turn-1", "--at", "2", "-o", "json")["values"]
+    assert [(item["path"], item["value"], item["seq"]) for item in values] == [
+        (path, value, event.seq) for path, value, event in told.blame("s", "native", "turn-1", 2)
+    ]
+
+
+# Damage
+
+
+DAMAGED = (
+    ["log", "s"],
+    ["log", "s", "-o", "json"],
+    ["log", "s", "-r", "-n", "1"],
+    ["show", "s"],
+    ["show", "s", "--at", "3"],
+    ["show", "s", "native", "t-2"],
+    ["history", "s", "native", "t-2"],
+    ["diff", "s", "@1"],
+    ["blame", "s", "native", "t-2"],
+    ["export", "s"],
+    ["export", "s", "-o", "session"],
+)
+
+
+def test_of_a_damaged_session_what_there_is_is_shown_and_the_code_is_4(
+    folder: str, store: DefaultSessionStore, tmp_path: Path
+) -> None:
+    for n in range(3):
+        store.set_runtime_state("s", "native", f"t-{n}", {"text": f"state {n}"})
+    store.close()
+    offset = corrupt(tmp_path / "s.jsonl", b"state 1", b"STATE 1")
+    place = f"{tmp_path / 's.jsonl'}: corrupt at byte {offset}"
+    for result in side_by_side(lambda args: journal(*args, "--dir", folder), DAMAGED):
+        assert result.returncode == 4, result
+        assert "state 2" in result.stdout
+        assert "STATE 1" not in result.stdout
+        assert result.stderr.count(place) == 1, "said once, with the place"
+        assert "`journal doctor` says what to do" in result.stderr
+
+
+def test_writing_to_a_damaged_session_is_no_failure(
+    folder: str, store: DefaultSessionStore, tmp_path: Path
+) -> None:
+    for n in range(3):
+        store.set_runtime_state("s", "native", f"t-{n}", {"text": f"state {n}"})
+    store.close()
+    corrupt(tmp_path / "s.jsonl", b"state 1", b"STATE 1")
+    assert journal("set", "s", "native", "t-3", "{}", "--dir", folder).returncode == 0
+    assert "t-3" in journal("show", "s", "--dir", folder).stdout

@@ -1,0 +1,970 @@
+"""The doctor: each fault is made for real, found, mended as told, and gone."""
+
+import gc
+import gzip
+import json
+import os
+import random
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from journal.codec import control_line, decode_line
+from journal.config import Limits
+from journal.directory import Directory
+from journal.errors import JournalError, NotFoundError, StateValueError
+from journal.events import Open
+from journal.log import LogOptions
+from journal.storage import DiskStorage
+from projections import DefaultSessionStore
+from projections.doctor import Finding, environment, examination, examine, leftovers
+from projections.doctor.finding import quoted
+from projections.doctor.place import is_free
+from projections.session_file import SessionFile
+from tests.cli.terminal import SHELL, journal
+from tests.faults.sizes import sized
+from tests.faults.test_kill_at_every_call import MOST_CALLS, OPERATIONS
+from tests.support import (
+    CHANGING,
+    DiesAt,
+    FaultyStorage,
+    Killed,
+    files_in,
+    open_log,
+    python,
+    set_event,
+)
+
+
+@pytest.fixture(autouse=True)
+def _roomy_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever machine this runs on, its disk and file system are not what is tested."""
+    monkeypatch.setattr(environment, "_LEAST_FREE", 0)
+    monkeypatch.setattr(environment, "_LEAST_SHARE", 0)
+    monkeypatch.setattr(environment, "_NETWORK", frozenset(("nfs4",)))
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else is at work, but in the one test that has its own name for it."""
+    if "processes" not in request.node.name:
+        monkeypatch.setattr(examination, "_LOOKS_AGAIN", (0.0, 0.0))
+
+
+def engine(folder: Path, storage: DiskStorage | None = None) -> Directory:
+    return Directory(str(folder), LogOptions("os", 5.0, None, storage or DiskStorage()))
+
+
+def healthy(folder: Path) -> None:
+    """Session `s`, compacted twice: three files of history, one packed."""
+    with DefaultSessionStore(folder, durability="os") as store:
+        for number in range(4):
+            store.set_runtime_state("s", "native", f"t{number % 2}", {"n": number})
+        store.compact("s")
+    with DefaultSessionStore(folder, durability="os") as store:
+        for number in range(4, 8):
+            store.set_runtime_state("s", "native", f"t{number % 3}", {"n": number})
+        store.hand_off("s", "native", "harness")
+        store.compact("s")
+    with DefaultSessionStore(folder, durability="os") as store:
+        for number in range(8, 12):
+            store.set_runtime_state("s", "native", f"t{number % 4}", {"n": number})
+
+
+def snapshot(folder: Path) -> dict[str, tuple[Any, ...]]:
+    """All that could be changed: names, contents, modes, times."""
+    found: dict[str, tuple[Any, ...]] = {}
+    for path in [folder, *folder.rglob("*")]:
+        info = path.lstat()
+        content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+        found[str(path)] = (
+            content,
+            *(info.st_mode, info.st_uid, info.st_ino, info.st_nlink, info.st_mtime_ns),
+        )
+    return found
+
+
+def findings(folder: Path, *session_ids: str, **options: Any) -> list[Finding]:
+    """What is found, having made sure that finding it changed nothing."""
+    gc.collect()  # closes what a killed process would not have open any more
+    before = snapshot(folder)
+    found = list(examine(str(folder), session_ids or None, **options))
+    assert snapshot(folder) == before
+    return found
+
+
+def kinds(found: list[Finding]) -> set[tuple[str, str]]:
+    return {(finding.severity, finding.kind) for finding in found}
+
+
+def serious(found: list[Finding]) -> list[Finding]:
+    return [finding for finding in found if finding.severity != "note"]
+
+
+def commands_in(finding: Finding) -> list[str]:
+    return re.findall("`([^`]+)`", finding.remedy)
+
+
+def run(command: str) -> None:
+    if command.startswith("journal ") and not set("|&;<>$`") & set(command):
+        journal(*shlex.split(command)[1:])
+        return
+    subprocess.run(["bash", "-c", SHELL + command], capture_output=True, timeout=60, check=False)
+
+
+def follow(found: list[Finding], number: int = 0) -> None:
+    """Do what the remedies say: of each the command of this number."""
+    for finding in found:
+        run(commands_in(finding)[number])
+
+
+# The faults
+
+
+def log(folder: Path) -> Path:
+    return folder / "s.jsonl"
+
+
+def lines(folder: Path) -> list[bytes]:
+    return log(folder).read_bytes().splitlines(keepends=True)
+
+
+def rewrite(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Path], None]:
+    def build(folder: Path) -> None:
+        log(folder).write_bytes(b"".join(change(lines(folder))))
+
+    return build
+
+
+def write(name: str, content: bytes = b"", mode: int = 0o600) -> Callable[[Path], None]:
+    def build(folder: Path) -> None:
+        (folder / name).write_bytes(content)
+        (folder / name).chmod(mode)
+
+    return build
+
+
+def archives(folder: Path) -> list[Path]:
+    """Those of the log, the oldest first."""
+    return sorted(
+        (folder / "archive").glob("s.*.jsonl*"), key=lambda path: int(path.name.split(".")[1])
+    )
+
+
+def append(folder: Path, session: str = "s") -> None:
+    with DefaultSessionStore(folder, durability="os") as store:
+        store.set_runtime_state(session, "native", "next", {})
+
+
+def newer(folder: Path) -> None:
+    header = decode_line(lines(folder)[0].rstrip())
+    assert isinstance(header, Open)
+    changed = control_line(msgspec.structs.replace(header, format=2, hash=""))
+    log(folder).write_bytes(changed + b"".join(lines(folder)[1:]))
+
+
+def dies(operation: Callable[[Directory], object], call: str, *, nth: int = 1) -> Any:
+    """The operation, in a process that is killed before the `nth` `call`."""
+
+    def build(folder: Path) -> None:
+        left = [nth]
+        dead = [False]
+
+        def fault(name: str, args: tuple[object, ...]) -> None:
+            left[0] -= name == call
+            dead[0] = dead[0] or left[0] == 0
+            if dead[0] and name != "close":
+                raise Killed
+
+        with pytest.raises(Killed):
+            operation(engine(folder, FaultyStorage(fault)))
+
+    return build
+
+
+def compact(directory: Directory) -> object:
+    return directory.compact("s")
+
+
+def delete(directory: Directory) -> object:
+    return directory.delete("s", "s.json")
+
+
+def pack(directory: Directory) -> object:
+    return directory.pack("s")
+
+
+def interrupted_packing(nth: int) -> Callable[[Path], None]:
+    def build(folder: Path) -> None:
+        engine(folder).compact("s")
+        dies(pack, "unlink" if nth else "rename")(folder)
+
+    return build
+
+
+def second_name(folder: Path) -> None:
+    dies(compact, "rename")(folder)
+    gc.collect()
+    append(folder)
+    assert any(path.samefile(log(folder)) for path in archives(folder))
+
+
+def new_session_file(folder: Path) -> None:
+    def fault(name: str, args: tuple[object, ...]) -> None:
+        if name == "rename":
+            raise Killed
+
+    log, _ = open_log(folder)
+    log.append([set_event("unseen")])
+    log.close()
+    file = SessionFile(FaultyStorage(fault), log.paths, durable=False)
+    with pytest.raises(Killed):
+        file.write(lambda: b"{}", 1.0)
+
+
+def renamed(folder: Path) -> None:
+    log(folder).rename(folder / "elsewhere.jsonl")
+
+
+def copied(folder: Path) -> None:
+    shutil.copy(log(folder), folder / "copy.jsonl")
+
+
+def link(folder: Path) -> None:
+    log(folder).rename(folder / "real")
+    log(folder).symlink_to("real")
+
+
+def in_place_of(name: str, make: Callable[[Path], object]) -> Callable[[Path], None]:
+    def build(folder: Path) -> None:
+        (folder / name).unlink()
+        make(folder / name)
+
+    return build
+
+
+def damage_archive(number: int, change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
+    def build(folder: Path) -> None:
+        path = archives(folder)[number]
+        path.write_bytes(gzip.compress(change(gzip.decompress(path.read_bytes()))))
+
+    return build
+
+
+def lose_archive(folder: Path) -> None:
+    archives(folder)[0].unlink()
+
+
+def cut_archive(folder: Path) -> None:
+    path = archives(folder)[-1]
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def lose_log(folder: Path) -> None:
+    log(folder).unlink()
+
+
+def bloat(folder: Path) -> None:
+    with DefaultSessionStore(folder, durability="os", auto_compact=False) as store:
+        for number in range(40):
+            store.set_runtime_state("s", "native", "t0", {"n": str(number) * 50_000})
+        store.set_runtime_state("s", "native", "t0", {})
+
+
+def large_history(folder: Path) -> None:
+    path = folder / "archive" / "s.99.jsonl"
+    path.touch(0o600)
+    os.truncate(path, leftovers._LARGE)
+
+
+def future(folder: Path) -> None:
+    log, _ = open_log(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("journal.codec.time_ns", lambda: 4_000_000_000_000_000_000)
+        log.append([set_event("later")])
+    log.close()
+    with DefaultSessionStore(folder) as store:
+        store.flush()
+
+
+def others(folder: Path) -> None:
+    """PraisonAI's session `a/b` under the name that `a_b` has."""
+    (folder / "a_b.json").write_text(json.dumps({"session_id": "a/b", "messages": []}))
+    (folder / "a_b.json").chmod(0o600)
+    log, _ = open_log(folder, "a_b")
+    log.append([set_event("t")])
+    log.close()
+
+
+def lag(folder: Path) -> None:
+    log, _ = open_log(folder)
+    log.append([set_event("unseen")])
+    log.close()
+
+
+def open_all(folder: Path) -> None:
+    for name in "abc":
+        append(folder, name)
+    for path in folder.rglob("*.json*"):
+        path.chmod(0o666)
+
+
+def mend_and_append(folder: Path) -> None:
+    follow(findings(folder))
+    append(folder)
+
+
+def append_and_mend(folder: Path) -> None:
+    append(folder)
+    follow(findings(folder))
+
+
+def oversize(folder: Path) -> None:
+    with DefaultSessionStore(folder, durability="os") as store:
+        store.set_runtime_state("s", "native", "big", {"x": "y" * 1100})
+        store.set_runtime_state("s", "native", "bigger", {"x": "y" * 20_000})
+
+
+E, W, N = "error", "warning", "note"
+
+Fault = Callable[[Path], object]
+FAULTS: dict[str, tuple[Fault, set[tuple[str, str]], int, Callable[[Path], object] | int | None]]
+"""How it is made, what is found, the exit code, and what mends it: a function, or which of
+the commands in the remedies. None: nothing that a test could do, or not at once."""
+
+FAULTS = {
+    # Torn and corrupt
+    "half a line at the end": (
+        lambda f: log(f).write_bytes(log(f).read_bytes() + b'{"seq":14,"ts'),
+        {(W, "torn")},
+        1,
+        append,
+    ),
+    "NULs at the end": (
+        lambda f: log(f).write_bytes(log(f).read_bytes() + b"\0" * 4096),
+        {(W, "torn")},
+        1,
+        append,
+    ),
+    "an edited line": (
+        rewrite(lambda x: [*x[:6], x[6].replace(b'"n":9', b'"n":7'), *x[7:]]),
+        {(E, "corrupt"), (N, "stale")},
+        4,
+        None,
+    ),
+    "a lost line": (rewrite(lambda x: [*x[:6], *x[7:]]), {(E, "gap"), (N, "stale")}, 4, None),
+    "a repeated line": (rewrite(lambda x: [*x[:6], x[5], *x[6:]]), {(E, "order")}, 4, None),
+    "a kept line changed": (
+        rewrite(lambda x: [x[0], x[2], x[1], *x[3:]]),
+        {(E, "kept")},
+        4,
+        None,
+    ),
+    "a damaged header": (rewrite(lambda x: [b"#" + x[0][1:], *x[1:]]), {(E, "header")}, 4, None),
+    "no log at all": (write("s.jsonl", b"hello\n"), {(E, "header")}, 4, None),
+    "emptied, with archives": (write("s.jsonl"), {(E, "header")}, 4, None),
+    # Archives
+    "an archive is missing": (lose_archive, {(E, "archive")}, 4, None),
+    "an archive is cut": (cut_archive, {(E, "archive")}, 4, None),
+    "an archive is edited": (
+        damage_archive(0, lambda x: x.replace(b'"n":2', b'"n":9')),
+        {(E, "corrupt"), (E, "base")},
+        4,
+        None,
+    ),
+    "the log is lost": (lose_log, {(E, "lost")}, 4, mend_and_append),
+    # No logs
+    "an empty log": (write("e.jsonl"), {(W, "empty")}, 1, 0),
+    "half a header": (write("e.jsonl", b'{"op":"ope'), {(W, "empty")}, 1, 0),
+    "half a header, and a write": (
+        write("e.jsonl", b'{"op":"ope'),
+        {(W, "empty")},
+        1,
+        lambda f: append(f, "e"),
+    ),
+    "a symbolic link": (link, {(E, "not-a-file")}, 1, 0),
+    "a folder": (in_place_of("s.jsonl", Path.mkdir), {(E, "not-a-file")}, 1, None),
+    "a FIFO": (in_place_of("s.jsonl", os.mkfifo), {(E, "not-a-file")}, 1, None),
+    "a FIFO as session file": (
+        in_place_of("s.json", os.mkfifo),
+        {(E, "not-a-file")},
+        1,
+        None,
+    ),
+    "a renamed log": (renamed, {(E, "wrong-session"), (E, "lost")}, 4, 0),
+    "a copied log": (
+        copied,
+        {(E, "wrong-session")},
+        1,
+        lambda f: (f / "copy.jsonl").unlink(),
+    ),
+    "a newer format": (newer, {(E, "newer-format")}, 1, None),
+    "a name of nobody": (write("s copy.jsonl", b"x\n"), {(W, "misnamed")}, 1, None),
+    # Crashes
+    "a scratch file": (dies(compact, "sync"), {(W, "leftover")}, 1, 0),
+    "a compaction that died sealed": (
+        dies(compact, "rename"),
+        {(W, "unfinished"), (W, "leftover")},
+        1,
+        0,
+    ),
+    "a compaction that died sealed, and a write": (
+        dies(compact, "link"),
+        {(W, "unfinished"), (W, "leftover")},
+        1,
+        append_and_mend,
+    ),
+    "a second name of the log": (second_name, {(W, "leftover")}, 1, 0),
+    "a deletion that died": (dies(delete, "unlink"), {(W, "unfinished")}, 1, 0),
+    "a deletion that died late": (dies(delete, "unlink", nth=3), {(W, "unfinished")}, 1, 0),
+    "a deletion that died, and a write": (
+        dies(delete, "unlink", nth=2),
+        {(W, "unfinished")},
+        1,
+        append,
+    ),
+    "a session file half written": (new_session_file, {(W, "leftover"), (N, "stale")}, 1, 0),
+    "a packing that died": (interrupted_packing(0), {(W, "leftover")}, 1, 0),
+    "a packing that died at the end": (interrupted_packing(1), {(W, "leftover")}, 1, 0),
+    "a tail half set aside": (
+        write("archive/s.9-12345678.torn.new", b"x"),
+        {(W, "leftover")},
+        1,
+        0,
+    ),
+    "a tail set aside": (write("archive/s.9-12345678.torn", b"x"), {(N, "evidence")}, 0, 0),
+    "an archive moved away": (write("archive/s.9.orphan", b"x"), {(N, "evidence")}, 0, 0),
+    "an archive of no log": (write("archive/s.99.jsonl", b"x"), {(N, "orphan")}, 0, 0),
+    # Access
+    "an open folder": (lambda f: f.chmod(0o755), {(W, "mode")}, 1, 0),
+    "an open archive": (lambda f: (f / "archive").chmod(0o750), {(W, "mode")}, 1, 0),
+    "an open log": (lambda f: log(f).chmod(0o644), {(W, "mode")}, 1, 0),
+    "a log that the group may read": (lambda f: log(f).chmod(0o640), {(W, "mode")}, 1, 0),
+    "many open files": (
+        open_all,
+        {(W, "mode")},
+        1,
+        0,
+    ),
+    # Session files
+    "a session file behind": (lag, {(N, "stale")}, 0, append),
+    "a session file lost": (lambda f: (f / "s.json").unlink(), {(N, "stale")}, 0, append),
+    "a session file of no JSON": (write("s.json", b"{"), {(E, "session-file")}, 4, None),
+    "an older session file of no JSON": (write("o.json", b"{"), {(E, "session-file")}, 4, None),
+    "an older session file of another shape": (
+        write("o.json", b'{"session_id":"a.b","runtime_state":[]}'),
+        {(E, "session-file")},
+        4,
+        None,
+    ),
+    "a blank session file": (write("s.json", b"\0" * 100), {(W, "session-file")}, 1, append),
+    "a blank older session file": (write("o.json"), {(W, "session-file")}, 1, None),
+    "a session file of another": (others, {(N, "stale")}, 0, lambda f: append(f, "a_b")),
+    # Sizes and time
+    "large turns": (oversize, {(N, "limits")}, 0, None),
+    "a log of which most is dead": (bloat, {(W, "dead")}, 1, 0),
+    "a large history": (
+        large_history,
+        {(N, "history"), (N, "orphan")},
+        0,
+        lambda f: follow([x for x in findings(f) if x.kind == "orphan"]),
+    ),
+    "an event of the future": (future, {(W, "clock"), (N, "stale")}, 1, None),
+}
+
+
+def after(fault: str, folder: Path) -> list[Finding]:
+    healthy(folder)
+    assert findings(folder) == []
+    FAULTS[fault][0](folder)
+    return findings(folder)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_is_found_and_nothing_else(tmp_path: Path, fault: str) -> None:
+    found = after(fault, tmp_path)
+    assert kinds(found) == FAULTS[fault][1], found
+    for finding in found:
+        assert finding.path.startswith(str(tmp_path))
+        assert finding.what
+        assert finding.remedy
+    quick = kinds(findings(tmp_path, quick=True))
+    assert {pair for pair in FAULTS[fault][1] if pair[1] not in SLOW} <= quick
+    assert quick <= FAULTS[fault][1]
+
+
+SLOW = {"corrupt", "gap", "order", "kept", "archive", "base", "torn"} | {"stale", "limits", "dead"}
+"""What cannot be seen without reading every line, nor need be."""
+
+
+@pytest.mark.parametrize("fault", [name for name, case in FAULTS.items() if case[3] is not None])
+def test_what_the_remedy_says_mends_it(tmp_path: Path, fault: str) -> None:
+    found = after(fault, tmp_path)
+    how = FAULTS[fault][3]
+    if callable(how):
+        how(tmp_path)
+    else:
+        follow(found, how or 0)
+    left = findings(tmp_path)
+    assert {finding.kind for finding in left} <= {"evidence", "stale", "orphan"}, left
+    append(tmp_path)
+    assert not serious(findings(tmp_path))
+
+
+IN_LOG = ["an edited line", "a lost line", "a repeated line", "a kept line changed"]
+IN_ARCHIVE = ["an archive is missing", "an archive is cut", "an archive is edited"]
+
+
+@pytest.mark.parametrize("fault", [*IN_LOG, "a damaged header"])
+def test_compaction_leaves_the_damage_of_a_log_behind(tmp_path: Path, fault: str) -> None:
+    follow([finding for finding in after(fault, tmp_path) if finding.is_damage])
+    left = serious(findings(tmp_path))
+    assert all("archive" in finding.path for finding in left), left
+
+
+@pytest.mark.parametrize("fault", [*IN_LOG, *IN_ARCHIVE])
+def test_dropping_history_ends_it(tmp_path: Path, fault: str) -> None:
+    found = after(fault, tmp_path)
+    if fault in IN_LOG:
+        follow(found)
+        for _ in range(2):
+            append(tmp_path)
+        found = findings(tmp_path)
+    assert {finding.is_damage for finding in serious(found)} == {True}
+    follow([finding for finding in found if finding.is_damage])
+    assert findings(tmp_path) == []
+
+
+@pytest.mark.parametrize("fault", ["a deletion that died", "a deletion that died late"])
+def test_the_remedy_for_a_deletion_leaves_nothing_of_the_session(
+    tmp_path: Path, fault: str
+) -> None:
+    follow(after(fault, tmp_path))
+    assert files_in(tmp_path) == set()
+
+
+# Nothing wrong
+
+
+SESSIONS = ["s", "a/b", "", "long" * 100, "..", "\x1b[31m", "ü"]
+
+OPS: dict[str, Callable[[DefaultSessionStore, random.Random], object]] = {
+    "set": lambda store, dice: store.set_runtime_state(
+        dice.choice(SESSIONS), dice.choice("xy"), f"t{dice.randrange(5)}", {"n": dice.random()}
+    ),
+    "clear": lambda store, dice: store.clear_runtime_state(dice.choice(SESSIONS), "x"),
+    "hand off": lambda store, dice: store.hand_off(dice.choice(SESSIONS), "x", "y"),
+    "take over": lambda store, dice: store.take_over(dice.choice(SESSIONS), "y"),
+    "compact": lambda store, dice: store.compact(dice.choice(SESSIONS)),
+    "drop": lambda store, dice: store.compact(dice.choice(SESSIONS), "drop"),
+    "delete": lambda store, dice: store.delete_session(dice.choice(SESSIONS)),
+    "flush": lambda store, dice: store.flush(),
+}
+
+
+@sized(quick=range(3), storm=range(25))
+def test_whatever_was_done_a_healthy_folder_has_no_findings(tmp_path: Path, size: range) -> None:
+    for seed in size:
+        folder = tmp_path / str(seed)
+        folder.mkdir(0o700)
+        check_work_without_findings(folder, random.Random(seed))
+
+
+def check_work_without_findings(tmp_path: Path, dice: random.Random) -> None:
+    for _ in range(3):
+        with DefaultSessionStore(tmp_path, durability="os") as store:
+            for _ in range(40):
+                name = dice.choice(["set"] * 6 + list(OPS))
+                OPS[name](store, dice)
+            store._maintenance.wait(10)
+            assert not serious(findings(tmp_path))
+        assert findings(tmp_path) == []
+        assert findings(tmp_path, quick=True) == []
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_in_the_middle_of_any_call_nothing_looks_wrong(tmp_path: Path, name: str) -> None:
+    begin, operation, _ = OPERATIONS[name]
+    begin(tmp_path)
+    seen: list[Finding] = []
+    looks = []
+
+    def look(call: str, args: tuple[object, ...]) -> None:
+        if call in CHANGING or call == "read":
+            looks.append(call)
+            seen.extend(examine(str(tmp_path)))
+
+    before = {finding.kind for finding in examine(str(tmp_path))}  # a torn tail to repair
+    operation(engine(tmp_path, FaultyStorage(look)))
+    assert len(looks) >= 3
+    assert not [finding for finding in serious(seen) if finding.kind not in before]
+
+
+def test_in_the_middle_of_writing_a_session_file_nothing_looks_wrong(tmp_path: Path) -> None:
+    healthy(tmp_path)
+    seen: list[Finding] = []
+    looks = []
+    log, _ = open_log(tmp_path)
+
+    def look(call: str, args: tuple[object, ...]) -> None:
+        if call in CHANGING:
+            looks.append(call)
+            seen.extend(examine(str(tmp_path)))
+
+    file = SessionFile(FaultyStorage(look), log.paths, durable=True)
+    file.write(lambda: b'{"x":{}}', 1.0)
+    assert {"write", "rename"} <= set(looks)
+    assert not serious(seen)
+
+
+@sized(quick=6, storm=1)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_whatever_a_crash_leaves_is_found_and_no_damage_and_can_be_mended(
+    tmp_path: Path, name: str, size: int
+) -> None:
+    """Killed at every `size`th call."""
+    begin, operation, _ = OPERATIONS[name]
+    for number in range(0, MOST_CALLS, size):
+        folder = tmp_path / str(number)
+        folder.mkdir(0o700)
+        begin(folder)
+        death = DiesAt(number)
+        try:
+            operation(engine(folder, FaultyStorage(death)))
+        except Killed:
+            pass
+        found = findings(folder)
+        assert not [finding for finding in found if finding.severity == "error"], number
+        strange = {path.name for path in folder.rglob("*.new")} - {"s.jsonl.new"}
+        if "a deletion died" not in str(found):
+            assert strange <= {os.path.basename(finding.path) for finding in found}, number
+        follow([finding for finding in serious(found) if finding.kind != "torn"])
+        assert {finding.kind for finding in serious(findings(folder))} <= {"torn"}, number
+        if not death.dead:
+            return
+    raise AssertionError(f"{name} makes more than {MOST_CALLS} calls")
+
+
+@sized(quick=1, storm=10)
+def test_nothing_looks_wrong_while_processes_write_compact_and_delete(
+    tmp_path: Path, size: int
+) -> None:
+    """For `size` seconds."""
+    writers = [python(WRITER, str(tmp_path), str(seed), str(size)) for seed in range(2)]
+    try:
+        looks = 0
+        while any(writer.poll() is None for writer in writers):
+            if tmp_path.exists():
+                assert not serious(list(examine(str(tmp_path))))
+                looks += 1
+        assert looks > 5
+    finally:
+        for writer in writers:
+            _, error = writer.communicate(timeout=60)
+            assert writer.returncode == 0, error
+
+
+WRITER = """
+import random, sys, time
+from journal import JournalError
+from projections import DefaultSessionStore
+dice = random.Random(int(sys.argv[2]))
+end = time.monotonic() + int(sys.argv[3])
+while time.monotonic() < end:
+    with DefaultSessionStore(sys.argv[1], durability="os") as store:
+        for _ in range(200):
+            session = dice.choice("abc")
+            try:
+                what = dice.random()
+                if what < 0.9:
+                    turn = str(dice.randrange(9))
+                    store.set_runtime_state(session, "r", turn, {"x": "y" * dice.randrange(900)})
+                elif what < 0.97:
+                    store.compact(session, dice.choice(["archive", "drop"]))
+                else:
+                    store.delete_session(session)
+            except JournalError as error:
+                if "another compaction" not in str(error) and "replaced" not in str(error):
+                    raise
+"""
+
+
+def test_a_file_replaced_while_its_lock_was_waited_for_is_somebodys(tmp_path: Path) -> None:
+    healthy(tmp_path)
+    path = str(log(tmp_path))
+    assert is_free(DiskStorage(), path)
+
+    def replace(name: str, args: tuple[object, ...]) -> None:
+        if name == "lock":
+            log(tmp_path).rename(tmp_path / "old")
+            shutil.copy(tmp_path / "old", path)
+
+    assert not is_free(FaultyStorage(replace), path)
+
+
+# The rest
+
+
+def test_a_log_kept_open_by_a_writer_has_no_findings(tmp_path: Path) -> None:
+    with DefaultSessionStore(tmp_path, durability="os") as store:
+        store.set_runtime_state("s", "native", "t", {})
+        for number in range(50):
+            store.set_runtime_state("s", "native", "t", {"n": number})
+        assert {finding.kind for finding in findings(tmp_path)} <= {"stale"}
+
+
+def test_only_the_sessions_named_are_examined(tmp_path: Path) -> None:
+    after("an edited line", tmp_path)
+    append(tmp_path, "fine")
+    assert findings(tmp_path, "fine") == []
+    assert {finding.session_id for finding in findings(tmp_path, "s")} == {"s"}
+    with pytest.raises(NotFoundError, match="no session 'other'"):
+        examine(str(tmp_path), ["fine", "other"])
+    with pytest.raises(NotFoundError, match="no folder"):
+        examine(str(tmp_path / "other"))
+    with pytest.raises(StateValueError):
+        examine(str(tmp_path), ["\ud800"])
+
+
+def test_a_session_that_only_praisonai_has_can_be_named(tmp_path: Path) -> None:
+    write("a_b.json", b'{"session_id":"a/b","runtime_state":{}}')(tmp_path)
+    assert findings(tmp_path, "a/b") == []
+    write("a_b.json", b'{"session_id":"a/b","runtime_state":[]}')(tmp_path)
+    assert kinds(findings(tmp_path, "a/b")) == {(E, "session-file")}
+
+
+def test_alike_problems_are_one_finding(tmp_path: Path) -> None:
+    healthy(tmp_path)
+    bad = (5, 7)
+    rewrite(lambda x: [y.replace(b'"n"', b'"m"') if i in bad else y for i, y in enumerate(x)])(
+        tmp_path
+    )
+    with DefaultSessionStore(tmp_path) as store:
+        problems = store.verify("s").problems
+    assert len(problems) == len(bad)
+    (finding,) = [finding for finding in findings(tmp_path) if finding.is_damage]
+    assert (finding.path, finding.offset) == (problems[0].where, problems[0].offset)
+    assert finding.seq == problems[0].seq
+    assert "1 more like it" in finding.what
+
+
+def test_every_finding_of_verification_is_one_of_the_doctors(tmp_path: Path) -> None:
+    for number, fault in enumerate([*IN_LOG, *IN_ARCHIVE, "half a line at the end"]):
+        folder = tmp_path / str(number)
+        folder.mkdir(0o700)
+        found = after(fault, folder)
+        with DefaultSessionStore(folder) as store:
+            problems = store.verify("s").problems
+        assert {problem.kind for problem in problems} == {
+            finding.kind for finding in found if finding.kind != "stale"
+        }, fault
+
+
+def test_limits_name_the_largest_and_how_many(tmp_path: Path) -> None:
+    with DefaultSessionStore(tmp_path, durability="os") as store:
+        for number in range(3):
+            store.set_runtime_state("s", "native", f"t{number}", {"x": "y" * 10 * number})
+        store.set_runtime_state("s", "harness", "t", {})
+    assert findings(tmp_path, limits=Limits(turn_bytes=28, runtime_bytes=54)) == []
+    (finding,) = findings(tmp_path, limits=Limits(turn_bytes=15, runtime_bytes=40))
+    assert "2 turns are over the limit of 15 bytes, the largest is 't2' of 'native' with 28" in (
+        finding.what
+    )
+    assert "1 runtime is over the limit of 40 bytes, the largest is 'native' with 54" in (
+        finding.what
+    )
+
+
+def test_the_rule_for_dead_bytes_is_that_of_automatic_compaction(tmp_path: Path) -> None:
+    """A log that a store compacts by itself never gets as far as to be reported."""
+    with DefaultSessionStore(tmp_path, durability="os") as store:
+        for number in range(100):
+            store.set_runtime_state("s", "native", "t", {"x": str(number % 10) * 30_000})
+            store._maintenance.wait(10)
+            if number % 7 == 0:
+                assert "dead" not in {finding.kind for finding in findings(tmp_path)}
+        assert store.verify("s").archived_events > 0
+
+
+def test_much_may_be_dead_where_much_is_alive(tmp_path: Path) -> None:
+    with DefaultSessionStore(tmp_path, durability="os", auto_compact=False) as store:
+        for number in range(60):
+            store.set_runtime_state("s", "native", f"t{number % 20}", {"x": "y" * 50_000})
+    limits = Limits(1 << 20, 1 << 30)
+    assert findings(tmp_path, limits=limits) == []
+    with DefaultSessionStore(tmp_path, durability="os", auto_compact=False) as store:
+        store.clear_runtime_state("s")
+    assert kinds(findings(tmp_path)) == {(W, "dead")}
+
+
+def test_a_copy_is_not_to_take_the_place_of_the_log(tmp_path: Path) -> None:
+    (finding,) = after("a copied log", tmp_path)
+    assert "this is a copy" in finding.remedy
+    assert commands_in(finding) == []
+
+
+def test_handoffs_are_never_dead(tmp_path: Path) -> None:
+    with DefaultSessionStore(tmp_path, durability="os") as store:
+        for _ in range(20):
+            store.hand_off("s", "a", "b", reason="x" * 100_000)
+    assert findings(tmp_path) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_another_user_is_found(tmp_path: Path) -> None:
+    healthy(tmp_path)
+    os.chown(log(tmp_path), 12345, -1)
+    found = findings(tmp_path)
+    assert kinds(found) == {(W, "owner")}
+    assert "belongs to 12345, the folder to root" in found[0].what
+    follow(found)
+    assert findings(tmp_path) == []
+
+
+@pytest.mark.parametrize("error", [13, 5], ids=["permission", "I/O"])
+def test_a_log_that_cannot_be_read_is_an_error(tmp_path: Path, error: int) -> None:
+    from projections.doctor import Examination
+
+    healthy(tmp_path)
+
+    def fault(name: str, args: tuple[object, ...]) -> None:
+        if name == "open" and str(args[0]).endswith("s.jsonl"):
+            raise OSError(error, os.strerror(error))
+
+    examination = Examination(str(tmp_path), storage=FaultyStorage(fault))
+    (finding,) = [found for stem in examination.stems for found in examination.session(stem)]
+    assert (finding.severity, finding.kind) == (E, "unreadable")
+    assert ("chmod 600" in finding.remedy) is (error == 13)
+
+
+class TestSurroundings:
+    def test_a_network_file_system_is_found_by_the_longest_mount_point(
+        self, tmp_path: Path
+    ) -> None:
+        escaped = str(tmp_path / "net work").replace(" ", "\\040")
+        (tmp_path / "mounts").write_text(
+            "22 1 8:1 / / rw - ext4 /dev/sda rw\n"
+            f"23 22 0:5 / {escaped} rw,relatime shared:1 - nfs4 server:/x rw\n"
+            f"24 23 0:6 / {escaped}/local rw - tmpfs tmpfs rw\n"
+            "garbage\n"
+        )
+        for name, expected in (
+            ("net work", {(W, "file-system")}),
+            ("net work/local", set()),
+            ("net workshop", set()),
+        ):
+            folder = tmp_path / name
+            folder.mkdir(0o700)
+            assert kinds(findings(folder, mounts=str(tmp_path / "mounts"))) == expected, name
+
+    def test_a_mount_over_another_hides_it(self, tmp_path: Path) -> None:
+        mounts = tmp_path / "mounts"
+        mounts.write_text("1 1 8:1 / / rw - nfs4 s:/ rw\n2 1 8:1 / / rw - ext4 /dev/sda rw\n")
+        assert environment.file_system_of(str(tmp_path), str(mounts)) == "ext4"
+
+    def test_without_a_table_of_mounts_nothing_is_said(self, tmp_path: Path) -> None:
+        assert findings(tmp_path, mounts=str(tmp_path / "none")) == []
+
+    @pytest.mark.parametrize(
+        ("kind", "remote"),
+        [("fuse.sshfs", True), ("fuseblk", False), ("nfs4", True), ("xfs", False)],
+    )
+    def test_which_file_systems_are_remote(self, kind: str, remote: bool) -> None:
+        assert environment._is_remote(kind) is remote
+
+    @pytest.mark.parametrize(
+        ("free", "total", "expected"),
+        [(50, 100, True), (4_000, 100_000, True), (6_000, 100_000, False), (99, 200, True)],
+    )
+    def test_a_full_disk_is_found(
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        free: int,
+        total: int,
+        expected: bool,
+    ) -> None:
+        """In millions of bytes."""
+        monkeypatch.undo()
+
+        class Room:
+            f_frsize, f_bavail, f_blocks = 1000, free * 1000, total * 1000
+
+        monkeypatch.setattr(os, "statvfs", lambda path: Room)
+        found = findings(tmp_path, mounts="/dev/null")
+        assert kinds(found) == ({(W, "disk")} if expected else set())
+
+    def test_an_archive_elsewhere_is_found(self, tmp_path: Path) -> None:
+        healthy(tmp_path / "s")
+        (tmp_path / "s" / "archive").rename(tmp_path / "elsewhere")
+        (tmp_path / "s" / "archive").symlink_to(tmp_path / "elsewhere")
+        (finding,) = findings(tmp_path / "s")
+        assert finding.kind == "not-a-file"
+        follow([finding])
+        assert findings(tmp_path / "s") == []
+
+
+@pytest.mark.parametrize(
+    "word", ["plain", "a b", "it's", "\x1b[31m", "ü", "", "back\\slash\n", "\udcff", "$(x)`y`"]
+)
+def test_words_are_quoted_so_that_a_shell_gives_them_back(word: str) -> None:
+    printed = subprocess.run(
+        ["bash", "-c", f"printf %s {quoted(word)}"], capture_output=True, check=True
+    ).stdout
+    assert os.fsdecode(printed) == word
+    assert all(char.isprintable() for char in quoted(word))
+
+
+@pytest.mark.parametrize("session", ["-x", "a b", "\x1b[31m", "", "ü"])
+def test_commands_are_right_for_any_id_and_folder(tmp_path: Path, session: str) -> None:
+    folder = tmp_path / "it's here"
+    for number in range(2):
+        with DefaultSessionStore(folder, durability="os", auto_compact=False) as store:
+            for _ in range(30):
+                store.set_runtime_state(session, "r", "t", {"x": "y" * 50_000, "n": number})
+            store.set_runtime_state(session, "r", "t", {})
+    (finding,) = findings(folder)
+    assert finding.kind == "dead"
+    follow([finding])
+    assert findings(folder) == []
+
+
+def test_names_of_any_bytes_can_be_reported(tmp_path: Path) -> None:
+    for name in (b"\xff.jsonl", b"\xff.json", b"archive", b"\n.jsonl"):
+        path = os.fsencode(tmp_path) + b"/" + name
+        if name == b"archive":
+            os.mkdir(path, 0o700)
+        else:
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    found = findings(tmp_path)
+    assert (W, "misnamed") in kinds(found)
+    msgspec.json.encode(found)
+
+
+@sized(quick=10, storm=60)
+def test_garbage_never_breaks_the_examination(tmp_path: Path, size: int) -> None:
+    healthy(tmp_path)
+    files = [path for path in tmp_path.rglob("s.*") if path.is_file() and path.stat().st_size]
+    for seed in range(size):
+        dice = random.Random(seed)
+        path = dice.choice(files)
+        content = path.read_bytes()
+        place = dice.randrange(len(content))
+        path.write_bytes(
+            content[:place] + dice.randbytes(dice.randrange(9)) + content[place + 1 :]
+        )
+        found = findings(tmp_path)
+        with DefaultSessionStore(tmp_path) as store:
+            try:
+                fine = store.verify("s").ok
+            except JournalError:
+                fine = False
+        assert fine or serious(found), seed
+        path.write_bytes(content)

@@ -1,0 +1,281 @@
+"""The audit of handoffs: what its results say beyond the stories."""
+
+import pytest
+from msgspec import Raw
+from msgspec.structs import replace
+
+from journal.events import Event, Set
+from projections.handoffs.audit import audit
+from projections.handoffs.findings import Change, OpenCall
+from projections.handoffs.pending import PendingHandoffs
+from tests.projections.handoff_steps import at, clears, hands, log, takes, unknown, writes
+
+
+def test_a_change_tells_all_there_is_to_know() -> None:
+    (found,) = audit(
+        log(
+            writes("native", "1", "a", "b", done=["b"]),
+            writes("native", "2", "c"),
+            replace(hands("native", "codex", "2"), reason="stuck"),
+            writes("native", "2", "d"),
+            takes("codex", 3, seen=3),
+            writes("native", "2", done=["a"]),
+            writes("codex", "3", done=["c"]),
+        )
+    ).changes
+    open_calls = (
+        OpenCall(
+            id="a",
+            runtime_id="native",
+            turn_id="1",
+            named_seq=1,
+            finished_seq=6,
+            finished_by="native",
+        ),
+        OpenCall(
+            id="c",
+            runtime_id="native",
+            turn_id="2",
+            named_seq=2,
+            finished_seq=7,
+            finished_by="codex",
+        ),
+    )
+    assert found == Change(
+        source="native",
+        target="codex",
+        status="taken over",
+        announced=True,
+        handoff_seq=3,
+        handed_off_at=at(3),
+        takeover_seq=5,
+        taken_over_at=at(5),
+        first_write_seq=7,
+        seconds=2.0,
+        seen_seq=3,
+        turn_id="2",
+        reason="stuck",
+        inherited_turns={"native": ("1", "2")},
+        inherited_calls=("a", "b", "c"),
+        open_calls=open_calls,
+        late_writes=(4, 6),
+    )
+
+
+def test_a_change_without_a_takeover_is_dated_by_the_first_write() -> None:
+    (found,) = audit(
+        log(writes("native", "1"), hands("native", "codex"), unknown(), writes("codex", "2"))
+    ).changes
+    assert (found.handoff_seq, found.takeover_seq, found.first_write_seq) == (2, None, 4)
+    assert (found.seen_seq, found.taken_over_at, found.seconds) == (3, at(4), 2.0)
+
+
+def test_a_change_without_a_handoff_says_what_is_known() -> None:
+    (found,) = audit(log(writes("native", "1"), takes("codex"), writes("codex", "2"))).changes
+    assert (found.announced, found.handoff_seq, found.handed_off_at) == (False, None, None)
+    assert (found.takeover_seq, found.taken_over_at, found.seconds) == (2, at(2), None)
+    assert (found.source, found.first_write_seq, found.seen_seq) == ("native", 3, 1)
+    (gone,) = audit(log(takes("codex", 12), first=40)).changes
+    assert (gone.source, gone.announced, gone.handoff_seq) == (None, True, 12)
+    assert (gone.handed_off_at, gone.seconds, gone.seen_seq) == (None, None, 39)
+
+
+def test_a_handoff_that_waits_has_only_its_announcement() -> None:
+    (found,) = audit(log(writes("native", "1", "a"), hands("native", "codex"))).changes
+    assert (found.handoff_seq, found.handed_off_at) == (2, at(2))
+    later = (found.takeover_seq, found.taken_over_at, found.first_write_seq, found.seen_seq)
+    assert later == (None, None, None, None)
+    assert (found.seconds, found.inherited_turns, found.inherited_calls) == (None, {}, ())
+
+
+def test_the_first_write_counts_only_while_the_target_has_the_session() -> None:
+    first, second, third = audit(
+        log(
+            writes("native", "1"),
+            hands("native", "codex"),
+            takes("codex", 2),
+            takes("native"),
+            writes("native", "2"),
+            writes("native", "3"),
+            writes("codex", "4"),
+        )
+    ).changes
+    assert [each.first_write_seq for each in (first, second, third)] == [None, 5, 7]
+
+
+@pytest.mark.parametrize(
+    ("handed", "taken", "seconds"),
+    [
+        ("2026-11-22T10:18:00.250000Z", "2026-11-22T10:19:00.500000Z", 60.25),
+        ("2026-11-22T10:18:01.000000Z", "2026-11-22T10:18:00.000000Z", -1.0),
+        ("2026-11-22T12:18:00+02:00", "2026-11-22T10:18:01Z", 1.0),
+        ("yesterday", "2026-11-22T10:18:00.000000Z", None),
+        ("2026-11-22T10:18:00", "2026-11-22T10:18:00Z", None),
+        ("", "", None),
+    ],
+)
+def test_seconds_are_what_the_clocks_said(handed: str, taken: str, seconds: float | None) -> None:
+    events = log(writes("native", "1"), hands("native", "codex"), takes("codex", 2))
+    events[1:] = [replace(events[1], ts=handed), replace(events[2], ts=taken)]
+    assert audit(events).changes[0].seconds == seconds
+
+
+def test_nobody_has_seen_more_than_there_was() -> None:
+    events = log(writes("native", "1", "a"), takes("codex", seen=99), writes("codex", "1", "b"))
+    (found,) = audit(events).changes
+    assert (found.seen_seq, found.inherited_calls) == (1, ("a",))
+
+
+def test_what_is_inherited_is_the_view_as_of_what_was_seen_in_its_order() -> None:
+    events = log(
+        writes("native", "1", "a"),
+        writes("claude", "1", "b"),
+        writes("native", "2", "c"),
+        clears("native"),
+        writes("native", "3", "d"),
+        writes("native", "1", "e"),
+        writes("claude", "1", "f", done=["g"]),
+    )
+    views: dict[int, tuple[dict[str, tuple[str, ...]], tuple[str, ...]]] = {
+        0: ({}, ()),
+        2: ({"native": ("1",), "claude": ("1",)}, ("a", "b")),
+        3: ({"native": ("1", "2"), "claude": ("1",)}, ("a", "c", "b")),
+        4: ({"claude": ("1",)}, ("b",)),
+        6: ({"claude": ("1",), "native": ("3", "1")}, ("b", "d", "e")),
+        7: ({"claude": ("1",), "native": ("3", "1")}, ("f", "g", "d", "e")),
+    }
+    for seen, (turns, calls) in views.items():
+        taken = replace(takes("codex", seen=seen), seq=8)
+        found = audit([*events, taken]).changes[-1]
+        assert list(found.inherited_turns.items()) == list(turns.items())
+        assert found.inherited_calls == calls
+
+
+def test_a_span_tells_its_turns_and_times() -> None:
+    found = audit(
+        log(
+            writes("native", "2"),
+            writes("native", "1"),
+            writes("native", "2"),
+            hands("native", "codex"),
+            takes("codex", 4),
+            writes("native", "2"),
+            writes("codex", "3"),
+            unknown(),
+        )
+    )
+    first, second = found.spans
+    assert (first.since, first.until, first.turns) == (at(1), at(4), ("2", "1"))
+    assert (second.since, second.until, second.turns) == (at(5), at(8), ("3",))
+
+
+def test_a_double_run_tells_which_runtime_really_ran_the_turn() -> None:
+    found = audit(
+        log(
+            replace(writes("native", "1", "a", "b"), writer="laptop:1"),
+            replace(writes("native", "1", "a", done=["b"]), writer="laptop:2"),
+            replace(writes("codex", "1", "a", done=["c"]), writer="server:3"),
+            replace(writes("native", "1", "a"), writer="laptop:1"),
+        )
+    )
+    (turn,) = found.double_runs
+    native, codex = turn.runs
+    assert (turn.turn_id, native.runtime_id, codex.runtime_id) == ("1", "native", "codex")
+    assert (native.first_seq, native.last_seq, native.writes) == (1, 4, 3)
+    assert (codex.first_seq, codex.last_seq, codex.writes) == (3, 3, 1)
+    assert (native.writers, codex.writers) == (("laptop:1", "laptop:2"), ("server:3",))
+    assert (native.calls, native.finished_calls) == (("a", "b"), ("b",))
+    assert (codex.calls, codex.finished_calls) == (("a", "c"), ("c",))
+
+
+@pytest.mark.parametrize(
+    ("between", "had_session"),
+    [
+        ([], False),
+        ([takes("codex")], True),
+        ([hands("native", "codex")], True),
+        ([hands("native", "codex"), takes("codex", 2)], True),
+        ([hands("native", "claude")], False),
+    ],
+    ids=["just wrote", "took over", "was handed it", "was handed it and took over", "another's"],
+)
+def test_a_run_tells_whether_its_runtime_had_the_session(
+    between: list[Event], had_session: bool
+) -> None:
+    found = audit(log(writes("native", "1"), *between, writes("codex", "1")))
+    (turn,) = found.double_runs + found.shared_turns
+    assert [run.had_session for run in turn.runs] == [True, had_session]
+
+
+def test_a_call_lost_at_two_changes_is_listed_once() -> None:
+    found = audit(log(writes("native", "1", "a"), takes("codex"), takes("native")))
+    assert [len(change.open_calls) for change in found.changes] == [1, 1]
+    assert [call.id for call in found.lost_calls] == ["a"]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [b"{", b"\xff", b"", b"[" * 100_000],
+    ids=["cut off", "not UTF-8", "empty", "too deep"],
+)
+def test_a_damaged_state_counts_as_one_without_calls(state: bytes) -> None:
+    damaged = Set(runtime_id="native", turn_id="1", state=Raw(state))
+    found = audit(log(writes("native", "1", "a"), damaged, takes("codex")))
+    assert found.changes[0].inherited_turns == {"native": ("1",)}
+    assert found.changes[0].inherited_calls == ()
+    assert [call.id for call in found.lost_calls] == ["a"]
+
+
+def test_pending_and_superseded_handoffs_and_implicit_takeovers_are_no_faults() -> None:
+    begin: list[Event] = [
+        writes("native", "1"),
+        hands("native", "codex"),
+        hands("native", "codex"),
+    ]
+    for steps in (begin, [*begin, writes("codex", "1")], [*begin, takes("codex", 3)]):
+        assert audit(log(*steps)).ok
+
+
+# Handoffs that wait to be answered
+
+
+@pytest.mark.parametrize(
+    ("steps", "answered"),
+    [
+        ([], None),
+        ([hands("native", "codex")], 1),
+        ([hands("native", "claude")], None),
+        ([hands("codex", "native")], None),
+        ([hands("native", "codex"), hands("claude", "codex")], 2),
+        ([hands("native", "codex"), writes("codex", "1"), clears(), unknown()], 1),
+        ([hands("native", "codex"), takes("codex", 1)], None),
+        ([hands("native", "codex"), takes("codex")], None),
+        ([hands("native", "codex"), hands("native", "codex"), takes("codex", 1)], None),
+        ([hands("native", "codex"), takes("claude", 1)], 1),
+        ([hands("native", "codex"), takes("codex", 1), hands("native", "codex")], 3),
+    ],
+)
+def test_a_takeover_answers_the_latest_handoff_that_waits(
+    steps: list[Event], answered: int | None
+) -> None:
+    pending = PendingHandoffs()
+    for event in log(*steps):
+        pending.fold(event)
+    assert pending.answered_by("codex") == answered
+    pending.reset()
+    assert pending.answered_by("codex") is None
+
+
+def test_what_the_pending_handoffs_name_is_what_the_audit_takes_as_the_answer() -> None:
+    events = log(
+        writes("native", "1"),
+        hands("native", "claude"),
+        hands("native", "codex"),
+        hands("native", "codex"),
+    )
+    pending = PendingHandoffs()
+    for event in events:
+        pending.fold(event)
+    answer = replace(takes("codex", pending.answered_by("codex")), seq=5)
+    found = audit([*events, answer]).changes
+    assert [change.status for change in found] == ["pending", "superseded", "taken over"]
