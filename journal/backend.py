@@ -138,8 +138,8 @@ class Log(Protocol):
     def append_at_once(self, events: "Sequence[Event]", seed: "Maker | None" = None) -> bool:
         """As `append`, if that waits for nobody; else False, and nothing is written.
 
-        It would wait for a sync, for a lock that somebody has, or for a log to be opened; not
-        for what others have appended meanwhile, which is read. Raises as `append`.
+        It would wait for a sync, for a lock that somebody has, or for a log to be opened, read
+        on in or mended. Raises as `append`.
         """
         ...
 

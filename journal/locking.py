@@ -8,8 +8,10 @@ with fresh thread locks, because the thread that held one may not exist in the c
 
 import logging
 import os
+import threading
 import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from time import monotonic, sleep
 from typing import Protocol
@@ -27,14 +29,39 @@ DEFAULT_TIMEOUT = 30.0
 """Seconds to wait for another writer before giving up."""
 
 
-def attempts(timeout: float, what: str) -> Iterator[None]:
+class _Patience(threading.local):
+    """When the wait of this thread began, on the monotonic clock; None: when it waits."""
+
+    since: float | None = None
+
+
+_patience = _Patience()
+
+
+@contextmanager
+def waiting_since(moment: float) -> Iterator[None]:
+    """In the block, timeouts of locks count from `moment` on the monotonic clock.
+
+    For who carries out what others have asked for, and have waited for since then. An
+    attempt is made however long ago that is.
+    """
+    before, _patience.since = _patience.since, moment
+    try:
+        yield
+    finally:
+        _patience.since = before
+
+
+def attempts(timeout: float, what: str, since: float | None = None) -> Iterator[None]:
     """Yield whenever it is time to try for the lock, at first at once.
 
     Waits in growing steps with jitter between, since `flock` itself has no timeout, and
-    raises `LockTimeoutError`, in which `what` names the file, after `timeout` seconds.
+    raises `LockTimeoutError`, in which `what` names the file, `timeout` seconds after `since`
+    on the monotonic clock, or as `waiting_since` says, or after the first attempt.
     """
     yield
-    deadline = monotonic() + timeout
+    begun = [moment for moment in (since, _patience.since) if moment is not None]
+    deadline = min(begun, default=monotonic()) + timeout
     pause = _FIRST_PAUSE
     while (left := deadline - monotonic()) > 0:
         jitter = os.urandom(1)[0] / 256  # the module `random` takes 1 ms to import

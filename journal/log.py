@@ -212,13 +212,23 @@ class FileLog:
         if self._durable or not self.lock.acquire(blocking=False):
             return False
         try:
-            if self._file is None or not self.size:
+            if not self._is_at_rest_locked():
                 return False
             return self._append_locked((Request(events, seed, None),)) is not None
         except RefusedError as refused:
             raise refused.error from None
         finally:
             self.lock.release()
+
+    def _is_at_rest_locked(self) -> bool:
+        """Whether nothing has to be opened, read or mended before an append."""
+        file = self._file
+        if file is None or not self._confirmed or file.failed:
+            return False
+        try:
+            return file.size() == self.size > 0 and file.is_current(_PATH_CHECK_INTERVAL)
+        except OSError:
+            return False  # which an append says better
 
     def _append_for_group(self, take: Take, since: float) -> Written:
         head, file, ticket = self._append(take, since)
@@ -234,8 +244,7 @@ class FileLog:
             done = self._append_locked(take)
         if done is not None:
             return done
-        waited = monotonic() - since if since is not None else 0.0
-        for _ in attempts(max(0.0, self._options.lock_timeout - waited), self.paths.log):
+        for _ in attempts(self._options.lock_timeout, self.paths.log, since):
             self.refresh()
             with self.lock:
                 done = self._append_locked(take)

@@ -8,36 +8,59 @@ queue for another thread, so that a long look does not hold up what is written a
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, TypeAlias
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TypeAlias
 
+from journal.errors import ReentryError
 from journal.events import Set
 from journal.locking import tell_after_fork
 
-_WRITERS = 16  # sessions that can wait for their disk at the same time
-_READERS = 8
-_MOST_JOINED = 512  # appends that share a write and a sync
+WRITERS = 64
+"""Sessions that can wait for their disk, or for another process, at the same time."""
+
+READERS = 32
+"""Calls that can read at the same time."""
+
+_MOST_JOINED = 512  # appends that share a write and a sync …
+_MOST_BYTES = 8 << 20  # … and bytes of their states
 _MOMENT = 0.1  # seconds
 
 Call: TypeAlias = Callable[[], None]
 
 
-class Append(NamedTuple):
+Done: TypeAlias = Callable[[BaseException | None], None]
+"""Told what came of something: None, or what was raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
     """Events for the end of a session's log, and who wants to know what came of it.
 
-    `done` is called with None or with what was raised. `refresh` asks for the session file.
+    `refresh` asks for the session file. `since` is when it was asked for, on the monotonic
+    clock.
     """
 
     events: Sequence[Set]
-    done: Callable[[BaseException | None], None]
+    done: Done
     refresh: bool
+    since: float = field(default_factory=monotonic)
+
+    @property
+    def size(self) -> int:
+        """Bytes of its states."""
+        return sum(len(event.state) for event in self.events)
 
 
 class Queues:
     """Carries out calls as the module says. Calls report to whom they concern; none raises.
 
-    Safe for threads. A forked child begins with nothing waiting: that is its parent's.
+    Safe for threads. Not for finalizers and signal handlers: those may come in the middle of
+    a call on the same thread, and get `ReentryError` then. A forked child begins with nothing
+    waiting: that is its parent's.
     """
 
     def __init__(self, append: Callable[[str, Sequence[Append]], None]) -> None:
@@ -49,31 +72,33 @@ class Queues:
     def after_fork(self) -> None:
         """Begin anew: the threads and what waited for them stayed with the parent."""
         self._lock = threading.Lock()
+        self._inside: set[int] = set()  # threads that are in one of our methods
         self._ending = threading.Lock()  # held by who closes
         self._waiting: dict[str, deque[Append | Call]] = {}
         self._soon: dict[str, Call] = {}
-        self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="journal-write")
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="journal-read")
+        self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="journal-write")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="journal-read")
 
     def is_idle(self, session_id: str) -> bool:
         """Whether nothing of the session is waiting or being carried out."""
-        with self._lock:
-            return session_id not in self._waiting
+        return session_id not in self._waiting
 
     def write(self, session_id: str, entry: Append | Call) -> None:
         """After all that was called for in this session before."""
-        with self._lock:
-            waiting = self._waiting.get(session_id)
-            if waiting is not None:
-                waiting.append(entry)
-                return
-            self._waiting[session_id] = deque((entry,))
-        if not _started(self._writers, lambda: self._work(session_id)):
+        with self._entered():
+            with self._lock:
+                waiting = self._waiting.get(session_id)
+                if waiting is not None:
+                    waiting.append(entry)
+                    return
+                self._waiting[session_id] = deque((entry,))
+            started = _started(self._writers, lambda: self._work(session_id))
+        if not started:
             self._work(session_id)
 
     def read(self, session_id: str, call: Call) -> None:
         """After the writes of this session so far; later ones need not wait for it."""
-        with self._lock:
+        with self._entered(), self._lock:
             waiting = self._waiting.get(session_id)
             if waiting is not None:
                 waiting.append(lambda: self.aside(call))
@@ -81,30 +106,33 @@ class Queues:
         self.aside(call)
 
     def after_all(self, call: Call) -> None:
-        """After the writes of all sessions so far."""
-        with self._lock:
-            queues = list(self._waiting.values())
-            last = _Last(len(queues), lambda: self.aside(call))
-            for waiting in queues:
-                waiting.append(last)
-        if not queues:
-            self.aside(call)
+        """By a reading thread, after the writes of all sessions so far."""
+        self._reach_all(lambda: self.aside(call))
 
     def aside(self, call: Call) -> None:
         """As soon as a reading thread is free, whatever waits to be written."""
-        if not _started(self._readers, call):
+        with self._entered():
+            started = _started(self._readers, call)
+        if not started:
             call()
 
     def soon(self, session_id: str, call: Call) -> None:
         """In a moment, and once for all who ask for it of a session meanwhile."""
-        with self._lock:
-            is_first = not self._soon
-            self._soon[session_id] = call
-        if is_first:
-            try:
-                threading.Timer(_MOMENT, self._make_calls).start()
-            except RuntimeError:  # no thread is to be had
-                self._make_calls()
+        with self._entered():
+            with self._lock:
+                is_first = not self._soon
+                self._soon[session_id] = call
+            started = not is_first or self._wait_a_moment()
+        if not started:
+            self._make_calls()
+
+    def _wait_a_moment(self) -> bool:
+        """Whether a thread does."""
+        try:
+            threading.Timer(_MOMENT, self._make_calls).start()
+        except RuntimeError:
+            return False
+        return True
 
     def _make_calls(self) -> None:
         with self._lock:
@@ -115,13 +143,14 @@ class Queues:
     def join(self, session_id: str | None = None) -> None:
         """Wait for the writes of a session, or of all sessions, so far."""
         reached = threading.Event()
-        with self._lock:
-            if session_id is not None and session_id not in self._waiting:
-                return
-            if session_id is not None:
-                self._waiting[session_id].append(reached.set)
         if session_id is None:
-            self.after_all(reached.set)
+            self._reach_all(reached.set)
+        else:
+            with self._entered(), self._lock:
+                waiting = self._waiting.get(session_id)
+                if waiting is None:
+                    return
+                waiting.append(reached.set)
         reached.wait()
 
     def close(self, call: Call) -> None:
@@ -138,6 +167,31 @@ class Queues:
                 call()
 
         self.after_all(begin)
+
+    @contextmanager
+    def _entered(self) -> Iterator[None]:
+        """A thread that is in here already would wait for itself."""
+        me = threading.get_ident()
+        if me in self._inside:
+            raise ReentryError(
+                "a call came in the middle of a call on the same thread, from a finalizer or a "
+                "signal handler. Nothing was done; leave a note there and call afterwards"
+            )
+        self._inside.add(me)
+        try:
+            yield
+        finally:
+            self._inside.discard(me)
+
+    def _reach_all(self, call: Call) -> None:
+        """Make the call when the writes of all sessions so far are done."""
+        with self._entered(), self._lock:
+            queues = list(self._waiting.values())
+            last = _Last(len(queues), call)
+            for waiting in queues:
+                waiting.append(last)
+        if not queues:
+            call()
 
     def _work(self, session_id: str) -> None:
         while self._work_once(session_id):
@@ -161,13 +215,16 @@ class Queues:
         """What is at the front: one call, or the appends up to the next call."""
         with self._lock:
             waiting = self._waiting[session_id]
-            taken = [waiting.popleft()]
-            while (
-                isinstance(taken[0], Append)
-                and waiting
-                and isinstance(waiting[0], Append)
-                and len(taken) < _MOST_JOINED
-            ):
+            first = waiting.popleft()
+            taken = [first]
+            if not isinstance(first, Append):
+                return taken
+            room = _MOST_BYTES - first.size
+            while waiting and len(taken) < _MOST_JOINED:
+                following = waiting[0]
+                if not isinstance(following, Append) or following.size > room:
+                    break
+                room -= following.size
                 taken.append(waiting.popleft())
             return taken
 

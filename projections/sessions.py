@@ -260,11 +260,11 @@ class Session:
     def is_bloated(self) -> bool:
         """Whether the log is worth compacting. Looks closely only as the log grows."""
         size = self.log.size
-        if size < self._compact_at:
-            return False
+        if size < self._compact_at or not self.log.lock.acquire(blocking=False):
+            return False  # somebody is at the log: another set will look
+        live = self.view.live_bytes
+        self.log.lock.release()
         self._compact_at = size + RECHECK
-        with self.log.lock:
-            live = self.view.live_bytes
         return size - live > max(DEAD_BYTES, DEAD_SHARE * live)
 
     def compacted(self, size: int) -> None:

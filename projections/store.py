@@ -199,7 +199,8 @@ class DefaultSessionStore(Inspection):
         """As `append`, if that waits for nobody; else False, and nothing is saved.
 
         For event loops. It would wait for a sync, for a lock that somebody has, or for a log to
-        be opened. Leaves the session file to `refresh_session_file_if_due`, in a thread.
+        be opened, read on in or mended. Leaves the session file to
+        `refresh_session_file_if_due`, in a thread.
         """
         self._check_open()
         session = self._sessions.get_open(session_id)

@@ -2,18 +2,28 @@
 
 import asyncio
 import functools
+import logging
 from asyncio import Future
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from copy import copy
 from datetime import datetime
 from itertools import islice
+from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar
 
 from journal.backend import CompactionReport, History, SessionInfo, VerifyReport
-from journal.errors import ClosedError, LimitExceededError, StateTypeError, StateValueError
+from journal.errors import (
+    AppendError,
+    ClosedError,
+    LimitExceededError,
+    StateTypeError,
+    StateValueError,
+)
 from journal.events import Head, Set
+from journal.locking import waiting_since
 from journal.state import check_text
-from projections.queues import Append, Queues
+from projections.queues import Append, Done, Queues
 from projections.refs import Ref
 from projections.replay import Pace, Step, Version, check_pace
 from projections.store import DefaultSessionStore
@@ -25,27 +35,35 @@ if TYPE_CHECKING:
     from projections.compare.difference import Difference
     from projections.handoffs.findings import HandoffAudit
 
+logger = logging.getLogger("journal")
+
 T = TypeVar("T")
 Point: TypeAlias = int | str | datetime
 
 _STEPS_AT_ONCE = 64  # of a replay, read by one trip to a thread
 
-_NOTHING_WRITTEN = (LimitExceededError, StateTypeError, StateValueError)
+_NOTHING_WRITTEN = (AppendError, LimitExceededError, StateTypeError, StateValueError)
 
 
 class AsyncSessionStore:
-    """A `DefaultSessionStore` that never makes the event loop wait for a disk or a lock.
+    """A `DefaultSessionStore` that never makes the event loop wait for a sync or a lock.
 
     Its methods are those of `DefaultSessionStore`, which say what they do, return and raise;
     here each returns at once what is to be awaited. A call counts from when it is made, not
     from when it is awaited: states are taken as they are then, what was called for in a
-    session is written in that order, and a read sees the writes called for before it. Other
-    sessions go on meanwhile. Sets of one session that wait together share a write and a sync.
+    session is written in that order, and a read sees the writes called for before it. Sets
+    of one session that wait together share a write and a sync. Other sessions go on meanwhile,
+    as long as no more than `queues.WRITERS` of them wait. What waits is held in memory.
 
     A write that has been called for is carried out, even if nobody awaits it or whoever does
-    is cancelled; an error that nobody awaits is reported by asyncio. Safe for several event
-    loops in several threads. `close`, or `async with`, waits for everything and closes the
-    store underneath, which is the attribute `store`.
+    is cancelled. An error that nobody awaits is reported by asyncio, and logged where that
+    cannot: when the task was cancelled, or the loop is closed. Safe for several event loops in
+    several threads; not for finalizers and signal handlers, which may get `ReentryError`.
+    `close`, or `async with`, waits for everything and closes the store underneath, which is
+    the attribute `store`.
+
+    With durability "os" a set is a write into memory of the operating system. It is made in
+    the event loop, unless it had to wait for something: a thread takes four times as long.
     """
 
     def __init__(self, store: DefaultSessionStore) -> None:
@@ -103,20 +121,52 @@ class AsyncSessionStore:
         self, session_id: str, events: Sequence[Set], *, refresh: bool = True
     ) -> "Future[bool]":
         """Save what `store.intake` made of states; True. Raises as `set_runtime_state`."""
-        asked: _Asked[bool] = _Asked()
+        asked: _Asked[bool] = _Asked(reports=True)
         if not events:
             asked.future.set_result(True)
             return asked.future
         self._check(session_id)
-        if self._queues.is_idle(session_id):
-            # where no sync is wanted and nobody is in the way, a thread would only cost time
-            asked.settle_at_once(lambda: self.store.append_at_once(session_id, events))
-        if not asked.future.done():
-            done = functools.partial(asked.answer, True)
-            self._queues.write(session_id, Append(events, done, refresh))
-        elif refresh:
-            self.refresh_soon(session_id)
+        try:
+            if self._append_at_once(session_id, events, refresh):
+                asked.future.set_result(True)
+                return asked.future
+        except BaseException as error:  # noqa: BLE001 - raised where it is awaited
+            asked.future.set_exception(error)
+            return asked.future
+        done = functools.partial(asked.answer, True)
+        self._queues.write(session_id, Append(events, done, refresh))
         return asked.future
+
+    def append_then(
+        self, session_id: str, events: Sequence[Set], done: Done, *, refresh: bool = True
+    ) -> None:
+        """As `append`, for code in whatever thread: tells `done` what came of it, in another."""
+        if not events:
+            done(None)
+            return
+        self._check(session_id)
+        try:
+            if self._append_at_once(session_id, events, refresh):
+                done(None)
+                return
+        except Exception as error:  # noqa: BLE001 - told
+            done(error)
+            return
+        self._queues.write(session_id, Append(events, done, refresh))
+
+    def write_then(self, session_id: str, call: Callable[[], object], done: Done) -> None:
+        """The same for a call that writes."""
+        self._check(session_id)
+        self._in_order(session_id, lambda: done(_error_of(call)))
+
+    def _append_at_once(self, session_id: str, events: Sequence[Set], refresh: bool) -> bool:
+        """Where no sync is wanted and nobody is in the way, a thread would only cost time."""
+        at_once = self._queues.is_idle(session_id) and self.store.append_at_once(
+            session_id, events
+        )
+        if at_once and refresh:
+            self.refresh_soon(session_id)
+        return at_once
 
     def refresh_soon(self, session_id: str) -> None:
         """Have the session file written in a moment by a thread, if it may take time then."""
@@ -211,7 +261,7 @@ class AsyncSessionStore:
         """Who had the session when, what was handed over, and what was lost."""
         return self._read(session_id, lambda: self.store.audit(session_id))
 
-    async def replay(
+    def replay(
         self,
         session_id: str,
         runtime_id: str | None = None,
@@ -223,9 +273,17 @@ class AsyncSessionStore:
         """The session again, step by step: `async for step in store.replay(...)`."""
         check_pace(speed, max_wait)
         pace = Pace(speed, max_wait) if speed is not None else None
-        replayed = await self._read(
-            session_id, lambda: self.store.replay(session_id, runtime_id, since, until)
+        return self._steps(
+            self._read(
+                session_id, lambda: self.store.replay(session_id, runtime_id, since, until)
+            ),
+            pace,
         )
+
+    async def _steps(
+        self, asked: "Future[Iterator[Step]]", pace: Pace | None
+    ) -> AsyncIterator[Step]:
+        replayed = await asked
         while steps := await self._aside(functools.partial(_some_of, replayed)):
             for step in steps:
                 if pace is not None:
@@ -257,6 +315,16 @@ class AsyncSessionStore:
         """
         self._queues.join(session_id)
 
+    def joined(self, session_id: str) -> "Future[None]":
+        """The same for a session, to be awaited."""
+        self._check(session_id)
+        asked: _Asked[None] = _Asked()
+        if self._queues.is_idle(session_id):
+            asked.future.set_result(None)
+        else:
+            self._queues.write(session_id, lambda: asked.answer(None, None))
+        return asked.future
+
     def close(self) -> "Future[None]":
         """Wait for all that was called for, then close the store. Can be called twice."""
         asked: _Asked[None] = _Asked()
@@ -287,9 +355,19 @@ class AsyncSessionStore:
 
     def _write(self, session_id: str, call: Callable[[], T]) -> "Future[T]":
         self._check(session_id)
-        asked: _Asked[T] = _Asked()
-        self._queues.write(session_id, lambda: asked.carry_out(call))
+        asked: _Asked[T] = _Asked(reports=True)
+        self._in_order(session_id, lambda: asked.carry_out(call))
         return asked.future
+
+    def _in_order(self, session_id: str, call: Callable[[], None]) -> None:
+        """After what was called for before; timeouts of locks count from now."""
+        since = monotonic()
+
+        def write() -> None:
+            with waiting_since(since):
+                call()
+
+        self._queues.write(session_id, write)
 
     def _read(self, session_id: str, call: Callable[[], T]) -> "Future[T]":
         self._check(session_id)
@@ -310,10 +388,11 @@ class AsyncSessionStore:
         return asked.future
 
     def _append_all(self, session_id: str, appends: Sequence[Append]) -> None:
-        """Save together what waits together; if that is refused, each for itself."""
+        """Save together what waits together; if nothing of that was, each for itself."""
         events = [event for append in appends for event in append.events]
         try:
-            self.store.append(session_id, events, refresh=False)
+            with waiting_since(appends[-1].since):
+                self.store.append(session_id, events, refresh=False)
         except _NOTHING_WRITTEN as error:
             if len(appends) == 1:
                 appends[0].done(error)
@@ -322,7 +401,7 @@ class AsyncSessionStore:
                 self._append_all(session_id, (append,))
         except BaseException as error:  # noqa: BLE001 - raised where it is awaited
             for append in appends:
-                append.done(error)
+                append.done(error if append is appends[0] else _copy_of(error))
         else:
             for append in appends:
                 append.done(None)
@@ -330,23 +409,34 @@ class AsyncSessionStore:
                 self.refresh_soon(session_id)
 
 
+def _copy_of(error: BaseException) -> BaseException:
+    """For another task, whose traceback and notes are its own."""
+    try:
+        return copy(error)
+    except Exception:  # noqa: BLE001 - of a class that cannot be copied
+        return error
+
+
+def _error_of(call: Callable[[], object]) -> BaseException | None:
+    """What the call raises."""
+    try:
+        call()
+    except BaseException as error:  # noqa: BLE001 - told
+        return error
+    return None
+
+
 class _Asked(Generic[T]):
     """What a task has asked for, and how it gets the answer."""
 
-    def __init__(self) -> None:
-        """Raises RuntimeError where no event loop runs."""
+    def __init__(self, *, reports: bool = False) -> None:
+        """`reports`: an error that nobody can be told is logged.
+
+        Raises RuntimeError where no event loop runs.
+        """
+        self._reports = reports
         self._loop = asyncio.get_running_loop()
         self.future: Future[T] = self._loop.create_future()
-
-    def settle_at_once(self, call: "Callable[[], T]") -> None:
-        """In the loop: make the call, whose result counts if it is true."""
-        try:
-            result = call()
-        except BaseException as error:  # noqa: BLE001 - raised where it is awaited
-            self.future.set_exception(error)
-        else:
-            if result:
-                self.future.set_result(result)
 
     def carry_out(self, call: Callable[[], T]) -> None:
         """In a thread: make the call and tell what came of it."""
@@ -367,8 +457,9 @@ class _Asked(Generic[T]):
     def _tell(self, how: Callable[[Any], None], outcome: object) -> None:
         try:
             self._loop.call_soon_threadsafe(how, outcome)
-        except RuntimeError:
-            pass  # the loop is closed: nobody waits any more
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            if how == self._fail:
+                self._report(outcome)
 
     def _succeed(self, result: T) -> None:
         if not self.future.done():
@@ -377,6 +468,16 @@ class _Asked(Generic[T]):
     def _fail(self, error: BaseException) -> None:
         if not self.future.done():
             self.future.set_exception(error)
+        else:  # whoever awaited it was cancelled
+            self._report(error)
+
+    def _report(self, error: object) -> None:
+        if self._reports:
+            logger.error(
+                "a write failed after whoever had called for it was gone: %s: %s",
+                type(error).__name__,
+                error,
+            )
 
 
 def _some_of(steps: Iterator[Step]) -> list[Step]:

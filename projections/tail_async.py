@@ -35,10 +35,15 @@ class AsyncTail:
     async def __anext__(self) -> Arrival:
         if not self._end.alive:
             raise StopAsyncIteration
+        loop = asyncio.get_running_loop()
         if self._wanted is None:
-            loop = asyncio.get_running_loop()
             self._wanted = loop.create_future()
             self._requests.put((loop, self._wanted))
+        elif self._wanted.get_loop() is not loop and not self._wanted.done():
+            raise RuntimeError(
+                "this tail waits for an event in another event loop already; go on there, or "
+                "begin another tail after the last cursor"
+            )
         try:
             arrival = await asyncio.shield(self._wanted)
         except asyncio.CancelledError:

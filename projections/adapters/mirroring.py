@@ -52,9 +52,10 @@ class Mirror:
         Waits for what is being written. Turns that have not ended stay open in the journal:
         what becomes of them is not known.
         """
+        self.recorder.settle()  # before an adapter stops: it still cares for what was left
         while self._undo:
             self._undo.pop()()
-        self.recorder.join()
+        self.recorder.end()
         if self._owns_store:
             self.store.close()
 

@@ -12,14 +12,15 @@ over: the audit then shows that they ran side by side in one session, as it shou
 """
 
 import asyncio
+import functools
 import logging
 import threading
-from asyncio import Future
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from journal.events import Set
 from projections.adapters.custody import Custody, Handover
+from projections.adapters.leftovers import Leftovers
 from projections.adapters.turns import Status, Turn
 from projections.store import DefaultSessionStore
 from projections.store_async import AsyncSessionStore
@@ -33,7 +34,12 @@ class Recorder:
     `aopen`, `asave` and `aclose` do the same for an event loop, which they never block. Once
     called they are carried out, even if the task that awaits them is cancelled. They wait for
     the disk where somebody could miss it: before a tool runs, and when the turn is over, all
-    of the turn so far is written. The rest is queued, and written within milliseconds.
+    of the turn so far is written. The rest is queued, and written within milliseconds. Loops of
+    other libraries than asyncio are blocked while they wait.
+
+    `save_soon` and `close_soon` wait for nothing, in whatever thread. Where the garbage
+    collector may be at work, in a coroutine or generator that is being closed, even that is
+    too much: `leave` has them called by another thread.
 
     Whatever goes wrong with the journal is counted in `failures`, kept in `last_failure` and
     logged the first time; it is never raised. The agent goes on, and the journal has a gap.
@@ -47,10 +53,12 @@ class Recorder:
         self.last_failure: Exception | None = None
         self._async_store = AsyncSessionStore(store)
         self._custody = Custody()
+        self._leftovers = Leftovers()
         self._lock = threading.Lock()
 
     def open(self, turn: Turn) -> None:
         """A turn begins."""
+        self._come_in()
         try:
             if not self._custody.knows(turn.session_id):
                 self._custody.learn(turn.session_id, self.store.state_at(turn.session_id))
@@ -60,10 +68,10 @@ class Recorder:
 
     async def aopen(self, turn: Turn) -> None:
         """As `open`."""
+        self._come_in()
         try:
             if not self._custody.knows(turn.session_id):
-                view = await self._async_store.state_at(turn.session_id)
-                self._custody.learn(turn.session_id, view)
+                self._custody.learn(turn.session_id, await self._view(turn.session_id))
         except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
             self._failed(turn, error)
         finally:  # also when we are cancelled
@@ -71,31 +79,55 @@ class Recorder:
 
     def save(self, turn: Turn) -> None:
         """Write the turn as it is now."""
+        self.settle()
         self._write(turn)
 
     async def asave(self, turn: Turn) -> None:
         """As `save`."""
-        queued = self._queue(turn)
-        if turn.has_open_calls:
-            await _settled(queued)
+        self.settle()
+        if self._queue(turn) and turn.has_open_calls:
+            await self._written(turn)
+
+    def save_soon(self, turn: Turn) -> None:
+        """As `save`, without waiting."""
+        self._queue(turn)
 
     def close(self, turn: Turn, status: Status = "completed", error: object = None) -> None:
         """A turn has ended. Again for the same turn: nothing happens."""
+        self.settle()
         if turn.close(status, error):
             self._write(turn, after=self._custody.closed(turn))
 
     async def aclose(self, turn: Turn, status: Status = "completed", error: object = None) -> None:
         """As `close`."""
-        if turn.close(status, error):
-            await _settled(self._queue(turn, after=self._custody.closed(turn)))
+        self.settle()
+        if self._close_in_queue(turn, status, error):
+            await self._written(turn)
 
     def close_soon(self, turn: Turn, status: Status = "completed", error: object = None) -> None:
-        """As `aclose`, from a callback of the event loop, which cannot wait."""
-        if turn.close(status, error):
-            self._queue(turn, after=self._custody.closed(turn))
+        """As `close`, without waiting."""
+        self._close_in_queue(turn, status, error)
+
+    def leave(self, note: Callable[[], object]) -> None:
+        """Have it called by another thread, or by the next call here that is not a `…_soon`.
+
+        May be called from anywhere. `note` may call `save_soon` and `close_soon`, and raises
+        nothing.
+        """
+        self._leftovers.leave(note)
+
+    def settle(self) -> None:
+        """Have done what was left. Not for finalizers."""
+        self._leftovers.settle()
 
     def join(self) -> None:
         """Block until what was called for is written, also by tasks that are gone."""
+        self.settle()
+        self._async_store.join()
+
+    def end(self) -> None:
+        """Join, and let the threads go."""
+        self._leftovers.end()
         self._async_store.join()
 
     def note_failure(self, error: Exception) -> None:
@@ -108,6 +140,10 @@ class Recorder:
                 error,
                 exc_info=error,
             )
+
+    def _come_in(self) -> None:
+        self._leftovers.watch()
+        self._leftovers.settle()
 
     def _write(
         self, turn: Turn, before: Sequence[Handover] = (), after: Sequence[Handover] = ()
@@ -130,30 +166,45 @@ class Recorder:
 
     def _queue(
         self, turn: Turn, before: Sequence[Handover] = (), after: Sequence[Handover] = ()
-    ) -> "Sequence[Future[Any]]":
+    ) -> bool:
         """All at once, so that no cancellation parts them. They are carried out in order."""
         session_id, store = turn.session_id, self._async_store
-        queued: list[Future[Any]] = []
+        done = functools.partial(self._note, turn)
 
         def hand_over(handovers: Sequence[Handover]) -> None:
-            for source, target, reason in handovers:
-                queued.append(store.hand_off(session_id, source, target, reason=reason))
-                queued.append(store.take_over(session_id, target))
+            for each in handovers:
+                once = functools.partial(self._hand_over, session_id, (each,))
+                store.write_then(session_id, once, done)
 
         try:
             with turn.writing:  # as above
                 hand_over(before)
                 refresh = turn.status != "open"
-                queued.append(store.append(session_id, self._events(turn), refresh=refresh))
+                store.append_then(session_id, self._events(turn), done, refresh=refresh)
             hand_over(after)
         except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
             self._failed(turn, error)
-        for future in queued:
-            if future.done():
-                self._note(turn, future)
+            return False
+        return True
+
+    def _close_in_queue(self, turn: Turn, status: Status, error: object) -> bool:
+        closes = turn.close(status, error)
+        return closes and self._queue(turn, after=self._custody.closed(turn))
+
+    async def _written(self, turn: Turn) -> None:
+        """Wait for what is queued; being cancelled cancels none of it."""
+        try:
+            if _in_event_loop():
+                await self._async_store.joined(turn.session_id)
             else:
-                future.add_done_callback(lambda done: self._note(turn, done))
-        return queued
+                self._async_store.join(turn.session_id)
+        except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
+            self._failed(turn, error)
+
+    async def _view(self, session_id: str) -> dict[str, dict[str, Any]]:
+        if _in_event_loop():
+            return await self._async_store.state_at(session_id)
+        return self.store.state_at(session_id)
 
     def _events(self, turn: Turn) -> Sequence[Set]:
         if not self.store.mirrors:
@@ -161,8 +212,7 @@ class Recorder:
         state = turn.state(self.store.limits)
         return (self.store.intake.event(turn.runtime_id, turn.turn_id, state),)
 
-    def _note(self, turn: Turn, done: "Future[Any]") -> None:
-        error = None if done.cancelled() else done.exception()
+    def _note(self, turn: Turn, error: BaseException | None) -> None:
         if isinstance(error, Exception):
             self._failed(turn, error)
 
@@ -186,8 +236,9 @@ class Recorder:
             )
 
 
-async def _settled(queued: "Sequence[Future[Any]]") -> None:
-    """Wait until they are done, whatever came of them; being cancelled cancels none."""
-    waiting = [future for future in queued if not future.done()]
-    if waiting:
-        await asyncio.wait(waiting)
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -30,7 +30,7 @@ from journal.errors import (
     WrongSessionError,
 )
 from journal.events import GENESIS, Clear, Event, Handoff, Open, Sealed, Takeover, Unknown
-from journal.log import LogOptions
+from journal.log import FileLog, LogOptions
 from tests.support import (
     FailsAt,
     FaultyStorage,
@@ -1042,15 +1042,60 @@ def test_at_once_appends_only_to_an_open_log_that_nobody_has_locked(tmp_path: Pa
     assert turns_in(tmp_path) == recorder.turns == ["turn-1", "turn-2", "turn-5"]
 
 
-def test_at_once_takes_in_what_others_have_appended(tmp_path: Path) -> None:
-    log, recorder = open_log(tmp_path)
-    log.append([set_event("turn-1")])
-    other, _ = open_log(tmp_path)
+def _others_append(log: FileLog, folder: Path) -> None:
+    other, _ = open_log(folder)
     other.append([set_event("turn-2")])
-    assert log.append_at_once([set_event("turn-3")])
-    assert recorder.turns == ["turn-1", "turn-2", "turn-3"]
-    log.close()
     other.close()
+
+
+def _a_writer_dies(log: FileLog, folder: Path) -> None:
+    with (folder / "s.jsonl").open("ab") as file:
+        file.write(b'{"seq":2,')
+
+
+def _another_log_is_there(log: FileLog, folder: Path) -> None:
+    _others_append(log, folder)
+    assert Directory(str(folder), LogOptions()).compact("s", "archive") is not None
+
+
+def _it_is_gone(log: FileLog, folder: Path) -> None:
+    (folder / "s.jsonl").unlink()
+    assert log._file is not None
+    log._file.checked = float("-inf")  # as a second later
+
+
+@pytest.mark.parametrize(
+    "happens", [_others_append, _a_writer_dies, _another_log_is_there, _it_is_gone]
+)
+def test_at_once_does_not_read_on_or_mend(
+    happens: Callable[[FileLog, Path], None], tmp_path: Path
+) -> None:
+    """That may be any amount of work, for an event loop that would wait."""
+    calls: list[str] = []
+    storage = FaultyStorage(lambda name, args: calls.append(name))
+    log, recorder = open_log(tmp_path, storage=storage)
+    log.append([set_event("turn-1")])
+    happens(log, tmp_path)
+    calls.clear()
+    assert not log.append_at_once([set_event("turn-3")])
+    assert set(calls) <= {"size", "find"}
+    log.append([set_event("turn-4")])
+    assert recorder.turns[-1] == "turn-4"
+    assert log.append_at_once([set_event("turn-5")])
+    log.close()
+
+
+@pytest.mark.parametrize("call", ["size", "find"])
+def test_at_once_leaves_it_to_an_append_to_say_what_is_wrong(call: str, tmp_path: Path) -> None:
+    storage = FaultyStorage(no_fault)
+    log, _ = open_log(tmp_path, storage=storage)
+    log.append([set_event("turn-1")])
+    assert log._file is not None
+    log._file.checked = float("-inf")
+    storage.fault = fails(call, errno.EIO)
+    assert not log.append_at_once([set_event("turn-2")])
+    assert log.append_at_once([set_event("turn-3")])
+    log.close()
 
 
 def test_at_once_never_syncs(tmp_path: Path) -> None:

@@ -1017,6 +1017,35 @@ class TestAsync:
         assert not thread.is_alive()
         assert list(kept._tail) == []
 
+    def test_in_another_loop_it_says_that_it_is_waited_for_and_loses_nothing(
+        self, either: DefaultSessionStore
+    ) -> None:
+        tail = asyncio.run(self.left_waiting(either))
+        first = asyncio.new_event_loop()
+        try:
+            kept = first.run_until_complete(self.left_waiting(either))
+            with pytest.raises(RuntimeError, match="another event loop already"):
+                asyncio.run(anext(kept))
+            put(either, "s", "t1")
+            event = first.run_until_complete(anext(kept)).event
+            assert isinstance(event, Set)
+            assert event.turn_id == "t1"
+            put(either, "s", "t2")
+            event = asyncio.run(anext(kept)).event
+            assert isinstance(event, Set)
+            assert event.turn_id == "t2"
+            asyncio.run(kept.aclose())
+            asyncio.run(tail.aclose())
+        finally:
+            first.close()
+
+    @staticmethod
+    async def left_waiting(store: DefaultSessionStore) -> AsyncTail:
+        tail = aiter(store.tail("s"))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(tail), 0.001)
+        return tail
+
     @pytest.mark.parametrize("how", ["aclose", "stop", "close the store"])
     def test_whoever_waits_is_told_of_the_end(self, either: DefaultSessionStore, how: str) -> None:
         async def main() -> list[Arrival]:

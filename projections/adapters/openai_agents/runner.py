@@ -39,7 +39,7 @@ class MirroringRunner(AgentRunner):
             await run.aend(Ending.by(error))
             raise
         except BaseException as error:  # closed, or the process is about to end
-            run.end(Ending.by(error))
+            run.leave(Ending.by(error))
             raise
         await run.aend(_complete(result))
         return result
@@ -98,6 +98,7 @@ def _end_with(run: Run, result: RunResultStreaming) -> None:
     """End the run when the task ends in which it goes on, whoever reads its stream."""
 
     def ended(task: asyncio.Task[Any]) -> None:
+        run.journal.recorder.settle()
         run.journal.guard(lambda: run.end_soon(_ending(run, result, task)))
 
     task = result.run_loop_task

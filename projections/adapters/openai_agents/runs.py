@@ -191,16 +191,20 @@ class Run:
             await self._recorder.aclose(turn, ending.status, ending.error)
 
     def end(self, ending: Ending) -> None:
-        """The run is over, and nothing can be awaited any more."""
+        """The run is over, outside of event loops."""
         turn = self._last_turn(ending)
         if turn is not None:
             self._recorder.close(turn, ending.status, ending.error)
 
     def end_soon(self, ending: Ending) -> None:
-        """The run is over, says a callback of the event loop."""
+        """The run is over, says who cannot wait."""
         turn = self._last_turn(ending)
         if turn is not None:
             self._recorder.close_soon(turn, ending.status, ending.error)
+
+    def leave(self, ending: Ending) -> None:
+        """The run is over, says a coroutine that is closed, by the garbage collector maybe."""
+        self._recorder.leave(lambda: self.end_soon(ending))
 
     # Inside
 

@@ -106,7 +106,7 @@ class RunningTurns:
     """The open turns of each agent. Safe for threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # reentrant: an abandoned stream may end anywhere
+        self._lock = threading.Lock()
         self._turns: dict[int, list[Running]] = {}
 
     def add(self, running: Running) -> None:

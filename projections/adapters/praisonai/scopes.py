@@ -2,7 +2,8 @@
 
 A scope is entered before the agent's own code runs and left after it. It never raises an
 `Exception`, whatever the agent's objects look like: what goes wrong in here is counted like
-trouble with the journal.
+trouble with the journal. Where a stream or a coroutine is closed, which the garbage collector
+may do at any moment, all that is left to another thread.
 """
 
 import asyncio
@@ -56,11 +57,15 @@ class Keeper:
 
 
 class Entry(NamedTuple):
-    """What there is to write: by a method of the recorder, or by its twin for event loops."""
+    """What there is to write: by a method of the recorder, or by one of its twins.
 
+    That for what is left to another thread is there for what comes at an end.
+    """
+
+    what: tuple[Any, ...]
     write: Callable[..., None]
     awrite: Callable[..., Awaitable[None]]
-    what: tuple[Any, ...]
+    write_soon: Callable[..., None] | None = None
 
 
 class Scope:
@@ -99,6 +104,9 @@ class Scope:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if isinstance(error, GeneratorExit):
+            self._leave(error)
+            return
         entry = self._guarded(lambda: self._end(error))
         if entry is not None:
             entry.write(*entry.what)
@@ -115,13 +123,20 @@ class Scope:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        entry = self._guarded(lambda: self._end(error))
-        if entry is None:
+        if not (error is None or isinstance(error, Exception | asyncio.CancelledError)):
+            self._leave(error)  # closed, or the process is about to end: nothing can be awaited
             return
-        if error is None or isinstance(error, Exception | asyncio.CancelledError):
+        entry = self._guarded(lambda: self._end(error))
+        if entry is not None:
             await entry.awrite(*entry.what)
-        else:  # closed, or the process is about to end: nothing can be awaited any more
-            entry.write(*entry.what)
+
+    def _leave(self, error: BaseException) -> None:
+        def end() -> None:
+            entry = self._guarded(lambda: self._end(error))
+            if entry is not None and entry.write_soon is not None:
+                entry.write_soon(*entry.what)
+
+        self._recorder.leave(end)
 
     def _guarded(self, action: Callable[[], Entry | None]) -> Entry | None:
         if self._keeper.stopped:
@@ -177,7 +192,7 @@ class TurnScope(Scope):
             return None
         running = self._keeper.begin(self._agent, self._prompt, here)
         self._running, self._place = running, Place(running)
-        return Entry(self._recorder.open, self._recorder.aopen, (running.turn,))
+        return Entry((running.turn,), self._recorder.open, self._recorder.aopen)
 
     def _end(self, error: BaseException | None) -> Entry | None:
         if self._outer is not None and self._outer.streams:
@@ -188,7 +203,8 @@ class TurnScope(Scope):
         self._keeper.turns.remove(running)
         running.turn.says("assistant", self._answer(running))
         ending = running.outcome(self.result) if error is None else (outcome_of(error), error)
-        return Entry(self._recorder.close, self._recorder.aclose, (running.turn, *ending))
+        to = self._recorder
+        return Entry((running.turn, *ending), to.close, to.aclose, to.close_soon)
 
     def _answer(self, running: Running) -> object:
         return "".join(map(str, self._said)) if running.streams else self.result
@@ -223,7 +239,8 @@ class CallScope(Scope):
         return self._entry(turn)
 
     def _entry(self, turn: Turn) -> Entry:
-        return Entry(self._recorder.save, self._recorder.asave, (turn,))
+        to = self._recorder
+        return Entry((turn,), to.save, to.asave, to.save_soon)
 
     def _outcome(self) -> tuple[Status, object]:
         error = error_in(self.result)

@@ -100,9 +100,13 @@ class Keeper:
             await self.recorder.aclose(turn, status, error if status == "error" else None)
 
     def abandon(self, turn: Turn) -> None:
-        """The run is over where nothing can be awaited any more."""
-        if self._drop(turn):
-            self.recorder.close(turn, "cancelled")
+        """The run is closed, by the garbage collector maybe, or the process is about to end."""
+
+        def close() -> None:
+            if self._drop(turn):
+                self.recorder.close_soon(turn, "cancelled")
+
+        self.recorder.leave(close)
 
     def start_call(self, ctx: RunContext[Any], call: ToolCallPart) -> Place | None:
         """Where a call runs, which is open now; None if its run is not mirrored."""

@@ -1,6 +1,8 @@
 """Turns that fail, are stopped, cancelled or left in the middle."""
 
 import asyncio
+from pathlib import Path
+from typing import Any
 
 import pytest
 from praisonaiagents.agent.interrupt import InterruptController
@@ -9,6 +11,7 @@ from projections import DefaultSessionStore
 from projections.adapters.praisonai import mirror
 from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, EACH_RUN, RUNS, Run, agent, outcome
 from tests.adapters.told import said, turns
+from tests.support import FaultyStorage, no_fault
 
 pytestmark = AS_PRAISONAI_IS
 
@@ -112,3 +115,31 @@ def test_what_praisonai_is_told_to_stop_is_cancelled(store: DefaultSessionStore)
             pass  # it may return or raise: both are its own way to stop
     (turn,) = turns(store)
     assert turn["status"] == "cancelled"
+
+
+def test_a_stream_that_is_closed_in_the_middle_of_our_own_work_is_cancelled(
+    tmp_path: Path,
+) -> None:
+    """As the garbage collector does it, whatever the thread is doing."""
+    abandoned: list[Any] = []
+
+    def finalizer(name: str, args: tuple[Any, ...]) -> None:
+        if name == "write" and abandoned:
+            abandoned.pop().close()
+
+    storage = FaultyStorage(no_fault)
+    with DefaultSessionStore(tmp_path, storage=storage) as store:
+        with mirror(store, session_id="s") as handle:
+            for _ in range(5):
+                stream = agent("streamer").iter_stream("you")
+                next(stream)
+                abandoned.append(stream)
+            storage.fault = finalizer
+            each = agent()
+            for run in (RUNS["chat"], RUNS["achat"]) * 3:
+                run(each, "you")
+            storage.fault = no_fault
+        assert abandoned == []
+        assert handle.failures == 0
+        assert [turn["status"] for turn in turns(store, "streamer")] == ["cancelled"] * 5
+        assert [turn["status"] for turn in turns(store)] == ["completed"] * 6

@@ -359,5 +359,6 @@ def test_a_coroutine_that_is_closed_elsewhere_cancels_the_turn(tmp_path: Path) -
     with store, mirror(store, session_id="s") as handle:
         each.chat("before")
         asyncio.run(main())
+        handle.recorder.join()
         assert handle.failures == 0
         assert [turn["status"] for turn in turns(store)] == ["completed", "cancelled"]

@@ -271,7 +271,7 @@ def test_what_ends_the_process_passes_and_cancels_the_turn(
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, GeneratorExit])
-def test_where_nothing_can_be_awaited_the_turn_is_closed_at_once(
+def test_where_nothing_can_be_awaited_another_thread_closes_the_turn(
     kind: type[BaseException], store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pydantic AI keeps these from the hook today, but for a coroutine that is thrown away."""
@@ -283,7 +283,9 @@ def test_where_nothing_can_be_awaited_the_turn_is_closed_at_once(
     async def main() -> None:
         ctx = RunContext[Any](deps=None, model=MODEL, usage=RunUsage(), run_id="run-1")
         with pytest.raises(kind):
-            await JournalCapability(store, session_id="s").wrap_run(ctx, handler=handler)
+            await capability.wrap_run(ctx, handler=handler)
 
+    capability = JournalCapability(store, session_id="s")
     asyncio.run(main())
+    capability.mirror.recorder.join()
     assert store.get_runtime_state("s", "agent", "run-1")["status"] == "cancelled"

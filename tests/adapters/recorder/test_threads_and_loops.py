@@ -12,9 +12,9 @@ import pytest
 from projections import DefaultSessionStore
 from projections.adapters.recorder import Recorder
 from projections.adapters.turns import Turn
-from tests.adapters.recorder.ways import inside, new, states, story
+from tests.adapters.recorder.ways import Way, changes, inside, new, states, story
 from tests.projections.store_async.gates import PATIENCE, Gate
-from tests.support import FaultyStorage
+from tests.support import FaultyStorage, no_fault
 
 
 def test_what_is_raised_to_end_the_program_passes(
@@ -304,13 +304,64 @@ def test_several_loops_in_several_threads_share_a_recorder(store: DefaultSession
     assert recorder.failures == 0
 
 
-def test_a_coroutine_that_runs_in_no_loop_of_asyncio_is_not_mirrored_and_goes_on(
+def test_a_coroutine_in_another_librarys_loop_is_mirrored_too(
     store: DefaultSessionStore,
 ) -> None:
-    """Another library's loop, such as trio's."""
+    """Such as trio's: there is nothing that could be awaited, so it waits."""
     recorder, turn = Recorder(store), new()
+    turn.call_started("c-1", "search")
     for call in (recorder.aopen(turn), recorder.asave(turn), recorder.aclose(turn)):
         with pytest.raises(StopIteration):
             call.send(None)
-    assert isinstance(recorder.last_failure, RuntimeError)
-    assert not store.session_exists("s")
+    assert recorder.failures == 0
+    assert [status for status, _ in states(store)] == ["open", "open", "completed"]
+
+
+# Finalizers
+
+
+def test_turns_that_the_garbage_collector_ends_in_the_middle_of_our_work_are_closed(
+    way: Way, tmp_path: Path
+) -> None:
+    """At every call of the storage: with the locks of log, store and recorder held."""
+    left: list[Turn] = []
+
+    def finalizer(name: str, args: tuple[Any, ...]) -> None:
+        if left:
+            turn = left.pop()
+            recorder.leave(lambda: recorder.close_soon(turn, "cancelled"))
+
+    storage = FaultyStorage(no_fault)
+    with DefaultSessionStore(tmp_path, durability="os", storage=storage) as store:
+        recorder = Recorder(store)
+        mine = way.to(recorder)
+        abandoned = [new("streamer", f"turn-{number}") for number in range(30)]
+        for turn in abandoned:
+            mine.open(turn)
+        left.extend(abandoned)
+        storage.fault = finalizer
+        for number in range(40):
+            turn = new(turn=f"turn-{number}")
+            mine.open(turn)
+            mine.close(turn)
+        mine.settle()
+        storage.fault = no_fault
+        assert left == []
+        assert recorder.failures == 0
+        streams = store.get_runtime_state("s", "streamer").values()
+        assert [stream["status"] for stream in streams] == ["cancelled"] * len(abandoned)
+
+
+def test_what_was_left_is_written_before_what_comes_after_it(
+    way: Way, store: DefaultSessionStore
+) -> None:
+    """Or the session would not be handed over by whoever has just been left."""
+    mine = way.to(Recorder(store))
+    mine.recorder._leftovers.end()  # nobody is quicker
+    first, second = new("first"), new("second")
+    mine.open(first)
+    mine.recorder.leave(lambda: mine.recorder.close_soon(first, "cancelled"))
+    mine.open(second)
+    mine.close(second)
+    mine.settle()
+    assert changes(store) == [("first", "second", "taken over")]

@@ -52,7 +52,9 @@ def test_a_write_whose_task_is_cancelled_is_written_in_its_place(tmp_path: Path)
     assert turns(tmp_path) == ["first", "a", "b", "c"]
 
 
-def test_a_failed_write_whose_task_is_cancelled_is_nobodys(tmp_path: Path) -> None:
+def test_a_failed_write_whose_task_is_cancelled_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     gate = Gate("write")
     store = gated(tmp_path, gate)
 
@@ -68,6 +70,49 @@ def test_a_failed_write_whose_task_is_cancelled_is_nobodys(tmp_path: Path) -> No
 
     run(main())
     assert turns(tmp_path) == ["first", "fine"]
+    (report,) = caplog.records
+    assert report.levelname == "ERROR"
+    assert "s.jsonl" in report.message
+    assert "No space left on device" in report.message
+
+
+def test_a_failed_write_whose_loop_is_closed_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate = Gate("write")
+    store = gated(tmp_path, gate)
+
+    async def main() -> None:
+        gate.shut()
+        gate.errors = [OSError(ENOSPC, "No space left on device")]
+        put(store, "failing")
+        await gate.reached()
+
+    asyncio.run(main())
+    gate.open()
+    join(store)
+    store.store.close()
+    assert turns(tmp_path) == ["first"]
+    (report,) = caplog.records
+    assert "No space left on device" in report.message
+
+
+def test_a_failed_read_whose_task_is_cancelled_is_nobodys(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate = Gate("write")
+    store = gated(tmp_path, gate)
+
+    async def main() -> None:
+        gate.shut()
+        put(store, "slow")
+        await gate.reached()
+        store.diff("s", "native/nothing").cancel()
+        gate.open()
+        await store.close()
+
+    run(main())
+    assert caplog.records == []
 
 
 def test_a_failed_write_is_raised_where_it_is_awaited_and_nowhere_else(tmp_path: Path) -> None:
@@ -130,6 +175,53 @@ def test_a_failed_sync_reaches_all_whose_writes_it_was(tmp_path: Path) -> None:
         await store.close()
 
     run(main())
+
+
+def test_each_is_told_of_a_failure_they_share_by_an_error_of_their_own(tmp_path: Path) -> None:
+    """Or one's notes and traceback would be in the other's."""
+    gate = Gate("sync")
+    store = gated(tmp_path, gate)
+
+    async def main() -> None:
+        gate.shut()
+        gate.errors = [None, OSError(EIO, "Input/output error")]
+        put(store, "slow")
+        await gate.reached()
+        waiting = [put(store, f"turn-{number}") for number in range(3)]
+        gate.open()
+        found = await all_of(*waiting)
+        assert len({id(error) for error in found}) == 3
+        assert {str(error) for error in found} == {str(found[0])}
+        found[0].add_note("the first one's")
+        assert not any(hasattr(error, "__notes__") for error in found[1:])
+        await store.close()
+
+    run(main())
+
+
+def test_of_sets_that_wait_together_those_for_which_there_is_room_are_saved(
+    tmp_path: Path,
+) -> None:
+    """A write that failed has left nothing, so each can be tried by itself."""
+    gate = Gate("write")
+    store = gated(tmp_path, gate)
+
+    async def main() -> None:
+        gate.shut()
+        full = OSError(ENOSPC, "No space left on device")
+        gate.errors = [None, full, None, full, None]
+        slow = put(store, "slow")
+        await gate.reached()
+        waiting = [put(store, turn) for turn in ("a", "b", "c")]
+        gate.open()
+        assert await slow
+        found = await all_of(*waiting)
+        assert found[0] == found[2] == True  # noqa: E712 - an error is true as well
+        assert isinstance(found[1], AppendError)
+        await store.close()
+
+    run(main())
+    assert turns(tmp_path) == ["first", "slow", "a", "c"]
 
 
 @pytest.mark.parametrize("method", ["get_runtime_state", "take_over", "audit"])

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from msgspec import structs
 
 from journal.errors import (
     ClosedError,
+    StateTypeError,
 )
 from journal.events import Set
 from projections import DefaultSessionStore, store_async
@@ -22,8 +23,8 @@ from tests.projections.store_async.gates import Gate, all_of, gated, put, run
 from tests.support import set_event
 
 
-async def collect(steps: AsyncIterator[Step]) -> list[Step]:
-    return [step async for step in steps]
+async def collect(replay: Callable[[], AsyncIterator[Step]]) -> list[Step]:
+    return [step async for step in replay()]
 
 
 @pytest.mark.parametrize("limits", [{}, {"runtime_id": "harness"}, {"since": 3, "until": "150"}])
@@ -33,17 +34,30 @@ def test_a_replay_is_that_of_the_store(
     store = async_store.store
     store.set_many("s", [("native", f"turn-{number}", {"n": number}) for number in range(200)])
     store.hand_off("s", "native", "harness")
-    found = run(collect(async_store.replay("s", **limits)))
+    found = run(collect(lambda: async_store.replay("s", **limits)))
     assert found == list(store.replay("s", **limits))
     assert len(found) == {0: 201, 1: 1, 2: 148}[len(limits)]
-    assert run(collect(async_store.replay("nobody's"))) == []
+    assert run(collect(lambda: async_store.replay("nobody's"))) == []
 
 
 def test_a_replay_sees_what_was_called_for_before_it(async_store: AsyncSessionStore) -> None:
     async def main() -> None:
         for turn in ("a", "b"):
             put(async_store, turn)
-        assert [step.turn for step in await collect(async_store.replay("s"))] == ["a", "b"]
+        assert [step.turn for step in await collect(lambda: async_store.replay("s"))] == ["a", "b"]
+
+    run(main())
+
+
+def test_nonsense_is_refused_where_a_replay_is_called_for(async_store: AsyncSessionStore) -> None:
+    async def main() -> None:
+        with pytest.raises(ValueError, match="speed"):
+            async_store.replay("s", speed=-1.0)
+        with pytest.raises(StateTypeError, match="session_id"):
+            async_store.replay(5)  # type: ignore[arg-type]
+        await async_store.close()
+        with pytest.raises(ClosedError):
+            async_store.replay("s")
 
     run(main())
 
@@ -127,7 +141,7 @@ def test_a_pace_that_nobody_can_keep_is_refused(
     with pytest.raises(ValueError, match="it must be") as theirs:
         async_store.store.replay("s", **pace)
     with pytest.raises(ValueError, match="it must be") as ours:
-        run(collect(async_store.replay("s", **pace)))
+        run(collect(lambda: async_store.replay("s", **pace)))
     assert str(ours.value) == str(theirs.value)
 
 

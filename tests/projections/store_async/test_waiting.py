@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from journal import Limits
-from journal.errors import (
-    LimitExceededError,
-)
-from projections.queues import Queues
+from journal.config import Durability
+from journal.errors import LimitExceededError, LockTimeoutError
+from projections import DefaultSessionStore
+from projections.queues import READERS, WRITERS, Queues
 from projections.replay import Step
 from projections.store_async import AsyncSessionStore
 from tests.projections.store_async.gates import (
@@ -20,12 +20,14 @@ from tests.projections.store_async.gates import (
     Gate,
     all_of,
     gated,
+    join,
     others_run,
     put,
     run,
     turns,
 )
 from tests.projections.store_async.test_following import collect
+from tests.support import FaultyStorage
 
 
 def test_while_a_disk_is_slow_the_loop_and_other_sessions_go_on(tmp_path: Path) -> None:
@@ -46,18 +48,91 @@ def test_while_a_disk_is_slow_the_loop_and_other_sessions_go_on(tmp_path: Path) 
     run(main())
 
 
-def test_sixteen_slow_sessions_do_not_stop_their_readers(tmp_path: Path) -> None:
-    """Those that write and those that read do not wait for each other's threads."""
-    gate = Gate("sync", "")  # of all sessions
+@pytest.mark.parametrize("number", [20, WRITERS])
+def test_many_slow_sessions_stop_no_readers_and_other_writers_only_when_there_are_too_many(
+    number: int, tmp_path: Path
+) -> None:
+    gate = Gate("sync", "-held")
     store = gated(tmp_path, gate)
 
     async def main() -> None:
         gate.shut()
-        slow = [put(store, "slow", f"s-{number}") for number in range(16)]
-        await gate.reached()
-        assert await store.get_runtime_state("s", "native") == {"first": {}}
+        slow = [put(store, "slow", f"{each}-held") for each in range(number)]
+        while gate.count < number:
+            await asyncio.sleep(0.001)
+        other = put(store, "quick")
+        assert await store.get_runtime_state("other", "native") == {}
+        await asyncio.to_thread(store.join, "other")
+        if number < WRITERS:
+            assert await other
+        assert not any(each.done() for each in slow)
         gate.open()
-        assert all(await asyncio.gather(*slow))
+        assert all(await asyncio.gather(*slow, other))
+        await store.close()
+
+    run(main())
+
+
+def test_to_join_waits_for_no_reader(tmp_path: Path) -> None:
+    store = AsyncSessionStore(DefaultSessionStore(tmp_path))
+    goes_on = threading.Event()
+
+    def long_look(session_id: str, head: object) -> None:
+        assert goes_on.wait(PATIENCE)
+
+    async def main() -> None:
+        await put(store, "first")
+        store.store.verify = long_look  # type: ignore[method-assign, assignment]
+        looks = [store.verify("s") for _ in range(READERS)]
+        await asyncio.to_thread(join, store)
+        await store.joined("s")
+        assert not any(look.done() for look in looks)
+        goes_on.set()
+        await asyncio.gather(*looks)
+        await store.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("durability", ["os", "fsync"])
+def test_a_lock_timeout_counts_from_the_call(durability: Durability, tmp_path: Path) -> None:
+    """Not from when those before it have given up, one after the other."""
+    gate, patience = Gate("write"), 0.2
+    tries: list[object] = []
+
+    def fault(name: str, args: tuple[Any, ...]) -> bool | None:
+        gate(name, args)
+        if name != "lock" or not another_has_the_lock.is_set():
+            return None
+        tries.append(args)
+        return False
+
+    another_has_the_lock = threading.Event()
+    store = AsyncSessionStore(
+        DefaultSessionStore(
+            tmp_path,
+            durability=durability,
+            lock_timeout=patience,
+            storage=FaultyStorage(fault),
+        )
+    )
+
+    async def main() -> None:
+        await put(store, "first")
+        gate.shut()
+        slow = store.hand_off("s", "native", "harness")
+        await gate.reached()
+        calls: list[asyncio.Future[Any]] = []
+        for number in range(8):
+            calls += [put(store, f"turn-{number}"), store.hand_off("s", "native", "harness")]
+        await asyncio.sleep(patience)  # as long as they are willing to wait
+        another_has_the_lock.set()
+        gate.open()
+        assert await slow
+        found = await all_of(*calls)
+        assert [type(error) for error in found] == [LockTimeoutError] * len(calls)
+        assert len(tries) == 2 * len(calls), "each tries, and once more as its time is up"
+        another_has_the_lock.clear()
         await store.close()
 
     run(main())
@@ -125,7 +200,7 @@ def test_writes_do_not_wait_for_a_long_look(
         put(store, "before")
         await gate.reached()
         if look == "replay":
-            looking = asyncio.ensure_future(collect(store.replay("s")))
+            looking = asyncio.ensure_future(collect(lambda: store.replay("s")))
             await asyncio.sleep(0)  # it has asked
         else:
             args = () if look == "list_sessions" else ("s",)
@@ -164,6 +239,26 @@ def test_sets_that_wait_together_share_a_write_and_a_sync(tmp_path: Path) -> Non
         *(f"many-{n}" for n in range(5)),
     ]
     assert turns(tmp_path) == expected
+
+
+def test_what_is_written_together_is_bounded(tmp_path: Path) -> None:
+    """However large the states are: a write of more than 2 GiB would be cut short."""
+    gate = Gate("write")
+    store = gated(tmp_path, gate, limits=Limits(1 << 30, 1 << 30))
+    big = {"text": "x" * (3 << 20)}
+
+    async def main() -> None:
+        gate.shut()
+        put(store, "slow")
+        await gate.reached()
+        waiting = [store.set_runtime_state("s", "native", f"t-{n}", big) for n in range(5)]
+        gate.open()
+        assert all(await asyncio.gather(*waiting))
+        await store.close()
+
+    run(main())
+    assert gate.count == 1 + 3  # two at a time, of 8 MiB
+    assert len(turns(tmp_path)) == 7
 
 
 def test_what_comes_between_sets_keeps_its_place(tmp_path: Path) -> None:
