@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
+from journal.locking import tell_after_fork
 from projections.adapters.turns import Turn
 
 _MOST_SESSIONS = 4096  # remembered; who had another one is looked up again
@@ -19,9 +20,17 @@ class Handover(NamedTuple):
 
 
 class Custody:
-    """Which runtime has each session, and which turns are open there. Safe for threads."""
+    """Which runtime has each session, and which turns are open there. Safe for threads.
+
+    A forked child knows nothing: the turns that are open are its parent's.
+    """
 
     def __init__(self) -> None:
+        self.after_fork()
+        tell_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Begin anew."""
         self._lock = threading.Lock()
         self._holders: OrderedDict[str, str | None] = OrderedDict()
         self._open: dict[str, list[Turn]] = {}

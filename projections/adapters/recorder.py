@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from journal.events import Set
+from journal.locking import tell_after_fork
 from projections.adapters.custody import Custody, Handover
 from projections.adapters.leftovers import Leftovers
 from projections.adapters.turns import Status, Turn
@@ -54,6 +55,11 @@ class Recorder:
         self._async_store = AsyncSessionStore(store)
         self._custody = Custody()
         self._leftovers = Leftovers()
+        self.after_fork()
+        tell_after_fork(self)
+
+    def after_fork(self) -> None:
+        """The thread that counts a failure may not be in the child."""
         self._lock = threading.Lock()
 
     def open(self, turn: Turn) -> None:

@@ -11,6 +11,7 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from journal.locking import tell_after_fork
 from projections.adapters.turns import Status, Turn
 
 
@@ -106,6 +107,11 @@ class RunningTurns:
     """The open turns of each agent. Safe for threads."""
 
     def __init__(self) -> None:
+        self.after_fork()
+        tell_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Begin anew: what is open is open in the parent."""
         self._lock = threading.Lock()
         self._turns: dict[int, list[Running]] = {}
 

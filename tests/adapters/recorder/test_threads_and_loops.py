@@ -1,6 +1,8 @@
 """Several threads and loops, and tasks that are cancelled."""
 
 import asyncio
+import os
+import signal
 import threading
 from collections.abc import Callable
 from errno import ENOSPC
@@ -365,3 +367,21 @@ def test_what_was_left_is_written_before_what_comes_after_it(
     mine.close(second)
     mine.settle()
     assert changes(store) == [("first", "second", "taken over")]
+
+
+def test_a_forked_child_waits_for_no_thread_of_its_parents(store: DefaultSessionStore) -> None:
+    """A thread that holds a lock at the fork is not there in the child to let go of it."""
+    recorder = Recorder(store)
+    recorder.open(new("parent"))
+    with recorder._custody._lock, recorder._lock:
+        child = os.fork()
+        if child == 0:  # pragma: no cover
+            signal.alarm(int(PATIENCE))
+            turn = new("child")
+            recorder.open(turn)
+            recorder.note_failure(ValueError("counted"))
+            recorder.close(turn)
+            os._exit(recorder.failures)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 1
+    assert [status for status, _ in states(store, "child")] == ["open", "completed"]
