@@ -283,12 +283,16 @@ class AsyncSessionStore:
     async def _steps(
         self, asked: "Future[Iterator[Step]]", pace: Pace | None
     ) -> AsyncIterator[Step]:
-        replayed = await asked
-        while steps := await self._aside(functools.partial(_some_of, replayed)):
-            for step in steps:
-                if pace is not None:
-                    await asyncio.sleep(pace.wait(step))
-                yield step
+        replayed: Iterator[Step] = iter(())
+        try:
+            replayed = await asked
+            while steps := await self._aside(functools.partial(_some_of, replayed)):
+                for step in steps:
+                    if pace is not None:
+                        await asyncio.sleep(pace.wait(step))
+                    yield step
+        finally:
+            del asked, replayed  # or the traceback of a cancellation keeps files open
 
     async def tail(
         self,

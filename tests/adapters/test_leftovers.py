@@ -32,13 +32,15 @@ def test_notes_are_carried_out_in_order_by_another_thread(leftovers: Leftovers) 
     def note(number: int) -> None:
         done.append((number, threading.get_ident()))
 
+    before = watchers()
     leftovers.watch()
+    (thread,) = set(watchers()) - set(before)
     for number in range(100):
         leftovers.leave(functools.partial(note, number))
     leftovers.leave(last.set)
     assert last.wait(PATIENCE)
     assert [number for number, _ in done] == list(range(100))
-    assert {thread for _, thread in done} == {watchers()[0].ident}
+    assert {by for _, by in done} == {thread.ident}
 
 
 def test_without_a_thread_they_wait_for_somebody_to_settle(leftovers: Leftovers) -> None:
@@ -87,11 +89,12 @@ def test_a_note_left_while_another_is_carried_out_comes_after_it(leftovers: Left
 
 
 def test_the_thread_ends_with_who_needs_it() -> None:
-    before = len(watchers())
+    before = watchers()
     ended, dropped = Leftovers(), Leftovers()
     ended.watch()
     dropped.watch()
-    threads = [thread for thread in watchers() if thread.is_alive()][before:]
+    threads = set(watchers()) - set(before)
+    assert len(threads) == 2
     gone = weakref.ref(dropped)
     ended.end()
     del dropped
@@ -103,10 +106,13 @@ def test_the_thread_ends_with_who_needs_it() -> None:
 
 
 def test_after_the_end_nobody_comes_but_who_settles() -> None:
-    leftovers, done = Leftovers(), []
+    leftovers, done, before = Leftovers(), [], watchers()
     leftovers.watch()
+    (thread,) = set(watchers()) - set(before)
     leftovers.end()
+    thread.join(PATIENCE)
     leftovers.watch()
+    assert set(watchers()) <= set(before)
     leftovers.leave(lambda: done.append("late"))
     assert done == []
     leftovers.settle()
@@ -137,9 +143,13 @@ leftovers = Leftovers()
 if sys.argv[1] == "watched":
     leftovers.watch()
 
+def late():
+    leftovers.leave(lambda: print("later", flush=True))
+    print("late", flush=True)
+
 class Late:
     def __del__(self):
-        leftovers.leave(lambda: print("late", flush=True))
+        leftovers.leave(late)
 
 kept = Late()
 leftovers.leave(lambda: print("left", flush=True))
@@ -150,7 +160,7 @@ leftovers.leave(lambda: print("left", flush=True))
 def test_what_is_left_at_the_end_of_the_program_is_done(how: str) -> None:
     """Also what is left while the interpreter clears its modules away."""
     (output,) = finish([python(AT_EXIT, how)])
-    assert output.split() == ["left", "late"]
+    assert output.split() == ["left", "late", "later"]
 
 
 def test_a_child_of_a_fork_does_nothing_of_its_parents(leftovers: Leftovers) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from journal.errors import (
     WrongSessionError,
 )
 from journal.events import GENESIS, Clear, Event, Handoff, Open, Sealed, Takeover, Unknown
+from journal.group import Request
 from journal.log import FileLog, LogOptions
 from tests.support import (
     FailsAt,
@@ -289,7 +291,7 @@ class TestFailedWrites:
         def fault(name: str, args: tuple[object, ...]) -> None:
             if name == "sync":
                 entered.set()
-                go.wait(20)
+                assert go.wait(20)
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
 
         storage.fault = fault
@@ -307,7 +309,7 @@ class TestFailedWrites:
         assert entered.wait(20)
         for thread in threads[1:]:
             thread.start()
-        while len(turns_in(tmp_path)) < 5:
+        while len(log._group._queue) < 3:
             time.sleep(0.001)
         go.set()
         for thread in threads:
@@ -338,7 +340,7 @@ class TestDurability:
         assert "sync" in calls
 
     def test_threads_share_syncs(self, tmp_path: Path) -> None:
-        """While one sync is under way, seven writes pile up; one more sync covers them."""
+        """While one sync is under way, seven threads line up; one more sync covers them."""
         storage = FaultyStorage(no_fault)
         log, _ = open_log(tmp_path, storage=storage, durability="fsync")
         log.append([set_event("first")])
@@ -349,7 +351,7 @@ class TestDurability:
             if name == "sync":
                 syncs.append(name)
                 entered.set()
-                go.wait(20)
+                assert go.wait(20)
 
         storage.fault = fault
         threads = [
@@ -359,7 +361,7 @@ class TestDurability:
         assert entered.wait(20)
         for thread in threads[1:]:
             thread.start()
-        while len(turns_in(tmp_path)) < 9:
+        while len(log._group._queue) < 7:
             time.sleep(0.001)
         go.set()
         for thread in threads:
@@ -409,6 +411,15 @@ class TestOtherProcesses:
         fresh, _ = open_log(tmp_path)
         fresh.refresh()
         assert fresh._following.scanner.damage == []
+
+    def test_what_it_has_waited_for_its_turn_among_threads_counts(self, tmp_path: Path) -> None:
+        log, _ = open_log(tmp_path, durability="fsync", lock_timeout=60.0)
+        log.append([set_event("a")])
+        with (tmp_path / "s.jsonl").open("rb") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            with pytest.raises(LockTimeoutError):
+                log._append_for_group(lambda: [Request([set_event("b")])], monotonic() - 60.0)
+        assert turns_in(tmp_path) == ["a"]
 
     def test_a_writer_waits_for_the_lock_and_gives_up_with_a_clear_error(
         self, tmp_path: Path
@@ -1030,6 +1041,9 @@ def test_at_once_appends_only_to_an_open_log_that_nobody_has_locked(tmp_path: Pa
     log, recorder = open_log(tmp_path)
     assert not log.append_at_once([set_event("turn-0")]), "there is no log yet"
     assert not list(tmp_path.iterdir())
+    (tmp_path / "s.jsonl").touch()
+    assert not log.refresh()
+    assert not log.append_at_once([set_event("turn-0")]), "nor now"
     log.append([set_event("turn-1")])
     assert log.append_at_once([set_event("turn-2")])
     with (tmp_path / "s.jsonl").open("rb") as other:
@@ -1046,6 +1060,19 @@ def _others_append(log: FileLog, folder: Path) -> None:
     other, _ = open_log(folder)
     other.append([set_event("turn-2")])
     other.close()
+
+
+def _others_append_and_it_is_read(log: FileLog, folder: Path) -> None:
+    _others_append(log, folder)
+    assert log.refresh()  # without the lock: it may be cut back yet
+
+
+def _a_sync_fails(log: FileLog, folder: Path) -> None:
+    assert isinstance(log._storage, FaultyStorage)
+    before, log._storage.fault = log._storage.fault, fails("sync", errno.EIO)
+    with pytest.raises(SyncError):
+        log.flush()
+    log._storage.fault = before
 
 
 def _a_writer_dies(log: FileLog, folder: Path) -> None:
@@ -1065,7 +1092,15 @@ def _it_is_gone(log: FileLog, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "happens", [_others_append, _a_writer_dies, _another_log_is_there, _it_is_gone]
+    "happens",
+    [
+        _others_append,
+        _others_append_and_it_is_read,
+        _a_sync_fails,
+        _a_writer_dies,
+        _another_log_is_there,
+        _it_is_gone,
+    ],
 )
 def test_at_once_does_not_read_on_or_mend(
     happens: Callable[[FileLog, Path], None], tmp_path: Path

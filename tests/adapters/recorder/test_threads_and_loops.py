@@ -354,6 +354,27 @@ def test_turns_that_the_garbage_collector_ends_in_the_middle_of_our_work_are_clo
         assert [stream["status"] for stream in streams] == ["cancelled"] * len(abandoned)
 
 
+def test_what_was_left_is_written_soon_also_if_nothing_else_happens(
+    way: Way, store: DefaultSessionStore
+) -> None:
+    mine, turn, written = way.to(Recorder(store)), new(), threading.Event()
+    mine.open(turn)
+    mine.recorder.leave(lambda: mine.recorder.close_soon(turn, "cancelled"))
+    mine.recorder.leave(written.set)
+    assert written.wait(PATIENCE)
+    mine.settle()
+    assert [status for status, _ in states(store)] == ["open", "cancelled"]
+
+
+def test_to_join_is_to_wait_for_what_was_left(way: Way, store: DefaultSessionStore) -> None:
+    mine, turn = way.to(Recorder(store)), new()
+    mine.open(turn)
+    mine.recorder._leftovers.end()  # nobody is quicker
+    mine.recorder.leave(lambda: mine.recorder.close_soon(turn, "cancelled"))
+    mine.recorder.join()
+    assert [status for status, _ in states(store)] == ["open", "cancelled"]
+
+
 def test_what_was_left_is_written_before_what_comes_after_it(
     way: Way, store: DefaultSessionStore
 ) -> None:
