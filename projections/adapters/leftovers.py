@@ -64,7 +64,6 @@ class Leftovers:
     def end(self) -> None:
         """Settle, and let the thread go. What is left after that waits for `settle`."""
         self.settle()
-        self._is_watched = True  # by nobody, from now on
         self._dismiss()
 
     def settle_for_good(self) -> None:
