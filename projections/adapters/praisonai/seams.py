@@ -1,14 +1,15 @@
 """Where PraisonAI's agents are met: the few methods through which every turn and call goes.
 
-`start`, `run`, teams and flows all come through `chat`, `achat` or `_start_stream`; every tool
-call through `execute_tool` or `execute_tool_async`. These are wrapped on the class, each by a
-function of its own kind with its signature. PraisonAI returns where others raise, so three
-more places are watched for why a turn has failed; a release without them costs the reason.
+`start`, `run`, teams and flows all come through `chat`, `achat` or `_start_stream`, or go to a
+backend that runs whole turns by `_delegate_to_backend`; every tool call comes through
+`execute_tool` or `execute_tool_async`. These are wrapped on the class, each by a function of
+its own kind with its signature. PraisonAI returns where others raise, so three more places are
+watched for why a turn has failed; a release without them costs the reason.
 """
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 from praisonaiagents import Agent
@@ -19,6 +20,7 @@ from projections.adapters.praisonai.running import place
 from projections.adapters.praisonai.scopes import CallScope, Keeper, Scope, TurnScope
 
 TURNS = ("chat", "achat", "_start_stream")
+DELEGATION = "_delegate_to_backend"
 CALLS = ("execute_tool", "execute_tool_async")
 _SHOWN = "error"  # the display callback for errors
 
@@ -31,21 +33,33 @@ def install(keeper: Keeper, patches: Patches) -> None:
             f"this release of praisonaiagents has no Agent.{', Agent.'.join(missing)}: its turns "
             "cannot be mirrored. Use another release, or a newer runtime-journal"
         )
-    _load_own_subclasses()
+    _load_image_agent()
     for name in TURNS:
         patches.replace(Agent, name, functools.partial(_wrap, keeper, _turn_scope))
+    patches.replace(Agent, DELEGATION, functools.partial(_wrap_delegation, keeper))
+    for router in _router_agents():
+        patches.replace(router, "execute", functools.partial(_wrap, keeper, _routed_scope))
     for name in CALLS:
         patches.replace(Agent, name, functools.partial(_wrap, keeper, _call_scope))
     patches.replace(Agent, "_turn_cancel_token", _watch_cancelling)
     patches.replace(Agent, "_guardrail_blocked_message", _watch_guardrail)
 
 
-def _load_own_subclasses() -> None:
-    """`ImageAgent` has a `chat` of its own: it has to be there when that is wrapped."""
+def _load_image_agent() -> None:
+    """It has a `chat` of its own, and has to be there when that is wrapped."""
     try:
         import praisonaiagents.agent.image_agent  # noqa: F401
     except ImportError:
         pass  # then there is none
+
+
+def _router_agents() -> list[type]:
+    """The agent whose `execute` asks the models itself, past `chat`."""
+    try:
+        from praisonaiagents.agent.router_agent import RouterAgent
+    except ImportError:
+        return []
+    return [RouterAgent]
 
 
 MakeScope = Callable[[Keeper, Any, tuple[Any, ...], dict[str, Any]], Any]
@@ -55,6 +69,12 @@ def _turn_scope(
     keeper: Keeper, agent: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> TurnScope:
     return TurnScope(keeper, agent, _argument(args, kwargs, 0, "prompt"))
+
+
+def _routed_scope(
+    keeper: Keeper, agent: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> TurnScope:
+    return TurnScope(keeper, agent, _argument(args, kwargs, 0, "task_description"))
 
 
 def _call_scope(
@@ -110,6 +130,32 @@ def _wrap_generator(keeper: Keeper, scope_of: MakeScope, original: Any) -> Any:
             return (yield from scope.steps(original(self, *args, **kwargs)))
 
     return wrapper
+
+
+def _wrap_delegation(keeper: Keeper, original: Any) -> Any:
+    """A turn, of which a backend may return a stream."""
+    at_once = _wrap(keeper, _turn_scope, original)
+
+    @functools.wraps(original)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if keeper.stopped or not _streams(self, kwargs):
+            return at_once(self, *args, **kwargs)
+        stream = original(self, *args, **kwargs)  # which does nothing before it is read
+        return _in_turn(_turn_scope(keeper, self, args, kwargs), stream)
+
+    return wrapper
+
+
+def _streams(agent: Any, kwargs: dict[str, Any]) -> bool:
+    """Whether PraisonAI will return the stream of the agent's backend: its own conditions."""
+    backend = agent.backend
+    asked = bool(kwargs.get("stream")) and not hasattr(backend, "_execute_sync")
+    return asked and hasattr(backend, "stream")
+
+
+def _in_turn(scope: TurnScope, stream: Any) -> Generator[Any, Any, Any]:
+    with scope:
+        return (yield from scope.steps(stream))
 
 
 def _watch_cancelling(original: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from praisonaiagents import Agent
+from praisonaiagents.agent.router_agent import RouterAgent
 from praisonaiagents.config.feature_configs import (
     GuardrailConfig,
 )
@@ -22,6 +23,7 @@ SEAMS = (
     "chat",
     "achat",
     "_start_stream",
+    "_delegate_to_backend",
     "execute_tool",
     "execute_tool_async",
     "_turn_cancel_token",
@@ -35,6 +37,7 @@ SEAMS = (
         ("chat", ["self", "prompt"]),
         ("achat", ["self", "prompt"]),
         ("_start_stream", ["self", "prompt"]),
+        ("_delegate_to_backend", ["self", "prompt"]),
         ("execute_tool", ["self", "function_name", "arguments", "tool_call_id"]),
         ("execute_tool_async", ["self", "function_name", "arguments", "tool_call_id"]),
         ("_turn_cancel_token", ["self", "source"]),
@@ -44,6 +47,11 @@ SEAMS = (
 def test_the_methods_that_are_wrapped_are_there(name: str, parameters: list[str]) -> None:
     found = list(inspect.signature(getattr(Agent, name)).parameters)
     assert found[: len(parameters)] == parameters, f"Agent.{name} takes other arguments now"
+
+
+def test_the_routers_own_way_is_there() -> None:
+    found = list(inspect.signature(RouterAgent.execute).parameters)
+    assert found[:2] == ["self", "task_description"]
 
 
 def test_a_release_without_one_of_them_is_refused(

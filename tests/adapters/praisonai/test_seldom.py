@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from praisonaiagents import Agent
+from praisonaiagents.agent.router_agent import RouterAgent
 from praisonaiagents.config.feature_configs import (
     MemoryConfig,
 )
@@ -19,7 +20,7 @@ from praisonaiagents.session.store import DefaultSessionStore as PraisonAIStore
 
 from projections import DefaultSessionStore
 from projections.adapters.praisonai import JournalSessionStore, mirror
-from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, agent
+from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, agent, weather
 from tests.adapters.praisonai.chat_server import Answer, Call, Request, serving
 from tests.adapters.told import ROME, call, said, turns
 
@@ -215,6 +216,27 @@ def test_a_subclass_with_a_chat_of_its_own_is_mirrored(store: DefaultSessionStor
     assert Parrot.chat is own
     (turn,) = turns(store, "parrot")
     assert turn["transcript"] == said("hi", "hi, hi")
+
+
+@pytest.mark.parametrize("positional", [True, False])
+def test_a_router_that_asks_the_models_by_itself_is_mirrored(
+    positional: bool, store: DefaultSessionStore
+) -> None:
+    router = RouterAgent(name="router", instructions="x", models=["gpt-4o-mini"])
+
+    def ask(prompt: str, **kwargs: object) -> str:
+        router.execute_tool("weather", {"city": "Rome"}, tool_call_id="c-rome")
+        return f"routed: {prompt}"
+
+    router.tools, router._execute_with_model = [weather], ask
+    with mirror(store, session_id="s"):
+        if positional:
+            assert router.execute("go") == "routed: go"
+        else:
+            assert router.execute(task_description="go") == "routed: go"
+    (turn,) = turns(store, "router")
+    assert turn["transcript"] == said("go", "routed: go")
+    assert turn["tool_calls"] == [ROME]
 
 
 def test_what_others_have_put_in_place_since_stays(store: DefaultSessionStore) -> None:

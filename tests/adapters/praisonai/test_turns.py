@@ -1,5 +1,7 @@
 """A turn is one turn, however it is started, with its calls."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from praisonaiagents import AgentFlow, AgentTeam, Task
 from praisonaiagents.config.feature_configs import (
@@ -60,3 +62,38 @@ def test_teams_and_flows_are_mirrored(store: DefaultSessionStore) -> None:
         AgentFlow(steps=[agent("step")]).run("go")
     for name in ("writer", "reader", "step"):
         assert [turn["status"] for turn in turns(store, name, name)] == ["completed"]
+
+
+class Backend:
+    """A harness that runs whole turns by itself, as PraisonAI asks it to."""
+
+    async def execute(self, prompt: str, **options: object) -> str:
+        if prompt == "fail":
+            raise LookupError("no harness")
+        return f"done: {prompt}"
+
+    async def stream(self, prompt: str, **options: object) -> AsyncIterator[str]:
+        yield "done: "
+        yield prompt
+
+
+DELEGATED: dict[str, Run] = {**RUNS, "run, streamed": lambda a, p: "".join(a.run(p, stream=True))}
+del DELEGATED["iter_stream"]  # there PraisonAI asks the model itself
+
+
+@pytest.mark.parametrize("run", DELEGATED.values(), ids=DELEGATED.keys())
+def test_a_turn_that_a_backend_runs_is_a_turn(run: Run, store: DefaultSessionStore) -> None:
+    """`run` and `start` go straight to it, past the methods that all other turns go through."""
+    with mirror(store, session_id="s") as handle:
+        assert run(agent(backend=Backend()), "it").strip() == "done: it"
+    (turn,) = turns(store)
+    assert turn == {"status": "completed", "transcript": said("it", "done: it")}
+    assert versions(store) == [["open"], ["completed"]]
+    assert handle.failures == 0
+
+
+def test_a_backend_that_fails_ends_the_turn_with_its_error(store: DefaultSessionStore) -> None:
+    with mirror(store, session_id="s"), pytest.raises(LookupError, match="no harness"):
+        agent(backend=Backend()).run("fail")
+    (turn,) = turns(store)
+    assert (turn["status"], turn["error"]) == ("error", "LookupError: no harness")
