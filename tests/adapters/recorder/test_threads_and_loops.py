@@ -255,7 +255,8 @@ def test_a_turn_whose_closing_is_cancelled_is_written_and_handed_back_all_the_sa
         assert recorder.failures == 0
 
 
-def test_what_fails_after_a_cancellation_is_counted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("gone", ["the task", "the loop"])
+def test_what_fails_when_whoever_waits_is_gone_is_counted(gone: str, tmp_path: Path) -> None:
     gate = Gate("write")
     storage = FaultyStorage(gate)
     with DefaultSessionStore(tmp_path, storage=storage) as store:
@@ -272,10 +273,13 @@ def test_what_fails_after_a_cancellation_is_counted(tmp_path: Path) -> None:
             closing.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await closing
-            gate.open()
-            await recorder._async_store.flush()
+            if gone == "the task":
+                gate.open()
+                await recorder._async_store.flush()
 
         asyncio.run(main())
+        gate.open()
+        recorder.join()
         assert recorder.failures == 1
         assert getattr(recorder.last_failure, "errno", None) == ENOSPC
 
