@@ -20,6 +20,7 @@ from pydantic_ai.capabilities import (
 )
 from pydantic_ai.exceptions import ModelRetry, ToolFailed
 from pydantic_ai.messages import ToolCallPart
+from pydantic_ai.models import ModelRequestContext
 
 from projections.adapters.mirroring import Mirror, Source, check_session_id
 from projections.adapters.pydantic_ai.keeper import Keeper, Place, SessionOf, inside
@@ -61,7 +62,7 @@ class JournalCapability(AbstractCapability[Any]):
         turn = keeper.begin(ctx)
         if turn is None:
             return await handler()
-        with inside(Place(keeper.recorder, turn)):
+        with inside(Place(keeper.recorder, turn, ctx.run_id)):
             try:
                 await keeper.recorder.aopen(turn)
                 result = await handler()
@@ -73,6 +74,13 @@ class JournalCapability(AbstractCapability[Any]):
                 raise
             await keeper.complete(turn, result)
             return result
+
+    async def before_model_request(
+        self, ctx: RunContext[Any], request_context: ModelRequestContext
+    ) -> ModelRequestContext:
+        """Mirror the answers to calls that an earlier run has deferred: they are in there."""
+        self._keeper.note_answers(ctx)
+        return request_context
 
     async def wrap_tool_validate(
         self,

@@ -9,7 +9,6 @@ from pydantic_ai.exceptions import RunCancelled, ToolFailedError, ToolRetryError
 from pydantic_ai.messages import (
     ModelMessage,
     ModelRequest,
-    ModelResponse,
     ToolCallPart,
     ToolReturnPart,
     UserPromptPart,
@@ -51,18 +50,13 @@ def deferred_calls(output: object) -> Sequence[ToolCallPart]:
 
 
 def answers_in(messages: Sequence[ModelMessage]) -> Iterator[Answer]:
-    """What a run's own messages answer of the calls that an earlier run had deferred."""
-    asked = {
-        part.tool_call_id
-        for message in messages
-        if isinstance(message, ModelResponse)
-        for part in message.tool_calls
-    }
+    """How tool calls ended that these messages tell the model of."""
     for message in messages:
         for part in message.parts if isinstance(message, ModelRequest) else ():
-            if isinstance(part, ToolReturnPart) and part.tool_call_id not in asked:
-                status = _STATUSES.get(part.outcome, "error")
-                yield Answer(part.tool_call_id, part.tool_name, status)
+            if isinstance(part, ToolReturnPart):
+                yield Answer(
+                    part.tool_call_id, part.tool_name, _STATUSES.get(part.outcome, "error")
+                )
 
 
 def status_of(error: BaseException) -> Status:

@@ -23,16 +23,17 @@ from projections.adapters.pydantic_ai.contents import (
     status_of,
 )
 from projections.adapters.recorder import Recorder
-from projections.adapters.turns import Status, Turn
+from projections.adapters.turns import Status, Turn, new_turn_id
 
 SessionOf: TypeAlias = Callable[[RunContext[Any]], str | None]
 
 
 class Place(NamedTuple):
-    """Where code is running: in whose turn, and in which tool call of it."""
+    """Where code is running: in which turn, of which run, and in which tool call of it."""
 
     recorder: Recorder
     turn: Turn
+    run_id: str | None
     call_id: str | None = None
 
 
@@ -83,10 +84,6 @@ class Keeper:
         try:
             for call in deferred_calls(result.output):
                 turn.call_started(call.tool_call_id, call.tool_name)
-            for answer in answers_in(result.new_messages()):
-                if answer.call_id not in turn.calls:
-                    turn.call_started(answer.call_id, answer.name)
-                    turn.call_ended(answer.call_id, answer.status)
             turn.says("assistant", output_text(result.output))
         except Exception as error:  # noqa: BLE001 - as above
             self.recorder.note_failure(error)
@@ -95,9 +92,13 @@ class Keeper:
 
     async def fail(self, turn: Turn, error: BaseException) -> None:
         """The run has raised, or was cancelled."""
-        if self._drop(turn):
-            status = status_of(error)
-            await self.recorder.aclose(turn, status, error if status == "error" else None)
+        if not self._drop(turn):
+            return
+        status = status_of(error)
+        if status == "error":
+            await self.recorder.aclose(turn, status, error)
+        else:  # whoever cancels does not wait for us
+            self.recorder.close_soon(turn, status)
 
     def abandon(self, turn: Turn) -> None:
         """The run is closed, by the garbage collector maybe, or the process is about to end."""
@@ -108,15 +109,26 @@ class Keeper:
 
         self.recorder.leave(close)
 
+    def note_answers(self, ctx: RunContext[Any]) -> None:
+        """The model is about to be asked: note what that says of calls of an earlier run."""
+        try:
+            turn = self._turn_of(ctx)
+            for answer in answers_in(ctx.messages[-1:]):
+                if turn is not None and answer.call_id not in turn.calls:
+                    turn.call_started(answer.call_id, answer.name)
+                    turn.call_ended(answer.call_id, answer.status)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.recorder.note_failure(error)
+
     def start_call(self, ctx: RunContext[Any], call: ToolCallPart) -> Place | None:
         """Where a call runs, which is open now; None if its run is not mirrored."""
         try:
-            turn = self._turns.get(ctx.run_id or "")
+            turn = self._turn_of(ctx)
             if turn is None:
                 return None
             turn.call_started(call.tool_call_id, call.tool_name)
             turn.call_ended(call.tool_call_id, "open")  # if it had been made before
-            return Place(self.recorder, turn, call.tool_call_id)
+            return Place(self.recorder, turn, ctx.run_id, call.tool_call_id)
         except Exception as error:  # noqa: BLE001 - as above
             self.recorder.note_failure(error)
             return None
@@ -125,7 +137,7 @@ class Keeper:
         self, place: Place, status: Status = "completed", error: object = None
     ) -> None:
         """The call has ended."""
-        _, turn, call_id = place
+        turn, call_id = place.turn, place.call_id
         if call_id is not None and turn.turn_id in self._turns:  # else nobody waited for it
             turn.call_ended(call_id, status, error)
             await self.recorder.asave(turn)
@@ -141,21 +153,32 @@ class Keeper:
     def _drop(self, turn: Turn) -> bool:
         return self._turns.pop(turn.turn_id, None) is turn
 
+    def _turn_of(self, ctx: RunContext[Any]) -> Turn | None:
+        """The run's turn: the one in whose context we are, if several have its id."""
+        here = _here()
+        if here is not None and here.recorder is self.recorder and here.run_id == ctx.run_id:
+            return here.turn
+        return self._turns.get(ctx.run_id or "")
+
     def _new_turn(self, ctx: RunContext[Any]) -> Turn | None:
         here = _here()
         run_id = ctx.run_id
-        if run_id is None or (here is not None and here.turn.turn_id == run_id):
+        if run_id is None or (here is not None and (here.run_id, here.call_id) == (run_id, None)):
             return None  # by another capability
         if here is not None and here.recorder is not self.recorder:
             here = None  # in another journal
         name = ctx.agent.name if ctx.agent is not None else None
-        turn = Turn(self._session_of(ctx, here), name or "agent", run_id)
+        turn = Turn(self._session_of(ctx, here), name or "agent", self._turn_id(run_id))
         turn.says("user", prompt_of(ctx))
         if here is not None:
             turn.parent, turn.parent_call_id = here.turn, here.call_id
             here.turn.handed_to(turn)
-        self._turns[run_id] = turn
+        self._turns[turn.turn_id] = turn
         return turn
+
+    def _turn_id(self, run_id: str) -> str:
+        """The run's id, which a program may have chosen; another one while that is going on."""
+        return run_id if run_id not in self._turns else f"{run_id}-{new_turn_id()}"
 
     def _session_of(self, ctx: RunContext[Any], here: Place | None) -> str:
         chosen = self._session_id

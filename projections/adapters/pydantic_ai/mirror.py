@@ -1,18 +1,18 @@
 """`mirror`: every run of every Pydantic AI agent in this process goes into the journal."""
 
 import functools
-import inspect
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from pydantic_ai import Agent
+from pydantic_ai.capabilities import CombinedCapability
 
 from projections.adapters.mirroring import Mirror, Source, check_session_id
 from projections.adapters.pydantic_ai.capability import JournalCapability
 from projections.adapters.pydantic_ai.keeper import SessionOf
 
-_ENTRANCE = "iter"  # `run`, `run_sync` and all the streams go through it
+_ENTRANCE = "_base_run_capability"  # asked in every run, however it is started
 
 _mirroring = threading.Lock()  # held by the one that mirrors
 
@@ -46,20 +46,27 @@ def mirror(source: Source, *, session_id: str | SessionOf | None = None) -> Mirr
 
 
 def _give_to_every_run(capability: JournalCapability) -> Callable[[], None]:
-    """Returns what undoes it. A run that is told of other capabilities has them too."""
-    before = getattr(Agent, _ENTRANCE)
-    if "capabilities" not in inspect.signature(before).parameters:
-        raise RuntimeError("Agent.iter of this Pydantic AI takes no capabilities")
+    """Returns what undoes it.
+
+    It joins the agent's own capabilities. Passed to `Agent.iter` it would be one that a run has
+    of its own, and Pydantic AI then makes the toolsets of all the others anew in each run.
+    """
+    before = getattr(Agent, _ENTRANCE, None)
+    if before is None:
+        raise RuntimeError(
+            f"this release of pydantic-ai has no Agent.{_ENTRANCE}: its runs cannot be mirrored. "
+            "Use another release, a newer runtime-journal, or give agents a JournalCapability"
+        )
 
     @functools.wraps(before)
-    def iter_with_journal(agent: Any, *args: Any, capabilities: Any = None, **options: Any) -> Any:
-        given = [*(capabilities or ()), capability]
-        return before(agent, *args, capabilities=given, **options)
+    def with_journal(agent: Any) -> tuple[Any, bool]:
+        base, is_override = before(agent)
+        return CombinedCapability([base, capability]), is_override
 
     def put_back() -> None:
-        mine = getattr(Agent, _ENTRANCE) is iter_with_journal
+        mine = getattr(Agent, _ENTRANCE) is with_journal
         if mine:  # else somebody has put another one around it
             setattr(Agent, _ENTRANCE, before)
 
-    setattr(Agent, _ENTRANCE, iter_with_journal)
+    setattr(Agent, _ENTRANCE, with_journal)
     return put_back

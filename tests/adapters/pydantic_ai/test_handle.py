@@ -1,7 +1,6 @@
 """What `mirror` takes, and that closing it leaves Pydantic AI as it was."""
 
 import asyncio
-import inspect
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +9,24 @@ from pydantic_ai import (
     Agent,
     RunContext,
 )
-from pydantic_ai.capabilities import Hooks
+from pydantic_ai.capabilities import AbstractCapability, Hooks
+from pydantic_ai.toolsets import FunctionToolset
 
 from journal import SessionConfig
 from projections import DefaultSessionStore
 from projections.adapters.pydantic_ai import JournalCapability, mirror
-from tests.adapters.pydantic_ai.agents import agent
+from projections.adapters.pydantic_ai.mirror import _ENTRANCE
+from tests.adapters.pydantic_ai.agents import agent, weather
 from tests.adapters.told import turns, versions
 
 
 def test_closing_leaves_pydantic_ai_as_it_was(store: DefaultSessionStore) -> None:
-    before = vars(Agent)["iter"]
+    before = dict(vars(Agent))
     handle = mirror(store, session_id="s")
-    assert vars(Agent)["iter"] is not before
-    assert inspect.signature(Agent.iter) == inspect.signature(before)
+    assert dict(vars(Agent)) != before
     handle.close()
     handle.close()
-    assert vars(Agent)["iter"] is before
+    assert dict(vars(Agent)) == before
     agent().run_sync("you")
     assert not store.session_exists("s")
     assert store.list_sessions() == [], "a store that was given stays open"
@@ -36,16 +36,16 @@ def test_what_somebody_else_has_put_around_it_stays(
     store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As long as that is there, runs still pass by what is closed."""
-    monkeypatch.setattr(Agent, "iter", Agent.iter)  # put back in the end
+    monkeypatch.setattr(Agent, _ENTRANCE, getattr(Agent, _ENTRANCE))  # put back in the end
     handle = mirror(store, session_id="s")
-    inner = Agent.iter
+    inner = getattr(Agent, _ENTRANCE)
 
-    def around(self: Any, *args: Any, **options: Any) -> Any:
-        return inner(self, *args, **options)
+    def around(self: Any) -> Any:
+        return inner(self)
 
-    monkeypatch.setattr(Agent, "iter", around)
+    monkeypatch.setattr(Agent, _ENTRANCE, around)
     handle.close()
-    assert vars(Agent)["iter"] is around
+    assert vars(Agent)[_ENTRANCE] is around
     assert agent().run_sync("you").output == "hello, you"
     assert not store.session_exists("s")
     assert handle.failures == 0
@@ -90,10 +90,34 @@ def test_capabilities_that_a_run_is_given_are_kept(store: DefaultSessionStore) -
     assert list(store.get_runtime_state("s", "native")) == seen
 
 
+def test_toolsets_of_other_capabilities_are_made_as_often_as_without_us(
+    store: DefaultSessionStore,
+) -> None:
+    """Each may be a connection, and have a state."""
+    made: list[FunctionToolset[Any]] = []
+
+    class Counting(AbstractCapability[Any]):
+        def get_toolset(self) -> FunctionToolset[Any]:
+            made.append(FunctionToolset([weather]))
+            return made[-1]
+
+    def once() -> int:
+        made.clear()
+        each = agent(tools=[], capabilities=[Counting()])
+        for _ in range(3):
+            assert each.run_sync("weather in Rome?").output == "done: sunny in Rome"
+        return len(made)
+
+    alone = once()
+    with mirror(store, session_id="s"):
+        assert once() == alone
+    assert len(turns(store)) == 3
+
+
 def test_a_config_that_does_not_mirror_changes_nothing(tmp_path: Path) -> None:
-    before = vars(Agent)["iter"]
+    before = dict(vars(Agent))
     with mirror(SessionConfig(persist_path=str(tmp_path / "journal"))):
-        assert vars(Agent)["iter"] is before
+        assert dict(vars(Agent)) == before
         agent().run_sync("you")
     journal = JournalCapability(SessionConfig(persist_path=str(tmp_path / "journal")))
     agent(capabilities=[journal]).run_sync("you")

@@ -8,33 +8,40 @@ from pydantic_ai import (
     Agent,
     RunContext,
 )
-from pydantic_ai.capabilities import AbstractCapability
+from pydantic_ai.capabilities import AbstractCapability, CombinedCapability
 
 from projections import DefaultSessionStore
 from projections.adapters.pydantic_ai import JournalCapability, mirror
+from projections.adapters.pydantic_ai.mirror import _ENTRANCE
 from tests.adapters.pydantic_ai.agents import RUNS, agent
 
 
-def test_each_way_to_run_an_agent_goes_through_iter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`mirror` stands there, and nowhere else."""
-    entered = []
-    before = Agent.iter
+def test_each_way_to_run_an_agent_asks_for_its_capabilities_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There `mirror` adds its own, and nowhere else."""
+    asked = []
+    before = getattr(Agent, _ENTRANCE)
 
-    def counted(self: Any, *args: Any, **options: Any) -> Any:
-        entered.append(options.get("capabilities"))
-        return before(self, *args, **options)
+    def counted(self: Any) -> Any:
+        asked.append(self)
+        base, is_override = before(self)
+        assert isinstance(base, CombinedCapability)
+        assert not is_override
+        return base, is_override
 
-    monkeypatch.setattr(Agent, "iter", counted)
+    monkeypatch.setattr(Agent, _ENTRANCE, counted)
     for name, run in RUNS.items():
-        entered.clear()
+        asked.clear()
         run(agent(), "you")
-        assert len(entered) == 1, f"Agent.{name} does not go through Agent.iter any more"
+        assert len(asked) == 1, f"Agent.{name} does not go through Agent.{_ENTRANCE} any more"
 
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [
         ("wrap_run", ["self", "ctx", "handler"]),
+        ("before_model_request", ["self", "ctx", "request_context"]),
         ("wrap_tool_validate", ["self", "ctx", "call", "tool_def", "args", "handler"]),
         ("wrap_tool_execute", ["self", "ctx", "call", "tool_def", "args", "handler"]),
         ("get_ordering", ["self"]),
@@ -47,9 +54,9 @@ def test_the_hooks_are_there(name: str, parameters: list[str]) -> None:
 
 
 def test_all_ways_to_run_are_tested() -> None:
-    """One that is new may not go through `iter`."""
+    """One that is new may not go through there."""
     ways = {name for name in dir(Agent) if name.startswith("run")} | {"iter"}
-    assert ways == set(RUNS), "Agent has other ways to run now: do they go through Agent.iter?"
+    assert ways == set(RUNS), f"Agent has other ways to run now: do they ask {_ENTRANCE}?"
 
 
 def test_an_agent_that_runs_in_a_durable_workflow_may_be_given_the_capability() -> None:
@@ -69,11 +76,11 @@ def test_a_durable_workflow_is_not_mirrored(
     assert store.list_sessions() == []
 
 
-def test_a_release_whose_iter_takes_no_capabilities_is_refused(
+def test_a_release_without_it_is_refused(
     store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Agent, "iter", lambda self, user_prompt: None)
-    with pytest.raises(RuntimeError, match="takes no capabilities"):
+    monkeypatch.delattr(Agent, _ENTRANCE)
+    with pytest.raises(RuntimeError, match=f"has no Agent.{_ENTRANCE}"):
         mirror(store)
     monkeypatch.undo()
     with mirror(store):

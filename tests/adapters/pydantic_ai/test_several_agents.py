@@ -12,7 +12,7 @@ from pydantic_ai import (
 from projections import DefaultSessionStore
 from projections.adapters.pydantic_ai import JournalCapability, mirror
 from tests.adapters.pydantic_ai.agents import agent, by_run_sync
-from tests.adapters.told import BERN, ROME, turns
+from tests.adapters.told import BERN, ROME, call, the_turn, turns
 
 
 async def delegate(store: DefaultSessionStore, prompt: str, **options: Any) -> None:
@@ -160,6 +160,40 @@ def test_runs_at_the_same_time_do_not_mix_their_turns(store: DefaultSessionStore
         assert [turn["tool_calls"] for turn in both] == [[ROME, BERN], [ROME, BERN]]
         assert [turn["transcript"][0]["content"] for turn in both] == [f"two for {name}"] * 2
         assert {turn["status"] for turn in both} == {"completed"}
+
+
+def test_runs_that_have_the_same_id_at_the_same_time_are_two_turns(
+    store: DefaultSessionStore,
+) -> None:
+    """A program may choose the ids of its runs."""
+
+    async def main() -> None:
+        with mirror(store, session_id="s"):
+            first = agent("first").run("weather in Rome?", run_id="r-1")
+            second = agent("second").run("weather in Rome?", run_id="r-1")
+            await asyncio.gather(first, second)
+
+    asyncio.run(main())
+    for runtime in ("first", "second"):
+        (turn,) = turns(store, runtime)
+        assert (turn["status"], turn["tool_calls"]) == ("completed", [ROME])
+
+
+def test_a_run_that_a_call_starts_with_the_id_of_its_own_run_is_another_turn(
+    store: DefaultSessionStore,
+) -> None:
+    inner = agent("inner")
+
+    async def ask(ctx: RunContext[None], question: str) -> str:
+        return str((await inner.run("weather in Rome?", run_id=ctx.run_id)).output)
+
+    with mirror(store, session_id="s"):
+        agent("outer", tools=[ask]).run_sync("ask it", run_id="r-1")
+    (outer,) = turns(store, "outer")
+    assert outer["tool_calls"] == [call("c-ask", "ask")]
+    _, found = the_turn(store, "inner")
+    assert found["tool_calls"] == [ROME]
+    assert found["parent"] == {"runtime": "outer", "turn": "r-1", "tool_call_id": "c-ask"}
 
 
 def test_another_journal_is_not_told_of_a_caller_it_does_not_know(

@@ -16,6 +16,7 @@ from pydantic_ai import (
 from pydantic_ai.capabilities import Hooks
 from pydantic_ai.exceptions import (
     ApprovalRequired,
+    ModelHTTPError,
     SkipToolExecution,
 )
 from pydantic_ai.messages import (
@@ -154,6 +155,28 @@ def test_a_deferred_call_stays_open_until_a_later_run_answers_it(
     assert first["tool_calls"] == [call("c-rome", "weather", "open")]
     refused = "error" if kind == "done elsewhere" else "cancelled"
     assert second["tool_calls"] == [call("c-rome", "weather", refused if denied else "completed")]
+
+
+def test_a_run_that_brings_an_answer_and_then_fails_has_answered(
+    store: DefaultSessionStore,
+) -> None:
+    def fail(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        raise ModelHTTPError(500, "stub", "made to fail")
+
+    each = DEFERRING["done elsewhere"]
+    with mirror(store):
+        asked = each.run_sync("weather in Rome?")
+        with pytest.raises(ModelHTTPError):
+            each.run_sync(
+                message_history=asked.all_messages(),
+                deferred_tool_results=DeferredToolResults(calls={"c-rome": "sunny"}),
+                model=FunctionModel(fail),
+            )
+    (session,) = [info["session_id"] for info in store.list_sessions()]
+    _, second = turns(store, session=session)
+    assert second["status"] == "error"
+    assert second["tool_calls"] == [call("c-rome", "weather")]
+    assert store.audit(session).lost_calls == ()
 
 
 def test_an_approved_call_that_fails_keeps_its_error(store: DefaultSessionStore) -> None:

@@ -72,9 +72,11 @@ def test_an_output_that_cannot_be_shown_fails_no_run(
     assert [turn["status"] for turn in turns(store)] == ["completed"]
 
 
-@pytest.mark.parametrize("name", ["prompt_of", "answers_in", "output_text"])
+@pytest.mark.parametrize(
+    ("name", "times"), [("prompt_of", 1), ("answers_in", 2), ("output_text", 1)]
+)
 def test_a_shape_that_is_not_known_fails_no_run(
-    name: str, store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+    name: str, times: int, store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after a release that renames what is read there."""
 
@@ -85,7 +87,7 @@ def test_a_shape_that_is_not_known_fails_no_run(
     with mirror(store, session_id="s") as handle:
         assert agent().run_sync("weather in Rome?").output == "done: sunny in Rome"
     assert isinstance(handle.last_failure, AttributeError)
-    assert handle.failures == 1
+    assert handle.failures == times
 
 
 def test_a_call_that_cannot_be_kept_is_made_all_the_same(
@@ -97,7 +99,7 @@ def test_a_call_that_cannot_be_kept_is_made_all_the_same(
     monkeypatch.setattr(Turn, "call_started", wrong)
     with mirror(store, session_id="s") as handle:
         assert agent().run_sync("two cities").output == "done: sunny in Rome, sunny in Bern"
-    assert handle.failures == 2
+    assert handle.failures == 3  # as each call begins, and as the model is told of them
     assert [turn["status"] for turn in turns(store)] == ["completed"]
 
 

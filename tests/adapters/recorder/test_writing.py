@@ -94,6 +94,7 @@ def test_the_session_file_is_written_after_a_turn_and_by_another_thread(
         written.set()
 
     monkeypatch.setattr(Session, "refresh_file", noted)
+    monkeypatch.setattr("projections.sessions._SHARE", 0)  # a slow one may be followed at once
     with DefaultSessionStore(tmp_path, durability=durability) as store:
         recorder, first, second = Recorder(store), new(), new(turn="turn-2")
         recorder.open(first)
