@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from journal.config import GatewaySettings, Limits, SessionSettings
 from projections.adapters.recorder import Recorder
@@ -15,14 +15,20 @@ Source: TypeAlias = (
 )
 """Where to write: a store, a config that names a folder, or the folder."""
 
-_LIMITS = Limits(runtime_bytes=1 << 30)  # a session may have any number of turns
+_MADE: dict[str, Any] = {
+    "durability": "os",
+    "limits": Limits(runtime_bytes=1 << 30),  # a session may have any number of turns
+    "lock_timeout": 2.0,  # seconds: an agent waits for that, where it is not asynchronous
+}
+"""How stores are made here."""
 
 
 class Mirror:
     """Mirrors agents while it is open. A context manager; `close` undoes all of it.
 
     `store` is where the turns go, `store.mirrors` whether they go anywhere. A store that was
-    made here has durability "os" and the usual limit for a turn, none for a whole runtime.
+    made here has durability "os", the usual limit for a turn and none for a whole runtime, and
+    gives up a write after two seconds in which another process has the session's lock.
     """
 
     def __init__(self, source: Source) -> None:
@@ -87,7 +93,7 @@ def _store_for(
     source: GatewaySettings | SessionSettings | str | os.PathLike[str],
 ) -> DefaultSessionStore:
     if isinstance(source, str | os.PathLike):
-        return DefaultSessionStore(source, durability="os", limits=_LIMITS)
+        return DefaultSessionStore(source, **_MADE)
     if source is None:
         raise TypeError("mirror() needs a folder, a config or a store, not None")
-    return DefaultSessionStore(config=source, durability="os", limits=_LIMITS)
+    return DefaultSessionStore(config=source, **_MADE)

@@ -28,6 +28,8 @@ from projections.store_async import AsyncSessionStore
 
 logger = logging.getLogger("journal")
 
+_PATIENCE = 1.0  # seconds that an agent waits for a disk or for another process
+
 
 class Recorder:
     """Mirrors turns into a store: `open`, `save` and `close` a `Turn`.
@@ -35,8 +37,8 @@ class Recorder:
     `aopen`, `asave` and `aclose` do the same for an event loop, which they never block. Once
     called they are carried out, even if the task that awaits them is cancelled. They wait for
     the disk where somebody could miss it: before a tool runs, and when the turn is over, all
-    of the turn so far is written. The rest is queued, and written within milliseconds. Loops of
-    other libraries than asyncio are blocked while they wait.
+    of the turn so far is written, unless that takes longer than a second. The rest is queued,
+    and written within milliseconds. Loops of other libraries than asyncio are blocked meanwhile.
 
     `save_soon` and `close_soon` wait for nothing, in whatever thread. Where the garbage
     collector may be at work, in a coroutine or generator that is being closed, even that is
@@ -198,10 +200,10 @@ class Recorder:
         return closes and self._queue(turn, after=self._custody.closed(turn))
 
     async def _written(self, turn: Turn) -> None:
-        """Wait for what is queued; being cancelled cancels none of it."""
+        """Wait for what is queued, but not for ever; being cancelled cancels none of it."""
         try:
             if _in_event_loop():
-                await self._async_store.joined(turn.session_id)
+                await asyncio.wait({self._async_store.joined(turn.session_id)}, timeout=_PATIENCE)
             else:
                 self._async_store.join(turn.session_id)
         except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's

@@ -14,6 +14,7 @@ from agents import (
     ItemHelpers,
     LocalShellTool,
     RunContextWrapper,
+    RunState,
     ShellTool,
     default_tool_error_function,
 )
@@ -36,6 +37,14 @@ _LOCAL: dict[type, str] = {
     ApplyPatchTool: "apply_patch_call",
 }
 """The tools whose hooks are not told which call they are for, and the type of their calls."""
+
+
+class Refused(NamedTuple):
+    """A tool call that waited for approval and did not get it, and the agent that made it."""
+
+    agent: str
+    id: str
+    name: str
 
 
 class Call(NamedTuple):
@@ -128,3 +137,15 @@ def _texts(parts: object) -> Iterator[str]:
 
 def _get(item: object, name: str) -> Any:
     return item.get(name) if isinstance(item, dict) else getattr(item, name, None)
+
+
+def refused_in(given: object) -> list[Refused]:
+    """The calls that the user said no to, in a state from which a run is to go on."""
+    context = getattr(given, "_context", None)
+    if not isinstance(given, RunState) or context is None:
+        return []
+    return [
+        Refused(item.agent.name, item.call_id, str(item.name))
+        for item in given.get_interruptions()
+        if item.call_id and context.is_tool_approved(str(item.name), item.call_id) is False
+    ]

@@ -78,9 +78,10 @@ class JournalHooks(RunJournal):
 
     For who does not want all runs of the process mirrored. Hooks do not see all that `mirror`
     sees: how a run ends that fails, is cancelled or is stopped by a guardrail (its turn stays
-    open until these hooks see another run, which closes it as an error), and what a tool has
-    raised (only that it has, if the SDK's own words are its result). Runs at the same time
-    need hooks of their own each.
+    open until these hooks see another run, which closes it as an error), that a run waits for
+    approvals (the same becomes of its turn, without the call), and what a tool has raised
+    (only that it has, if the SDK's own words are its result). Runs at the same time need hooks
+    of their own each.
 
     `handle` is where the turns go; `hooks` are called as well. A turn goes to `session_id`,
     or what that returns for its agent; else to the session of the run that it is part of;

@@ -14,6 +14,7 @@ from agents import (
 from agents.lifecycle import RunHooksBase
 from agents.run import AgentRunner
 
+from projections.adapters.openai_agents.contents import refused_in
 from projections.adapters.openai_agents.hooks import JournalHooks, RunJournal
 from projections.adapters.openai_agents.places import inside
 from projections.adapters.openai_agents.runs import Ending, Journal, Run
@@ -29,13 +30,16 @@ class MirroringRunner(AgentRunner):
         self._sessions = sessions
 
     async def run(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> RunResult:  # noqa: A002
-        run = self._begin(starting_agent, kwargs)
+        run = self._begin(starting_agent, input, kwargs)
         if run is None:
             return await self.before.run(starting_agent, input, **kwargs)
         try:
             with inside(run):
                 result = await self.before.run(starting_agent, input, **kwargs)
-        except (Exception, asyncio.CancelledError) as error:
+        except asyncio.CancelledError as error:  # whoever cancels does not wait for us
+            run.end_soon(Ending.by(error))
+            raise
+        except Exception as error:
             await run.aend(Ending.by(error))
             raise
         except BaseException as error:  # closed, or the process is about to end
@@ -45,7 +49,7 @@ class MirroringRunner(AgentRunner):
         return result
 
     def run_sync(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> RunResult:  # noqa: A002
-        run = self._begin(starting_agent, kwargs)
+        run = self._begin(starting_agent, input, kwargs)
         if run is None:
             return self.before.run_sync(starting_agent, input, **kwargs)
         try:
@@ -63,7 +67,7 @@ class MirroringRunner(AgentRunner):
         input: Any,  # noqa: A002
         **kwargs: Any,
     ) -> RunResultStreaming:
-        run = self._begin(starting_agent, kwargs)
+        run = self._begin(starting_agent, input, kwargs)
         if run is None:
             return self.before.run_streamed(starting_agent, input, **kwargs)
         with inside(run):
@@ -71,7 +75,7 @@ class MirroringRunner(AgentRunner):
         self._journal.guard(_end_with, run, result)
         return result
 
-    def _begin(self, agent: Agent[Any], kwargs: dict[str, Any]) -> Run | None:
+    def _begin(self, agent: Agent[Any], given: Any, kwargs: dict[str, Any]) -> Run | None:
         """A run with hooks of ours put among its options; None if it is not to be mirrored."""
         hooks = kwargs.get("hooks")
         if self._journal.stopped or isinstance(hooks, JournalHooks):
@@ -79,9 +83,9 @@ class MirroringRunner(AgentRunner):
         if not (hooks is None or isinstance(hooks, RunHooksBase)):
             return None  # the SDK refuses it
         try:
-            session_of = self._sessions.of_run(kwargs)
-            run = Run(self._journal, session_of, watched=True)
-            run.session_id = session_of(agent)
+            run = Run(self._journal, self._sessions.of_run(kwargs, given), watched=True)
+            run.session_id = self._sessions.known(agent, kwargs, given)
+            run.refused = refused_in(given)
         except Exception as error:  # noqa: BLE001 - of ours: the agent goes on
             self._journal.recorder.note_failure(error)
             return None
@@ -110,7 +114,8 @@ def _ending(run: Run, result: RunResultStreaming, task: asyncio.Task[Any]) -> En
     """How a streamed run ended. Not all that its reader gets raised is raised in its task."""
     if task.cancelled():
         return Ending("cancelled")
-    error = task.exception() or _raised_later(result)
+    # `task.exception()` would count as looked at, and asyncio not tell of it any more
+    error = getattr(task, "_exception", None) or _raised_later(result)
     if error is not None:
         return Ending.by(error)
     if run.has_output or result.interruptions:

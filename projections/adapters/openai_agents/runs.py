@@ -4,12 +4,13 @@ A run is a chain of turns, one for each agent that takes part: the agent that ha
 its turn, and the other one begins its own.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from agents import Agent, RunContextWrapper
 
 from projections.adapters.openai_agents.contents import (
+    Refused,
     error_in,
     handoff_call,
     hosted_calls,
@@ -70,12 +71,14 @@ class Run:
     """A run: hooks tell how it goes, and `end` how it ended.
 
     Where nobody tells how it ends, it is not `watched`: the turn of an agent is then closed
-    as soon as it has its output. `session_id` is the session of the latest turn.
+    as soon as it has its output. `session_id` is the session of the latest turn; `refused` are
+    calls of which the user said no before the run went on.
     """
 
     def __init__(self, journal: Journal, session_of: SessionOf, watched: bool) -> None:
         self.journal = journal
         self.session_id: str | None = None
+        self.refused: Sequence[Refused] = ()
         self.has_output = False
         self._over = False
         self._recorder = journal.recorder
@@ -228,6 +231,11 @@ class Run:
         return turn
 
     def _begin(self, turn: Turn, agent: Agent[Any]) -> None:
+        for call in self.refused:
+            if call.agent == agent.name:
+                turn.call_started(call.id, call.name)
+                turn.call_ended(call.id, "cancelled")
+        self.refused = [call for call in self.refused if call.agent != agent.name]
         self._turn, self._awaited, self._written = turn, agent, False
         self._output, self._unsaid = [], ""
 

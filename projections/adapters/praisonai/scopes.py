@@ -127,7 +127,11 @@ class Scope:
             self._leave(error)  # closed, or the process is about to end: nothing can be awaited
             return
         entry = self._guarded(lambda: self._end(error))
-        if entry is not None:
+        if entry is None:
+            return
+        if isinstance(error, asyncio.CancelledError) and entry.write_soon is not None:
+            entry.write_soon(*entry.what)  # whoever cancels does not wait for us
+        else:
             await entry.awrite(*entry.what)
 
     def _leave(self, error: BaseException) -> None:

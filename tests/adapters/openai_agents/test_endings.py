@@ -1,8 +1,10 @@
 """Runs that fail, are stopped, cancelled or left in the middle."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,6 +38,8 @@ from tests.adapters.openai_agents.agents import (
     calls,
 )
 from tests.adapters.told import ONE_CALL, ROME, call, said, turns, versions
+from tests.projections.store_async.gates import Gate
+from tests.support import FaultyStorage
 
 
 class ModelError(Exception):
@@ -125,6 +129,29 @@ def test_a_cancelled_task_cancels_the_turn(store: DefaultSessionStore) -> None:
     with mirror(store, session_id="s"):
         assert asyncio.run(main()) == set()
     assert versions(store) == [["open"], ["open", "open"], ["cancelled", "cancelled"]]
+
+
+def test_who_cancels_a_run_does_not_wait_for_the_journal(tmp_path: Path) -> None:
+    gate, waiting = Gate("write"), Waiting()
+    store = DefaultSessionStore(tmp_path, storage=FaultyStorage(gate))
+
+    async def main() -> None:
+        running = asyncio.ensure_future(
+            Runner.run(agent(CALL_WAITING, tools=[waiting.tool]), "wait")
+        )
+        await waiting.begun.wait()
+        gate.shut()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert not gate._open.is_set()
+        gate.open()
+
+    with store:
+        with mirror(store, session_id="s"):
+            asyncio.run(main())
+        (turn,) = turns(store)
+        assert turn["status"] == "cancelled"
 
 
 @EACH_RUN
@@ -226,6 +253,30 @@ def test_a_stream_that_nobody_reads_is_a_turn_too(store: DefaultSessionStore) ->
     with mirror(store, session_id="s"):
         asyncio.run(main())
     assert versions(store) == ONE_CALL
+
+
+def test_what_nobody_looks_at_is_reported_by_asyncio_as_without_us(
+    store: DefaultSessionStore,
+) -> None:
+    reports: list[str] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, report: reports.append(report["message"])
+        )
+        result = Runner.run_streamed(agent(ModelError("down")), "you")
+        task = result.run_loop_task
+        assert task is not None
+        await asyncio.wait({task})
+        del result, task
+        await asyncio.sleep(0)
+        gc.collect()
+
+    with mirror(store, session_id="s"):
+        asyncio.run(main())
+    assert reports == ["Task exception was never retrieved"]
+    (turn,) = turns(store)
+    assert turn["status"] == "error"
 
 
 def test_a_run_that_cannot_begin_raises_as_without_us(store: DefaultSessionStore) -> None:

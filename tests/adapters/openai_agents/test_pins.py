@@ -1,10 +1,14 @@
 """What is relied on of the SDK: a release that changes it has to be looked at."""
 
+import asyncio
+import inspect
 from typing import Any
 
 import pytest
 from agents import (
+    RunContextWrapper,
     RunHooks,
+    RunState,
     function_tool,
 )
 from agents.lifecycle import RunHooksBase
@@ -13,6 +17,7 @@ from agents.run import AgentRunner, set_default_agent_runner
 from projections.adapters.openai_agents import tool_errors
 from projections.adapters.openai_agents.runner import MirroringRunner
 from tests.adapters.openai_agents.agents import RUNS, agent, calls, run, says
+from tests.adapters.openai_agents.test_endings import ModelError
 from tests.adapters.openai_agents.test_hooks import HOOKS
 
 
@@ -78,3 +83,23 @@ def test_the_function_that_makes_results_of_tool_errors_is_there(module: str) ->
     function = getattr(import_module(module), tool_errors.FUNCTION, None)
     assert iscoroutinefunction(function), "what tools raise is not seen any more"
     assert set(signature(function).parameters) == {"function_tool", "context", "error"}
+
+
+def test_a_state_tells_what_was_refused_and_where_it_belongs() -> None:
+    assert inspect.isfunction(RunState.get_interruptions)
+    assert inspect.isfunction(RunContextWrapper.is_tool_approved)
+    assert {"_context", "_conversation_id", "_trace_state"} <= set(RunState.__dataclass_fields__)
+
+
+def test_what_a_task_has_raised_can_be_read_without_having_looked() -> None:
+    async def main() -> object:
+        async def fail() -> None:
+            raise ModelError("down")
+
+        task = asyncio.ensure_future(fail())
+        await asyncio.wait({task})
+        found = getattr(task, "_exception", None)
+        task.exception()  # or it is reported
+        return found
+
+    assert isinstance(asyncio.run(main()), ModelError)

@@ -35,7 +35,17 @@ from tests.adapters.openai_agents.agents import (
     weather,
 )
 from tests.adapters.openai_agents.test_endings import ModelError
-from tests.adapters.told import ONE_CALL, ROME, call, changes, said, the_turn, turns, versions
+from tests.adapters.told import (
+    BERN,
+    ONE_CALL,
+    ROME,
+    call,
+    changes,
+    said,
+    the_turn,
+    turns,
+    versions,
+)
 
 
 @EACH_RUN
@@ -303,6 +313,27 @@ def test_a_call_that_waits_for_approval_is_open_until_another_run_makes_it(
     _, resumed = turns(store)
     assert resumed["tool_calls"] == [ROME]
     assert resumed["status"] == "completed"
+    assert store.audit("s").lost_calls == ()
+
+
+@pytest.mark.parametrize("run", [run, run_streamed], ids=["run", "run_streamed"])
+def test_a_call_that_is_not_approved_is_cancelled_by_the_run_that_is_told(
+    run: Run, store: DefaultSessionStore
+) -> None:
+    @function_tool(name_override="weather", needs_approval=True)
+    def guarded(city: str) -> str:
+        return f"sunny in {city}"
+
+    each = agent(calls(CALL_ROME, CALL_BERN), says("so be it"), tools=[guarded])
+    with mirror(store, session_id="s") as handle:
+        state = run(each, "weather?").to_state()
+        rome, bern = state.get_interruptions()
+        state.reject(rome)
+        state.approve(bern)
+        assert run(each, state).final_output == "so be it"
+    assert handle.failures == 0
+    _, resumed = turns(store)
+    assert resumed["tool_calls"] == [call("c-rome", "weather", "cancelled"), BERN]
     assert store.audit("s").lost_calls == ()
 
 

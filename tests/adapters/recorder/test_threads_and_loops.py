@@ -185,6 +185,31 @@ def test_the_loop_waits_for_the_disk_where_somebody_could_miss_it(tmp_path: Path
         asyncio.run(main())
 
 
+def test_an_agent_does_not_wait_for_ever_for_a_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.adapters.recorder._PATIENCE", 0.01)
+    gate = Gate("write")
+    with DefaultSessionStore(tmp_path, storage=FaultyStorage(gate)) as store:
+        recorder, turn = Recorder(store), new()
+
+        async def main() -> None:
+            await recorder.aopen(turn)
+            await recorder._async_store.flush()
+            gate.shut()
+            turn.call_started("c-1", "search")
+            await recorder.asave(turn)
+            turn.call_ended("c-1")
+            await recorder.aclose(turn)
+            assert not gate._open.is_set()
+
+        asyncio.run(main())
+        gate.open()
+        recorder.join()
+        assert recorder.failures == 0
+        assert [status for status, _ in states(store)] == ["open", "open", "completed"]
+
+
 @pytest.mark.parametrize("known", [False, True])
 def test_a_turn_whose_opening_is_cancelled_is_written_all_the_same(
     known: bool, store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
