@@ -11,7 +11,7 @@ from journal.state import decode_state
 from projections.cli.shapes import op_of
 from projections.cli.terminal import Segment, Style, colour_of, is_terminal, json_plain, plain
 from projections.compare.difference import Change, diff
-from projections.compare.paths import compact
+from projections.compare.encoding import compact
 from projections.view import View
 
 _MOST_CHANGES = 6

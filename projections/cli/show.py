@@ -20,7 +20,7 @@ from projections.cli.options import (
 )
 from projections.cli.shapes import StateDocument, json_document
 from projections.cli.terminal import Segment, Writer, colour_of, json_plain
-from projections.compare.paths import compact
+from projections.compare.encoding import compact
 from projections.refs import Ref
 
 _WIDEST_TURN = 24

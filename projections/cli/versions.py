@@ -32,7 +32,7 @@ from projections.cli.shapes import (
 from projections.cli.tables import Table
 from projections.cli.terminal import Segment, Writer
 from projections.compare.blame import Blamed
-from projections.compare.paths import compact
+from projections.compare.encoding import compact
 from projections.refs import Ref
 from projections.replay import Version
 

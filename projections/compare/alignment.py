@@ -4,21 +4,14 @@ JSON values are compared strictly, by their JSON: 1, 1.0 and true are three valu
 0.0 and -0.0 are two, and the order of an object's keys does not matter.
 """
 
-import json
-from bisect import bisect_left
 from collections.abc import Iterator
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
-import msgspec
+from projections.compare.encoding import canonical
+from projections.compare.subsequence import Matches, matches
 
-_REPEATED = 32
-"""How many pairs of equal elements are looked at, per element of the two arrays. More
-come up only when a few values fill long arrays."""
-
-_encode = msgspec.json.Encoder(order="deterministic").encode
-
-_Keys: TypeAlias = list[bytes]
-_Matches: TypeAlias = list[tuple[int, int]]
+_EXACT = (str, int, bool, type(None))
+"""Types whose own values Python compares strictly, which takes less than to encode them."""
 
 
 class Stretch(NamedTuple):
@@ -36,80 +29,39 @@ class Stretch(NamedTuple):
 
 def same(old: Any, new: Any) -> bool:
     """Whether two JSON values are strictly equal. O(size of the values)."""
-    return _canonical(old) == _canonical(new)
-
-
-def _canonical(value: Any) -> bytes:
-    """Equal for equal values only."""
-    try:
-        return _encode(value)
-    except UnicodeEncodeError:  # lone surrogates, from a session file that PraisonAI wrote
-        return json.dumps(value, sort_keys=True).encode()
+    if type(old) is type(new) and type(old) in _EXACT:
+        return bool(old == new)
+    return canonical(old) == canonical(new)
 
 
 def align(old: list[Any], new: list[Any]) -> Iterator[Stretch]:
     """Cover two arrays by stretches, in order, so that the most elements stay the same.
 
-    Where a few values fill long arrays, besides what the two have in common at their
-    start and end, only elements that the new one holds once are matched; the others
-    go by index. O(size of the arrays + n log n) for n elements.
+    Where a few values fill long arrays, and over 32 elements came or went between the
+    ends that the two have in common, only elements that the new one holds once are
+    matched there; the others go by index. At worst, whatever the arrays hold:
+    O(size of the arrays + n log n) for n elements.
     """
+    numbers: dict[bytes, int] = {}  # equal elements get one number, as they are compared often
     i = j = 0
-    for x, y in _matches(list(map(_canonical, old)), list(map(_canonical, new))):
+    for x, y, length in _runs(matches(_numbered(old, numbers), _numbered(new, numbers))):
         if x > i or y > j:
             yield Stretch(range(i, x), range(j, y), False)
-        yield Stretch(range(x, x + 1), range(y, y + 1), True)
-        i, j = x + 1, y + 1
+        i, j = x + length, y + length
+        yield Stretch(range(x, i), range(y, j), True)
     if len(old) > i or len(new) > j:
         yield Stretch(range(i, len(old)), range(j, len(new)), False)
 
 
-def _matches(old: _Keys, new: _Keys) -> _Matches:
-    """The indices of the elements that stay: those of the common ends, and between them."""
-    head = _common(old, new)
-    tail = _common(old[head:][::-1], new[head:][::-1])
-    old_end, new_end = len(old) - tail, len(new) - tail
-    between = _rising(_equal(old[head:old_end], new[head:new_end]))
-    return [
-        *((at, at) for at in range(head)),
-        *((head + i, head + j) for i, j in between),
-        *((old_end + at, new_end + at) for at in range(tail)),
-    ]
+def _numbered(elements: list[Any], numbers: dict[bytes, int]) -> list[int]:
+    return [numbers.setdefault(canonical(element), len(numbers)) for element in elements]
 
 
-def _common(old: _Keys, new: _Keys) -> int:
-    """The length of the common start."""
-    pairs = enumerate(zip(old, new, strict=False))
-    return next((at for at, (x, y) in pairs if x != y), min(len(old), len(new)))
-
-
-def _equal(old: _Keys, new: _Keys) -> _Matches:
-    """Where equal keys are: by old index, and for each old index the highest new one first."""
-    places: dict[bytes, list[int]] = {}
-    for at, key in enumerate(new):
-        places.setdefault(key, []).append(at)
-    if sum(len(places.get(key, ())) for key in old) > _REPEATED * (len(old) + len(new)):
-        places = {key: found for key, found in places.items() if len(found) == 1}
-    return [(i, j) for i, key in enumerate(old) for j in reversed(places.get(key, ()))]
-
-
-def _rising(pairs: _Matches) -> _Matches:
-    """The most of the pairs that go together: both of their indices rise.
-
-    `lowest[n]` is the lowest new index at which a run of n + 1 pairs can end so far, and
-    `runs[n]` such a run, the last pair first. As pairs of one old index come with falling
-    new ones, no run takes two of them. O(n log n).
-    """
-    lowest: list[int] = []
-    runs: list[Any] = []
-    for pair in pairs:
-        length = bisect_left(lowest, pair[1])
-        run = (pair, runs[length - 1] if length else None)
-        lowest[length : length + 1] = [pair[1]]
-        runs[length : length + 1] = [run]
-    found: _Matches = []
-    rest = runs[-1] if runs else None
-    while rest is not None:
-        pair, rest = rest
-        found.append(pair)
-    return found[::-1]
+def _runs(matched: Matches) -> Iterator[tuple[int, int, int]]:
+    """Matches that are neighbours in both arrays as one: where it starts, and its length."""
+    begin = 0
+    for at, (i, j) in enumerate(matched, 1):
+        if at == len(matched) or matched[at] != (i + 1, j + 1):
+            length = at - begin
+            yield i + 1 - length, j + 1 - length, length
+            begin = at

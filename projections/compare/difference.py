@@ -4,13 +4,15 @@ JSON values are what `journal.state.decode_state` gives. They are compared stric
 see `projections.compare.alignment`.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from projections.compare.alignment import align, same
-from projections.compare.paths import ROOT, child_path, compact, leaves
+from projections.compare.alignment import same
+from projections.compare.edits import Edit, Mark, edits
+from projections.compare.encoding import compact
+from projections.compare.patch import patch_of
+from projections.compare.paths import leaves, path_of
 
 
 class Change(NamedTuple):
@@ -21,7 +23,7 @@ class Change(NamedTuple):
     and `new` may be whole objects or arrays.
     """
 
-    mark: Literal["+", "-", "~"]
+    mark: Mark
     path: str
     old: Any
     new: Any
@@ -48,18 +50,25 @@ class Difference:
     def patch(self) -> list[dict[str, Any]]:
         """JSON Patch (RFC 6902) of `add`, `remove` and `replace`; empty when all is equal.
 
-        Applied to the old value it gives the new one. Linear in the size of the
-        values, but for lists of thousands of elements, many of them changed.
+        Applied to the old value it gives exactly the new one. It says what the lines
+        say: one operation for each value that came, went or was replaced, a whole
+        object or array at once where all of it came or went. The path of an `add` or
+        `replace` is the place in the new value. No value is moved: what stands elsewhere
+        in its array is removed and added. Costs what `lines` does.
         """
-        return _patch(self.old, self.new) if self else []
+        return patch_of(self._edits)
 
     def lines(self) -> list[Change]:
         """One change per leaf, in the old value's order; keys that came follow those that stayed.
 
-        Lists go together as `align` says. O(size of the values), but times the depth
-        to which changed lists nest.
+        Arrays go together as `align` says. O(size of the values), but times the depth
+        to which changed arrays nest, and with the searches of `align` in each of them.
         """
-        return list(_changes(self.old, self.new, ROOT, ROOT))
+        return [change for edit in self._edits for change in _changes(edit)]
+
+    @cached_property
+    def _edits(self) -> list[Edit]:
+        return list(edits(self.old, self.new))
 
     def text(self) -> str:
         """The lines as text, such as `~ status: "open" → "completed"`."""
@@ -71,77 +80,13 @@ def diff(old: Any, new: Any) -> Difference:
     return Difference(old, new)
 
 
-def _patch(old: Any, new: Any) -> list[dict[str, Any]]:
-    """The library's patch if it is right, else one that replaces more than it must.
-
-    Some of its versions give wrong patches: moves from where a value no longer is, when
-    an operation before has shifted it. So it is asked for a patch without moves, which
-    not all of them heed, and the answer is taken only if it leads to the new value.
-    """
-    from jsonpatch import JsonPatch  # here, because it costs milliseconds of start-up
-
-    try:
-        found = JsonPatch.from_diff(old, new, optimization=False)
-        if same(found.apply(old), new):
-            return list(found.patch)
-    except Exception:  # noqa: BLE001, S110 - a wrong patch may fail with anything
-        pass
-    return list(_replacements(old, new, ""))
-
-
-def _replacements(old: Any, new: Any, pointer: str) -> Iterator[dict[str, Any]]:
-    """A patch that goes down objects only, so no operation shifts the place of another."""
-    if not (isinstance(old, dict) and isinstance(new, dict)):
-        if not same(old, new):
-            yield {"op": "replace", "path": pointer, "value": new}
-        return
-    for key in {**old, **new}:
-        below = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
-        if key not in new:
-            yield {"op": "remove", "path": below}
-        elif key not in old:
-            yield {"op": "add", "path": below, "value": new[key]}
-        else:
-            yield from _replacements(old[key], new[key], below)
-
-
-def _changes(old: Any, new: Any, was: str, now: str) -> Iterator[Change]:
-    """The changes between two values; `was` is the path of the old one, `now` of the new."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        yield from _changes_of_objects(old, new, was, now)
-    elif isinstance(old, list) and isinstance(new, list):
-        yield from _changes_of_lists(old, new, was, now)
-    elif not same(old, new):
-        yield Change("~", now, old, new)
-
-
-def _changes_of_objects(
-    old: dict[str, Any], new: dict[str, Any], was: str, now: str
-) -> Iterator[Change]:
-    for key in {**old, **new}:
-        if key not in new:
-            yield from _removed(old[key], child_path(was, key))
-        elif key not in old:
-            yield from _added(new[key], child_path(now, key))
-        else:
-            yield from _changes(old[key], new[key], child_path(was, key), child_path(now, key))
-
-
-def _changes_of_lists(old: list[Any], new: list[Any], was: str, now: str) -> Iterator[Change]:
-    for stretch in align(old, new):
-        if stretch.same:
-            continue
-        for i, j in zip(stretch.old, stretch.new, strict=False):
-            yield from _changes(old[i], new[j], child_path(was, i), child_path(now, j))
-        for i in stretch.old[len(stretch.new) :]:
-            yield from _removed(old[i], child_path(was, i))
-        for j in stretch.new[len(stretch.old) :]:
-            yield from _added(new[j], child_path(now, j))
-
-
-def _added(value: Any, path: str) -> Iterator[Change]:
-    return (Change("+", where, None, leaf) for where, leaf in leaves(value, path))
-
-
-def _removed(value: Any, path: str) -> Iterator[Change]:
-    return (Change("-", where, leaf, None) for where, leaf in leaves(value, path))
+def _changes(edit: Edit) -> list[Change]:
+    """The leaves of what came or went; what was replaced is one change, whatever its size."""
+    mark, was, now, old, new = edit
+    match mark:
+        case "+":
+            return [Change("+", path, None, leaf) for path, leaf in leaves(new, path_of(now))]
+        case "-":
+            return [Change("-", path, leaf, None) for path, leaf in leaves(old, path_of(was))]
+        case "~":
+            return [Change("~", path_of(now), old, new)]

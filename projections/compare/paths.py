@@ -1,30 +1,26 @@
-"""Readable places in a JSON value: `calls[2].name`, `calls["a b"]`. Pure: no I/O.
+"""Places in a JSON value, to read and for JSON Patch. Pure: no I/O.
 
-Different places always read differently. What is printed stays on one line and
-cannot steer a terminal: characters that do not print are escaped as JSON allows.
+Readable ones, `calls[2].name` or `calls["a b"]`, are different for different places.
+What is printed stays on one line and cannot steer a terminal: characters that do not
+print are escaped as JSON allows.
 """
 
-import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
-import msgspec
+from projections.compare.encoding import compact
 
 ROOT = "."
 """The path of the whole value."""
 
-_encode = msgspec.json.Encoder().encode
+Steps: TypeAlias = tuple[()] | tuple["Steps", str | int]
+"""The keys and indexes that lead to a place: the steps before the last, and the last.
 
+To go one step on costs the same at any depth; what is written of a place is made
+only where it is shown.
+"""
 
-def compact(value: Any) -> str:
-    """A value as JSON on one line, without blanks and with printable characters only."""
-    try:
-        text = _encode(value).decode()
-    except UnicodeEncodeError:  # lone surrogates, from a session file that PraisonAI wrote
-        return json.dumps(value, separators=(",", ":"))
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+ROOT_STEPS: Steps = ()
 
 
 def child_path(path: str, step: str | int) -> str:
@@ -35,6 +31,32 @@ def child_path(path: str, step: str | int) -> str:
     if not (step.isidentifier() and step.isprintable()):
         return f"{above}[{compact(step)}]"
     return f"{above}.{step}" if above else step
+
+
+def path_of(way: Steps) -> str:
+    """The readable path of a place. O(its length times the number of its steps)."""
+    path = ROOT
+    for step in _in_order(way):
+        path = child_path(path, step)
+    return path
+
+
+def pointer_of(way: Steps) -> str:
+    """The JSON Pointer (RFC 6901) of a place. O(its length)."""
+    return "".join(f"/{_escaped(str(step))}" for step in _in_order(way))
+
+
+def _escaped(token: str) -> str:
+    return token.replace("~", "~0").replace("/", "~1")
+
+
+def _in_order(way: Steps) -> list[str | int]:
+    """The steps from the root on."""
+    found: list[str | int] = []
+    while way:
+        way, step = way
+        found.append(step)
+    return found[::-1]
 
 
 def steps(container: dict[str, Any] | list[Any]) -> Iterator[tuple[str | int, Any]]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonpatch import apply_patch
 
 from projections import DefaultSessionStore
 from tests.cli.terminal import Terminal, in_terminal, journal, shell, side_by_side
+from tests.json_patch import apply_patch
 
 
 @pytest.fixture
@@ -287,7 +287,7 @@ def test_a_diff_is_a_patch_from_one_state_to_the_other(
     before, after = state(*old), state(*new)
     result = journal("diff", "s", *refs, "--dir", folder, "-o", "patch")
     assert result.returncode == (before != after)
-    assert apply_patch(before, json.loads(result.stdout)) == after
+    assert apply_patch(json.loads(result.stdout), before) == after
     text = journal("diff", "s", *refs, "--dir", folder)
     assert text.returncode == result.returncode
     assert bool(text.stdout) == (before != after)

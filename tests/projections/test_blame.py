@@ -13,7 +13,7 @@ from journal.events import Clear, Event, Set
 from projections.compare.alignment import align
 from projections.compare.blame import Blamed, blame
 from projections.compare.paths import leaves
-from tests.projections.test_difference import ALIKE, KEYS, SCALARS, VALUES, histories
+from tests.projections.json_values import ALIKE, KEYS, SCALARS, VALUES, histories
 
 encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -110,8 +110,12 @@ def test_what_one_insertion_or_removal_leaves_alone_stays(
 ) -> None:
     """At the front, in the middle or at the end; repeated elements or not."""
     for old, new in ((head + tail, head + run + tail), (head + run + tail, head + tail)):
-        same = [stretch for stretch in align(old, new) if stretch.same]
-        assert len(same) == len(head + tail)
+        assert staying(old, new) == len(head + tail)
+
+
+def staying(old: list[Any], new: list[Any]) -> int:
+    """How many elements stay the same."""
+    return sum(len(stretch.new) for stretch in align(old, new) if stretch.same)
 
 
 @given(histories())
@@ -123,7 +127,7 @@ def test_an_alignment_covers_both_arrays_in_order(versions: list[Any]) -> None:
 
 @given(*[st.lists(st.integers(0, 3), max_size=150)] * 2)
 def test_an_alignment_of_long_arrays_of_few_values_covers_them(old: Any, new: Any) -> None:
-    """Too many repeated values to search: they go by index."""
+    """Too many repeated values to look at all of their pairs."""
     assert_aligned(old, new)
 
 
@@ -145,7 +149,7 @@ def test_the_most_elements_stay(old: list[int], new: list[int]) -> None:
         for j, other in enumerate(new):
             skipped = max(longest[i][j + 1], longest[i + 1][j])
             longest[i + 1][j + 1] = longest[i][j] + 1 if one == other else skipped
-    assert sum(len(stretch.new) for stretch in align(old, new) if stretch.same) == longest[-1][-1]
+    assert staying(old, new) == longest[-1][-1]
 
 
 @pytest.mark.parametrize("cleared", [[], [CLEARED], [{"a": 1}, CLEARED]])
@@ -224,14 +228,23 @@ def test_objects_with_their_keys_in_another_order_stay() -> None:
     assert list(blamed(old, [9, *new, 9]).values()) == [1, *[0] * 6, 1]
 
 
-def test_long_arrays_of_a_few_values_go_by_index_between_their_common_ends() -> None:
+def test_few_edits_of_a_long_array_of_a_few_values_are_found() -> None:
     """To look at every pair of equal elements would take time with the square of the length."""
     old = [0, 1] * 200
     edited = [*old[:5], 2, *old[6:350], 2, *old[351:]]
     assert [path for path, seq in blamed(old, edited).items() if seq] == ["[5]", "[350]"]
-    inserted = [*old[:5], 2, *old[5:]]
-    assert [path for path, seq in blamed(old, inserted).items() if seq] == ["[5]"]
-    assert set(blamed(old, [2, *old, 3]).values()) == {1}
+    moved = [2, *old[:150], *old[151:], 3]
+    assert [path for path, seq in blamed(old, moved).items() if seq] == ["[0]", "[400]"]
+
+
+def test_after_many_edits_of_a_few_values_what_is_there_once_is_found() -> None:
+    """The others go by index, from one such element to the next."""
+    old = [0, 1] * 200
+    edited = [*([2] * 40), "once", *old[200:], *([3] * 40)]
+    result = blamed([*old[:200], "once", *old[200:]], edited)
+    assert [path for path, seq in result.items() if not seq] == [
+        f"[{at}]" for at in range(40, 241)
+    ]
 
 
 @pytest.mark.parametrize("wrap", [lambda x: [x, 0], lambda x: {"k": x}, lambda x: [{"k": x}]])
