@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Iterator
 from errno import EEXIST, ENOENT
-from itertools import count
+from itertools import count, takewhile
 from time import monotonic, time
 
 from msgspec import Struct, field
@@ -21,14 +21,16 @@ from journal.storage import Entries, Entry, FileId, Names
 
 _FOLDER = "/memory"
 _DEVICE = 0
+_MOST_GONE = 64  # deleted paths whose last change is remembered beside as many as there are files
 _WATCH_TICK = 0.02  # seconds between looks at whether to stop
 _WATCH_TIMEOUT = 1.0  # seconds without a change after which an empty set is yielded
 
 
 class _Node(Struct, eq=False):
-    """One file: `holder` is the descriptor that has its lock."""
+    """One file: `paths` are its names, `holder` is the descriptor that has its lock."""
 
     inode: int
+    paths: set[str] = field(default_factory=set)
     data: bytearray = field(default_factory=bytearray)
     modified: float = 0.0
     holder: int | None = None
@@ -37,7 +39,8 @@ class _Node(Struct, eq=False):
 class MemoryStorage:
     """A `journal.storage.Storage` whose files are byte arrays. Safe for threads.
 
-    `changes` counts what happened; `changed` tells for each path when it last did.
+    `changes` counts what happened; `changed_since` tells which paths it happened to. A call
+    costs the same however many files there are; only `list` and `names` look at all of them.
     """
 
     def __init__(self) -> None:
@@ -45,7 +48,7 @@ class MemoryStorage:
         self._open: dict[int, _Node] = {}
         self._numbers = count(1)
         self.changes = 0
-        self.changed: dict[str, int] = {}
+        self._changed: dict[str, int] = {}  # by path, in the order of the last change to each
         self._make_lock()
         tell_after_fork(self)
 
@@ -63,7 +66,8 @@ class MemoryStorage:
             if node is None:
                 if not flags & os.O_CREAT:
                     raise FileNotFoundError(ENOENT, os.strerror(ENOENT), path)
-                node = self._files[path] = _Node(next(self._numbers), modified=time())
+                node = _Node(next(self._numbers), modified=time())
+                self._name(path, node)
             if flags & os.O_TRUNC:
                 node.data.clear()
             fd = next(self._numbers)
@@ -85,14 +89,14 @@ class MemoryStorage:
             node = self._open[fd]
             node.data += data
             node.modified = time()
-            self._tell(node)
+            self._note_change(node)
             return len(data)
 
     def truncate(self, fd: int, length: int) -> None:
         with self.news:
             node = self._open[fd]
             del node.data[length:]
-            self._tell(node)
+            self._note_change(node)
 
     def size(self, fd: int) -> int:
         return len(self._open[fd].data)
@@ -129,20 +133,22 @@ class MemoryStorage:
 
     def rename(self, source: str, target: str) -> None:
         with self.news:
-            self._files[target] = self._at(source)
-            del self._files[source]
-            self._tell(self._files[target])
+            node = self._at(source)
+            if source != target:
+                self._unname(source)
+                self._name(target, node)
+            self._note_change(node)
 
     def link(self, source: str, target: str) -> None:
         with self.news:
             if target in self._files:
                 raise FileExistsError(EEXIST, os.strerror(EEXIST), target)
-            self._files[target] = self._at(source)
+            self._name(target, self._at(source))
 
     def unlink(self, path: str) -> None:
         with self.news:
-            self._tell(self._at(path))
-            del self._files[path]
+            self._note_change(self._at(path))
+            self._unname(path)
 
     def make_folder(self, path: str) -> None:
         """Folders need not be made: a file's path is just a name here."""
@@ -167,12 +173,32 @@ class MemoryStorage:
         except KeyError:
             raise FileNotFoundError(ENOENT, os.strerror(ENOENT), path) from None
 
-    def _tell(self, node: _Node) -> None:
+    def _name(self, path: str, node: _Node) -> None:
+        """Give a file a name, which another one may have had."""
+        if path in self._files:
+            self._unname(path)
+        self._files[path] = node
+        node.paths.add(path)
+
+    def _unname(self, path: str) -> None:
+        self._files.pop(path).paths.discard(path)
+
+    def _note_change(self, node: _Node) -> None:
         self.changes += 1
-        for path, other in self._files.items():
-            if other is node:
-                self.changed[path] = self.changes
+        for path in node.paths:
+            self._changed.pop(path, None)  # so that it comes last
+            self._changed[path] = self.changes
+        if len(self._changed) > 2 * len(self._files) + _MOST_GONE:
+            self._changed = {path: at for path, at in self._changed.items() if path in self._files}
         self.news.notify_all()
+
+    def changed_since(self, moment: int) -> Names:
+        """Paths that changed after `changes` was `moment`, the newest first; with `news` held.
+
+        O(number of them).
+        """
+        newest_first = reversed(self._changed.items())
+        return [path for path, _ in takewhile(lambda item: item[1] > moment, newest_first)]
 
 
 class MemoryDirectory(Directory):
@@ -199,7 +225,7 @@ class MemoryDirectory(Directory):
             with memory.news:
                 if memory.changes == seen:
                     memory.news.wait(_WATCH_TICK)
-                paths = [path for path, at in memory.changed.items() if at > seen]
+                paths = memory.changed_since(seen)
                 seen = memory.changes
             if paths or monotonic() >= tell_at:
                 tell_at = monotonic() + _WATCH_TIMEOUT

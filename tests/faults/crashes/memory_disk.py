@@ -21,8 +21,8 @@ def disk_with(files: Iterable[Stored]) -> MemoryStorage:
     disk = MemoryStorage()
     nodes: dict[int, _Node] = {}
     for path, inode, data, modified in files:
-        node = nodes.setdefault(inode, _Node(inode, bytearray(data), modified))
-        disk._files[path] = node
+        node = nodes.setdefault(inode, _Node(inode, data=bytearray(data), modified=modified))
+        disk._name(path, node)
     disk._numbers = count(max(nodes, default=0) + 1)
     return disk
 

@@ -1,0 +1,17 @@
+"""That the counter sees what it is there to see: a loop that is twice as long."""
+
+from tests.growth.counting import steps
+
+
+def test_a_loop_of_twice_the_length_takes_twice_the_steps() -> None:
+    def loop(times: int) -> list[int]:
+        return [number + 1 for number in range(times)]
+
+    once, twice = steps(lambda: loop(1000)), steps(lambda: loop(2000))
+    assert 1.9 < twice / once < 2.1
+
+
+def test_what_happens_outside_of_the_call_is_not_counted() -> None:
+    before = steps(lambda: None)
+    sum(number for number in range(1000))
+    assert steps(lambda: None) == before
