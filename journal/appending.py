@@ -16,7 +16,7 @@ def open_or_begin(storage: Storage, paths: Paths) -> tuple[LogFile, bool]:
     """The log's file, and whether it was not there before. Raises `AppendError`."""
     try:
         try:
-            return LogFile(storage, paths.log, create=False), False
+            return LogFile(storage, paths.log, create=False, write=True), False
         except FileNotFoundError:
             return _begin(storage, paths), True
     except AppendError:
@@ -27,6 +27,14 @@ def open_or_begin(storage: Storage, paths: Paths) -> tuple[LogFile, bool]:
         raise AppendError(
             error.errno, f"{paths.log}: cannot be created: {error.strerror}"
         ) from error
+
+
+def allow_writing(file: LogFile) -> bool:
+    """See `LogFile.allow_writing`. Raises `AppendError`."""
+    try:
+        return file.allow_writing()
+    except ReadError as error:
+        raise AppendError(error.errno, f"cannot append to {error}") from error
 
 
 def _begin(storage: Storage, paths: Paths) -> LogFile:

@@ -116,7 +116,7 @@ class Compaction:
         `StorageError` when the operating system refuses; the log is then as it was.
         """
         try:
-            old = LogFile(self._storage, self._paths.log, create=False)
+            old = LogFile(self._storage, self._paths.log, create=False, write=True)
         except FileNotFoundError:
             return None
         try:

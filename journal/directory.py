@@ -171,7 +171,7 @@ class Directory:
     def delete(self, session_id: str, session_file: str | None = None) -> bool:
         paths = self.paths(session_id)
         try:
-            file = LogFile(self._storage, paths.log, create=False)
+            file = LogFile(self._storage, paths.log, create=False, write=True)
         except FileNotFoundError:
             return self._delete_session_file(session_file)
         try:

@@ -1,26 +1,30 @@
 """An open log file: its descriptor, its lock, and the syncs its writers share."""
 
 import os
+import sys
 import threading
-import weakref
+from collections.abc import Callable, Iterator
 from time import monotonic
 
 from journal.errors import ReadError, SyncError
 from journal.locking import acquire, tell_after_fork
-from journal.storage import FileId, Storage
+from journal.storage import CHUNK, FileId, Storage
 
 _READ_ONLY_ERRNO = 30
+_EBADF = 9
 
 
 class LogFile:
     """One open log file. Its owner serialises everything but `cover`.
 
-    `checked` is when the path was last seen to lead here, on the monotonic clock,
-    in seconds.
+    `fd` is -1 from the moment in which the file is closed: whoever comes too late gets an
+    OSError, and never another file that has the number by now. At the end of the program it
+    is not closed at all. `checked` is when the path was last seen to lead here, on the
+    monotonic clock, in seconds.
     """
 
-    def __init__(self, storage: Storage, path: str, *, create: bool) -> None:
-        """Open for reading and writing, or only for reading where that is all we may.
+    def __init__(self, storage: Storage, path: str, *, create: bool, write: bool = False) -> None:
+        """Open for reading; with `write` or `create` for writing too, where we may.
 
         Raises FileNotFoundError when it is not there and `create` is False, and
         `ReadError` when it cannot be opened at all.
@@ -28,6 +32,7 @@ class LogFile:
         self.path = path
         self.fd = -1
         self.write_error: OSError | None = None
+        self._writes = write or create
         self._storage = storage
         self._written = 0  # tickets given out; guarded by the owner's lock
         self._turn = threading.Condition()  # its lock, never held during a sync, guards the rest
@@ -35,17 +40,31 @@ class LogFile:
         self._synced = 0  # the last ticket covered
         self._sync_error: OSError | None = None
         self._folder_synced = False
-        self.fd = self._open(os.O_CREAT if create else 0)
-        self.closer = weakref.finalize(self, _close_quietly, storage, self.fd)
+        self.fd = self._open(create)
         try:
             self.id = storage.identify(self.fd)
         except OSError as error:
-            self.closer()
+            self._close()
             raise ReadError(error.errno, f"{path}: {error.strerror}") from error
         self.checked = float("-inf")
         tell_after_fork(self)
 
-    def _open(self, create: int) -> int:
+    def _open(self, create: bool) -> int:
+        if self._writes:
+            fd = self._open_to_write(os.O_CREAT if create else 0)
+            if fd is not None:
+                return fd
+        try:
+            return self._storage.open(self.path, os.O_RDONLY)
+        except FileNotFoundError:
+            if create and self.write_error is not None:
+                raise self.write_error from None
+            raise
+        except OSError as error:
+            raise ReadError(error.errno, _why_not(self.path, error)) from error
+
+    def _open_to_write(self, create: int) -> int | None:
+        """None where we may not, which `write_error` explains then."""
         try:
             return self._storage.open(self.path, os.O_RDWR | os.O_APPEND | create)
         except FileNotFoundError:
@@ -54,14 +73,55 @@ class LogFile:
             if not isinstance(error, PermissionError) and error.errno != _READ_ONLY_ERRNO:
                 raise ReadError(error.errno, _why_not(self.path, error)) from error
             self.write_error = error
+            return None
+
+    def allow_writing(self) -> bool:
+        """Open for writing what is open for reading, without the lock between processes held.
+
+        Once: three calls. False when the path leads elsewhere by now. Where we may not write,
+        `write_error` says so. Raises `ReadError` when the system refuses to look.
+        """
+        if self._writes:
+            return True
         try:
-            return self._storage.open(self.path, os.O_RDONLY)
+            fd = self._open_to_write(0)
         except FileNotFoundError:
-            if not create:
-                raise
-            raise self.write_error from None
-        except OSError as error:
-            raise ReadError(error.errno, _why_not(self.path, error)) from error
+            return False
+        self._writes = True
+        if fd is not None:
+            self._exchange(fd)
+        return self.is_open
+
+    def _exchange(self, fd: int) -> None:
+        """Go on with another descriptor of the same file; close if it is of another file."""
+        try:
+            same = self._storage.identify(fd) == self.id
+        except OSError:
+            same = False  # no regular file is there now
+        with self._turn:
+            self._wait_for_sync_locked()
+            self.fd, fd = (fd, self.fd) if same else (self.fd, fd)
+            _close_quietly(self._storage, fd)
+        if not same:
+            self.close()
+
+    @property
+    def is_open(self) -> bool:
+        return self.fd >= 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for a sync of it."""
+        return self._syncing is None and self._synced >= self._written
+
+    def chunks(self, start: int, stop: int) -> Iterator[bytes]:
+        """As `storage.chunks`, for who reads on after others have run: OSError if closed."""
+        while start < stop:
+            data = self._storage.read(self.fd, min(CHUNK, stop - start), start)
+            if not data:
+                return
+            start += len(data)
+            yield data
 
     def size(self) -> int:
         return self._storage.size(self.fd)
@@ -122,10 +182,7 @@ class LogFile:
         """Sync, unless somebody else's sync covers `ticket` or has failed."""
         me = threading.get_ident()
         with self._turn:
-            # A signal handler may come here in the middle of this very thread's sync; it
-            # must not wait for that, and one sync more does no harm.
-            while self._syncing not in (None, me):
-                self._turn.wait()
+            self._wait_for_sync_locked()
             if self._synced >= ticket or self._sync_error is not None:
                 return
             outer, self._syncing = self._syncing, me
@@ -142,10 +199,18 @@ class LogFile:
                     self._note_sync(target, error)
                 self._turn.notify_all()
 
+    def _wait_for_sync_locked(self) -> None:
+        """A signal handler may come here in the middle of this very thread's sync.
+
+        It must not wait for that, and one sync more does no harm.
+        """
+        while self._syncing not in (None, threading.get_ident()):
+            self._turn.wait()
+
     def _note_sync(self, target: int, error: OSError | None) -> None:
         if error is None:
             self._synced = max(self._synced, target)
-        else:
+        elif self._synced < target or self.is_open:  # else a handler has synced and closed it
             self._sync_error = error
 
     def _sync(self) -> OSError | None:
@@ -166,9 +231,8 @@ class LogFile:
     def close(self) -> None:
         """Unlock and close, after covering for those who still wait in `cover`."""
         with self._turn:
-            while self._syncing not in (None, threading.get_ident()):
-                self._turn.wait()
-            if not self.closer.alive:
+            self._wait_for_sync_locked()
+            if not self.is_open:
                 return
             try:
                 self.unlock()
@@ -176,12 +240,25 @@ class LogFile:
                 pass  # closing unlocks too
             if self._synced < self._written and self._sync_error is None:
                 self._note_sync(self._written, self._sync())
-            self.closer()
+            self._close()
+
+    def _close(self) -> None:
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            _close_quietly(self._storage, fd)
+
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        """Close, but not at the end of the program, where a stopped thread may be about to use
+        the number.
+        """
+        if not is_finalizing():
+            self._close()
 
     def after_fork(self) -> None:
         self._turn = threading.Condition()
         self._syncing = None
-        self.closer()
+        self._sync_error = OSError(_EBADF, "the file was closed by a fork")
+        self._close()
 
 
 def _close_quietly(storage: Storage, fd: int) -> None:

@@ -21,7 +21,7 @@ from journal.handle import LogFile
 from journal.names import Paths
 from journal.refusal import check_beginning, check_session
 from journal.scan import Scanner
-from journal.storage import Storage, chunks
+from journal.storage import Storage
 
 logger = logging.getLogger("journal")
 
@@ -121,7 +121,7 @@ class _Gathering:
 
     def _open_log(self) -> _Source:
         log = self._log
-        return _Source(log.path, chunks(self._storage, log.fd, 0, log.size()))
+        return _Source(log.path, log.chunks(0, log.size()))
 
     def _open_archive(self, name: str) -> _Source:
         where = os.path.join(self._paths.archive, name)

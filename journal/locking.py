@@ -8,6 +8,7 @@ with fresh thread locks, because the thread that held one may not exist in the c
 
 import logging
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from time import monotonic, sleep
 from typing import Protocol
 
 from journal.errors import LockTimeoutError
+from journal.exiting import LAST_PATIENCE
 from journal.storage import Storage
 
 logger = logging.getLogger("journal")
@@ -60,6 +62,8 @@ def attempts(timeout: float, what: str, since: float | None = None) -> Iterator[
     on the monotonic clock, or as `waiting_since` says, or after the first attempt.
     """
     yield
+    if sys.is_finalizing():
+        timeout = min(timeout, LAST_PATIENCE)
     begun = [moment for moment in (since, _patience.since) if moment is not None]
     deadline = min(begun, default=monotonic()) + timeout
     pause = _FIRST_PAUSE
@@ -110,6 +114,51 @@ def _after_fork_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+class Stoppable(Protocol):
+    """Something with locks that a thread may have held when the program's end stopped it."""
+
+    def after_stop(self) -> None:
+        """Called when no other thread will ever run again, and this one has none of the locks.
+
+        Descriptors are not to be closed: a stopped thread may be about to use their numbers.
+        """
+        ...
+
+
+_stoppables: "weakref.WeakValueDictionary[int, Stoppable]" = weakref.WeakValueDictionary()
+_left = False
+
+
+def tell_after_stop(stoppable: Stoppable) -> None:
+    """Have `stoppable.after_stop()` called if it is used by finalizers at the program's end."""
+    _stoppables[next(_numbers)] = stoppable
+
+
+def leave_stopped_threads() -> None:
+    """Take from threads that were stopped at the program's end what they will not give back.
+
+    To be called before any lock is taken once `exiting.begun`; does nothing while others run.
+    """
+    global _left
+    if _left or not sys.is_finalizing():
+        return
+    _left = True
+    for stoppable in list(_stoppables.values()):
+        stoppable.after_stop()
+    _renew_locks_of_handlers()
+
+
+def _renew_locks_of_handlers() -> None:
+    """Or to log that something was not written could wait for a thread that was logging."""
+    source: logging.Logger | None = logger
+    while source is not None:
+        for handler in source.handlers:
+            handler.createLock()
+        source = source.parent if source.propagate else None
+    if logging.lastResort is not None:
+        logging.lastResort.createLock()
 
 
 class LockFile:

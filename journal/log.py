@@ -20,7 +20,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from journal.appending import cut_back, open_or_begin, put
+from journal import exiting
+from journal.appending import allow_writing, cut_back, open_or_begin, put
 from journal.backend import Maker, Projection
 from journal.codec import FORMAT, Clock, control_line, digest_of, stamp
 from journal.config import Durability
@@ -30,7 +31,14 @@ from journal.events import GENESIS, Event, Head, Open
 from journal.following import Following
 from journal.group import Group, RefusedError, Request, Take, Written
 from journal.handle import LogFile
-from journal.locking import DEFAULT_TIMEOUT, attempts, default_writer, tell_after_fork
+from journal.locking import (
+    DEFAULT_TIMEOUT,
+    attempts,
+    default_writer,
+    leave_stopped_threads,
+    tell_after_fork,
+    tell_after_stop,
+)
 from journal.names import Paths
 from journal.recovery import begin_whole, cut_torn_tail, is_still_there
 from journal.refusal import check_beginning, newer_format_error
@@ -85,6 +93,7 @@ class FileLog:
         self._clock = Clock()
         self._start_afresh()
         tell_after_fork(self)
+        tell_after_stop(self)
 
     def _start_afresh(self) -> None:
         # All guarded by `lock`.
@@ -115,6 +124,8 @@ class FileLog:
         return self._deleted
 
     def refresh(self) -> bool:
+        if exiting.begun:
+            leave_stopped_threads()
         with self.lock:
             if self._busy:  # a signal handler, or code that an append calls
                 return self.head is not None
@@ -196,6 +207,8 @@ class FileLog:
         seed: Maker | None = None,
         then: Callable[[], None] | None = None,
     ) -> Head:
+        if exiting.begun:
+            leave_stopped_threads()
         request = Request(events, seed, then)
         # Below a signal handler, the thread that would have to go on may be this very one.
         if self._durable and not self._group.is_inside:
@@ -314,6 +327,9 @@ class FileLog:
                 opened, created = open_or_begin(self._storage, self.paths)
                 file = self._use_locked(opened)
                 self._created = created
+            elif not allow_writing(file):
+                self._let_go_locked()
+                continue
             if not file.try_lock():
                 if file.is_current():
                     return None
@@ -484,3 +500,6 @@ class FileLog:
         self.lock = threading.RLock()
         self._start_afresh()
         self._projection.reset()
+
+    def after_stop(self) -> None:
+        self.after_fork()  # a stopped thread may be in the middle of anything here

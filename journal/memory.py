@@ -14,7 +14,7 @@ from time import monotonic, time
 from msgspec import Struct, field
 
 from journal.directory import Directory
-from journal.locking import tell_after_fork
+from journal.locking import tell_after_fork, tell_after_stop
 from journal.log import LogOptions
 from journal.names import LOG_SUFFIX
 from journal.storage import Entries, Entry, FileId, Names
@@ -51,6 +51,7 @@ class MemoryStorage:
         self._changed: dict[str, int] = {}  # by path, in the order of the last change to each
         self._make_lock()
         tell_after_fork(self)
+        tell_after_stop(self)
 
     def _make_lock(self) -> None:
         self.news = threading.Condition()  # its lock guards everything here
@@ -59,6 +60,9 @@ class MemoryStorage:
         self._make_lock()
         for node in self._files.values():
             node.holder = None
+
+    def after_stop(self) -> None:
+        self._make_lock()
 
     def open(self, path: str, flags: int) -> int:
         with self.news:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from journal import exiting
 from journal.errors import DamagedError, LimitExceededError, StateTypeError, StateValueError
 
 T = TypeVar("T")
@@ -91,7 +92,8 @@ def on_fresh_stack(function: Callable[[bytes], T], data: bytes) -> T:
     """Call `function` where nothing is on the stack yet: in a thread of its own.
 
     A caller that is itself deep in calls leaves the decoder no room for nested data.
-    That is no fault of the data. Raises what `function` raises.
+    That is no fault of the data. Raises what `function` raises; RecursionError where no
+    thread is to be had.
     """
     outcome: list[T] = []
     failure: list[BaseException] = []
@@ -103,7 +105,8 @@ def on_fresh_stack(function: Callable[[bytes], T], data: bytes) -> T:
             failure.append(error)
 
     thread = threading.Thread(target=run)
-    thread.start()
+    if not exiting.started(thread):
+        return function(data)
     thread.join()
     if failure:
         raise failure[0]

@@ -9,8 +9,9 @@ import threading
 from collections.abc import Callable
 from typing import TypeAlias
 
+from journal import exiting
 from journal.errors import JournalError
-from journal.locking import tell_after_fork
+from journal.locking import leave_stopped_threads, tell_after_fork, tell_after_stop
 
 logger = logging.getLogger("journal")
 
@@ -27,6 +28,7 @@ class Maintenance:
     def __init__(self) -> None:
         self._fresh()
         tell_after_fork(self)
+        tell_after_stop(self)
 
     def _fresh(self) -> None:
         self._idle = threading.Condition()  # its lock guards the next two
@@ -37,8 +39,13 @@ class Maintenance:
     def after_fork(self) -> None:
         self._fresh()
 
+    def after_stop(self) -> None:
+        self._fresh()
+
     def schedule(self, name: str, job: Job) -> None:
-        """Run `job` soon, unless one of this name waits already."""
+        """Run `job` soon, unless one of this name waits already, or the program ends."""
+        if exiting.begun:
+            return
         with self._idle:
             if self._stopping or name in self._jobs:
                 return
@@ -48,13 +55,11 @@ class Maintenance:
 
     def _start_locked(self) -> None:
         thread = threading.Thread(target=self._run, name="journal-maintenance", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError as error:  # too many threads, or the interpreter is going down
-            self._jobs.clear()
-            logger.warning("no background work for now: %s", error)
-        else:
+        if exiting.started(thread):
             self._thread = thread
+        else:
+            self._jobs.clear()
+            logger.warning("no background work for now: no thread can be started")
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all work is done. Returns False if `timeout` seconds were too few."""
@@ -66,6 +71,8 @@ class Maintenance:
 
         Nothing depends on that work: a later compaction does what was left.
         """
+        if exiting.begun:
+            leave_stopped_threads()
         self.wait(_PATIENCE)
         with self._idle:
             self._stopping = True

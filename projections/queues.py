@@ -4,6 +4,10 @@ A session that has anything waiting has a queue. One thread at a time works on i
 what waits at the front, sets that follow each other as one append, and goes to the back of
 the line for the next. What only reads waits for the writes before it and then leaves the
 queue for another thread, so that a long look does not hold up what is written after it.
+
+At the end of the program no pool takes anything more: each call is carried out by the thread
+that makes it. Once `exiting.begun` nothing is left to another thread either, which may never
+run again.
 """
 
 import threading
@@ -15,9 +19,10 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TypeAlias
 
-from journal.errors import ReentryError
+from journal import exiting
+from journal.errors import ReentryError, StorageError
 from journal.events import Set
-from journal.locking import tell_after_fork
+from journal.locking import leave_stopped_threads, tell_after_fork, tell_after_stop
 
 WRITERS = 64
 """Sessions that can wait for their disk, or for another process, at the same time."""
@@ -28,6 +33,8 @@ READERS = 32
 _MOST_JOINED = 512  # appends that share a write and a sync …
 _MOST_BYTES = 8 << 20  # … and bytes of their states
 _MOMENT = 0.1  # seconds
+_EINTR = 4
+_INTERRUPTED = "the thread that was to write it was interrupted. It was not appended"
 
 Call: TypeAlias = Callable[[], None]
 
@@ -68,16 +75,28 @@ class Queues:
         self._append = append
         self.after_fork()
         tell_after_fork(self)
+        tell_after_stop(self)
+        exiting.tell_at_exit(self)
 
     def after_fork(self) -> None:
         """Begin anew: the threads and what waited for them stayed with the parent."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # reentrant for finalizers at the program's end
         self._inside: set[int] = set()  # threads that are in one of our methods
+        self._working: set[int] = set()  # threads that carry out what waits
         self._ending = threading.Lock()  # held by who closes
         self._waiting: dict[str, deque[Append | Call]] = {}
         self._soon: dict[str, Call] = {}
         self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="journal-write")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="journal-read")
+
+    def after_stop(self) -> None:
+        """What waits was called for by threads that were stopped in their calls."""
+        self.after_fork()
+
+    def at_exit(self) -> None:
+        """Have all done that was put off, while the threads that may be at it still run."""
+        self._make_calls()
+        self.join()
 
     def is_idle(self, session_id: str) -> bool:
         """Whether nothing of the session is waiting or being carried out."""
@@ -88,13 +107,17 @@ class Queues:
         with self._entered():
             with self._lock:
                 waiting = self._waiting.get(session_id)
-                if waiting is not None:
+                if waiting is None:
+                    self._waiting[session_id] = deque((entry,))
+                else:
                     waiting.append(entry)
-                    return
-                self._waiting[session_id] = deque((entry,))
-            started = _started(self._writers, lambda: self._work(session_id))
+            started = waiting is not None or _started(
+                self._writers, lambda: self._work(session_id)
+            )
         if not started:
             self._work(session_id)
+        elif exiting.begun and threading.get_ident() not in self._working:
+            self.join(session_id)
 
     def read(self, session_id: str, call: Call) -> None:
         """After the writes of this session so far; later ones need not wait for it."""
@@ -122,17 +145,13 @@ class Queues:
             with self._lock:
                 is_first = not self._soon
                 self._soon[session_id] = call
-            started = not is_first or self._wait_a_moment()
+            started = not exiting.begun and (not is_first or self._wait_a_moment())
         if not started:
             self._make_calls()
 
     def _wait_a_moment(self) -> bool:
         """Whether a thread does."""
-        try:
-            threading.Timer(_MOMENT, self._make_calls).start()
-        except RuntimeError:
-            return False
-        return True
+        return exiting.started(threading.Timer(_MOMENT, self._make_calls))
 
     def _make_calls(self) -> None:
         with self._lock:
@@ -142,6 +161,10 @@ class Queues:
 
     def join(self, session_id: str | None = None) -> None:
         """Wait for the writes of a session, or of all sessions, so far."""
+        if threading.get_ident() in self._working:
+            raise ReentryError(
+                "a thread that carries out writes would wait for itself; a finalizer cannot wait"
+            )
         reached = threading.Event()
         if session_id is None:
             self._reach_all(reached.set)
@@ -171,6 +194,8 @@ class Queues:
     @contextmanager
     def _entered(self) -> Iterator[None]:
         """A thread that is in here already would wait for itself."""
+        if exiting.begun:
+            leave_stopped_threads()
         me = threading.get_ident()
         if me in self._inside:
             raise ReentryError(
@@ -194,9 +219,29 @@ class Queues:
             call()
 
     def _work(self, session_id: str) -> None:
-        while self._work_once(session_id):
-            if _started(self._writers, lambda: self._work(session_id)):
-                return
+        me = threading.get_ident()
+        is_outermost = me not in self._working
+        self._working.add(me)
+        try:
+            while self._work_once(session_id):
+                if _started(self._writers, lambda: self._work(session_id)):
+                    return
+        except BaseException:  # Ctrl-C, where the caller's own thread works
+            self._abandon(session_id)
+            raise
+        finally:
+            if is_outermost:
+                self._working.discard(me)
+
+    def _abandon(self, session_id: str) -> None:
+        """Say of what waits that it is not done, so that nobody waits for ever."""
+        with self._lock:
+            left = self._waiting.pop(session_id, deque())
+        for entry in left:
+            if isinstance(entry, Append):
+                entry.done(StorageError(_EINTR, _INTERRUPTED))
+            else:
+                entry()
 
     def _work_once(self, session_id: str) -> bool:
         """Carry out what is at the front; whether there is more."""
@@ -248,9 +293,11 @@ class _Last:
 def _started(threads: ThreadPoolExecutor, call: Call) -> bool:
     """Whether one of the threads makes the call; if not, nobody has and it is the caller's.
 
-    None does on the interpreter's way out. Where the system refuses a new thread, those that
+    None does at the end of the program. Where the system refuses a new thread, those that
     are there may still take the call up, unless they are forestalled.
     """
+    if exiting.begun:
+        return False
     taken = threading.Lock()
 
     def take() -> None:

@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
+from journal import exiting
 from journal.backend import Backend, Log, Maker
 from journal.errors import DamagedError, JournalError, LockTimeoutError, SessionFileError
 from journal.events import Event, Set
-from journal.locking import tell_after_fork
+from journal.locking import leave_stopped_threads, tell_after_fork, tell_after_stop
 from journal.state import check_text
 from projections.handoffs.pending import PendingHandoffs
 from projections.session_file import SessionFile
@@ -290,15 +291,21 @@ class OpenSessions:
         self._debts: set[str] = set()  # whose session files are old
         self._unsynced: set[str] = set()  # that were closed before a flush
         tell_after_fork(self)
+        tell_after_stop(self)
 
     def after_fork(self) -> None:
         self._lock = threading.RLock()
         for session in self._sessions.values():
             session.is_refreshing = False  # by a thread that is not in the child
 
+    def after_stop(self) -> None:
+        self.after_fork()
+
     def get(self, session_id: str) -> Session:
         """The session, opened if need be. Raises `StateTypeError` if the id is no string."""
         check_text(session_id, "session_id")
+        if exiting.begun:
+            leave_stopped_threads()
         with self._lock:
             session = self._sessions.get(session_id)
             if session is not None:
@@ -320,6 +327,8 @@ class OpenSessions:
 
     def get_open(self, session_id: str) -> Session | None:
         """The session if it is open."""
+        if exiting.begun:
+            leave_stopped_threads()
         with self._lock:
             session = self._sessions.get(session_id)
             if session is not None:

@@ -7,6 +7,8 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Self, TypeAlias
 
+from journal import exiting
+from journal.errors import ClosedError
 from projections.tail import Arrival, Tail
 
 _Request: TypeAlias = "tuple[asyncio.AbstractEventLoop, asyncio.Future[Arrival | None]] | None"
@@ -25,9 +27,12 @@ class AsyncTail:
         self._wanted: asyncio.Future[Arrival | None] | None = None
         self._requests: SimpleQueue[_Request] = SimpleQueue()
         self._end = weakref.finalize(self, _end, tail, self._requests)
-        threading.Thread(
+        thread = threading.Thread(
             target=_work, args=(tail, self._requests), name="journal-tail", daemon=True
-        ).start()
+        )
+        if not exiting.started(thread):
+            tail.close()
+            raise ClosedError("no thread can be started for the tail; the program may be ending")
 
     def __aiter__(self) -> Self:
         return self

@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
-from journal.locking import tell_after_fork
+from journal.locking import tell_after_fork, tell_after_stop
 from projections.adapters.turns import Turn
 
 _MOST_SESSIONS = 4096  # remembered; who had another one is looked up again
@@ -28,12 +28,20 @@ class Custody:
     def __init__(self) -> None:
         self.after_fork()
         tell_after_fork(self)
+        tell_after_stop(self)
 
     def after_fork(self) -> None:
         """Begin anew."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # reentrant for finalizers at the program's end
         self._holders: OrderedDict[str, str | None] = OrderedDict()
         self._open: dict[str, list[Turn]] = {}
+
+    def after_stop(self) -> None:
+        """The turns that are open may still end."""
+        self._lock = threading.RLock()
+        for turns in self._open.values():
+            for turn in turns:
+                turn.after_stop()
 
     def knows(self, session_id: str) -> bool:
         """Whether it is known who has the session, if anyone."""

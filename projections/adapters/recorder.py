@@ -18,8 +18,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from journal import exiting
 from journal.events import Set
-from journal.locking import tell_after_fork
+from journal.locking import leave_stopped_threads, tell_after_fork, tell_after_stop
 from projections.adapters.custody import Custody, Handover
 from projections.adapters.leftovers import Leftovers
 from projections.adapters.turns import Status, Turn
@@ -44,6 +45,9 @@ class Recorder:
     collector may be at work, in a coroutine or generator that is being closed, even that is
     too much: `leave` has them called by another thread.
 
+    A turn may end when the program does, in a function of `atexit` or in a finalizer: then it is
+    written by the thread that ends it, while it waits, or counted as a failure.
+
     Whatever goes wrong with the journal is counted in `failures`, kept in `last_failure` and
     logged the first time; it is never raised. The agent goes on, and the journal has a gap.
     The session file is brought up to date after a turn, in a thread: that takes longer than
@@ -59,10 +63,15 @@ class Recorder:
         self._leftovers = Leftovers()
         self.after_fork()
         tell_after_fork(self)
+        tell_after_stop(self)
 
     def after_fork(self) -> None:
         """The thread that counts a failure may not be in the child."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # reentrant for finalizers at the program's end
+
+    def after_stop(self) -> None:
+        """Nor does it run any more when the program ends."""
+        self.after_fork()
 
     def open(self, turn: Turn) -> None:
         """A turn begins."""
@@ -98,6 +107,8 @@ class Recorder:
 
     def save_soon(self, turn: Turn) -> None:
         """As `save`, without waiting."""
+        if exiting.begun:
+            leave_stopped_threads()
         self._queue(turn)
 
     def close(self, turn: Turn, status: Status = "completed", error: object = None) -> None:
@@ -114,6 +125,8 @@ class Recorder:
 
     def close_soon(self, turn: Turn, status: Status = "completed", error: object = None) -> None:
         """As `close`, without waiting."""
+        if exiting.begun:
+            leave_stopped_threads()
         self._close_in_queue(turn, status, error)
 
     def leave(self, note: Callable[[], object]) -> None:
@@ -157,7 +170,7 @@ class Recorder:
         self, turn: Turn, before: Sequence[Handover] = (), after: Sequence[Handover] = ()
     ) -> None:
         try:
-            with turn.writing:  # or an older state could be written over a newer one
+            with turn.being_written():
                 self._async_store.join(turn.session_id)  # what event loops have left in the queue
                 self._hand_over(turn.session_id, before)
                 self.store.append(turn.session_id, self._events(turn), refresh=False)
@@ -185,7 +198,7 @@ class Recorder:
                 store.write_then(session_id, once, done)
 
         try:
-            with turn.writing:  # as above
+            with turn.being_written():
                 hand_over(before)
                 refresh = turn.status != "open"
                 store.append_then(session_id, self._events(turn), done, refresh=refresh)

@@ -18,6 +18,7 @@
 import secrets
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
@@ -25,6 +26,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from journal.config import Limits
+from journal.errors import ReentryError
 
 Status: TypeAlias = Literal["open", "completed", "error", "cancelled"]
 
@@ -63,7 +65,8 @@ class Turn:
     in its tool call `parent_call_id`; the session goes back to it when this turn closes.
     Not so `for_good`: then it goes on where the parent's would have gone, the parent being
     `handed_on`. `lock` guards the fields, `writing` is held while the state is taken
-    and put in line to be written.
+    and put in line to be written. A finalizer may come into the middle of both, on the same
+    thread, when the program ends.
     """
 
     session_id: str
@@ -81,8 +84,31 @@ class Turn:
     handoffs: list[dict[str, str]] = field(default_factory=list)
     opened_at: str = field(default_factory=lambda: now())
     closed_at: str | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    writing: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    writing: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    is_being_written: bool = field(default=False, repr=False)
+
+    @contextmanager
+    def being_written(self) -> Iterator[None]:
+        """Hold `writing`. Raises `ReentryError` when this very thread does.
+
+        An older state could be written over a newer one otherwise.
+        """
+        with self.writing:
+            if self.is_being_written:
+                raise ReentryError(
+                    "the turn ended, in a finalizer, while it was being written by the same thread"
+                )
+            self.is_being_written = True
+            try:
+                yield
+            finally:
+                self.is_being_written = False
+
+    def after_stop(self) -> None:
+        """See `journal.locking.Stoppable`."""
+        self.lock, self.writing = threading.RLock(), threading.RLock()
+        self.is_being_written = False
 
     def says(self, role: str, content: object) -> None:
         """Add to the transcript; what is no text is put as JSON. Nothing for None or ""."""

@@ -563,7 +563,7 @@ def test_two_that_begin_at_once_do_not_write_into_each_others_file(
 
     with pytest.raises(CompactionError, match="'s': the log was replaced or cut"):
         directory(tmp_path, FaultyStorage(compact_first)).compact("s")
-    assert [file.path for file in opened if file.closer.alive] == []
+    assert [file.path for file in opened if file.is_open] == []
     assert files_in(tmp_path) == {"s.jsonl", "archive/s.3.jsonl"}
     assert turns_in(tmp_path) == ["a", "b"]
     assert directory(tmp_path).verify("s").ok
@@ -801,12 +801,12 @@ def test_what_may_take_long_to_sync_is_synced_before_the_writers_are_caught_up_w
 ) -> None:
     """What they append during such a sync is copied without making them wait."""
     write_log(tmp_path)
-    files: list[LogFile] = []
-    monkeypatch.setattr("journal.handle.tell_after_fork", files.append)
+    numbers: list[int] = []
+    monkeypatch.setattr("journal.handle.tell_after_fork", lambda file: numbers.append(file.fd))
     calls: list[tuple[str, Any]] = []
     storage = FaultyStorage(lambda name, args: calls.append((name, args[0] if args else None)))
     assert directory(tmp_path, storage).compact("s") is not None
-    old, new = (file.fd for file in files)
+    old, new = numbers
     proof = calls.index(("read", new))
     assert ("sync", new) in calls[:proof], "what is proven is what the disk has"
     caught_up = calls.index(("size", old), proof)

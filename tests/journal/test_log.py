@@ -622,7 +622,7 @@ def test_closing_a_log_closes_its_file_and_reading_opens_it_again(
     calls.clear()
     log.close()
     assert (calls.count("close"), calls.count("sync")) == (1, 0), "nobody waits for a sync"
-    assert not file.closer.alive
+    assert not file.is_open
     log.close()
     assert calls.count("close") == 1
     assert log.refresh()

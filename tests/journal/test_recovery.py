@@ -481,7 +481,7 @@ class TestBeginningWhole:
         assert self.begin(tmp_path, FaultyStorage(take_away)) == 3
         assert (tmp_path / "taken").read_bytes() == b""
         assert turns_in(tmp_path) == ["older", "old", "new", "newer"]
-        assert [file.path for file in opened if file.closer.alive] == []
+        assert [file.path for file in opened if file.is_open] == []
 
     def test_no_other_writer_comes_in_between(self, tmp_path: Path) -> None:
         """Whoever waits for the empty file finds the whole one, locked until it is ours."""
@@ -508,7 +508,7 @@ class TestBeginningWhole:
         else:
             self.begin(tmp_path)
         assert len(opened) == 2, "the empty log and the scratch file"
-        assert [file.path for file in opened if file.closer.alive] == []
+        assert [file.path for file in opened if file.is_open] == []
 
 
 @pytest.mark.parametrize(

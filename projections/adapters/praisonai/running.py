@@ -11,7 +11,7 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from journal.locking import tell_after_fork
+from journal.locking import tell_after_fork, tell_after_stop
 from projections.adapters.turns import Status, Turn
 
 
@@ -32,7 +32,7 @@ class Running:
     cancel: Any = None
     streams: bool = False
     came_to_nothing: bool = False
-    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def start_call(self, call_id: object, name: object) -> str:
         """Note that a tool call begins; returns an id that no other call of the turn has."""
@@ -109,11 +109,19 @@ class RunningTurns:
     def __init__(self) -> None:
         self.after_fork()
         tell_after_fork(self)
+        tell_after_stop(self)
 
     def after_fork(self) -> None:
         """Begin anew: what is open is open in the parent."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # reentrant for finalizers at the program's end
         self._turns: dict[int, list[Running]] = {}
+
+    def after_stop(self) -> None:
+        """What is open may still end."""
+        self._lock = threading.RLock()
+        for turns in self._turns.values():
+            for running in turns:
+                running.lock = threading.RLock()
 
     def add(self, running: Running) -> None:
         with self._lock:

@@ -88,7 +88,7 @@ def test_states_of_several_threads_come_in_the_order_in_which_they_were(
     turn.call_started("call-1", "search")
     second = threading.Thread(target=recorder.save, args=(turn,))
     second.start()
-    while second.is_alive() and not turn.writing.locked():
+    while second.is_alive() and not turn.is_being_written:
         pass
     go_on.set()
     for thread in (first, second):
