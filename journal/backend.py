@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict
 from msgspec import Struct
 
 from journal.events import Cursor, Event, Head
+from journal.room import Answer
 
 History: TypeAlias = Literal["archive", "drop"]
 """What compaction does with what it takes out of the log."""
@@ -149,6 +150,10 @@ class Log(Protocol):
 
     def close(self) -> None:
         """Let go of what is held open. The log can be used again afterwards."""
+        ...
+
+    def close_idle(self) -> Answer:
+        """As `close`, if nobody is using it. Waits for nothing."""
         ...
 
 

@@ -114,6 +114,11 @@ class LogFile:
         """Whether nobody waits for a sync of it."""
         return self._syncing is None and self._synced >= self._written
 
+    @property
+    def is_synced_here(self) -> bool:
+        """Whether this very thread is syncing it."""
+        return self._syncing == threading.get_ident()
+
     def chunks(self, start: int, stop: int) -> Iterator[bytes]:
         """As `storage.chunks`, for who reads on after others have run: OSError if closed."""
         while start < stop:

@@ -42,6 +42,7 @@ from journal.locking import (
 from journal.names import Paths
 from journal.recovery import begin_whole, cut_torn_tail, is_still_there
 from journal.refusal import check_beginning, newer_format_error
+from journal.room import Answer
 from journal.scan import NO_LOG_ID
 from journal.sealing import unseal
 from journal.storage import DiskStorage, Storage
@@ -478,6 +479,21 @@ class FileLog:
             file = self._detach_locked()
         if file is not None:
             file.close()  # outside the lock: it may have to wait for a sync
+
+    def close_idle(self) -> Answer:
+        """See `journal.room.Holder`. The next use opens the file again and reads it."""
+        if not self.lock.acquire(blocking=False):
+            return Answer.BUSY
+        try:
+            file = self._file
+            if file is None or self._busy or file.is_synced_here:  # by whoever asks
+                return Answer.NONE
+            if not file.is_idle:
+                return Answer.BUSY
+            self._let_go_locked()
+            return Answer.CLOSED
+        finally:
+            self.lock.release()
 
     def _let_go_locked(self) -> None:
         """Drop the file; the projection may go on in the next one."""

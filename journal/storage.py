@@ -6,7 +6,8 @@ of an `O_APPEND` file does not mix with other writes, `flock` is released when i
 holder dies, `rename` replaces atomically, and what was synced is there after power
 loss. Paths are strings; descriptors are ints; offsets and sizes are bytes.
 
-Errors are the `OSError` of the call. Nothing here interprets them.
+Errors are the `OSError` of the call. Nothing here interprets them, but that one that says that
+too many files are open is tried to be mended first (`journal.room`).
 """
 
 import fcntl
@@ -14,6 +15,8 @@ import os
 import stat
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol, TypeAlias
+
+from journal.room import leave_some, try_again
 
 CHUNK = 1 << 20
 """Bytes read at a time: what bounds the memory of reading a log of any size."""
@@ -106,6 +109,20 @@ class Storage(Protocol):
 _seek = os.lseek
 
 
+def _open(path: str, flags: int, mode: int = 0o600) -> int:
+    try:
+        return os.open(path, flags, mode)
+    except OSError as error:
+        return try_again(error, os.open, path, flags, mode)
+
+
+def _scan(path: str) -> "os._ScandirIterator[str]":
+    try:
+        return os.scandir(path)
+    except OSError as error:
+        return try_again(error, os.scandir, path)
+
+
 class DiskStorage:
     """The real one."""
 
@@ -119,7 +136,8 @@ class DiskStorage:
 
     @staticmethod
     def open(path: str, flags: int) -> int:
-        fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+        fd = _open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+        leave_some(fd)
         if flags & os.O_CREAT and os.fstat(fd).st_mode != _OURS:
             _restrict(fd)
         return fd
@@ -130,7 +148,7 @@ class DiskStorage:
 
     @staticmethod
     def sync_folder(path: str) -> None:
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fd = _open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(fd)
         finally:
@@ -183,7 +201,7 @@ class DiskStorage:
     @staticmethod
     def list(path: str, suffix: str = "") -> list[Entry]:
         try:
-            with os.scandir(path) as entries:
+            with _scan(path) as entries:
                 return [
                     entry
                     for item in entries
@@ -195,7 +213,7 @@ class DiskStorage:
     @staticmethod
     def names(path: str, suffix: str) -> Names:
         try:
-            with os.scandir(path) as entries:
+            with _scan(path) as entries:
                 return [
                     item.name
                     for item in entries

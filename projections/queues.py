@@ -23,12 +23,16 @@ from journal import exiting
 from journal.errors import ReentryError, StorageError
 from journal.events import Set
 from journal.locking import leave_stopped_threads, tell_after_fork, tell_after_stop
+from journal.room import share
 
 WRITERS = 64
-"""Sessions that can wait for their disk, or for another process, at the same time."""
+"""Sessions that can wait for their disk, or for another process, at the same time, where the
+process may have eight times as many open files."""
 
 READERS = 32
-"""Calls that can read at the same time."""
+"""Calls that can read at the same time; likewise."""
+
+_FILES_SHARE = 8  # a call may have several open: log, archive, session file, lock, folder
 
 _MOST_JOINED = 512  # appends that share a write and a sync …
 _MOST_BYTES = 8 << 20  # … and bytes of their states
@@ -86,8 +90,12 @@ class Queues:
         self._ending = threading.Lock()  # held by who closes
         self._waiting: dict[str, deque[Append | Call]] = {}
         self._soon: dict[str, Call] = {}
-        self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="journal-write")
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="journal-read")
+        self._writers = ThreadPoolExecutor(
+            share(WRITERS, _FILES_SHARE), thread_name_prefix="journal-write"
+        )
+        self._readers = ThreadPoolExecutor(
+            share(READERS, _FILES_SHARE), thread_name_prefix="journal-read"
+        )
 
     def after_stop(self) -> None:
         """What waits was called for by threads that were stopped in their calls."""

@@ -16,6 +16,7 @@ from journal.backend import Backend, Log, Maker
 from journal.errors import DamagedError, JournalError, LockTimeoutError, SessionFileError
 from journal.events import Event, Set
 from journal.locking import leave_stopped_threads, tell_after_fork, tell_after_stop
+from journal.room import Answer, offer, share
 from journal.state import check_text
 from projections.handoffs.pending import PendingHandoffs
 from projections.session_file import SessionFile
@@ -28,6 +29,7 @@ _SHARE = 20  # refreshes after sets may take one part in this many of the time �
 _SAVED = 0.1  # … and seconds of it may be saved up while a store rests
 DEAD_BYTES = 1 << 20  # a log is compacted by itself when more than this is dead …
 DEAD_SHARE = 4  # … and it is more than so many times what lives
+_FILES_SHARE = 4  # no more than one in so many of the files we may have open is a store's log
 _WEIGH_EVERY = 32  # openings between looks at the memory of all views
 RECHECK = 1 << 18  # bytes a log grows before it is looked at again
 
@@ -292,6 +294,7 @@ class OpenSessions:
         self._unsynced: set[str] = set()  # that were closed before a flush
         tell_after_fork(self)
         tell_after_stop(self)
+        offer(self)
 
     def after_fork(self) -> None:
         self._lock = threading.RLock()
@@ -337,7 +340,7 @@ class OpenSessions:
 
     def _evict(self) -> list[Session]:
         evicted = []
-        while len(self._sessions) > self._most:
+        while len(self._sessions) > share(self._most, _FILES_SHARE):
             evicted.append(self._evict_one())
         self._opened += 1
         if self._opened % _WEIGH_EVERY == 0:
@@ -354,6 +357,19 @@ class OpenSessions:
         if session.unflushed:
             self._unsynced.add(session.session_id)
         return session
+
+    def close_idle(self) -> Answer:
+        """Close one log; its session stays open. See `journal.room.Holder`."""
+        with self._lock:
+            sessions = list(self._sessions.values())  # least recently used first
+        found = Answer.NONE
+        for session in sessions:
+            answer = session.log.close_idle()
+            if answer is Answer.CLOSED:
+                return answer
+            if answer is Answer.BUSY:
+                found = answer
+        return found
 
     def settle(self, each: Callable[[Session], None]) -> None:
         """Call `each` with every open session, and with those that left a debt."""

@@ -74,7 +74,8 @@ class DefaultSessionStore(Inspection):
         secrets before saving; None saves states as they are. `lock_timeout` is in seconds.
         `writer` names who appends, host:pid by default. `auto_compact` compacts logs of
         which most is dead, `history` says what becomes of that. At most `max_open` logs
-        are held open. `storage` makes the operating system calls, to watch or fail them.
+        are held open, and no more than a quarter of the files that the process may have
+        open (`ulimit -n`). `storage` makes the operating system calls, to watch or fail them.
         Raises ValueError and TypeError for settings that make no sense.
         """
         settings = session_settings(config)

@@ -6,6 +6,7 @@ is found by a look at everything, which takes at most a hundredth of the time.
 """
 
 import logging
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 from journal.backend import Backend, Follower
 from journal.errors import HistoryError, JournalError, StateTypeError, StateValueError
 from journal.events import Cursor, Event, Set
+from journal.room import Answer, offer, share
 from journal.state import check_text, decode_state
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ logger = logging.getLogger("journal")
 
 After: TypeAlias = Cursor | str | Mapping[str, Cursor | str]
 
-_MOST_OPEN = 100  # followers that keep their file open
+_MOST_OPEN = 100  # followers that keep their file open, if there may be so many open files …
+_FILES_SHARE = 4  # … that these are no more than one in so many
 _MOST_FOLLOWERS = 1000  # of those that follow a whole folder; of the others a cursor is kept
 _LOOK_SHARE = 100  # a look at everything may take one part in this many of the time
 
@@ -82,6 +85,7 @@ class Tail:
         self._broken: dict[str, str] = {}  # what was logged about sessions
         self._take_places(_cursors(after, self._names))
         self._arrivals = self._run()
+        offer(self)
 
     def _take_places(self, after: dict[str, Cursor]) -> None:
         for session_id in self._sessions():
@@ -183,12 +187,24 @@ class Tail:
         self._followers[session_id] = self._open[session_id] = follower
         self._followers.move_to_end(session_id)
         self._open.move_to_end(session_id)
-        if len(self._open) > _MOST_OPEN:
+        while len(self._open) > share(_MOST_OPEN, _FILES_SHARE):
             self._open.popitem(last=False)[1].close()
         if self._names is None and len(self._followers) > _MOST_FOLLOWERS:
             gone, oldest = self._followers.popitem(last=False)
             if oldest.cursor is not None:
                 self._cursors[gone] = oldest.cursor
+
+    def close_idle(self) -> Answer:
+        """Close one follower's file; it goes on later. See `journal.room.Holder`."""
+        if not self._reading.acquire(blocking=False):
+            return Answer.NONE  # another thread is reading, or waits for something to read
+        try:
+            if len(self._open) < 2:  # the last one may be the one that needs room
+                return Answer.NONE
+            self._open.popitem(last=False)[1].close()
+            return Answer.CLOSED
+        finally:
+            self._reading.release()
 
     @property
     def cursors(self) -> dict[str, Cursor]:
@@ -211,6 +227,8 @@ class Tail:
         Of what watches the folder too, of which the system has few (inotify).
         """
         self.stop()
+        if sys.is_finalizing() and not self._reading.acquire(blocking=False):
+            return  # a thread that was stopped was reading; all files end with the program
         with self._reading:
             try:
                 self._arrivals.close()
