@@ -21,7 +21,7 @@ T = TypeVar("T")
 _NO_ROOM = (23, 24)  # ENFILE, EMFILE
 _FEW = 32  # files that every process may have open
 _ENDLESS = 1 << 20  # what "unlimited" is taken for
-_PATIENCE = 5.0  # seconds to wait for files that other threads are using
+_PATIENCE = 1.0  # seconds to wait for files that other threads are using
 _PAUSE = 0.001  # seconds between looks at them
 
 
