@@ -12,14 +12,15 @@ from journal.storage import CHUNK, FileId, Storage
 
 _READ_ONLY_ERRNO = 30
 _EBADF = 9
+_CLOSED = (1 << 31) - 1  # a number that no file ever has: an OSError of whatever is called with it
 
 
 class LogFile:
     """One open log file. Its owner serialises everything but `cover`.
 
-    `fd` is -1 from the moment in which the file is closed: whoever comes too late gets an
-    OSError, and never another file that has the number by now. At the end of the program it
-    is not closed at all. `checked` is when the path was last seen to lead here, on the
+    `fd` is no file's number from the moment in which the file is closed: whoever comes too late
+    gets an OSError, and never another file that has the old number by now. At the end of the
+    program it is not closed at all. `checked` is when the path was last seen to lead here, on the
     monotonic clock, in seconds.
     """
 
@@ -30,7 +31,7 @@ class LogFile:
         `ReadError` when it cannot be opened at all.
         """
         self.path = path
-        self.fd = -1
+        self.fd = _CLOSED
         self.write_error: OSError | None = None
         self._writes = write or create
         self._storage = storage
@@ -107,7 +108,7 @@ class LogFile:
 
     @property
     def is_open(self) -> bool:
-        return self.fd >= 0
+        return self.fd != _CLOSED
 
     @property
     def is_idle(self) -> bool:
@@ -248,8 +249,8 @@ class LogFile:
             self._close()
 
     def _close(self) -> None:
-        fd, self.fd = self.fd, -1
-        if fd >= 0:
+        fd, self.fd = self.fd, _CLOSED
+        if fd != _CLOSED:
             _close_quietly(self._storage, fd)
 
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:

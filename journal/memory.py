@@ -7,7 +7,7 @@ compaction, archives and verification are the same code and cannot differ.
 import os
 import threading
 from collections.abc import Iterator
-from errno import EEXIST, ENOENT
+from errno import EBADF, EEXIST, ENOENT
 from itertools import count, takewhile
 from time import monotonic, time
 
@@ -86,11 +86,11 @@ class MemoryStorage:
 
     def read(self, fd: int, length: int, offset: int) -> bytes:
         with self.news:
-            return bytes(self._open[fd].data[offset : offset + length])
+            return bytes(self._at_number(fd).data[offset : offset + length])
 
     def write(self, fd: int, data: bytes) -> int:
         with self.news:
-            node = self._open[fd]
+            node = self._at_number(fd)
             node.data += data
             node.modified = time()
             self._note_change(node)
@@ -98,12 +98,12 @@ class MemoryStorage:
 
     def truncate(self, fd: int, length: int) -> None:
         with self.news:
-            node = self._open[fd]
+            node = self._at_number(fd)
             del node.data[length:]
             self._note_change(node)
 
     def size(self, fd: int) -> int:
-        return len(self._open[fd].data)
+        return len(self._at_number(fd).data)
 
     def sync(self, fd: int) -> None:
         """Nothing here is lost but with everything else."""
@@ -113,7 +113,7 @@ class MemoryStorage:
 
     def lock(self, fd: int) -> bool:
         with self.news:
-            node = self._open[fd]
+            node = self._at_number(fd)
             if node.holder not in (None, fd):
                 return False
             node.holder = fd
@@ -121,12 +121,12 @@ class MemoryStorage:
 
     def unlock(self, fd: int) -> None:
         with self.news:
-            node = self._open[fd]
+            node = self._at_number(fd)
             if node.holder == fd:
                 node.holder = None
 
     def identify(self, fd: int) -> FileId:
-        return FileId(_DEVICE, self._open[fd].inode)
+        return FileId(_DEVICE, self._at_number(fd).inode)
 
     def find(self, path: str) -> FileId | None:
         node = self._files.get(path)
@@ -170,6 +170,12 @@ class MemoryStorage:
 
     def list_own(self, path: str) -> Entries:
         return self.list(path)  # there are no links
+
+    def _at_number(self, fd: int) -> _Node:
+        try:
+            return self._open[fd]
+        except KeyError:
+            raise OSError(EBADF, os.strerror(EBADF)) from None
 
     def _at(self, path: str) -> _Node:
         try:

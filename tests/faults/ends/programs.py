@@ -86,8 +86,12 @@ SCENES: Final = (
     ),
     Scene(
         "many sessions, few of them open",
-        "for n in range(5):\n    stage.save('S', f'early-{n}')\n    stage.save('S-other', f'early-{n}')\n"
-        "of_S = Last(lambda: [stage.save(s, 'late') for s in ('S', 'S-other')])",
+        """
+        for n in range(5):
+            stage.save('S', f'early-{n}')
+            stage.save('S-other', f'early-{n}')
+        of_S = Last(lambda: [stage.save(s, 'late') for s in ('S', 'S-other')])
+        """,
     ),
     Scene(
         "a thread that goes on after the main one",

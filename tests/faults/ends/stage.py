@@ -25,24 +25,24 @@ class Stage:
     def say(
         self,
         *words: str,
-        open: Callable[..., int] = os.open,
+        opened: Callable[..., int] = os.open,
         write: Callable[..., int] = os.write,
         close: Callable[[int], None] = os.close,
         flags: int = os.O_WRONLY | os.O_CREAT | os.O_APPEND,
     ) -> None:
-        fd = open(f"{self.folder}/said", flags)
+        fd = opened(f"{self.folder}/said", flags)
         write(fd, (" ".join(words) + "\n").encode())
         close(fd)
 
     def put_out_decoys(
         self,
         where: str,
-        open: Callable[..., int] = os.open,
+        opened: Callable[..., int] = os.open,
         flags: int = os.O_RDWR | os.O_CREAT | os.O_APPEND,
     ) -> None:
         """Files of the program's own, opened when the numbers of closed ones are free."""
         for number in range(DECOYS):
-            self.kept.append(open(f"{self.folder}/decoy-{where}-{number}", flags))
+            self.kept.append(opened(f"{self.folder}/decoy-{where}-{number}", flags))
 
     def begin(self, **options: Any) -> None:
         """Import the journal."""
@@ -67,7 +67,7 @@ class Stage:
         self.say("begun", session, turn)
         try:
             saved = self._store.set_runtime_state(session, "agent", turn, {"of": turn})
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - which kinds may come is for the test to say
             self.say("refused", session, turn, type(error).__name__)
         else:
             self.say("saved" if saved is True else "odd", session, turn)
