@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -115,19 +116,17 @@ class TinyDisk:
         return os.statvfs(self._root).f_bfree
 
 
-_HOLD = 'mount -t tmpfs -o size="$1" tmpfs "$2" && echo mounted && exec sh'
-
-
 @contextmanager
-def tiny_disk(place: Path, pages: int) -> Iterator[TinyDisk]:
-    """A disk in a mount namespace of its own, which a process holds for us.
+def _mounted(place: Path, script: str, *words: str) -> Iterator["tuple[Path, Mounted]"]:
+    """A mount namespace of its own, which a process holds for us, after `script` has run in it.
 
-    We reach it through /proc. So it takes no root, and is gone with that process. What is
-    unmounted elsewhere is so there too.
+    `place` is `$1` there. We reach it through /proc. So it takes no root, and is gone with that
+    process. What is unmounted elsewhere is so there too.
     """
     needs("unshare")
     namespace = "-m" if os.geteuid() == 0 else "-rm"
     place.mkdir()
+    hold = f"{script} && echo mounted && exec sh"
     holder = subprocess.Popen(
         [
             "unshare",
@@ -136,10 +135,10 @@ def tiny_disk(place: Path, pages: int) -> Iterator[TinyDisk]:
             "slave",
             "sh",
             "-c",
-            _HOLD,
+            hold,
             "sh",
-            str(pages * PAGE),
             str(place),
+            *words,
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -162,6 +161,36 @@ def tiny_disk(place: Path, pages: int) -> Iterator[TinyDisk]:
                 holder.stdin.flush()
                 assert holder.stdout.readline() == "done\n"
 
-            yield TinyDisk(Path(f"/proc/{holder.pid}/root{place.resolve()}"), run_there)
+            yield Path(f"/proc/{holder.pid}/root{place.resolve()}"), run_there
         finally:
             holder.kill()
+
+
+Mounted: TypeAlias = Callable[[str], None]
+"""Runs a command in the namespace."""
+
+
+@contextmanager
+def tiny_disk(place: Path, pages: int) -> Iterator[TinyDisk]:
+    """A disk that is soon full, for which no root is needed."""
+    script = 'mount -t tmpfs -o size="$2" tmpfs "$1"'
+    with _mounted(place, script, str(pages * PAGE)) as (root, run_there):
+        yield TinyDisk(root, run_there)
+
+
+_OVERLAY = """
+mount -t tmpfs tmpfs "$1" && mkdir "$1/lower" "$1/upper" "$1/work" "$1/merged" &&
+if test "$3" = same; then cp -a "$2/." "$1/lower"; else mount --bind "$2" "$1/lower"; fi &&
+mount -t overlay -o lowerdir="$1/lower,upperdir=$1/upper,workdir=$1/work" overlay "$1/merged"
+"""
+
+
+@contextmanager
+def overlay(place: Path, lower: Path, *, same_device: bool) -> Iterator[tuple[Path, Path]]:
+    """`lower` with an overlay: where to read and write it, and what was copied up from it.
+
+    Files keep their inode numbers when they are copied up only on the `same_device`.
+    """
+    where = "same" if same_device else "other"
+    with _mounted(place, _OVERLAY.strip(), str(lower), where) as (root, _):
+        yield root / "merged", root / "upper"
