@@ -18,7 +18,9 @@ from typing import ParamSpec, Protocol, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_NO_ROOM = (23, 24)  # ENFILE, EMFILE
+NO_ROOM = (23, 24)
+"""The numbers of the errors that this is about: ENFILE, EMFILE."""
+
 _FEW = 32  # files that every process may have open
 _ENDLESS = 1 << 20  # what "unlimited" is taken for
 _PATIENCE = 1.0  # seconds to wait for files that other threads are using
@@ -88,13 +90,11 @@ def make_room() -> Answer:
 
 
 def try_again(error: OSError, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Make a call again that found no room, as soon as there is some.
+    """Make a call again that failed with one of `NO_ROOM`, as soon as there is some.
 
-    Waits a few seconds for files that other threads are using. Raises `error` if it is about
-    anything else, and an OSError that says what to do when there is nothing to close.
+    Waits a second for files that other threads are using. Raises an OSError that says what to do
+    when there is nothing to close.
     """
-    if error.errno not in _NO_ROOM:
-        raise error
     deadline = monotonic() + _PATIENCE
     while True:
         answer = make_room()
@@ -105,12 +105,12 @@ def try_again(error: OSError, call: Callable[P, T], *args: P.args, **kwargs: P.k
         try:
             return call(*args, **kwargs)
         except OSError as again:
-            if again.errno not in _NO_ROOM:
+            if again.errno not in NO_ROOM:
                 raise
 
 
 def _why_not(error: OSError) -> str:
     return (
-        f"{os.strerror(error.errno or _NO_ROOM[1])}: this process may have {limit()} open and no "
+        f"{os.strerror(error.errno or NO_ROOM[1])}: this process may have {limit()} open and no "
         "log is idle that could be closed. Close files, or raise the limit (ulimit -n)"
     )

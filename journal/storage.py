@@ -16,7 +16,7 @@ import stat
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol, TypeAlias
 
-from journal.room import leave_some, try_again
+from journal.room import NO_ROOM, leave_some, try_again
 
 CHUNK = 1 << 20
 """Bytes read at a time: what bounds the memory of reading a log of any size."""
@@ -113,6 +113,8 @@ def _open(path: str, flags: int, mode: int = 0o600) -> int:
     try:
         return os.open(path, flags, mode)
     except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
         return try_again(error, os.open, path, flags, mode)
 
 
@@ -120,6 +122,8 @@ def _scan(path: str) -> "os._ScandirIterator[str]":
     try:
         return os.scandir(path)
     except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
         return try_again(error, os.scandir, path)
 
 

@@ -1,11 +1,13 @@
 """Fewer files may be open than there are sessions: idle logs make room for those in use."""
 
+import gc
 import json
 import os
 import resource
 import weakref
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 from journal.errors import AppendError, ReadError
 from journal.room import Answer, Holder, make_room, offer, try_again
+from journal.storage import DiskStorage
 from projections import DefaultSessionStore
 from tests.faults.sizes import Figure, sized
 from tests.support import FaultyStorage, finish, python
@@ -231,10 +234,29 @@ def test_a_call_is_made_again_as_long_as_something_is_closed(errno: int) -> None
 def test_another_error_is_none_of_ours() -> None:
     box = Box(Answer.CLOSED)
     with pytest.raises(FileNotFoundError):
-        try_again(FileNotFoundError(ENOENT, "gone"), too_many(0), "done")
-    with pytest.raises(FileNotFoundError):
         try_again(OSError(EMFILE, "no room"), too_many(1, ENOENT), "done")
     assert box.asked == 1
+
+
+def test_an_error_of_an_open_keeps_nothing_alive(tmp_path: Path) -> None:
+    """A file that is open further up would keep its lock until the garbage is collected."""
+
+    class Local:
+        pass
+
+    def fail() -> "weakref.ref[Local]":
+        kept = Local()
+        with suppress(FileNotFoundError):
+            DiskStorage.open(str(tmp_path / "gone"), 0)
+        assert DiskStorage.list(str(tmp_path / "gone")) == []
+        return weakref.ref(kept)
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert fail()() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.usefixtures("alone")

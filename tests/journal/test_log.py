@@ -7,8 +7,10 @@ import json
 import logging
 import os
 import signal
+import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,6 +35,7 @@ from journal.errors import (
 from journal.events import GENESIS, Clear, Event, Handoff, Open, Sealed, Takeover, Unknown
 from journal.group import Request
 from journal.log import FileLog, LogOptions
+from journal.room import Answer
 from tests.support import (
     FailsAt,
     FaultyStorage,
@@ -1149,3 +1152,121 @@ def test_at_once_refuses_what_cannot_be_written_and_goes_on(tmp_path: Path) -> N
     assert log.append_at_once([set_event("turn-2")])
     log.close()
     assert turns_in(tmp_path) == ["turn-1", "turn-2"]
+
+
+# Making room for other files
+
+
+def test_an_idle_log_is_closed_for_others_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    log, recorder = open_log(tmp_path)
+    assert log.close_idle() is Answer.NONE, "it is not open yet"
+    log.append([set_event("a")])
+    file = log._file
+    assert file is not None
+    assert log.close_idle() is Answer.CLOSED
+    assert not file.is_open
+    assert log.close_idle() is Answer.NONE
+    log.append([set_event("b")])
+    assert recorder.turns == ["a", "b"]
+    log.close()
+
+
+def test_a_log_in_use_is_not_closed_for_others(tmp_path: Path) -> None:
+    """By another thread: whoever asks may wait. By the one that asks: it would be for ever."""
+    answers: list[Answer] = []
+    log, _ = open_log(tmp_path, durability="fsync")
+
+    def ask_aside() -> None:
+        with ThreadPoolExecutor(1) as threads:
+            answers.append(threads.submit(log.close_idle).result())
+
+    def fault(name: str, args: tuple[Any, ...]) -> None:
+        if name in ("write", "sync"):
+            answers.append(log.close_idle())
+            ask_aside()
+
+    log._storage = log._following._storage = FaultyStorage(fault)
+    log.append([set_event("a")])
+    assert answers == [Answer.NONE, Answer.BUSY] * 2, "while it is written, and while it is synced"
+    log.close()
+    assert turns_in(tmp_path) == ["a"]
+
+
+def test_what_was_written_and_not_yet_synced_is_not_closed_for_others(tmp_path: Path) -> None:
+    log, _ = open_log(tmp_path)
+    log.append([set_event("a")])
+    file = log._file
+    assert file is not None
+    file.wrote()
+    assert log.close_idle() is Answer.BUSY
+    log.close()
+
+
+def test_a_log_that_is_replaced_before_its_reader_first_appends_is_opened_again(
+    tmp_path: Path,
+) -> None:
+    first, _ = open_log(tmp_path)
+    first.append([set_event("a")])
+    first.close()
+    log, recorder = open_log(tmp_path)
+    assert log.refresh()
+    content = (tmp_path / "s.jsonl").read_bytes()
+    (tmp_path / "s.jsonl").unlink()
+    (tmp_path / "s.jsonl").write_bytes(content)
+    log.append([set_event("b")])
+    log.close()
+    assert recorder.turns == turns_in(tmp_path) == ["a", "b"]
+
+
+# The end of the program
+
+
+@pytest.fixture
+def stopped(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From the call on it looks as if the interpreter had stopped all other threads."""
+    monkeypatch.setattr("journal.locking._left", False)
+    monkeypatch.setattr("journal.locking._stoppables", weakref.WeakValueDictionary())
+
+    def stop() -> None:
+        monkeypatch.setattr("journal.exiting.begun", True)
+        monkeypatch.setattr(sys, "is_finalizing", lambda: True)
+
+    return stop
+
+
+@pytest.mark.parametrize("use", ["append", "refresh"])
+def test_a_lock_that_a_stopped_thread_has_is_not_waited_for(
+    tmp_path: Path, stopped: Callable[[], None], use: str
+) -> None:
+    log, recorder = open_log(tmp_path)
+    log.append([set_event("a")])
+    holder = threading.Thread(target=log.lock.acquire)
+    holder.start()
+    holder.join()  # it has gone, and will never give back the lock
+    stopped()
+    if use == "append":
+        log.append([set_event("b")])
+    assert log.refresh()
+    assert recorder.turns == (["a", "b"] if use == "append" else ["a"])
+    log.close()
+
+
+def test_a_log_that_a_stopped_thread_was_writing_is_not_written_to(
+    tmp_path: Path, stopped: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both could append an event of the same number. It is told at once, not after 30 s."""
+    monkeypatch.setattr("journal.locking.LAST_PATIENCE", 0.05)
+    log, _ = open_log(tmp_path, lock_timeout=30.0)
+    log.append([set_event("a")])
+    file = log._file
+    assert file is not None
+    assert file.try_lock()
+    stopped()
+    started = monotonic()
+    with pytest.raises(LockTimeoutError, match="Nothing was written"):
+        log.append([set_event("b")])
+    assert monotonic() - started < 10.0
+    assert file.is_open, "its number is not free for others"
+    file.unlock()
+    log.close()
+    assert turns_in(tmp_path) == ["a"]
