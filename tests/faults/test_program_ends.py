@@ -50,7 +50,7 @@ class Ended:
         self._stderr = stderr
         self._views: dict[str, Any] = {}
         self._said: dict[tuple[str, str], set[str]] = {}
-        for line in (folder / "said").read_text().splitlines():
+        for line in self._what_it_said().splitlines():
             word, session, turn, *rest = line.split()
             self._said.setdefault((session, turn), set()).update((word, *rest))
 
@@ -114,8 +114,11 @@ class Ended:
         return scene.may_lose or self._program.hasty
 
     def _trouble(self, what: str) -> str:
-        said = (self._folder / "said").read_text()[-2000:]
-        return f"{what}\n{self._program.text}\n{said}\n{self._stderr}"
+        return f"{what}\n{self._program.text}\n{self._what_it_said()[-2000:]}\n{self._stderr}"
+
+    def _what_it_said(self) -> str:
+        said = self._folder / "said"
+        return said.read_text() if said.exists() or not self._program.hasty else ""
 
 
 @pytest.mark.parametrize("python", PYTHONS)
