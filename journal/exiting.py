@@ -29,7 +29,7 @@ begun = False
 """Whether what was put off has been done, and nothing is to be put off any more."""
 
 LAST_PATIENCE = 1.0
-"""Seconds to wait, once no other thread runs, for a lock that one of them may hold."""
+"""Seconds in all to wait, once no other thread runs, for locks that they may hold."""
 
 
 class Deferring(Protocol):

@@ -62,8 +62,8 @@ def attempts(timeout: float, what: str, since: float | None = None) -> Iterator[
     on the monotonic clock, or as `waiting_since` says, or after the first attempt.
     """
     yield
-    if sys.is_finalizing():
-        timeout = min(timeout, LAST_PATIENCE)
+    if _stopped_at is not None:
+        timeout = min(timeout, _stopped_at + LAST_PATIENCE - monotonic())
     begun = [moment for moment in (since, _patience.since) if moment is not None]
     deadline = min(begun, default=monotonic()) + timeout
     pause = _FIRST_PAUSE
@@ -73,7 +73,7 @@ def attempts(timeout: float, what: str, since: float | None = None) -> Iterator[
         yield
         pause = min(pause * _GROWTH, _LONGEST_PAUSE)
     raise LockTimeoutError(
-        f"{what}: another writer has held the lock for {timeout:g} s. Nothing was "
+        f"{what}: another writer has held the lock for {max(timeout, 0.0):.3g} s. Nothing was "
         "written; try again, or find the process that holds the file open"
     )
 
@@ -128,7 +128,7 @@ class Stoppable(Protocol):
 
 
 _stoppables: "weakref.WeakValueDictionary[int, Stoppable]" = weakref.WeakValueDictionary()
-_left = False
+_stopped_at: float | None = None  # on the monotonic clock: when we saw that no other thread runs
 
 
 def tell_after_stop(stoppable: Stoppable) -> None:
@@ -141,10 +141,10 @@ def leave_stopped_threads() -> None:
 
     To be called before any lock is taken once `exiting.begun`; does nothing while others run.
     """
-    global _left
-    if _left or not sys.is_finalizing():
+    global _stopped_at
+    if _stopped_at is not None or not sys.is_finalizing():
         return
-    _left = True
+    _stopped_at = monotonic()
     for stoppable in list(_stoppables.values()):
         stoppable.after_stop()
     _renew_locks_of_handlers()

@@ -19,7 +19,7 @@ PATIENCE = 30.0
 @pytest.fixture
 def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """From the call on it looks as if the interpreter had stopped all other threads."""
-    monkeypatch.setattr("journal.locking._left", False)
+    monkeypatch.setattr("journal.locking._stopped_at", None)
     monkeypatch.setattr("journal.locking._stoppables", weakref.WeakValueDictionary())
     return lambda: monkeypatch.setattr(sys, "is_finalizing", lambda: True)
 

@@ -34,8 +34,6 @@ class Program:
     """Whether it ends by `os._exit`."""
 
 
-_SET_LATE = "stage.save('S', 'late')"
-
 SCENES: Final = (
     Scene("atexit before the import", "", before="atexit.register(stage.save, 'S', 'late')"),
     Scene("atexit after the import", "atexit.register(stage.save, 'S', 'late')"),
@@ -120,7 +118,7 @@ SCENES: Final = (
                 stage.save('S', f'{me}-{n}')
         for me in ('one', 'two'):
             threading.Thread(target=work_S, args=(me,), daemon=True).start()
-        of_S = Last(lambda: stage.save('S', 'late'))
+        sys.modules['of_S'] = Last(lambda: [stage.save('S', f'late-{n}') for n in range(3)])
         """,
         may_lose=True,
     ),
@@ -133,7 +131,7 @@ SCENES: Final = (
         for me in ('one', 'two'):
             threading.Thread(target=work_S, args=(me,), daemon=True).start()
         turn_S = stage.open_turn('S', 'turn')
-        of_S = Last(lambda: stage.end_turn(turn_S))
+        sys.modules['of_S'] = Last(lambda turn=turn_S: stage.end_turn(turn))
         """,
         may_lose=True,
     ),
