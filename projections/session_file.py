@@ -20,10 +20,11 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from journal.errors import JournalError, SessionFileError
+from journal.errors import JournalError, SessionFileError, StorageError
 from journal.folder import make_folders
 from journal.locking import LockFile
 from journal.names import Paths
+from journal.room import NO_ROOM
 from journal.state import encode_text
 from journal.storage import Storage, chunks, write_all
 
@@ -93,7 +94,7 @@ class SessionFile:
             try:
                 self._replace(path, self._document(fields, state))
             except OSError as error:
-                raise SessionFileError(f"{path}: cannot be written: {error.strerror}") from error
+                raise _refusal(path, "written", error) from error
 
     def document(self, state: bytes | None) -> bytes:
         """The whole file with `state` under `runtime_state`; as it is if that is None."""
@@ -127,13 +128,13 @@ class SessionFile:
             make_folders(self._storage, self._paths.folder)
             lock = LockFile(self._storage, path)
         except OSError as error:
-            raise SessionFileError(f"{path}: cannot be opened: {error.strerror}") from error
+            raise _refusal(path, "opened", error) from error
         try:
             lock.acquire(timeout)
         except BaseException as error:
             lock.release()
             if isinstance(error, OSError) and not isinstance(error, JournalError):
-                raise SessionFileError(f"{path}: cannot be locked: {error.strerror}") from error
+                raise _refusal(path, "locked", error) from error
             raise
         return lock
 
@@ -196,7 +197,7 @@ class SessionFile:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise SessionFileError(f"{path}: cannot be read: {error.strerror}") from error
+            raise _refusal(path, "read", error) from error
         # all of it is looked at only if need be
         is_blank = not data[:1].strip(_BLANK) and not data.strip(_BLANK)
         return None if is_blank else _parse(path, data)
@@ -242,6 +243,12 @@ class SessionFile:
             "archived_messages": [],
         }
         return {key: msgspec.json.encode(value) for key, value in empty.items()}
+
+
+def _refusal(path: str, what: str, error: OSError) -> JournalError:
+    """What to raise. That too many files are open says nothing about this one."""
+    text = f"{path}: cannot be {what}: {error.strerror}"
+    return StorageError(error.errno, text) if error.errno in NO_ROOM else SessionFileError(text)
 
 
 def _parse(path: str, data: bytes) -> dict[str, bytes]:

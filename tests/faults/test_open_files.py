@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -148,6 +148,36 @@ def test_where_nothing_can_be_closed_the_error_says_what_to_do(tmp_path: Path, l
         assert reading.value.errno == writing.value.errno == EMFILE
         assert reader.get_runtime_state("s", "agent") == {"turn": {"n": 1}}
         assert writer.set_runtime_state("s", "agent", "turn", {}) is True
+
+
+@pytest.mark.parametrize("durability", ["os", "fsync"])
+def test_with_any_number_of_files_left_it_is_done_or_said(
+    tmp_path: Path, limit: int, durability: Literal["os", "fsync"]
+) -> None:
+    """Whichever of a call's files is the first one too many."""
+    done = 0
+    errors: list[OSError] = []
+    for spare in range(6):
+        folder = tmp_path / str(spare)
+        with DefaultSessionStore(folder, durability=durability) as store:
+            taken = take_all()
+            let_go(taken[:spare])
+            try:
+                for session in ("a", "b"):
+                    store.set_runtime_state(session, "agent", "turn", {"n": spare})
+                    store.flush()
+                    assert store.get_runtime_state(session, "agent") == {"turn": {"n": spare}}
+                    done += 1
+            except OSError as error:
+                errors.append(error)
+            finally:
+                let_go(taken[spare:])
+            assert store.verify("a").problems == []
+            assert store.set_runtime_state("a", "agent", "turn", {"n": spare}) is True
+    assert done >= 2
+    assert errors
+    assert {each.errno for each in errors} == {EMFILE}
+    assert all("ulimit -n" in str(each) for each in errors)
 
 
 def test_a_store_leaves_most_of_the_numbers_to_the_program(tmp_path: Path, limit: int) -> None:
