@@ -51,10 +51,8 @@ def tell_at_exit(deferring: Deferring) -> None:
 
 @atexit.register
 def begin() -> None:
-    """Called by every module with a part in this, so that it comes before all of theirs."""
+    """Have all done that was put off. What others do in `atexit` may come before or after."""
     global begun
-    if begun:
-        return
     begun = True
     for _, deferring in sorted(_deferring.items(), reverse=True):
         try:
