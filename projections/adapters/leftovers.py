@@ -41,6 +41,7 @@ class Leftovers:
         self._bell: SimpleQueue[Leftovers | None] = SimpleQueue()
         self._settling = threading.Lock()
         self._is_watched = False
+        self._is_over = False
 
     def after_stop(self) -> None:
         """A thread may have been stopped while it carried out a note."""
@@ -52,6 +53,8 @@ class Leftovers:
             self._carry_out_here(note)
             return
         self._notes.append(note)
+        if self._is_over:
+            _unwatched.add(self)
         self._bell.put(self)  # which keeps us from being collected before it is done
         if exiting.has_begun():
             self.settle()  # what was settled at the end may not have seen this note
@@ -72,10 +75,15 @@ class Leftovers:
                 while self._notes:
                     self._notes[0]()
                     self._notes.popleft()
+                _unwatched.discard(self)
 
     def end(self) -> None:
-        """Settle, and let the thread go. What is left after that waits for `settle`."""
+        """Settle, and let the thread go.
+
+        What is left after that waits for `settle`, or for the end of the program.
+        """
         self.settle()
+        self._is_over = True
         self._bell.put(None)
 
     def at_exit(self) -> None:
@@ -94,6 +102,10 @@ class Leftovers:
             while notes:
                 notes[0]()
                 notes.popleft()
+
+
+_unwatched: set[Leftovers] = set()
+"""Those with notes but without a thread: nobody else may have them when the program ends."""
 
 
 def _started(bell: "SimpleQueue[Leftovers | None]") -> bool:

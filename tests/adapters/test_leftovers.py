@@ -119,6 +119,27 @@ def test_after_the_end_nobody_comes_but_who_settles() -> None:
     assert done == ["late"]
 
 
+AFTER_THE_END = """
+import gc
+from projections.adapters.leftovers import Leftovers
+
+def drop():
+    leftovers = Leftovers()  # without a thread, which would linger a moment
+    leftovers.end()
+    leftovers.leave(lambda: print("left", leftovers.settle, flush=True))
+
+drop()
+gc.collect()
+print("the last line", flush=True)
+"""
+
+
+def test_what_is_left_after_the_end_is_done_at_the_end_of_the_program() -> None:
+    """Though nobody has it any more."""
+    (output,) = finish([python(AFTER_THE_END)])
+    assert [line.split()[0] for line in output.splitlines()] == ["the", "left"]
+
+
 def test_where_no_thread_is_to_be_had_it_is_tried_again(
     leftovers: Leftovers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

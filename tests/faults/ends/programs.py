@@ -185,6 +185,21 @@ SCENES: Final = (
         """,
     ),
     Scene(
+        "a mirror that is closed and dropped before its turn ends",
+        """
+        from projections.adapters.mirroring import Mirror
+        def drop_S():
+            mirror = Mirror(stage.store)
+            turn = stage.make_turn('S', 'turn')
+            stage.say('opened', 'S', 'turn')
+            mirror.recorder.open(turn)
+            mirror.close()
+            mirror.recorder.leave(lambda: mirror.recorder.close_soon(turn))
+            stage.say('ended', 'S', 'turn')
+        drop_S()
+        """,
+    ),
+    Scene(
         "a store that is closed and used",
         """
         from projections.store import DefaultSessionStore
