@@ -45,7 +45,7 @@ from journal.refusal import check_beginning, newer_format_error
 from journal.room import Answer
 from journal.scan import NO_LOG_ID
 from journal.sealing import unseal
-from journal.storage import DiskStorage, Storage
+from journal.storage import DiskStorage, FileId, Storage
 
 logger = logging.getLogger("journal")
 
@@ -99,6 +99,7 @@ class FileLog:
     def _start_afresh(self) -> None:
         # All guarded by `lock`.
         self._file: LogFile | None = None
+        self._closed_file: FileId | None = None  # closed while idle; what was read of it is known
         self._group = Group(self._append_for_group)  # the one thing in use without it
         self._following = Following(self._storage, self.paths, self._projection)
         self._busy = False  # an append is under way in the thread that holds `lock`
@@ -341,7 +342,9 @@ class FileLog:
             self._let_go_locked()
 
     def _use_locked(self, file: LogFile) -> LogFile:
-        self._file = file
+        if self._closed_file not in (None, file.id):
+            self._detach_locked()
+        self._file, self._closed_file = file, None
         self._created = False
         return file
 
@@ -481,7 +484,7 @@ class FileLog:
             file.close()  # outside the lock: it may have to wait for a sync
 
     def close_idle(self) -> Answer:
-        """See `journal.room.Holder`. The next use opens the file again and reads it."""
+        """See `journal.room.Holder`. The next use opens the file again and goes on in it."""
         if not self.lock.acquire(blocking=False):
             return Answer.BUSY
         try:
@@ -490,7 +493,9 @@ class FileLog:
                 return Answer.NONE
             if not file.is_idle:
                 return Answer.BUSY
-            self._let_go_locked()
+            self._file, self._closed_file = None, file.id
+            self._confirmed, self._confirm_at = False, 0.0
+            file.close()
             return Answer.CLOSED
         finally:
             self.lock.release()
@@ -503,6 +508,7 @@ class FileLog:
 
     def _detach_locked(self) -> LogFile | None:
         file, self._file = self._file, None
+        self._closed_file = None
         self._big_tail = None
         self._following.leave_file()
         return file

@@ -39,6 +39,7 @@ from journal.room import Answer
 from tests.support import (
     FailsAt,
     FaultyStorage,
+    Recorder,
     fails,
     finish,
     no_fault,
@@ -1169,6 +1170,84 @@ def test_an_idle_log_is_closed_for_others_and_goes_on_where_it_was(tmp_path: Pat
     log.append([set_event("b")])
     assert recorder.turns == ["a", "b"]
     log.close()
+
+
+def closed_for_others(folder: Path) -> tuple[FileLog, Recorder, list[int]]:
+    """A log that was, and the lengths of what is read of it from then on."""
+    lengths: list[int] = []
+
+    def note(name: str, args: tuple[Any, ...]) -> None:
+        if name == "read":
+            lengths.append(args[1])
+
+    log, recorder = open_log(folder, storage=FaultyStorage(note))
+    log.append([set_event("a"), set_event("b")])
+    assert log.close_idle() is Answer.CLOSED
+    lengths.clear()
+    return log, recorder, lengths
+
+
+@pytest.mark.parametrize("append", [True, False])
+def test_what_was_read_of_a_log_closed_for_others_is_not_read_again(
+    tmp_path: Path, append: bool
+) -> None:
+    log, recorder, lengths = closed_for_others(tmp_path)
+    if append:
+        log.append([set_event("c")])
+    assert log.refresh()
+    assert recorder.turns == ["a", "b", "c"][: 2 + append]
+    assert sum(lengths) <= 128, "the end, to see that it is there still"
+    other, _ = open_log(tmp_path)
+    other.append([set_event("d")])
+    other.close()
+    assert log.refresh()
+    assert recorder.turns[-1] == "d"
+    log.close()
+
+
+def cut(path: Path) -> None:
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-1]))
+
+
+def cut_and_gone_on(path: Path) -> None:
+    cut(path)
+    log, _ = open_log(path.parent)
+    log.append([set_event("B")])
+    log.close()
+
+
+def copied(path: Path) -> None:
+    content = path.read_bytes()
+    path.rename(path.with_suffix(".old"))
+    path.write_bytes(content)
+
+
+def deleted(path: Path) -> None:
+    path.unlink()
+
+
+def begun_again(path: Path) -> None:
+    path.unlink()
+    log, _ = open_log(path.parent)
+    log.append([set_event("of another")])
+    log.close()
+
+
+@pytest.mark.parametrize("change", [cut, cut_and_gone_on, copied, deleted, begun_again])
+@pytest.mark.parametrize("append", [True, False])
+def test_a_log_that_changes_while_it_is_closed_for_others_is_seen_as_it_is(
+    tmp_path: Path, change: Callable[[Path], None], append: bool
+) -> None:
+    log, recorder, _ = closed_for_others(tmp_path)
+    change(tmp_path / "s.jsonl")
+    if append:
+        log.append([set_event("c")])
+    log.refresh()
+    log.close()
+    assert recorder.turns == turns_in(tmp_path)
+    assert ("c" in recorder.turns) is append
+    assert Directory(str(tmp_path), LogOptions()).verify("s").problems == []
 
 
 def test_a_log_in_use_is_not_closed_for_others(tmp_path: Path) -> None:
