@@ -6,7 +6,9 @@ from journal.storage import Storage
 
 
 def make_folders(storage: Storage, path: str) -> None:
-    """Create `path` and what is missing above it, mode 0700, and sync their entries.
+    """Create `path` and what is missing above it, and sync their entries.
+
+    Mode 0700; 02770 below a folder that its owner shares with a group.
 
     Raises the `OSError` of the call that failed.
     """

@@ -16,6 +16,14 @@ import stat
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol, TypeAlias
 
+from journal.modes import (
+    PRIVATE,
+    is_shared,
+    make_shared_folder,
+    open_shared,
+    refuse_link,
+    restrict,
+)
 from journal.room import NO_ROOM, leave_some, try_again
 
 CHUNK = 1 << 20
@@ -45,7 +53,10 @@ class Storage(Protocol):
     """The calls. Each is one operating system call, or a loop of one."""
 
     def open(self, path: str, flags: int) -> int:
-        """Open without following a symbolic link; new files get mode 0600."""
+        """Open without following a symbolic link.
+
+        A new file gets mode 0600; 0660 in a folder that is shared, see `is_shared`.
+        """
         ...
 
     def close(self, fd: int) -> None: ...
@@ -87,7 +98,10 @@ class Storage(Protocol):
     def unlink(self, path: str) -> None: ...
 
     def make_folder(self, path: str) -> None:
-        """Create a folder with mode 0700; fine if it is there already, but no link to one."""
+        """Create a folder with mode 0700, or 02770 in one that is shared.
+
+        Fine if it is there already, but no link to one.
+        """
         ...
 
     def list(self, path: str, suffix: str = "") -> list[Entry]:
@@ -118,6 +132,15 @@ def _open(path: str, flags: int, mode: int = 0o600) -> int:
         return try_again(error, os.open, path, flags, mode)
 
 
+def _open_shared(path: str, flags: int) -> int:
+    try:
+        return open_shared(path, flags)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        return try_again(error, open_shared, path, flags)
+
+
 def _scan(path: str) -> "os._ScandirIterator[str]":
     try:
         return os.scandir(path)
@@ -140,10 +163,15 @@ class DiskStorage:
 
     @staticmethod
     def open(path: str, flags: int) -> int:
-        fd = _open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+        flags |= os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        if flags & os.O_CREAT and is_shared(os.path.dirname(path)):
+            fd = _open_shared(path, flags)
+            leave_some(fd)
+            return fd
+        fd = _open(path, flags, 0o600)
         leave_some(fd)
-        if flags & os.O_CREAT and os.fstat(fd).st_mode != _OURS:
-            _restrict(fd)
+        if flags & os.O_CREAT and os.fstat(fd).st_mode != PRIVATE:
+            restrict(fd, 0o600)
         return fd
 
     @staticmethod
@@ -195,10 +223,13 @@ class DiskStorage:
 
     @staticmethod
     def make_folder(path: str) -> None:
+        if is_shared(os.path.dirname(path)):
+            make_shared_folder(path)
+            return
         try:
             os.mkdir(path, 0o700)
         except FileExistsError:
-            _refuse_link(path)
+            refuse_link(path)
             return
         os.chmod(path, 0o700)
 
@@ -228,13 +259,8 @@ class DiskStorage:
 
     @staticmethod
     def list_own(path: str) -> Entries:
-        _refuse_link(path)
+        refuse_link(path)
         return DiskStorage.list(path)
-
-
-def _refuse_link(path: str) -> None:
-    if os.path.islink(path):
-        raise OSError(40, f"{path} is a symbolic link, which the journal does not follow")
 
 
 def _entry_of(item: "os.DirEntry[str]") -> Entry | None:
@@ -245,23 +271,6 @@ def _entry_of(item: "os.DirEntry[str]") -> Entry | None:
     except FileNotFoundError:
         pass  # deleted while we looked
     return None
-
-
-_OURS = stat.S_IFREG | 0o600
-
-
-def _restrict(fd: int) -> None:
-    """Give a file that we just made its mode whatever the umask was.
-
-    A file that was there before, or is another user's, keeps the mode it has. Raises OSError
-    for a pipe or a device that somebody put there: it is not to be written into.
-    """
-    found = os.fstat(fd)
-    if not stat.S_ISREG(found.st_mode):
-        os.close(fd)
-        raise OSError(22, "not a regular file")
-    if found.st_size == 0 and found.st_uid == os.geteuid():
-        os.fchmod(fd, 0o600)
 
 
 def chunks(storage: Storage, fd: int, start: int, stop: int) -> Iterator[bytes]:
