@@ -21,16 +21,17 @@ _LEVEL = 1  # hashes do not compress and JSON does so at once: more effort gains
 def read_archive(storage: Storage, paths: Paths, name: str) -> Iterator[bytes]:
     """The bytes of an archived log in pieces, packed or not.
 
-    Raises FileNotFoundError when it is not there and `ReadError` when it is damaged.
+    Raises FileNotFoundError when it is not there and `ReadError` when it is damaged, or, with
+    an `errno`, when the operating system refuses.
     """
     if "\0" in name:
         raise FileNotFoundError(2, "no such archive")
     path = os.path.join(paths.archive, os.path.basename(name))
     try:
-        fd = storage.open(path, os.O_RDONLY)
+        fd = _open(storage, path)
     except FileNotFoundError:
         path += ".gz"
-        fd = storage.open(path, os.O_RDONLY)
+        fd = _open(storage, path)
     try:
         pieces = chunks(storage, fd, 0, storage.size(fd))
         yield from _unpack(pieces) if path.endswith(".gz") else pieces
@@ -40,6 +41,15 @@ def read_archive(storage: Storage, paths: Paths, name: str) -> Iterator[bytes]:
         raise ReadError(error.errno, f"{path}: {error.strerror}") from error
     finally:
         storage.close(fd)
+
+
+def _open(storage: Storage, path: str) -> int:
+    try:
+        return storage.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ReadError(error.errno, f"{path}: {error.strerror}") from error
 
 
 def _unpack(pieces: Iterator[bytes]) -> Iterator[bytes]:

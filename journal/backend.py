@@ -23,7 +23,8 @@ class Problem(Struct, frozen=True, kw_only=True):
 
     `torn` (an unfinished append at the end), `archive` (history that should be there
     is not), `base` (a log that does not go on from its archive), `head` (the head
-    noted down before is not in the log).
+    noted down before is not in the log), `unreadable` (the operating system refuses to
+    read an archive: whether it is damaged is unknown).
     """
 
     kind: str

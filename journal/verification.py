@@ -159,7 +159,8 @@ class Verification:
                 self._add("archive", where, 0, 0, header.base_seq, what)
                 break
             except ReadError as error:
-                self._add("archive", where, 0, 0, None, str(error))
+                kind = "archive" if error.errno is None else "unreadable"
+                self._add(kind, where, 0, 0, None, str(error))
                 break
             self._check_archive(where, scanner, header)
             base = scanner.header.base_seq if scanner.header is not None else 0

@@ -4,6 +4,7 @@ They need neither an account nor an interpreter that they may read: everything i
 before the process becomes theirs. Only root can do that.
 """
 
+import json
 import os
 import shlex
 import subprocess
@@ -15,23 +16,19 @@ from typing import NamedTuple
 
 import pytest
 
+from tests import warm
 from tests.support import python
 
 _BECOME = """
-import importlib, json, os, sys
-from projections.cli.main import COMMANDS
-for section in COMMANDS.values():
-    for module, _ in section.values():
-        importlib.import_module("projections.cli." + module)
-import asyncio, jsonpatch, projections.compare.blame, projections.compare.difference
-import projections.doctor, projections.handoffs.audit, rich.cells, watchfiles
-uid, gid, groups = json.loads(sys.argv.pop(1))
+import json, os, random, sys, time, watchfiles, projections.cli.main
+uid, gid, *groups = json.loads(sys.argv.pop(1))
 os.setgroups(groups)
 os.setresgid(gid, gid, gid)
 os.setresuid(uid, uid, uid)
 os.umask(0o022)
 """
-_COMMAND = "from projections.cli.main import main; main()"
+_PREPARE = "import os, sys\nos.umask(0o022)\n"
+_COMMAND = "from projections.cli.main import main\nmain()"
 _PATIENCE = 100  # seconds; only a failing test waits so long
 
 
@@ -41,24 +38,35 @@ class User(NamedTuple):
     uid: int
     groups: tuple[int, ...] = ()
 
+    @property
+    def ids(self) -> list[int]:
+        return [self.uid, self.uid, *self.groups]
+
     def start(self, code: str, *args: str) -> "subprocess.Popen[str]":
         """Run Python code, with `sys.argv[1:]` from `args`, as this user."""
-        ids = f"[{self.uid}, {self.uid}, {list(self.groups)}]"
-        environment = {**os.environ, "HOME": "/nonexistent", "NO_COLOR": "1"}
-        return python(_BECOME + code, ids, *args, env=environment)
+        return python(_BECOME + code, json.dumps(self.ids), *args, env=_environment())
 
     def run(self, code: str, *args: str) -> str:
         """As `start`, to its end, which must be a good one. Returns what it prints."""
-        process = self.start(code, *args)
-        out, err = process.communicate(timeout=_PATIENCE)
-        assert process.returncode == 0, err
-        return out
+        done = self._finished(code, args)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def journal(self, *args: str) -> "subprocess.CompletedProcess[str]":
         """Run a command of the journal."""
-        process = self.start(_COMMAND, *args)
-        out, err = process.communicate(timeout=_PATIENCE)
-        return subprocess.CompletedProcess(args, process.returncode, out, err)
+        return self._finished(_COMMAND, args)
+
+    def _finished(self, code: str, args: tuple[str, ...]) -> "subprocess.CompletedProcess[str]":
+        with (
+            open(os.devnull) as nothing,
+            tempfile.TemporaryFile("w+") as out,
+            tempfile.TemporaryFile("w+") as err,
+        ):
+            streams = [nothing.fileno(), out.fileno(), err.fileno()]
+            status = warm.run(args, _environment(), streams, "/", _PREPARE + code, self.ids)
+            for stream in (out, err):
+                stream.seek(0)
+            return subprocess.CompletedProcess(args, status, out.read(), err.read())
 
     def shell(self, command: str) -> None:
         """Run what a remedy says, which must work."""
@@ -77,6 +85,10 @@ class User(NamedTuple):
                 check=False,
             )
         assert done.returncode == 0, (command, done.stderr)
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "HOME": "/nonexistent", "NO_COLOR": "1"}
 
 
 ROOT = User(0)

@@ -29,6 +29,8 @@ class _Request(TypedDict):
     args: list[str]
     env: dict[str, str]
     cwd: str
+    code: str | None
+    user: list[int] | None
 
 
 _server: "subprocess.Popen[bytes] | None" = None
@@ -36,12 +38,26 @@ _path = ""
 _starting = threading.Lock()
 
 
-def run(args: Sequence[str], env: Mapping[str, str], streams: Sequence[int], cwd: str) -> int:
+def run(
+    args: Sequence[str],
+    env: Mapping[str, str],
+    streams: Sequence[int],
+    cwd: str,
+    code: str | None = None,
+    user: list[int] | None = None,
+) -> int:
     """Run `journal` to its end with stdin, stdout and stderr. Returns the exit status.
 
-    Negative if a signal ended it, as in `subprocess`.
+    Negative if a signal ended it, as in `subprocess`. Instead of the command it may be Python
+    `code`, and as another `user`: the user id, the group id, and those of other groups.
     """
-    wanted: _Request = {"args": list(args), "env": dict(env), "cwd": cwd}
+    wanted: _Request = {
+        "args": list(args),
+        "env": dict(env),
+        "cwd": cwd,
+        "code": code,
+        "user": user,
+    }
     request = json.dumps(wanted).encode()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.connect(_address())
@@ -135,11 +151,26 @@ def _become(request: _Request) -> None:
         setattr(sys, name, new)
         setattr(sys, f"__{name}__", new)
 
+    if request["user"] is not None:
+        uid, gid, *groups = request["user"]
+        os.setgroups(groups)
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+
+
+_IMPORTED_LATE = (
+    *("asyncio", "jsonpatch", "rich.cells", "watchfiles", "projections.handoffs.audit"),
+    *("projections.compare.blame", "projections.compare.difference"),
+)
+"""What another user may not be able to read."""
+
 
 def _import_all() -> None:
     for section in COMMANDS.values():
         for module, _ in section.values():
             importlib.import_module(f"projections.cli.{module}")
+    for module in _IMPORTED_LATE:
+        importlib.import_module(module)
 
 
 if __name__ == "__main__":
@@ -147,5 +178,9 @@ if __name__ == "__main__":
     from projections.cli.main import COMMANDS
 
     _import_all()
-    _become(_serve(sys.argv[1]))
+    request = _serve(sys.argv[1])
+    _become(request)
+    if request["code"] is not None:
+        exec(request["code"], {"__name__": "__main__"})
+        sys.exit()
     main()  # not in a function: what comes after it is the end of an interpreter

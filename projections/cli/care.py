@@ -118,9 +118,15 @@ def _verify_item(report: VerifyReport) -> VerifyItem:
     )
 
 
+def _fault(report: VerifyReport) -> str:
+    """A file that cannot be read may be as whole as any."""
+    unreadable = all(problem.kind == "unreadable" for problem in report.problems)
+    return "UNREADABLE" if unreadable else "DAMAGED"
+
+
 def _print_report(report: VerifyReport) -> None:
     writer = Writer(cut=False)
-    verdict = ("intact", "green") if report.ok else ("DAMAGED", "red")
+    verdict = ("intact", "green") if report.ok else (_fault(report), "red")
     events = f"{report.events} event{'s' * (report.events != 1)}"
     archived = f", {report.archived_events} archived" if report.archived_events else ""
     head = f"  head {report.head}" if report.head is not None else ""

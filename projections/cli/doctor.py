@@ -65,7 +65,7 @@ def doctor_command(
     """
     is_named = ctx.get_parameter_source("folder") is ParameterSource.COMMANDLINE
     progress = Progress()
-    with opened(folder, storage=progress) as store:
+    with opened(folder, create=True, storage=progress) as store:
         try:
             examination = Examination(
                 store.session_dir or "",

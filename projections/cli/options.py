@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import stat
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from journal.errors import JournalError, NotFoundError
+from journal.errors import JournalError, NotFoundError, ReadError
 from journal.storage import Storage
 from projections.cli.terminal import plain
 from projections.refs import Ref
@@ -60,7 +61,7 @@ def folder_option(command: F) -> F:
     return click.option(
         "--dir",
         "folder",
-        type=click.Path(file_okay=False),
+        type=click.Path(file_okay=False, readable=False),  # that is said by what needs it
         envvar="JOURNAL_DIR",
         callback=_not_empty,
         help="The folder of the sessions.  [default: $JOURNAL_DIR, else PraisonAI's]",
@@ -97,7 +98,19 @@ def opened(
 
 
 def _require_folder(store: DefaultSessionStore) -> None:
-    if store.session_dir is not None and not os.path.isdir(store.session_dir):
+    if store.session_dir is None:
+        return
+    try:
+        is_there = stat.S_ISDIR(os.stat(store.session_dir).st_mode)
+    except PermissionError as error:
+        raise ReadError(
+            error.errno,
+            f"the folder {store.session_dir} cannot be read: {error.strerror}; "
+            "`journal doctor` says what to do",
+        ) from error
+    except OSError:
+        is_there = False
+    if not is_there:
         raise NotFoundError(
             f"there is no folder {store.session_dir}; name the folder of your sessions with --dir "
             "or $JOURNAL_DIR"

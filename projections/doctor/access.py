@@ -1,81 +1,214 @@
-"""Who else may read and write: modes and owners."""
+"""Who may read and write: owners and modes.
 
+In a folder that belongs to one user, everything should be that user's alone: folders 0700,
+files 0600. In one that its owner shares with a group, everything should be the group's too:
+02770 and 0660. The usual reason for anything else is a command that was once run by root.
+"""
+
+import grp
 import os
 import pwd
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
-from projections.doctor.finding import Finding, quoted, shell, warning
-from projections.doctor.place import File
+from journal.modes import is_shared
+from projections.doctor.finding import Finding, Severity, of_place, quoted, shell, shown
+from projections.doctor.place import NEW, File, look_at
+from projections.doctor.remedies import Advice, Remedy
 
-_OTHERS = 0o077
-_ALL = 0o777
-_FOLDER, _FILE = 0o700, 0o600
-_MOST_NAMED = 4
-
-
-def check_access(
-    folder: File, archive: File | None, files: list[File], everything: bool
-) -> Iterator[Finding]:
-    """`files` are those examined; `everything` if these are all of the folder."""
-    for place in (folder, archive):
-        if place is not None and place.info.st_mode & _ALL != _FOLDER:
-            yield _folder_mode(place)
-    yield from _file_modes(folder, files, everything)
-    yield from _owners(folder, files, everything)
+_MOST_IN_COMMAND = 4
+_MOST_NAMED = 20
 
 
-def _folder_mode(place: File) -> Finding:
-    return warning(
-        "mode",
-        place.path,
-        f"the folder has mode {_mode(place)}, not 0700"
-        + (": other users may look into it" if place.info.st_mode & _OTHERS else ""),
-        shell("chmod", "700", "--", place.path),
+class Rules(NamedTuple):
+    """What should be so in a folder: the owner, the group if it is shared, and the modes."""
+
+    owner: int
+    group: int | None
+    folder_mode: int
+    file_mode: int
+
+    def fits_owner(self, file: File) -> bool:
+        if self.group is not None:
+            return file.info.st_gid == self.group
+        return file.info.st_uid == self.owner
+
+    def fits_mode(self, file: File) -> bool:
+        mode = stat.S_IMODE(file.info.st_mode)
+        if stat.S_ISDIR(file.info.st_mode):
+            if self.group is None:
+                mode &= ~stat.S_ISGID
+            return mode == self.folder_mode
+        if file.name.endswith(".lock"):  # nothing is in it, and PraisonAI makes it by its umask
+            mode &= self.file_mode
+        return mode == self.file_mode
+
+
+def check_access(folder: str, files: list[File], everything: bool) -> Iterator[Finding]:
+    """`files` are those below the folder, and folders; `everything` if these are all."""
+    place = _reachable(folder)
+    if place is None:
+        return
+    if place.path != os.path.realpath(folder) or _belongs_elsewhere(place):
+        yield _of_folder(place)
+        return
+    rules = _rules_of(place)
+    strange = [
+        file for file in files if not (rules.fits_owner(file) or file.name.endswith(NEW))
+    ]  # of what another user may be writing now, see `Leftovers`
+    if strange:
+        yield _strange(place, rules, strange, everything)
+    ours = [file for file in files if _is_made_by_us(file)]
+    wrong = [file for file in (place, *ours) if not rules.fits_mode(file)]
+    for kind in (stat.S_ISDIR, stat.S_ISREG):
+        some = [file for file in wrong if kind(file.info.st_mode)]
+        if some:
+            yield from _wrong_modes(place, rules, some, everything)
+
+
+def is_barred(path: str) -> bool:
+    """Whether the owner or the mode of a file, or of a folder above it, keeps us out."""
+    nearest = _reachable(path)
+    return nearest is not None and (
+        nearest.path != os.path.realpath(path) or not _is_accessible(nearest)
     )
 
 
-def _file_modes(folder: File, files: list[File], everything: bool) -> Iterator[Finding]:
-    open_to_others = [file for file in files if file.info.st_mode & _OTHERS]
-    if not open_to_others:
-        return
-    first, count = open_to_others[0], len(open_to_others)
-    what = f"has mode {_mode(first)}, not 0600: other users may read or write it"
-    if count > 1:
-        what += f"; so have {count - 1} more files"
-    if everything and count > _MOST_NAMED:
-        remedy = (
-            f"`find {quoted(folder.path)} -maxdepth 2 -type f ! -name '*.lock' -perm /077 "
-            "-exec chmod 600 {} +`"
+def _reachable(path: str) -> File | None:
+    """The file or, where a folder on the way to it keeps us out, that folder."""
+    path = os.path.realpath(path)
+    while True:
+        try:
+            return look_at(path)
+        except PermissionError:
+            path = os.path.dirname(path)
+        except OSError:
+            return None
+
+
+def _is_accessible(file: File) -> bool:
+    needed = os.R_OK | os.W_OK | (os.X_OK if stat.S_ISDIR(file.info.st_mode) else 0)
+    return os.access(file.path, needed, effective_ids=True)
+
+
+def _rules_of(folder: File) -> Rules:
+    owner = folder.info.st_uid
+    if is_shared(folder.path):
+        return Rules(owner, folder.info.st_gid, 0o2770, 0o660)
+    return Rules(owner, None, 0o700, 0o600)
+
+
+# The folder
+
+
+def _belongs_elsewhere(folder: File) -> bool:
+    """Whether it is another user's, and not shared with us."""
+    if os.geteuid() in (0, folder.info.st_uid):
+        return False
+    return not (is_shared(folder.path) and _is_accessible(folder))
+
+
+def _of_folder(folder: File) -> Finding:
+    owner, me = folder.info.st_uid, os.geteuid()
+    if owner == me:
+        advice = Remedy.CHMOD.of(command=shell("chmod", "700", "--", folder.path))
+        return of_place("error", "mode", folder.path, _mode_of(folder), advice)
+    what = f"the folder belongs to {_user(owner)}; you are {_user(me)}"
+    above = look_at(os.path.dirname(folder.path))
+    if above is not None and above.info.st_uid == me:
+        what += ". It is in a folder of yours: was the journal once run by root?"
+        advice = Remedy.CHOWN.of(command=shell("chown", "-R", _user(me), "--", folder.path))
+    elif is_shared(folder.path):
+        advice = Remedy.RUN_AS_MEMBER.of(group=_group(folder.info.st_gid))
+    else:
+        advice = Remedy.RUN_AS_OWNER.of(user=_user(owner))
+    return of_place(_severity([folder]), "owner", folder.path, what, advice)
+
+
+# What is in it
+
+
+def _is_made_by_us(file: File) -> bool:
+    parent = os.path.basename(os.path.dirname(file.path))
+    return "archive" in (parent, file.name) or file.name.endswith(
+        (".jsonl", ".json", ".json.lock", ".jsonl.new", ".json.new")
+    )
+
+
+def _severity(files: Iterable[File]) -> Severity:
+    """An error if what is in them is out of our reach."""
+    return "warning" if all(map(_is_accessible, files)) else "error"
+
+
+def _strange(folder: File, rules: Rules, strange: list[File], everything: bool) -> Finding:
+    """Files of another user, or in a shared folder of another group."""
+    paths = [file.path for file in strange]
+    if everything and len(paths) > _MOST_IN_COMMAND:
+        paths = [folder.path]
+    if rules.group is not None:
+        group = _group(rules.group)
+        theirs = _names_of(strange, lambda file: _group(file.info.st_gid))
+        what = f"belongs to the group {theirs}, the folder to {group}"
+        advice = Remedy.CHGRP.of(command=shell("chgrp", "-R", group, "--", *paths))
+    else:
+        owner = _user(rules.owner)
+        theirs = _names_of(strange, lambda file: _user(file.info.st_uid))
+        what = f"belongs to {theirs}, the folder to {owner}"
+        advice = Remedy.CHOWN.of(command=shell("chown", "-R", owner, "--", *paths))
+    what += _others(folder, strange)
+    return of_place(_severity(strange), "owner", strange[0].path, what, advice)
+
+
+def _names_of(files: list[File], name: Callable[[File], str]) -> str:
+    return " or ".join(sorted({name(file) for file in files}))
+
+
+def _others(folder: File, files: list[File]) -> str:
+    """Names the files after the first."""
+    if len(files) == 1:
+        return ""
+    names = [shown(os.path.relpath(file.path, folder.path)) for file in files[1:]]
+    more = len(names) - _MOST_NAMED
+    listed = ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    return f"; so do {len(names):,} more: {listed}"
+
+
+def _wrong_modes(
+    folder: File, rules: Rules, wrong: list[File], everything: bool
+) -> Iterator[Finding]:
+    """`wrong` are all folders or all files."""
+    is_folder = stat.S_ISDIR(wrong[0].info.st_mode)
+    wanted = rules.folder_mode if is_folder else rules.file_mode
+    what = _mode_of(wrong[0], wanted)
+    if len(wrong) > 1:
+        what += _others(folder, wrong).replace("so do", "so have")
+    yield of_place(
+        _severity(wrong), "mode", wrong[0].path, what, _chmod(folder, wanted, wrong, everything)
+    )
+
+
+def _mode_of(file: File, wanted: int = 0o700) -> str:
+    mode = stat.S_IMODE(file.info.st_mode)
+    is_folder = stat.S_ISDIR(file.info.st_mode)
+    what = f"{'the folder has' if is_folder else 'has'} mode {mode:04o}, not {wanted:04o}"
+    if wanted & ~mode:
+        return f"{what}: who should use it cannot"
+    return f"{what}: other users may {'look into it' if is_folder else 'read or write it'}"
+
+
+def _chmod(folder: File, wanted: int, wrong: list[File], everything: bool) -> Advice:
+    mode = f"{wanted:o}"
+    if everything and len(wrong) > _MOST_IN_COMMAND:
+        command = (
+            f"`find {quoted(folder.path)} -maxdepth 2 -type f ! -perm {mode} "
+            f"-exec chmod {mode} {{}} +`"
         )
     else:
-        remedy = shell("chmod", "600", "--", *(file.path for file in open_to_others))
-    yield warning("mode", first.path, what, remedy)
-
-
-def _owners(folder: File, files: list[File], everything: bool) -> Iterator[Finding]:
-    owner, me = folder.info.st_uid, os.geteuid()
-    if me not in (owner, 0):
-        what = f"the folder belongs to {_user(owner)}; you are {_user(me)}"
-        yield warning("owner", folder.path, what, f"run the journal as {_user(owner)}")
-    strange = [file for file in files if file.info.st_uid != owner]
-    if not strange:
-        return
-    first, count = strange[0], len(strange)
-    what = f"belongs to {_user(first.info.st_uid)}, the folder to {_user(owner)}"
-    if count > 1:
-        what += f"; so do {count - 1} more files" if _same(strange) else f"; {count} files in all"
-    command = ["chown", _user(owner), "--", *(file.path for file in strange)]
-    if everything and count > _MOST_NAMED:
-        command = ["chown", "-R", _user(owner), "--", folder.path]
-    yield warning("owner", first.path, what, f"as root: {shell(*command)}")
-
-
-def _same(files: list[File]) -> bool:
-    return len({file.info.st_uid for file in files}) == 1
-
-
-def _mode(file: File) -> str:
-    return f"{file.info.st_mode & _ALL:04o}"
+        command = shell("chmod", mode, "--", *(file.path for file in wrong))
+    me = os.geteuid()
+    mine = me == 0 or all(file.info.st_uid == me for file in wrong)
+    return (Remedy.CHMOD if mine else Remedy.CHMOD_AS_ROOT).of(command=command)
 
 
 def _user(uid: int) -> str:
@@ -83,3 +216,10 @@ def _user(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
+
+
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)

@@ -10,6 +10,7 @@ from journal.storage import Storage, chunks
 from projections.doctor.damage import Trouble
 from projections.doctor.finding import Finding
 from projections.doctor.place import is_free
+from projections.doctor.remedies import Advice, Remedy
 from projections.sessions import DEAD_BYTES, DEAD_SHARE, RECHECK
 from projections.view import View
 
@@ -56,14 +57,17 @@ class Contents:
             if size > limits.runtime_bytes
         }
         parts = []
+        largest: tuple[str, ...] = ()
         if turns:
-            (runtime, turn), size = max(turns.items(), key=lambda item: item[1])
+            largest, size = max(turns.items(), key=lambda item: item[1])
+            runtime, turn = largest
             parts.append(
                 f"{_number(len(turns), 'turn')} over the limit of {limits.turn_bytes:,} bytes, "
                 f"the largest is {turn!r} of {runtime!r} with {size:,}"
             )
         if totals:
             runtime, size = max(totals.items(), key=lambda item: item[1])
+            largest = largest or (runtime,)
             parts.append(
                 f"{_number(len(totals), 'runtime')} over the limit of {limits.runtime_bytes:,} "
                 f"bytes, the largest is {runtime!r} with {size:,}"
@@ -74,9 +78,17 @@ class Contents:
                 "limits",
                 self._case.paths.log,
                 "; ".join(parts),
-                "keep references to large data in states instead of the data, or clear what is "
-                f"done with: {self._trouble.journal('clear')}",
+                self._raise_limits(limits, largest),
             )
+
+    def _raise_limits(self, limits: Limits, largest: tuple[str, ...]) -> Advice:
+        """Limits that what is there would fit into; never to clear anything."""
+        sizes = [len(state) for states in self.view.turns.values() for state in states.values()]
+        return Remedy.RAISE_LIMITS.of(
+            turn=max(limits.turn_bytes, *sizes),
+            runtime=max(limits.runtime_bytes, *self.view.sizes.values()),
+            command=self._trouble.commands.show(self._case.paths.session_id, *largest),
+        )
 
     def dead(self) -> Iterator[Finding]:
         """Whether compaction is overdue, by the rule of the automatic one.
@@ -95,7 +107,7 @@ class Contents:
                 self._case.paths.log,
                 f"about {dead:,} of {self._size:,} bytes are of turns that were overwritten or "
                 "cleared",
-                f"{self._trouble.journal('compact')} moves them to archive/, packed",
+                Remedy.COMPACT.of(command=self._trouble.journal("compact")),
             )
 
 

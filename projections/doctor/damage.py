@@ -13,10 +13,21 @@ from journal.recovery import lost_its_beginning
 from journal.scan import Scanner
 from journal.storage import Storage, chunks
 from journal.verification import Verification
-from projections.doctor.finding import Commands, Finding, Severity, quoted, shell, shown
+from projections.doctor.access import is_barred
+from projections.doctor.finding import (
+    Commands,
+    Finding,
+    Severity,
+    aside,
+    joined,
+    of_place,
+    quoted,
+    shell,
+    shown,
+)
 from projections.doctor.place import Case, Ends, File
+from projections.doctor.remedies import Advice, Remedy
 
-_RESTORE = "restore the file from a backup"
 _PERMISSION = (EPERM, EACCES)
 _AFTER_SEAL = "after a seal"
 
@@ -34,7 +45,7 @@ class Trouble:
         kind: str,
         path: str,
         what: str,
-        remedy: str,
+        advice: Advice,
         offset: int | None = None,
         seq: int | None = None,
     ) -> Finding:
@@ -44,7 +55,7 @@ class Trouble:
             session_id=self.case.session_id,
             path=shown(path),
             what=what,
-            remedy=remedy,
+            advice=advice,
             offset=offset,
             seq=seq,
         )
@@ -53,36 +64,45 @@ class Trouble:
         """A journal command on this session."""
         return self.commands.journal(command, self.case.paths.session_id, *options)
 
+    def aside(self, *paths: str) -> str:
+        """A command that moves files out of the folder, into one beside it."""
+        return aside(self.case.paths.folder, *paths)
+
     def no_file(self, file: File) -> Finding:
         """Something under the name of a file that is none. Nothing of it is followed."""
         if file.kind == "a symbolic link":
             what = "is a symbolic link, which the journal does not follow"
-            remedy = f"if it leads to the right file, put that in its place: {_in_place(file)}"
+            advice = Remedy.PUT_TARGET_IN_PLACE.of(command=_in_place(file))
         else:
             what = f"is {file.kind}, not a file"
-            remedy = f"move it out of the folder: {shell('mv', '--', file.path, '/somewhere')}"
-        return self.finding("error", "not-a-file", file.path, what, remedy)
+            advice = Remedy.MOVE_AWAY.of(command=self.aside(file.path))
+        return self.finding("error", "not-a-file", file.path, what, advice)
 
-    def unreadable(self, path: str, error: OSError) -> Finding:
-        remedy = "check the disk (`dmesg`), then " + _RESTORE
-        if error.errno in _PERMISSION:
-            remedy = f"let its owner read and write it: {shell('chmod', '600', '--', path)}"
-        return self.finding(
-            "error", "unreadable", path, f"cannot be read: {error.strerror}", remedy
-        )
+    def unreadable(self, path: str, error: OSError) -> Iterator[Finding]:
+        """A file that the operating system does not let us read, which is no damage.
+
+        Nothing where its owner or mode is why: `check_access` says that of all files at once.
+        """
+        if error.errno not in _PERMISSION:
+            advice = Remedy.CHECK_DISK.of()
+        elif is_barred(path):
+            return
+        else:
+            advice = Remedy.FIND_REFUSAL.of(command=shell("ls", "-lZ", "--", path))
+        what = f"cannot be read: {error.strerror}"
+        yield self.finding("error", "unreadable", path, what, advice)
 
     def misnamed(self, file: File) -> Finding:
         what = "has a name that the journal gives to no log, so nobody reads it"
-        remedy = f"move it out of the folder: {shell('mv', '--', file.path, '/somewhere')}"
-        return self.finding("warning", "misnamed", file.path, what, remedy)
+        advice = Remedy.MOVE_AWAY.of(command=self.aside(file.path))
+        return self.finding("warning", "misnamed", file.path, what, advice)
 
     def refusal(self, file: File, ends: Ends) -> Finding | None:
         """Why a file under the name of this session's log is not to be read as that."""
         header = ends.header
         if ends.newer_format is not None:
             what = f"is of format {ends.newer_format}; this version knows format {FORMAT}"
-            remedy = "upgrade: `pip install --upgrade runtime-journal`"
-            return self.finding("error", "newer-format", file.path, what, remedy)
+            return self.finding("error", "newer-format", file.path, what, Remedy.UPGRADE.of())
         if header is not None and header.session_id != self.case.session_id:
             return self._wrong_session(file, header)
         return None
@@ -91,13 +111,11 @@ class Trouble:
         home = f"{stem_of(header.session_id)}{LOG_SUFFIX}"
         target = os.path.join(self.case.paths.folder, home)
         if os.path.lexists(target):
-            remedy = (
-                "that session has a log of its own, so this is a copy: move it out of the folder"
-            )
+            advice = Remedy.MOVE_COPY_AWAY.of(command=self.aside(file.path))
         else:
-            remedy = f"give it back its name: {shell('mv', '-n', '--', file.path, target)}"
+            advice = Remedy.RENAME_BACK.of(command=shell("mv", "-n", "--", file.path, target))
         what = f"holds session {header.session_id!r}, not the one that its name says"
-        return self.finding("error", "wrong-session", file.path, what, remedy)
+        return self.finding("error", "wrong-session", file.path, what, advice)
 
     def has_lines(self, storage: Storage, file: File) -> bool:
         """Whether anything in a file without a header is an intact event."""
@@ -122,17 +140,13 @@ class Trouble:
             opened.close()
         if lost:
             what = "is no log, or not any more: neither a header nor an intact event is in it"
-            remedy = (
-                f"{_RESTORE}, or move it out of the folder, with what "
-                f"{self.case.paths.archive} has of the session"
-            )
-            return self.finding("error", "header", file.path, what, remedy, offset=0)
+            archived = [archive.path for archive in self.case.archived]
+            command = self.aside(file.path, *archived)
+            advice = Remedy.RESTORE_OR_MOVE_AWAY.of(command=command)
+            return self.finding("error", "header", file.path, what, advice, offset=0)
         what = "holds nothing: its creation was cut short, or something has emptied it"
-        remedy = (
-            f"{_RESTORE} if there was anything in it; otherwise the first write begins it, or "
-            f"remove it: {shell('rm', '--', file.path)}"
-        )
-        return self.finding("warning", "empty", file.path, what, remedy)
+        advice = Remedy.RESTORE_OR_REMOVE.of(command=shell("rm", "--", file.path))
+        return self.finding("warning", "empty", file.path, what, advice)
 
     def without_log(self) -> Iterator[Finding]:
         """The log is not there, but archives of it are."""
@@ -149,8 +163,9 @@ class Trouble:
             target,
             f"the log is gone, but {len(logs)} of its archives "
             f"{'is' if len(logs) == 1 else 'are'} there: a deletion would have removed both",
-            "restore it from a backup; without one, the newest archive has the session as of "
-            f"event {_base_of(newest.name)} or a little later: `(umask 077; set -C; {copy})`",
+            Remedy.COPY_ARCHIVE.of(
+                seq=_base_of(newest.name), command=f"`(umask 077; set -C; {copy})`"
+            ),
         )
 
     def quick(self, ends: Ends) -> Iterator[Finding]:
@@ -167,65 +182,61 @@ class Trouble:
         try:
             report = Verification(storage, self.case.paths, None).run()
         except OSError as error:
-            yield self.unreadable(self.case.paths.log, error)
+            yield from self.unreadable(self.case.paths.log, error)
             return
         groups: dict[tuple[str, str], list[Problem]] = {}
         for problem in report.problems:
             groups.setdefault((problem.kind, problem.where), []).append(problem)
-        for problems in groups.values():
-            yield self.of_problems(problems)
+        for (kind, where), problems in groups.items():
+            if kind != "unreadable":
+                yield self.of_problems(problems)
+            elif not is_barred(_as_packed(where)):
+                yield self._unreadable_archive(problems[0])
+
+    def _unreadable_archive(self, problem: Problem) -> Finding:
+        path = _as_packed(problem.where)
+        advice = Remedy.CHECK_DISK.of()
+        if problem.reason.endswith(tuple(map(os.strerror, _PERMISSION))):
+            advice = Remedy.FIND_REFUSAL.of(command=shell("ls", "-lZ", "--", path))
+        return self.finding("error", "unreadable", path, problem.reason, advice)
 
     def of_problems(self, problems: list[Problem]) -> Finding:
         """Problems of one kind in one file; the place is that of the first."""
         first = problems[0]
-        where = first.where
-        if not os.path.lexists(where) and os.path.lexists(f"{where}.gz"):
-            where += ".gz"
+        where = _as_packed(first.where)
         what = first.reason
         if first.kind == "torn":
             what = f"{first.length:,} bytes at the end are no intact line"
         if len(problems) > 1:
             what += f"; {len(problems) - 1} more like it, {self.journal('verify')} lists all"
         severity: Severity = "warning" if first.kind == "torn" else "error"
-        remedy = self._remedy(first)
-        return self.finding(severity, first.kind, where, what, remedy, first.offset, first.seq)
+        advice = self._advice(first)
+        return self.finding(severity, first.kind, where, what, advice, first.offset, first.seq)
 
-    def _remedy(self, problem: Problem) -> str:
+    def _advice(self, problem: Problem) -> Advice:
         if problem.kind == "torn" or problem.reason.endswith(_AFTER_SEAL):
-            return (
-                "usually nothing to do: a writer died in the middle of what was never "
-                "acknowledged, and the next write sets it aside in archive/ and cuts it off. If "
-                "none has died, a disk may have damaged the last event: restore the file from a "
-                "backup"
-            )
+            return Remedy.WAIT_FOR_WRITE.of()
         if problem.where == self.case.paths.log:
-            return (
-                f"{_RESTORE}; nothing else brings the lost back, but all other events are "
-                f"read. To go on without, {self.journal('compact')} writes a clean log and "
-                "keeps this one in archive/ as evidence"
-            )
-        return (
-            f"{_RESTORE}: the state is complete, only history is concerned. To go on without, "
-            f"{self.journal('compact', '--drop-history')} drops all history, as soon as "
-            "something in the log has been overwritten or cleared since the last compaction"
-        )
+            return Remedy.RESTORE_OR_COMPACT.of(command=self.journal("compact"))
+        return Remedy.RESTORE_OR_DROP.of(command=self.journal("compact", "--drop-history"))
 
 
 def no_folder(archive: File) -> Finding:
     """What is not the folder of archives but has its name."""
-    remedy = f"move it out of the folder: {shell('mv', '--', archive.path, '/somewhere')}"
     if archive.kind == "a symbolic link":
         target = os.path.realpath(archive.path)
-        steps = [("rm", "--", archive.path), ("mv", "--", target, archive.path)]
-        remedy = f"put the folder in its place: `{' && '.join(shell(*x)[1:-1] for x in steps)}`"
-    return Finding(
-        severity="error",
-        kind="not-a-file",
-        session_id=None,
-        path=shown(archive.path),
-        what=f"is {archive.kind}, where the archives should be",
-        remedy=remedy,
-    )
+        command = joined(shell("rm", "--", archive.path), shell("mv", "--", target, archive.path))
+        advice = Remedy.PUT_ARCHIVE_IN_PLACE.of(command=command)
+    else:
+        advice = Remedy.MOVE_AWAY.of(command=aside(os.path.dirname(archive.path), archive.path))
+    what = f"is {archive.kind}, where the archives should be"
+    return of_place("error", "not-a-file", archive.path, what, advice)
+
+
+def _as_packed(archive: str) -> str:
+    """The file that stands for an archive, or for what is none."""
+    packed = f"{archive}.gz"
+    return packed if not os.path.lexists(archive) and os.path.lexists(packed) else archive
 
 
 def _in_place(file: File) -> str:

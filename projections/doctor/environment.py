@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from projections.doctor.damage import Trouble
-from projections.doctor.finding import Finding, warning
+from projections.doctor.finding import Finding, of_place
 from projections.doctor.place import Ends
+from projections.doctor.remedies import Remedy
 
 MOUNTS = "/proc/self/mountinfo"
 
@@ -25,21 +26,22 @@ def check_environment(folder: str, mounts: str) -> Iterator[Finding]:
     """The file system of the folder. An unreadable table of mounts says nothing."""
     kind = file_system_of(os.path.realpath(folder), mounts)
     if kind is not None and _is_remote(kind):
-        yield warning(
+        yield of_place(
+            "warning",
             "file-system",
             folder,
             f"is on {kind}, where locks and renames may not do what the journal relies on",
-            "move it to a local file system (ext4, xfs, btrfs, tmpfs …), with --dir, "
-            "$JOURNAL_DIR or the store's session_dir",
+            Remedy.MOVE_FOLDER.of(),
         )
     room = os.statvfs(folder)
     free, total = room.f_bavail * room.f_frsize, room.f_blocks * room.f_frsize
     if free < max(_LEAST_FREE, _LEAST_SHARE * total):
-        yield warning(
+        yield of_place(
+            "warning",
             "disk",
             folder,
             f"the disk is nearly full: {free:,} of {total:,} bytes are free",
-            "make room; when it is full, writing fails, and nothing that was saved is lost",
+            Remedy.MAKE_ROOM.of(),
         )
 
 
@@ -85,7 +87,6 @@ def check_clock(trouble: Trouble, ends: Ends) -> Iterator[Finding]:
             "clock",
             trouble.case.paths.log,
             f"the newest line is of {ts}, which is in the future: the clock was or is wrong",
-            "check the clock: `date -u`. Order is by seq, so nothing is lost; times given to "
-            "--since and --until miss such events",
+            Remedy.CHECK_CLOCK.of(),
             seq=getattr(last, "seq", None),
         )

@@ -5,7 +5,6 @@ is gone a moment later. So what looks wrong is looked at again, and only what st
 Locks are taken for microseconds, and only of files that look like leftovers.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from time import sleep
 
@@ -21,7 +20,6 @@ from projections.doctor.finding import Commands, Finding
 from projections.doctor.identity import session_id_of_files
 from projections.doctor.leftovers import Leftovers
 from projections.doctor.place import (
-    Belongings,
     Ends,
     File,
     Listing,
@@ -63,16 +61,12 @@ class Examination:
         self._mounts = mounts
         self._commands = Commands(folder if name_folder else None)
         self._everything = session_ids is None
-        self._files: dict[str, File] = {}  # by path, of the sessions examined so far
         self.folder = folder
         self._listing = self._list()
-        self._stems = (
-            [belongings.stem for belongings in self._listing]
-            if session_ids is None
-            else list(dict.fromkeys(self._stem_of(name) for name in session_ids))
-        )
+        self._stems = self._stems_of(session_ids)
 
-    def _list(self) -> Listing:
+    def _list(self) -> Listing | None:
+        """None where we are not allowed to."""
         try:
             return Listing(self.folder)
         except (FileNotFoundError, NotADirectoryError):
@@ -80,14 +74,24 @@ class Examination:
                 f"there is no folder {self.folder}; name the folder of your sessions with "
                 "--dir or $JOURNAL_DIR"
             ) from None
+        except PermissionError:
+            return None
         except OSError as error:
             raise ReadError(
                 error.errno, f"the folder {self.folder} cannot be read: {error.strerror}"
             ) from error
 
-    def _stem_of(self, session_id: str) -> str:
+    def _stems_of(self, session_ids: Sequence[str] | None) -> list[str]:
+        if self._listing is None:
+            return []
+        if session_ids is None:
+            return [belongings.stem for belongings in self._listing]
+        found = [self._stem_of(self._listing, session_id) for session_id in session_ids]
+        return list(dict.fromkeys(found))
+
+    def _stem_of(self, listing: Listing, session_id: str) -> str:
         stem = stem_of(session_id)
-        belongings = self._listing.of(stem)
+        belongings = listing.of(stem)
         if belongings.names or belongings.archived:
             return stem
         paths = case_of(self.folder, belongings, session_id).paths
@@ -106,7 +110,7 @@ class Examination:
 
     def size(self, stem: str) -> int:
         """About how many bytes the examination of a session reads."""
-        if self._quick:
+        if self._quick or self._listing is None:
             return 0
         case = case_of(self.folder, self._listing.of(stem), None)
         return sum(file.size for file in case.files if file.is_regular) + (
@@ -114,39 +118,43 @@ class Examination:
         )
 
     def surroundings(self) -> Iterator[Finding]:
-        """The folder and what it is on; after all sessions, for the modes of their files."""
-        yield from check_environment(self.folder, self._mounts)
-        folder, archive = look_at(os.path.realpath(self.folder)), look_at(self._listing.archive)
-        if archive is not None and archive.kind != "a folder":
-            yield no_folder(archive)
-            archive = None
-        if folder is not None:
-            files = list(self._files.values())
-            yield from check_access(folder, archive, files, self._everything)
+        """The folder and what it is on, and who may read and write what is in it."""
+        files: list[File] = []
+        if self._listing is not None:
+            yield from check_environment(self.folder, self._mounts)
+            stems = None if self._everything else set(self._stems)
+            files = list(self._listing.files(stems))
+            archive = look_at(self._listing.archive)
+            if archive is not None and archive.kind != "a folder":
+                yield no_folder(archive)
+                files.remove(archive)
+        yield from check_access(self.folder, files, self._everything)
 
     def session(self, stem: str) -> list[Finding]:
         """All that is not as it should be with one session."""
-        found = self._look(self._listing.of(stem))
+        found = self._look(stem)
         for pause in _LOOKS_AGAIN:
             if all(finding.severity == "note" for finding in found):
                 break
             sleep(pause)
             self._listing = self._list()
             places = {finding.place for finding in found}
-            found = [f for f in self._look(self._listing.of(stem)) if f.place in places]
+            found = [f for f in self._look(stem) if f.place in places]
         return found
 
-    def _look(self, belongings: Belongings) -> list[Finding]:
+    def _look(self, stem: str) -> list[Finding]:
+        if self._listing is None:
+            return []
+        belongings = self._listing.of(stem)
         session_id = session_id_of_files(self._storage, self.folder, belongings)
         case = case_of(self.folder, belongings, session_id)
-        self._files |= {file.path: file for file in case.files if file.is_regular}
         trouble = Trouble(case, self._commands)
         try:
             return list(self._examine(trouble))
         except FileNotFoundError:
             return []  # deleted while we looked
         except OSError as error:
-            return [trouble.unreadable(case.paths.log, error)]
+            return list(trouble.unreadable(error.filename or case.paths.log, error))
 
     def _examine(self, trouble: Trouble) -> Iterator[Finding]:
         case, log = trouble.case, trouble.case.log

@@ -5,8 +5,9 @@ The kinds:
 - what verification reports: `corrupt` `gap` `chain` `order` `kept` `header` `archive`
   `base` `torn` (see `journal.scan.Damage`, `journal.backend.Problem`), and `lost`: a log
   that is gone while its archives are there
-- `unreadable`, `not-a-file`, `wrong-session`, `newer-format`, `misnamed`, `empty`: a file
-  that is no log of the session it is named after
+- `unreadable`: a file that the operating system refuses, which says nothing of what is in it
+- `not-a-file`, `wrong-session`, `newer-format`, `misnamed`, `empty`: a file that is no log
+  of the session it is named after
 - `unfinished`: a deletion or compaction that died; `leftover`: a file that one left behind
 - `orphan`, `evidence`: archives that no log leads to, and what was set aside
 - `session-file`: one that cannot be read or written; `stale`: one that lags behind its log
@@ -21,6 +22,8 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from projections.doctor.remedies import Advice
+
 Severity: TypeAlias = Literal["error", "warning", "note"]
 """`error`: data is damaged or out of reach. `warning`: to be mended. `note`: to be known."""
 
@@ -34,8 +37,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     """One thing that is not as it should be.
 
     `session_id` is None where it is of no session, or of none that is known. `offset`, in
-    bytes, and `seq` say where in the file at `path`, if it is somewhere in it. `remedy` has
-    commands between backticks, ready for a shell.
+    bytes, and `seq` say where in the file at `path`, if it is somewhere in it.
     """
 
     severity: Severity
@@ -43,9 +45,14 @@ class Finding(Struct, frozen=True, kw_only=True):
     session_id: str | None
     path: str
     what: str
-    remedy: str
+    advice: Advice
     offset: int | None = None
     seq: int | None = None
+
+    @property
+    def remedy(self) -> str:
+        """What to do, with commands between backticks, ready for a shell."""
+        return self.advice.text
 
     @property
     def is_damage(self) -> bool:
@@ -58,15 +65,15 @@ class Finding(Struct, frozen=True, kw_only=True):
         return self.kind, self.session_id, self.path, self.offset, self.seq
 
 
-def warning(kind: str, path: str, what: str, remedy: str) -> Finding:
-    """A warning about a file or a folder, whatever session it is of."""
+def of_place(severity: Severity, kind: str, path: str, what: str, advice: Advice) -> Finding:
+    """A finding about a file or a folder, whatever session it is of."""
     return Finding(
-        severity="warning",
+        severity=severity,
         kind=kind,
         session_id=None,
         path=shown(path),
         what=what,
-        remedy=remedy,
+        advice=advice,
     )
 
 
@@ -84,10 +91,29 @@ class Commands:
             return shell("journal", command, *options, *where, *session)
         return shell("journal", command, *session, *options, *where)
 
+    def show(self, *ids: str) -> str:
+        """`journal show SESSION RUNTIME TURN`, between backticks."""
+        where = ("--dir", self._folder) if self._folder is not None else ()
+        return shell("journal", "show", *where, "--", *ids)
+
 
 def shell(*words: str) -> str:
     """A command for a shell, between backticks."""
     return f"`{' '.join(map(quoted, words))}`"
+
+
+def joined(*commands: str) -> str:
+    """Commands of which each is run when the one before it has worked."""
+    return f"`{' && '.join(command[1:-1] for command in commands)}`"
+
+
+def aside(folder: str, *paths: str) -> str:
+    """A command that moves files out of a folder, into one beside it."""
+    target = f"{os.path.realpath(folder)}.aside"
+    return joined(
+        shell("mkdir", "-p", "-m", "700", "--", target),
+        shell("mv", "--backup=numbered", "-t", target, "--", *paths),
+    )
 
 
 def quoted(word: str) -> str:

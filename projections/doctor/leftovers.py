@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from journal.errors import JournalError
 from journal.events import Open, Sealed
 from journal.storage import Storage
+from projections.doctor.access import is_barred
 from projections.doctor.damage import Trouble
 from projections.doctor.finding import Finding, shell
 from projections.doctor.place import (
@@ -17,6 +18,7 @@ from projections.doctor.place import (
     is_left,
     look_at,
 )
+from projections.doctor.remedies import Advice, Remedy
 
 _LOG, _PACKED = ".jsonl", ".jsonl.gz"
 _LARGE = 64 << 20
@@ -44,7 +46,7 @@ class Leftovers:
                 "unfinished",
                 log.path,
                 "a compaction died in its last steps; the log is as it was, nothing is lost",
-                f"run it again: {self._trouble.journal('compact')}; the next write mends it too",
+                Remedy.COMPACT_AGAIN.of(command=self._trouble.journal("compact")),
             )
 
     def _half_deleted(self, seal: Sealed, log: File) -> Finding:
@@ -60,15 +62,17 @@ class Leftovers:
             "unfinished",
             log.path,
             "a deletion died half-way: the session is gone for every reader, but not its files",
-            f"remove the rest, the log last: {shell('rm', '--', *paths, log.path)}; the next "
-            "write to the session does that too",
+            Remedy.FINISH_DELETION.of(command=shell("rm", "--", *paths, log.path)),
         )
 
     def files(self) -> Iterator[Finding]:
         """Files that a crash left behind."""
         case = self._case
-        if case.scratch is not None and is_left(self._storage, case.scratch):
-            yield self._scratch(case.scratch)
+        if case.scratch is not None:
+            if is_left(self._storage, case.scratch):
+                yield self._scratch(case.scratch)
+            else:
+                yield from self._of_another_user(case.scratch, case.scratch.path)
         yield from self._session_file_new()
         for file in case.archived:
             if file.is_regular:
@@ -77,20 +81,32 @@ class Leftovers:
     def _scratch(self, file: File) -> Finding:
         if self._case.log is None:
             what = "a new log that never took its place; there is no log beside it"
-            remedy = "if the session is missed, keep a copy of it; otherwise remove it: "
+            remedy = Remedy.KEEP_OR_REMOVE
         else:
             what = "a new log that never took its place: whoever wrote it has died"
-            remedy = "nothing in it is needed, remove it: "
-        return self._leftover(file, what, remedy + shell("rm", "--", file.path))
+            remedy = Remedy.REMOVE
+        return self._leftover(file, what, remedy.of(command=shell("rm", "--", file.path)))
+
+    def _of_another_user(self, file: File, lock: str) -> Iterator[Finding]:
+        """One whose lock we may not try: root's, say."""
+        if not (file.is_regular and is_barred(file.path)):
+            return
+        what = "a file that is being written, or was never finished, by another user"
+        words = ["rm", "--", file.path]
+        if os.path.lexists(lock):
+            words = ["flock", "-n", lock, *words]
+        yield self._leftover(file, what, Remedy.REMOVE_UNLESS_LOCKED.of(command=shell(*words)))
 
     def _session_file_new(self) -> Iterator[Finding]:
         path = self._case.paths.session_file
         file = look_at(path + NEW)
-        if file is None or not is_left(self._storage, file, f"{path}.lock"):
+        if file is None:
+            return
+        if not is_left(self._storage, file, f"{path}.lock"):
+            yield from self._of_another_user(file, f"{path}.lock")
             return
         what = "a session file that never took its place: whoever wrote it has died"
-        remedy = f"nothing in it is needed, remove it: {shell('rm', '--', file.path)}"
-        yield self._leftover(file, what, remedy)
+        yield self._leftover(file, what, _remove(file))
 
     def _archived(self, file: File) -> Iterator[Finding]:
         if file.name.endswith(NEW):
@@ -108,34 +124,31 @@ class Leftovers:
         source = file.path.removesuffix(".gz" + NEW)
         if not file.name.endswith(".gz" + NEW):  # a torn tail being set aside
             source = self._case.paths.log
-        if is_left(self._storage, file, source):
+        if not is_left(self._storage, file, source):
+            yield from self._of_another_user(file, source)
+        else:
             what = "a copy that was never finished: whoever made it has died"
-            remedy = f"nothing in it is needed, remove it: {shell('rm', '--', file.path)}"
-            yield self._leftover(file, what, remedy)
+            yield self._leftover(file, what, _remove(file))
 
     def _second_name(self, file: File) -> Iterator[Finding]:
         log = self._case.log
         if log is None or file.id != log.id or not is_left(self._storage, file):
             return
         what = "is the log itself under a second name, which a compaction that died gave it"
-        remedy = (
-            "nothing to do: the next compaction takes the name away. To do it now: "
-            f"{shell('rm', '--', file.path)}"
-        )
-        yield self._leftover(file, what, remedy)
+        advice = Remedy.REMOVE_NAME.of(command=shell("rm", "--", file.path))
+        yield self._leftover(file, what, advice)
 
     def _packed_twice(self, file: File) -> Iterator[Finding]:
         if os.path.lexists(f"{file.path}.gz") and is_left(self._storage, file):
             what = "is there unpacked and packed, with the same content: the packing was cut short"
-            remedy = f"{self._trouble.journal('compact')} finishes it"
-            yield self._leftover(file, what, remedy)
+            advice = Remedy.FINISH_PACKING.of(command=self._trouble.journal("compact"))
+            yield self._leftover(file, what, advice)
 
-    def _leftover(self, file: File, what: str, remedy: str) -> Finding:
-        return self._trouble.finding("warning", "leftover", file.path, what, remedy)
+    def _leftover(self, file: File, what: str, advice: Advice) -> Finding:
+        return self._trouble.finding("warning", "leftover", file.path, what, advice)
 
     def _evidence(self, file: File, what: str) -> Finding:
-        remedy = f"look at it, then remove it: {shell('rm', '--', file.path)}"
-        return self._trouble.finding("note", "evidence", file.path, what, remedy)
+        return self._trouble.finding("note", "evidence", file.path, what, _look_and_remove(file))
 
     def archives(self, header: Open | None) -> Iterator[Finding]:
         """Archives that no log leads to, and how large those of the session are."""
@@ -147,13 +160,8 @@ class Leftovers:
             if chain is None or is_log or file.name.removesuffix(".gz") in chain:
                 continue
             what = "an archive that no log leads to any more, so no history shows it"
-            yield self._trouble.finding(
-                "note",
-                "orphan",
-                file.path,
-                what,
-                f"look at it, then remove it: {shell('rm', '--', file.path)}",
-            )
+            advice = _look_and_remove(file)
+            yield self._trouble.finding("note", "orphan", file.path, what, advice)
         yield from self._large(sum(file.size for file in logs))
 
     def _large(self, size: int) -> Iterator[Finding]:
@@ -164,8 +172,7 @@ class Leftovers:
             "history",
             self._case.paths.archive,
             f"the archives of the session take {size:,} bytes",
-            f"{self._trouble.journal('compact', '--drop-history')} drops them for good, as soon "
-            "as something in the log has been overwritten or cleared since the last compaction",
+            Remedy.DROP_HISTORY.of(command=self._trouble.journal("compact", "--drop-history")),
         )
 
     def _chain(self, header: Open | None) -> set[str] | None:
@@ -180,6 +187,14 @@ class Leftovers:
             except (JournalError, OSError):
                 return None
         return names if header is not None else None
+
+
+def _remove(file: File) -> Advice:
+    return Remedy.REMOVE.of(command=shell("rm", "--", file.path))
+
+
+def _look_and_remove(file: File) -> Advice:
+    return Remedy.LOOK_AND_REMOVE.of(command=shell("rm", "--", file.path))
 
 
 def _is_older(path: str, log: File) -> bool:

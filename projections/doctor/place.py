@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from time import sleep
 from typing import NamedTuple
 
@@ -70,23 +70,42 @@ class Belongings(NamedTuple):
 
 
 class Listing:
-    """What a folder holds, by stem. Raises the `OSError` of listing it."""
+    """What a folder holds, by stem. Raises the `OSError` of listing it.
+
+    Archives that we are not allowed to list count as none.
+    """
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.archive = os.path.join(folder, "archive")
         self._stems: dict[str, Belongings] = {}
-        for name in os.listdir(folder):
+        self._names = os.listdir(folder)
+        self._archived = _names(self.archive)
+        for name in self._names:
             for suffix in _IN_FOLDER:
                 if name.endswith(suffix):
                     self.of(name.removesuffix(suffix)).names.add(name)
                     break
-        for name in _names(self.archive):
+        for name in self._archived:
             self.of(name.partition(".")[0]).archived.add(name)
 
     def of(self, stem: str) -> Belongings:
         """The files of a stem; new ones may have come since."""
         return self._stems.setdefault(stem, Belongings(stem, set(), set()))
+
+    def files(self, stems: Container[str] | None = None) -> Iterator[File]:
+        """All files as they are now, and the folder of archives; or those of these sessions."""
+        places = [(self.folder, name) for name in self._names]
+        places += [(self.archive, name) for name in self._archived]
+        for folder, name in sorted(places):
+            if stems is not None and name != "archive" and name.partition(".")[0] not in stems:
+                continue
+            try:
+                file = look_at(os.path.join(folder, name))
+            except PermissionError:
+                continue  # the folder is what keeps us out
+            if file is not None and (file.is_regular or file.path == self.archive):
+                yield file
 
     def __iter__(self) -> Iterator[Belongings]:
         return iter([self._stems[stem] for stem in sorted(self._stems)])
@@ -95,7 +114,7 @@ class Listing:
 def _names(folder: str) -> list[str]:
     try:
         return os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
 
 

@@ -6,6 +6,7 @@ from journal.errors import SessionFileError
 from journal.storage import Storage
 from projections.doctor.damage import Trouble
 from projections.doctor.finding import Finding
+from projections.doctor.remedies import Remedy
 from projections.session_file import SessionFile, session_id_in
 from projections.view import View
 
@@ -20,7 +21,10 @@ def check_session_file(storage: Storage, trouble: Trouble, view: View | None) ->
         shown, is_there = file.runtime_state(), file.name() is not None
         path = file.path
     except SessionFileError as error:
-        yield _unreadable(trouble, error)
+        if isinstance(error.__cause__, OSError):  # which says nothing of what is in it
+            yield from trouble.unreadable(case.paths.session_file, error.__cause__)
+        else:
+            yield _unreadable(trouble, error)
         return
     own = case.paths.session_file
     if not is_there and case.session_file is not None and session_id_in(storage, own) is None:
@@ -37,8 +41,7 @@ def _stale(trouble: Trouble, path: str, *, is_there: bool) -> Finding:
         "stale",
         path,
         f"the session file {what}; the log is the truth, nothing is lost",
-        "nothing to do: the next write brings it up to date. "
-        f"Until then {trouble.journal('show')} has the state",
+        Remedy.WAIT_FOR_REFRESH.of(command=trouble.journal("show")),
     )
 
 
@@ -48,18 +51,14 @@ def _blank(trouble: Trouble) -> Finding:
         "session-file",
         trouble.case.paths.session_file,
         "the session file is empty, as after a power cut",
-        "restore it from a backup if there were messages in it; what the log has is written "
-        "to it by the next write",
+        Remedy.RESTORE_MESSAGES.of(),
     )
 
 
 def _unreadable(trouble: Trouble, error: Exception) -> Finding:
     path = trouble.case.paths.session_file
     what = str(error).removeprefix(f"{path}: ").partition(";")[0]
-    remedy = "restore it from a backup: PraisonAI's messages are in it"
+    advice = Remedy.RESTORE_SESSION_FILE.of()
     if trouble.case.log is not None:
-        remedy += (
-            ". The runtime state is in the log; without a backup move the file away, and the "
-            "next write makes a new one"
-        )
-    return trouble.finding("error", "session-file", path, what, remedy)
+        advice = Remedy.RESTORE_OR_RENEW.of(command=trouble.aside(path))
+    return trouble.finding("error", "session-file", path, what, advice)

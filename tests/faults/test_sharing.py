@@ -17,6 +17,7 @@ from tests.users import ALICE, BOB, EVE, TEAM, folder_of, only_root, open_place
 SHARED = 0o2770
 
 EVERYTHING = """
+import json
 from projections import DefaultSessionStore
 folder, session, name = sys.argv[1:]
 with DefaultSessionStore(folder, auto_compact=False) as store:

@@ -1,0 +1,131 @@
+"""What to do about findings: every remedy that is ever printed, in one place.
+
+Commands stand between backticks, ready for a shell; "as root: " stands before one that needs
+another user's rights. A test carries out each of them and asks the doctor again.
+"""
+
+from enum import Enum, unique
+from typing import NamedTuple
+
+
+class Advice(NamedTuple):
+    """A remedy for a certain finding."""
+
+    remedy: "Remedy"
+    text: str
+
+
+@unique
+class Remedy(Enum):
+    """The texts; what stands in braces is filled in by `of`."""
+
+    # Who may read and write
+    CHMOD = "{command}"
+    CHMOD_AS_ROOT = "mend the mode, as root: {command}"
+    CHOWN = "as root: {command}"
+    CHGRP = "give it to the group, as root: {command}"
+    RUN_AS_OWNER = "run the journal as {user}"
+    RUN_AS_MEMBER = "run the journal as a member of the group {group}"
+    FIND_REFUSAL = (
+        "its owner and mode would allow it, so something else refuses, such as SELinux, AppArmor "
+        "or an ACL: {command}"
+    )
+
+    # Files that are no logs
+    PUT_TARGET_IN_PLACE = "if it leads to the right file, put that in its place: {command}"
+    PUT_ARCHIVE_IN_PLACE = "put the folder in its place: {command}"
+    MOVE_AWAY = "move it out of the folder: {command}"
+    RENAME_BACK = "give it back its name: {command}"
+    MOVE_COPY_AWAY = (
+        "that session has a log of its own, so this is a copy: move it out of the folder: "
+        "{command}"
+    )
+    UPGRADE = "upgrade: `pip install --upgrade runtime-journal`"
+    RESTORE_OR_MOVE_AWAY = (
+        "restore the file from a backup, or move it and what archive/ has of the session out of "
+        "the folder: {command}"
+    )
+    RESTORE_OR_REMOVE = (
+        "restore the file from a backup if there was anything in it; otherwise the first write "
+        "begins it, or remove it: {command}"
+    )
+
+    # Damage
+    CHECK_DISK = "check the disk (`dmesg`), then restore the file from a backup"
+    WAIT_FOR_WRITE = (
+        "usually nothing to do: a writer died in the middle of what was never acknowledged, and "
+        "the next write sets it aside in archive/ and cuts it off. If none has died, a disk may "
+        "have damaged the last event: restore the file from a backup"
+    )
+    RESTORE_LINES = "put it back: {command}; the log as it is now stays in archive/ as evidence"
+    RESTORE_LINES_OR_COMPACT = (
+        "with a backup of the log, {restore} puts back what that has. All other events are read. "
+        "To go on without, {command} writes a clean log and keeps this one in archive/ as "
+        "evidence"
+    )
+    RESTORE_OR_COMPACT = (
+        "restore the file from a backup; nothing else brings the lost back, but all other events "
+        "are read. To go on without, {command} writes a clean log and keeps this one in archive/ "
+        "as evidence"
+    )
+    RESTORE_OR_DROP = (
+        "restore the file from a backup: the state is complete, only history is concerned. To go "
+        "on without, {command} drops all history"
+    )
+    COPY_ARCHIVE = (
+        "restore it from a backup; without one, the newest archive has the session as of event "
+        "{seq} or a little later: {command}"
+    )
+
+    # What dead processes left
+    COMPACT_AGAIN = "run it again: {command}; the next write mends it too"
+    FINISH_DELETION = (
+        "remove the rest, the log last: {command}; the next write to the session does that too"
+    )
+    REMOVE = "nothing in it is needed, remove it: {command}"
+    KEEP_OR_REMOVE = "if the session is missed, keep a copy of it; otherwise remove it: {command}"
+    REMOVE_UNLESS_LOCKED = (
+        "remove it, unless its lock tells that whoever made it is still at work; as root: "
+        "{command}"
+    )
+    REMOVE_NAME = "nothing to do: the next compaction takes the name away. To do it now: {command}"
+    FINISH_PACKING = "{command} finishes it"
+    LOOK_AND_REMOVE = "look at it, then remove it: {command}"
+
+    # Session files
+    WAIT_FOR_REFRESH = (
+        "nothing to do: the next write brings it up to date. Until then {command} has the state"
+    )
+    RESTORE_MESSAGES = (
+        "restore it from a backup if there were messages in it; what the log has is written to "
+        "it by the next write"
+    )
+    RESTORE_SESSION_FILE = "restore it from a backup: PraisonAI's messages are in it"
+    RESTORE_OR_RENEW = (
+        "restore it from a backup: PraisonAI's messages are in it. The runtime state is in the "
+        "log; without a backup move the file away, and the next write makes a new one: {command}"
+    )
+
+    # What is large
+    RAISE_LIMITS = (
+        "nothing to do: it is saved whole. If turns are meant to be so large, give the store "
+        "`limits=Limits(turn_bytes={turn:_}, runtime_bytes={runtime:_})`; otherwise keep "
+        "references to large data in states instead of the data. {command} shows the largest"
+    )
+    COMPACT = "{command} moves them to archive/, packed"
+    DROP_HISTORY = "{command} drops them for good"
+
+    # What the journal stands on
+    MOVE_FOLDER = (
+        "move it to a local file system (ext4, xfs, btrfs, tmpfs …), with --dir, $JOURNAL_DIR or "
+        "the store's session_dir"
+    )
+    MAKE_ROOM = "make room; when it is full, writing fails, and nothing that was saved is lost"
+    CHECK_CLOCK = (
+        "check the clock: `date -u`. Order is by seq, so nothing is lost; times given to --since "
+        "and --until miss such events. The next write at the right time ends this warning"
+    )
+
+    def of(self, **values: str | int) -> Advice:
+        """The remedy with its commands filled in."""
+        return Advice(self, self.value.format(**values))
