@@ -8,7 +8,7 @@ goes last, so that the seal is there until nothing else is.
 import os
 
 from journal.errors import StorageError
-from journal.names import Paths
+from journal.names import DAMAGED_SUFFIX, Paths
 from journal.storage import Storage
 
 
@@ -47,7 +47,8 @@ def remove_history(storage: Storage, paths: Paths, *, evidence: bool) -> None:
     while names := [
         entry.name
         for entry in storage.list_own(paths.archive)
-        if paths.owns(entry.name) and (evidence or not entry.name.endswith(".torn"))
+        if paths.owns(entry.name)
+        and (evidence or not entry.name.endswith((".torn", DAMAGED_SUFFIX)))
     ]:
         for name in names:
             _remove(storage, os.path.join(paths.archive, name))

@@ -36,7 +36,12 @@ class Following:
         self._newer_reported = False
 
     def leave_file(self) -> None:
-        """Another file comes next; the projection may go on in it."""
+        """Another file comes next; the projection may go on in it.
+
+        Unless this one was damaged: the next may have what is missing here.
+        """
+        if self.scanner.damage_count:
+            self._place = None
         self.scanner = Scanner()
         self._reported = 0
 

@@ -19,6 +19,9 @@ LONGEST = 160
 
 LOG_SUFFIX = ".jsonl"
 
+DAMAGED_SUFFIX = ".damaged"
+"""Of a log in `archive/` in whose place one with restored lines was put: evidence only."""
+
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,%d}" % LONGEST)
 _STEM = re.compile(r"(?:[A-Za-z0-9_-]|%[0-9A-F]{2})+")
 _OTHER = re.compile(rb"[^A-Za-z0-9_-]")

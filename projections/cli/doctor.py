@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from journal.errors import NotFoundError
+from journal.storage import DiskStorage
 from projections.cli.main import EXIT_DAMAGED, EXIT_FAILURE
 from projections.cli.options import (
     complete_sessions,
@@ -18,6 +19,7 @@ from projections.cli.options import (
     require_session,
 )
 from projections.cli.progress import Progress
+from projections.cli.restoring import restore_sessions
 from projections.cli.shapes import DoctorDocument, FindingItem, json_document, json_line
 from projections.cli.terminal import Style, Writer, is_terminal, notice
 from projections.doctor import Examination, Finding, Severity
@@ -35,6 +37,15 @@ _UNBROKEN = "\u2007"  # stands for spaces that are not to become line ends
 
 @click.command()
 @click.argument("session_ids", metavar="[SESSION]...", nargs=-1, shell_complete=complete_sessions)
+@click.option("--restore", is_flag=True, help="Put back what SESSION's log has lost.")
+@click.option(
+    "--from",
+    "copies",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="With --restore: also from this copy of the log.",
+)
 @click.option("--quick", is_flag=True, help="Look at the files without reading all their lines.")
 @output_option("table", "json", "jsonl")
 @folder_option
@@ -42,6 +53,8 @@ _UNBROKEN = "\u2007"  # stands for spaces that are not to become line ends
 def doctor_command(
     ctx: click.Context,
     session_ids: tuple[str, ...],
+    restore: bool,
+    copies: tuple[str, ...],
     quick: bool,
     output: str,
     folder: str | None,
@@ -52,6 +65,10 @@ def doctor_command(
     are no logs, what crashes left behind, modes and owners, session files, sizes, the file
     system, the disk and the clock. Changes nothing; others may write meanwhile.
 
+    With --restore, events that the log of SESSION has lost are put back from its archives,
+    where these have them whole, or from a copy of the log. The log as it was stays in
+    archive/ as evidence. Exit code 4 says that something stays lost.
+
     \b
     An error (✗) is data that is damaged or out of reach, a warning (!) is to be
     mended, a note (·) to be known. Exit codes: 0 nothing but notes, 1 warnings or
@@ -61,8 +78,17 @@ def doctor_command(
     Examples:
       journal doctor
       journal doctor my-session --quick
+      journal doctor --restore my-session --from backup/my-session.jsonl
       journal doctor -o jsonl | jq -r 'select(.severity == "error") | .path'
     """
+    if copies and (not restore or len(session_ids) != 1):
+        raise click.UsageError("--from goes with --restore and one session")
+    if restore and not session_ids:
+        raise click.UsageError("--restore needs the sessions to restore")
+    if restore:
+        with opened(folder) as store:
+            restore_sessions(store, DiskStorage(), session_ids, copies, output)
+        return
     is_named = ctx.get_parameter_source("folder") is ParameterSource.COMMANDLINE
     progress = Progress()
     with opened(folder, create=True, storage=progress) as store:

@@ -286,6 +286,31 @@ class DoctorDocument(Document, kw_only=True):
     findings: list[FindingItem]
 
 
+class RestoredItem(Document, kw_only=True):
+    """An event that was put back, and the file that had it whole."""
+
+    seq: int
+    where: str
+
+
+class RestoreItem(Document, kw_only=True):
+    """`journal doctor --restore`: one session. `left` says what stays lost, and why.
+
+    `evidence` is where the log as it was is now; null if it was left as it is.
+    """
+
+    session_id: str
+    restored: list[RestoredItem]
+    left: list[str]
+    evidence: str | None
+
+
+class RestoreDocument(Document, kw_only=True):
+    """`journal doctor --restore`."""
+
+    sessions: list[RestoreItem]
+
+
 class HandoffsDocument(Document, kw_only=True):
     """`journal handoffs`: `ok` is false when there was a fault.
 

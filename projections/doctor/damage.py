@@ -10,6 +10,7 @@ from journal.events import Open
 from journal.handle import LogFile
 from journal.names import LOG_SUFFIX, stem_of
 from journal.recovery import lost_its_beginning
+from journal.restoring import RestoreReport
 from journal.scan import Scanner
 from journal.storage import Storage, chunks
 from journal.verification import Verification
@@ -25,6 +26,7 @@ from projections.doctor.finding import (
     shell,
     shown,
 )
+from projections.doctor.losses import RESTORABLE, by_file, what_can_be_restored
 from projections.doctor.place import Case, Ends, File
 from projections.doctor.remedies import Advice, Remedy
 
@@ -38,6 +40,7 @@ class Trouble:
     def __init__(self, case: Case, commands: Commands) -> None:
         self.case = case
         self.commands = commands
+        self._losses: RestoreReport | None = None  # where something can be put back
 
     def finding(
         self,
@@ -187,6 +190,9 @@ class Trouble:
         groups: dict[tuple[str, str], list[Problem]] = {}
         for problem in report.problems:
             groups.setdefault((problem.kind, problem.where), []).append(problem)
+        log = self.case.paths.log
+        if any(where == log and kind in RESTORABLE for kind, where in groups):
+            self._losses = what_can_be_restored(storage, self.case.paths)
         for (kind, where), problems in groups.items():
             if kind != "unreadable":
                 yield self.of_problems(problems)
@@ -209,6 +215,10 @@ class Trouble:
             what = f"{first.length:,} bytes at the end are no intact line"
         if len(problems) > 1:
             what += f"; {len(problems) - 1} more like it, {self.journal('verify')} lists all"
+        if self._can_be_restored(first) and self._losses is not None:
+            if self._losses.restored:
+                what += f". {by_file(self._losses.restored, 'is whole in', 'are whole in')}"
+            what += "".join(f". But {line}" for line in self._losses.left)
         severity: Severity = "warning" if first.kind == "torn" else "error"
         advice = self._advice(first)
         return self.finding(severity, first.kind, where, what, advice, first.offset, first.seq)
@@ -217,8 +227,24 @@ class Trouble:
         if problem.kind == "torn" or problem.reason.endswith(_AFTER_SEAL):
             return Remedy.WAIT_FOR_WRITE.of()
         if problem.where == self.case.paths.log:
-            return Remedy.RESTORE_OR_COMPACT.of(command=self.journal("compact"))
+            return self._advice_for_log(problem)
         return Remedy.RESTORE_OR_DROP.of(command=self.journal("compact", "--drop-history"))
+
+    def _can_be_restored(self, problem: Problem) -> bool:
+        """By `--restore`, at least in part, or from a copy that somebody has."""
+        return problem.where == self.case.paths.log and problem.kind in RESTORABLE
+
+    def _advice_for_log(self, problem: Problem) -> Advice:
+        compact = self.journal("compact")
+        if not self._can_be_restored(problem):
+            return Remedy.RESTORE_OR_COMPACT.of(command=compact)
+        losses = self._losses
+        if losses is not None and (losses.restored or not losses.left):
+            return Remedy.RESTORE_LINES.of(command=self.journal("doctor", "--restore"))
+        restore = self.journal(
+            "doctor", "--restore", "--from", f"/backup/{self.case.paths.stem}.jsonl"
+        )
+        return Remedy.RESTORE_LINES_OR_COMPACT.of(command=compact, restore=restore)
 
 
 def no_folder(archive: File) -> Finding:

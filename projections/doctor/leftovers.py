@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from journal.errors import JournalError
 from journal.events import Open, Sealed
+from journal.names import DAMAGED_SUFFIX
 from journal.storage import Storage
 from projections.doctor.access import is_barred
 from projections.doctor.damage import Trouble
@@ -109,13 +110,17 @@ class Leftovers:
         yield self._leftover(file, what, _remove(file))
 
     def _archived(self, file: File) -> Iterator[Finding]:
+        log = self._case.log
         if file.name.endswith(NEW):
             yield from self._unfinished_copy(file)
-        elif file.name.endswith(_LOG):
+        elif file.name.endswith((_LOG, DAMAGED_SUFFIX)) and log is not None and file.id == log.id:
             yield from self._second_name(file)
+        elif file.name.endswith(_LOG):
             yield from self._packed_twice(file)
         elif file.name.endswith(".torn"):
             yield self._evidence(file, "a torn tail that a repair set aside; it is evidence only")
+        elif file.name.endswith(DAMAGED_SUFFIX):
+            yield self._evidence(file, "the log as it was before lost events were put back")
         elif file.name.endswith(".orphan"):
             yield self._evidence(file, "an archive whose log was lost, moved out of the way")
 
@@ -131,8 +136,7 @@ class Leftovers:
             yield self._leftover(file, what, _remove(file))
 
     def _second_name(self, file: File) -> Iterator[Finding]:
-        log = self._case.log
-        if log is None or file.id != log.id or not is_left(self._storage, file):
+        if not is_left(self._storage, file):
             return
         what = "is the log itself under a second name, which a compaction that died gave it"
         advice = Remedy.REMOVE_NAME.of(command=shell("rm", "--", file.path))

@@ -334,6 +334,17 @@ def test_a_folder_shared_by_a_group_is_healthy_for_all_of_it(home: Path) -> None
     assert finding["remedy"] == f"run the journal as a member of the group {TEAM}"
 
 
+def take_from_group(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        os.chown(path, ALICE.uid, ALICE.uid)
+
+
+def make_private(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(0o600)
+
+
 OUT_OF_STEP: dict[str, Callable[[Path], object]] = {
     "a private log": lambda folder: (folder / "s.jsonl").chmod(0o600),
     "an open log": lambda folder: (folder / "s.jsonl").chmod(0o664),
@@ -341,12 +352,8 @@ OUT_OF_STEP: dict[str, Callable[[Path], object]] = {
     "an archive without the bit": lambda folder: (folder / "archive").chmod(0o770),
     "a folder others may list": lambda folder: folder.chmod(0o2775),
     "another group": lambda folder: os.chown(folder / "s.jsonl", ALICE.uid, ALICE.uid),
-    "another group, many": lambda folder: [
-        os.chown(path, ALICE.uid, ALICE.uid) for path in folder.rglob("*")
-    ],
-    "many private files": lambda folder: [
-        path.chmod(0o600) for path in folder.rglob("*") if path.is_file()
-    ],
+    "another group, many": take_from_group,
+    "many private files": make_private,
 }
 
 

@@ -1,0 +1,76 @@
+"""`journal doctor --restore`: what a log has lost is put back from where it is whole."""
+
+from collections.abc import Sequence
+
+import click
+
+from journal.names import paths_of
+from journal.restoring import Restored, RestoreReport, restore
+from journal.storage import Storage
+from projections.cli.main import EXIT_DAMAGED
+from projections.cli.options import require_session
+from projections.cli.shapes import (
+    RestoredItem,
+    RestoreDocument,
+    RestoreItem,
+    json_document,
+    json_line,
+)
+from projections.cli.terminal import Writer
+from projections.doctor.finding import shown
+from projections.doctor.losses import by_file
+from projections.store import DefaultSessionStore
+
+
+def restore_sessions(
+    store: DefaultSessionStore,
+    storage: Storage,
+    session_ids: Sequence[str],
+    copies: Sequence[str],
+    output: str,
+) -> None:
+    """Restore these sessions and say what was done. Exits with 4 if something stays lost."""
+    for session_id in session_ids:
+        require_session(store, session_id)
+    reports = []
+    for session_id in session_ids:
+        report = restore(storage, paths_of(store.session_dir or "", session_id), copies)
+        if report.evidence is not None:
+            store.refresh_session_file(session_id)
+        reports.append(report)
+        if output == "table":
+            _print(report)
+        elif output == "jsonl":
+            click.echo(json_line(_item(report)), nl=False)
+    if output == "json":
+        click.echo(json_document(RestoreDocument(sessions=list(map(_item, reports)))), nl=False)
+    if any(report.left for report in reports):
+        raise click.exceptions.Exit(EXIT_DAMAGED)
+
+
+def _item(report: RestoreReport) -> RestoreItem:
+    return RestoreItem(
+        session_id=report.session_id,
+        restored=[_restored(one) for one in report.restored],
+        left=report.left,
+        evidence=shown(report.evidence) if report.evidence is not None else None,
+    )
+
+
+def _restored(one: Restored) -> RestoredItem:
+    return RestoredItem(seq=one.seq, where=shown(one.where))
+
+
+def _print(report: RestoreReport) -> None:
+    writer = Writer(cut=False)
+    what = "nothing to put back"
+    if report.restored:
+        what = f"put back: {by_file(report.restored, 'from', 'from')}"
+    elif report.evidence is not None:
+        what = "bytes that were no event were taken out; nothing was missing"
+    writer.line([(report.session_id, "bold"), f"  {what}"])
+    for line in report.left:
+        writer.line([("  lost", "red"), f"  {line}"])
+    if report.evidence is not None:
+        writer.line([(f"    the log as it was: {report.evidence}", "dim")])
+    writer.flush()
