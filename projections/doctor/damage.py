@@ -148,7 +148,7 @@ class Trouble:
             advice = Remedy.RESTORE_OR_MOVE_AWAY.of(command=command)
             return self.finding("error", "header", file.path, what, advice, offset=0)
         what = "holds nothing: its creation was cut short, or something has emptied it"
-        advice = Remedy.RESTORE_OR_REMOVE.of(command=shell("rm", "--", file.path))
+        advice = Remedy.RESTORE_OR_REMOVE.of(command=shell("rm", "-f", "--", file.path))
         return self.finding("warning", "empty", file.path, what, advice)
 
     def without_log(self) -> Iterator[Finding]:
@@ -215,10 +215,10 @@ class Trouble:
             what = f"{first.length:,} bytes at the end are no intact line"
         if len(problems) > 1:
             what += f"; {len(problems) - 1} more like it, {self.journal('verify')} lists all"
-        if self._can_be_restored(first) and self._losses is not None:
-            if self._losses.restored:
-                what += f". {by_file(self._losses.restored, 'is whole in', 'are whole in')}"
-            what += "".join(f". But {line}" for line in self._losses.left)
+        losses = self._losses
+        if self._can_be_restored(first) and losses is not None and losses.restored:
+            what += f"; {by_file(losses.restored, 'is whole in', 'are whole in')}"
+            what += "".join(f"; {line}" for line in losses.left)
         severity: Severity = "warning" if first.kind == "torn" else "error"
         advice = self._advice(first)
         return self.finding(severity, first.kind, where, what, advice, first.offset, first.seq)
@@ -238,12 +238,13 @@ class Trouble:
         compact = self.journal("compact")
         if not self._can_be_restored(problem):
             return Remedy.RESTORE_OR_COMPACT.of(command=compact)
-        losses = self._losses
-        if losses is not None and (losses.restored or not losses.left):
-            return Remedy.RESTORE_LINES.of(command=self.journal("doctor", "--restore"))
-        restore = self.journal(
-            "doctor", "--restore", "--from", f"/backup/{self.case.paths.stem}.jsonl"
-        )
+        losses, session_id = self._losses, self.case.paths.session_id
+        if losses is not None and losses.restored:
+            return Remedy.RESTORE_LINES.of(command=self.commands.restore(session_id))
+        if losses is not None and not losses.left:
+            return Remedy.TAKE_OUT.of(command=self.commands.restore(session_id))
+        copy = f"/backup/{self.case.paths.stem}{LOG_SUFFIX}"
+        restore = self.commands.restore(session_id, "--from", copy)
         return Remedy.RESTORE_LINES_OR_COMPACT.of(command=compact, restore=restore)
 
 
@@ -251,7 +252,9 @@ def no_folder(archive: File) -> Finding:
     """What is not the folder of archives but has its name."""
     if archive.kind == "a symbolic link":
         target = os.path.realpath(archive.path)
-        command = joined(shell("rm", "--", archive.path), shell("mv", "--", target, archive.path))
+        command = joined(
+            shell("rm", "-f", "--", archive.path), shell("mv", "--", target, archive.path)
+        )
         advice = Remedy.PUT_ARCHIVE_IN_PLACE.of(command=command)
     else:
         advice = Remedy.MOVE_AWAY.of(command=aside(os.path.dirname(archive.path), archive.path))

@@ -8,7 +8,8 @@ The kinds:
 - `unreadable`: a file that the operating system refuses, which says nothing of what is in it
 - `not-a-file`, `wrong-session`, `newer-format`, `misnamed`, `empty`: a file that is no log
   of the session it is named after
-- `unfinished`: a deletion or compaction that died; `leftover`: a file that one left behind
+- `unfinished`: a deletion, compaction or restoration that died; `leftover`: a file that one
+  left behind
 - `orphan`, `evidence`: archives that no log leads to, and what was set aside
 - `session-file`: one that cannot be read or written; `stale`: one that lags behind its log
 - `limits`, `dead`, `history`: what is large
@@ -90,6 +91,13 @@ class Commands:
         if len(session) > 1:
             return shell("journal", command, *options, *where, *session)
         return shell("journal", command, *session, *options, *where)
+
+    def restore(self, session_id: str, *options: str) -> str:
+        """`journal doctor --restore SESSION`, between backticks."""
+        where = ("--dir", self._folder) if self._folder is not None else ()
+        if session_id.startswith("-"):
+            return shell("journal", "doctor", "--restore", *options, *where, "--", session_id)
+        return shell("journal", "doctor", "--restore", session_id, *options, *where)
 
     def show(self, *ids: str) -> str:
         """`journal show SESSION RUNTIME TURN`, between backticks."""

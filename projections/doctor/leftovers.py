@@ -41,6 +41,11 @@ class Leftovers:
             return
         if seal.reason == "deleted":
             yield self._half_deleted(seal, log)
+        elif any(f.id == log.id and f.name.endswith(DAMAGED_SUFFIX) for f in self._case.archived):
+            command = self._trouble.commands.restore(self._case.paths.session_id)
+            what = "a restoration died in its last steps; the log is as it was"
+            advice = Remedy.RESTORE_AGAIN.of(command=command)
+            yield self._trouble.finding("warning", "unfinished", log.path, what, advice)
         else:
             yield self._trouble.finding(
                 "warning",
@@ -63,7 +68,7 @@ class Leftovers:
             "unfinished",
             log.path,
             "a deletion died half-way: the session is gone for every reader, but not its files",
-            Remedy.FINISH_DELETION.of(command=shell("rm", "--", *paths, log.path)),
+            Remedy.FINISH_DELETION.of(command=shell("rm", "-f", "--", *paths, log.path)),
         )
 
     def files(self) -> Iterator[Finding]:
@@ -86,14 +91,14 @@ class Leftovers:
         else:
             what = "a new log that never took its place: whoever wrote it has died"
             remedy = Remedy.REMOVE
-        return self._leftover(file, what, remedy.of(command=shell("rm", "--", file.path)))
+        return self._leftover(file, what, remedy.of(command=shell("rm", "-f", "--", file.path)))
 
     def _of_another_user(self, file: File, lock: str) -> Iterator[Finding]:
         """One whose lock we may not try: root's, say."""
         if not (file.is_regular and is_barred(file.path)):
             return
         what = "a file that is being written, or was never finished, by another user"
-        words = ["rm", "--", file.path]
+        words = ["rm", "-f", "--", file.path]
         if os.path.lexists(lock):
             words = ["flock", "-n", lock, *words]
         yield self._leftover(file, what, Remedy.REMOVE_UNLESS_LOCKED.of(command=shell(*words)))
@@ -139,7 +144,7 @@ class Leftovers:
         if not is_left(self._storage, file):
             return
         what = "is the log itself under a second name, which a compaction that died gave it"
-        advice = Remedy.REMOVE_NAME.of(command=shell("rm", "--", file.path))
+        advice = Remedy.REMOVE_NAME.of(command=shell("rm", "-f", "--", file.path))
         yield self._leftover(file, what, advice)
 
     def _packed_twice(self, file: File) -> Iterator[Finding]:
@@ -194,11 +199,11 @@ class Leftovers:
 
 
 def _remove(file: File) -> Advice:
-    return Remedy.REMOVE.of(command=shell("rm", "--", file.path))
+    return Remedy.REMOVE.of(command=shell("rm", "-f", "--", file.path))
 
 
 def _look_and_remove(file: File) -> Advice:
-    return Remedy.LOOK_AND_REMOVE.of(command=shell("rm", "--", file.path))
+    return Remedy.LOOK_AND_REMOVE.of(command=shell("rm", "-f", "--", file.path))
 
 
 def _is_older(path: str, log: File) -> bool:

@@ -57,7 +57,11 @@ class Remedy(Enum):
         "the next write sets it aside in archive/ and cuts it off. If none has died, a disk may "
         "have damaged the last event: restore the file from a backup"
     )
-    RESTORE_LINES = "put it back: {command}; the log as it is now stays in archive/ as evidence"
+    RESTORE_LINES = "{command} puts it back; the log as it is now stays in archive/ as evidence"
+    TAKE_OUT = (
+        "no event is lost: {command} takes out what should not be there; the log as it is now "
+        "stays in archive/ as evidence"
+    )
     RESTORE_LINES_OR_COMPACT = (
         "with a backup of the log, {restore} puts back what that has. All other events are read. "
         "To go on without, {command} writes a clean log and keeps this one in archive/ as "
@@ -79,6 +83,7 @@ class Remedy(Enum):
 
     # What dead processes left
     COMPACT_AGAIN = "run it again: {command}; the next write mends it too"
+    RESTORE_AGAIN = "run it again: {command}"
     FINISH_DELETION = (
         "remove the rest, the log last: {command}; the next write to the session does that too"
     )

@@ -12,10 +12,11 @@ from click.testing import CliRunner, Result
 
 from projections import DefaultSessionStore
 from projections.cli.main import cli
-from projections.cli.shapes import DoctorDocument, FindingItem
+from projections.cli.shapes import DoctorDocument, FindingItem, RestoreDocument, RestoreItem
 from projections.doctor import environment, examination
 from tests.cli.terminal import HARMFUL, Terminal, journal
 from tests.projections.test_doctor import FAULTS, append, healthy, log, snapshot
+from tests.support import state_in
 
 ORDER = ["error", "warning", "note"]
 
@@ -139,7 +140,7 @@ def test_a_terminal_gets_blocks_of_80_columns_in_colour(tmp_path: Path) -> None:
     where = next(number for number, line in enumerate(lines) if line.startswith("✗ s  corrupt"))
     assert lines[where + 1] == "  event 11: not an intact event"
     assert lines[where + 2].startswith(f"  {log(tmp_path)}:")
-    assert lines[where + 3].startswith("  → restore the file from a backup")
+    assert lines[where + 3].startswith("  → with a backup of the log,")
     assert lines[where + 4].startswith("    ")
     assert any(f"`journal compact s --dir {tmp_path}`" in line for line in lines)
     assert re.fullmatch(r"1 error, \d warnings?, 1 note in 1 session\.", lines[-1])
@@ -221,3 +222,72 @@ def test_the_commands_it_names_exist(tmp_path: Path) -> None:
         assert command_object is not None, name
         known = {opt for param in command_object.params for opt in param.opts}
         assert set(options) <= known, (name, options)
+
+
+# --restore
+
+
+def test_restoring_says_what_came_from_where_and_leaves_a_healthy_session(tmp_path: Path) -> None:
+    healthy(tmp_path)
+    before = log(tmp_path).read_bytes()
+    FAULTS["a kept line damaged"][0](tmp_path)
+    result = doctor(tmp_path, "--restore", "s")
+    assert result.exit_code == 0, result.output
+    assert re.match(r"s  put back: event \d from archive/s\.9\.jsonl\.gz\n", result.stdout)
+    assert f"the log as it was: {tmp_path}/archive/s.13.damaged" in result.stdout
+    assert log(tmp_path).read_bytes() == before
+    assert doctor(tmp_path).exit_code == 0
+    again = doctor(tmp_path, "--restore", "s")
+    assert (again.exit_code, again.stdout) == (0, "s  nothing to put back\n")
+
+
+def test_restoring_from_a_copy_and_what_stays_lost(tmp_path: Path) -> None:
+    folder, copy = tmp_path / "s", tmp_path / "copy"
+    healthy(folder)
+    copy.write_bytes(log(folder).read_bytes())
+    FAULTS["an edited line"][0](folder)
+    result = doctor(folder, "--restore", "s")
+    assert result.exit_code == 4
+    assert "lost  event 11 stays lost: no file has it whole" in result.stdout
+    assert "nothing to put back" in result.stdout
+    result = doctor(folder, "--restore", "s", "--from", str(copy))
+    assert result.exit_code == 0
+    assert f"event 11 from {copy}" in result.stdout
+    assert log(folder).read_bytes() == copy.read_bytes()
+    assert state_in(folder / "s.json")["native"]["t1"] == {"n": 9}
+
+
+def test_restoring_as_json(tmp_path: Path) -> None:
+    healthy(tmp_path)
+    FAULTS["a kept line damaged"][0](tmp_path)
+    before = log(tmp_path).read_bytes()
+    output = doctor(tmp_path, "--restore", "s", "-o", "json").stdout
+    (item,) = msgspec.json.decode(output, type=RestoreDocument, strict=True).sessions
+    assert (item.session_id, item.left) == ("s", [])
+    assert [one.where for one in item.restored] == [f"{tmp_path}/archive/s.9.jsonl.gz"]
+    assert item.evidence is not None
+    assert Path(item.evidence).read_bytes().startswith(before)
+    output = doctor(tmp_path, "--restore", "s", "-o", "jsonl").stdout
+    assert msgspec.json.decode(output, type=RestoreItem, strict=True).evidence is None
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        (["--restore"], 2),
+        (["s", "--from", "/dev/null"], 2),
+        (["--restore", "s", "e", "--from", "{dir}/s.jsonl"], 2),
+        (["--restore", "s", "--from", "{dir}/nowhere"], 2),
+        (["--restore", "nobody"], 3),
+    ],
+)
+def test_restoring_needs_sessions_and_files_that_are_there(
+    tmp_path: Path, args: list[str], code: int
+) -> None:
+    healthy(tmp_path)
+    append(tmp_path, "e")
+    before = snapshot(tmp_path)
+    done = journal("doctor", "--dir", str(tmp_path), *(a.format(dir=tmp_path) for a in args))
+    assert done.returncode == code, done.stderr
+    assert done.stderr
+    assert snapshot(tmp_path) == before
