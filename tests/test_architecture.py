@@ -1,6 +1,7 @@
 """The structure that DESIGN.md fixes: which way imports go, what stands at the top."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from tests.support import ROOT, finish, python
 
 ALLOWED_AT_THE_TOP = {
     *("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"),
-    *("journal", "projections", "tests"),
+    *("journal", "projections", "tests", "findings"),
 }
 
 
@@ -48,6 +49,38 @@ def test_nothing_else_stands_at_the_top() -> None:
     tops = {name.split("/")[0] for name in listed if name}
     assert "journal" in tops
     assert {name for name in tops if not name.startswith(".")} <= ALLOWED_AT_THE_TOP
+
+
+FINDINGS = sorted((ROOT / "findings").glob("*.sh"))
+
+
+def test_findings_are_scripts_that_the_readme_lists() -> None:
+    """Nothing else is among them: no code of the product, none of the tests."""
+    listed = re.findall(r"(?m)^\| `(\w+)` \|", (ROOT / "findings/README.md").read_text())
+    assert listed
+    there = {path.name for path in (ROOT / "findings").iterdir()}
+    assert there == {"README.md", *(f"{name}.sh" for name in listed)}
+
+
+@pytest.mark.parametrize("path", FINDINGS, ids=lambda path: path.stem)
+def test_a_finding_has_the_form_that_the_readme_says(path: Path) -> None:
+    """Its versions are pinned, and are those that its first lines and the README name."""
+    text = path.read_text()
+    assert text.startswith("#!/usr/bin/env bash\n# Software: ")
+    for part in ("\n# What it does: ", "\n# Why it matters: ", "\nset -euo pipefail\n"):
+        assert part in text
+    assert "trap 'rm -rf \"$folder\"' EXIT" in text
+    (install,) = re.findall(r"install .*?(?<!\\)\n", text, re.DOTALL)
+    pinned = re.findall(r"([\w-]+)==([\d.]+)", install)
+    assert pinned
+    assert "--no-deps" in install
+    about = " ".join(text.partition("\nset ")[0].replace("#", " ").split())
+    for name, version in pinned:
+        assert f"{name} {version}" in about
+    name, version = pinned[0]
+    assert f"| `{path.stem}` | {name} {version} |" in (ROOT / "findings/README.md").read_text()
+    assert text.rstrip().endswith('diff "$folder/expected" "$folder/seen" && echo "as found"')
+    assert not re.search(r"(?m)^(from|import) (journal|projections|tests)\b", text)
 
 
 def test_package_roots_only_re_export() -> None:
