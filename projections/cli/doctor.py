@@ -78,7 +78,7 @@ def doctor_command(
     Examples:
       journal doctor
       journal doctor my-session --quick
-      journal doctor --restore my-session --from backup/my-session.jsonl
+      journal doctor --restore my-session
       journal doctor -o jsonl | jq -r 'select(.severity == "error") | .path'
     """
     if copies and (not restore or len(session_ids) != 1):

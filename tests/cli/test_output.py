@@ -202,6 +202,8 @@ JSON: list[tuple[list[str], type[shapes.Document]]] = [
     (["verify", "-o", "json"], shapes.VerifyDocument),
     (["doctor", "-o", "json"], shapes.DoctorDocument),
     (["doctor", "-o", "jsonl"], shapes.FindingItem),
+    (["doctor", "--restore", "my-session", "-o", "json"], shapes.RestoreDocument),
+    (["doctor", "--restore", "my-session", "-o", "jsonl"], shapes.RestoreItem),
     (["compact", "--all", "-o", "json"], shapes.CompactDocument),
 ]
 
@@ -250,6 +252,7 @@ def test_the_schema_has_every_kind_of_document(schema: Any) -> None:
     assert {kind for _, kind in JSON} | {
         shapes.ProblemItem,
         shapes.CompactItem,
+        shapes.RestoredItem,
         shapes.VerifyItem,
     } == set(documents().values())
     one = json.loads(journal("schema", "EventItem").stdout)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from journal.names import paths_of
+from projections.doctor.remedies import Remedy
 from tests.users import ALICE, BOB, EVE, ROOT, TEAM, User, folder_of, only_root, open_place
 
 pytestmark = only_root
@@ -397,6 +398,36 @@ def test_what_the_owner_has_no_right_to_gets_its_mode_back(home: Path, fault: st
     home.chmod(0o755)
     assert examined(ALICE, folder) == (0, [])
     everything_works(ALICE, folder)
+
+
+ABOUT_ACCESS = {
+    Remedy.CHOWN: (set_again, ALICE),
+    Remedy.CHMOD_AS_ROOT: (used_an_old_umask, ALICE),
+    Remedy.REMOVE_UNLESS_LOCKED: (died, ALICE),
+    Remedy.RUN_AS_OWNER: (begin, EVE),
+    Remedy.RUN_AS_MEMBER: (shared, EVE),
+    Remedy.CHGRP: (lambda home: changed(shared(home), OUT_OF_STEP["another group"]), BOB),
+}
+
+
+def changed(folder: Path, fault: Callable[[Path], object]) -> Path:
+    fault(folder)
+    return folder
+
+
+@pytest.mark.parametrize("remedy", ABOUT_ACCESS, ids=lambda remedy: remedy.name)
+def test_each_remedy_about_access_comes_out_of_a_story_here(home: Path, remedy: Remedy) -> None:
+    """All of which the tests above carry out; who is to be another user becomes one here."""
+    story, user = ABOUT_ACCESS[remedy]
+    folder = story(home)
+    pattern = re.escape(remedy.value).replace(r"\{", "{")
+    pattern = re.sub(r"{\w+\\?}", "(.+)", pattern)
+    found = [finding["remedy"] for finding in examined(user, folder)[1]]
+    (wanted,) = {match[1] for text in found if (match := re.fullmatch(pattern, text))}
+    if remedy is Remedy.RUN_AS_OWNER:
+        assert examined(User(int(wanted)), folder) == (0, [])
+    elif remedy is Remedy.RUN_AS_MEMBER:
+        assert examined(User(EVE.uid, (int(wanted),)), folder) == (0, [])
 
 
 def test_many_files_are_mended_by_one_short_command(home: Path) -> None:
