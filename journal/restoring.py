@@ -243,7 +243,7 @@ def restore(
 ) -> RestoreReport:
     """Put back what a log has lost and its archives, or `copies` of it, have; see `Restoration`.
 
-    Reads the log and each of these files up to four times, and holds the lock of the log for
-    a few milliseconds.
+    Reads the log and each of these files a few times, and holds the lock of the log for a few
+    milliseconds. Memory is that of what was lost and of one hash for each event of the log.
     """
     return Restoration(storage, paths, copies, lock_timeout, writer or default_writer()).restore()

@@ -47,9 +47,11 @@ class Filling(NamedTuple):
 
 
 class Salvage:
-    """The search for what a log has lost. Reads every source up to three times.
+    """The search for what a log has lost.
 
-    Memory is that of the events lost, and of the places of what compaction kept.
+    Reads the log and every source two or three times, and once more for each archive on the
+    way that is damaged itself. Memory is that of the events lost, and of the hashes of what
+    compaction kept.
     """
 
     def __init__(self, log: Source, survey: Survey, sources: Sequence[Source]) -> None:

@@ -8,7 +8,7 @@ import click
 from journal.backend import SessionInfo
 from journal.errors import JournalError
 from projections.cli.lines import clock
-from projections.cli.main import EXIT_DAMAGED
+from projections.cli.main import EXIT_DAMAGED, EXIT_FAILURE
 from projections.cli.options import NOW, POINT, folder_option, opened, output_option
 from projections.cli.shapes import SessionItem, SessionsDocument, json_document, json_line
 from projections.cli.tables import Table
@@ -33,8 +33,8 @@ def sessions_command(
 
     The one that changed last comes first. EVENTS is how many the log has ever had.
 
-    Exit code 4 when a session is damaged or cannot be read; the others are listed all the
-    same.
+    Exit code 4 when a session is damaged, 1 when one cannot be read; the others are listed
+    all the same.
 
     \b
     Examples:
@@ -54,7 +54,8 @@ def sessions_command(
             for info in infos:
                 click.echo(plain(info["session_id"]))
             return
-        items = [_item(store, info) for info in infos]
+        codes: set[int] = set()
+        items = [_item(store, info, codes) for info in infos]
     if output == "jsonl":
         for item in items:
             click.echo(json_line(item), nl=False)
@@ -62,11 +63,12 @@ def sessions_command(
         click.echo(json_document(SessionsDocument(sessions=items)), nl=False)
     else:
         _print_table(items)
-    if any(item.error is not None for item in items):
-        raise click.exceptions.Exit(EXIT_DAMAGED)
+    if codes:
+        raise click.exceptions.Exit(max(codes))
 
 
-def _item(store: DefaultSessionStore, info: SessionInfo) -> SessionItem:
+def _item(store: DefaultSessionStore, info: SessionInfo, codes: set[int]) -> SessionItem:
+    """A line of the listing. Adds to `codes` the exit code for what is wrong with it."""
     item = SessionItem(
         session_id=info["session_id"],
         updated_at=info["updated_at"],
@@ -75,9 +77,13 @@ def _item(store: DefaultSessionStore, info: SessionInfo) -> SessionItem:
     try:
         item.events, turns, item.error = _counts(store, info["session_id"])
         item.runtimes, item.turns = len(turns), sum(map(len, turns.values()))
+        if item.error is not None:
+            codes.add(EXIT_DAMAGED)
     except JournalError as error:
         item.error = str(error)
         notice(item.error)
+        is_refused = isinstance(error, OSError) or isinstance(error.__cause__, OSError)
+        codes.add(EXIT_FAILURE if is_refused else EXIT_DAMAGED)
     return item
 
 

@@ -585,6 +585,39 @@ def test_compaction_and_restoration_at_once_spoil_nothing(tmp_path: Path) -> Non
         assert store.verify("s").ok
 
 
+@pytest.mark.parametrize("what", ["read", "decoded"])
+def test_twice_as_many_events_are_read_as_often(
+    tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The work, in bytes read and in lines decoded, grows with the log and not faster."""
+    calls = [0]
+
+    def decode(line: bytes) -> Any:
+        calls[0] += what == "decoded"
+        return decode_line(line)
+
+    def watch(name: str, args: tuple[Any, ...]) -> None:
+        calls[0] += what == "read" and name == "read" and args[1]
+
+    for module in ("scan", "sources"):
+        monkeypatch.setattr(f"journal.{module}.decode_line", decode)
+    counts = []
+    for events in (300, 600):
+        folder = tmp_path / str(events)
+        with store_in(folder) as store:
+            for number in range(events):
+                store.set_runtime_state("s", "x", f"t{number % (events // 2)}", {"n": number})
+                if number % (events // 3) == 0:
+                    store.compact("s")
+            store.compact("s")
+            store._maintenance.wait(10)
+        damage(log(folder), "garbage", events // 4)
+        calls[0] = 0
+        assert len(restore(FaultyStorage(watch), paths_of(str(folder), "s")).restored) == 1
+        counts.append(calls[0])
+    assert 0 < counts[1] <= 2.5 * counts[0]
+
+
 # The evidence
 
 

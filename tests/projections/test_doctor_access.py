@@ -230,7 +230,13 @@ def everything_works(user: User, folder: Path) -> None:
 @pytest.mark.parametrize("story", ["the log", "everything in the folder"])
 def test_what_cannot_be_read_is_never_called_damaged(home: Path, story: str) -> None:
     folder = STORIES[story](home)
-    for args in [*READING, ["verify"], ["verify", "s"], ["set", "s", "native", "t", "{}"]]:
+    for args in [
+        *READING,
+        ["sessions"],
+        ["verify"],
+        ["verify", "s"],
+        ["set", "s", "native", "t", "{}"],
+    ]:
         done = ALICE.journal(*args, "--dir", str(folder))
         assert done.returncode == 1, (args, done.stdout, done.stderr)
         said = done.stdout + done.stderr
