@@ -62,7 +62,7 @@ class Restoration(Compaction):
 
     def plan(self) -> RestoreReport:
         """What `restore` would do. Changes nothing, takes no lock."""
-        return self._with_log(lambda old: self._report(self._search(old), None))
+        return self._with_log(lambda old: self._report(self._search(old), None), write=False)
 
     def restore(self) -> RestoreReport:
         """Put back all that can be found.
@@ -71,11 +71,11 @@ class Restoration(Compaction):
         compaction or another restoration is under way, and `StorageError` when the operating
         system refuses; the log is then as it was.
         """
-        return self._with_log(self._restore)
+        return self._with_log(self._restore, write=True)
 
-    def _with_log(self, work: Callable[[LogFile], RestoreReport]) -> RestoreReport:
+    def _with_log(self, work: Callable[[LogFile], RestoreReport], *, write: bool) -> RestoreReport:
         try:
-            old = LogFile(self._storage, self._paths.log, create=False)
+            old = LogFile(self._storage, self._paths.log, create=False, write=write)
         except FileNotFoundError:
             raise self._not_found() from None
         try:
