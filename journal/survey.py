@@ -68,18 +68,24 @@ class Survey:
 
     def read(self, pieces: Iterator[bytes]) -> Iterator[Event]:
         """Yield the intact events; the gaps are known when it ends."""
-        beginning = b""
-        for data in pieces:
-            if not self.header_end:
-                beginning += data
-                self.header_end = beginning.find(b"\n") + 1
-            for event in self.scanner.feed(data):
-                self._take(event)
-                yield event
+        for piece in pieces:
+            for data in self._first_lines_apart(piece):
+                for event in self.scanner.feed(data):
+                    self._take(event)
+                    yield event
         self.scanner.finish()
         if self.scanner.damage_count > self._noted and self.header is not None:
             last = self._seq if self._chained else self.header.base_seq
             self._note(self.scanner.end, last + 1, None)
+
+    def _first_lines_apart(self, piece: bytes) -> Iterator[bytes]:
+        """The piece, in lines as long as the header has not come: to know where it ends."""
+        while piece and self.header is None and not self.scanner.count:
+            end = piece.find(b"\n") + 1 or len(piece)
+            yield piece[:end]
+            piece = piece[end:]
+            self.header_end = self.scanner.end
+        yield piece
 
     def _take(self, event: Event) -> None:
         if self.header is None:

@@ -114,6 +114,33 @@ def test_two_users_begin_and_compact_logs_at_once(place: Path, size: int) -> Non
     assert set(modes_in(folder).values()) == {0o660, 0o2770}
 
 
+TAIL = """
+from projections import DefaultSessionStore
+with DefaultSessionStore(sys.argv[1]) as store, store.tail(from_start=True) as tail:
+    for _, arrival in zip(range(40), tail):
+        print(arrival.event.seq, flush=True)
+"""
+
+COMPACT_OFTEN = """
+from projections import DefaultSessionStore
+with DefaultSessionStore(sys.argv[1], auto_compact=False) as store:
+    for number in range(40):
+        store.set_runtime_state("s", "r", "t", {"n": number})
+        if number % 10 == 5:
+            store.compact("s")
+            store._maintenance.wait(10)
+"""
+
+
+@only_root
+def test_one_follows_what_the_other_writes_and_compacts(place: Path) -> None:
+    folder = folder_of(ALICE, place / "s", SHARED, TEAM)
+    tail = BOB.start(TAIL, str(folder))
+    ALICE.run(COMPACT_OFTEN, str(folder))
+    (seen,) = finish([tail])
+    assert list(map(int, seen.split())) == list(range(1, 41))
+
+
 @only_root
 def test_somebody_outside_the_group_is_kept_out(place: Path) -> None:
     folder = folder_of(ALICE, place / "s", SHARED, TEAM)

@@ -21,6 +21,7 @@ from journal.names import paths_of
 from journal.restoring import RestoreReport, plan_restoration, restore
 from journal.scan import Scanner
 from journal.storage import DiskStorage
+from journal.survey import Survey
 from projections import DefaultSessionStore
 from tests.faults.sizes import sized
 from tests.support import DiesAt, FaultyStorage, Killed, python, set_event
@@ -99,6 +100,22 @@ DAMAGES: dict[str, Damage] = {
 
 def damage(path: Path, name: str, number: int) -> None:
     path.write_bytes(b"".join(DAMAGES[name](lines(path), number)))
+
+
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte order mark"])
+@pytest.mark.parametrize("size", [1, 50, 1 << 20])
+def test_in_whatever_pieces_it_is_read_the_header_ends_where_it_does(
+    tmp_path: Path, before: bytes, size: int
+) -> None:
+    compacted(tmp_path)
+    damage(log(tmp_path), "garbage", 2)
+    data = before + log(tmp_path).read_bytes()
+    survey = Survey()
+    pieces = (data[start : start + size] for start in range(0, len(data), size))
+    assert [event.seq for event in survey.read(pieces)] == [6, 3, 4, 8, 9]
+    assert survey.header_end == len(before) + len(lines(log(tmp_path))[0])
+    (gap,) = survey.gaps
+    assert (gap.start, gap.first, gap.last, gap.kept) == (survey.header_end, 8, 7, True)
 
 
 def test_a_log_appended_to_itself_is_itself_again(tmp_path: Path) -> None:
