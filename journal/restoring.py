@@ -204,7 +204,8 @@ class Restoration(Compaction):
         seen = {event.hash for event in check.read(chunks(self._storage, new.fd, 0, new.size()))}
         found = {one.event.hash for filling in fillings for one in self._found_for(filling)}
         whole = all(filling.is_whole for filling in fillings)
-        if found - seen or check.scanner.hash != self._scanner.hash or (whole and check.gaps):
+        same_end = check.scanner.hash == self._scanner.hash
+        if not (found <= seen and same_end) or (whole and check.gaps):
             raise CompactionError(
                 f"session {self._paths.session_id!r}: what was written to {new.path} is not the "
                 "log with the lost events put back; the log is as it was. Check the disk"

@@ -113,6 +113,24 @@ MUTATIONS = {
         "        if False:",
         "tests/journal/test_compaction.py",
     ),
+    "what is put back is not proven": Mutation(
+        "journal/restoring.py",
+        "        if not (found <= seen and same_end) or (whole and check.gaps):",
+        "        if False:",
+        "tests/journal/test_restoring.py -k other_bytes",
+    ),
+    "a store goes on from a damaged log in the one that takes its place": Mutation(
+        "journal/following.py",
+        "        if self.scanner.damage_count:",
+        "        if False:",
+        "tests/journal/test_restoring.py -k open_store",
+    ),
+    "a file of a group has its name before its mode": Mutation(
+        "journal/modes.py",
+        "                return _make_shared(path, flags)",
+        "                raise OSError",
+        f"{FAULTS}/test_sharing.py -k 'never_seen or two_users_begin'",
+    ),
     "the hash of a line is not checked": Mutation(
         "journal/codec.py",
         "            if sha256(covered).hexdigest()[:HASH_DIGITS] == record.hash:",
@@ -121,8 +139,8 @@ MUTATIONS = {
     ),
     "links are followed": Mutation(
         "journal/storage.py",
-        "flags | os.O_NOFOLLOW | os.O_CLOEXEC",
-        "flags | os.O_CLOEXEC",
+        "flags |= os.O_NOFOLLOW | os.O_CLOEXEC",
+        "flags |= os.O_CLOEXEC",
         f"tests/journal/test_log.py tests/journal/test_interference.py {FAULTS}/test_security.py",
     ),
 }
