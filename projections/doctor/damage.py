@@ -1,19 +1,16 @@
-"""Files that are no logs, and logs that are damaged: errors, with what really helps."""
+"""Files that are no logs, or not readable: errors, with what really helps."""
 
 import os
 from collections.abc import Iterator
 from errno import EACCES, EPERM
 
-from journal.backend import Problem
 from journal.codec import FORMAT
 from journal.events import Open
 from journal.handle import LogFile
 from journal.names import LOG_SUFFIX, stem_of
 from journal.recovery import lost_its_beginning
-from journal.restoring import RestoreReport
 from journal.scan import Scanner
 from journal.storage import Storage, chunks
-from journal.verification import Verification
 from projections.doctor.access import is_barred
 from projections.doctor.finding import (
     Commands,
@@ -26,12 +23,11 @@ from projections.doctor.finding import (
     shell,
     shown,
 )
-from projections.doctor.losses import RESTORABLE, by_file, what_can_be_restored
 from projections.doctor.place import Case, Ends, File
 from projections.doctor.remedies import Advice, Remedy
 
-_PERMISSION = (EPERM, EACCES)
-_AFTER_SEAL = "after a seal"
+PERMISSION = (EPERM, EACCES)
+"""The numbers of the errors that say that we may not."""
 
 
 class Trouble:
@@ -40,7 +36,6 @@ class Trouble:
     def __init__(self, case: Case, commands: Commands) -> None:
         self.case = case
         self.commands = commands
-        self._losses: RestoreReport | None = None  # where something can be put back
 
     def finding(
         self,
@@ -86,7 +81,7 @@ class Trouble:
 
         Nothing where its owner or mode is why: `check_access` says that of all files at once.
         """
-        if error.errno not in _PERMISSION:
+        if error.errno not in PERMISSION:
             advice = Remedy.CHECK_DISK.of()
         elif is_barred(path):
             return
@@ -171,82 +166,6 @@ class Trouble:
             ),
         )
 
-    def quick(self, ends: Ends) -> Iterator[Finding]:
-        """What the first line alone shows."""
-        if ends.header is None:
-            what = "the header is not intact"
-            where = self.case.paths.log
-            yield self.of_problems(
-                [Problem(kind="header", where=where, offset=0, length=0, seq=None, reason=what)]
-            )
-
-    def verify(self, storage: Storage) -> Iterator[Finding]:
-        """All that verification finds, alike in one file together."""
-        try:
-            report = Verification(storage, self.case.paths, None).run()
-        except OSError as error:
-            yield from self.unreadable(self.case.paths.log, error)
-            return
-        groups: dict[tuple[str, str], list[Problem]] = {}
-        for problem in report.problems:
-            groups.setdefault((problem.kind, problem.where), []).append(problem)
-        log = self.case.paths.log
-        if any(where == log and kind in RESTORABLE for kind, where in groups):
-            self._losses = what_can_be_restored(storage, self.case.paths)
-        for (kind, where), problems in groups.items():
-            if kind != "unreadable":
-                yield self.of_problems(problems)
-            elif not is_barred(_as_packed(where)):
-                yield self._unreadable_archive(problems[0])
-
-    def _unreadable_archive(self, problem: Problem) -> Finding:
-        path = _as_packed(problem.where)
-        advice = Remedy.CHECK_DISK.of()
-        if problem.reason.endswith(tuple(map(os.strerror, _PERMISSION))):
-            advice = Remedy.FIND_REFUSAL.of(command=shell("ls", "-lZ", "--", path))
-        return self.finding("error", "unreadable", path, problem.reason, advice)
-
-    def of_problems(self, problems: list[Problem]) -> Finding:
-        """Problems of one kind in one file; the place is that of the first."""
-        first = problems[0]
-        where = _as_packed(first.where)
-        what = first.reason
-        if first.kind == "torn":
-            what = f"{first.length:,} bytes at the end are no intact line"
-        if len(problems) > 1:
-            what += f"; {len(problems) - 1} more like it, {self.journal('verify')} lists all"
-        losses = self._losses
-        if self._can_be_restored(first) and losses is not None and losses.restored:
-            what += f"; {by_file(losses.restored, 'is whole in', 'are whole in')}"
-            what += "".join(f"; {line}" for line in losses.left)
-        severity: Severity = "warning" if first.kind == "torn" else "error"
-        advice = self._advice(first)
-        return self.finding(severity, first.kind, where, what, advice, first.offset, first.seq)
-
-    def _advice(self, problem: Problem) -> Advice:
-        if problem.kind == "torn" or problem.reason.endswith(_AFTER_SEAL):
-            return Remedy.WAIT_FOR_WRITE.of()
-        if problem.where == self.case.paths.log:
-            return self._advice_for_log(problem)
-        return Remedy.RESTORE_OR_DROP.of(command=self.journal("compact", "--drop-history"))
-
-    def _can_be_restored(self, problem: Problem) -> bool:
-        """By `--restore`, at least in part, or from a copy that somebody has."""
-        return problem.where == self.case.paths.log and problem.kind in RESTORABLE
-
-    def _advice_for_log(self, problem: Problem) -> Advice:
-        compact = self.journal("compact")
-        if not self._can_be_restored(problem):
-            return Remedy.RESTORE_OR_COMPACT.of(command=compact)
-        losses, session_id = self._losses, self.case.paths.session_id
-        if losses is not None and losses.restored:
-            return Remedy.RESTORE_LINES.of(command=self.commands.restore(session_id))
-        if losses is not None and not losses.left:
-            return Remedy.TAKE_OUT.of(command=self.commands.restore(session_id))
-        copy = f"/backup/{self.case.paths.stem}{LOG_SUFFIX}"
-        restore = self.commands.restore(session_id, "--from", copy)
-        return Remedy.RESTORE_LINES_OR_COMPACT.of(command=compact, restore=restore)
-
 
 def no_folder(archive: File) -> Finding:
     """What is not the folder of archives but has its name."""
@@ -260,12 +179,6 @@ def no_folder(archive: File) -> Finding:
         advice = Remedy.MOVE_AWAY.of(command=aside(os.path.dirname(archive.path), archive.path))
     what = f"is {archive.kind}, where the archives should be"
     return of_place("error", "not-a-file", archive.path, what, advice)
-
-
-def _as_packed(archive: str) -> str:
-    """The file that stands for an archive, or for what is none."""
-    packed = f"{archive}.gz"
-    return packed if not os.path.lexists(archive) and os.path.lexists(packed) else archive
 
 
 def _in_place(file: File) -> str:

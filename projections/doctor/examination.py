@@ -28,6 +28,7 @@ from projections.doctor.place import (
     is_left,
     look_at,
 )
+from projections.doctor.problems import Problems
 from projections.doctor.session_files import check_session_file
 from projections.session_file import SessionFile
 from projections.view import View
@@ -188,7 +189,8 @@ class Examination:
         yield from leftovers.half_done(ends)
         if ends.seal is not None and ends.seal.reason == "deleted":
             return
-        yield from trouble.quick(ends) if self._quick else trouble.verify(self._storage)
+        problems = Problems(self._storage, trouble)
+        yield from problems.quick(ends) if self._quick else problems.verify()
         yield from leftovers.files()
         yield from leftovers.archives(ends.header)
         yield from check_clock(trouble, ends)

@@ -73,8 +73,8 @@ class Remedy(Enum):
         "as evidence"
     )
     RESTORE_OR_DROP = (
-        "restore the file from a backup: the state is complete, only history is concerned. To go "
-        "on without, {command} drops all history"
+        "restore the file from a backup. If it was whole when it was archived, only history is "
+        "concerned, and the state is complete. To go on without, {command} drops all history"
     )
     COPY_ARCHIVE = (
         "restore it from a backup; without one, the newest archive has the session as of event "
