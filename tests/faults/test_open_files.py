@@ -22,6 +22,14 @@ from tests.support import FaultyStorage, finish, python
 
 EMFILE, ENFILE, ENOENT = 24, 23, 2
 
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No store of another test has anything to close."""
+    holders: weakref.WeakSet[Holder] = weakref.WeakSet()
+    monkeypatch.setattr("journal.room._holders", holders)
+
+
 TAILED = """
 import json, resource, sys, threading
 from projections import DefaultSessionStore
@@ -220,13 +228,6 @@ def test_what_a_tail_costs_grows_with_the_sessions_only(
 # Making room
 
 
-@pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No store of another test has anything to close."""
-    holders: weakref.WeakSet[Holder] = weakref.WeakSet()
-    monkeypatch.setattr("journal.room._holders", holders)
-
-
 class Box:
     """Holds as many files as it is told."""
 
@@ -252,7 +253,6 @@ def too_many(times: int, errno: int = EMFILE) -> Any:
     return call
 
 
-@pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("errno", [EMFILE, ENFILE])
 def test_a_call_is_made_again_as_long_as_something_is_closed(errno: int) -> None:
     box = Box(Answer.CLOSED, Answer.BUSY, Answer.CLOSED)
@@ -260,7 +260,6 @@ def test_a_call_is_made_again_as_long_as_something_is_closed(errno: int) -> None
     assert box.asked == 3
 
 
-@pytest.mark.usefixtures("alone")
 def test_another_error_is_none_of_ours() -> None:
     box = Box(Answer.CLOSED)
     with pytest.raises(FileNotFoundError):
@@ -289,7 +288,6 @@ def test_an_error_of_an_open_keeps_nothing_alive(tmp_path: Path) -> None:
         gc.enable()
 
 
-@pytest.mark.usefixtures("alone")
 def test_whoever_needs_room_to_make_room_gets_none() -> None:
     class Deep:
         def close_idle(self) -> Answer:
