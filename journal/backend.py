@@ -51,12 +51,14 @@ class Past(Struct, kw_only=True):
     `rest` yields every event after `floor`. Of those up to `floor`, `kept` has the ones
     that compaction kept, in the order in which folding them gives the view as of
     `floor`; it is empty where `floor` is 0. `folded_at` is when that compaction was, a
-    timestamp like those of events, or empty. `problems` is what turned out to be damaged
+    timestamp like those of events, or empty; `floor_hash` is the hash of the event `floor`,
+    empty where the header that has it is damaged. `problems` is what turned out to be damaged
     or missing; it may grow while `rest` is read.
     """
 
     log_id: str
     floor: int
+    floor_hash: str
     folded_at: str
     kept: list[Entry]
     rest: Iterator[Entry]
@@ -168,7 +170,8 @@ class Follower(Protocol):
     """A place in a session's log from which to read on. For one thread at a time.
 
     It holds its place across compactions, and yields from the first event on when the
-    session was deleted and made again.
+    session was deleted and made again. Where the event at its place is another or gone, the
+    log is not the one that was read: reading raises `CursorError`, until it is that log again.
     """
 
     @property
@@ -186,7 +189,10 @@ class Follower(Protocol):
         ...
 
     def read(self) -> Iterator[Event]:
-        """All events after `cursor` that are there by now. Raises `ReadError` …"""
+        """All events after `cursor` that are there by now.
+
+        Raises `CursorError`, `ReadError` and its siblings.
+        """
         ...
 
     def to_end(self) -> None:

@@ -5,6 +5,11 @@ fits (`TypeError`, `ValueError`, `OSError`, `TimeoutError`), so that code which
 knows nothing of the journal still catches the right thing.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from journal.events import Cursor
+
 
 class JournalError(Exception):
     """The root of all errors the journal raises on purpose."""
@@ -79,3 +84,23 @@ class NotFoundError(JournalError, LookupError):
 
 class HistoryError(JournalError):
     """History was asked for that a compaction has dropped, or that is lost."""
+
+
+class CursorError(JournalError, LookupError):
+    """A cursor leads to no event of the log: the log was restored, replaced or cut.
+
+    `cursor` is the one that was refused. `resume_after` is where to go on: after the newest
+    event that is known to be still the one that was read, else before the first one.
+    """
+
+    def __init__(self, message: str, cursor: "Cursor", resume_after: "Cursor") -> None:
+        super().__init__(message, cursor, resume_after)  # all of them, so that it can be copied
+        self.cursor = cursor
+        self.resume_after = resume_after
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class FolderError(JournalError, ValueError):
+    """Which folder is meant cannot be told: `~` stands for a home that nobody knows."""

@@ -14,6 +14,11 @@ from msgspec import Meta, Raw, Struct
 GENESIS = "0" * 32
 """The `prev` of a session's first event."""
 
+CURSOR_DIGITS = 12
+"""Hex digits of an event's hash in a cursor."""
+
+_HEX = frozenset("0123456789abcdef")
+
 
 Number: TypeAlias = Annotated[int, Meta(le=2**63 - 1)]
 """A seq, or a count of events: no log reaches beyond, and no line that says so is intact."""
@@ -114,7 +119,7 @@ Record: TypeAlias = Event | Open | Sealed
 class Head(Struct, frozen=True):
     """The end of a log: note it down to prove later that nothing was cut off.
 
-    Written as `log_id:seq:hash`. Its first two parts are a `Cursor`.
+    Written as `log_id:seq:hash`, with all 32 digits of the hash. It is read as a cursor too.
     """
 
     log_id: str
@@ -137,19 +142,39 @@ class Head(Struct, frozen=True):
 class Cursor(Struct, frozen=True):
     """A place in a session's log: after event `seq` of the log `log_id`.
 
-    Written as `log_id:seq`.
+    `hash` is the beginning of that event's hash, 12 hex digits: a restored backup has
+    other events at the same seq. Before the first event, `seq` is 0 and `hash` zeros.
+    Written as `log_id:seq:hash`. The short form `log_id:seq`, whose `hash` is empty, is
+    read too; which event it means cannot be checked.
     """
 
     log_id: str
     seq: int
+    hash: str = ""
 
     def __str__(self) -> str:
-        return f"{self.log_id}:{self.seq}"
+        short = f"{self.log_id}:{self.seq}"
+        return f"{short}:{self.hash}" if self.hash else short
+
+    @classmethod
+    def at(cls, log_id: str, seq: int, digest: str) -> "Cursor":
+        """The place after event `seq`, whose whole hash is `digest`, or empty if unknown."""
+        return cls(log_id, seq, digest[:CURSOR_DIGITS])
+
+    @classmethod
+    def start_of(cls, log_id: str) -> "Cursor":
+        """The place before the first event."""
+        return cls.at(log_id, 0, GENESIS)
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":
-        """Read `log_id:seq`. Raises ValueError when it is not that."""
-        log_id, _, seq = text.partition(":")
-        if not (log_id and seq.isascii() and seq.isdigit()):
-            raise ValueError(f"not a cursor: {text!r}; a cursor reads log_id:seq")
-        return cls(log_id, int(seq))
+        """Read `log_id:seq:hash`, or `log_id:seq`. Raises ValueError when it is not that."""
+        log_id, _, rest = text.partition(":")
+        seq, colon, digest = rest.partition(":")
+        whole = len(digest) >= CURSOR_DIGITS and _HEX.issuperset(digest)
+        if not (log_id and seq.isascii() and seq.isdigit()) or bool(colon) != whole:
+            raise ValueError(
+                f"not a cursor: {text!r}; a cursor reads log_id:seq:hash, the hash "
+                f"{CURSOR_DIGITS} hex digits or more, or log_id:seq"
+            )
+        return cls.at(log_id, int(seq), digest)

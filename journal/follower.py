@@ -7,28 +7,36 @@ never opened is in the archives, unless it was dropped.
 
 A reader without the lock may see the first lines of a batch whose write then fails and
 is cut back, and other events in their place later. So the newest line that was read has
-to be where it was, damage is only believed when it is found twice, and the hashes of the
-last events tell which were yielded already.
+to be where it was, damage is only believed when it is found twice, and the `Position`
+knows by their hashes which events were yielded already.
 """
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from journal.backend import Past
 from journal.codec import decode_line
-from journal.errors import ReadError, StorageError
+from journal.errors import CursorError, JournalError, ReadError, StorageError
 from journal.events import Cursor, Event, Open, Sealed
 from journal.handle import LogFile
 from journal.locking import tell_after_fork
 from journal.names import Paths
+from journal.position import Position, StaleError, refusal
 from journal.recovery import is_still_there
 from journal.refusal import check_beginning, check_session
 from journal.scan import Scanner
 from journal.storage import CHUNK, FileId, Storage, chunks
 
 _BIG_TAIL = 1 << 20  # bytes of a torn tail that are not worth reading at every look
-_REMEMBERED = 1000  # events whose hashes are known, and more of them if one append had more
+
+
+class _LastAppend(NamedTuple):
+    """The events appended last, as far as they are known; `ts` as in `Position.jump`."""
+
+    hashes: deque[str]
+    ts: str
 
 
 class FileFollower:
@@ -41,21 +49,21 @@ class FileFollower:
         after: Cursor | None,
         history: Callable[[str, int], Past | None],
     ) -> None:
-        self.lost = 0
         self._storage = storage
         self._paths = paths
         self._history = history
-        self._log_id = after.log_id if after is not None else None
-        self._seq = after.seq if after is not None else 0
-        self._hashes: deque[str] = deque()  # of the last events; the last is that of `_seq`
-        self._ts = ""  # of the newest event, and of all that were appended with it
+        self._position = Position(after)
         self._file: LogFile | None = None
         self._leave_file()
         tell_after_fork(self)
 
     @property
     def cursor(self) -> Cursor | None:
-        return Cursor(self._log_id, self._seq) if self._log_id is not None else None
+        return self._position.cursor
+
+    @property
+    def lost(self) -> int:
+        return self._position.lost
 
     # The file
 
@@ -91,11 +99,15 @@ class FileFollower:
         self._file_id = file.id
         self._joined = False
         self._big_tail = -1
+        self._position.begin_file()
 
     @contextmanager
     def _leaving_on_error(self) -> Iterator[None]:
         try:
             yield
+        except StaleError as stale:
+            self._leave_file()
+            raise self._refusal(stale) from None
         except OSError as error:
             self._leave_file()
             if isinstance(error, StorageError):
@@ -103,6 +115,17 @@ class FileFollower:
             raise ReadError(
                 error.errno, f"{self._paths.log}: cannot be read: {error.strerror}"
             ) from error
+
+    def _refusal(self, stale: StaleError) -> CursorError:
+        position, paths = self._position, self._paths
+        where = f"session {paths.session_id!r}: {paths.log}"
+        try:
+            past = None
+            if position.remembered < position.seq:
+                past = self._history(paths.session_id, position.remembered)
+            return refusal(where, position, stale, past)
+        except JournalError:  # nothing can be said of what is still there
+            return refusal(where, position, stale, None)
 
     # Reading
 
@@ -146,13 +169,15 @@ class FileFollower:
                     return False
                 if not self._joined:
                     yield from self._join()
-                if event.seq > self._base and not self._was_yielded(event):
+                if event.seq > self._base and not self._position.has_read(event):
                     yield self._step(event)
             if self._file is not file:
                 return True
         check_beginning(self._storage, file, self._paths, scanner)
         if not self._joined and scanner.header is not None:
             yield from self._join()
+        if not scanner.is_empty:
+            self._position.check_end(scanner.seq, scanner.hash)
         self._big_tail = size if size - scanner.end > _BIG_TAIL else -1
         return again or scanner.damage_count == known
 
@@ -170,61 +195,31 @@ class FileFollower:
         check_session(self._paths, header)
         self._settle_log_id(header)
         if header is not None and not self._reaches(header):
-            past = self._history(self._paths.session_id, max(0, self._seq - len(self._hashes)))
-            if past is not None and past.log_id == self._log_id:
+            past = self._history(self._paths.session_id, self._position.settled)
+            if past is not None and past.log_id == header.log_id:
                 for entry in past.in_order():
                     if entry.event.seq > header.base_seq:
                         break
-                    if not self._was_yielded(entry.event):
+                    if not self._position.has_read(entry.event):
                         yield self._step(entry.event)
         self._joined = True  # not before: whoever stops reading in the middle joins again
 
     def _reaches(self, header: Open) -> bool:
         """Whether all that this file does not have was yielded."""
-        known = self._hash_of(header.base_seq)
-        return header.base_seq <= self._seq and known in (None, header.base_hash)
+        known = self._position.hash_of(header.base_seq)
+        return header.base_seq <= self._position.seq and (
+            known is None or header.base_hash.startswith(known)
+        )
 
     def _settle_log_id(self, header: Open | None) -> None:
-        log_id = self._scanner.log_id
-        if self._log_id not in (None, log_id) and header is not None:
-            self._seq = 0  # another log: all of it is new
-            self._hashes.clear()
-        if header is not None or self._log_id is None:
-            self._log_id = log_id  # without a header, we take it for the one we know
-
-    # What was yielded
-
-    def _was_yielded(self, event: Event) -> bool:
-        if event.seq > self._seq:
-            return False
-        if self._hash_of(event.seq) in (None, event.hash):
-            return True
-        self._go_back(event.seq - 1)
-        return False
-
-    def _hash_of(self, seq: int) -> str | None:
-        """The hash of the event that was yielded with `seq`, if that is known still."""
-        behind = self._seq - seq
-        return self._hashes[-1 - behind] if 0 <= behind < len(self._hashes) else None
-
-    def _go_back(self, seq: int) -> None:
-        """What was yielded after `seq` has been cut back since."""
-        while self._seq > seq:
-            self._hashes.pop()
-            self._seq -= 1
+        position = self._position
+        if position.log_id is None:
+            position.log_id = self._scanner.log_id  # zeros without a header
+        elif header is not None and position.log_id != header.log_id:
+            position.begin_log(header.log_id)
 
     def _step(self, event: Event) -> Event:
-        self.lost = event.seq - self._seq - 1
-        if not self.lost and self._hashes and self._hashes[-1] != event.prev:
-            self.lost = 1  # what was yielded before it was cut back, what took its place dropped
-        if self.lost:
-            self._hashes.clear()
-        if event.ts != self._ts:  # another append: those before it are there to stay
-            self._ts = event.ts
-            while len(self._hashes) > _REMEMBERED:
-                self._hashes.popleft()
-        self._seq = event.seq
-        self._hashes.append(event.hash)
+        self._position.step(event)
         return event
 
     # Skipping
@@ -238,18 +233,15 @@ class FileFollower:
 
     def _jump(self, file: LogFile) -> None:
         size = file.size()
-        scanner, hashes = self._scan_ends(file, size) or self._scan_all(file, size)
+        scanner, last = self._scan_ends(file, size) or self._scan_all(file, size)
         check_session(self._paths, scanner.header)
         if scanner.head is not None:
             self._scanner, self._joined = scanner, True
             self._settle_log_id(scanner.header)
-            self._seq, self._hashes = scanner.seq, hashes
+            self._position.jump(scanner.seq, *last)
 
-    def _scan_ends(self, file: LogFile, size: int) -> tuple[Scanner, deque[str]] | None:
-        """At the end of the file by its first and last lines, if these allow it.
-
-        Also returns the hashes of the last events, as far as they were appended together.
-        """
+    def _scan_ends(self, file: LogFile, size: int) -> tuple[Scanner, _LastAppend] | None:
+        """At the end of the file by its first and last lines, if these allow it."""
         scanner = Scanner()
         for _ in scanner.feed(self._storage.read(file.fd, min(size, CHUNK), 0)):
             break
@@ -269,9 +261,9 @@ class FileFollower:
                 break
             hashes.appendleft(event.hash)
         scanner.skip_to(last, size - len(unfinished))
-        return scanner, hashes
+        return scanner, _LastAppend(hashes, last.ts)
 
-    def _scan_all(self, file: LogFile, size: int) -> tuple[Scanner, deque[str]]:
+    def _scan_all(self, file: LogFile, size: int) -> tuple[Scanner, _LastAppend]:
         scanner = Scanner()
         hashes: deque[str] = deque()
         next_one = (0, "")  # what an event must have that was appended with the last
@@ -281,4 +273,6 @@ class FileFollower:
                     hashes.clear()
                 hashes.append(event.hash)
                 next_one = (event.seq + 1, event.ts)
-        return scanner, hashes if scanner.hash in hashes else deque([scanner.hash])
+        if scanner.hash not in hashes:  # the log's base
+            return scanner, _LastAppend(deque([scanner.hash]), "")
+        return scanner, _LastAppend(hashes, next_one[1])

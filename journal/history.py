@@ -105,6 +105,7 @@ class _Gathering:
         return Past(
             log_id=log_id,
             floor=source.base,
+            floor_hash=source.header.base_hash if source.header is not None else "",
             folded_at=source.header.ts if source.header is not None and source.base else "",
             kept=kept,
             rest=self._read_forward(source, newer),

@@ -163,7 +163,8 @@ class Inspection(ABC):
 
         Of one session, of several, or of all, those to come included. Begins now; after a
         cursor, or `{session_id: cursor}`, as an `Arrival` carries it; or `from_start`.
-        Nothing is missed or repeated across compaction, deletion and re-creation. Close
+        The iteration raises `CursorError` where the log does not have the event of the
+        cursor; its `resume_after` is the cursor to go on from. Nothing is missed or repeated across compaction, deletion and re-creation. Close
         it, use it in `with`, or `stop` it from another thread; closing the store does too.
         """
         self._check_open()

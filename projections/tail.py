@@ -57,8 +57,9 @@ class Tail:
 
     Those of one session come in the order of its log, each once. For one thread at a
     time, except `stop`, which ends the iteration from any thread within milliseconds.
-    Raises `ReadError` and its siblings for sessions that were asked for by name; of a
-    whole folder, what cannot be read is logged and left out until it changes.
+    Raises `CursorError` where the log is not the one that was read before (it was restored
+    from a backup), `ReadError` and its siblings for sessions that were asked for by name;
+    of a whole folder, what cannot be read is logged and left out until it changes.
     """
 
     def __init__(

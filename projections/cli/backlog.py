@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from journal.errors import JournalError, NotFoundError
 from journal.events import Cursor, Event
+from journal.names import paths_of
+from journal.position import Position, StaleError, refusal
 from projections.cli.filters import Filter
 from projections.cli.lines import Effect, Effects
 from projections.cli.terminal import notice
@@ -24,22 +26,39 @@ class Backlog:
         effects: Effects,
         last: float = math.inf,
     ) -> None:
-        """Begins after the cursor `after`, and ends with the event `last`."""
+        """Begins after the cursor `after`, and ends with the event `last`.
+
+        Raises `NotFoundError`; reading raises `CursorError` where the log does not have the
+        event of the cursor.
+        """
         past = store.past(session_id)
         if past is None:
             raise NotFoundError(f"there is no session {session_id!r} any more")
         self.session_id = session_id
         self.log_id = past.log_id
-        self.cursor = Cursor(past.log_id, past.floor)
+        self._head = (past.floor, past.floor_hash)
         self.past = past
         self._effects = effects
         self._last = last
-        self._after = after.seq if after is not None and after.log_id == past.log_id else 0
+        self._log_path = paths_of(store.session_dir or "", session_id).log
         if after is not None and after.log_id != past.log_id:
             notice(f"session {session_id!r} was made again since {after}; this is all of it")
+            after = None
+        self._position = Position(after)
+
+    @property
+    def cursor(self) -> Cursor:
+        return Cursor.at(self.log_id, *self._head)
 
     def events(self) -> Iterator[tuple[Event, Effect]]:
-        """Every event after the cursor with what it met."""
+        """Every event after the cursor with what it met. Raises `CursorError`."""
+        try:
+            yield from self._events()
+        except StaleError as stale:
+            where = f"session {self.session_id!r}: {self._log_path}"
+            raise refusal(where, self._position, stale, None) from None
+
+    def _events(self) -> Iterator[tuple[Event, Effect]]:
         self._effects.begin(self.session_id, View())
         if self.past.floor:
             notice(
@@ -53,9 +72,12 @@ class Backlog:
             effect = self._effects.take(self.session_id, event)
             if event.seq <= self.past.floor:
                 effect = Effect(known=False)  # what it replaced was dropped
-            self.cursor = Cursor(self.log_id, max(self.cursor.seq, event.seq))
-            if event.seq > self._after:
-                yield event, effect
+            if event.seq >= self.past.floor:
+                self._head = (event.seq, event.hash)
+            if not self._position.has_read(event):
+                self._position.step(event)
+                yield event, effect._replace(lost=self._position.lost)
+        self._position.check_end(*self._head)
 
     def choose(
         self, chosen: Filter, lines: int | None, reverse: bool

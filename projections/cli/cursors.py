@@ -4,12 +4,12 @@ A file for one session holds the cursor itself; one for several holds `{session:
 """
 
 import json
-import os
 from collections.abc import Mapping
 
 import click
 
 from journal.events import Cursor
+from projections.cli.files import replacing
 
 
 class CursorFile:
@@ -63,12 +63,8 @@ class CursorFile:
             text = str(next(iter(cursors.values())))
         else:
             text = json.dumps({name: str(cursor) for name, cursor in self.known.items()})
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
-        fd = os.open(f"{self._path}.new", flags, 0o600)
-        with open(fd, "w", encoding="utf-8") as file:
-            os.fchmod(fd, 0o600)  # whatever the umask
-            file.write(text + "\n")
-        os.replace(f"{self._path}.new", self._path)
+        with replacing(self._path, durable=False) as file:
+            file.write(text.encode() + b"\n")
 
 
 def _parse(text: str, where: str) -> Cursor:

@@ -1,6 +1,7 @@
 """`journal export`: a session for other programs, or for another place."""
 
 import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import BinaryIO
 import click
 
 from journal.names import paths_of
+from projections.cli.files import replacing
 from projections.cli.options import (
     folder_option,
     opened,
@@ -19,6 +21,9 @@ from projections.cli.options import (
 from projections.cli.progress import Progress, session_bytes
 from projections.cli.terminal import is_terminal, json_plain, notice
 from projections.store import DefaultSessionStore
+
+_STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+_DESCRIPTORS = ("/dev/fd/", "/dev/std", "/proc/self/fd/")
 
 
 @click.command()
@@ -31,7 +36,9 @@ from projections.store import DefaultSessionStore
     show_default=True,
     help="The history as JSON lines, or PraisonAI's session file.",
 )
-@click.option("--to", metavar="FILE", type=click.Path(dir_okay=False), help="Write to this file.")
+@click.option(
+    "--to", metavar="FILE", type=click.Path(dir_okay=False), help="Write to this file, mode 0600."
+)
 @click.option("-f", "--force", is_flag=True, help="Replace FILE if it exists.")
 @folder_option
 def export_command(
@@ -41,15 +48,18 @@ def export_command(
 
     `jsonl` is every event in order of seq, each line as it stands in the log, so that its
     hash can be checked. `session` is the session file with the view as it is now. A file
-    is written whole or not at all; exit code 4 says that damage left something out.
+    is written whole or not at all, pipes and devices are written into, - is standard
+    output; exit code 4 says that damage left something out.
 
     \b
     Examples:
       journal export my-session | jq -c 'select(.op == "handoff")'
       journal export my-session -o session --to my-session.json
     """
-    if to is not None and os.path.lexists(to) and not force:
-        raise click.UsageError(f"{to} exists; add --force to replace it")
+    if to in _STDOUT:
+        to = None
+    if to is not None:
+        _check_target(to, force=force)
     progress = Progress()
     with opened(folder, storage=progress) as store:
         require_session(store, session_id)
@@ -86,19 +96,34 @@ def _for_terminal(data: bytes, to: str | None) -> bytes:
 
 @contextmanager
 def _target(path: str | None) -> Iterator[BinaryIO]:
-    """Standard output, or a file that appears when it is complete, readable by us alone."""
+    """Standard output, a pipe or a device, or a file that appears when it is complete."""
     if path is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
-        return
-    scratch = f"{path}.new"
-    fd = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    try:
-        with os.fdopen(fd, "wb") as file:
+    elif _takes_writes(path):
+        with open(path, "ab") as file:  # a file may be behind a descriptor's name
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, path)
-    except BaseException:
-        os.unlink(scratch)
-        raise
+    else:
+        with replacing(path, durable=True) as file:
+            yield file
+
+
+def _takes_writes(path: str) -> bool:
+    """Whether a target is to be written into: a pipe, a device, an open descriptor."""
+    if path.startswith(_DESCRIPTORS):
+        return True
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def _check_target(path: str, *, force: bool) -> None:
+    """Raises click.UsageError for what is not to be replaced."""
+    if _takes_writes(path) or not os.path.lexists(path):
+        return
+    if not (os.path.isfile(path) or os.path.islink(path)):
+        raise click.UsageError(f"{path} is no regular file; name another")
+    if not force:
+        raise click.UsageError(f"{path} exists; add --force to replace it")

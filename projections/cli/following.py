@@ -38,11 +38,9 @@ class Show:
         self._with_session = with_session
         self._short = ShortLines(with_session=with_session)
 
-    def event(
-        self, session_id: str, log_id: str, event: Event, effect: Effect, lost: int = 0
-    ) -> None:
+    def event(self, session_id: str, log_id: str, event: Event, effect: Effect) -> None:
         if self._output == "jsonl":
-            self.writer.raw(json_line(event_item(session_id, log_id, event, lost)))
+            self.writer.raw(json_line(event_item(session_id, log_id, event, effect.lost)))
         elif self._output == "pretty":
             state = getattr(event, "state", None)
             decoded = decode_state(bytes(state)) if state is not None else None
@@ -116,9 +114,9 @@ def _show_arrival(arrival: Arrival, show: Show, chosen: Filter, place: Cursor | 
             "dropped by a compaction, or damaged"
         )
         show.effects.forget(session_id)
-    effect = show.effects.take(session_id, event)
+    effect = show.effects.take(session_id, event)._replace(lost=lost)
     if chosen(event):
-        show.event(session_id, cursor.log_id, event, effect, lost)
+        show.event(session_id, cursor.log_id, event, effect)
         show.writer.flush()
 
 

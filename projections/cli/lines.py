@@ -27,11 +27,13 @@ class Effect(NamedTuple):
     """What an event met: the state it replaced, and how many turns a clear dropped.
 
     `before` is encoded, None when there was none, `known` False when that is not known.
+    `lost` is how many events before it are gone for good.
     """
 
     before: bytes | None = None
     dropped: int = 0
     known: bool = True
+    lost: int = 0
 
 
 class Effects:

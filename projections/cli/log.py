@@ -82,7 +82,8 @@ def log_command(
     The newest is at the bottom. A short line shows what an event changed, not the whole
     state. Conditions on different fields must all hold; of several values for one field,
     any. FIELD is op, seq, writer, runtime_id, turn_id, source, target, reason, or
-    state.KEY for a value in the state.
+    state.KEY for a value in the state. Exit code 5 says that the log does not have the
+    event of the cursor, as after a restore; the message has the cursor to go on from.
 
     \b
     Examples:
@@ -190,8 +191,8 @@ def _chosen(
 
 def _write_document(found: Backlog, chosen: Filter, lines: int | None, reverse: bool) -> None:
     items = [
-        event_item(found.session_id, found.log_id, event)
-        for event, _ in found.choose(chosen, lines, reverse)
+        event_item(found.session_id, found.log_id, event, effect.lost)
+        for event, effect in found.choose(chosen, lines, reverse)
     ]
     document = LogDocument(
         session_id=found.session_id,
@@ -208,5 +209,5 @@ def _note_start(
     """Note the place before what is about to be shown: who is killed meanwhile shows it again."""
     start = dict(places)
     for session_id, event in reversed(first):
-        start[session_id] = Cursor(places[session_id].log_id, event.seq - 1)
+        start[session_id] = Cursor.at(places[session_id].log_id, event.seq - 1, event.prev)
     cursors.save(start)

@@ -4,7 +4,7 @@ Start-up is part of how a command feels: this module imports click, and a comman
 module when that command is asked for.
 
 Exit codes: 0 fine; 1 a negative answer (differences, a failed verification) or a failure;
-2 usage; 3 not found; 4 damaged data; 130 interrupted.
+2 usage; 3 not found; 4 damaged data; 5 a cursor that leads to no event; 130 interrupted.
 """
 
 import difflib
@@ -20,7 +20,9 @@ import click
 
 from journal import __version__
 from journal.errors import (
+    CursorError,
     DamagedError,
+    FolderError,
     HistoryError,
     JournalError,
     NotFoundError,
@@ -35,6 +37,7 @@ EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_NOT_FOUND = 3
 EXIT_DAMAGED = 4
+EXIT_CURSOR = 5
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 
@@ -133,7 +136,7 @@ def cli() -> None:
       journal handoffs my-session     who handed what to whom
 
     Exit codes: 0 fine, 1 a negative answer or a failure, 2 usage, 3 not found,
-    4 damaged data, 130 interrupted.
+    4 damaged data, 5 a cursor that leads to no event, 130 interrupted.
     """
 
 
@@ -214,7 +217,9 @@ def exit_code_of(error: Exception) -> int:
             return EXIT_NOT_FOUND
         case DamagedError() | UnsupportedFormatError() | WrongSessionError():
             return EXIT_DAMAGED
-        case StateTypeError() | StateValueError():
+        case CursorError():
+            return EXIT_CURSOR
+        case StateTypeError() | StateValueError() | FolderError():
             return EXIT_USAGE
         case _:
             return EXIT_FAILURE

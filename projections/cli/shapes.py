@@ -24,7 +24,9 @@ class Document(Struct, kw_only=True):
 
 
 class EventItem(Document, kw_only=True):
-    """An event. `cursor` is the place after it; a key is absent where the event has none."""
+    """An event. `cursor` is the place after it, `log_id:seq:hash`; a key is absent where the
+    event has none.
+    """
 
     session_id: str
     cursor: str
@@ -191,10 +193,10 @@ class CompactDocument(Document, kw_only=True):
     sessions: list[CompactItem]
 
 
-def event_item(session_id: str, log_id: str, event: Event, lost: int = 0) -> EventItem:
+def event_item(session_id: str, log_id: str, event: Event, lost: int) -> EventItem:
     item = EventItem(
         session_id=session_id,
-        cursor=str(Cursor(log_id, event.seq)),
+        cursor=str(Cursor.at(log_id, event.seq, event.hash)),
         seq=event.seq,
         ts=event.ts,
         op=op_of(event),

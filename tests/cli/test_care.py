@@ -209,16 +209,17 @@ def test_an_export_is_whole_or_not_there(
         "_Gathering._read_forward = stops\n"
         "from projections.cli import main; main()"
     )
-    for number in (signal.SIGKILL, signal.SIGINT):
+    for number in (signal.SIGINT, signal.SIGKILL):
         other = tmp_path / f"other-{number}.jsonl"
         args = [sys.executable, "-c", kill, "export", "s", "--to", str(other), "--dir", folder]
         env = {**environment(), "NUMBER": str(int(number))}
         process = subprocess.run(args, capture_output=True, env=env, check=False)
         assert process.returncode == (130 if number == signal.SIGINT else -number)
         assert not other.exists()
+        left = [path.stat().st_mode & 0o777 for path in tmp_path.glob("*.new")]
+        assert left == ([] if number == signal.SIGINT else [0o600])
         assert journal("export", "s", "--to", str(other), "--dir", folder).returncode == 0
         assert other.read_bytes() == to.read_bytes()
-    assert not list(tmp_path.glob("*.new"))
     for nowhere in (tmp_path / "no" / "x", tmp_path):
         assert journal("export", "s", "--to", str(nowhere), "--dir", folder).returncode in (1, 2)
 

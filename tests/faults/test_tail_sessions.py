@@ -58,7 +58,12 @@ def check_alone(watched: Watched) -> None:
         assert watched.session in (None, session), "of another session"
         start = watched.places.get(session)
         check_links(Cursor.parse(start) if start is not None else None, seen)
-        assert watched.ended[session] == str(Cursor(seen[-1].log_id, seen[-1].seq))
+        assert watched.ended[session] == place_after(seen[-1])
+
+
+def place_after(one: Seen) -> str:
+    """Its cursor, put together by hand."""
+    return f"{one.log_id}:{one.seq}:{one.hash[:12]}"
 
 
 def by_session(seen: Iterable[Seen]) -> dict[str, list[Seen]]:
@@ -190,9 +195,9 @@ def tail_at_the_terminal(stage: Stage, folder: Path, kills: int) -> list[Watched
     for number in range(kills):
         before, began = json.loads(cursors.read_text()), monotonic_ns()
         seen = _killed_after(dice.randrange(1, 30), stage, cursors, folder / f"out-{number}")
-        ended = {one.session: f"{one.log_id}:{one.seq}" for one in seen}
+        ended = {one.session: place_after(one) for one in seen}
         found.append(Watched("cli", None, "cursor", began, began, before, ended, seen))
-        printed = {(one.session, f"{one.log_id}:{one.seq}") for one in seen}
+        printed = {(one.session, place_after(one)) for one in seen}
         noted = json.loads(cursors.read_text()).items()
         assert noted <= printed | before.items(), "a cursor of what was not printed"
     return found

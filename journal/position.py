@@ -1,0 +1,188 @@
+"""How far a reader of a log has come, and whether the log is still the one it has read.
+
+A position is not an identity: after a restore the log has other events at the same seqs.
+So a position knows the hashes of the last events that were read. Those of the last append
+may be cut back, if it fails, and others come in their place; those of earlier appends are
+there to stay. Where one of these is another, or gone, the log is not the one that was read.
+
+Knows nothing of files; its owner feeds it the events in the order of their seqs.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+
+from journal.backend import Past
+from journal.errors import CursorError
+from journal.events import CURSOR_DIGITS, GENESIS, Cursor, Event
+
+_REMEMBERED = 1000  # events whose hashes are known, and more of them if one append had more
+_NONE = -1
+
+
+class StaleError(Exception):
+    """The log is not the one that was read: `reason` says what shows it. For our own use."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Position:
+    """After event `seq` of the log `log_id`, which is None as long as there was no log."""
+
+    def __init__(self, after: Cursor | None = None) -> None:
+        self.lost = 0
+        self.log_id = after.log_id if after is not None else None
+        self.seq = after.seq if after is not None else 0
+        self._claim = after.hash if after is not None else ""  # of `seq`, as long as it is unseen
+        self._hashes: deque[str] = deque()  # of the last events; the last is that of `seq`
+        self._unsettled = 0  # how many of these are of the last append
+        self._ts = ""  # of the newest event, and of all that were appended with it
+        self._passing: list[Event] = []  # of one append, right before an event of the claim
+        self._met = _NONE  # the seq last met in the file that is read now
+
+    @property
+    def cursor(self) -> Cursor | None:
+        if self.log_id is None:
+            return None
+        known = self.hash_of(self.seq) or (GENESIS if self.seq == 0 else "")
+        return Cursor.at(self.log_id, self.seq, known)
+
+    @property
+    def settled(self) -> int:
+        """The last seq whose event is there to stay."""
+        return self.seq - self._unsettled
+
+    @property
+    def remembered(self) -> int:
+        """The last seq before the events whose hashes are known."""
+        return max(0, self.seq - len(self._hashes))
+
+    def hash_of(self, seq: int) -> str | None:
+        """The hash of the event that was read with `seq`, or its beginning, if that is known."""
+        behind = self.seq - seq
+        if behind == 0 and not self._hashes:
+            return self._claim or None
+        return self._hashes[-1 - behind] if 0 <= behind < len(self._hashes) else None
+
+    def begin_log(self, log_id: str) -> None:
+        """Another log: all of it is new."""
+        self.log_id = log_id
+        self._forget(0)
+
+    def begin_file(self) -> None:
+        """What comes next is read from the beginning of a file."""
+        self._met = _NONE
+        self._passing.clear()
+
+    def jump(self, seq: int, hashes: Iterable[str], ts: str) -> None:
+        """To after event `seq`; `hashes` are those of the events appended with it, at `ts`.
+
+        `ts` is empty where it is there to stay.
+        """
+        self._forget(seq)
+        self._hashes.extend(hashes)
+        self._unsettled = len(self._hashes) if ts else 0
+        self._ts, self._met = ts, seq
+
+    def _forget(self, seq: int) -> None:
+        self.seq, self._claim, self._ts, self._unsettled = seq, "", "", 0
+        self._hashes.clear()
+        self.begin_file()
+
+    # Events
+
+    def has_read(self, event: Event) -> bool:
+        """Whether an event was read already. Raises `StaleError`.
+
+        If it has taken the place of one that was cut back, the position goes back.
+        """
+        if event.seq > self.seq:
+            return False
+        known = self.hash_of(event.seq)
+        if known is None or event.hash.startswith(known):
+            self._meet(event)
+            return True
+        if event.seq <= self.settled:
+            raise StaleError(_another(event.seq, event.hash, known))
+        while self.seq >= event.seq:
+            self._hashes.pop()
+            self.seq -= 1
+            self._unsettled -= 1
+        return False
+
+    def _meet(self, event: Event) -> None:
+        """Learn from an event that was read before us, for all we know of it is a cursor."""
+        self._met = event.seq
+        if self._hashes:
+            return
+        before = self._passing[-1] if self._passing else event
+        if (before.ts, before.seq + 1) != (event.ts, event.seq):
+            self._passing.clear()
+        self._passing.append(event)
+        if event.seq == self.seq:
+            self.jump(self.seq, [event.hash for event in self._passing], event.ts)
+
+    def step(self, event: Event) -> None:
+        """Take in the next event. `lost` says how many before it are gone for good.
+
+        Raises `StaleError`.
+        """
+        self.lost = event.seq - self.seq - 1
+        if not self.lost and not self._leads_to(event):
+            self.lost = 1  # what was read before it was cut back, what took its place dropped
+        if self.lost:
+            self._hashes.clear()
+        if event.ts != self._ts or self.lost:  # another append: what came before is there to stay
+            self._ts, self._unsettled = event.ts, 0
+            while len(self._hashes) > _REMEMBERED:
+                self._hashes.popleft()
+        self._hashes.append(event.hash)
+        self._unsettled += 1
+        self.seq = self._met = event.seq
+        self._claim = ""
+
+    def _leads_to(self, event: Event) -> bool:
+        known = self.hash_of(self.seq)
+        if known is None or event.prev.startswith(known):
+            return True
+        if self._met != self.seq == self.settled:
+            raise StaleError(_another(self.seq, event.prev, known))
+        return False
+
+    def check_end(self, seq: int, digest: str) -> None:
+        """The log ends with event `seq` and its hash `digest`. Raises `StaleError`."""
+        known = self.hash_of(self.settled)
+        if seq < self.settled:
+            raise StaleError(f"the log ends with event {seq}, before the one that was read")
+        if seq == self.settled and known is not None and not digest.startswith(known):
+            raise StaleError(_another(seq, digest, known))
+
+
+def _another(seq: int, there: str, known: str) -> str:
+    there, known = there[:CURSOR_DIGITS], known[:CURSOR_DIGITS]
+    return f"event {seq} of this log has the hash {there}, the one that was read there had {known}"
+
+
+def refusal(where: str, position: Position, stale: StaleError, past: Past | None) -> CursorError:
+    """The error for a position that is not in the log; `where` names the session and its file.
+
+    `past` is what the log has of the events that are remembered, if any are.
+    """
+    cursor = position.cursor or Cursor("", position.seq)
+    good = Cursor.start_of(cursor.log_id)
+    if past is not None and past.log_id == cursor.log_id:
+        for entry in past.in_order():
+            if position.hash_of(entry.event.seq) == entry.event.hash:
+                good = Cursor.at(cursor.log_id, entry.event.seq, entry.event.hash)
+    return CursorError(
+        f"{where}: the cursor {cursor} leads nowhere: {stale.reason}. The log was restored from a "
+        "backup, replaced by another copy, or has lost its end. "
+        + (
+            f"Go on after {good}, the newest event that is still the one that was read"
+            if good.seq
+            else f"Which events are still those that were read is not known: {good} reads all"
+        ),
+        cursor,
+        good,
+    )
