@@ -84,8 +84,9 @@ class Limits:
     """How large states may grow, in bytes of encoded JSON.
 
     `turn_bytes` bounds one turn, `runtime_bytes` all live turns of one runtime in
-    one session. `on_exceed` "warn" logs once per runtime and saves; "reject" raises
-    `LimitExceededError` and saves nothing. The hard cap of 16 MiB a line always holds.
+    one session. `on_exceed` "warn" saves all the same and logs the first excess, once per
+    store and process; "reject" raises `LimitExceededError` and saves nothing. The hard cap
+    of 16 MiB a line always holds.
     """
 
     turn_bytes: int = 1024

@@ -163,9 +163,10 @@ class Inspection(ABC):
 
         Of one session, of several, or of all, those to come included. Begins now; after a
         cursor, or `{session_id: cursor}`, as an `Arrival` carries it; or `from_start`.
-        The iteration raises `CursorError` where the log does not have the event of the
-        cursor; its `resume_after` is the cursor to go on from. Nothing is missed or repeated across compaction, deletion and re-creation. Close
-        it, use it in `with`, or `stop` it from another thread; closing the store does too.
+        Nothing is missed or repeated across compaction, deletion and re-creation. Where the
+        log does not have the event of a cursor, the iteration raises `CursorError`, whose
+        `resume_after` is the cursor to go on from. Close it, use it in `with`, or `stop` it
+        from another thread; closing the store does too.
         """
         self._check_open()
         tail = Tail(self._backend, sessions, after, from_start)

@@ -1,14 +1,15 @@
 """What has to happen to a state before it may become an event: exactness, redaction, limits."""
 
 import logging
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from msgspec import Raw
 
 from journal.config import Limits
 from journal.errors import LimitExceededError, StateTypeError, StateValueError
 from journal.events import Event, Handoff, Set
+from journal.locking import tell_after_fork
 from journal.redaction import Redactor, may_hold_secrets, redact
 from journal.state import check_text, decode_state, encode_state
 from projections.sessions import Session
@@ -19,12 +20,27 @@ logger = logging.getLogger("journal")
 _FIELDS = 3  # of an item: runtime, turn and state
 
 
+class _Excess(NamedTuple):
+    """`size` bytes of something that should have `limit`, a field of `Limits`."""
+
+    what: str
+    size: int
+    limit: int
+    setting: str
+
+
 class Intake:
     """Turns states into events as one store's settings want it."""
 
     def __init__(self, redactor: Redactor | None, limits: Limits) -> None:
         self._redactor = redactor
         self._limits = limits
+        self.after_fork()
+        tell_after_fork(self)
+
+    def after_fork(self) -> None:
+        self._has_warned = False
+        self._may_warn = iter((True,))  # gives it once, even if several threads ask
 
     @property
     def rejects(self) -> bool:
@@ -125,28 +141,45 @@ class Intake:
                 _reject(session, what, totals[runtime], limits.runtime_bytes)
 
     def warn(self, session: Session, events: Sequence[Set]) -> None:
-        """Log, once per runtime of a session, that a limit is exceeded."""
-        limits = self._limits
-        for event in events:
-            runtime = event.runtime_id
-            if runtime in session.warned:
-                continue
-            turn_size = len(memoryview(event.state))
-            total = session.view.sizes.get(runtime, 0)
-            if turn_size <= limits.turn_bytes and total <= limits.runtime_bytes:
-                continue
-            session.warned.add(runtime)
+        """Log, once per store and process, that a limit is exceeded: the worst of `events`."""
+        if self._has_warned or not self._exceed(events, session.view.sizes):
+            return
+        self._has_warned = True
+        found = [each for event in events for each in self._excesses(event, session.view.sizes)]
+        is_first = next(self._may_warn, False)
+        if found and is_first:
+            worst = max(found, key=lambda excess: excess.size / excess.limit)
             logger.warning(
-                "session %r: runtime %r exceeds its limits (turn %r: %d of %d bytes, all turns: "
-                "%d of %d bytes); it is saved all the same",
+                "session %r: %s %s bytes of JSON, more than the limit of %s; it is saved all the "
+                "same. If that is what your agents need, give the store "
+                "limits=Limits(%s=%d) or more. Nothing more is said of limits in this process",
                 session.session_id,
-                runtime,
-                event.turn_id,
-                turn_size,
-                limits.turn_bytes,
-                total,
-                limits.runtime_bytes,
+                worst.what,
+                f"{worst.size:,}",
+                f"{worst.limit:,}",
+                worst.setting,
+                worst.size,
             )
+
+    def _exceed(self, events: Sequence[Set], totals: Mapping[str, int]) -> bool:
+        """Whether any does: asked at every write, so as cheaply as can be."""
+        most, most_in_all = self._limits.turn_bytes, self._limits.runtime_bytes
+        for event in events:
+            if len(memoryview(event.state)) > most:
+                return True
+            if totals.get(event.runtime_id, 0) > most_in_all:
+                return True
+        return False
+
+    def _excesses(self, event: Set, totals: Mapping[str, int]) -> Iterator[_Excess]:
+        limits, size = self._limits, len(memoryview(event.state))
+        if size > limits.turn_bytes:
+            what = f"turn {event.turn_id!r} of runtime {event.runtime_id!r} has"
+            yield _Excess(what, size, limits.turn_bytes, "turn_bytes")
+        total = totals.get(event.runtime_id, 0)
+        if total > limits.runtime_bytes:
+            what = f"the turns of runtime {event.runtime_id!r} have"
+            yield _Excess(what, total, limits.runtime_bytes, "runtime_bytes")
 
 
 def _reject(session: Session, what: str, size: int, limit: int) -> None:

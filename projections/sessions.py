@@ -91,7 +91,6 @@ class Session:
         self.pending = PendingHandoffs()
         self.log: Log = backend.open(session_id, _Both(self.view, self.pending))
         self.file = file
-        self.warned: set[str] = set()  # runtimes whose size was warned of
         self._seed = seed
         self._budget = budget
         self._durable = durable

@@ -6,6 +6,7 @@ from typing import Any
 
 from journal.backend import History
 from journal.config import Durability, GatewaySettings, Limits, SessionSettings
+from journal.errors import FolderError
 from journal.log import LogOptions
 from journal.redaction import Redactor
 from journal.state import encode_text
@@ -32,19 +33,53 @@ def session_settings(
 
 
 def folder_of(session_dir: str | os.PathLike[str] | None, settings: SessionSettings | None) -> str:
-    """The folder of the sessions; reads the environment when nothing else names it."""
+    """The folder of the sessions; reads the environment when nothing else names it.
+
+    Raises `FolderError` where it depends on a home folder that is not known.
+    """
     name, chosen = "session_dir", session_dir
     if not chosen and settings is not None:
         name, chosen = "persist_path", settings.persist_path
     if not chosen:
-        home = os.environ.get("PRAISONAI_HOME") or "~/.praisonai"
-        chosen = os.path.join(home, "sessions")
+        home = os.environ.get("PRAISONAI_HOME")
+        name = "PRAISONAI_HOME" if home else "the default folder"
+        chosen = os.path.join(home or "~/.praisonai", "sessions")
     if not isinstance(chosen, str | os.PathLike):
         raise TypeError(f"{name} must be a path, not {type(chosen).__name__}")
     folder = os.fspath(chosen)
     if "\0" in folder:
         raise ValueError(f"{name} contains a NUL byte")
-    return os.path.abspath(os.path.expanduser(folder))  # noqa: PTH100 - pathlib is slow to import
+    return os.path.abspath(_without_tilde(folder, name))  # noqa: PTH100 - pathlib is slow to import
+
+
+def _without_tilde(path: str, name: str) -> str:
+    """`path` with the home folder for `~` or `~user`. Unlike `expanduser`, never a guess."""
+    if not path.startswith("~"):
+        return path
+    user, _, rest = path[1:].partition("/")
+    home = _home_of(user)
+    if home is None or not os.path.isabs(home):
+        whose = f"of a user {user!r}" if user else f"of the user with the number {os.getuid()}"
+        is_there = f"is {home!r}, no absolute path" if home else "is not known"
+        raise FolderError(
+            f"{name} is {path!r}, and the home folder {whose} {is_there}. Name the folder of the "
+            "sessions: with session_dir, with persist_path in the config, or in $PRAISONAI_HOME "
+            "(for the command `journal`: with --dir or in $JOURNAL_DIR); or set $HOME"
+        )
+    return os.path.join(home, rest.lstrip("/"))
+
+
+def _home_of(user: str) -> str | None:
+    """A user's home folder, our own if `user` is empty; None where the system has none."""
+    if not user and os.environ.get("HOME"):
+        return os.environ["HOME"]
+    import pwd  # seldom needed
+
+    try:
+        entry = pwd.getpwnam(user) if user else pwd.getpwuid(os.getuid())
+    except (KeyError, ValueError):
+        return None
+    return entry.pw_dir or None
 
 
 def log_options(

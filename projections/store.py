@@ -76,7 +76,8 @@ class DefaultSessionStore(Inspection):
         which most is dead, `history` says what becomes of that. At most `max_open` logs
         are held open, and no more than a quarter of the files that the process may have
         open (`ulimit -n`). `storage` makes the operating system calls, to watch or fail them.
-        Raises ValueError and TypeError for settings that make no sense.
+        Raises ValueError and TypeError for settings that make no sense, and `FolderError`, a
+        ValueError, where the folder is in a home that is not known.
         """
         settings = session_settings(config)
         check_others(redact, limits, history, max_open)
@@ -85,9 +86,10 @@ class DefaultSessionStore(Inspection):
         self._options = log_options(durability, lock_timeout, writer, storage)
         self.limits = limits or Limits()
         self.intake = Intake(redact, self.limits)
-        folder = folder_of(session_dir, settings)
         self._backend = (
-            Directory(folder, self._options) if self._in_files else MemoryDirectory(self._options)
+            Directory(folder_of(session_dir, settings), self._options)
+            if self._in_files
+            else MemoryDirectory(self._options)
         )
         self._auto_compact = auto_compact
         self._history: History = history
