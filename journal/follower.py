@@ -53,6 +53,7 @@ class FileFollower:
         self._paths = paths
         self._history = history
         self._position = Position(after)
+        self._refused: CursorError | None = None  # of the file, as far as its scanner has read it
         self._file: LogFile | None = None
         self._leave_file()
         tell_after_fork(self)
@@ -106,15 +107,19 @@ class FileFollower:
         try:
             yield
         except StaleError as stale:
+            error = self._refusal(stale)
+            if self._joined:
+                self._refused = error
+            else:
+                self._leave_file()  # it was an archive that showed it, and may be mended alone
+            raise error from None
+        except OSError as failure:
             self._leave_file()
-            raise self._refusal(stale) from None
-        except OSError as error:
-            self._leave_file()
-            if isinstance(error, StorageError):
+            if isinstance(failure, StorageError):
                 raise
             raise ReadError(
-                error.errno, f"{self._paths.log}: cannot be read: {error.strerror}"
-            ) from error
+                failure.errno, f"{self._paths.log}: cannot be read: {failure.strerror}"
+            ) from failure
 
     def _refusal(self, stale: StaleError) -> CursorError:
         position, paths = self._position, self._paths
@@ -130,6 +135,7 @@ class FileFollower:
     # Reading
 
     def read(self) -> Iterator[Event]:
+        self._raise_again()
         with self._leaving_on_error():
             while (file := self._open_file()) is not None:
                 replaced = not file.is_current()  # asked first: what it holds now is all then
@@ -139,6 +145,21 @@ class FileFollower:
                 if not replaced:
                     return
                 self._leave_file()
+
+    def _raise_again(self) -> None:
+        """What was refused stays so while the log only grows: it need not be read again."""
+        if self._refused is None:
+            return
+        with self._leaving_on_error():
+            file = self._open_file()
+            if file is not None and file.is_current() and self._has_scanned(file):
+                raise CursorError(*self._refused.args)
+            self._refused = None
+            self._leave_file()
+
+    def _has_scanned(self, file: LogFile) -> bool:
+        scanner = self._scanner
+        return scanner.end > 0 and is_still_there(self._storage, file, scanner)
 
     def _rest_of(self, file: LogFile) -> Iterator[Event]:
         size = file.size()
@@ -229,6 +250,7 @@ class FileFollower:
             while (file := self._open_file()) is not None and not file.is_current():
                 self._leave_file()
             if file is not None:
+                self._refused = None
                 self._jump(file)
 
     def _jump(self, file: LogFile) -> None:

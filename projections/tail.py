@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 from journal.backend import Backend, Follower
-from journal.errors import HistoryError, JournalError, StateTypeError, StateValueError
+from journal.errors import CursorError, HistoryError, JournalError, StateTypeError, StateValueError
 from journal.events import Cursor, Event, Set
 from journal.room import Answer, offer, share
 from journal.state import check_text, decode_state
@@ -170,8 +170,9 @@ class Tail:
     def _note_broken(self, session_id: str, error: JournalError) -> None:
         if self._names is not None:
             raise error
-        if self._broken.get(session_id) != str(error):
-            self._broken[session_id] = str(error)
+        what = str(error.cursor if isinstance(error, CursorError) else error)
+        if self._broken.get(session_id) != what:  # where a refused log ends changes all the time
+            self._broken[session_id] = what
             logger.warning("session %r is left out: %s", session_id, error)
 
     # Followers

@@ -367,6 +367,26 @@ def test_what_is_refused_is_read_once_the_right_copy_is_back(log: RestorableLog)
     assert [event.seq for event in follower.read()] == [5]
 
 
+def test_what_is_refused_is_not_read_again_while_the_log_only_grows(log: RestorableLog) -> None:
+    backup = log.back_up()
+    for _ in range(100):
+        log.append()
+    read: list[int] = []
+
+    def before(name: str, args: tuple[Any, ...]) -> None:
+        if name == "read":
+            read.append(args[1])
+
+    follower = log.engine(before).follow("s", log.cursor(100))
+    log.restore(backup)
+    for number in range(110):
+        log.append()
+        read.clear()
+        with pytest.raises(CursorError):
+            list(follower.read())
+        assert number == 0 or sum(read) <= 64
+
+
 def test_a_short_cursor_becomes_whole_when_its_event_is_met(log: RestorableLog) -> None:
     for seq in range(3):
         follower = log.engine().follow("s", log.cursor(seq, short=True))
