@@ -33,8 +33,9 @@ _BIG_TAIL = 1 << 20  # bytes of a torn tail that are not worth reading at every 
 
 
 class _LastAppend(NamedTuple):
-    """The events appended last, as far as they are known; `ts` as in `Position.jump`."""
+    """The events appended last, as far as they are known, as `Position.jump` takes them."""
 
+    settled: str
     hashes: deque[str]
     ts: str
 
@@ -274,7 +275,7 @@ class FileFollower:
             return None
         if last.seq <= scanner.header.base_seq:
             return None
-        hashes = deque([last.hash])
+        settled, hashes = last.prev, deque([last.hash])
         for line in reversed(lines[:-1]):
             event = decode_line(line)
             if event is None or isinstance(event, Open | Sealed):
@@ -282,19 +283,21 @@ class FileFollower:
             if (event.seq, event.ts) != (last.seq - len(hashes), last.ts):
                 break
             hashes.appendleft(event.hash)
+            settled = event.prev
         scanner.skip_to(last, size - len(unfinished))
-        return scanner, _LastAppend(hashes, last.ts)
+        return scanner, _LastAppend(settled, hashes, last.ts)
 
     def _scan_all(self, file: LogFile, size: int) -> tuple[Scanner, _LastAppend]:
         scanner = Scanner()
-        hashes: deque[str] = deque()
+        settled, hashes = "", deque[str]()
         next_one = (0, "")  # what an event must have that was appended with the last
         for data in chunks(self._storage, file.fd, 0, size):
             for event in scanner.feed(data):
                 if (event.seq, event.ts) != next_one:
                     hashes.clear()
+                    settled = event.prev
                 hashes.append(event.hash)
                 next_one = (event.seq + 1, event.ts)
-        if scanner.hash not in hashes:  # the log's base
-            return scanner, _LastAppend(deque([scanner.hash]), "")
-        return scanner, _LastAppend(hashes, next_one[1])
+        if scanner.hash not in hashes:  # it is that of the log's base
+            return scanner, _LastAppend(scanner.hash, deque(), "")
+        return scanner, _LastAppend(settled, hashes, next_one[1])

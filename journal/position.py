@@ -9,7 +9,8 @@ Knows nothing of files; its owner feeds it the events in the order of their seqs
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection
+from typing import NamedTuple
 
 from journal.backend import Past
 from journal.errors import CursorError
@@ -27,6 +28,15 @@ class StaleError(Exception):
         self.reason = reason
 
 
+class _Met(NamedTuple):
+    """What is remembered of an event."""
+
+    seq: int
+    ts: str
+    prev: str
+    hash: str
+
+
 class Position:
     """After event `seq` of the log `log_id`, which is None as long as there was no log."""
 
@@ -35,10 +45,11 @@ class Position:
         self.log_id = after.log_id if after is not None else None
         self.seq = after.seq if after is not None else 0
         self._claim = after.hash if after is not None else ""  # of `seq`, as long as it is unseen
-        self._hashes: deque[str] = deque()  # of the last events; the last is that of `seq`
+        # Of the last events, and of the one before them, by their `prev`; the last is of `seq`.
+        self._hashes: deque[str] = deque()
         self._unsettled = 0  # how many of these are of the last append
         self._ts = ""  # of the newest event, and of all that were appended with it
-        self._passing: list[Event] = []  # of one append, right before an event of the claim
+        self._passing: deque[_Met] = deque()  # the last events before that of the claim
         self._met = _NONE  # the seq last met in the file that is read now
 
     @property
@@ -75,15 +86,14 @@ class Position:
         self._met = _NONE
         self._passing.clear()
 
-    def jump(self, seq: int, hashes: Iterable[str], ts: str) -> None:
-        """To after event `seq`; `hashes` are those of the events appended with it, at `ts`.
+    def jump(self, seq: int, before: str, hashes: Collection[str], ts: str) -> None:
+        """To after event `seq`, of which and of the events appended with it `hashes` are, at `ts`.
 
-        `ts` is empty where it is there to stay.
+        `before` is the hash of the event before these.
         """
         self._forget(seq)
-        self._hashes.extend(hashes)
-        self._unsettled = len(self._hashes) if ts else 0
-        self._ts, self._met = ts, seq
+        self._hashes.extend((before, *hashes))
+        self._unsettled, self._ts, self._met = len(hashes), ts, seq
 
     def _forget(self, seq: int) -> None:
         self.seq, self._claim, self._ts, self._unsettled = seq, "", "", 0
@@ -116,12 +126,17 @@ class Position:
         self._met = event.seq
         if self._hashes:
             return
-        before = self._passing[-1] if self._passing else event
-        if (before.ts, before.seq + 1) != (event.ts, event.seq):
-            self._passing.clear()
-        self._passing.append(event)
+        passing = self._passing
+        if passing and passing[-1].seq + 1 != event.seq:
+            passing.clear()
+        passing.append(_Met(event.seq, event.ts, event.prev, event.hash))
+        if len(passing) > _REMEMBERED and passing[0].ts != event.ts:
+            passing.popleft()
         if event.seq == self.seq:
-            self.jump(self.seq, [event.hash for event in self._passing], event.ts)
+            first, hashes = passing[0], [met.hash for met in passing]
+            together = sum(1 for met in passing if met.ts == event.ts)
+            self.jump(self.seq, first.prev, hashes, event.ts)
+            self._unsettled = together
 
     def step(self, event: Event) -> None:
         """Take in the next event. `lost` says how many before it are gone for good.
@@ -137,6 +152,8 @@ class Position:
             self._ts, self._unsettled = event.ts, 0
             while len(self._hashes) > _REMEMBERED:
                 self._hashes.popleft()
+        if not self._hashes:
+            self._hashes.append(event.prev)
         self._hashes.append(event.hash)
         self._unsettled += 1
         self.seq = self._met = event.seq

@@ -4,7 +4,7 @@ A file for one session holds the cursor itself; one for several holds `{session:
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import click
 
@@ -26,7 +26,7 @@ class CursorFile:
         self._single = single
         self._any = _parse(given, "--after-cursor") if given is not None else None
         self.known: dict[str, Cursor] = {}
-        self.was_there = False
+        self.was_there = given is not None
         if path is not None:
             self._read(path)
 
@@ -53,6 +53,16 @@ class CursorFile:
     def of(self, session_id: str) -> Cursor | None:
         """The cursor to start a session after."""
         return self.known.get(session_id, self._any)
+
+    def of_all(self, session_ids: Collection[str]) -> dict[str, Cursor]:
+        """Those of these sessions, or all that there are if none is named."""
+        if self._any is not None:
+            return dict.fromkeys(session_ids, self._any)
+        return {
+            name: cursor
+            for name, cursor in self.known.items()
+            if not session_ids or name in session_ids
+        }
 
     def save(self, cursors: Mapping[str, Cursor]) -> None:
         """Note how far sessions were read; the file is replaced, never half written."""

@@ -130,10 +130,14 @@ def log_command(
     type=click.Path(dir_okay=False),
     help="Start after the cursors in this file, and keep the new ones there.",
 )
+@click.option(
+    "--after-cursor", "after", metavar="CURSOR", help="Start after this, in one session."
+)
 @output_option("short", "jsonl", "pretty")
 @folder_option
 def tail_command(
     session_ids: tuple[str, ...],
+    after: str | None,
     cursor_file: str | None,
     output: str,
     folder: str | None,
@@ -143,7 +147,9 @@ def tail_command(
     """Follow many sessions at once.
 
     All sessions of the folder, those to come included, if none is named. Shows the last
-    10 events first, or as many as -n says.
+    10 events first, or as many as -n says. Exit code 5 says that the log of a session that
+    was named does not have the event of its cursor, as after a restore; the message has
+    the cursor to go on from.
 
     \b
     Examples:
@@ -151,14 +157,16 @@ def tail_command(
       journal tail session-a session-b -u native
       journal tail -e handoff -o jsonl | jq .reason
     """
+    if after is not None and len(session_ids) != 1:
+        raise click.UsageError("--after-cursor is a place in one session; name that alone")
     chosen = _chosen((), **choice)
-    cursors = CursorFile(cursor_file, single=False)
+    cursors = CursorFile(cursor_file, after, single=False)
     with opened(folder) as store:
         for session_id in session_ids:
             require_session(store, session_id)
         show = Show(store, output, with_session=len(session_ids) != 1)
         names = session_ids or None
-        known = {name: at for name, at in cursors.known.items() if not names or name in names}
+        known = cursors.of_all(session_ids)
         tail = store.tail(names, after=known, from_start=cursors.was_there)
         if not cursors.was_there:
             wanted = _DEFAULT_LINES if lines is None else lines

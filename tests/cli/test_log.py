@@ -6,6 +6,7 @@ import os
 import random
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import time
@@ -393,6 +394,124 @@ def test_cursor_files_of_one_pass(folder: str, store: DefaultSessionStore, tmp_p
         result = journal(*log)
         assert result.returncode == 2
         assert file in result.stderr
+
+
+class TestRestored:
+    """Cursors were noted, then the folder was restored from a backup, and went on."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> str:
+        return str(tmp_path / "s")
+
+    @pytest.fixture
+    def noted(self, folder: str) -> str:
+        with DefaultSessionStore(folder, durability="os") as store:
+            put(store, 3)
+            shutil.copytree(folder, f"{folder}.backup")
+            put(store, 3)
+        return cursor_of(folder)
+
+    def restore(self, folder: str, count: int) -> None:
+        shutil.rmtree(folder)
+        shutil.copytree(f"{folder}.backup", folder)
+        with DefaultSessionStore(folder, durability="os") as store:
+            put(store, count)
+
+    @pytest.mark.parametrize("count", [0, 3, 5])
+    @pytest.mark.parametrize("command", [["log", "s"], ["log", "s", "-f"], ["tail", "s"]])
+    def test_the_command_ends_with_5_and_says_where_to_go_on(
+        self, folder: str, noted: str, command: list[str], count: int
+    ) -> None:
+        self.restore(folder, count)
+        result = journal(*command, "-o", "jsonl", "--dir", folder, "--after-cursor", noted)
+        assert (result.returncode, result.stdout) == (5, "")
+        start = noted[:16] + ":0:000000000000"
+        assert noted in result.stderr
+        assert start in result.stderr
+        went_on = journal("log", "s", "-o", "jsonl", "--dir", folder, "--after-cursor", start)
+        assert seqs_of(went_on.stdout.splitlines()) == [*range(1, 4 + count)]
+
+    @pytest.mark.parametrize("command", ["log", "tail"])
+    def test_the_cursor_that_was_refused_stays_in_its_file(
+        self, folder: str, noted: str, command: str, tmp_path: Path
+    ) -> None:
+        self.restore(folder, 4)
+        file = tmp_path / "cursor"
+        file.write_text(noted if command == "log" else json.dumps({"s": noted}))
+        result = journal(command, "s", "--dir", folder, "--cursor-file", str(file))
+        assert result.returncode == 5
+        assert noted in file.read_text()
+
+    @pytest.mark.parametrize("command", [["log", "s", "-f"], ["tail", "s"]])
+    def test_one_that_follows_ends_with_5_and_notes_what_it_has_shown(
+        self, folder: str, noted: str, command: list[str], tmp_path: Path
+    ) -> None:
+        file = tmp_path / "cursor"
+        args = ["--dir", folder, "-n", "10", "-o", "jsonl", "--cursor-file", str(file)]
+        with Pipe(*command, *args) as follower:
+            follower.until(last(6))
+            self.restore(folder, 4)
+            assert follower.end() == 5
+            assert seqs_of(follower.lines) == [*range(1, 7)]
+            places = [json.loads(line)["cursor"] for line in follower.lines]
+            start = f"{noted[:16]}:0:000000000000"  # if it had not read on before it was restored
+            told = follower.errors
+        (place,) = [place for place in (places[2], start) if place in told]
+        assert noted in file.read_text()
+        again = journal("log", "s", "-o", "jsonl", "--dir", folder, "--after-cursor", place)
+        assert seqs_of(again.stdout.splitlines()) == [*range(1 if place == start else 4, 8)]
+
+
+def cursor_of(folder: str) -> str:
+    """The cursor after the newest event of the session "s"."""
+    cursor: str = json.loads(journal("log", "s", "--dir", folder, "-o", "json").stdout)["cursor"]
+    return cursor
+
+
+def test_cursors_noted_without_a_hash_still_work(
+    folder: str, store: DefaultSessionStore, tmp_path: Path
+) -> None:
+    """As 0.1 wrote them, on the command line and in files of both kinds."""
+    put(store, 3)
+    short = cursor_of(folder).rpartition(":")[0]
+    assert re.fullmatch("[0-9a-f]{16}:3", short)
+    put(store, 1)
+    log = ["log", "s", "--dir", folder, "-o", "jsonl"]
+    assert seqs_of(journal(*log, "--after-cursor", short).stdout.splitlines()) == [4]
+    file = tmp_path / "cursor"
+    for content in (short, json.dumps({"s": short})):
+        file.write_text(content)
+        result = journal(*log, "--cursor-file", str(file))
+        assert seqs_of(result.stdout.splitlines()) == [4]
+        assert cursor_of(folder) in file.read_text()
+
+
+def test_what_was_dropped_after_a_cursor_is_counted(
+    folder: str, store: DefaultSessionStore
+) -> None:
+    put(store, 2)
+    place = cursor_of(folder)
+    put(store, 3)
+    store.compact("s", "drop")
+    put(store, 1)
+    for output in ("json", "jsonl"):
+        result = journal("log", "s", "--dir", folder, "-o", output, "--after-cursor", place)
+        items = (
+            json.loads(result.stdout)["events"]
+            if output == "json"
+            else [json.loads(line) for line in result.stdout.splitlines()]
+        )
+        assert [(item["seq"], item["lost"]) for item in items] == [(5, 2), (6, 0)]
+
+
+def test_a_cursor_is_of_one_session(folder: str, store: DefaultSessionStore) -> None:
+    put(store, 1)
+    put(store, 1, "other")
+    place = cursor_of(folder)
+    for sessions in ([], ["s", "other"]):
+        result = journal("tail", *sessions, "--dir", folder, "--after-cursor", place)
+        assert result.returncode == 2
+        assert "one session" in result.stderr
 
 
 def test_a_tail_that_has_to_wait_for_its_reader_misses_nothing(

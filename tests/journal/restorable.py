@@ -225,10 +225,11 @@ class Reader:
             self.start = got.seq - 1
             self.known.clear()  # who folds has to begin anew
         else:
-            for seq in range(got.seq, self.place + 1):  # what was there was cut back
-                assert self.known.pop(seq) != got.hash
-                assert self._ts[seq] == self._ts[self.place], "of another append than the last"
             assert got.seq <= self.place + 1
+            for seq in range(got.seq, self.place + 1):  # what was there was cut back
+                assert self.known.pop(seq, "skipped") != got.hash
+                assert self._ts.get(seq) == self._ts.get(self.place), "of more than one append"
+            self.start = min(self.start, got.seq - 1)
         self.known[got.seq], self._ts[got.seq] = got.hash, got.ts
         self.place = got.seq
 
@@ -240,6 +241,20 @@ class Reader:
         for seq, digest in self.known.items():
             assert log.history[seq - 1] == digest, f"event {seq} was replaced without a word"
         assert sorted(self.known) == list(range(self.start + 1, self.place + 1)), "missing"
+
+    def restart(self) -> None:
+        """Go on by the cursor alone."""
+        self.follower = self.engine.follow("s", self.follower.cursor)
+        self._ts.clear()
+
+    def skip(self) -> None:
+        """To the end. What was appended with the last event may still be cut back."""
+        self.follower.to_end()
+        cursor = self.follower.cursor
+        if cursor is not None:
+            self.log_id, self.start, self.place = cursor.log_id, cursor.seq, cursor.seq
+            self.known.clear()
+            self._ts.clear()
 
     def resume(self) -> None:
         """Go on where the error says."""

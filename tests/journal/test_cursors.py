@@ -89,8 +89,8 @@ class CursorMachine(RuleBasedStateMachine):
         self.log = RestorableLog()
         self.backups: list[Backup] = []
         self.noted: list[tuple[Cursor, str]] = []  # with the whole hash
-        self.often, self.seldom, self.closing = self.readers = [
-            Reader(self.log, self.log.engine()) for _ in range(3)
+        self.often, self.seldom, self.closing, self.restarting, self.skipping = self.readers = [
+            Reader(self.log, self.log.engine()) for _ in range(5)
         ]
 
     @initialize()
@@ -148,6 +148,16 @@ class CursorMachine(RuleBasedStateMachine):
         self._read(self.closing)
         self.closing.follower.close()
 
+    @rule()
+    def read_after_a_restart(self) -> None:
+        """Twice: the first time it joins, and learns what it can."""
+        self.restarting.restart()
+        self._read(self.restarting)
+
+    @rule()
+    def skip(self) -> None:
+        self.skipping.skip()
+
     def teardown(self) -> None:
         for cursor, digest in self.noted[-12:]:
             self._check(cursor, digest)
@@ -194,9 +204,11 @@ class CursorMachine(RuleBasedStateMachine):
         after = error.resume_after
         assert after.log_id == log.log_id
         same = [seq for seq, digest in reader.known.items() if digest in log.history]
-        assert after.seq in (0, *same)
-        if not log.dropped:
-            assert after.seq == max(same, default=0), "the newest one that is still good"
+        if after.seq:
+            assert after == log.cursor(after.seq)
+        if not log.dropped and reader not in (self.restarting, self.skipping):
+            best = {max(same)} if same else {0, reader.start}
+            assert after.seq in best, "not the newest one that is still good"
         return True
 
 
