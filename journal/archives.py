@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from journal.errors import ReadError
 from journal.handle import LogFile
 from journal.names import Paths
-from journal.storage import CHUNK, Storage, chunks, write_all
+from journal.storage import CHUNK, Storage, chunks, create_anew, write_all
 
 _UNFINISHED = ".gz.new"
 _LEVEL = 1  # hashes do not compress and JSON does so at once: more effort gains little
@@ -109,7 +109,7 @@ def _pack(storage: Storage, path: str, stop: Callable[[], bool]) -> bool:
 
 
 def _compress(storage: Storage, source: LogFile, target: str, stop: Callable[[], bool]) -> bool:
-    copy = storage.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    copy = create_anew(storage, target)
     try:
         packer = zlib.compressobj(_LEVEL, wbits=31)
         for data in chunks(storage, source.fd, 0, source.size()):

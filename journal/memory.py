@@ -72,6 +72,8 @@ class MemoryStorage:
                     raise FileNotFoundError(ENOENT, os.strerror(ENOENT), path)
                 node = _Node(next(self._numbers), modified=time())
                 self._name(path, node)
+            elif flags & os.O_EXCL:
+                raise FileExistsError(EEXIST, os.strerror(EEXIST), path)
             if flags & os.O_TRUNC:
                 node.data.clear()
             fd = next(self._numbers)

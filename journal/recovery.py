@@ -13,7 +13,7 @@ from journal.errors import AppendError
 from journal.handle import LogFile
 from journal.names import LOG_SUFFIX, Paths
 from journal.scan import Scanner
-from journal.storage import Storage, chunks, write_all
+from journal.storage import Storage, chunks, create_anew, write_all
 
 UNFINISHED_COPY = ".torn.new"
 """How a torn tail is called while it is copied, with the log's lock held."""
@@ -79,9 +79,10 @@ def begin_whole(storage: Storage, file: LogFile, scratch: str, data: bytes) -> L
 
 
 def open_scratch(storage: Storage, scratch: str, when_taken: Callable[[], None]) -> LogFile:
-    """The scratch file, empty and locked; what a dead process has left there is used again.
+    """The scratch file, empty and locked; what a dead process has left there is removed.
 
-    Where another one has it locked, `when_taken` raises, or takes its name away.
+    It is not written into: it may be a hard link to any other file. Where another process
+    has the scratch file locked, `when_taken` raises, or takes its name away.
     """
     while True:
         new = LogFile(storage, scratch, create=True)
@@ -89,8 +90,9 @@ def open_scratch(storage: Storage, scratch: str, when_taken: Callable[[], None])
             if not storage.lock(new.fd):
                 when_taken()
             elif new.is_current():
-                storage.truncate(new.fd, 0)
-                return new
+                if not new.size():
+                    return new
+                storage.unlink(scratch)
         except BaseException:
             new.close()
             raise
@@ -150,7 +152,7 @@ def set_aside(storage: Storage, file: LogFile, start: int, stop: int, archive: s
     target = os.path.join(archive, f"{stem}.{start}-{digest.hexdigest()[:8]}.torn")
     if storage.find(target) is not None:
         return
-    copy = storage.open(f"{target}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    copy = create_anew(storage, f"{target}.new")
     try:
         for data in chunks(storage, file.fd, start, stop):
             write_all(storage, copy, data)

@@ -286,6 +286,20 @@ def chunks(storage: Storage, fd: int, start: int, stop: int) -> Iterator[bytes]:
         yield data
 
 
+def create_anew(storage: Storage, path: str) -> int:
+    """A file of our own, open for writing, under a name that only we use.
+
+    What is there is taken away, not written into: besides what a crash has left it may be a
+    hard link, and with that any other file.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        return storage.open(path, flags)
+    except FileExistsError:
+        storage.unlink(path)
+        return storage.open(path, flags)
+
+
 def write_all(storage: Storage, fd: int, data: bytes) -> None:
     """Write all of `data` to a file that nobody reads yet, however often it takes."""
     view = memoryview(data)

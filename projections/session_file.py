@@ -26,7 +26,7 @@ from journal.locking import LockFile
 from journal.names import Paths
 from journal.room import NO_ROOM
 from journal.state import encode_text
-from journal.storage import Storage, chunks, write_all
+from journal.storage import Storage, chunks, create_anew, write_all
 
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _KEY = "runtime_state"
@@ -205,7 +205,7 @@ class SessionFile:
     def _replace(self, path: str, data: bytes) -> None:
         new = f"{path}{_UNFINISHED}"
         try:
-            fd = self._storage.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            fd = create_anew(self._storage, new)
             try:
                 write_all(self._storage, fd, data)
                 if self._durable:  # PraisonAI's messages are in there too

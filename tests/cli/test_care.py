@@ -3,8 +3,10 @@
 import fcntl
 import hashlib
 import json
+import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -222,6 +224,123 @@ def test_an_export_is_whole_or_not_there(
         assert other.read_bytes() == to.read_bytes()
     for nowhere in (tmp_path / "no" / "x", tmp_path):
         assert journal("export", "s", "--to", str(nowhere), "--dir", folder).returncode in (1, 2)
+
+
+class TestExportTarget:
+    """Only the target changes, it is whole, and nobody else may read it."""
+
+    @pytest.fixture
+    def whole(self, folder: str, store: DefaultSessionStore) -> str:
+        put(store, 3)
+        return journal("export", "s", "--dir", folder).stdout
+
+    def export(
+        self, folder: str, to: str | Path, *args: str
+    ) -> "subprocess.CompletedProcess[str]":
+        return journal("export", "s", "--dir", folder, "--to", str(to), *args)
+
+    def test_no_neighbour_is_written_over(self, folder: str, whole: str, tmp_path: Path) -> None:
+        to = tmp_path / "out"
+        neighbours = [tmp_path / f"out{suffix}" for suffix in (".new", ".tmp", "~", ".bak")]
+        for path in neighbours:
+            path.write_text("mine")
+        assert self.export(folder, to).returncode == 0
+        assert to.read_text() == whole
+        assert [path.read_text() for path in neighbours] == ["mine"] * 4
+
+    @pytest.mark.parametrize("before", [None, 0o666, 0o400])
+    def test_its_mode_is_0600_whatever_was_there(
+        self, folder: str, whole: str, tmp_path: Path, before: int | None
+    ) -> None:
+        to = tmp_path / "out"
+        for umask in ("000", "777"):
+            if before is not None:
+                to.write_text("old")
+                to.chmod(before)
+            command = f"journal export s --dir '{folder}' --to '{to}' --force"
+            assert shell(f"umask {umask}; {command}").returncode == 0
+            assert stat.S_IMODE(to.stat().st_mode) == 0o600
+            assert to.read_text() == whole
+            to.unlink()
+
+    def test_a_link_is_replaced_and_not_followed(
+        self, folder: str, whole: str, tmp_path: Path
+    ) -> None:
+        other, to = tmp_path / "other", tmp_path / "out"
+        other.write_text("mine")
+        for link in (to.symlink_to, to.hardlink_to):
+            link(other)
+            assert self.export(folder, to).returncode == 2
+            assert self.export(folder, to, "--force").returncode == 0
+            assert (other.read_text(), to.read_text()) == ("mine", whole)
+            to.unlink()
+
+    def test_standard_output_and_its_other_names(
+        self, folder: str, whole: str, tmp_path: Path
+    ) -> None:
+        for name in ("-", "/dev/stdout", "/dev/fd/1"):
+            assert self.export(folder, name).stdout == whole
+            script = f"journal export s --dir '{folder}' --to {name} > '{tmp_path}/out'"
+            assert shell(f"cd '{tmp_path}'; {script}").returncode == 0
+            assert (tmp_path / "out").read_text() == whole
+        result = self.export(folder, "/dev/stderr")
+        assert (result.stdout, result.stderr) == ("", whole)
+        assert self.export(folder, "/dev/null").returncode == 0
+        assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+        assert os.path.islink("/dev/stdout")
+        assert not (tmp_path / "-").exists()
+
+    def test_a_pipe_is_written_into(self, folder: str, whole: str, tmp_path: Path) -> None:
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        result = shell(f"journal export s --dir '{folder}' --to '{pipe}' & cat '{pipe}'; wait")
+        assert result.stdout == whole
+        assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+    def test_what_is_no_file_is_not_replaced(
+        self, folder: str, whole: str, tmp_path: Path
+    ) -> None:
+        place = tmp_path / "socket"
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(place))
+            result = self.export(folder, place, "--force")
+        assert result.returncode == 2
+        assert "no regular file" in result.stderr
+        assert stat.S_ISSOCK(place.stat().st_mode)
+
+    def test_with_no_room_for_it_the_old_file_stays_and_no_other(
+        self, folder: str, store: DefaultSessionStore, tmp_path: Path
+    ) -> None:
+        put(store, 20)
+        to = tmp_path / "out"
+        to.write_text("old")
+        command = f"journal export s --dir '{folder}' --to '{to}' --force"
+        result = shell(f"ulimit -f 2; {command}")  # KiB; the history has more
+        assert result.returncode == 1
+        assert f"{to}: File too large" in result.stderr
+        assert to.read_text() == "old"
+        assert not list(tmp_path.glob(".*"))
+
+    @pytest.mark.parametrize("call", ["fsync", "replace"])
+    def test_a_disk_that_fails_at_the_end_is_told_and_the_old_file_stays(
+        self, folder: str, whole: str, tmp_path: Path, call: str
+    ) -> None:
+        to = tmp_path / "out"
+        to.write_text("old")
+        code = (
+            "import errno, os\n"
+            "def fails(*_): raise OSError(errno.EIO, os.strerror(errno.EIO))\n"
+            f"os.{call} = fails\n"
+            "from projections.cli import main; main()"
+        )
+        args = ["export", "s", "--to", str(to), "--force", "--dir", folder]
+        result = subprocess.run(
+            [sys.executable, "-c", code, *args], capture_output=True, text=True, check=False
+        )
+        assert result.returncode == 1
+        assert f"{to}: Input/output error" in result.stderr
+        assert to.read_text() == "old"
+        assert not list(tmp_path.glob(".*"))
 
 
 def test_an_export_of_a_damaged_session_is_written_and_the_code_tells(

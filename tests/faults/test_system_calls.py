@@ -22,7 +22,6 @@ CALLS = {
     "write": WRITES,
     "fdatasync": OTHERS,
     "fsync": OTHERS,
-    "ftruncate": OTHERS,
     "rename": OTHERS,
     "linkat": OTHERS,
     "unlink": OTHERS,

@@ -193,6 +193,7 @@ class Reader:
         self.told = 0
         self.known: dict[int, str] = {}
         self._ts: dict[int, str] = {}
+        self._skipped: list[str] = []  # the hashes of the first events, which it did not read
         self.refused: CursorError | None = None
 
     def read(self) -> CursorError | None:
@@ -218,6 +219,7 @@ class Reader:
         if got.log_id != self.log_id:
             self.log_id, self.start, self.place = got.log_id, 0, 0
             self.known.clear()
+            self._skipped.clear()
         assert got.hash not in self.known.values(), "an event came twice"
         if got.lost:
             assert self.log.ever_dropped, "nothing was dropped, so nothing can be lost"
@@ -240,6 +242,9 @@ class Reader:
         assert self.place == len(log.history)
         for seq, digest in self.known.items():
             assert log.history[seq - 1] == digest, f"event {seq} was replaced without a word"
+        if not self.told:
+            kept = self._skipped[: self.start]
+            assert log.history[: len(kept)] == kept, "of what was skipped some was replaced"
         assert sorted(self.known) == list(range(self.start + 1, self.place + 1)), "missing"
 
     def restart(self) -> None:
@@ -255,6 +260,7 @@ class Reader:
             self.log_id, self.start, self.place = cursor.log_id, cursor.seq, cursor.seq
             self.known.clear()
             self._ts.clear()
+            self._skipped = list(self.log.history)
 
     def resume(self) -> None:
         """Go on where the error says."""

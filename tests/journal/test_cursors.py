@@ -399,6 +399,27 @@ def test_what_is_refused_is_not_read_again_while_the_log_only_grows(log: Restora
         assert number == 0 or sum(read) <= 64
 
 
+@pytest.mark.parametrize("way", ["skipped", "joined", "read"])
+def test_no_event_of_another_branch_is_taken_for_one_that_was_read(
+    log: RestorableLog, way: str
+) -> None:
+    """All but the last one were read, or skipped, long ago."""
+    backup = log.back_up()
+    for _ in range(3):
+        log.append()
+    place = None if way == "read" else log.cursor(5)
+    follower = log.engine().follow("s", place)
+    if way == "skipped":
+        follower.to_end()
+    else:
+        list(follower.read())
+    log.restore(backup)
+    for _ in range(4):
+        log.append()
+    with pytest.raises(CursorError):
+        list(follower.read())
+
+
 def test_a_short_cursor_becomes_whole_when_its_event_is_met(log: RestorableLog) -> None:
     for seq in range(3):
         follower = log.engine().follow("s", log.cursor(seq, short=True))
