@@ -16,7 +16,7 @@ from journal.backend import Past
 from journal.errors import CursorError
 from journal.events import CURSOR_DIGITS, GENESIS, Cursor, Event
 
-_REMEMBERED = 1000  # events whose hashes are known, and more of them if one append had more
+_REMEMBERED = 1000  # events whose hashes are known, and of what was read more of one append
 _NONE = -1
 
 
@@ -49,7 +49,7 @@ class Position:
         self._hashes: deque[str] = deque()
         self._unsettled = 0  # how many of these are of the last append
         self._ts = ""  # of the newest event, and of all that were appended with it
-        self._passing: deque[_Met] = deque()  # the last events before that of the claim
+        self._passing: list[_Met] = []  # the last events before that of the claim
         self._met = _NONE  # the seq last met in the file that is read now
 
     @property
@@ -107,8 +107,11 @@ class Position:
 
         If it has taken the place of one that was cut back, the position goes back.
         """
-        if event.seq > self.seq:
+        behind = self.seq - event.seq
+        if behind < 0:
             return False
+        if behind > _REMEMBERED and behind >= len(self._hashes):
+            return True  # long ago
         known = self.hash_of(event.seq)
         if known is None or event.hash.startswith(known):
             self._meet(event)
@@ -130,8 +133,6 @@ class Position:
         if passing and passing[-1].seq + 1 != event.seq:
             passing.clear()
         passing.append(_Met(event.seq, event.ts, event.prev, event.hash))
-        if len(passing) > _REMEMBERED and passing[0].ts != event.ts:
-            passing.popleft()
         if event.seq == self.seq:
             first, hashes = passing[0], [met.hash for met in passing]
             together = sum(1 for met in passing if met.ts == event.ts)

@@ -18,7 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from journal import Cursor, CursorError, Head, JournalError
 from journal.backend import History
 from journal.events import GENESIS, Clear
-from tests.journal.restorable import Backup, Reader, RestorableLog
+from journal.follower import FileFollower
+from tests.journal.restorable import LOG, Backup, Reader, RestorableLog
 from tests.support import Recorder, set_event
 
 digits = st.text("0123456789abcdef", min_size=12, max_size=12)
@@ -399,25 +400,66 @@ def test_what_is_refused_is_not_read_again_while_the_log_only_grows(log: Restora
         assert number == 0 or sum(read) <= 64
 
 
-@pytest.mark.parametrize("way", ["skipped", "joined", "read"])
-def test_no_event_of_another_branch_is_taken_for_one_that_was_read(
-    log: RestorableLog, way: str
-) -> None:
-    """All but the last one were read, or skipped, long ago."""
-    backup = log.back_up()
-    for _ in range(3):
-        log.append()
-    place = None if way == "read" else log.cursor(5)
+WAYS = ["skipped", "joined", "read"]
+ENDS: dict[str, list[Callable[[RestorableLog], None]]] = {
+    "one": [RestorableLog.append] * 3,
+    "a batch": [RestorableLog.append, RestorableLog.batch],
+    "what compaction kept": [RestorableLog.append, RestorableLog.archive],
+}
+
+
+def follower_at_the_end(log: RestorableLog, way: str) -> FileFollower:
+    place = None if way == "read" else log.cursor(len(log.history))
     follower = log.engine().follow("s", place)
     if way == "skipped":
         follower.to_end()
     else:
         list(follower.read())
+    return follower
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("way", WAYS)
+def test_no_event_of_another_branch_is_taken_for_one_that_was_read(
+    log: RestorableLog, way: str, end: str
+) -> None:
+    """All but the last one were read, or skipped, long ago."""
+    backup = log.back_up()
+    for act in ENDS[end]:
+        act(log)
+    follower = follower_at_the_end(log, way)
     log.restore(backup)
-    for _ in range(4):
+    for _ in range(5):
         log.append()
     with pytest.raises(CursorError):
         list(follower.read())
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_copy_of_the_same_log_in_its_place_is_the_same_log(
+    log: RestorableLog, way: str, end: str
+) -> None:
+    for act in ENDS[end]:
+        act(log)
+    follower = follower_at_the_end(log, way)
+    for _ in range(2):
+        log.restore(log.back_up())
+        log.append()
+        assert [event.seq for event in follower.read()] == [len(log.history)]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_damage_in_the_middle_does_not_make_it_another_log(log: RestorableLog, way: str) -> None:
+    for _ in range(4):
+        log.append()
+    place = log.data.index(b'{"seq":4')
+    damaged = log.back_up()
+    damaged.files[LOG] = log.data[:place] + b"X" + log.data[place + 1 :]
+    log.restore(damaged)
+    follower = follower_at_the_end(log, way)
+    log.restore(damaged)
+    assert list(follower.read()) == []
 
 
 def test_a_short_cursor_becomes_whole_when_its_event_is_met(log: RestorableLog) -> None:
@@ -524,7 +566,7 @@ def test_a_cursor_of_what_is_being_written_follows_when_that_is_cut_back(
 
 
 def test_what_a_cursor_costs_does_not_grow_with_archives_before_it() -> None:
-    """Bytes read of archives; joining reads none that are older than the cursor."""
+    """Joining reads no archive that is older than the cursor."""
     read: dict[int, int] = {}
     for archives in (3, 6):
         log, opened = RestorableLog(), list[str]()
