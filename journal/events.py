@@ -136,6 +136,8 @@ class Head(Struct, frozen=True):
         seq, _, digest = rest.partition(":")
         if not (log_id and seq.isascii() and seq.isdigit() and digest):
             raise ValueError(f"not a head: {text!r}; a head reads log_id:seq:hash")
+        if len(digest) == CURSOR_DIGITS:
+            raise ValueError(f"{text!r} is a cursor; a head has all digits of the hash")
         return cls(log_id, int(seq), digest)
 
 

@@ -42,6 +42,8 @@ def test_a_head_that_was_noted_down_is_a_cursor_too(log_id: str, seq: int, diges
     head = Head(log_id, seq, digest)
     assert Cursor.parse(str(head)) == Cursor(log_id, seq, digest[:12])
     assert Head.parse(str(head)) == head
+    with pytest.raises(ValueError, match="is a cursor"):
+        Head.parse(str(Cursor.parse(str(head))))
 
 
 @pytest.mark.parametrize(
