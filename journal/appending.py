@@ -3,7 +3,7 @@
 With the log's lock held, but for the opening, which comes before it.
 """
 
-from journal.errors import AppendError, ReadError
+from journal.errors import AppendError, ReadError, StorageError
 from journal.folder import make_folders
 from journal.handle import LogFile
 from journal.names import Paths
@@ -54,14 +54,14 @@ def _begin(storage: Storage, paths: Paths) -> LogFile:
 
 
 def put(storage: Storage, file: LogFile, data: bytes, start: int, session_id: str) -> None:
-    """One write at the end, which is at `start`. All of it or, with an error, none.
+    """One write at the end, which is at `start`. All of it or, with `AppendError`, none.
 
-    Raises `AppendError`.
+    Raises `StorageError` if what was written in part could not be taken back.
     """
     try:
         written = storage.write(file.fd, data)
     except OSError as error:
-        cut_back(storage, file, start)
+        _take_back(storage, file, start, session_id)
         raise AppendError(
             error.errno,
             f"session {session_id!r}: {file.path}: write at offset {start} failed "
@@ -71,7 +71,7 @@ def put(storage: Storage, file: LogFile, data: bytes, start: int, session_id: st
         cut_back(storage, file, start)
         raise
     if written != len(data):
-        cut_back(storage, file, start)
+        _take_back(storage, file, start, session_id)
         raise AppendError(
             _ENOSPC,  # what a short write to a file means
             f"session {session_id!r}: {file.path}: only {written} of {len(data)} bytes could be "
@@ -80,12 +80,26 @@ def put(storage: Storage, file: LogFile, data: bytes, start: int, session_id: st
         )
 
 
-def cut_back(storage: Storage, file: LogFile, start: int) -> None:
-    """Make the file end at `start` again; one that would be empty is removed."""
+def _take_back(storage: Storage, file: LogFile, start: int, session_id: str) -> None:
+    """`cut_back`, after a write that failed. Raises `StorageError` if that fails too."""
+    if not cut_back(storage, file, start):
+        raise StorageError(
+            None,
+            f"session {session_id!r}: {file.path}: the write at offset {start} failed, and so did "
+            "taking back what there is of it. Whether it was appended is unknown; read it back",
+        )
+
+
+def cut_back(storage: Storage, file: LogFile, start: int) -> bool:
+    """Make the file end at `start` again; one that would be empty is removed.
+
+    Says whether nothing is left of what was written.
+    """
     try:
         if file.size() > start:
             storage.truncate(file.fd, start)
         if start == 0 and file.is_current():
             storage.unlink(file.path)
-    except OSError:
-        pass  # the next writer finds a torn tail, or an empty file, and mends it
+    except OSError:  # the next writer finds a torn tail, or an empty file, and mends it
+        return False
+    return True

@@ -21,11 +21,10 @@ from journal.backend import (
     SessionInfo,
     VerifyReport,
 )
-from journal.codec import decode_line
 from journal.compaction import compact
 from journal.deletion import finish_deletion
 from journal.errors import AppendError, JournalError, ReadError, StorageError
-from journal.events import Cursor, Event, Head, Sealed
+from journal.events import Cursor, Event, Head
 from journal.follower import FileFollower
 from journal.handle import LogFile
 from journal.history import gather
@@ -34,14 +33,13 @@ from journal.log import FileLog, LogOptions
 from journal.names import LOG_SUFFIX, Paths, paths_of, session_id_of
 from journal.recovery import cut_torn_tail
 from journal.scan import Scanner
-from journal.sealing import seal
+from journal.sealing import last_seal, seal
 from journal.state import MAX_LINE
 from journal.storage import chunks
 from journal.verification import Verification
 
 logger = logging.getLogger("journal")
 
-_SEAL_BYTES = 1 << 12  # more than any seal
 _WATCH_STEP = 1  # ms between watchfiles' looks at what the kernel has told
 _WATCH_TICK = 50  # ms after which it comes back without news
 _WATCH_PAUSE = _WATCH_TICK / 1000  # seconds between our own looks where there is no watch
@@ -93,12 +91,8 @@ class Directory:
 
     def _ends_deleted(self, file: LogFile) -> bool:
         """Whether a deletion seal is the last line: then there is no such session."""
-        size = file.size()
-        last = self._storage.read(file.fd, _SEAL_BYTES, size - min(size, _SEAL_BYTES))
-        if not last.endswith(b"\n"):  # a seal that was cut short sealed nothing
-            return False
-        seal = decode_line(last[:-1].rpartition(b"\n")[2])
-        return isinstance(seal, Sealed) and seal.reason == "deleted"
+        seal = last_seal(self._storage, file)
+        return seal is not None and seal.reason == "deleted"
 
     def watch(self, stop: threading.Event) -> Iterator[frozenset[str]]:
         while not os.path.isdir(self.folder):
@@ -193,9 +187,8 @@ class Directory:
 
     def _seal_and_finish(self, paths: Paths, file: LogFile, session_file: str | None) -> None:
         scanner = Scanner()
-        for data in chunks(self._storage, file.fd, 0, file.size()):
-            for _ in scanner.feed(data):
-                pass
+        for _ in scanner.read(chunks(self._storage, file.fd, 0, file.size())):
+            pass
         if scanner.seal is None or scanner.seal.reason != "deleted":
             cut_torn_tail(self._storage, file, scanner, paths.archive)
             writer = self._options.writer or default_writer()
@@ -264,11 +257,8 @@ class Directory:
         except (FileNotFoundError, ReadError):
             return None
         try:
-            for data in chunks(self._storage, file.fd, 0, min(file.size(), MAX_LINE)):
-                for _ in scanner.feed(data):
-                    break
-                if scanner.header is not None:
-                    break
+            for _ in scanner.read(chunks(self._storage, file.fd, 0, min(file.size(), MAX_LINE))):
+                break
         finally:
             file.close()
         return scanner.header.session_id if scanner.header is not None else None

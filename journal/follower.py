@@ -185,14 +185,13 @@ class FileFollower:
         scanner = self._scanner
         scanner.rewind()
         known = scanner.damage_count
-        for data in chunks(self._storage, file.fd, scanner.end, size):
-            for event in scanner.feed(data):
-                if scanner.damage_count > known and not again:
-                    return False
-                if not self._joined:
-                    yield from self._join()
-                if event.seq > self._base and not self._position.has_read(event):
-                    yield self._step(event)
+        for event in scanner.read(chunks(self._storage, file.fd, scanner.end, size)):
+            if scanner.damage_count > known and not again:
+                return False
+            if not self._joined:
+                yield from self._join()
+            if event.seq > self._base and not self._position.has_read(event):
+                yield self._step(event)
             if self._file is not file:
                 return True
         check_beginning(self._storage, file, self._paths, scanner)
@@ -271,6 +270,8 @@ class FileFollower:
         place = max(0, size - CHUNK)
         *lines, unfinished = self._storage.read(file.fd, size - place, place).split(b"\n")
         last = decode_line(lines[-1]) if lines else None
+        if unfinished.rstrip().endswith(b"}"):
+            return None  # perhaps a whole line that lacks its newline
         if scanner.header is None or last is None or isinstance(last, Open | Sealed):
             return None
         if last.seq <= scanner.header.base_seq:
@@ -291,13 +292,12 @@ class FileFollower:
         scanner = Scanner()
         settled, hashes = "", deque[str]()
         next_one = (0, "")  # what an event must have that was appended with the last
-        for data in chunks(self._storage, file.fd, 0, size):
-            for event in scanner.feed(data):
-                if (event.seq, event.ts) != next_one:
-                    hashes.clear()
-                    settled = event.prev
-                hashes.append(event.hash)
-                next_one = (event.seq + 1, event.ts)
+        for event in scanner.read(chunks(self._storage, file.fd, 0, size)):
+            if (event.seq, event.ts) != next_one:
+                hashes.clear()
+                settled = event.prev
+            hashes.append(event.hash)
+            next_one = (event.seq + 1, event.ts)
         if scanner.hash not in hashes:  # it is that of the log's base
             return scanner, _LastAppend(scanner.hash, deque(), "")
         return scanner, _LastAppend(settled, hashes, next_one[1])

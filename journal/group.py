@@ -17,7 +17,7 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct
 
 from journal.backend import Maker
-from journal.errors import StorageError, SyncError
+from journal.errors import StorageError
 from journal.events import Event, Head
 
 _MOST = 64  # requests written as one piece: each may be as long as memory allows
@@ -215,7 +215,7 @@ class Group:
                 waiting.written = written
             try:
                 written.sync()  # for all of them: each asks again, which then costs nothing
-            except SyncError:
+            except StorageError:
                 pass  # … and is told
 
     def _write_each(self, taken: list[_Waiting]) -> None:

@@ -4,7 +4,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from time import monotonic
 
 from journal.errors import ReadError, SyncError
 from journal.locking import acquire, tell_after_fork
@@ -20,8 +19,7 @@ class LogFile:
 
     `fd` is no file's number from the moment in which the file is closed: whoever comes too late
     gets an OSError, and never another file that has the old number by now. At the end of the
-    program it is not closed at all. `checked` is when the path was last seen to lead here, on the
-    monotonic clock, in seconds.
+    program it is not closed at all.
     """
 
     def __init__(self, storage: Storage, path: str, *, create: bool, write: bool = False) -> None:
@@ -39,6 +37,7 @@ class LogFile:
         self._turn = threading.Condition()  # its lock, never held during a sync, guards the rest
         self._syncing: int | None = None  # the thread whose sync is under way
         self._synced = 0  # the last ticket covered
+        self._in_place = 0  # the last one covered while the path led here
         self._sync_error: OSError | None = None
         self._folder_synced = False
         self.fd = self._open(create)
@@ -47,7 +46,6 @@ class LogFile:
         except OSError as error:
             self._close()
             raise ReadError(error.errno, f"{path}: {error.strerror}") from error
-        self.checked = float("-inf")
         tell_after_fork(self)
 
     def _open(self, create: bool) -> int:
@@ -143,15 +141,9 @@ class LogFile:
     def unlock(self) -> None:
         self._storage.unlock(self.fd)
 
-    def is_current(self, interval: float = 0.0) -> bool:
-        """Whether the path still leads here; trusts an answer younger than `interval`."""
-        now = monotonic()
-        if now - self.checked < interval:
-            return True
-        if self._find() != self.id:
-            return False
-        self.checked = now
-        return True
+    def is_current(self) -> bool:
+        """Whether the path still leads here. Raises `ReadError`."""
+        return self._find() == self.id
 
     def _find(self) -> FileId | None:
         try:
@@ -167,9 +159,10 @@ class LogFile:
         self._written += 1
         return self._written
 
-    def cover(self, ticket: int) -> None:
+    def cover(self, ticket: int) -> bool:
         """Return once all that `ticket` stands for is on the disk, syncing if it is not.
 
+        False: it is on the disk, but after the sync the path led elsewhere, or nowhere.
         Callers share: whoever syncs covers all that was written before it began, so
         many threads waiting here need one or two syncs between them. Raises
         `SyncError`; after that, all later calls on this file do too.
@@ -183,6 +176,7 @@ class LogFile:
                     "written before it survives a power cut is unknown. The file was closed; "
                     "check the disk, then read back what matters",
                 )
+        return self._in_place >= ticket
 
     def _cover(self, ticket: int) -> None:
         """Sync, unless somebody else's sync covers `ticket` or has failed."""
@@ -194,15 +188,16 @@ class LogFile:
             outer, self._syncing = self._syncing, me
             target = self._written
         error: OSError | None = None
-        done = False
+        here = done = False
         try:
             error = self._sync()
+            here = error is None and self._is_here()
             done = True
         finally:
             with self._turn:
                 self._syncing = outer
                 if done:
-                    self._note_sync(target, error)
+                    self._note_sync(target, error, here)
                 self._turn.notify_all()
 
     def _wait_for_sync_locked(self) -> None:
@@ -213,9 +208,11 @@ class LogFile:
         while self._syncing not in (None, threading.get_ident()):
             self._turn.wait()
 
-    def _note_sync(self, target: int, error: OSError | None) -> None:
+    def _note_sync(self, target: int, error: OSError | None, here: bool) -> None:
         if error is None:
             self._synced = max(self._synced, target)
+            if here:
+                self._in_place = max(self._in_place, target)
         elif self._synced < target or self.is_open:  # else a handler has synced and closed it
             self._sync_error = error
 
@@ -228,6 +225,13 @@ class LogFile:
         except OSError as error:
             return error
         return None
+
+    def _is_here(self) -> bool:
+        """Whether the path leads here; False too if that cannot be found out."""
+        try:
+            return self.is_current()
+        except ReadError:
+            return False
 
     @property
     def failed(self) -> bool:
@@ -245,7 +249,8 @@ class LogFile:
             except OSError:
                 pass  # closing unlocks too
             if self._synced < self._written and self._sync_error is None:
-                self._note_sync(self._written, self._sync())
+                error = self._sync()
+                self._note_sync(self._written, error, error is None and self._is_here())
             self._close()
 
     def _close(self) -> None:

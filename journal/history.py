@@ -10,6 +10,7 @@ import logging
 import math
 import os
 from collections.abc import Iterator
+from shlex import quote
 
 from msgspec.structs import asdict
 
@@ -20,7 +21,7 @@ from journal.events import Open
 from journal.handle import LogFile
 from journal.names import Paths
 from journal.refusal import check_beginning, check_session
-from journal.scan import Scanner
+from journal.scan import Scanner, summary_of
 from journal.storage import Storage
 
 logger = logging.getLogger("journal")
@@ -72,9 +73,8 @@ class _Source:
 
 def _read(scanner: Scanner, pieces: Iterator[bytes]) -> Iterator[Entry]:
     """Not a method: a source that no generator leads back to closes its file when let go."""
-    for data in pieces:
-        for event in scanner.feed(data):
-            yield Entry(event, scanner.line)
+    for event in scanner.read(pieces):
+        yield Entry(event, scanner.line)
     scanner.finish()
 
 
@@ -215,8 +215,16 @@ class _Gathering:
         )
 
     def _note_damage(self, source: _Source) -> None:
-        for damage in source.scanner.damage:
-            self._note(Problem(where=source.where, **asdict(damage)))
+        found = source.scanner.damage
+        self._problems += [Problem(where=source.where, **asdict(damage)) for damage in found]
+        for line in summary_of(found):
+            logger.error(
+                "session %r: %s: %s. `journal verify %s` lists all damage",
+                self._paths.session_id,
+                source.where,
+                line,
+                quote(self._paths.session_id),
+            )
 
     def _note_archive(self, name: str, reason: str) -> None:
         where = os.path.join(self._paths.archive, name)

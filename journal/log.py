@@ -8,6 +8,10 @@ Rules of this module:
 - Reading never waits for another process and never writes. Only with the `flock` held
   is a tail torn rather than in the middle of being written.
 - Syncs happen outside both locks, so that other writers go on meanwhile.
+- Other programs may do anything to the file, lock or no lock. So every append looks first,
+  with the lock held: does the path lead here, and does the file end as it did (its size, and
+  the hash of its last line)? Reading trusts such a look for a second. What is found to have
+  changed is read anew.
 """
 
 import logging
@@ -16,7 +20,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import TypeAlias
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -28,7 +32,7 @@ from journal.config import Durability
 from journal.deletion import finish_deletion
 from journal.errors import AppendError, JournalError, ReadError, ReentryError, StorageError
 from journal.events import GENESIS, Event, Head, Open
-from journal.following import Following
+from journal.following import Following, holds
 from journal.group import Group, RefusedError, Request, Take, Written
 from journal.handle import LogFile
 from journal.locking import (
@@ -40,17 +44,18 @@ from journal.locking import (
     tell_after_stop,
 )
 from journal.names import Paths
-from journal.recovery import begin_whole, cut_torn_tail, is_still_there
+from journal.recovery import begin_whole, cut_torn_tail
 from journal.refusal import check_beginning, newer_format_error
 from journal.room import Answer
 from journal.scan import NO_LOG_ID
-from journal.sealing import unseal
+from journal.sealing import last_seal, unseal
 from journal.storage import DiskStorage, FileId, Storage
 
 logger = logging.getLogger("journal")
 
 _BIG_TAIL = 1 << 20  # bytes of a torn tail that are not worth reading at every look
-_PATH_CHECK_INTERVAL = 1.0  # seconds: how soon a log replaced behind our back is noticed
+_TRUSTED = 1.0  # seconds: how soon reading notices a log that changed behind our back
+_LONG_AGO = float("-inf")
 
 
 @dataclass(frozen=True)
@@ -65,8 +70,16 @@ class LogOptions:
 
 _BEFORE_ALL = Head(NO_LOG_ID, 0, GENESIS)
 
-_Appended: TypeAlias = tuple[Head, LogFile, int | None]
-"""The head, the file, and the ticket for the sync if there is to be one."""
+
+class _Appended(NamedTuple):
+    """What was written: the file, the ticket for the sync if there is to be one, and how many
+    losses of events had been found by then.
+    """
+
+    head: Head
+    file: LogFile
+    ticket: int | None
+    losses: int
 
 
 class _Encoded(Struct, frozen=True):
@@ -103,10 +116,9 @@ class FileLog:
         self._group = Group(self._append_for_group)  # the one thing in use without it
         self._following = Following(self._storage, self.paths, self._projection)
         self._busy = False  # an append is under way in the thread that holds `lock`
-        self._confirmed = True  # what we read last was read under the flock
         self._created = False  # the file was not there before we opened it
         self._deleted = False
-        self._confirm_at = 0.0  # on the monotonic clock: when to look at what we read again
+        self._looked = _LONG_AGO  # on the monotonic clock: the last look at path and end
         self._big_tail: int | None = None  # the file's size when we last read a long torn tail
         self._writer = self._options.writer or default_writer()
 
@@ -147,10 +159,10 @@ class FileLog:
     def _refresh_locked(self) -> bool:
         self._deleted = False
         file = self._file
+        now = monotonic()
         if (  # as most often, there is nothing new: a quarter of the time of a `get`
             file is not None
-            and self._confirmed
-            and file.is_current(_PATH_CHECK_INTERVAL)
+            and now - self._looked < _TRUSTED
             and file.size() == self._following.scanner.end > 0
         ):
             return True
@@ -160,14 +172,25 @@ class FileLog:
                 try:
                     file = self._use_locked(LogFile(self._storage, self.paths.log, create=False))
                 except FileNotFoundError:
+                    self._following.note_gone()
                     self._forget_locked()
                     return False
-            elif not file.is_current(_PATH_CHECK_INTERVAL):
-                self._let_go_locked()
-                continue
+                self._looked = now
+            elif now - self._looked >= _TRUSTED:
+                if not file.is_current():
+                    self._leave_locked(file)
+                    continue
+                self._compare_locked(file)
+                self._looked = now
             if self._look_locked(file):
                 return not (self._following.scanner.is_empty or self._deleted)
-            self._let_go_locked()
+            self._leave_locked(file)
+
+    def _compare_locked(self, file: LogFile) -> None:
+        """Forget what we have read if the file is not as it was, to read it anew."""
+        if not self._following.is_in_step(file):
+            self._following.forget()
+            self._big_tail = None
 
     def _look_locked(self, file: LogFile) -> bool:
         """Read what is new in the file. False: it is not the log any more."""
@@ -175,12 +198,8 @@ class FileLog:
         size = file.size()
         if size == 0:
             check_beginning(self._storage, file, self.paths, following.scanner)
-        if not self._confirmed:
-            self._confirm_locked(file, size)
         if size in (following.scanner.end, self._big_tail):
             return True
-        self._confirmed = False
-        self._confirm_at = monotonic() + _PATH_CHECK_INTERVAL
         following.read_on(file, size)
         seal = following.scanner.seal
         if seal is not None and not file.is_current():
@@ -190,16 +209,6 @@ class FileLog:
             self._deleted = True
         self._big_tail = size if size - following.scanner.end > _BIG_TAIL else None
         return True
-
-    def _confirm_locked(self, file: LogFile, size: int) -> None:
-        """What was read without the lock may have been cut back since: look again."""
-        scanner = self._following.scanner
-        if size == scanner.end and monotonic() < self._confirm_at:
-            return
-        self._confirm_at = monotonic() + _PATH_CHECK_INTERVAL
-        if not is_still_there(self._storage, file, scanner):
-            self._following.forget()
-            self._big_tail = None
 
     # Appending
 
@@ -216,38 +225,64 @@ class FileLog:
         if self._durable and not self._group.is_inside:
             return self._group.append(request)
         try:
-            head, file, ticket = self._append((request,), None)
+            done = self._append((request,), None)
         except RefusedError as refused:
             raise refused.error from None
-        if ticket is not None:
-            file.cover(ticket)
-        return head
+        self._cover(done)
+        return done.head
 
     def append_at_once(self, events: Sequence[Event], seed: Maker | None = None) -> bool:
         if self._durable or not self.lock.acquire(blocking=False):
             return False
         try:
-            if not self._is_at_rest_locked():
-                return False
-            return self._append_locked((Request(events, seed, None),)) is not None
+            request = Request(events, seed, None)
+            return self._append_locked((request,), at_once=True) is not None
         except RefusedError as refused:
             raise refused.error from None
         finally:
             self.lock.release()
 
-    def _is_at_rest_locked(self) -> bool:
-        """Whether nothing has to be opened, read or mended before an append."""
-        file = self._file
-        if file is None or not self._confirmed or file.failed:
-            return False
-        try:
-            return file.size() == self.size > 0 and file.is_current(_PATH_CHECK_INTERVAL)
-        except OSError:
-            return False  # which an append says better
-
     def _append_for_group(self, take: Take, since: float) -> Written:
-        head, file, ticket = self._append(take, since)
-        return Written(head, lambda: file.cover(ticket or 0))
+        done = self._append(take, since)
+        return Written(done.head, lambda: self._cover(done))
+
+    def _cover(self, done: _Appended) -> None:
+        """Return once it is on the disk, in the file that the path leads to. Raises `SyncError`,
+        and `AppendError` when the file was replaced meanwhile and has it no more.
+        """
+        file, ticket = done.file, done.ticket
+        while ticket is not None and not file.cover(ticket):
+            found = self._find_again(done)
+            if found is None:
+                return
+            file, ticket = found, found.wrote()
+
+    def _find_again(self, done: _Appended) -> LogFile | None:
+        """The file at the path, now that it is another, with what we have appended in it.
+
+        None if the session was deleted since. Most often another process has compacted it.
+        """
+        with self.lock:
+            self._looked = _LONG_AGO
+            self.refresh()
+            file = self._file
+            if self._following.losses == done.losses:
+                return file
+            there = file is not None and holds(self._storage, file, done.head)
+        if there:
+            return file
+        seq, where = done.head.seq, f"session {self.paths.session_id!r}: {self.paths.log}"
+        if there is None:
+            raise StorageError(
+                None,
+                f"{where}: was replaced by another program, and compacted, while event {seq} was "
+                "written. Whether the event is in the log is unknown; read it back",
+            )
+        raise AppendError(
+            None,
+            f"{where}: was replaced, moved or deleted by another program while event {seq} was "
+            "written. The event is not in the log; append it again",
+        )
 
     def _append(self, take: Take | Sequence[Request], since: float | None) -> _Appended:
         """Append as soon as the other process lets go.
@@ -267,8 +302,13 @@ class FileLog:
                 return done
         raise AssertionError("this loop ends with an error")  # pragma: no cover, no mutate
 
-    def _append_locked(self, take: Take | Sequence[Request]) -> _Appended | None:
-        """Append if the lock between processes is free; None if it is not."""
+    def _append_locked(
+        self, take: Take | Sequence[Request], *, at_once: bool = False
+    ) -> _Appended | None:
+        """Append if the lock between processes is free; None if it is not.
+
+        With `at_once`, None as well if anything has to be opened, read or mended before.
+        """
         if self._busy:
             raise ReentryError(
                 f"session {self.paths.session_id!r}: an append came in the middle of an append "
@@ -277,7 +317,7 @@ class FileLog:
             )
         self._busy = True
         try:
-            file = self._locked_file()
+            file = self._locked_at_once() if at_once else self._locked_file()
             if file is None:
                 return None
             requests = take() if callable(take) else take
@@ -285,7 +325,7 @@ class FileLog:
             encoded = self._encode_locked(file, requests, end)
             if not encoded.events:
                 self._step_back_locked(file, end)
-                return self.head or _BEFORE_ALL, file, None
+                return _Appended(self.head or _BEFORE_ALL, file, None, 0)
             head = self._write_locked(file, encoded, end)
             file = self._file or file  # a log that begins whole begins in another file
             ticket = file.wrote() if self._durable else None
@@ -306,15 +346,42 @@ class FileLog:
             raise
         finally:
             self._busy = False
-        return head, file, ticket
+        return _Appended(head, file, ticket, self._following.losses)
 
     def flush(self) -> None:
-        with self.lock:
-            file = self._file
-            if file is None or not self.size:
+        while True:
+            with self.lock:
+                file = self._file
+                if file is None or not self.size:
+                    return
+                ticket = file.wrote()
+            if file.cover(ticket):
                 return
-            ticket = file.wrote()
-        file.cover(ticket)
+            with self.lock:
+                if self._busy:  # a signal handler in the middle of an append, which will look
+                    return
+                self._looked = _LONG_AGO
+                self.refresh()
+
+    def _locked_at_once(self) -> LogFile | None:
+        """As `_locked_file`, if nothing has to be opened, read or mended for it; else None."""
+        file = self._file
+        if file is None or file.failed:
+            return None
+        try:
+            if not (allow_writing(file) and file.try_lock()):
+                return None
+            there = False
+            try:
+                there = self._is_at_end_locked(file)
+            finally:
+                if not there:
+                    file.unlock()
+        except OSError:
+            return None  # which an append says better
+        if there:
+            self._refuse_unwritable_locked(file)
+        return file if there else None
 
     def _locked_file(self) -> LogFile | None:
         """The file the path leads to, locked, writable and read to its end.
@@ -335,11 +402,13 @@ class FileLog:
             if not file.try_lock():
                 if file.is_current():
                     return None
-                self._let_go_locked()  # an archive by now, and being packed
+                self._leave_locked(file)  # an archive by now, and being packed
                 continue
-            if self._settle_locked(file):
+            if self._is_at_end_locked(file) or self._settle_locked(file):
+                self._looked = monotonic()
+                self._refuse_unwritable_locked(file)
                 return file
-            self._let_go_locked()
+            self._leave_locked(file)
 
     def _use_locked(self, file: LogFile) -> LogFile:
         if self._closed_file not in (None, file.id):
@@ -348,32 +417,33 @@ class FileLog:
         self._created = False
         return file
 
+    def _is_at_end_locked(self, file: LogFile) -> bool:
+        """Whether the log is as we know it, with the lock held: nearly always."""
+        return (
+            file.size() == self.size > 0 and self._following.is_in_step(file) and file.is_current()
+        )
+
     def _settle_locked(self, file: LogFile) -> bool:
         """With the lock held: be at the end of the right file. False: open it again."""
-        following = self._following
-        size = file.size()
-        if size == 0 and not self._created:
-            check_beginning(self._storage, file, self.paths, following.scanner)
-        if size != self.size or not self._confirmed:
-            if not self._confirmed and not is_still_there(self._storage, file, following.scanner):
-                following.forget()
-            following.read_on(file, file.size())
-            if not self._settle_tail_locked(file):
-                return False
-            self._confirmed = True
-        # Whoever fails to begin a log removes its file, without a seal.
-        if not file.is_current(_PATH_CHECK_INTERVAL if self.size else 0.0):
+        # Whoever compacts or deletes a log has its lock, so the path leads here until we let
+        # go, and a seal is a dead process's. Who fails to begin a log removes its file too.
+        if not file.is_current():
             return False
-        self._refuse_unwritable_locked(file)
-        return True
+        size, created = file.size(), self._created
+        self._created = False
+        if size == 0 and created:
+            self._following.note_gone()
+            return True
+        if size == 0:
+            check_beginning(self._storage, file, self.paths, self._following.scanner)
+        self._following.read_on(file, size)
+        return self._settle_tail_locked(file)
 
     def _settle_tail_locked(self, file: LogFile) -> bool:
         """Deal with a seal and a torn tail. False: the file is not the log any more."""
         following, archive = self._following, self.paths.archive
         seal = following.scanner.seal
         if seal is not None:
-            if not file.is_current():
-                return False
             self._refuse_unwritable_locked(file)
             if seal.reason == "deleted":
                 finish_deletion(self._storage, self.paths, seal.session_file)
@@ -382,8 +452,6 @@ class FileLog:
             following.read_on(file, file.size())
         if file.size() > self.size:
             self._refuse_unwritable_locked(file)
-            if not file.is_current():
-                return False
             cut = cut_torn_tail(self._storage, file, following.scanner, archive)
             logger.warning(
                 "session %r: %s: cut off %d bytes at offset %d that a dead writer left unfinished",
@@ -452,7 +520,7 @@ class FileLog:
 
     def _write_locked(self, file: LogFile, encoded: _Encoded, end: int) -> Head:
         """Write it as one piece at the end and fold it. Returns the new head."""
-        data = encoded.data
+        data = b"\n" + encoded.data if self._following.scanner.is_unended else encoded.data
         if encoded.imports:
             self._file = begin_whole(self._storage, file, self.paths.scratch, data)
         else:
@@ -480,6 +548,7 @@ class FileLog:
             if self._busy:  # a signal handler would close what is being written to
                 return
             file = self._detach_locked()
+            self._following.look_away()
         if file is not None:
             file.close()  # outside the lock: it may have to wait for a sync
 
@@ -494,11 +563,17 @@ class FileLog:
             if not file.is_idle:
                 return Answer.BUSY
             self._file, self._closed_file = None, file.id
-            self._confirmed, self._confirm_at = False, 0.0
+            self._following.look_away()
             file.close()
             return Answer.CLOSED
         finally:
             self.lock.release()
+
+    def _leave_locked(self, file: LogFile) -> None:
+        """The path leads elsewhere by now. A file without a seal was replaced by a stranger."""
+        if last_seal(self._storage, file) is not None:
+            self._following.look_away()
+        self._let_go_locked()
 
     def _let_go_locked(self) -> None:
         """Drop the file; the projection may go on in the next one."""
@@ -517,6 +592,7 @@ class FileLog:
         """Drop everything: the next call starts from the file on disk."""
         self._let_go_locked()
         self._following.forget()
+        self._following.look_away()
 
     def after_fork(self) -> None:
         self.lock = threading.RLock()

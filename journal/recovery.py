@@ -19,6 +19,8 @@ UNFINISHED_COPY = ".torn.new"
 """How a torn tail is called while it is copied, with the log's lock held."""
 
 _LAST_BYTES = 64  # enough of a line's end to hold its hash
+_MOST_BYTES = 1 << 12  # of a line's end and the blank lines after it
+_NOTHING = b"\0 \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 _HEADER_START = b'{"op":"open",'
 
@@ -28,7 +30,7 @@ def cut_torn_tail(storage: Storage, file: LogFile, scanner: Scanner, archive: st
 
     Returns how many there were. The copy is named after its place and content, so an
     interrupted repair that is run again does not leave a second one. Tails of nothing
-    but NULs hold no evidence and are not copied. Raises `AppendError`.
+    but NULs and blanks hold no evidence and are not copied. Raises `AppendError`.
     """
     end, size = scanner.end, file.size()
     if size <= end:
@@ -113,10 +115,14 @@ def is_still_there(storage: Storage, file: LogFile, scanner: Scanner) -> bool:
 
     A reader may see lines of a batch whose write then fails and is cut back, and other
     lines in their place later. The newest hash at its place shows that everything
-    before it is what was read.
+    before it is what was read. So it does where another program has written into the file.
     """
-    place = max(0, scanner.end - _LAST_BYTES)
-    return scanner.line_hash.encode() in storage.read(file.fd, scanner.end - place, place)
+    mark = scanner.end - scanner.padding
+    place = max(0, mark - _LAST_BYTES)
+    found = storage.read(file.fd, min(scanner.end - place, _MOST_BYTES), place)
+    if not scanner.padding:
+        return scanner.line_hash.encode() in found
+    return scanner.line_hash.encode() in found[:_LAST_BYTES] and not found[mark - place :].strip()
 
 
 def is_unfinished_header(beginning: bytes) -> bool:
@@ -124,7 +130,7 @@ def is_unfinished_header(beginning: bytes) -> bool:
 
     `beginning` is its first bytes. Anything else is not ours to repair.
     """
-    text = beginning.removeprefix(_BOM).rstrip(b"\0")[: len(_HEADER_START)]
+    text = beginning.removeprefix(_BOM).lstrip().rstrip(b"\0")[: len(_HEADER_START)]
     return _HEADER_START.startswith(text)
 
 
@@ -144,7 +150,7 @@ def set_aside(storage: Storage, file: LogFile, start: int, stop: int, archive: s
     blank = True
     for data in chunks(storage, file.fd, start, stop):
         digest.update(data)
-        blank = blank and not data.strip(b"\0")
+        blank = blank and not data.strip(_NOTHING)
     if blank:
         return
     storage.make_folder(archive)

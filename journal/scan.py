@@ -6,10 +6,13 @@ and collects what is wrong. It opens nothing: the log, verification, compaction 
 every reader use this same judgement.
 
 Torn or corrupt is only known afterwards: a bad line is *corrupt* once an intact line
-follows it, and part of a *torn* tail as long as none does.
+follows it, and part of a *torn* tail as long as none does. Blank lines are passed over. A
+whole line at the end whose newline is missing counts: editors leave it out, and the next
+append makes good for it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -25,6 +28,8 @@ _EVENT_START = b'{"seq":'
 _MOST_SPLITS = 64
 _LONG = 1 << 20  # bytes of a line that is not searched for as many
 _LONGEST_NOTED = 10_000
+_SHORTEST_LINE = 32  # bytes; the hash alone is as long
+_NO_NEWLINE = "the newline after this event is missing"
 
 
 class Damage(Struct, frozen=True):
@@ -48,7 +53,7 @@ class Scanner:
 
     `start` and `end` are the offsets of the line last yielded, `line` its bytes without
     newline; every byte before `end` has been judged. `seq` and `hash` are those of the
-    newest event.
+    newest event. `padding` is how many bytes of blank lines stand before `end`.
     """
 
     def __init__(self) -> None:
@@ -63,6 +68,7 @@ class Scanner:
         self.seq = 0
         self.hash = GENESIS
         self.line_hash = ""  # of the line before `end`, which may be a kept one
+        self.padding = 0
         self.count = 0
         self.damage: list[Damage] = []
         self.damage_count = 0
@@ -73,11 +79,22 @@ class Scanner:
         self._carry = b""
         self._carry_start = 0
         self._oversize = 0  # bytes dropped of a line that is longer than any may be
+        self._unended = -1  # where a line ends that lacks its newline
 
     @property
     def log_id(self) -> str:
         """The log's id; zeros where its header is damaged."""
         return self.header.log_id if self.header is not None else NO_LOG_ID
+
+    @property
+    def is_unended(self) -> bool:
+        """Whether what stands before `end` lacks its newline."""
+        return self._unended == self.end
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether bytes that are nothing intact stand after `end` and a seal."""
+        return bool(self._suspects or self._carry or self._oversize)
 
     @property
     def is_empty(self) -> bool:
@@ -104,7 +121,7 @@ class Scanner:
         self.seq = seq
         self.hash = self.line_hash = digest
         self.count += events
-        self.end = end
+        self._end_at(end)
 
     def skip_to(self, event: Event, end: int) -> None:
         """Go on after `event`, whose line ends at `end`, without having read what is before."""
@@ -119,11 +136,41 @@ class Scanner:
         self.line_hash = last_hash
         self.rewind()
 
+    def pass_seal(self) -> None:
+        """Go on after a compaction's seal of which nothing came."""
+        if self.seal is not None:
+            self.line_hash = self.seal.hash
+            self._end_at(self.seal_end)
+            self.seal = None
+
+    def read(self, pieces: Iterable[bytes]) -> Iterator[Event]:
+        """Judge the next bytes, in pieces, up to where the file ends for now."""
+        for data in pieces:
+            yield from self.feed(data)
+        yield from self.rest()
+
+    def rest(self) -> Iterator[Event]:
+        """The file ends here for now: take its last line, if that lacks nothing but its newline.
+
+        Safe while it is being written: what is whole and hashes right does not become another
+        line, unless its writer takes all of it back.
+        """
+        line, place = self._carry, self._carry_start
+        blank = line.isspace()
+        record = decode_line(line) if line.rstrip().endswith(b"}") else None
+        if self._oversize or not (blank or record):
+            return
+        after = place + len(line)
+        self._carry, self._carry_start, self._unended = b"", after, after
+        yield from self._take(record, line, place, after)
+
     def feed(self, data: bytes) -> Iterator[Event]:
         """Judge the next bytes of the file and yield the intact events in them.
 
         Must be exhausted before more is fed. About 3 µs an event.
         """
+        if self._unended == self.end:
+            self._go_on_after_unended(data)
         if self._carry:
             data = self._carry + data
         place = self._carry_start
@@ -148,9 +195,22 @@ class Scanner:
         if self._oversize or len(self._carry) > MAX_LINE:
             self._drop_carry()
 
+    def _go_on_after_unended(self, data: bytes) -> None:
+        """With its newline, most often, which counts as a blank line."""
+        self._unended = -1
+        if data.startswith(_EVENT_START):
+            self._note("corrupt", self.end, 0, None, _NO_NEWLINE)
+
+    def _end_at(self, end: int) -> None:
+        self.end = end
+        self.padding = 0
+
     def _take(self, record: Record | None, line: bytes, place: int, after: int) -> Iterator[Event]:
         if record is None:
-            yield from self._bad_line(line, place, after)
+            if self._oversize or (line and not line.isspace()):
+                yield from self._bad_line(line, place, after)
+            else:
+                self._pass_blank(place, after)
             return
         self.line = line
         event = self._settle(record, place, after)
@@ -160,14 +220,21 @@ class Scanner:
     def _is_plain(self) -> bool:
         """Whether nothing is open that the next event could settle."""
         return not (
-            self._kept_left or self._suspects or self._oversize or self.seal or self.header is None
+            self._kept_left
+            or self._suspects
+            or self._oversize
+            or self.seal
+            or self.padding
+            or self.header is None
         )
 
     def _settle(self, record: Record, place: int, after: int) -> Event | None:
         """Place an intact line that is not simply the next event."""
         if self.seal is not None:
-            self._suspect(place, after)
-            return None
+            if not self._goes_on_after_seal(record):
+                self._suspect(place, after)
+                return None
+            self.pass_seal()
         if isinstance(record, Sealed):
             self.seal, self.seal_start, self.seal_end = record, place, after
             return None
@@ -178,7 +245,8 @@ class Scanner:
             return None
         if self.header is None and not self.count and not lost:
             self._note("header", place, 0, None, "the file does not start with a header")
-        self.start, self.end, self.line_hash = place, after, record.hash
+        self.start, self.line_hash = place, record.hash
+        self._end_at(after)
         if record.seq <= self.seq:
             return self._settle_kept(record, place, after)
         self._finish_kept(place)
@@ -204,7 +272,22 @@ class Scanner:
                 self.newer_format = header.format
             if not header.kept and header.kept_digest != self._digest_of_kept():
                 self._note("kept", place, 0, None, "the digest of no kept events is another")
-        self.end, self.line_hash = after, header.hash
+        self.line_hash = header.hash
+        self._end_at(after)
+
+    def _goes_on_after_seal(self, record: Record) -> bool:
+        """Whether the seal is a dead compaction's that no writer could take off.
+
+        Then the log goes on behind it: with the next event of the chain. After a seal that
+        holds, nobody appends, for the path leads to another file.
+        """
+        seal = self.seal
+        return (
+            seal is not None
+            and seal.reason != "deleted"
+            and not isinstance(record, Open | Sealed)
+            and (record.seq, record.prev) == (self.seq + 1, self.hash)
+        )
 
     def _settle_kept(self, event: Event, place: int, after: int) -> Event | None:
         """An event at or before `seq`: one that compaction kept, or one out of place."""
@@ -265,7 +348,17 @@ class Scanner:
             if event is not None:
                 yield event
             if line.startswith(_EVENT_START, end - place):
-                self._note("corrupt", end, 0, None, "the newline after this event is missing")
+                self._note("corrupt", end, 0, None, _NO_NEWLINE)
+
+    def _pass_blank(self, place: int, after: int) -> None:
+        """A blank line is part of what is around it; before everything else it is nothing."""
+        if self._suspects:
+            self._suspect(place, after)
+        elif self.seal is not None:
+            self.seal_end = after
+        elif not self.is_empty:
+            self.padding += after - self.end
+            self.end = after
 
     def _suspect(self, start: int, stop: int) -> None:
         """A bad stretch; one that touches the last makes it longer."""
@@ -296,6 +389,19 @@ class Scanner:
             self.damage.append(Damage(kind, offset, length, seq, reason))
 
 
+def summary_of(damage: Sequence[Damage]) -> list[str]:
+    """A line for each kind: its first place, and how many more there are."""
+    first: dict[str, Damage] = {}
+    for found in damage:
+        first.setdefault(found.kind, found)
+    counts = Counter(found.kind for found in damage)
+    return [
+        f"{kind} at byte {found.offset}, {found.length} bytes: {found.reason}"
+        + (f"; and {counts[kind] - 1:,} more of this kind" if counts[kind] > 1 else "")
+        for kind, found in first.items()
+    ]
+
+
 class KeptPart(NamedTuple):
     """The beginning of a compacted log: up to `end` there are the header and what was kept."""
 
@@ -314,12 +420,16 @@ def find_kept(pieces: Iterable[bytes]) -> KeptPart | None:
     last, end, left, carry = b"", 0, 1, b""
     for piece in pieces:
         *lines, carry = (carry + piece).split(b"\n")
+        if len(carry) > MAX_LINE:
+            return None
         if header is None and lines:
             first = decode_line(lines[0])
             if not isinstance(first, Open) or first.format > FORMAT or not first.kept:
                 return None
             header, left = first, first.kept + 1
         kept = lines[:left]
+        if min(map(len, kept), default=_SHORTEST_LINE) < _SHORTEST_LINE:
+            return None  # a blank line, which does not count
         left -= len(kept)
         end += sum(map(len, kept)) + len(kept)
         last = kept[-1] if kept else last

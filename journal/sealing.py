@@ -3,12 +3,14 @@
 All of this happens with the log's lock held.
 """
 
-from journal.codec import Clock, control_line
+from journal.codec import Clock, control_line, decode_line
 from journal.events import Sealed
 from journal.handle import LogFile
 from journal.recovery import set_aside
 from journal.scan import Scanner
 from journal.storage import Storage
+
+_SEAL_BYTES = 1 << 12  # more than any seal
 
 
 def seal(
@@ -32,6 +34,8 @@ def seal(
         )
     )
     end = scanner.end
+    if scanner.is_unended:
+        line = b"\n" + line
     try:
         if storage.write(file.fd, line) != len(line):
             raise OSError(28, "No space left on device")
@@ -39,6 +43,14 @@ def seal(
     except BaseException:
         storage.truncate(file.fd, end)
         raise
+
+
+def last_seal(storage: Storage, file: LogFile) -> Sealed | None:
+    """The seal that a file ends in, if it does. OSError."""
+    size = file.size()
+    last = storage.read(file.fd, _SEAL_BYTES, size - min(size, _SEAL_BYTES)).rstrip()
+    found = decode_line(last.rpartition(b"\n")[2])
+    return found if isinstance(found, Sealed) else None
 
 
 def unseal(storage: Storage, file: LogFile, scanner: Scanner, archive: str) -> None:

@@ -76,9 +76,8 @@ class Verification:
             return 0
         end = scanner.end
         scanner.rewind()
-        for data in chunks(self._storage, file.fd, end, file.size()):
-            for event in scanner.feed(data):
-                self._note_seen(event)
+        for event in scanner.read(chunks(self._storage, file.fd, end, file.size())):
+            self._note_seen(event)
         return 0 if scanner.seal is not None else max(0, file.size() - scanner.end)
 
     def _report(self, head: Head | None, events: int, archived: int) -> VerifyReport:
@@ -94,22 +93,24 @@ class Verification:
         """Judge one file: its own damage, and what newer files expect of it."""
         scanner = Scanner()
         expected, self._expected = self._expected, {}
-        size = 0
-        for data in pieces:
-            size += len(data)
-            for event in scanner.feed(data):
-                self._note_seen(event)
-                wanted = expected.pop(event.seq, None)
-                if wanted is not None and wanted != event.hash:
-                    what = f"event {event.seq} is not the one that compaction folded"
-                    self._add("base", where, scanner.start, 0, event.seq, what)
-                if scanner.header and event.seq <= scanner.header.base_seq:
-                    self._expected[event.seq] = event.hash
+        for event in scanner.read(pieces):
+            self._note_seen(event)
+            wanted = expected.pop(event.seq, None)
+            if wanted is not None and wanted != event.hash:
+                what = f"event {event.seq} is not the one that compaction folded"
+                self._add("base", where, scanner.start, 0, event.seq, what)
+            if scanner.header and event.seq <= scanner.header.base_seq:
+                self._expected[event.seq] = event.hash
         scanner.finish()
         for damage in scanner.damage:
             self._add(damage.kind, where, damage.offset, damage.length, damage.seq, damage.reason)
+        more = scanner.damage_count - len(scanner.damage)
+        if more:
+            last = scanner.damage[-1]
+            what = f"{more:,} more places of damage come after these; they are not listed"
+            self._add(last.kind, where, last.offset + last.length, 0, None, what)
         seal = scanner.seal
-        if seal is not None and seal.reason != "deleted" and size > scanner.seal_end:
+        if seal is not None and seal.reason != "deleted" and scanner.is_torn:
             self._add("corrupt", where, scanner.seal_end, 0, None, "bytes stand after a seal")
         header = scanner.header
         self._check_all_found(where, header, expected)

@@ -31,11 +31,10 @@ class Contents:
         scanner = Scanner()
         fd = self._storage.open(self._case.paths.log, os.O_RDONLY)
         try:
-            for data in chunks(self._storage, fd, 0, self._storage.size(fd)):
-                for event in scanner.feed(data):
-                    self.view.fold(event)
-                    if not isinstance(event, Set | Clear):
-                        self._others += scanner.end - scanner.start
+            for event in scanner.read(chunks(self._storage, fd, 0, self._storage.size(fd))):
+                self.view.fold(event)
+                if not isinstance(event, Set | Clear):
+                    self._others += scanner.end - scanner.start
         finally:
             self._storage.close(fd)
         self._size = scanner.end

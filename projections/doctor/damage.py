@@ -120,14 +120,11 @@ class Trouble:
         fd = storage.open(file.path, os.O_RDONLY)
         try:
             scanner = Scanner()
-            for data in chunks(storage, fd, 0, storage.size(fd)):
-                for _ in scanner.feed(data):
-                    return True
-                if scanner.header is not None or scanner.seal is not None:
-                    return True
+            for _ in scanner.read(chunks(storage, fd, 0, storage.size(fd))):
+                return True
         finally:
             storage.close(fd)
-        return False
+        return scanner.header is not None or scanner.seal is not None
 
     def without_lines(self, storage: Storage, file: File) -> Finding:
         """A file that has nothing intact in it, and that nobody is just beginning."""

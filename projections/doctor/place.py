@@ -185,14 +185,14 @@ def ends_of(storage: Storage, path: str) -> Ends:
         tail = storage.read(fd, _TAIL, max(0, size - _TAIL))
     finally:
         storage.close(fd)
-    last = decode_line(tail.rstrip(b"\n").rpartition(b"\n")[2])
+    last = decode_line(tail.rstrip().rpartition(b"\n")[2])
     return Ends(scanner.header, scanner.newer_format, last)
 
 
 def header_in(beginning: bytes) -> Scanner:
     """A scanner that has read the first line of a file and nothing else."""
     scanner = Scanner()
-    for _ in scanner.feed(beginning.partition(b"\n")[0] + b"\n"):
+    for _ in scanner.feed(beginning.lstrip().partition(b"\n")[0] + b"\n"):
         pass
     return scanner
 

@@ -62,11 +62,8 @@ def check_fuzzed(examples: int, check: Callable[..., None], *given_: st.SearchSt
 
 def in_pieces(data: bytes, length: int) -> tuple[Scanner, list[Event]]:
     scanner = Scanner()
-    events = [
-        event
-        for start in range(0, len(data), length)
-        for event in scanner.feed(data[start : start + length])
-    ]
+    pieces = (data[start : start + length] for start in range(0, len(data), length))
+    events = list(scanner.read(pieces))
     scanner.finish()
     return scanner, events
 

@@ -99,7 +99,7 @@ class Disk:
 
 def check_cut(log: Parsed, place: int) -> None:
     """Cut at `place`: what was before it is read, the next append follows it, all verifies."""
-    begun = place >= log.lines[0].stop
+    begun = place >= log.lines[0].stop - 1
     if not begun and log.kept:
         return check_beginning_lost(log, place)
     disk = Disk(log.data[:place])
@@ -116,7 +116,7 @@ def check_cut(log: Parsed, place: int) -> None:
     assert reread.events[:-1] == complete
     assert reread.turns[-1] == "next"
     # A log cut in the middle of what compaction kept has lost something for good, and says so.
-    lost_kept = begun and place < log.lines[log.kept].stop
+    lost_kept = begun and place < log.lines[log.kept].stop - 1
     archive_is_elsewhere = {"archive"} if begun and log.kept else set()
     assert disk.problems() == archive_is_elsewhere | ({"kept"} if lost_kept else set())
     return None

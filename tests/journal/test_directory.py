@@ -374,7 +374,7 @@ class TestHistory:
         )
         line = control_line(seal)
         with path.open("ab") as file:
-            file.write(line[:-1] if reason == "cut short" else line)
+            file.write(line[:-2] if reason == "cut short" else line)
         past = directory(tmp_path).history("s")
         assert (past is None) == (reason == "deleted")
 

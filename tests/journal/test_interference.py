@@ -585,7 +585,7 @@ def test_bad_lines_side_by_side_cost_no_memory_each(tmp_path: Path) -> None:
     log, _ = open_log(tmp_path)
     log.append([set_event("a")])
     with (tmp_path / "s.jsonl").open("ab") as file:
-        file.write(b"\n" * 100_000)
+        file.write(b"x\n" * 100_000)
     log.refresh()
     assert len(log._following.scanner._suspects) == 1
     log.append([set_event("b")])

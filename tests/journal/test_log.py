@@ -383,7 +383,7 @@ class TestOtherProcesses:
         other, _ = open_log(tmp_path)
         other.append([set_event("new")])
         later = time.monotonic() + 1.0
-        monkeypatch.setattr("journal.handle.monotonic", lambda: later)
+        monkeypatch.setattr("journal.log.monotonic", lambda: later)
         log.refresh()
         assert recorder.turns == ["new"]
         log.append([set_event("next")])
@@ -477,7 +477,6 @@ class TestOtherProcesses:
         for name in ("lock", "size", "find", "write", "unlock", "sync"):
             calls.add(name)
             assert log._file is not None
-            log._file.checked = float("-inf")  # so that it looks at the path again
             with pytest.raises(Interrupted):
                 log.append([set_event(name)])
             assert calls == set(), f"{name} was never called"
@@ -560,8 +559,7 @@ def counting(calls: list[str]) -> Callable[[str, tuple[Any, ...]], None]:
 
 def at(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Set the clock of everything that looks how long ago something was."""
-    for module in ("journal.log", "journal.handle"):
-        monkeypatch.setattr(f"{module}.monotonic", lambda: seconds)
+    monkeypatch.setattr("journal.log.monotonic", lambda: seconds)
 
 
 def test_logs_are_durable_unless_told_otherwise_and_wait_half_a_minute() -> None:
@@ -774,7 +772,7 @@ class TestTheFileAtThePath:
         assert (tmp_path / "away").read_bytes().endswith(b"half a li")
         assert not (tmp_path / "archive").exists()
 
-    def test_it_is_looked_for_once_a_second_not_at_each_call(
+    def test_reading_looks_for_it_once_a_second_and_appending_every_time(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         calls: list[str] = []
@@ -787,8 +785,10 @@ class TestTheFileAtThePath:
             at(monkeypatch, later)
             calls.clear()
             log.refresh()
-            log.append([set_event("c")])
-            assert calls.count("find") == looks, later
+            assert (calls.count("find"), calls.count("read")) == (looks, looks), later
+        calls.clear()
+        log.append([set_event("c")])
+        assert sorted(calls) == ["find", "lock", "read", "size", "unlock", "write"]
 
     def test_what_was_read_without_the_lock_is_looked_at_again_once_a_second(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -804,11 +804,6 @@ class TestTheFileAtThePath:
             calls.clear()
             reader.refresh()
             assert calls.count("read") == reads, later
-        reader.append([set_event("b")])
-        calls.clear()
-        at(monkeypatch, 200.0)
-        reader.refresh()
-        assert "read" not in calls, "what was read or written under the lock stays"
 
     def test_an_append_after_a_read_reads_and_folds_only_what_is_new(self, tmp_path: Path) -> None:
         writer, _ = open_log(tmp_path)
@@ -1066,11 +1061,6 @@ def _others_append(log: FileLog, folder: Path) -> None:
     other.close()
 
 
-def _others_append_and_it_is_read(log: FileLog, folder: Path) -> None:
-    _others_append(log, folder)
-    assert log.refresh()  # without the lock: it may be cut back yet
-
-
 def _a_sync_fails(log: FileLog, folder: Path) -> None:
     assert isinstance(log._storage, FaultyStorage)
     before, log._storage.fault = log._storage.fault, fails("sync", errno.EIO)
@@ -1091,15 +1081,12 @@ def _another_log_is_there(log: FileLog, folder: Path) -> None:
 
 def _it_is_gone(log: FileLog, folder: Path) -> None:
     (folder / "s.jsonl").unlink()
-    assert log._file is not None
-    log._file.checked = float("-inf")  # as a second later
 
 
 @pytest.mark.parametrize(
     "happens",
     [
         _others_append,
-        _others_append_and_it_is_read,
         _a_sync_fails,
         _a_writer_dies,
         _another_log_is_there,
@@ -1117,20 +1104,19 @@ def test_at_once_does_not_read_on_or_mend(
     happens(log, tmp_path)
     calls.clear()
     assert not log.append_at_once([set_event("turn-3")])
-    assert set(calls) <= {"size", "find"}
+    assert set(calls) <= {"size", "find", "lock", "unlock", "read"}
+    assert calls.count("read") <= 1, "more than a look at the last line"
     log.append([set_event("turn-4")])
     assert recorder.turns[-1] == "turn-4"
     assert log.append_at_once([set_event("turn-5")])
     log.close()
 
 
-@pytest.mark.parametrize("call", ["size", "find"])
+@pytest.mark.parametrize("call", ["size", "find", "lock", "read"])
 def test_at_once_leaves_it_to_an_append_to_say_what_is_wrong(call: str, tmp_path: Path) -> None:
     storage = FaultyStorage(no_fault)
     log, _ = open_log(tmp_path, storage=storage)
     log.append([set_event("turn-1")])
-    assert log._file is not None
-    log._file.checked = float("-inf")
     storage.fault = fails(call, errno.EIO)
     assert not log.append_at_once([set_event("turn-2")])
     assert log.append_at_once([set_event("turn-3")])

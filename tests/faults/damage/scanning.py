@@ -43,11 +43,13 @@ class Parsed:
         return header.kept
 
     def complete_before(self, place: int) -> list[Event]:
-        """The events of the lines that end at `place` or before."""
+        """The events of the lines that end at `place` or before, the last perhaps without its
+        newline.
+        """
         return [
             event
             for line, event in zip(self.lines, self.events, strict=True)
-            if event is not None and line.stop <= place
+            if event is not None and line.stop - 1 <= place
         ]
 
 
@@ -97,6 +99,6 @@ LOGS = {"plain": plain_log, "compacted": compacted_log}
 def scan(data: bytes) -> tuple[Scanner, list[Event]]:
     """A whole file, judged from its first byte on."""
     scanner = Scanner()
-    events = list(scanner.feed(data))
+    events = list(scanner.read([data]))
     scanner.finish()
     return scanner, events
