@@ -37,7 +37,7 @@ from journal.recovery import (
 )
 from journal.refusal import check_session, newer_format_error
 from journal.scan import Scanner
-from journal.sealing import seal, unseal
+from journal.sealing import check_can_be_cut, seal, take_back, unseal
 from journal.storage import CHUNK, Storage, chunks, write_all
 from journal.turns import apply
 
@@ -286,6 +286,7 @@ class Compaction:
         storage, paths, scanner = self._storage, self._paths, self._scanner
         if not (old.is_current() and is_still_there(storage, old, scanner)):
             raise self._changed_error()
+        self._check_can_go_back(old)
         self._copy(old, new)
         if scanner.seal is not None:
             if scanner.seal.reason == "deleted":
@@ -300,10 +301,23 @@ class Compaction:
             storage.rename(new.path, paths.log)
         except BaseException:
             if old.is_current():  # an interrupt may come when the rename is already done
-                storage.truncate(old.fd, scanner.end)
+                take_back(storage, old, scanner.end)
                 self._unlink_from_archive(old)
             raise
         self._sync_rename()
+
+    def _check_can_go_back(self, old: LogFile) -> None:
+        """Before anything is sealed, with the lock held. Raises `StorageError`."""
+        try:
+            check_can_be_cut(self._storage, old)
+        except OSError as error:
+            raise StorageError(
+                error.errno,
+                f"session {self._paths.session_id!r}: {old.path}: cannot be compacted, as the "
+                f"file cannot be cut ({error.strerror}): there would be no way back. The log is "
+                "as it was. If it is append-only (see lsattr), take that off (chattr -a), or "
+                "switch auto_compact off",
+            ) from error
 
     def _sync_rename(self) -> None:
         try:

@@ -33,7 +33,7 @@ from journal.log import FileLog, LogOptions
 from journal.names import LOG_SUFFIX, Paths, paths_of, session_id_of
 from journal.recovery import cut_torn_tail
 from journal.scan import Scanner
-from journal.sealing import last_seal, seal
+from journal.sealing import check_can_be_cut, last_seal, seal
 from journal.state import MAX_LINE
 from journal.storage import chunks
 from journal.verification import Verification
@@ -190,6 +190,7 @@ class Directory:
         for _ in scanner.read(chunks(self._storage, file.fd, 0, file.size())):
             pass
         if scanner.seal is None or scanner.seal.reason != "deleted":
+            check_can_be_cut(self._storage, file)  # or it could not be removed either
             cut_torn_tail(self._storage, file, scanner, paths.archive)
             writer = self._options.writer or default_writer()
             seal(

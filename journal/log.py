@@ -196,9 +196,7 @@ class FileLog:
         """Read what is new in the file. False: it is not the log any more."""
         following = self._following
         size = file.size()
-        if size == 0:
-            check_beginning(self._storage, file, self.paths, following.scanner)
-        if size in (following.scanner.end, self._big_tail):
+        if size and size in (following.scanner.end, self._big_tail):
             return True
         following.read_on(file, size)
         seal = following.scanner.seal

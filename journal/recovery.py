@@ -20,6 +20,7 @@ UNFINISHED_COPY = ".torn.new"
 
 _LAST_BYTES = 64  # enough of a line's end to hold its hash
 _MOST_BYTES = 1 << 12  # of a line's end and the blank lines after it
+_LINE_END = b'"}\n'
 _NOTHING = b"\0 \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 _HEADER_START = b'{"op":"open",'
@@ -117,12 +118,15 @@ def is_still_there(storage: Storage, file: LogFile, scanner: Scanner) -> bool:
     lines in their place later. The newest hash at its place shows that everything
     before it is what was read. So it does where another program has written into the file.
     """
-    mark = scanner.end - scanner.padding
-    place = max(0, mark - _LAST_BYTES)
+    if scanner.end == 0:
+        return True
+    place = max(0, scanner.end - scanner.padding - _LAST_BYTES)
     found = storage.read(file.fd, min(scanner.end - place, _MOST_BYTES), place)
-    if not scanner.padding:
-        return scanner.line_hash.encode() in found
-    return scanner.line_hash.encode() in found[:_LAST_BYTES] and not found[mark - place :].strip()
+    last = scanner.line_hash.encode()
+    if found.endswith(last + _LINE_END):  # just there, to the byte
+        return True
+    text = found.rstrip().removesuffix(b"}").rstrip()
+    return text.endswith(last + b'"') and found.endswith(b"\n") is not scanner.is_unended
 
 
 def is_unfinished_header(beginning: bytes) -> bool:

@@ -4,6 +4,7 @@ All of this happens with the log's lock held.
 """
 
 from journal.codec import Clock, control_line, decode_line
+from journal.errors import StorageError
 from journal.events import Sealed
 from journal.handle import LogFile
 from journal.recovery import set_aside
@@ -22,7 +23,10 @@ def seal(
     writer: str,
     session_file: str | None = None,
 ) -> None:
-    """Seal a log that `scanner` has read to its end, durably. OSError: it is as it was."""
+    """Seal a log that `scanner` has read to its end, durably.
+
+    OSError: it is as it was, or, with `StorageError`, the seal is there.
+    """
     line = control_line(
         Sealed(
             reason=reason,
@@ -41,8 +45,28 @@ def seal(
             raise OSError(28, "No space left on device")
         storage.sync(file.fd)
     except BaseException:
-        storage.truncate(file.fd, end)
+        take_back(storage, file, end)
         raise
+
+
+def check_can_be_cut(storage: Storage, file: LogFile) -> None:
+    """Raise `OSError` for a file that a seal could be written to but not taken off again.
+
+    So it is with the append-only attribute. Cuts the file to the size that it has.
+    """
+    storage.truncate(file.fd, file.size())
+
+
+def take_back(storage: Storage, file: LogFile, end: int) -> None:
+    """Take off a seal again, which is at `end`. Raises `StorageError`."""
+    try:
+        storage.truncate(file.fd, end)
+    except OSError as error:
+        raise StorageError(
+            error.errno,
+            f"{file.path}: failed after it was sealed, and the seal at offset {end} could not be "
+            f"taken off ({error.strerror}). No event is lost: readers and writers go on",
+        ) from error
 
 
 def last_seal(storage: Storage, file: LogFile) -> Sealed | None:
@@ -57,10 +81,17 @@ def unseal(storage: Storage, file: LogFile, scanner: Scanner, archive: str) -> N
     """Take off a compaction's seal that nothing came of: it died before the rename.
 
     The file is still the log, for the path leads to it. Every event is before the seal;
-    anything else after it is set aside in `archive`.
+    anything else after it is set aside in `archive`. Where the file cannot be cut, the log
+    goes on after the seal.
     """
     if file.size() > scanner.seal_end:
         set_aside(storage, file, scanner.seal_start, file.size(), archive)
-    storage.truncate(file.fd, scanner.seal_start)
+    try:
+        storage.truncate(file.fd, scanner.seal_start)
+    except OSError:
+        if file.size() != scanner.seal_end:
+            raise
+        scanner.pass_seal()
+        return
     storage.sync(file.fd)
     scanner.rewind()

@@ -17,7 +17,13 @@ from journal.backend import (
 )
 from journal.config import Durability, GatewaySettings, Limits, SessionSettings
 from journal.directory import Directory
-from journal.errors import ClosedError, JournalError, StateTypeError, StateValueError
+from journal.errors import (
+    ClosedError,
+    JournalError,
+    StateTypeError,
+    StateValueError,
+    StorageError,
+)
 from journal.events import Clear, Head, Set, Takeover
 from journal.locking import DEFAULT_TIMEOUT
 from journal.memory import MemoryDirectory
@@ -447,7 +453,13 @@ class DefaultSessionStore(Inspection):
 
     def _schedule_compaction(self, session_id: str) -> None:
         def job(_: object) -> None:
-            self.compact(session_id)
+            try:
+                self.compact(session_id)
+            except StorageError:  # most likely the next attempt will fail alike: not soon
+                session = self._sessions.get_open(session_id)
+                if session is not None:
+                    session.compacted(session.log.size)
+                raise
 
         self._maintenance.schedule(f"compaction of session {session_id!r}", job)
 
