@@ -86,10 +86,9 @@ class Living:
 def scan_living(storage: Storage, file: LogFile, scanner: Scanner, stop: int) -> Living:
     """Fold the file from where `scanner` is up to `stop`."""
     living = Living()
-    for data in chunks(storage, file.fd, scanner.end, stop):
-        for event in scanner.feed(data):
-            length = scanner.end - scanner.start
-            living.take(event, Kept(scanner.start, length, event.seq, event.hash))
+    for event in scanner.read(chunks(storage, file.fd, scanner.end, stop)):
+        length = scanner.end - scanner.start
+        living.take(event, Kept(scanner.start, length, event.seq, event.hash))
     living.deleted = scanner.seal is not None and scanner.seal.reason == "deleted"
     scanner.finish()  # what was kept is all there: a damaged one is not found later, in `_copy`
     return living
@@ -267,9 +266,8 @@ class Compaction:
         scanner = self._scanner
         copied, damage = scanner.end, scanner.damage_count
         scanner.rewind()
-        for data in chunks(self._storage, old.fd, scanner.end, old.size()):
-            for _ in scanner.feed(data):
-                pass
+        for _ in scanner.read(chunks(self._storage, old.fd, scanner.end, old.size())):
+            pass
         if scanner.damage_count > damage:
             raise self._changed_error()
         for data in chunks(self._storage, old.fd, copied, scanner.end):
