@@ -114,6 +114,10 @@ def with_its_times(stroke: Callable[[Path], None]) -> Callable[[Path], None]:
     return strike
 
 
+def move(path: Path) -> None:
+    path.rename(path.with_suffix(".away"))
+
+
 def rename_into_place(source: Callable[[Path], Path]) -> Callable[[Path], None]:
     def strike(path: Path) -> None:
         shutil.copy(source(path), path.parent / "copy")
@@ -174,7 +178,7 @@ STROKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
     "cut in the middle of a line": (cut_in_a_line, "events 3 to 4", ["t1", "t2"]),
     "cut, and grown again": (cut_and_grown, "event 4", ["t1", "t2", "x3", "x4"]),
     "deleted": (os.unlink, "events 1 to 4", []),
-    "moved": (lambda path: path.rename(path.with_suffix(".away")), "events 1 to 4", []),
+    "moved": (move, "events 1 to 4", []),
     "the folder moved": (move_folder, "events 1 to 4", []),
     "the folder deleted": (lambda path: shutil.rmtree(path.parent), "events 1 to 4", []),
     "the folder replaced": (replace_folder, "events 3 to 4", ["t1", "t2"]),
@@ -429,8 +433,10 @@ class TestWhileItIsSynced:
         log, _ = open_log(tmp_path, storage=storage, durability="fsync")
         log.append([set_event("a")])
         other = Directory(str(tmp_path), LogOptions("os"))
-        in_the_sync(storage, lambda: other.delete("s") or pytest.fail("nothing to delete"))
+        deleted: list[bool] = []
+        in_the_sync(storage, lambda: deleted.append(other.delete("s")))
         assert log.append([set_event("b")]).seq == 2
+        assert deleted == [True]
         assert not log.refresh()
         assert reports.texts == []
 
