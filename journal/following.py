@@ -17,7 +17,7 @@ from journal.backend import Projection
 from journal.events import Event, Head, Open
 from journal.handle import LogFile
 from journal.names import Paths
-from journal.recovery import is_still_there
+from journal.recovery import is_at_end, is_still_there
 from journal.refusal import check_beginning, check_session, newer_format_error
 from journal.scan import Scanner, find_kept, summary_of
 from journal.storage import Storage, chunks
@@ -74,6 +74,10 @@ class Following:
     def is_in_step(self, file: LogFile) -> bool:
         """Whether the file ends, up to where it was read, as it did then."""
         return is_still_there(self._storage, file, self.scanner)
+
+    def is_at_end(self, file: LogFile) -> bool:
+        """Whether nothing is to be read, as is plain from the file's last line."""
+        return self.scanner.end > 0 and is_at_end(self._storage, file, self.scanner)
 
     def read_on(self, file: LogFile, size: int) -> None:
         """Judge and fold the bytes not seen yet, up to `size`. OSError, `DamagedError` …"""

@@ -20,7 +20,6 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -71,7 +70,7 @@ class LogOptions:
 _BEFORE_ALL = Head(NO_LOG_ID, 0, GENESIS)
 
 
-class _Appended(NamedTuple):
+class _Appended(Struct, frozen=True):
     """What was written: the file, the ticket for the sync if there is to be one, and how many
     losses of events had been found by then.
     """
@@ -417,9 +416,7 @@ class FileLog:
 
     def _is_at_end_locked(self, file: LogFile) -> bool:
         """Whether the log is as we know it, with the lock held: nearly always."""
-        return (
-            file.size() == self.size > 0 and self._following.is_in_step(file) and file.is_current()
-        )
+        return self._following.is_at_end(file) and file.is_current()
 
     def _settle_locked(self, file: LogFile) -> bool:
         """With the lock held: be at the end of the right file. False: open it again."""

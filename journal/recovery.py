@@ -129,6 +129,17 @@ def is_still_there(storage: Storage, file: LogFile, scanner: Scanner) -> bool:
     return text.endswith(last + b'"') and found.endswith(b"\n") is not scanner.is_unended
 
 
+def is_at_end(storage: Storage, file: LogFile, scanner: Scanner) -> bool:
+    """Whether the file ends where `scanner` has read it to, and with the line that it read.
+
+    As an append finds it nearly always: one read tells. False too for lines that do not end
+    as we write them; whoever needs to know more reads on.
+    """
+    last = scanner.line_hash.encode() + _LINE_END
+    length = len(last)
+    return storage.read(file.fd, length + 1, max(0, scanner.end - length)) == last
+
+
 def is_unfinished_header(beginning: bytes) -> bool:
     """Whether a file that holds nothing intact is one whose creation was cut short.
 

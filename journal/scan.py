@@ -121,7 +121,8 @@ class Scanner:
         self.seq = seq
         self.hash = self.line_hash = digest
         self.count += events
-        self._end_at(end)
+        self.end = end
+        self.padding = 0
 
     def skip_to(self, event: Event, end: int) -> None:
         """Go on after `event`, whose line ends at `end`, without having read what is before."""

@@ -120,7 +120,8 @@ class Storage(Protocol):
         ...
 
 
-_seek = os.lseek
+_seek, _lstat = os.lseek, os.lstat
+_new = tuple.__new__  # a third of the time: every append looks for its file
 
 
 def _open(path: str, flags: int, mode: int = 0o600) -> int:
@@ -208,10 +209,10 @@ class DiskStorage:
     @staticmethod
     def find(path: str) -> FileId | None:
         try:
-            found = os.lstat(path)  # a fifth quicker than `stat` told not to follow links
+            found = _lstat(path)  # a fifth quicker than `stat` told not to follow links
         except FileNotFoundError:
             return None
-        return FileId(found.st_dev, found.st_ino)
+        return _new(FileId, (found.st_dev, found.st_ino))
 
     @staticmethod
     def modified(path: str) -> float:

@@ -587,7 +587,7 @@ class TestWhileItIsSynced:
         flushed: list[str] = []
 
         def handler(name: str, args: tuple[Any, ...]) -> None:
-            if name == "size":
+            if name == "read":
                 storage.fault = no_fault
                 rename_into_place(lambda path: path)(path)
                 log.flush()

@@ -474,7 +474,7 @@ class TestOtherProcesses:
         storage = FaultyStorage(fault)
         log, recorder = open_log(tmp_path, storage=storage, durability="fsync")
         log.append([set_event("0")])
-        for name in ("lock", "size", "find", "write", "unlock", "sync"):
+        for name in ("lock", "read", "find", "write", "unlock", "sync"):
             calls.add(name)
             assert log._file is not None
             with pytest.raises(Interrupted):
@@ -788,7 +788,7 @@ class TestTheFileAtThePath:
             assert (calls.count("find"), calls.count("read")) == (looks, looks), later
         calls.clear()
         log.append([set_event("c")])
-        assert sorted(calls) == ["find", "lock", "read", "size", "unlock", "write"]
+        assert sorted(calls) == ["find", "lock", "read", "unlock", "write"]
 
     def test_what_was_read_without_the_lock_is_looked_at_again_once_a_second(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -1112,7 +1112,7 @@ def test_at_once_does_not_read_on_or_mend(
     log.close()
 
 
-@pytest.mark.parametrize("call", ["size", "find", "lock", "read"])
+@pytest.mark.parametrize("call", ["find", "lock", "read"])
 def test_at_once_leaves_it_to_an_append_to_say_what_is_wrong(call: str, tmp_path: Path) -> None:
     storage = FaultyStorage(no_fault)
     log, _ = open_log(tmp_path, storage=storage)
