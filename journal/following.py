@@ -89,8 +89,11 @@ class Following:
         if resumed and self.scanner.damage_count > before:
             # Either the file is damaged here, or what we read earlier, while it was being
             # written, has since been cut back and replaced. A full read tells which.
+            reported = self.scanner.damage[: self._reported]
             self.forget()
             self._fold_rest(file, size, None)
+            if self.scanner.damage[: len(reported)] == reported:
+                self._reported = len(reported)
         self._check_known()
         self._report_damage()
 
@@ -255,7 +258,8 @@ def _what_is_gone(known: Head, head: Head | None) -> str:
     if head.log_id != known.log_id:
         return f"{_events(1, known.seq)} gone: in its place is another log, made anew"
     if head.seq < known.seq:
-        return f"{_events(head.seq + 1, known.seq)} gone: the log now ends at event {head.seq}"
+        ends = f"ends at event {head.seq}" if head.seq else "has no event"
+        return f"{_events(head.seq + 1, known.seq)} gone: the log now {ends}"
     return (
         f"event {known.seq}, which this process had read, is gone: in its place is another branch "
         f"of the log, which ends at event {head.seq}"

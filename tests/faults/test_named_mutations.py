@@ -30,14 +30,32 @@ class Mutation(NamedTuple):
 MUTATIONS = {
     "a writer does not look for a seal": Mutation(
         "journal/log.py",
-        "        if seal is not None:\n            if not file.is_current():",
-        "        if False and seal is not None:\n            if not file.is_current():",
-        f"{FAULTS}/test_many_writers.py tests/journal/test_interference.py",
+        "        if seal is not None:\n            self._refuse_unwritable_locked(file)",
+        "        if False and seal is not None:\n            self._refuse_unwritable_locked(file)",
+        "tests/journal/test_append_only.py tests/journal/test_log.py",
+    ),
+    "an append does not look where the path leads": Mutation(
+        "journal/log.py",
+        "        return self._following.is_at_end(file) and file.is_current()",
+        "        return self._following.is_at_end(file)",
+        "tests/journal/test_changed_underneath.py",
+    ),
+    "nobody looks where the path leads after a sync": Mutation(
+        "journal/handle.py",
+        "        return self._in_place >= ticket",
+        "        return True",
+        "tests/journal/test_changed_underneath.py",
+    ),
+    "a compaction does not ask for a way back": Mutation(
+        "journal/compaction.py",
+        "        self._check_can_go_back(old)\n",
+        "",
+        "tests/journal/test_append_only.py",
     ),
     "nobody looks whether the path still leads to the file": Mutation(
         "journal/handle.py",
-        "        if self._find() != self.id:",
-        "        if False:",
+        "        return self._find() == self.id",
+        "        return True",
         f"{FAULTS}/test_many_writers.py tests/journal/test_interference.py",
     ),
     "compaction does not sync the new file before the swap": Mutation(
@@ -91,7 +109,7 @@ MUTATIONS = {
     ),
     "what a failed write left is not cut back": Mutation(
         "journal/appending.py",
-        "    if written != len(data):\n        cut_back(storage, file, start)",
+        "    if written != len(data):\n        _take_back(storage, file, start, session_id)",
         "    if written != len(data):",
         "tests/journal/test_log.py",
     ),
@@ -102,9 +120,9 @@ MUTATIONS = {
         f"tests/journal/test_log.py {FAULTS}/test_failed_sync.py",
     ),
     "a batch cut back under a reader is not noticed": Mutation(
-        "journal/log.py",
-        "        if not is_still_there(self._storage, file, scanner):",
-        "        if False:",
+        "journal/following.py",
+        "        if size < self.scanner.end or not self.is_in_step(file):",
+        "        if size < self.scanner.end:",
         "tests/journal/test_interference.py tests/journal/test_log.py",
     ),
     "the new file is not proven to fold to the same": Mutation(
