@@ -5,6 +5,7 @@ alone lists all.
 import logging
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,31 @@ def test_places_beyond_what_memory_holds_are_counted(
     report = Directory(str(tmp_path), LogOptions("os")).verify("s")
     assert len(report.problems) == 11
     assert "20 more places" in report.problems[-1].reason
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data[:-1],
+        lambda data: data.replace(b"\n", b"\r\n"),
+        lambda data: data.replace(b"\n", b"\n\n"),
+        lambda data: b"\n" + data + b" \n\r\n",
+    ],
+    ids=["no last newline", "CRLF", "blank lines", "blanks around"],
+)
+def test_no_command_finds_fault_with_white_space(
+    tmp_path: Path, change: Callable[[bytes], bytes]
+) -> None:
+    folder = tmp_path / "folder"
+    with DefaultSessionStore(folder, durability="os") as store:
+        store.set_many("s", [("native", f"t-{n % 4}", {"n": n}) for n in range(8)])
+        store.hand_off("s", "native", "harness")
+    path = folder / "s.jsonl"
+    path.write_bytes(change(path.read_bytes()))
+    before = path.read_bytes()
+    for command in reading("s", "native", "t-3"):
+        result = run(*command, folder=str(folder))
+        allowed = {0, 1} if command[0] in ("diff", "handoffs") else {0}  # 1: it found something
+        assert result.code in allowed, command
+        assert result.err in (b"", b"journal: Nothing to do.\n"), command
+    assert path.read_bytes() == before

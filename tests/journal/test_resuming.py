@@ -1,5 +1,6 @@
 """A projection goes on in a compacted log: past what was kept, which it has folded already."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from journal.events import Clear, Event, Handoff
 from journal.log import FileLog, LogOptions
 from journal.names import paths_of
 from journal.scan import Scanner, find_kept
+from journal.state import MAX_LINE
+from journal.storage import CHUNK
 from projections.view import View
 from tests.support import open_log, set_event
 
@@ -140,6 +143,21 @@ def log_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     _, _, path = a_compacted_log(folder)
     opened(folder)[0].append([set_event("late")])
     return path.read_bytes()
+
+
+def test_a_kept_line_without_end_is_not_held_in_memory(log_bytes: bytes) -> None:
+    """Twice as much is there; half of it is asked for."""
+    header = log_bytes.splitlines(keepends=True)[0]
+    asked: list[int] = []
+
+    def pieces() -> Iterator[bytes]:
+        yield header
+        for number in range(2 * MAX_LINE // CHUNK):
+            asked.append(number)
+            yield b"x" * CHUNK
+
+    assert find_kept(pieces()) is None
+    assert len(asked) == MAX_LINE // CHUNK + 1
 
 
 @given(st.integers(1, 3_000))
