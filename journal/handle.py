@@ -105,6 +105,11 @@ class LogFile:
             self.close()
 
     @property
+    def writes(self) -> bool:
+        """Whether it is open for writing, or we may not write."""
+        return self._writes
+
+    @property
     def is_open(self) -> bool:
         return self.fd != _CLOSED
 

@@ -393,8 +393,8 @@ class FileLog:
                 opened, created = open_or_begin(self._storage, self.paths)
                 file = self._use_locked(opened)
                 self._created = created
-            elif not allow_writing(file):
-                self._let_go_locked()
+            elif not file.writes and not (file.is_current() and allow_writing(file)):
+                self._leave_locked(file)
                 continue
             if not file.try_lock():
                 if file.is_current():
@@ -566,7 +566,7 @@ class FileLog:
 
     def _leave_locked(self, file: LogFile) -> None:
         """The path leads elsewhere by now. A file without a seal was replaced by a stranger."""
-        if last_seal(self._storage, file) is not None:
+        if not file.is_open or last_seal(self._storage, file) is not None:
             self._following.look_away()
         self._let_go_locked()
 

@@ -262,6 +262,25 @@ class TestAStroke:
         log.refresh()
         assert len(reports.losses) == 1, "it was said once"
 
+    def test_is_noticed_by_the_first_append_of_a_reader(
+        self, tmp_path: Path, clock: Clock, reports: Reports, stroke: str, durability: str
+    ) -> None:
+        """Its file is open for reading only, and has to be opened for writing."""
+        path = prepare(tmp_path)
+        strike, what, left = STROKES[stroke]
+        writer, _ = open_log(path.parent, writer="w")
+        for turn in ("t3", "t4"):
+            writer.append([set_event(turn)])
+        writer.close()
+        log, recorder = open_log(path.parent, writer="w", durability=durability)
+        assert log.refresh()
+        strike(path)
+        log.append([set_event("after")])
+        assert recorder.turns == [*left, "after"] == turns_in(path.parent)
+        assert problems_in(path.parent) == []
+        (report,) = reports.losses
+        assert what in report
+
     def test_is_noticed_by_an_append_that_must_not_wait(
         self, tmp_path: Path, clock: Clock, reports: Reports, stroke: str, durability: str
     ) -> None:
@@ -271,7 +290,6 @@ class TestAStroke:
         for turn in ("t3", "t4"):
             assert log.append([set_event(turn)])
         assert log.append_at_once([set_event("t5")])
-        os.truncate(path, os.stat(path).st_size)
         strike(path)
         assert not log.append_at_once([set_event("after")]), "somebody has to read anew"
         log.append([set_event("after")])
