@@ -22,6 +22,7 @@ from tests.benchmarks.sizes import Sizes
 
 _BLOCK, _SLOW_BLOCK = 100, 20
 _EARLY = 10
+_LAST = 36  # bytes of the last line that hold its hash, and one more
 
 
 def run(sizes: Sizes, folder: str) -> list[Row]:
@@ -62,13 +63,16 @@ class _Bare:
     """What the guarantees ask of each `set`, one call after the other, and nothing around it.
 
     Encoding, decoding and comparing (what comes back is what went in), the search for secrets,
-    two hashes, the lock between processes, the look whether others wrote, and the write.
+    two hashes, the lock between processes, the look whether the file ends as it did and whether
+    the path leads to it, before the write and after a sync, and the write.
     """
 
     def __init__(self, folder: str, *, sync: bool) -> None:
         os.makedirs(folder)
-        self._fd = os.open(f"{folder}/bare", os.O_RDWR | os.O_APPEND | os.O_CREAT)
+        self._path = f"{folder}/bare"
+        self._fd = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         self._sync = sync
+        self._end = 0
 
     def set(self, index: int) -> None:
         encoded = encode(STATE)
@@ -78,11 +82,13 @@ class _Bare:
         sha256(encoded).hexdigest()
         sha256(data[: len(data) - len(ENCODED)]).hexdigest()
         fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.lseek(self._fd, 0, os.SEEK_END)
-        os.write(self._fd, data)
+        os.pread(self._fd, _LAST, max(0, self._end - _LAST + 1))
+        os.lstat(self._path)
+        self._end += os.write(self._fd, data)
         fcntl.flock(self._fd, fcntl.LOCK_UN)
         if self._sync:
             os.fdatasync(self._fd)
+            os.lstat(self._path)
 
     def close(self) -> None:
         os.close(self._fd)
