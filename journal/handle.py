@@ -232,9 +232,12 @@ class LogFile:
         return None
 
     def _is_here(self) -> bool:
-        """Whether the path leads here; False too if that cannot be found out."""
+        """Whether the path leads here; False too if that cannot be found out.
+
+        As it cannot once the file is closed: another file may have its inode by then.
+        """
         try:
-            return self.is_current()
+            return self.is_current() and self.is_open
         except ReadError:
             return False
 

@@ -44,7 +44,7 @@ from journal.locking import (
 )
 from journal.names import Paths
 from journal.recovery import begin_whole, cut_torn_tail
-from journal.refusal import check_beginning, newer_format_error
+from journal.refusal import newer_format_error
 from journal.room import Answer
 from journal.scan import NO_LOG_ID
 from journal.sealing import last_seal, unseal
@@ -259,16 +259,23 @@ class FileLog:
 
         None if the session was deleted since. Most often another process has compacted it.
         """
+        seq, where = done.head.seq, f"session {self.paths.session_id!r}: {self.paths.log}"
         with self.lock:
             self._looked = _LONG_AGO
-            self.refresh()
-            file = self._file
-            if self._following.losses == done.losses:
-                return file
-            there = file is not None and holds(self._storage, file, done.head)
+            try:
+                self.refresh()
+                file = self._file
+                if self._following.losses == done.losses:
+                    return file
+                there = file is not None and holds(self._storage, file, done.head)
+            except OSError as error:
+                raise StorageError(
+                    error.errno,
+                    f"{where}: cannot be read any more ({error.strerror}), just after event {seq} "
+                    "was written. Whether the event is in the log is unknown; read it back",
+                ) from error
         if there:
             return file
-        seq, where = done.head.seq, f"session {self.paths.session_id!r}: {self.paths.log}"
         if there is None:
             raise StorageError(
                 None,
@@ -429,8 +436,6 @@ class FileLog:
         if size == 0 and created:
             self._following.note_gone()
             return True
-        if size == 0:
-            check_beginning(self._storage, file, self.paths, self._following.scanner)
         self._following.read_on(file, size)
         return self._settle_tail_locked(file)
 
