@@ -23,6 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from journal.directory import Directory
 from journal.errors import AppendError, DamagedError, JournalError, StorageError
 from journal.events import Event, Set
+from journal.handle import LogFile
 from journal.log import FileLog, LogOptions
 from projections import DefaultSessionStore
 from tests.faults.sizes import sized
@@ -567,6 +568,27 @@ class TestWhileItIsSynced:
         in_the_sync(storage, after_the_sync)
         with pytest.raises(StorageError, match=r"Permission denied.* unknown; read"):
             log.append([set_event("b")])
+
+    def test_the_inode_of_a_file_that_was_closed_meanwhile_says_nothing(
+        self, tmp_path: Path
+    ) -> None:
+        """Replaced and closed, as in a signal handler, its inode may be the new file's."""
+        storage = FaultyStorage(no_fault)
+        file = LogFile(storage, str(tmp_path / "s.jsonl"), create=True)
+        places = [None, file.id]
+
+        def close_in_the_sync(name: str, args: tuple[Any, ...]) -> Any:
+            if name == "sync" and file.is_open and len(places) == 2:
+                storage.fault = lambda name, args: (
+                    places.pop(0) or False if name == "find" else None
+                )
+                file.close()
+                return 0  # the sync that is under way goes on in the kernel
+            return None
+
+        storage.fault = close_in_the_sync
+        assert not file.cover(file.wrote())
+        assert not places, "it was looked at before the close and after the sync"
 
     @pytest.mark.parametrize("comes", ["a copy", "nothing"])
     def test_a_flush_syncs_what_is_at_the_path(
