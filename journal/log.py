@@ -174,6 +174,7 @@ class FileLog:
                     self._following.note_gone()
                     self._forget_locked()
                     return False
+                self._compare_locked(file)  # with what was known of it before it was closed
                 self._looked = now
             elif now - self._looked >= _TRUSTED:
                 if not file.is_current():
@@ -370,10 +371,10 @@ class FileLog:
     def _locked_at_once(self) -> LogFile | None:
         """As `_locked_file`, if nothing has to be opened, read or mended for it; else None."""
         file = self._file
-        if file is None or file.failed:
+        if file is None or file.failed or not file.writes:
             return None
         try:
-            if not (allow_writing(file) and file.try_lock()):
+            if not file.try_lock():
                 return None
             there = False
             try:

@@ -97,7 +97,7 @@ def test_the_first_append_goes_on_where_reading_has_come_to(folder: Path) -> Non
         assert storage.calls.count("open") == 1
         storage.calls.clear()
         store.append("b", [store.intake.event("agent", "newer", {"n": 2})], refresh=False)
-        assert sorted(storage.calls) == ["lock", "size", "unlock", "write"]
+        assert sorted(storage.calls) == ["find", "lock", "read", "unlock", "write"]
         assert store.get_runtime_state("b", "agent") == {
             **before,
             "new": {"n": 1},

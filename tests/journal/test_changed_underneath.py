@@ -25,6 +25,7 @@ from journal.errors import AppendError, DamagedError, JournalError, StorageError
 from journal.events import Event, Set
 from journal.handle import LogFile
 from journal.log import FileLog, LogOptions
+from journal.room import Answer
 from projections import DefaultSessionStore
 from tests.faults.sizes import sized
 from tests.support import FaultyStorage, Recorder, no_fault, open_log, set_event, turns_in
@@ -312,6 +313,26 @@ def test_a_reader_that_was_closed_says_what_it_can_know(
     assert log.refresh() == bool(STROKES[stroke][2])
     assert recorder.turns == STROKES[stroke][2]
     assert len(reports.losses) == (stroke == "an older copy in its place")
+
+
+@pytest.mark.parametrize("stroke", STROKES)
+@pytest.mark.parametrize("then", ["read", "append"])
+def test_a_log_that_was_closed_to_make_room_is_compared_when_it_is_opened_again(
+    tmp_path: Path, reports: Reports, stroke: str, then: str
+) -> None:
+    path = prepare(tmp_path)
+    strike, _, left = STROKES[stroke]
+    log, recorder = open_log(path.parent, writer="w")
+    for turn in ("t3", "t4"):
+        log.append([set_event(turn)])
+    assert log.close_idle() is Answer.CLOSED
+    strike(path)
+    if then == "append":
+        log.append([set_event("after")])
+        left = [*left, "after"]
+    assert log.refresh() == bool(left)
+    assert recorder.turns == left == turns_in(path.parent)
+    assert len(reports.losses) <= 1
 
 
 @pytest.mark.parametrize("then", ["nothing", "made again"])
