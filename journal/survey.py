@@ -68,11 +68,10 @@ class Survey:
 
     def read(self, pieces: Iterator[bytes]) -> Iterator[Event]:
         """Yield the intact events; the gaps are known when it ends."""
-        for piece in pieces:
-            for data in self._first_lines_apart(piece):
-                for event in self.scanner.feed(data):
-                    self._take(event)
-                    yield event
+        apart = (data for piece in pieces for data in self._first_lines_apart(piece))
+        for event in self.scanner.read(apart):
+            self._take(event)
+            yield event
         self.scanner.finish()
         if self.scanner.damage_count > self._noted and self.header is not None:
             last = self._seq if self._chained else self.header.base_seq
