@@ -148,7 +148,7 @@ class Log(Protocol):
         ...
 
     def flush(self) -> None:
-        """Make everything durable that was appended here. Raises `SyncError`."""
+        """Make everything durable that the log holds. Raises `SyncError` and as `refresh`."""
         ...
 
     def close(self) -> None:

@@ -356,6 +356,7 @@ class FileLog:
     def flush(self) -> None:
         while True:
             with self.lock:
+                self.refresh()  # in one piece with the rest: others may close it at any moment
                 file = self._file
                 if file is None or not self.size:
                     return
@@ -366,7 +367,6 @@ class FileLog:
                 if self._busy:  # a signal handler in the middle of an append, which will look
                     return
                 self._looked = _LONG_AGO
-                self.refresh()
 
     def _locked_at_once(self) -> LogFile | None:
         """As `_locked_file`, if nothing has to be opened, read or mended for it; else None."""

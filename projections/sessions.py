@@ -18,6 +18,7 @@ from journal.events import Event, Set
 from journal.locking import leave_stopped_threads, tell_after_fork, tell_after_stop
 from journal.room import Answer, offer, share
 from journal.state import check_text
+from projections.dirty import Dirty, new_mark
 from projections.handoffs.pending import PendingHandoffs
 from projections.session_file import SessionFile
 from projections.view import View
@@ -83,9 +84,12 @@ class Session:
         file: SessionFile | None,
         seed: Maker | None,
         budget: Budget,
-        *,
-        durable: bool,
+        stale: Dirty | None,
+        unsynced: Dirty | None,
     ) -> None:
+        """`stale` is told that a session file is not what the log says, where there are such
+        files, and `unsynced`, where appends are not synced, what only a flush makes durable.
+        """
         self.session_id = session_id
         self.view = View()
         self.pending = PendingHandoffs()
@@ -93,23 +97,34 @@ class Session:
         self.file = file
         self._seed = seed
         self._budget = budget
-        self._durable = durable
+        self._stale = stale
+        self._unsynced = unsynced
         self._compact_at = DEAD_BYTES
-        self.file_is_old = False
-        self.unflushed = False  # holds what only a flush makes durable
         self._refresh_after = 0.0  # on the monotonic clock
         self.is_refreshing = False  # after a set
         self._refusal_logged = False
 
     def flush(self) -> None:
-        """Make all that was appended durable. Raises `SyncError`."""
-        self.log.refresh()  # opens the log if it was closed
-        self.unflushed = False  # before the sync: who appends after it sets it again
-        try:
-            self.log.flush()
-        except BaseException:
-            self.unflushed = True
-            raise
+        """Make all that was appended durable. Raises `SyncError`.
+
+        No system call if it is already. Whichever object, and whichever descriptor, a thread
+        appended through: a sync is of the file.
+        """
+        mark = _mark_of(self._unsynced, self.session_id)
+        if self._unsynced is None or mark is None:
+            return
+        self.log.flush()
+        self._unsynced.clean(self.session_id, mark)
+
+    def _mark(self) -> None:
+        """Before a write, for the session may be closed meanwhile, and after it, for a flush
+        or a refresh may have come in between.
+        """
+        mark = new_mark()
+        if self._stale is not None:
+            self._stale.marks[self.session_id] = mark
+        if self._unsynced is not None:
+            self._unsynced.marks[self.session_id] = mark
 
     def seed(self) -> Sequence[Event]:
         """The events that the first write will import, if there is no log yet."""
@@ -123,10 +138,11 @@ class Session:
         refresh: bool = True,
     ) -> None:
         """Append and, when it is due, refresh the session file. Raises as `Log.append`."""
-        self.unflushed = not self._durable  # before: the session may be evicted meanwhile
-        self.file_is_old = self.file is not None
-        self.log.append(events, self._seed, then)
-        self.file_is_old = self.file is not None  # a refresh may have come before the append
+        self._mark()
+        try:
+            self.log.append(events, self._seed, then)
+        finally:
+            self._mark()
         if refresh:
             self.refresh_file_if_due()
 
@@ -135,10 +151,11 @@ class Session:
 
         The session file is for somebody else to refresh: `refresh_file_if_due`.
         """
-        self.unflushed = not self._durable  # as above
-        appended = self.log.append_at_once(events, self._seed)
-        self.file_is_old = self.file_is_old or (appended and self.file is not None)
-        return appended
+        self._mark()
+        try:
+            return self.log.append_at_once(events, self._seed)
+        finally:
+            self._mark()
 
     def append_and_show(self, events: Maker) -> dict[str, dict[str, Any]]:
         """As `append`. Returns the view as of then, whoever has appended more by now."""
@@ -148,18 +165,17 @@ class Session:
 
     def refresh_file_if_due(self) -> None:
         """Show what was appended in the session file, if that may take time now."""
-        if self.file_is_old:
-            started = monotonic()
-            if started < self._refresh_after or not self._budget.allows(started):
-                return
-            if self.is_refreshing:  # another thread is at it, or we are in its signal handler
-                return
-            self.is_refreshing = True
-            try:
-                self.refresh_file_or_warn(timeout=0.0)
-                self._budget.spend(started, monotonic())
-            finally:
-                self.is_refreshing = False
+        started = monotonic()
+        if started < self._refresh_after or not self._budget.allows(started):
+            return
+        if self.is_refreshing or _mark_of(self._stale, self.session_id) is None:
+            return  # another thread is at it, or we are in its signal handler
+        self.is_refreshing = True
+        try:
+            self.refresh_file_or_warn(timeout=0.0)
+            self._budget.spend(started, monotonic())
+        finally:
+            self.is_refreshing = False
 
     def exists(self) -> bool:
         """Whether there is a log, or an older session file."""
@@ -223,26 +239,25 @@ class Session:
             return {}
         return self.file.runtime_state() if self.file is not None else {}
 
-    def refresh_file(self, timeout: float | None = None) -> None:
-        """Write the view to the session file if events were appended since the last time.
+    def refresh_file(self, timeout: float | None = None, *, anyway: bool = False) -> None:
+        """Write the view to the session file if we have appended since the last time.
 
+        Or `anyway`: others may have. Without a need it makes no system call.
         Raises `SessionFileError`, and `LockTimeoutError` after `timeout` seconds.
         """
-        if self.file is None or not self.file_is_old:
+        mark = _mark_of(self._stale, self.session_id)
+        if self.file is None or self._stale is None or (mark is None and not anyway):
             return
         started = monotonic()
         try:
             self.file.write(self._render, _PATIENCE if timeout is None else timeout)
-        except BaseException:
-            self.file_is_old = True
-            raise
+            self._stale.clean(self.session_id, mark)
         finally:
             ended = monotonic()
             self._refresh_after = ended + _SHARE * (ended - started)
 
     def _render(self) -> bytes | None:
         with self.log.lock:
-            self.file_is_old = False  # before the look: who appends after it sets it again
             return self.view.to_json() if self.log.refresh() else None
 
     def refresh_file_or_warn(self, timeout: float | None = None) -> None:
@@ -274,12 +289,15 @@ class Session:
         self._compact_at = 2 * size + DEAD_BYTES
 
 
+def _mark_of(dirty: Dirty | None, session_id: str) -> int | None:
+    return dirty.mark_of(session_id) if dirty is not None else None
+
+
 class OpenSessions:
     """At most `most` open sessions; the least recently used one makes room. For threads.
 
-    Making room costs whoever is calling a `close` and no more. If the session file was
-    not up to date, that is remembered as a debt until `settle`, or until somebody opens
-    the session again.
+    Making room costs whoever is calling a `close` and no more: `stale` and `unsynced`
+    remember what is to be done about sessions, open or not.
     """
 
     def __init__(self, make: Callable[[str], Session], most: int, most_bytes: int) -> None:
@@ -287,10 +305,10 @@ class OpenSessions:
         self._most = most
         self._most_bytes = most_bytes
         self._opened = 0
-        self._lock = threading.RLock()  # reentrant for signal handlers; guards the next three
+        self._lock = threading.RLock()  # reentrant for signal handlers; guards the next two
         self._sessions: OrderedDict[str, Session] = OrderedDict()
-        self._debts: set[str] = set()  # whose session files are old
-        self._unsynced: set[str] = set()  # that were closed before a flush
+        self.stale = Dirty()  # whose session files are not what their logs say
+        self.unsynced = Dirty()  # that hold what only a flush makes durable
         tell_after_fork(self)
         tell_after_stop(self)
         offer(self)
@@ -316,12 +334,6 @@ class OpenSessions:
         session = self._make(session_id)
         with self._lock:
             session = self._sessions.setdefault(session_id, session)
-            if session_id in self._debts:
-                self._debts.remove(session_id)
-                session.file_is_old = True
-            if session_id in self._unsynced:
-                self._unsynced.remove(session_id)
-                session.unflushed = True
             evicted = self._evict()
         for other in evicted:
             other.log.close()
@@ -350,12 +362,7 @@ class OpenSessions:
         return evicted
 
     def _evict_one(self) -> Session:
-        session = self._sessions.popitem(last=False)[1]
-        if session.file_is_old:
-            self._debts.add(session.session_id)
-        if session.unflushed:
-            self._unsynced.add(session.session_id)
-        return session
+        return self._sessions.popitem(last=False)[1]
 
     def close_idle(self) -> Answer:
         """Close one log; its session stays open. See `journal.room.Holder`."""
@@ -370,42 +377,39 @@ class OpenSessions:
                 found = answer
         return found
 
-    def settle(self, each: Callable[[Session], None]) -> None:
-        """Call `each` with every open session, and with those that left a debt."""
-        with self._lock:
-            sessions = list(self._sessions.values())
-            closed = set(self._debts)
-        self._visit(each, sessions, closed)
-
     def flush(self, each: Callable[[Session], None]) -> None:
-        """As `settle`, and with those too that were closed before they were flushed."""
-        with self._lock:
-            sessions = list(self._sessions.values())
-            closed = self._debts | self._unsynced
-        self._visit(each, sessions, closed)
+        """Call `each` with every session that was written since the last flush or refresh.
 
-    def _visit(
-        self, each: Callable[[Session], None], sessions: list[Session], closed: set[str]
-    ) -> None:
-        """The closed ones are opened one by one, so that no more than ever are open."""
-        for session in sessions:
-            each(session)
-        for session_id in closed:
+        Those that are open come first; the others are opened one by one, so that no more
+        than ever are open.
+        """
+        self._for_each(self.stale.ids() | self.unsynced.ids(), each)
+
+    def _for_each(self, session_ids: set[str], each: Callable[[Session], None]) -> None:
+        with self._lock:
+            opened = session_ids & self._sessions.keys()
+        for session_id in (*opened, *(session_ids - opened)):
             each(self.get(session_id))
 
-    def drop(self, session_id: str) -> None:
-        """Close a session without touching its session file."""
+    def delete(self, session_id: str, delete: Callable[[], bool]) -> bool:
+        """Close a session and have it deleted: then nothing is left to do about it.
+
+        Returns and raises as `delete`.
+        """
         check_text(session_id, "session_id")
+        marks = [(dirty, dirty.mark_of(session_id)) for dirty in (self.stale, self.unsynced)]
         with self._lock:
             session = self._sessions.pop(session_id, None)
-            self._debts.discard(session_id)
-            self._unsynced.discard(session_id)
         if session is not None:
             session.log.close()
+        deleted = delete()
+        for dirty, mark in marks:
+            dirty.clean(session_id, mark)  # unless it was written again meanwhile
+        return deleted
 
     def close(self) -> None:
         """Bring session files up to date as far as they let us, and close all logs."""
-        self.settle(Session.refresh_file_or_warn)
+        self._for_each(self.stale.ids(), Session.refresh_file_or_warn)
         with self._lock:
             sessions = list(self._sessions.values())
             self._sessions.clear()

@@ -292,16 +292,18 @@ class DefaultSessionStore(Inspection):
         A session made again under the id is a new one.
         """
         session = self._session(session_id)
-        there = session.has_files()
-        self._sessions.drop(session_id)
-        file = session.file
-        if file is None:
-            return self._backend.delete(session_id)
-        if not there:
-            return False
-        with file.locked(self._options.lock_timeout):
-            file.discard_unfinished()  # before the rest: that can be finished by others
-            return self._backend.delete(session_id, file.name())
+        there, file = session.has_files(), session.file
+
+        def delete() -> bool:
+            if file is None:
+                return self._backend.delete(session_id)
+            if not there:
+                return False
+            with file.locked(self._options.lock_timeout):
+                file.discard_unfinished()  # before the rest: that can be finished by others
+                return self._backend.delete(session_id, file.name())
+
+        return self._sessions.delete(session_id, delete)
 
     def compact(self, session_id: str, history: History | None = None) -> CompactionReport | None:
         """Rewrite a session's log with only what lives, now. None when there is no log.
@@ -351,8 +353,7 @@ class DefaultSessionStore(Inspection):
         Raises `SessionFileError` and `LockTimeoutError`.
         """
         session = self._session(session_id)
-        session.file_is_old = True
-        session.refresh_file()
+        session.refresh_file(anyway=True)
 
     def has_log(self, session_id: str) -> bool:
         """Whether anything was written to the session's log. Raises as `get_runtime_state`."""
@@ -421,8 +422,10 @@ class DefaultSessionStore(Inspection):
     def _open(self, session_id: str) -> Session:
         file = self._file(session_id)
         seed = (lambda: self._import(session_id, file)) if file is not None else None
-        durable = self._options.durability == "fsync"
-        return Session(self._backend, session_id, file, seed, self._budget, durable=durable)
+        stale = self._sessions.stale if self._in_files else None
+        durable = self._options.durability == "fsync" or not self._in_files
+        unsynced = None if durable else self._sessions.unsynced
+        return Session(self._backend, session_id, file, seed, self._budget, stale, unsynced)
 
     def _file(self, session_id: str) -> SessionFile | None:
         if not self._in_files:

@@ -597,11 +597,22 @@ def test_flushing_what_was_never_opened_or_begun_does_nothing(tmp_path: Path) ->
     calls: list[str] = []
     log, _ = open_log(tmp_path, storage=FaultyStorage(counting(calls)))
     log.flush()
-    assert calls == []
+    assert not (tmp_path / "s.jsonl").exists()
     (tmp_path / "s.jsonl").write_bytes(b"")
+    log.flush()
     assert not log.refresh()
     log.flush()
     assert "sync" not in calls
+
+
+def test_flushing_a_log_that_was_closed_meanwhile_syncs_it(tmp_path: Path) -> None:
+    calls: list[str] = []
+    log, _ = open_log(tmp_path, storage=FaultyStorage(counting(calls)))
+    log.append([set_event("a")])
+    log.close()
+    assert "sync" not in calls
+    log.flush()
+    assert calls.count("sync") == 1
 
 
 def test_a_log_whose_first_event_cannot_be_made_leaves_no_file(tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""Which sessions were written since something was last done about it: synced, or shown.
+
+It is remembered by session id, apart from the sessions that a store has open: those come
+and go, and a thread may write through one that was closed meanwhile.
+"""
+
+import threading
+from itertools import count
+
+from journal.locking import tell_after_fork
+
+new_mark = count().__next__
+"""A mark that nobody has used."""
+
+
+class Dirty:
+    """Session ids, each with a mark that every write changes. Safe for threads.
+
+    Who writes puts a new mark into `marks` before the write and after it, without a lock:
+    it is a single step, and every append takes it. Who cleans takes `mark_of` first, does
+    what is to be done, and gives that mark to `clean`: a session that was written in between
+    stays dirty. Memory is that of the ids written since they were last cleaned.
+    """
+
+    def __init__(self) -> None:
+        self.marks: dict[str, int] = {}
+        self._lock = threading.RLock()  # a mark that `clean` puts back is missed by no other
+        tell_after_fork(self)
+
+    def after_fork(self) -> None:
+        self._lock = threading.RLock()
+
+    def mark_of(self, session_id: str) -> int | None:
+        """What to give to `clean`; None when the session is clean."""
+        with self._lock:
+            return self.marks.get(session_id)
+
+    def clean(self, session_id: str, mark: int | None) -> None:
+        """Note that all is done about what was written before `mark` was taken."""
+        with self._lock:
+            found = self.marks.pop(session_id, None)
+            if found is not None and found != mark:
+                self.marks.setdefault(session_id, found)  # or what was marked just now
+
+    def ids(self) -> set[str]:
+        """The sessions that are dirty."""
+        with self._lock:
+            return set(self.marks)
