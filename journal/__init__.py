@@ -5,6 +5,7 @@ from journal.config import Durability, GatewayConfig, Limits, SessionConfig
 from journal.errors import (
     AppendError,
     ClosedError,
+    CompactionAbandonedError,
     CompactionError,
     CursorError,
     DamagedError,
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AppendError",
     "ClosedError",
+    "CompactionAbandonedError",
     "CompactionError",
     "CompactionReport",
     "Cursor",

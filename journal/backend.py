@@ -273,7 +273,7 @@ class Backend(Protocol):
     def compact(self, session_id: str, history: History = "archive") -> CompactionReport | None:
         """Rewrite a log with only what lives. None when there is no such session.
 
-        Raises `CompactionError` when another compaction of it is under way.
+        Raises `CompactionAbandonedError` when another compaction of it is under way.
         """
         ...
 

@@ -12,7 +12,7 @@ a file that a power cut could still take away.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -20,13 +20,14 @@ from journal.backend import CompactionReport, History
 from journal.codec import FORMAT, Clock, control_line, digest_of
 from journal.deletion import remove_history
 from journal.errors import (
+    CompactionAbandonedError,
     CompactionError,
     JournalError,
     StorageError,
 )
 from journal.events import Clear, Event, Open, Set
 from journal.handle import LogFile
-from journal.locking import default_writer
+from journal.locking import attempts, default_writer
 from journal.names import Paths
 from journal.recovery import (
     UNFINISHED_COPY,
@@ -83,10 +84,10 @@ class Living:
         ]
 
 
-def scan_living(storage: Storage, file: LogFile, scanner: Scanner, stop: int) -> Living:
-    """Fold the file from where `scanner` is up to `stop`."""
+def scan_living(pieces: Iterator[bytes], scanner: Scanner) -> Living:
+    """Fold the pieces of a file, which begin where `scanner` is."""
     living = Living()
-    for event in scanner.read(chunks(storage, file.fd, scanner.end, stop)):
+    for event in scanner.read(pieces):
         length = scanner.end - scanner.start
         living.take(event, Kept(scanner.start, length, event.seq, event.hash))
     living.deleted = scanner.seal is not None and scanner.seal.reason == "deleted"
@@ -98,21 +99,34 @@ class Compaction:
     """One compaction of one session; `run` once."""
 
     def __init__(
-        self, storage: Storage, paths: Paths, history: History, lock_timeout: float, writer: str
+        self,
+        storage: Storage,
+        paths: Paths,
+        history: History,
+        lock_timeout: float,
+        writer: str,
+        stop: Callable[[], bool],
     ) -> None:
+        """`stop` is asked after every few bytes; once it says True, nothing comes of it all.
+
+        It is not asked any more once the old log is being sealed.
+        """
         self._storage = storage
         self._paths = paths
         self._history = history
         self._lock_timeout = lock_timeout
         self._writer = writer
+        self._stop = stop
         self._clock = Clock()
         self._scanner = Scanner()  # of the old file, as far as it is in the new one
 
     def run(self) -> CompactionReport | None:
         """Returns None when there is no such session.
 
-        Raises `CompactionError` when another compaction of it is under way, and
-        `StorageError` when the operating system refuses; the log is then as it was.
+        Raises `CompactionAbandonedError` when another compaction of it is under way, when the
+        log was changed meanwhile, and when it was asked to stop; `CompactionError` when the
+        disk does not give back what was written; `StorageError` when the operating system
+        refuses. The log is then as it was.
         """
         try:
             old = LogFile(self._storage, self._paths.log, create=False, write=True)
@@ -135,13 +149,15 @@ class Compaction:
         if old.write_error is not None:
             raise old.write_error
         size = old.size()
-        living = scan_living(self._storage, old, self._scanner, size)
+        living = scan_living(self._pieces(old, 0, size), self._scanner)
         if living.deleted:
             return None
         if not self._is_worth_it(living):
             return self._nothing_done(size)
         new = open_scratch(self._storage, self._paths.scratch, self._refuse_a_second)
         try:
+            if not old.is_current():  # another compaction was quicker
+                raise self._changed_error()
             return self._write_new(old, new, living)
         except BaseException:
             discard(self._storage, new)
@@ -174,8 +190,21 @@ class Compaction:
             archive=None,
         )
 
+    def _pieces(self, file: LogFile, start: int, end: int) -> Iterator[bytes]:
+        """The bytes of a file, as long as we are not asked to stop."""
+        for data in chunks(self._storage, file.fd, start, end):
+            self._go_on_or_raise()
+            yield data
+
+    def _go_on_or_raise(self) -> None:
+        if self._stop():
+            raise CompactionAbandonedError(
+                f"session {self._paths.session_id!r}: its compaction was told to stop; the log "
+                "is as it was. A later one does it"
+            )
+
     def _refuse_a_second(self) -> None:
-        raise CompactionError(
+        raise CompactionAbandonedError(
             f"session {self._paths.session_id!r}: another compaction is under way; wait for it"
         )
 
@@ -192,7 +221,7 @@ class Compaction:
         self._prove(new, living)
         self._storage.sync(old.fd)
         self._catch_up(old, new)
-        old.lock(self._lock_timeout)
+        self._lock(old)
         self._swap(old, new, archive)
         if archive is None:
             remove_history(self._storage, self._paths, evidence=False)
@@ -216,6 +245,7 @@ class Compaction:
             line = self._storage.read(old.fd, place.length, place.offset)
             buffer += line if line.endswith(b"\n") else line + b"\n"  # it was lost
             if len(buffer) >= CHUNK:
+                self._go_on_or_raise()
                 write_all(self._storage, new.fd, bytes(buffer))
                 buffer.clear()
         write_all(self._storage, new.fd, bytes(buffer))
@@ -242,7 +272,7 @@ class Compaction:
     def _prove(self, new: LogFile, living: Living) -> None:
         """Read the new file back from the disk: it must fold to the very same turns."""
         check = Scanner()
-        found = scan_living(self._storage, new, check, new.size())
+        found = scan_living(self._pieces(new, 0, new.size()), check)
         others = [kept.hash for kept in found.others] == [
             kept.hash for kept in sorted(living.others, key=lambda kept: kept.seq)
         ]
@@ -266,15 +296,22 @@ class Compaction:
         scanner = self._scanner
         copied, damage = scanner.end, scanner.damage_count
         scanner.rewind()
-        for _ in scanner.read(chunks(self._storage, old.fd, scanner.end, old.size())):
+        for _ in scanner.read(self._pieces(old, scanner.end, old.size())):
             pass
         if scanner.damage_count > damage:
             raise self._changed_error()
-        for data in chunks(self._storage, old.fd, copied, scanner.end):
+        for data in self._pieces(old, copied, scanner.end):
             write_all(self._storage, new.fd, data)
 
+    def _lock(self, old: LogFile) -> None:
+        """Take the lock between processes. Raises `LockTimeoutError`."""
+        for _ in attempts(self._lock_timeout, old.path):
+            self._go_on_or_raise()
+            if old.try_lock():
+                return
+
     def _changed_error(self) -> CompactionError:
-        return CompactionError(
+        return CompactionAbandonedError(
             f"session {self._paths.session_id!r}: the log was replaced or cut while it was "
             "compacted; it is as it was. Run the compaction again"
         )
@@ -365,10 +402,12 @@ def compact(
     history: History,
     lock_timeout: float,
     writer: str | None,
+    stop: Callable[[], bool],
 ) -> CompactionReport | None:
     """Rewrite one session's log with only what lives; see `Compaction.run`.
 
     Reads the log twice, whatever part of it lives, and holds its lock for a few
     milliseconds. Memory is that of the live turns' places, not of their states.
     """
-    return Compaction(storage, paths, history, lock_timeout, writer or default_writer()).run()
+    writer = writer or default_writer()
+    return Compaction(storage, paths, history, lock_timeout, writer, stop).run()

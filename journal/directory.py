@@ -138,12 +138,21 @@ class Directory:
                 tell_at = monotonic() + _WATCH_TIMEOUT
                 yield frozenset()
 
-    def compact(self, session_id: str, history: History = "archive") -> CompactionReport | None:
+    def compact(
+        self,
+        session_id: str,
+        history: History = "archive",
+        stop: Callable[[], bool] = lambda: False,
+    ) -> CompactionReport | None:
+        """As in the Protocol. Asks `stop` after every few bytes; when that says True, raises
+        `CompactionAbandonedError` and leaves all as it was.
+        """
         if history not in ("archive", "drop"):
             raise ValueError(f"history is {history!r}; it must be 'archive' or 'drop'")
         options = self._options
         paths = self.paths(session_id)
-        return compact(self._storage, paths, history, options.lock_timeout, options.writer)
+        timeout, writer = options.lock_timeout, options.writer
+        return compact(self._storage, paths, history, timeout, writer, stop)
 
     def pack(self, session_id: str, stop: Callable[[], bool] = lambda: False) -> int:
         """Gzip what compactions of a session have archived. Returns how many files.

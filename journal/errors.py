@@ -75,7 +75,13 @@ class SessionFileError(JournalError):
 
 
 class CompactionError(JournalError):
-    """A compaction was abandoned; the log is as it was."""
+    """A compaction failed; the log is as it was."""
+
+
+class CompactionAbandonedError(CompactionError):
+    """A compaction gave way: to another one of the session, to a change of the log, or to
+    whoever asked it to stop. Nothing is wrong, and the log is as it was.
+    """
 
 
 class NotFoundError(JournalError, LookupError):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from journal import exiting
-from journal.errors import JournalError
+from journal.errors import ClosedError, CompactionAbandonedError, JournalError
 from journal.locking import leave_stopped_threads, tell_after_fork, tell_after_stop
 
 logger = logging.getLogger("journal")
@@ -19,7 +19,9 @@ Job: TypeAlias = Callable[[Callable[[], bool]], object]
 """Work that asks its argument now and then whether to stop."""
 
 
-_PATIENCE = 5.0  # seconds
+_PATIENCE = 4.0  # seconds that a close waits for the work to be done …
+_GRACE = 1.0  # … and for it to stop, once it has been told to
+_SILENCE = "further failures are logged only once it has worked"
 
 
 class Maintenance:
@@ -35,6 +37,7 @@ class Maintenance:
         self._jobs: dict[str, Job] = {}
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self._failing: set[str] = set()  # names of jobs that failed the last time; the thread's
 
     def after_fork(self) -> None:
         self._fresh()
@@ -69,7 +72,8 @@ class Maintenance:
     def close(self) -> None:
         """Wait a little for the work to be done; then drop what waits and stop the rest.
 
-        Nothing depends on that work: a later compaction does what was left.
+        Takes 5 s at the most: a job that does not stop in time, since the disk hangs, goes
+        on by itself. Nothing depends on that work: a later compaction does what was left.
         """
         if exiting.begun:
             leave_stopped_threads()
@@ -77,7 +81,7 @@ class Maintenance:
         with self._idle:
             self._stopping = True
             self._jobs.clear()
-        self.wait()
+        self.wait(_GRACE)
 
     def _run(self) -> None:
         while True:
@@ -88,9 +92,18 @@ class Maintenance:
                     return
                 name = next(iter(self._jobs))
                 job = self._jobs.pop(name)
-            try:
-                job(lambda: self._stopping)
-            except (JournalError, OSError) as error:
-                logger.warning("%s failed: %s", name, error)
-            except Exception:
-                logger.exception("%s failed", name)
+            self._do(name, job)
+
+    def _do(self, name: str, job: Job) -> None:
+        try:
+            job(lambda: self._stopping)
+        except (CompactionAbandonedError, ClosedError) as error:
+            logger.debug("%s was not needed: %s", name, error)
+        except (JournalError, OSError) as error:
+            level = logging.DEBUG if name in self._failing else logging.WARNING
+            self._failing.add(name)
+            logger.log(level, "%s failed: %s. It will be tried again; %s", name, error, _SILENCE)
+        except Exception:
+            logger.exception("%s failed", name)
+        else:
+            self._failing.discard(name)

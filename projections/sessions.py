@@ -5,6 +5,7 @@ are open changes nothing but speed: an evicted one is read again from its log.
 """
 
 import logging
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -25,11 +26,13 @@ from projections.view import View
 
 logger = logging.getLogger("journal")
 
-_PATIENCE = 5.0  # seconds that flush and close wait for the session file's lock
+_PATIENCE = 5.0  # seconds that a flush waits for each session file's lock, close for all of them
+_LEAST_PATIENCE = 1e-3  # seconds for each that is left then: one attempt, and a warning
 _SHARE = 20  # refreshes after sets may take one part in this many of the time …
 _SAVED = 0.1  # … and seconds of it may be saved up while a store rests
 DEAD_BYTES = 1 << 20  # a log is compacted by itself when more than this is dead …
-DEAD_SHARE = 4  # … and it is more than so many times what lives
+DEAD_SHARE = 4  # … and it is more than so many times what lives …
+DEAD_SPREAD = 1.5  # … or up to so many times that: not all processes are to begin at once
 _FILES_SHARE = 4  # no more than one in so many of the files we may have open is a store's log
 _WEIGH_EVERY = 32  # openings between looks at the memory of all views
 RECHECK = 1 << 18  # bytes a log grows before it is looked at again
@@ -282,11 +285,27 @@ class Session:
         live = self.view.live_bytes
         self.log.lock.release()
         self._compact_at = size + RECHECK
-        return size - live > max(DEAD_BYTES, DEAD_SHARE * live)
+        chance = os.urandom(1)[0] / 256  # anew at each look: forked children differ too
+        return size - live > dead_limit(live) * (1 + (DEAD_SPREAD - 1) * chance)
+
+    def is_still_bloated(self) -> bool:
+        """The same for a log that others may have compacted since. Raises as `Log.refresh`."""
+        with self.log.lock:
+            self.log.refresh()
+            size, live = self.log.size, self.view.live_bytes
+        if size - live > dead_limit(live):
+            return True
+        self.compacted(size)
+        return False
 
     def compacted(self, size: int) -> None:
         """The log is `size` bytes after a compaction; wait until it has doubled."""
         self._compact_at = 2 * size + DEAD_BYTES
+
+
+def dead_limit(live: int) -> int:
+    """Of a log with so many living bytes, how many more may be dead before it is compacted."""
+    return max(DEAD_BYTES, DEAD_SHARE * live)
 
 
 def _mark_of(dirty: Dirty | None, session_id: str) -> int | None:
@@ -408,8 +427,16 @@ class OpenSessions:
         return deleted
 
     def close(self) -> None:
-        """Bring session files up to date as far as they let us, and close all logs."""
-        self._for_each(self.stale.ids(), Session.refresh_file_or_warn)
+        """Bring session files up to date as far as they let us, and close all logs.
+
+        Waits 5 s for the locks of all session files together.
+        """
+        until = monotonic() + _PATIENCE
+
+        def refresh(session: Session) -> None:
+            session.refresh_file_or_warn(max(_LEAST_PATIENCE, until - monotonic()))
+
+        self._for_each(self.stale.ids(), refresh)
         with self._lock:
             sessions = list(self._sessions.values())
             self._sessions.clear()

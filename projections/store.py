@@ -5,7 +5,7 @@ Joins both sides: appends go to an engine of `journal`, reads come from the view
 
 import os
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -33,6 +33,7 @@ from journal.storage import Storage
 from projections.inspection import Inspection
 from projections.intake import Intake
 from projections.listing import with_session_files
+from projections.locks import SessionLocks
 from projections.maintenance import Maintenance
 from projections.session_file import SessionFile
 from projections.sessions import Budget, OpenSessions, Session
@@ -102,6 +103,7 @@ class DefaultSessionStore(Inspection):
         self._budget = Budget()
         self._sessions = OpenSessions(self._open, max_open, _MOST_BYTES)
         self._maintenance = Maintenance()
+        self._compacting = SessionLocks()
         self._tails: weakref.WeakSet[Tail] = weakref.WeakSet()
         self._closed = False
 
@@ -309,16 +311,18 @@ class DefaultSessionStore(Inspection):
         """Rewrite a session's log with only what lives, now. None when there is no log.
 
         What was overwritten or cleared moves to `archive/`, or is dropped together with
-        older archives when `history` is "drop". Writers go on meanwhile. Raises
-        `CompactionError` when another compaction of the session is under way.
+        older archives when `history` is "drop". Writers go on meanwhile. Waits for another
+        compaction of the session by this store. Raises `CompactionAbandonedError` when one
+        by somebody else is under way.
         """
         session = self._session(session_id)
-        report = self._backend.compact(session_id, history or self._history)
-        if report is not None:
-            session.compacted(report.bytes_after)
-            session.refresh_file_or_warn()
-            self._schedule_packing(session_id)
-        return report
+        lock = self._compacting.of(session_id)
+        with lock:
+            report = self._backend.compact(session_id, history or self._history)
+            self._compacted(session, report)
+            if report is not None:
+                session.refresh_file_or_warn()
+            return report
 
     def verify(self, session_id: str, head: Head | str | None = None) -> VerifyReport:
         """Check every line of a session, the chain, and the archives. Changes nothing.
@@ -383,8 +387,9 @@ class DefaultSessionStore(Inspection):
     def close(self) -> None:
         """Refresh session files, close all logs, stop what runs in the background.
 
-        Waits up to 5 s for background work; a later compaction does what is left. Trouble
-        with a session file is logged, not raised. Can be called twice.
+        Waits up to 5 s for background work, of which a later compaction does what is left,
+        and up to 5 s where PraisonAI has locked session files. Trouble with a session file is
+        logged, not raised. Can be called twice.
         """
         if self._closed:
             return
@@ -455,16 +460,27 @@ class DefaultSessionStore(Inspection):
         return events
 
     def _schedule_compaction(self, session_id: str) -> None:
-        def job(_: object) -> None:
-            try:
-                self.compact(session_id)
-            except StorageError:  # most likely the next attempt will fail alike: not soon
-                session = self._sessions.get_open(session_id)
-                if session is not None:
-                    session.compacted(session.log.size)
-                raise
+        name = f"compaction of session {session_id!r}"
+        self._maintenance.schedule(name, lambda stop: self._compact_if_due(session_id, stop))
 
-        self._maintenance.schedule(f"compaction of session {session_id!r}", job)
+    def _compact_if_due(self, session_id: str, stop: Callable[[], bool]) -> None:
+        """In the background, while the store may be closing. Others may have compacted it."""
+        lock = self._compacting.of(session_id)
+        if not lock.acquire(blocking=False):
+            return
+        try:
+            session = self._sessions.get(session_id)
+            if not session.is_still_bloated():
+                return
+            self._compacted(session, self._backend.compact(session_id, self._history, stop))
+            session.refresh_file_or_warn(timeout=0.0)
+        finally:
+            lock.release()
+
+    def _compacted(self, session: Session, report: CompactionReport | None) -> None:
+        if report is not None:
+            session.compacted(report.bytes_after)
+            self._schedule_packing(session.session_id)
 
     def _schedule_packing(self, session_id: str) -> None:
         self._maintenance.schedule(

@@ -11,7 +11,7 @@ from projections.doctor.damage import Trouble
 from projections.doctor.finding import Finding
 from projections.doctor.place import is_free
 from projections.doctor.remedies import Advice, Remedy
-from projections.sessions import DEAD_BYTES, DEAD_SHARE, RECHECK
+from projections.sessions import DEAD_SPREAD, RECHECK, dead_limit
 from projections.view import View
 
 
@@ -97,7 +97,7 @@ class Contents:
         """
         live = self.view.live_bytes + self._others
         dead = self._size - live
-        if dead <= max(DEAD_BYTES, DEAD_SHARE * live) + RECHECK:
+        if dead <= DEAD_SPREAD * dead_limit(live) + RECHECK:
             return
         if is_free(self._storage, self._case.paths.scratch):
             yield self._trouble.finding(

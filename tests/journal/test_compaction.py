@@ -16,6 +16,7 @@ from journal.codec import control_line
 from journal.compaction import Compaction, Living
 from journal.directory import Directory
 from journal.errors import (
+    CompactionAbandonedError,
     CompactionError,
     DamagedError,
     LockTimeoutError,
@@ -280,7 +281,7 @@ def test_memory_of_a_compaction_is_places_not_states(tmp_path: Path) -> None:
     log.append([set_event(str(n), {"text": "x" * 1000}) for n in range(50)])
     log.append([set_event("0", {"text": "y"})])
     paths = paths_of(str(tmp_path), "s")
-    run = Compaction(DiskStorage(), paths, "archive", 5.0, "w")
+    run = Compaction(DiskStorage(), paths, "archive", 5.0, "w", lambda: False)
     report = run.run()
     assert report is not None
     view = View()
@@ -848,3 +849,100 @@ def test_a_line_that_is_being_written_while_it_is_copied_comes_whole(tmp_path: P
     assert pieces == {}
     assert turns_in(tmp_path) == ["a", "b", "c", "d"]
     assert directory(tmp_path).verify("s").ok
+
+
+def count_stops(folder: Path) -> int:
+    """How often a compaction of such a log asks whether to stop."""
+    folder.mkdir()
+    write_log(folder)
+    asks: list[bool] = []
+
+    def stop() -> bool:
+        asks.append(False)
+        return False
+
+    directory(folder).compact("s", stop=stop)
+    return len(asks)
+
+
+class TestStopping:
+    def test_told_to_stop_at_any_moment_it_leaves_all_as_it_was(self, tmp_path: Path) -> None:
+        """`stop` says True the nth time that it is asked, for every n there is."""
+        path = write_log(tmp_path)
+        before = path.read_bytes()
+        asks = count_stops(tmp_path / "twin")
+        assert asks > 2
+        for number in range(asks):
+            answers = iter([False] * number + [True])
+            with pytest.raises(CompactionAbandonedError, match=r"'s': .+ told to stop"):
+                directory(tmp_path).compact("s", stop=answers.__next__)
+            assert path.read_bytes() == before
+            assert files_in(tmp_path) == {"s.jsonl", "twin/s.jsonl", "twin/archive/s.3.jsonl"}
+        assert directory(tmp_path).compact("s") is not None
+
+    def test_it_asks_after_every_few_bytes_but_not_between_the_seal_and_the_rename(
+        self, tmp_path: Path
+    ) -> None:
+        """However large the log is, so that whoever waits for it to stop does not wait long."""
+        log, _ = open_log(tmp_path)
+        log.append([set_event(f"t{n}", "x" * 50_000) for n in range(80)])
+        log.append([set_event("t0")])
+        log.close()
+        since, most, calls = 0, 0, list[str]()
+
+        def count(name: str, args: tuple[Any, ...]) -> None:
+            nonlocal since
+            calls.append(name)
+            if name == "read":
+                since += args[1]
+            elif name == "write":
+                since += len(args[1])
+
+        def stop() -> bool:
+            nonlocal since, most
+            calls.append("stop")
+            since, most = 0, max(most, since)
+            return False
+
+        assert directory(tmp_path, FaultyStorage(count)).compact("s", stop=stop) is not None
+        assert calls.count("stop") > 2 * (4_000_000 // CHUNK)
+        assert most <= 4 * CHUNK
+        last = len(calls) - calls[::-1].index("stop")
+        assert calls[last:].count("rename") == 1
+        assert calls[last:].count("write") == 1, "of the seal"
+        assert "truncate" not in calls[last:]
+
+    def test_it_stops_while_it_waits_for_a_writer(self, tmp_path: Path) -> None:
+        path = write_log(tmp_path)
+        before = path.read_bytes()
+        writer, _ = open_log(tmp_path)
+        writer.refresh()
+        assert writer._file is not None
+        assert writer._file.try_lock()
+        tries: list[str] = []
+
+        def watch(name: str, args: tuple[Any, ...]) -> None:
+            if name == "lock":
+                tries.append(name)
+
+        engine = directory(tmp_path, FaultyStorage(watch), lock_timeout=60.0)
+        with pytest.raises(CompactionAbandonedError, match="told to stop"):
+            engine.compact("s", stop=lambda: len(tries) > 3)
+        writer.close()
+        assert path.read_bytes() == before
+        assert files_in(tmp_path) == {"s.jsonl"}
+        assert directory(tmp_path).compact("s") is not None
+
+
+def test_another_that_was_quicker_is_noticed_before_anything_is_written(tmp_path: Path) -> None:
+    write_log(tmp_path)
+    calls: list[str] = []
+
+    def compact_first(name: str, args: tuple[Any, ...]) -> None:
+        if name == "lock" and "lock" not in calls:
+            directory(tmp_path).compact("s")
+        calls.append(name)
+
+    with pytest.raises(CompactionAbandonedError):
+        directory(tmp_path, FaultyStorage(compact_first)).compact("s")
+    assert "write" not in calls

@@ -65,7 +65,8 @@ def test_close_waits_for_all_that_was_called_for(tmp_path: Path) -> None:
 def test_close_waits_for_reads_that_go_on_and_closing_twice_for_the_first_close(
     async_store: AsyncSessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, read_on, close_on = threading.Event(), threading.Event(), threading.Event()
+    begun, read_on = threading.Event(), threading.Event()
+    closing_begun, close_on = threading.Event(), threading.Event()
     close = async_store.store.close
     order: list[str] = []
 
@@ -76,6 +77,7 @@ def test_close_waits_for_reads_that_go_on_and_closing_twice_for_the_first_close(
 
     def long_close() -> None:
         order.append("closing")
+        closing_begun.set()
         assert close_on.wait(PATIENCE)
         close()
         order.append("closed")
@@ -91,7 +93,7 @@ def test_close_waits_for_reads_that_go_on_and_closing_twice_for_the_first_close(
         assert order == []
         read_on.set()
         await audited
-        await others_run()
+        assert await asyncio.to_thread(closing_begun.wait, PATIENCE)
         assert order == ["audited", "closing"]
         assert not any(each.done() for each in closing)
         close_on.set()

@@ -1,0 +1,30 @@
+"""A lock for each session."""
+
+import threading
+from weakref import WeakValueDictionary
+
+from journal.locking import tell_after_fork
+
+
+class SessionLocks:
+    """Reentrant locks by session id, each there only as long as somebody refers to it.
+
+    Between the threads of a store, whichever of them has the session open. A forked child
+    begins with all of them free.
+    """
+
+    def __init__(self) -> None:
+        self.after_fork()
+        tell_after_fork(self)
+
+    def after_fork(self) -> None:
+        self._lock = threading.RLock()  # reentrant for signal handlers; guards the next one
+        self._locks: WeakValueDictionary[str, threading.RLock] = WeakValueDictionary()
+
+    def of(self, session_id: str) -> "threading.RLock":
+        """The session's lock: keep it in a variable while it is held."""
+        with self._lock:
+            lock = self._locks.get(session_id)
+            if lock is None:
+                lock = self._locks[session_id] = threading.RLock()
+            return lock
