@@ -24,14 +24,30 @@ def read_archive(storage: Storage, paths: Paths, name: str) -> Iterator[bytes]:
     Raises FileNotFoundError when it is not there and `ReadError` when it is damaged, or, with
     an `errno`, when the operating system refuses.
     """
+    fd, path = open_archive(storage, paths, name)
+    try:
+        yield from unpacked(storage, fd, path)
+    finally:
+        storage.close(fd)
+
+
+def open_archive(storage: Storage, paths: Paths, name: str) -> tuple[int, str]:
+    """A descriptor to read an archived log with, and where it was found, packed or not.
+
+    Raises FileNotFoundError when it is not there, and `ReadError`.
+    """
     if "\0" in name:
         raise FileNotFoundError(2, "no such archive")
     path = os.path.join(paths.archive, os.path.basename(name))
     try:
-        fd = _open(storage, path)
+        return _open(storage, path), path
     except FileNotFoundError:
         path += ".gz"
-        fd = _open(storage, path)
+        return _open(storage, path), path
+
+
+def unpacked(storage: Storage, fd: int, path: str) -> Iterator[bytes]:
+    """The bytes of an open archive in pieces. Raises `ReadError` when it is damaged."""
     try:
         pieces = chunks(storage, fd, 0, storage.size(fd))
         yield from _unpack(pieces) if path.endswith(".gz") else pieces
@@ -39,8 +55,6 @@ def read_archive(storage: Storage, paths: Paths, name: str) -> Iterator[bytes]:
         raise ReadError(None, f"{path}: damaged gzip data ({error})") from error
     except OSError as error:
         raise ReadError(error.errno, f"{path}: {error.strerror}") from error
-    finally:
-        storage.close(fd)
 
 
 def _open(storage: Storage, path: str) -> int:

@@ -115,7 +115,11 @@ class Paths(NamedTuple):
 
 def paths_of(folder: str, session_id: str) -> Paths:
     """Raises like `stem_of`."""
-    stem = stem_of(session_id)
+    return paths_of_stem(folder, stem_of(session_id), session_id)
+
+
+def paths_of_stem(folder: str, stem: str, session_id: str = "") -> Paths:
+    """The same for a name that is in use, whosever it is."""
     within = os.path.join(folder, "")
     log = f"{within}{stem}{LOG_SUFFIX}"
     return Paths(

@@ -72,9 +72,9 @@ def verify_command(
         for session_id in _names(store, session_ids):
             with progress.of(f"verifying {session_id}", _bytes(store, progress, session_id)):
                 report = _verified(store, session_id, noted)
-            items.append(_verify_item(report))
+            items.append(verify_item(report))
             if output == "text":
-                _print_report(report)
+                print_report(report)
     if output == "json":
         document = VerifyDocument(ok=all(item.ok for item in items), sessions=items)
         click.echo(json_document(document), nl=False)
@@ -107,7 +107,7 @@ def _head(text: str | None, session_ids: tuple[str, ...]) -> Head | None:
         raise click.UsageError(str(error)) from None
 
 
-def _verify_item(report: VerifyReport) -> VerifyItem:
+def verify_item(report: VerifyReport) -> VerifyItem:
     return VerifyItem(
         session_id=report.session_id,
         ok=report.ok,
@@ -124,7 +124,7 @@ def _fault(report: VerifyReport) -> str:
     return "UNREADABLE" if unreadable else "DAMAGED"
 
 
-def _print_report(report: VerifyReport) -> None:
+def print_report(report: VerifyReport) -> None:
     writer = Writer(cut=False)
     verdict = ("intact", "green") if report.ok else (_fault(report), "red")
     events = f"{report.events} event{'s' * (report.events != 1)}"

@@ -66,6 +66,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "doctor": ("doctor", "Find damage, leftovers and other trouble, and what to do."),
         "compact": ("care", "Rewrite a session's log with only what lives."),
         "export": ("export", "Write a session's history, or its session file, elsewhere."),
+        "backup": ("backup", "Copy a folder of sessions while they are in use."),
         "delete": ("care", "Delete a session with its history."),
     },
     "Learn": {

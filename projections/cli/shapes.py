@@ -176,6 +176,20 @@ class VerifyDocument(Document, kw_only=True):
     sessions: list[VerifyItem]
 
 
+class BackupDocument(Document, kw_only=True):
+    """`journal backup`: what is in `folder` now, and whether the copies are intact.
+
+    `older` are sessions of PraisonAI that have no log yet. `size` is in bytes.
+    """
+
+    folder: str
+    ok: bool
+    archives: int
+    size: int
+    sessions: list[VerifyItem]
+    older: list[str]
+
+
 class CompactItem(Document, kw_only=True):
     """`journal compact`: one session. Sizes are in bytes."""
 

@@ -1,0 +1,88 @@
+"""`journal backup`: a copy of a folder that is whole, made while it is in use."""
+
+import click
+
+from projections.backup import Backup, back_up, can_be_made
+from projections.cli.care import print_report, verify_item
+from projections.cli.listing import size
+from projections.cli.main import EXIT_DAMAGED
+from projections.cli.options import (
+    folder_option,
+    opened,
+    output_option,
+    require_session,
+    sessions_argument,
+)
+from projections.cli.progress import Progress
+from projections.cli.shapes import BackupDocument, json_document
+from projections.cli.terminal import Writer, notice
+
+_READS = 3  # of each byte: copied, verified, folded
+
+
+@click.command()
+@click.argument("to", metavar="DIR", type=click.Path(file_okay=False))
+@sessions_argument
+@output_option("text", "json")
+@folder_option
+def backup_command(to: str, session_ids: tuple[str, ...], output: str, folder: str | None) -> None:
+    """Copy a folder of sessions while they are in use.
+
+    All sessions, or those named: logs, archives and session files. All that had been
+    acknowledged before is in the copy, which is verified. DIR appears when it is complete;
+    it must be new or empty. To restore, copy it to where the sessions belong.
+
+    Exit code 4 when the copy is damaged, since its original is.
+
+    \b
+    Examples:
+      journal backup /tmp/backup
+      journal backup /tmp/one my-session -o json
+    """
+    if not can_be_made(to):
+        raise click.UsageError(f"{to} is not empty; name a folder that is new or empty")
+    progress = Progress()
+    with opened(folder, storage=progress) as store:
+        for session_id in session_ids:
+            require_session(store, session_id)
+        source = store.session_dir or ""
+        with progress.of("backing up", _READS * _bytes_in(progress, source)):
+            backup = back_up(progress, source, to, session_ids or None)
+    if output == "json":
+        click.echo(json_document(_document(backup)), nl=False)
+    else:
+        _print(backup)
+    if not backup.ok:
+        notice("what was damaged is damaged in the copy too; `journal doctor` says what to do")
+        raise click.exceptions.Exit(EXIT_DAMAGED)
+
+
+def _bytes_in(progress: Progress, folder: str) -> int:
+    return sum(
+        entry.size for place in (folder, f"{folder}/archive") for entry in progress.list(place)
+    )
+
+
+def _document(backup: Backup) -> BackupDocument:
+    return BackupDocument(
+        folder=backup.folder,
+        ok=backup.ok,
+        archives=backup.archives,
+        size=backup.size,
+        sessions=[verify_item(report) for report in backup.reports],
+        older=backup.older,
+    )
+
+
+def _print(backup: Backup) -> None:
+    for report in backup.reports:
+        print_report(report)
+    writer = Writer(cut=False)
+    count = len(backup.reports) + len(backup.older)
+    sessions, archives = _number(count, "session"), _number(backup.archives, "archive")
+    writer.line([(backup.folder, "bold"), f"  {sessions}, {archives}, {size(backup.size)}"])
+    writer.flush()
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
