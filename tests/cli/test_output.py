@@ -184,6 +184,14 @@ def follows(example: str, folder: str) -> "subprocess.CompletedProcess[str]":
 
 # JSON
 
+TO = "TO"
+"""Stands for a folder that is made for the command."""
+
+
+def with_folder(args: list[str], factory: pytest.TempPathFactory) -> list[str]:
+    return [str(factory.mktemp("to")) if arg == TO else arg for arg in args]
+
+
 JSON: list[tuple[list[str], type[shapes.Document]]] = [
     (["sessions", "-o", "json"], shapes.SessionsDocument),
     (["sessions", "-o", "jsonl"], shapes.SessionItem),
@@ -205,6 +213,7 @@ JSON: list[tuple[list[str], type[shapes.Document]]] = [
     (["doctor", "--restore", "my-session", "-o", "json"], shapes.RestoreDocument),
     (["doctor", "--restore", "my-session", "-o", "jsonl"], shapes.RestoreItem),
     (["compact", "--all", "-o", "json"], shapes.CompactDocument),
+    (["backup", TO, "-o", "json"], shapes.BackupDocument),
 ]
 
 
@@ -226,8 +235,13 @@ def damaged(prepared: str, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def documents_given(damaged: str) -> list["subprocess.CompletedProcess[str]"]:
-    return side_by_side(lambda item: journal(*item[0], "--dir", damaged), JSON)
+def documents_given(
+    damaged: str, tmp_path_factory: pytest.TempPathFactory
+) -> list["subprocess.CompletedProcess[str]"]:
+    def run(item: tuple[list[str], type[shapes.Document]]) -> "subprocess.CompletedProcess[str]":
+        return journal(*with_folder(item[0], tmp_path_factory), "--dir", damaged)
+
+    return side_by_side(run, JSON)
 
 
 @pytest.mark.parametrize("number", range(len(JSON)), ids=[" ".join(args) for args, _ in JSON])
@@ -434,6 +448,8 @@ OUTPUTS = [
     *(["verify", "-o", output] for output in ("text", "json")),
     *(["doctor", "-o", output] for output in ("table", "json")),
     *(["compact", "--all", "-o", output] for output in ("text", "json")),
+    *(["backup", TO, "-o", output] for output in ("text", "json")),
+    ["backup", f"/nowhere/{N}"],
     ["replay", N],
     ["log", f"{N}damaged"],
     ["show", f"{N}damaged"],
@@ -475,7 +491,7 @@ def given(nasty: str, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[by
             folder = str(tmp_path_factory.mktemp("own") / os.path.basename(nasty))
             shutil.copytree(nasty, folder)
         process = subprocess.Popen(
-            [*COMMAND, *args],
+            [*COMMAND, *with_folder(args, tmp_path_factory)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -660,6 +676,7 @@ def test_bash_completes_commands_options_and_ids(prepared: str) -> None:
         "journal log --show",
         "journal log my-",
         "journal verify session-a session-",
+        "journal backup somewhere session-a session-",
         "journal show my-session ''",
         "journal show my-session native ''",
         "journal history my-session native turn-2",
@@ -673,6 +690,7 @@ def test_bash_completes_commands_options_and_ids(prepared: str) -> None:
         ["verify"],
         ["--show-cursor"],
         ["my-session"],
+        ["session-a", "session-b"],
         ["session-a", "session-b"],
         ["harness", "native"],
         ["turn-0", "turn-1", "turn-2", "turn-3"],

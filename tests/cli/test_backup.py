@@ -1,0 +1,146 @@
+"""`journal backup`: what it prints, its exit codes, and what it leaves when it is ended."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from projections import DefaultSessionStore
+from tests.cli.terminal import Pipe, Terminal, environment, journal
+from tests.support import files_in
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> str:
+    return str(tmp_path / "sessions")
+
+
+@pytest.fixture
+def store(folder: str) -> Iterator[DefaultSessionStore]:
+    with DefaultSessionStore(folder, durability="os") as store:
+        for session in ("a", "b"):
+            for number in range(4):
+                store.set_runtime_state(session, "native", "t", {"n": number})
+        store.compact("a")
+        store._maintenance.wait(30)
+        yield store
+
+
+@pytest.fixture
+def to(tmp_path: Path) -> str:
+    return str(tmp_path / "copy")
+
+
+def test_it_prints_what_is_in_the_copy(folder: str, store: DefaultSessionStore, to: str) -> None:
+    result = journal("backup", to, "--dir", folder)
+    assert (result.returncode, result.stderr) == (0, "")
+    a, b, whole = result.stdout.splitlines()
+    assert a == f"a  intact  1 event, 4 archived  head {store.verify('a').head}"
+    assert b.startswith("b  intact  4 events  head ")
+    assert re.fullmatch(re.escape(to) + r"  2 sessions, 1 archive, \d\.\d KiB", whole)
+    assert journal("verify", "--dir", to).returncode == 0
+    with DefaultSessionStore(to) as copy:
+        assert [version.event.seq for version in copy.history("a", "native", "t")] == [1, 2, 3, 4]
+
+
+def test_sessions_can_be_named(folder: str, store: DefaultSessionStore, to: str) -> None:
+    result = journal("backup", to, "b", "--dir", folder, "-o", "json")
+    document = json.loads(result.stdout)
+    assert [item["session_id"] for item in document["sessions"]] == ["b"]
+    assert (document["folder"], document["ok"], document["archives"]) == (to, True, 0)
+    assert document["size"] == sum((Path(to) / name).stat().st_size for name in files_in(Path(to)))
+    other = f"{to}-2"
+    assert journal("backup", other, "b", "c", "--dir", folder).returncode == 3
+    assert not os.path.exists(other)
+
+
+def test_a_folder_in_which_something_is_is_a_usage_error(
+    folder: str, store: DefaultSessionStore, to: str
+) -> None:
+    os.mkdir(to)
+    assert journal("backup", to, "--dir", folder).returncode == 0
+    before = {name: (Path(to) / name).read_bytes() for name in files_in(Path(to))}
+    result = journal("backup", to, "--dir", folder)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "new or empty" in result.stderr
+    assert {name: (Path(to) / name).read_bytes() for name in files_in(Path(to))} == before
+
+
+def test_where_nothing_can_be_made_is_named(
+    folder: str, store: DefaultSessionStore, tmp_path: Path
+) -> None:
+    result = journal("backup", str(tmp_path / "no" / "copy"), "--dir", folder)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert str(tmp_path / "no") in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_damage_is_copied_and_the_code_is_4(
+    folder: str, store: DefaultSessionStore, to: str
+) -> None:
+    log = Path(folder, "b.jsonl")
+    log.write_bytes(log.read_bytes().replace(b'"n":1', b'"n":7'))
+    result = journal("backup", to, "--dir", folder)
+    assert result.returncode == 4
+    assert re.search(r"^a  intact", result.stdout, re.MULTILINE)
+    assert re.search(r"^b  DAMAGED", result.stdout, re.MULTILINE)
+    assert f"{to}/b.jsonl, byte" in result.stdout
+    assert Path(to, "b.jsonl").read_bytes() == log.read_bytes()
+    again = journal("backup", f"{to}-2", "--dir", folder, "-o", "json")
+    assert again.returncode == 4
+    assert json.loads(again.stdout)["ok"] is False
+
+
+_ENDED = """
+import os, sys
+from journal.storage import DiskStorage
+read = DiskStorage.read
+def ends(fd, length, offset):
+    os.kill(os.getpid(), int(os.environ["NUMBER"]))
+    return read(fd, length, offset)
+DiskStorage.read = staticmethod(ends)
+from projections.cli import main; main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_ended_in_the_middle_there_is_no_copy(
+    number: signal.Signals, folder: str, store: DefaultSessionStore, to: str, tmp_path: Path
+) -> None:
+    store.close()
+    source = Path(folder)
+    before = {name: (source / name).read_bytes() for name in files_in(source)}
+    args = [sys.executable, "-c", _ENDED, "backup", to, "--dir", folder]
+    env = {**environment(), "NUMBER": str(int(number))}
+    result = subprocess.run(args, capture_output=True, env=env, check=False)
+    assert result.returncode == (130 if number == signal.SIGINT else -number)
+    assert not os.path.exists(to)
+    left = [name for name in os.listdir(tmp_path) if re.fullmatch(r"\.copy\..*\.new", name)]
+    assert len(left) == (number == signal.SIGKILL)
+    assert {name: (source / name).read_bytes() for name in files_in(source)} == before
+    assert journal("backup", to, "--dir", folder).returncode == 0
+
+
+def test_long_work_shows_how_far_it_is_on_a_terminal_only(
+    folder: str, store: DefaultSessionStore, to: str
+) -> None:
+    impatient = (
+        "import projections.cli.progress as p; p._PATIENCE = p._EVERY = -1\n"
+        "from projections.cli import main; main()"
+    )
+    with Terminal("backup", to, "--dir", folder, code=impatient) as terminal:
+        assert terminal.end() == 0
+    assert re.search(r"\r\x1b\[Kbacking up \d+ %", terminal.raw)
+    assert terminal.raw.rindex("\r\x1b[K") > terminal.raw.rindex(" %"), "erased at the end"
+    with Pipe(
+        "backup", f"{to}-2", "--dir", folder, command=[sys.executable, "-c", impatient]
+    ) as pipe:
+        assert pipe.end() == 0
+        assert pipe.errors == ""
+        assert "%" not in pipe.raw
