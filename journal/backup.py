@@ -6,8 +6,8 @@ archive, and the packing of an archive changes its name. So:
 - The log is opened first. Its descriptor leads to the same log whatever becomes of its name,
   and all that was acknowledged before is in it or in the archives before it.
 - Its header names the archive that it goes on from, that one's header the next. These are
-  copied one by one; nothing but a deletion, or a compaction that drops history, takes one
-  away, and then we begin anew.
+  copied one by one. Nothing takes one away but a deletion, and then there is no session to
+  copy, or a compaction that drops history, and then we begin anew.
 - Then the log is copied up to its last line end, without what a writer is at, and without
   a seal: what others have done to it since is not part of the copy.
 
@@ -59,12 +59,16 @@ def copy_log(storage: Storage, paths: Paths, target: Paths) -> CopiedLog | None:
         if not there:
             return None
     raise ReadError(
-        None, f"{paths.log}: is deleted or compacted faster than it can be copied; try again"
+        None, f"{paths.log}: its history is dropped faster than it can be copied; try again"
     )
 
 
 class _ChangedError(Exception):
-    """An archive has gone because the session was deleted, or its history dropped."""
+    """An archive has gone because the session's history was dropped."""
+
+
+class _DeletedError(Exception):
+    """The session has been deleted, whoever has made another under its name since."""
 
 
 class _Copying:
@@ -89,9 +93,12 @@ class _Copying:
             pieces = chunks(self._storage, log, 0, self._storage.size(log))
             self._copy_archives(log, header_of(pieces))
             self._copy_evidence()
-            return self._copy_log(log) and self.size > 0  # an empty log was never begun
+            self._copy_log(log)
+        except _DeletedError:
+            return False
         finally:
             self._storage.close(log)
+        return self.size > 0  # an empty log was never begun
 
     def remove(self) -> None:
         """Take away what was copied."""
@@ -124,20 +131,18 @@ class _Copying:
 
     def _accept_missing(self, log: int) -> None:
         """An archive is not there: is that damage, or has the session been changed?"""
-        self._refuse_another(log)
-        if self._ends_deleted(log):
-            raise _ChangedError
-
-    def _refuse_another(self, log: int) -> None:
-        """Begin anew if another log has taken this one's place."""
+        seal = self._seal(log)
+        if seal is not None and seal.reason == "deleted":
+            raise _DeletedError
         if self._storage.find(self._paths.log) not in (None, self._storage.identify(log)):
             raise _ChangedError
 
-    def _ends_deleted(self, log: int) -> bool:
+    def _seal(self, log: int) -> Sealed | None:
+        """What the log ends in by now, if that is a seal."""
         size = self._storage.size(log)
         last = self._storage.read(log, _SEAL_BYTES, size - min(size, _SEAL_BYTES))
         seal = decode_line(last.removesuffix(b"\n").rpartition(b"\n")[2])
-        return isinstance(seal, Sealed) and seal.reason == "deleted"
+        return seal if isinstance(seal, Sealed) else None
 
     def _copy_all_archives(self, log: int) -> None:
         """The way back is broken: what lies behind may still be of use to somebody."""
@@ -179,8 +184,7 @@ class _Copying:
         self.size += self._storage.size(fd)
         return True
 
-    def _copy_log(self, log: int) -> bool:
-        """False when it was deleted."""
+    def _copy_log(self, log: int) -> None:
         storage, scanner, size, end = self._storage, Scanner(), 0, 0
         self._made.append(self._target.log)
         copy = storage.open(self._target.log, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
@@ -192,8 +196,7 @@ class _Copying:
                 for _ in scanner.feed(data):
                     pass
             if scanner.seal is not None and scanner.seal.reason == "deleted":
-                self._refuse_another(log)
-                return False
+                raise _DeletedError
             # Where something cannot be read there may be more to it than we know.
             if (scanner.header is not None or scanner.count) and scanner.newer_format is None:
                 end = max(end, scanner.end) if scanner.seal is None else scanner.seal_start
@@ -203,7 +206,6 @@ class _Copying:
             _finish_copy(storage, log, copy)
         finally:
             storage.close(copy)
-        return True
 
 
 def header_of(pieces: Iterator[bytes]) -> Open | None:

@@ -155,6 +155,36 @@ MUTATIONS = {
         "            if True:",
         "tests/journal/test_recovery.py tests/journal/test_codec.py",
     ),
+    "what is written while a flush is under way is taken for flushed": Mutation(
+        "projections/dirty.py",
+        "            if found is not None and found != mark:",
+        "            if False:",
+        "tests/projections/test_flush.py",
+    ),
+    "nothing is marked after an append": Mutation(
+        "projections/sessions.py",
+        "events, self._seed, then)\n        finally:\n            self._mark()",
+        "events, self._seed, then)\n        finally:\n            pass",
+        "tests/projections/test_flush.py",
+    ),
+    "a compaction that was told to stop goes on": Mutation(
+        "journal/compaction.py",
+        "        if self._stop():",
+        "        if False:",
+        "tests/journal/test_compaction.py",
+    ),
+    "a backup copies a newer log than the archives are of": Mutation(
+        "journal/backup.py",
+        "            self._copy_log(log)\n",
+        "            self._copy_log(self._storage.open(self._paths.log, os.O_RDONLY))\n",
+        "tests/journal/test_backup.py",
+    ),
+    "a backup takes a missing archive for damage": Mutation(
+        "journal/backup.py",
+        "            raise _ChangedError\n",
+        "            pass\n",
+        "tests/journal/test_backup.py",
+    ),
     "links are followed": Mutation(
         "journal/storage.py",
         "flags |= os.O_NOFOLLOW | os.O_CLOEXEC",
