@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from projections import DefaultSessionStore
 from tests.faults.sizes import Figure
@@ -14,6 +15,10 @@ _FIGURE = "figure"
 
 # A shell that started us in the background may have had Ctrl-C ignored, which children inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# No property is judged by time: a machine may be busy with other things.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture
