@@ -92,17 +92,22 @@ def pack_archives(storage: Storage, paths: Paths, stop: Callable[[], bool] = lam
         path = os.path.join(paths.archive, entry.name)
         if not paths.owns(entry.name) or storage.find(path) in (live, None):
             continue
-        if entry.name.endswith(_UNFINISHED):
-            if storage.find(path.removesuffix(_UNFINISHED)) is None:
-                storage.unlink(path)
-        elif entry.name.endswith(".jsonl"):
-            if stop():
-                break
-            try:
-                packed += _pack(storage, path, stop)
-            except FileNotFoundError:
-                continue  # packed or deleted by another meanwhile
+        if stop():
+            break
+        try:
+            packed += _pack_or_tidy(storage, path, stop)
+        except FileNotFoundError:
+            continue  # packed or deleted by another meanwhile
     return packed
+
+
+def _pack_or_tidy(storage: Storage, path: str, stop: Callable[[], bool]) -> bool:
+    """Whether it was packed. What an unfinished packing has left goes when its source has."""
+    if path.endswith(".jsonl"):
+        return _pack(storage, path, stop)
+    if path.endswith(_UNFINISHED) and storage.find(path.removesuffix(_UNFINISHED)) is None:
+        storage.unlink(path)
+    return False
 
 
 def _pack(storage: Storage, path: str, stop: Callable[[], bool]) -> bool:

@@ -946,3 +946,28 @@ def test_another_that_was_quicker_is_noticed_before_anything_is_written(tmp_path
     with pytest.raises(CompactionAbandonedError):
         directory(tmp_path, FaultyStorage(compact_first)).compact("s")
     assert "write" not in calls
+
+
+def test_a_session_deleted_while_it_is_packed_fails_no_packing(tmp_path: Path) -> None:
+    """Before any call of the packing; another compaction's leftovers are there too."""
+    for number in range(200):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        write_log(folder)
+        engine = directory(folder)
+        engine.compact("s")
+        (folder / "archive" / "s.1.jsonl.gz.new").write_bytes(b"unfinished")
+        calls = 0
+
+        def delete(name: str, args: tuple[Any, ...], number: int = number) -> None:
+            nonlocal calls
+            if calls == number:
+                directory(folder).delete("s")  # noqa: B023 - called in this very round
+            calls += 1
+
+        directory(folder, FaultyStorage(delete)).pack("s")
+        if calls <= number:
+            break
+        assert files_in(folder) == set()
+    assert number > 15
+    assert files_in(folder) == {"s.jsonl", "archive/s.3.jsonl.gz"}

@@ -4,6 +4,7 @@ When it returns, all that had been acknowledged when it was called is synced and
 the session files: a `Ledger` knows which bytes were synced.
 """
 
+import gc
 import os
 import random
 import sys
@@ -228,6 +229,39 @@ def test_a_flush_beside_one_that_is_not_done_syncs_for_itself(
         monkeypatch.setattr(Ledger, "sync", sync)
         with pytest.raises(SyncError):
             store.flush()
+
+
+@pytest.mark.parametrize("durability", ["os", "fsync"])
+@pytest.mark.parametrize("use", [*WRITES, "get"])
+def test_a_log_that_a_thread_uses_after_it_was_closed_is_not_left_open(
+    use: str, durability: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more logs than `max_open` are open once the calls have returned."""
+    with store_on(tmp_path, Ledger(), durability=durability) as store:
+        store.set_runtime_state("a", "r", "before", {})
+        closed = [store._session("a")]
+        store.get_runtime_state("b", "r")
+        assert logs_open(tmp_path) == []
+        find = store._sessions.get
+        monkeypatch.setattr(
+            store._sessions, "get", lambda name: closed.pop() if closed else find(name)
+        )
+        gc.disable()
+        try:
+            if use == "get":
+                assert store.get_runtime_state("a", "r") == {"before": {}}
+            else:
+                WRITES[use](store)
+            assert not closed
+            assert logs_open(tmp_path) == []
+        finally:
+            gc.enable()
+
+
+def logs_open(folder: Path) -> list[str]:
+    links = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
+    targets = [os.readlink(link) for link in links if os.path.lexists(link)]
+    return [target for target in targets if target.startswith(f"{folder}/a.jsonl")]
 
 
 # Nothing to do, nothing done
