@@ -366,8 +366,9 @@ class DefaultSessionStore(Inspection):
     def flush(self) -> None:
         """Make all that was saved durable and bring the session files up to date.
 
-        Does all it can, then raises the first `SyncError`, `SessionFileError` or
-        `LockTimeoutError` it met.
+        Costs a sync for each log written since the last flush with durability "os", a
+        write for each session file that is behind, and nothing else. Does all it can, then
+        raises the first `SyncError`, `SessionFileError` or `LockTimeoutError` it met.
         """
         self._check_open()
         first: JournalError | None = None
