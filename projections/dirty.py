@@ -7,7 +7,8 @@ and go, and a thread may write through one that was closed meanwhile.
 import threading
 from itertools import count
 
-from journal.locking import tell_after_fork
+from journal import exiting
+from journal.locking import leave_stopped_threads, tell_after_fork, tell_after_stop
 
 new_mark = count().__next__
 """A mark that nobody has used."""
@@ -26,9 +27,13 @@ class Dirty:
         self.marks: dict[str, int] = {}
         self._lock = threading.RLock()  # a mark that `clean` puts back is missed by no other
         tell_after_fork(self)
+        tell_after_stop(self)
 
     def after_fork(self) -> None:
         self._lock = threading.RLock()
+
+    def after_stop(self) -> None:
+        self.after_fork()
 
     def mark_of(self, session_id: str) -> int | None:
         """What to give to `clean`; None when the session is clean."""
@@ -44,5 +49,7 @@ class Dirty:
 
     def ids(self) -> set[str]:
         """The sessions that are dirty."""
+        if exiting.begun:
+            leave_stopped_threads()
         with self._lock:
             return set(self.marks)
