@@ -26,6 +26,7 @@ from journal.errors import ReadError
 from journal.events import Open, Sealed
 from journal.names import Paths
 from journal.scan import Scanner
+from journal.state import MAX_LINE
 from journal.storage import Storage, chunks, write_all
 
 _MOST_TRIES = 100  # each but the last was in vain because somebody changed the session
@@ -185,27 +186,35 @@ class _Copying:
         return True
 
     def _copy_log(self, log: int) -> None:
-        storage, scanner, size, end = self._storage, Scanner(), 0, 0
+        storage, scanner = self._storage, Scanner()
         self._made.append(self._target.log)
         copy = storage.open(self._target.log, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         try:
             for data in chunks(storage, log, 0, storage.size(log)):
                 write_all(storage, copy, data)
-                end = size + data.rfind(b"\n") + 1 if b"\n" in data else end
-                size += len(data)
                 for _ in scanner.feed(data):
                     pass
             if scanner.seal is not None and scanner.seal.reason == "deleted":
                 raise _DeletedError
-            # Where something cannot be read there may be more to it than we know.
-            if (scanner.header is not None or scanner.count) and scanner.newer_format is None:
-                end = max(end, scanner.end) if scanner.seal is None else scanner.seal_start
-                storage.truncate(copy, end)
+            storage.truncate(copy, self._end_of(copy, scanner))
             self.size += storage.size(copy)
             self.is_damaged = scanner.damage_count > 0
             _finish_copy(storage, log, copy)
         finally:
             storage.close(copy)
+
+    def _end_of(self, copy: int, scanner: Scanner) -> int:
+        """How much of what was read is the log: no seal, and nothing that a writer is at."""
+        size = self._storage.size(copy)
+        if scanner.newer_format is not None or not (scanner.header or scanner.count):
+            return size  # there may be more to it than we know
+        if scanner.seal is not None:
+            return scanner.seal_start
+        start = max(scanner.end, size - MAX_LINE)
+        lines, newline, rest = self._storage.read(copy, size - start, start).rpartition(b"\n")
+        if decode_line(rest) is not None:
+            return size  # it only lacks its line end
+        return start + len(lines) + len(newline) if newline else scanner.end
 
 
 def header_of(pieces: Iterator[bytes]) -> Open | None:

@@ -16,6 +16,7 @@ from journal.errors import ReadError
 from journal.log import LogOptions
 from journal.names import paths_of
 from journal.storage import CHUNK, DiskStorage
+from tests.journal.test_compaction import seal_line
 from tests.support import FaultyStorage, files_in, no_fault, open_log, set_event, turns_in
 
 Prepare: TypeAlias = Callable[[Path], None]
@@ -251,6 +252,25 @@ def test_what_has_no_end_yet_is_not_copied(prepare: Prepare, tail: bytes, tmp_pa
     assert (tmp_path / "copy" / "s.jsonl").read_bytes() == whole
 
 
+def test_a_last_line_that_only_lacks_its_end_is_copied(prepare: Prepare, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    prepare(source)
+    whole = (source / "s.jsonl").read_bytes()
+    (source / "s.jsonl").write_bytes(whole[:-1])
+    assert copied(source, tmp_path / "copy") is not None
+    assert (tmp_path / "copy" / "s.jsonl").read_bytes() == whole[:-1]
+
+
+def test_what_stands_before_a_seal_is_copied(prepare: Prepare, tmp_path: Path) -> None:
+    """Of a compaction that died, or that has come to its end since the log was opened."""
+    source = tmp_path / "source"
+    prepare(source)
+    whole = (source / "s.jsonl").read_bytes()
+    (source / "s.jsonl").write_bytes(whole + seal_line("compacted") + b"half a li")
+    assert copied(source, tmp_path / "copy") is not None
+    assert (tmp_path / "copy" / "s.jsonl").read_bytes() == whole
+
+
 def test_a_log_of_many_pieces_is_copied_to_its_end(prepare: Prepare, tmp_path: Path) -> None:
     source = tmp_path / "source"
     prepare(source)
@@ -375,8 +395,6 @@ def test_what_is_no_session_is_not_copied(prepare: Prepare, what: str, tmp_path:
     if what == "empty":
         (source / "s.jsonl").touch()
     elif what == "deleted":
-        from tests.journal.test_compaction import seal_line
-
         write(source, "a")
         with (source / "s.jsonl").open("ab") as file:
             file.write(seal_line("deleted"))
