@@ -21,10 +21,13 @@ class Dirty:
     it is a single step, and every append takes it. Who cleans takes `mark_of` first, does
     what is to be done, and gives that mark to `clean`: a session that was written in between
     stays dirty. Memory is that of the ids written since they were last cleaned.
+
+    `failing` are those of which cleaning has failed and that was logged.
     """
 
     def __init__(self) -> None:
         self.marks: dict[str, int] = {}
+        self.failing: set[str] = set()
         self._lock = threading.RLock()  # a mark that `clean` puts back is missed by no other
         tell_after_fork(self)
         tell_after_stop(self)

@@ -105,7 +105,6 @@ class Session:
         self._compact_at = DEAD_BYTES
         self._refresh_after = 0.0  # on the monotonic clock
         self.is_refreshing = False  # after a set
-        self._refusal_logged = False
 
     def flush(self) -> None:
         """Make all that was appended durable. Raises `SyncError`.
@@ -264,18 +263,23 @@ class Session:
             return self.view.to_json() if self.log.refresh() else None
 
     def refresh_file_or_warn(self, timeout: float | None = None) -> None:
-        """The session file is derived: that it cannot be written fails nothing else."""
+        """The session file is derived: that it cannot be written fails nothing else.
+
+        It is logged once, until it works again.
+        """
+        if self._stale is None:
+            return
         try:
             self.refresh_file(timeout)
-            self._refusal_logged = False
+            self._stale.failing.discard(self.session_id)
         except (JournalError, OSError) as error:
             if isinstance(error, LockTimeoutError) and timeout == 0:
                 return  # PraisonAI is at it; a later append, flush or close comes back to it
-            if not self._refusal_logged:
+            if self.session_id not in self._stale.failing:
                 logger.warning(
                     "session %r: the session file is out of date: %s", self.session_id, error
                 )
-                self._refusal_logged = True
+                self._stale.failing.add(self.session_id)
 
     def is_bloated(self) -> bool:
         """Whether the log is worth compacting. Looks closely only as the log grows."""

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from errno import EIO
+from errno import EIO, EROFS
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -25,6 +25,7 @@ from journal.locking import LockFile
 from journal.storage import DiskStorage
 from projections import DefaultSessionStore
 from projections.dirty import Dirty, new_mark
+from projections.session_file import SessionFile
 from projections.sessions import Session
 from tests.faults.sizes import Figure, sized
 from tests.support import files_in, state_in
@@ -262,6 +263,32 @@ def logs_open(folder: Path) -> list[str]:
     links = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
     targets = [os.readlink(link) for link in links if os.path.lexists(link)]
     return [target for target in targets if target.startswith(f"{folder}/a.jsonl")]
+
+
+def test_that_a_session_file_cannot_be_written_is_logged_once_until_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However often its session is closed and opened again meanwhile."""
+
+    def refuse(self: SessionFile, path: str, data: bytes) -> None:
+        raise OSError(EROFS, os.strerror(EROFS))
+
+    with store_on(tmp_path, Ledger()) as store:
+        for _ in range(2):
+            with monkeypatch.context() as patch:
+                patch.setattr(SessionFile, "_replace", refuse)
+                patch.setattr("projections.sessions.Budget.allows", lambda *_: True)
+                for number in range(3):
+                    for session in ("a", "b"):
+                        store.set_runtime_state(session, "r", "t", {"n": number})
+            messages = sorted(record.getMessage() for record in caplog.records)
+            assert len(messages) == 2
+            for session, message in zip(("a", "b"), messages, strict=True):
+                assert message.startswith(f"session '{session}': the session file is out of date")
+            caplog.clear()
+            for session in ("a", "b"):
+                store._session(session).refresh_file_or_warn()
+            assert store._sessions.stale.failing == set()
 
 
 # Nothing to do, nothing done
