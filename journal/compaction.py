@@ -105,7 +105,7 @@ class Compaction:
         history: History,
         lock_timeout: float,
         writer: str,
-        stop: Callable[[], bool],
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
         """`stop` is asked after every few bytes; once it says True, nothing comes of it all.
 
