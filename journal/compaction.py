@@ -402,7 +402,7 @@ def compact(
     history: History,
     lock_timeout: float,
     writer: str | None,
-    stop: Callable[[], bool],
+    stop: Callable[[], bool] = lambda: False,
 ) -> CompactionReport | None:
     """Rewrite one session's log with only what lives; see `Compaction.run`.
 

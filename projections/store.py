@@ -473,7 +473,12 @@ class DefaultSessionStore(Inspection):
             session = self._sessions.get(session_id)
             if not session.is_still_bloated():
                 return
-            self._compacted(session, self._backend.compact(session_id, self._history, stop))
+            try:
+                report = self._backend.compact(session_id, self._history, stop)
+            except StorageError:  # most likely the next attempt will fail alike: not soon
+                session.compacted(session.log.size)
+                raise
+            self._compacted(session, report)
             session.refresh_file_or_warn(timeout=0.0)
         finally:
             lock.release()
