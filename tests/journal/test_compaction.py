@@ -910,7 +910,6 @@ class TestStopping:
         last = len(calls) - calls[::-1].index("stop")
         assert calls[last:].count("rename") == 1
         assert calls[last:].count("write") == 1, "of the seal"
-        assert "truncate" not in calls[last:]
 
     def test_it_stops_while_it_waits_for_a_writer(self, tmp_path: Path) -> None:
         path = write_log(tmp_path)
