@@ -21,7 +21,7 @@ from tests.faults.damage import endure
 from tests.faults.damage.commands import DOCUMENTED, reading, run
 from tests.faults.damage.forgery import SESSION, append_raw, lines_of, write_session
 from tests.journal.test_names import NASTY
-from tests.journal.test_redaction import SECRETS, bytes_in
+from tests.journal.redaction.test_redaction import SECRETS, bytes_in
 
 TORN = b'{"seq":99,"ts":"20'
 WRITE_ANYWHERE = ["s.jsonl", "s.json", "s.json.lock", "s.json.new", "s.jsonl.new"]

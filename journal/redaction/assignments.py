@@ -1,0 +1,442 @@
+"""Secrets that are known by the name before them, in texts of whatever syntax.
+
+A name, something that joins, a value: `password = "x"`, `DB_PASSWORD=x`, `"password":
+"x"`, `--password x`, `<password>x</password>`, `| password | x |`. The names are searched
+for, and what follows is read whatever language it is; the name and the value then say
+whether the value is a secret. The time is linear: a name reads at most so many
+characters after it, or what it reads is not read again.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from journal.redaction.bare import Bare, bare_value, is_code
+from journal.redaction.cookies import holds_session
+from journal.redaction.names import MAX_NAME, Sensitivity, sensitivity
+from journal.redaction.quoting import OPEN, Lines
+from journal.redaction.spans import Span
+from journal.redaction.values import is_path, is_placeholder, is_random
+
+CORE = re.compile(
+    r"pass(?!age|enge|ive|ion|ing\b)|passw|pwd|pswd|secret|credential|creds\b|token|authori[sz]ation"
+    r"|auth(?!or)|cookie|key|senha|kennwort|contrase|masterauth|bindpw|rootpw|pw\b|\botp\b|mnemonic"
+    r"|seed.phrase|recovery.phrase|sig(?:nature)?=|sessid|_pat\b|парол|密|パスワード|비밀번호",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"[\w.$-]*+")
+_NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.$-ñáéíóúç"
+_WORD_BEFORE = re.compile(r"([A-Za-z][A-Za-z0-9]{0,19})[ ]\Z")
+
+_ANSI = r"\x1b\[[\d;]*m"
+_TAGS = r"</?(?:b|i|em|strong|code|td|th|dt|dd|span)>"
+_DECORATION = rf"(?:{_ANSI}|\\+(?:u001b|x1b|033)\[[\d;]*m|\*\*|__|{_TAGS})"
+_CLOSE = rf"(?:(?P<quote>{OPEN}|[”’»])|[\])]|{_DECORATION}){{0,6}}"
+_JOIN = re.compile(
+    rf"{_CLOSE}[?!]?(?P<before>[ \t]{{0,64}})"
+    rf"(?P<op>[:?+]=|=>|->|===?|!==?|[:=：](?!:)|[|,]|%3[dDaA])(?P<after>[ \t]{{0,64}})(?:{_DECORATION}[ \t]{{0,8}}){{0,4}}"
+)
+_ANNOTATION = re.compile(
+    r"(?:[\w.]+(?:\[[\w., |]*\])?(?:[ ]?\|[ ]?\w+){0,3}[?!]?)[ \t]*=[ \t]*(?=[bBrRuUfF]?[\"'`])"
+)
+_VALUE_FIELD = re.compile(
+    rf"{_CLOSE}\s{{0,80}}(?:[,;]\s{{0,80}})?(?:[\w-]{{1,20}}=\"[^\"<>]{{0,80}}\"\s{{1,9}}){{0,4}}"
+    rf"(?:{OPEN})?(?:value|val|content|secretvalue|string_?value)(?:{OPEN})?\s{{0,9}}[:=]\s{{0,80}}",
+    re.IGNORECASE,
+)
+_NAME_FIELD = re.compile(
+    r"(?:name|key|header|variable|var|env|param|parameter|field|property|id)"
+    r"(?:\\*[\"'`])?\s*[:=]\s*(?:\\*[\"'`])?\Z",
+    re.IGNORECASE,
+)
+_ATTRIBUTE = re.compile(
+    r"<(?!input\b|label\b|meta\b|img\b|a\b|button\b|select\b|option\b)[\w:.-]+\s[^<>]{0,200}\b(?:name|key)=[\"']?\Z"
+)
+_ELEMENT = re.compile(r"(?:\s[^<>]{0,300})?>(?P<cdata><!\[CDATA\[)?")
+_ELEMENT_OF_ATTRIBUTE = re.compile(r"[\"'][^<>]{0,200}>")
+_PLIST = re.compile(r"</key>\s{0,80}<string>")
+_TEXT = re.compile(r"[^<]{1,4096}(?=</|$)")
+_CELL = re.compile(r"[ \t]*[*_`]{0,3}([^|\n`*]{1,512}?)[*_`]{0,3}[ \t]*(?=\||\r?\n|\Z)")
+_SPACE = re.compile(r"[ \t]{1,16}")
+_SETTER = re.compile(
+    r"(?:\bsetx|\bsetenv|\bENV|\bset(?:\s+-\w+)+|config(?:ure)?[\s:]set|\bpassword-stdin|identified\s+by"
+    r"|\blogin\s+\S{1,80}|\baccount\s+\S{1,80}|\bmachine\s+\S{1,80}|\busername\s+\S{1,80})\s+(?:/m\s+)?\Z",
+    re.IGNORECASE,
+)
+_CALL = re.compile(
+    r"(?:getenv|environ\.get|env\.get|setenv|putenv|SetEnvironmentVariable|setdefault|setItem|setProperty"
+    r"|addHeader|setRequestHeader|setHeader|\.header|\.headers\.set|\.append|\.define|define|headers?\.add"
+    r"|config\.get|env|Secret|\.put|\.set|add_secret|set_key)\(\s{0,20}[\"'`]\Z",
+    re.IGNORECASE,
+)
+_IS = re.compile(
+    r"[ \t]{1,4}(?:is|was|are|to|=)[ \t]{1,4}[\"'`]?(?=(?P<value>[^\s\"'`<>]{6,200}))"
+)
+_BLOCK = re.compile(r"[|>][+-]?\d?[+-]?[ \t]*(?:#[^\n]{0,200})?\r?\n(?P<indent>[ \t]+)(?=\S)")
+_NEXT_LINE = re.compile(r"[ \t]*\r?\n[ \t]*(?=(?:-[ \t]+)?[^\s-])")
+_ITEM = re.compile(r"[ \t]*-[ \t]+(?=\S)")
+_LIST = re.compile(r"\s{0,80}[\[({]\s{0,80}(?=[\"'`\\])|\s{0,80}[\[(]\s{0,80}(?=[\w])")
+_COMMA = re.compile(r"\s{0,80},\s{0,80}")
+_CONCATENATION = re.compile(r"\s{0,40}[+.]\s{0,40}(?=[\"'`])")
+_WRAPPER = re.compile(
+    r"(?:new\s+)?(?:[\w.:]*(?:SecretStr|SecretString|SecureString|Secret|String::from|Some|Buffer\.from|bytes|btoa"
+    r"|quote|quote_plus|encodeURIComponent|secret|secretValue|fromString|unsafePlainText|base64encode|b64encode"
+    r"|str|String|Password|Sensitive|literal|Just)(?:::new)?\(|ConvertTo-SecureString[ ]+(?:-String[ ]+)?)\s{0,20}(?=[bBrRuUf@]?[\"'`])"
+)
+_SCHEME = re.compile(
+    r"(?:bearer|basic|token|digest|apikey|api-key|negotiate|ntlm|bot|key|hmac|hawk|aws4-hmac-sha256|splunk"
+    r"|genieKey|sso-key|discogs)\b[ \t:=]{1,4}(?=\S)",
+    re.IGNORECASE,
+)
+_PLAIN_NAME = re.compile(r"[a-z][a-z_ -]*")
+
+
+class _Name(NamedTuple):
+    text: str
+    start: int
+    end: int
+    says: Sensitivity
+
+
+def find_assigned(text: str) -> Iterator[Span]:
+    """The values of sensitive names in a text."""
+    reader, position = _Reader(text), 0
+    for core in CORE.finditer(text):
+        if core.start() < position:
+            continue
+        name, end = _name_at(text, core)
+        position = end
+        if name is None:
+            continue
+        for span in reader.values(name):
+            yield span
+            position = max(position, span.end)
+
+
+def assigned_at_end(text: str) -> Sensitivity | None:
+    """What the name says that the end of a text gives a value to, such as `"password": `."""
+    tail = text[-MAX_NAME - 40 :]
+    for core in CORE.finditer(tail):
+        name, end = _name_at(tail, core)
+        if name is not None:
+            join = _JOIN.match(tail, end)
+            if (
+                join
+                and join["op"] in ("=", ":", ":=", "=>")
+                and join.end() == len(tail.rstrip("\n ")) + (len(tail) - len(tail.rstrip("\n ")))
+            ):
+                return name.says
+    return None
+
+
+def _name_at(text: str, core: re.Match[str]) -> tuple[_Name | None, int]:
+    """The name around its middle, and where it ends."""
+    reach = max(0, core.start() - MAX_NAME)
+    before = text[reach : core.start()]
+    start = reach + len(before.rstrip(_NAME_CHARACTERS))
+    start = min(core.start(), start + _escape_at(text, start))
+    found = _NAME.match(text, core.end() - (text[core.end() - 1] == "="))
+    end = min(found.end() if found else core.end(), start + 2 * MAX_NAME)
+    name = text[start:end].rstrip(".-")
+    end = max(start + len(name), core.start() + 1)
+    says = sensitivity(name)
+    if (says is None or not says.certain) and start and text[start - 1] == " ":
+        word = _WORD_BEFORE.search(text, max(0, start - 21), start)
+        if word is not None:
+            both = sensitivity(f"{word[1]} {name}")
+            if both is not None and both.certain:
+                says = both
+    return (_Name(name, start, end, says) if says else None), end
+
+
+def _escape_at(text: str, start: int) -> int:
+    """How much of a name is the end of an escape before it: of a line, a colour, a URL."""
+    match text[start - 1 : start]:
+        case "\\":
+            return 1 if text[start] in "nrt" else 0
+        case "[":
+            colour = re.compile(r"[\d;]*m").match(text, start)
+            return len(colour[0]) if colour else 0
+        case "%":
+            return 2
+    return 0
+
+
+class _Reader:
+    """Reads what follows a name in one text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lines = Lines(text)
+
+    def values(self, name: _Name) -> Iterator[Span]:
+        """The secrets that are values of this name."""
+        text = self._text
+        if text[name.start - 1 : name.start] in ("<", ":") and (span := self._element(name)):
+            yield span
+            return
+        field = _VALUE_FIELD.match(text, name.end)
+        before = text[max(0, name.start - 40) : name.start]
+        if field is not None and _NAME_FIELD.search(before):
+            yield from self._value(name, field.end(), "=", None)
+            return
+        plist = _PLIST.match(text, name.end)
+        if plist is not None and before.endswith("<key>"):
+            yield from self._of_text(name, plist.end())
+            return
+        attribute = _ELEMENT_OF_ATTRIBUTE.match(text, name.end)
+        if attribute is not None and _ATTRIBUTE.search(text, max(0, name.start - 240), name.start):
+            yield from self._of_text(name, attribute.end())
+            return
+        join = _JOIN.match(text, name.end)
+        if join is None:
+            yield from self._after_space(name, before)
+            return
+        yield from self._joined(name, join, before)
+
+    def _joined(self, name: _Name, join: re.Match[str], before: str) -> Iterator[Span]:
+        text, op = self._text, join["op"]
+        is_quoted = join["quote"] is not None
+        match op:
+            case "|":
+                yield from self._cell(name, join.end("op"))
+            case ",":
+                if is_quoted:
+                    yield from self._listed(name, join.end(), before)
+            case "->" | "==" | "===" | "!=" | "!==" | "=>":
+                if self._lines.opening(join.end()):
+                    yield from self._value(name, join.end(), op, None)
+            case ":" if before[-1:] == ":" and not join["after"]:
+                return  # a path of names: `arn:aws:secretsmanager:eu-west-1:1:secret:db`
+            case _:
+                start = join.end()
+                annotation = _ANNOTATION.match(text, start) if op == ":" else None
+                if annotation is not None:
+                    start = annotation.end()
+                enclosing = None
+                if not is_quoted and before[-1:] and before[-1] in "\"'`":
+                    enclosing = before[len(before[:-1].rstrip("\\")) :]
+                    if text.startswith(enclosing, start):
+                        return  # the string ends here: `input("Password: ")`
+                bare = Bare(
+                    spaced=bool(join["before"] or join["after"]),
+                    colon=op in (":", "：", "%3A", "%3a"),
+                    enclosing=enclosing,
+                    start=name.start,
+                )
+                yield from self._value(name, start, op, bare)
+
+    def _value(self, name: _Name, start: int, op: str, bare: Bare | None) -> Iterator[Span]:
+        """The value at `start`: between quotes, in a list, on the next lines, or bare."""
+        text = self._text
+        wrapper = _WRAPPER.match(text, start)
+        if wrapper is not None:
+            start = wrapper.end()
+        quote = self._lines.opening(start)
+        if quote is not None:
+            yield from self._quoted(name, quote)
+            return
+        if (
+            bare is not None
+            and op in (":", "=", ":=", "?=", "+=")
+            and (found := _LIST.match(text, start))
+        ):
+            yield from self._items(name, found.end())
+            return
+        block = _BLOCK.match(text, start)
+        if block is not None and name.says.certain:
+            yield self._block(name, block)
+            return
+        following = _NEXT_LINE.match(text, start)
+        if following is not None and op == ":":
+            yield from self._on_next_line(name, following)
+            return
+        if bare is None:
+            bare = Bare(spaced=True, colon=True, enclosing=None, start=name.start)
+        yield from self._bare(name, start, bare)
+
+    def _quoted(self, name: _Name, quote: re.Match[str]) -> Iterator[Span]:
+        while True:
+            end, after = self._lines.closing(quote)
+            start = self._after_scheme(name, quote.end(), end)
+            if self._is_secret(name, self._text[start:end]):
+                yield Span(start, end, name.says.kind)
+            more = _CONCATENATION.match(self._text, after)
+            following = self._lines.opening(more.end()) if more else None
+            if following is None:
+                return
+            quote = following
+
+    def _after_scheme(self, name: _Name, start: int, end: int) -> int:
+        """Of `Basic …` the value begins after the scheme."""
+        if name.says.kind != "authorization":
+            return start
+        scheme = _SCHEME.match(self._text, start, end)
+        return scheme.end() if scheme else start
+
+    def _is_secret(self, name: _Name, value: str) -> bool:
+        return is_secret(name.says, value)
+
+    def _bare(self, name: _Name, start: int, bare: Bare) -> Iterator[Span]:
+        begin = start
+        if name.says.kind == "authorization":
+            begin = self._after_scheme(name, start, self._lines.end(start))
+            if begin == start and not name.says.certain:
+                pass
+        header = name.says.kind in ("authorization", "cookie") and bare.colon
+        found = bare_value(self._lines, begin, bare, name.text, name.says, header=header)
+        if found is None:
+            return
+        end, certain = found
+        value = self._text[begin:end]
+        if certain or self._is_secret(name, value):
+            yield Span(begin, end, name.says.kind)
+
+    def _items(self, name: _Name, start: int) -> Iterator[Span]:
+        """The strings of a list, up to anything that is none."""
+        text = self._text
+        while True:
+            quote = self._lines.opening(start)
+            if quote is None:
+                item = re.compile(r"[^\s,\"'`\[\]{}()]{1,512}").match(text, start)
+                if item is None:
+                    return
+                if self._is_secret(name, item[0]) and not is_code(item[0], name.text):
+                    if is_random(item[0], 6):
+                        yield Span(*item.span(), name.says.kind)
+                after = item.end()
+            else:
+                end, after = self._lines.closing(quote)
+                if (
+                    self._is_secret(name, text[quote.end() : end])
+                    and text[after : after + 1] != ":"
+                ):
+                    yield Span(quote.end(), end, name.says.kind)
+            comma = _COMMA.match(text, after)
+            if comma is None:
+                return
+            start = comma.end()
+
+    def _block(self, name: _Name, block: re.Match[str]) -> Span:
+        """A block of YAML: all lines that are indented at least as far."""
+        start, indent = block.end(), block["indent"]
+        end = self._lines.end(start)
+        line = re.compile(rf"\r?\n(?:{indent}[^\n]*|[ \t]*(?=\r?\n))")
+        while following := line.match(self._text, end):
+            end = following.end()
+        return Span(start, end, name.says.kind)
+
+    def _on_next_line(self, name: _Name, following: re.Match[str]) -> Iterator[Span]:
+        text, start = self._text, following.end()
+        quote = self._lines.opening(start)
+        if quote is not None and text[self._lines.closing(quote)[1] :][:1] != ":":
+            yield from self._quoted(name, quote)
+            return
+        line_start = following.end()
+        line_start -= len(text[following.start() : line_start].rpartition("\n")[2])
+        while item := _ITEM.match(text, line_start):
+            quote = self._lines.opening(item.end())
+            if quote is not None:
+                yield from self._quoted(name, quote)
+            else:
+                bare = Bare(spaced=True, colon=True, enclosing=None, start=item.start())
+                value = text[item.end() : self._lines.end(item.end())].strip()
+                if ": " not in value and (name.says.kind == "password" or is_random(value)):
+                    yield from self._bare(name, item.end(), bare)
+            line_start = self._lines.end(item.end()) + 1
+            if text[line_start - 1 : line_start] == "\r":
+                line_start += 1
+
+    def _cell(self, name: _Name, start: int) -> Iterator[Span]:
+        """A cell of a table, to the right of a cell that holds the name."""
+        cell = _CELL.match(self._text, start)
+        if cell is not None and is_random(cell[1], 6) and self._is_secret(name, cell[1]):
+            yield Span(*cell.span(1), name.says.kind)
+
+    def _listed(self, name: _Name, start: int, before: str) -> Iterator[Span]:
+        """The string after a name in a list or a call: `["--password", "x"]`."""
+        quote = self._lines.opening(re.compile(r"\s{0,80}").match(self._text, start).end())  # type: ignore[union-attr]
+        if quote is None:
+            return
+        end, _ = self._lines.closing(quote)
+        begin = self._after_scheme(name, quote.end(), end)
+        value = self._text[begin:end]
+        sure = name.text.startswith("-") or begin > quote.end() or _CALL.search(before)
+        if name.says.kind == "cookie" or (name.says.certain and "-" in name.text.strip("-")):
+            sure = sure or is_random(value, 6)
+        if (sure and self._is_secret(name, value)) or is_random(value, 6, strict=name.says.strict):
+            yield Span(begin, end, name.says.kind)
+
+    def _after_space(self, name: _Name, before: str) -> Iterator[Span]:
+        """The word after an option, a setter's name, or `password is`."""
+        text = self._text
+        space = _SPACE.match(text, name.end)
+        if space is None:
+            return
+        is_option = name.text.startswith("-")
+        if is_option or _SETTER.search(text, max(0, name.start - 120), name.start):
+            if text[space.end() : space.end() + 1] in ("-", "|", ">", "&", ";"):
+                return
+            bare = Bare(spaced=False, colon=False, enclosing=None, start=name.start, option=True)
+            yield from self._value(name, space.end(), " ", bare)
+            return
+        quote = self._lines.opening(space.end())
+        if (
+            quote is not None
+            and quote["char"]
+            and name.says.kind == "password"
+            and name.says.certain
+        ):
+            end, _ = self._lines.closing(quote, one_line=True)
+            value = text[quote.end() : end]
+            if " " not in value and self._is_secret(name, value) and not sensitivity(value):
+                yield Span(quote.end(), end, name.says.kind)
+            return
+        verb = _IS.match(text, name.end)
+        start = verb.end() if verb else space.end()
+        word = re.compile(r"[^\s\"'`<>,;()]{6,200}").match(text, start)
+        if word is None:
+            return
+        value = word[0].rstrip(".:!?")
+        mixed = verb and name.says.certain and re.search(r"[A-Za-z].*\d|\d.*[A-Za-z]", value)
+        if (mixed or is_random(value, 6, strict=not name.says.certain)) and not is_code(
+            value, name.text
+        ):
+            yield Span(start, start + len(value), name.says.kind)
+
+    def _element(self, name: _Name) -> Span | None:
+        text = self._text
+        if text[name.start - 1] == ":" and not re.search(
+            r"<\w{1,40}:\Z", text[max(0, name.start - 42) : name.start]
+        ):
+            return None
+        tag = _ELEMENT.match(text, name.end)
+        return next(self._of_text(name, tag.end(), bool(tag["cdata"])), None) if tag else None
+
+    def _of_text(self, name: _Name, start: int, cdata: bool = False) -> Iterator[Span]:
+        content = _TEXT.match(self._text, start)
+        if content is None:
+            return
+        value = content[0].strip()
+        if content.end() == len(self._text) and not is_random(value, 6):
+            return
+        begin = start + content[0].index(value) if value else start
+        end = begin + len(value) - (3 if value.endswith("]]>") else 0)
+        if value and self._is_secret(name, self._text[begin:end]):
+            yield Span(begin, end, name.says.kind)
+
+
+def is_secret(says: Sensitivity, value: str) -> bool:
+    """Whether a value of a name is a secret: what stands between the quotes, unescaped or not."""
+    if is_placeholder(value) or is_placeholder(value.strip("\\\"'` ")):
+        return False
+    if says.certain:
+        if says.kind == "private-key" and is_path(value):
+            return False
+        if says.kind == "secret" and value in ("include", "same-origin", "omit", "inherit"):
+            return False
+        return not (says.plural and says.kind != "password" and value.isdigit() and len(value) < 6)
+    if says.kind == "cookie":
+        return holds_session(value)
+    shortest = 6 if says.kind == "password" else 8
+    return is_random(value, shortest, strict=says.strict)

@@ -1,0 +1,220 @@
+"""Secrets that stand where a form puts them: addresses, headers, commands, key files.
+
+Here no name says that it is a secret; the place in a URL, a command line or a file does.
+"""
+
+import re
+from base64 import b64decode
+from binascii import Error
+from collections.abc import Iterator
+
+from journal.redaction.bare import is_code
+from journal.redaction.names import sensitivity
+from journal.redaction.spans import Span
+from journal.redaction.values import is_placeholder, is_random
+
+_URL = re.compile(r"://(?=([^\s\"'`<>\\]{0,2048}))")
+_PORT = re.compile(r"[^@/?#:]*:(?:\d{1,5}|\{\w*\}|\$\{?\w+\}?)?(?:[/?#]|\Z)")
+_LOGIN = re.compile(r"([^][/?#@:]{0,256}):([^/?#]+)@(?=[\w\[$%{.-])")
+_LOGIN_WITH_SLASHES = re.compile(r"([^][/?#@:]{0,256}):(.+)@(?=[\w\[$%{-][\w.-]*(?:[:/?,;)]|\Z))")
+_USER = re.compile(r"([^][/?#@:]{16,512})@")
+
+_AUTHORIZATION = re.compile(
+    r"\b(?:bearer|basic|token|apikey)[ \t]{1,4}(?P<value>[\w.~+/%-]{8,}+={0,3})", re.IGNORECASE
+)
+_QUERY_KEY = re.compile(
+    r"[?&](?:key|code|sig|signature|hmac|pass|auth|token|apikey|appid)=([\w%.~+/-]{16,2048})",
+    re.IGNORECASE,
+)
+
+_ARGUMENT = r"(?:[ ]+|=)?(?P<q>\\*[\"']?)"
+_COMMANDS = (
+    re.compile(
+        r"\bcurl\b[^\n|;&]{0,400}?\s(?:-u|--user|-U|--proxy-user|-a|--auth)[ =]?(?:\\*[\"'])?"
+        r"[^\s:\"'\\]{0,128}:(?P<secret>[^\s\"'\\]+)"
+    ),
+    re.compile(
+        r"\b(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|mysqlimport|mycli)\b[^\n|;&]{0,200}?\s-p(?P<q>\\*[\"']?)(?P<secret>[^\s\"'\\-][^\s\"'\\]*)"
+    ),
+    re.compile(r"\bsshpass\s+-p[ ]?(?:\\*[\"'])?(?P<secret>[^\s\"'\\]+)"),
+    re.compile(r"\bredis-cli\b[^\n|;&]{0,200}?\s-a[ ](?:\\*[\"'])?(?P<secret>[^\s\"'\\]+)"),
+    re.compile(
+        r"\b(?:docker|podman|helm|nerdctl|az|oc|skopeo|argocd|vault|heroku|doctl|buildah)\b[^\n|;&]{0,60}?\blogin\b[^\n|;&]{0,200}?\s-p[ =]?(?:\\*[\"'])?(?P<secret>[^\s\"'\\-][^\s\"'\\]*)"
+    ),
+    re.compile(
+        r"\bldap\w+\b[^\n|;&]{0,300}?\s-w[ ]?(?:\\*[\"'])?(?P<secret>[^\s\"'\\-][^\s\"'\\]*)"
+    ),
+    re.compile(
+        r"\b(?:smbclient)\b[^\n|;&]{0,200}?\s(?:-U|--user)[ =](?:\\*[\"'])?[^\s%\"'\\]{1,128}%(?P<secret>[^\s\"'\\]+)"
+    ),
+    re.compile(
+        r"\bhtpasswd\s+-\w*b\w*\s+(?:\S+\s+){1,2}?(?P<secret>[^\s\"'\\/]+)\s*(?=$|[\n\"'\\;&|])"
+    ),
+    re.compile(
+        r"(?:-passin|-passout|-pass|-password|-k)[ ]+(?:\\*[\"'])?pass:(?P<secret>[^\s\"'\\]+)"
+    ),
+    re.compile(
+        r"\b(?:unzip|zip|7z[ar]?)\b[^\n|;&]{0,100}?\s(?:-P[ ]?|-p|-hp)(?:\\*[\"'])?(?P<secret>[^\s\"'\\-][^\s\"'\\]{3,})"
+    ),
+    re.compile(
+        r"\bnet\s+use\b[^\n]{0,200}?\s/user:\S{1,128}\s+(?P<secret>[^\s\"'\\/]+)", re.IGNORECASE
+    ),
+    re.compile(
+        r"\b(?:rabbitmqctl\s+(?:add_user|change_password)|vault\s+login)\s+(?:(?<=login )|(?:[^\s-]\S*\s+))(?P<secret>[^\s\"'\\-][^\s\"'\\]*)"
+    ),
+    re.compile(
+        r"\becho\s+(?:-n\s+)?(?:\\*[\"'])?(?:[\w.-]{1,64}:)?(?P<secret>[^\s\"'\\|]+)(?:\\*[\"'])?\s*\|\s*(?:sudo\s+-S|sudo\s+chpasswd|chpasswd|[^\n]{0,120}--(?:password|with-token|token)-?(?:stdin)?|passwd\s+--stdin)"
+    ),
+    re.compile(
+        r"\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?\\*[\"'](?P<secret>[^\"'\\]+)",
+        re.IGNORECASE,
+    ),
+    re.compile(r"\bSECRET\s+(?:TYPE\s+\w+\s+)?\\*'(?P<secret>[^'\\]+)\\*'", 0),
+    re.compile(
+        r"\bauth\s*=\s*\(\s*\\*[\"'][^\"'\\]{0,128}\\*[\"']\s*,\s*\\*[\"'](?P<secret>[^\"'\\]+)"
+    ),
+    re.compile(
+        r"\b(?:HTTPBasicAuth|BasicAuth|login|authenticate|set_password|setPassword|check_password|basic_auth|basicAuth|SetBasicAuth|httpauth)\(\s*(?:\\*[\"'][^\"'\\]{0,128}\\*[\"']\s*,\s*)\\*[\"'](?P<secret>[^\"'\\]+)"
+    ),
+    re.compile(r"\b(?:set_password|setPassword)\(\s*\\*[\"'](?P<secret>[^\"'\\]+)"),
+    re.compile(
+        r"\benable\s+secret\s+(?:\d\s+)?(?P<secret>\S+)|\bpassword\s+[57]\s+(?P<other>\S+)",
+        re.IGNORECASE,
+    ),
+)
+_COMMAND_MARKERS = re.compile(
+    r"curl|mysql|mariadb|mycli|sshpass|redis-cli|login|ldap|smbclient"
+    r"|htpasswd|pass:|zip |7z|net use|rabbitmq|echo|identified|secret|auth|password",
+    re.IGNORECASE,
+)
+_PGPASS = re.compile(
+    r"(?m)(?:^|(?<=\\n)|(?<=[\"']))(?:[\w.*-]{1,128}):(?:5432|5433|6432|6543|\*):[\w.*-]{1,64}:[\w.*@-]{1,64}:(?P<secret>[^\s\"'\\]+)"
+)
+_KIND_SECRET = re.compile(r"(?m)^[ \t]*kind:[ \t]*[\"']?Secret\b")
+_DATA = re.compile(
+    r"(?m)^(?P<indent>[ \t]*)(?:data|stringData):[ \t]*\r?\n(?P<lines>(?:(?P=indent)[ \t]+[^\n]*\n?)+)"
+)
+_DATUM = re.compile(
+    r"(?m)^[ \t]+[\"']?[\w.-]{1,253}[\"']?:[ \t]+[\"']?(?P<secret>[^\s\"'|>#][^\s\"'#]*)"
+)
+_KEY_END = re.compile(r"-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----")
+_KEY_LINES = re.compile(r"[A-Za-z0-9+/=]+")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
+
+
+def find_placed(text: str) -> Iterator[Span]:
+    """The secrets that their place in a text shows."""
+    if "://" in text:
+        if "@" in text:
+            yield from _logins(text)
+    if "=" in text:
+        yield from _queries(text)
+    yield from _schemes(text)
+    if _COMMAND_MARKERS.search(text):
+        for command in _COMMANDS:
+            for match in command.finditer(text):
+                group = "secret" if match.groupdict().get("secret") is not None else "other"
+                yield from _given(match, group)
+    if (
+        ":5432:" in text
+        or ":*:" in text
+        or ":5433:" in text
+        or ":6432:" in text
+        or ":6543:" in text
+    ):
+        for match in _PGPASS.finditer(text):
+            yield from _given(match, "secret")
+    if _KIND_SECRET.search(text):
+        for block in _DATA.finditer(text):
+            for match in _DATUM.finditer(text, *block.span("lines")):
+                if not is_placeholder(match["secret"]):
+                    yield Span(*match.span("secret"), "secret")
+    yield from _ends_of_keys(text)
+
+
+def _given(match: re.Match[str], group: str) -> Iterator[Span]:
+    value = match[group]
+    if not is_placeholder(value) and not is_code(value, ""):
+        yield Span(*match.span(group), "password")
+
+
+def _logins(text: str) -> Iterator[Span]:
+    """Passwords in the addresses of servers, whatever characters they have."""
+    for match in _URL.finditer(text):
+        run = match[1].partition("://")[0]
+        if "@" not in run:
+            continue
+        begin = match.end()
+        if _PORT.match(run) is None:
+            login = _LOGIN.match(run) or _LOGIN_WITH_SLASHES.match(run)
+            if login is not None:
+                if not is_placeholder(login[2]):
+                    yield Span(begin + login.start(2), begin + login.end(2), "url-password")
+                continue
+        user = _USER.match(run)
+        if user is not None and is_random(user[1], 16):
+            yield Span(begin, begin + user.end(1), "url-password")
+
+
+def _queries(text: str) -> Iterator[Span]:
+    for match in _QUERY_KEY.finditer(text):
+        if is_random(match[1], 16):
+            yield Span(*match.span(1), "token")
+
+
+def _schemes(text: str) -> Iterator[Span]:
+    """`Bearer …` and `Basic …`: what follows must look like it, for prose has these words too."""
+    for match in _AUTHORIZATION.finditer(text):
+        value = match["value"].rstrip(".")
+        is_basic = match[0][:5].lower() == "basic"
+        if is_random(value) or (is_basic and _is_login(value)) or _has_digits(value, is_basic):
+            kind = "bearer-token" if match[0][:6].lower() == "bearer" else "authorization"
+            yield Span(match.start("value"), match.end("value"), kind)
+
+
+def _has_digits(value: str, is_basic: bool) -> bool:
+    return (
+        not is_basic
+        and len(value) >= 8
+        and re.search(r"\d{3}|[A-Za-z]\d[A-Za-z]", value) is not None
+        and not value.isdigit()
+    )
+
+
+def _is_login(value: str) -> bool:
+    """Whether it is the base64 of `user:password`."""
+    if len(value) < 8 or _BASE64.fullmatch(value) is None:
+        return False
+    try:
+        return b":" in b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
+    except (Error, ValueError):
+        return False
+
+
+def _ends_of_keys(text: str) -> Iterator[Span]:
+    """Private keys whose beginning was cut off: the lines before their end."""
+    if "-----END" not in text:
+        return
+    for match in _KEY_END.finditer(text):
+        begin = text.rfind("-----", max(0, match.start() - 16_384), match.start())
+        if begin >= 0 and text[max(0, begin - 64) : begin].rpartition("-----BEGIN")[1]:
+            continue
+        start = start_of_lines(text, max(begin + 5, match.start() - 16_384, 0), match.start())
+        if start < match.start():
+            yield Span(start, match.end(), "private-key")
+
+
+def start_of_lines(text: str, first: int, end: int) -> int:
+    """Where the unbroken lines of base64 begin that end at `end`."""
+    lines = re.split(r"(\\+[nr]|[\r\n\s]+)", text[first:end])
+    start = end
+    for index in range(len(lines) - 1, -1, -1):
+        part = lines[index]
+        if (
+            index % 2 == 0
+            and part
+            and (not _KEY_LINES.fullmatch(part) or (len(part) < 40 and index < len(lines) - 4))
+        ):
+            break
+        start -= len(part)
+    return start

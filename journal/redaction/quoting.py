@@ -1,0 +1,65 @@
+"""Quotes and lines as they stand in texts: plain, escaped at any depth, or as entities.
+
+A string in a string in a string has its quotes behind 1, 3, 7 … backslashes. The depth
+of a quote is told by these, so that a value ends where it ends and not at an escaped
+quote within it, nor runs on past the end of the string that it stands in.
+"""
+
+import re
+
+OPEN = r"""(?:\\{0,63}["'`]|&quot;|&\#0?3[49];|&apos;|%2[27]|\\{1,63}u002[27]|[“„‘«])"""
+_OPENING = re.compile(
+    r"""(?:[bBrRuUfFLN@$]{1,2}(?=["'`]))?"""
+    r"""(?P<quote>(?P<escapes>\\{0,63})(?P<char>["'`])"""
+    r"""(?P<triple>(?:\\{0,63}(?P=char)){2}(?!\\{0,63}(?P=char)))?"""
+    r"""|&quot;|&\#0?3[49];|&apos;|%2[27]|\\{1,63}u002[27]|[“„‘«])"""
+)
+_CLOSING = {"“": "”", "„": "“", "‘": "’", "«": "»"}
+_RUNS = {char: re.compile(rf"(\\{{0,999}}){char}") for char in "\"'`"}
+
+MAX_QUOTED = 4096
+"""Characters of the longest value between quotes that runs over more than a line."""
+
+
+class Lines:
+    """A text whose lines are looked for from left to right, each only once."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._known = (0, -1)
+
+    def end(self, position: int) -> int:
+        """Where the line ends that `position` is in."""
+        first, last = self._known
+        if not first <= position <= last:
+            last = self.text.find("\n", position)
+            if last < 0:
+                last = len(self.text)
+            self._known = position, last
+        return last - 1 if last > position and self.text[last - 1] == "\r" else last
+
+    def opening(self, start: int) -> re.Match[str] | None:
+        """The quote that begins at `start`, a prefix such as `b` or `f` before it allowed."""
+        return _OPENING.match(self.text, start)
+
+    def closing(self, quote: re.Match[str], *, one_line: bool = False) -> tuple[int, int]:
+        """Where the string after an opening quote ends, and where the text goes on after it.
+
+        Without a closing quote it ends with its line.
+        """
+        start, char = quote.end(), quote["char"]
+        limit = self.end(start)
+        if char == '"' and not one_line:
+            limit = max(limit, min(start + MAX_QUOTED, len(self.text)))
+        if quote["triple"] or char is None:
+            close = _CLOSING.get(quote["quote"], quote["quote"])
+            end = self.text.find(close, start, min(start + MAX_QUOTED, len(self.text)))
+            return (end, end + len(close)) if end >= 0 else (self.end(start),) * 2
+        depth = len(quote["escapes"])
+        for match in _RUNS[char].finditer(self.text, start, limit):
+            escapes = len(match[1])
+            if escapes < depth:  # the string around it ends here
+                return match.start(), match.start()
+            if (escapes - depth) // (depth + 1) % 2 == 0:
+                return match.end() - 1 - depth, match.end()
+        return self.end(start), self.end(start)

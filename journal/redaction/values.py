@@ -1,0 +1,103 @@
+"""Which values are secrets: placeholders are not, and words, numbers and ids mostly not.
+
+All pure functions of one short text; nothing here knows where the text stood.
+"""
+
+import re
+from functools import lru_cache
+
+_MAX_JUDGED = 512  # characters of a value that are looked at; more make no difference
+
+_NOTHING = frozenset(
+    """true false yes no on off none null nil undefined n/a na tbd todo unset empty redacted removed
+    masked string str number integer int boolean bool object array any text bytes
+    varchar""".split()
+)
+_PLACEHOLDER = re.compile(
+    r"""(?xs)
+    \[REDACTED(?::[a-z-]+)?\] | \[(?i:redacted|removed|masked|hidden|filtered|secret)\]
+    | \$\{\{.*\}\} | \{\{.*\}\} | \{%.*%\} | <%.*%>
+    | \$\{[\w.:/-]+(?:\}|:?\?[^}]*\}|:?-\}) | \$[A-Z_][A-Z0-9_]* | \$\d | \$\([^()]*\) | \$env:\w+
+    | %[A-Za-z_]\w*% | %\(\w+\)s | %s | \{[A-Za-z_]?[\w.:]*\} | \#\{[\w.]+\} | :[a-z_]+ | \?
+    | <[^<>]{1,80}>
+    | (?:sk-|ghp_|Bearer\s|Basic\s)?(?:[*•●…xX._]{3,}|\.{3})
+    | (?:[a-z]{1,6}[-_])*[A-Za-z]{0,4}(?:\*{3,}|…|\.{3})[A-Za-z0-9]{0,6}
+    | (?i:your|insert|replace|change)[-_ ](?i:[a-z]+[-_ ])*
+      (?i:key|token|secret|password|passwd|here|me|this|it)(?:[-_ ](?i:here|goes|value))*
+    | (?:os\.environ|process\.env|os\.getenv|import\.meta\.env|Deno\.env|System\.getenv|ENV|env)
+      [.(\[][\w.\[\]("']*[\])"']{0,3}
+    | (?:op|vault|aws-sm|gcp-sm|ssm|keyring|secretsmanager|file|env|secret|secretref):[/\w].*
+    | arn:aws[\w-]*:(?:secretsmanager|ssm|kms):.* | @Microsoft\.KeyVault\(.*
+    | projects/[^/]+/secrets/.* | /run/secrets/.* | !(?:Ref|Sub|GetAtt|vault|secret|env_var)\b.*
+    """
+)
+_SHOWN_PATH = re.compile(r"(?:~|\.{1,2}|[A-Za-z]:)?[/\\][\w .~/\\-]+\.[A-Za-z0-9]{1,5}|~/[\w./-]+")
+
+_PIECES = re.compile(r"[A-Za-z0-9]+")
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+_NUMBERED = re.compile(r"([A-Z]?[a-z]{3,}|[A-Z]{3,})[0-9]{1,4}|[0-9]{1,12}|v?[0-9]{1,4}[a-z]{0,2}")
+_HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_VOWEL = re.compile(r"[aeiouyAEIOUY]")
+_CONSONANTS = re.compile(r"[b-df-hj-np-tv-xz]{6}", re.IGNORECASE)
+_UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_HEX = re.compile(r"(?i)(?=.*[0-9])[0-9a-f]{16,}")
+_PLAIN = re.compile(  # what is no secret whatever it is made of
+    r"""(?xi)
+    [\w.+-]+@[\w-]+\.[\w.-]+ | [a-z][a-z0-9+.-]*://\S* | (?:~|\.{1,2})?/[\w./@ -]*
+    | [0-9T:.,+\s/Z-]+ | (?:sha\d+|md5)[:-][\w+/=-]+ | (?:ssh-\w+|ecdsa-\S+)\s.*
+    | (?:call|toolu|msg|chatcmpl|resp|run|req|thread|asst|file|item|evt|step|fc|rs)[_-][\w-]+
+    | <[^<>]*> | \S+\.(?:py|js|ts|json|ya?ml|md|txt|html?|css|png|jpe?g|pdf|csv|go|rs|pem|crt)
+    """
+)
+
+
+@lru_cache(maxsize=1024)
+def is_placeholder(value: str) -> bool:
+    """Whether a value only stands for a secret, or is none at all: `${NAME}`, `***`, `true`."""
+    value = value.strip()
+    if not value or value.lower() in _NOTHING:
+        return True
+    return len(value) <= _MAX_JUDGED and _PLACEHOLDER.fullmatch(value) is not None
+
+
+def is_path(value: str) -> bool:
+    """Whether a value names a file."""
+    return len(value) <= _MAX_JUDGED and _SHOWN_PATH.fullmatch(value) is not None
+
+
+def is_random(value: str, shortest: int = 8, *, strict: bool = False) -> bool:
+    """Whether a value looks drawn at random, rather than made of words and numbers.
+
+    With `strict` it must be longer, and ids and digests do not count.
+    """
+    value = value.strip()[:_MAX_JUDGED]
+    if len(value) < shortest or " " in value or not value.isprintable():
+        return False
+    if _UUID.fullmatch(value) or _HEX.fullmatch(value):
+        return not strict
+    if _PLAIN.fullmatch(value) or is_placeholder(value):
+        return False
+    pieces = _PIECES.findall(value)
+    odd = sum(len(piece) for piece in pieces if not _is_wordy(piece))
+    total = sum(map(len, pieces))
+    if strict:
+        return len(value) >= 20 and odd * 2 > total and re.search(r"[/.:]", value) is None
+    return odd >= min(6, shortest - 2) and odd * 3 >= total
+
+
+def _is_wordy(piece: str) -> bool:
+    """Whether a run of letters and digits is a word, words run together, or a number."""
+    if _WORD.fullmatch(piece):
+        return len(piece) <= 3 or (
+            _VOWEL.search(piece) is not None and _CONSONANTS.search(piece) is None
+        )
+    numbered = _NUMBERED.fullmatch(piece)
+    if numbered is not None:
+        return numbered[1] is None or _VOWEL.search(piece) is not None
+    if not piece.isalpha():
+        stem = piece.rstrip("0123456789")
+        return stem.isalpha() and len(piece) - len(stem) <= 4 and _is_wordy(stem) and len(stem) > 4
+    humps = _HUMPS.findall(piece)
+    return len(humps) * 2.5 <= len(piece) and all(
+        len(hump) <= 3 or _VOWEL.search(hump) for hump in humps
+    )
