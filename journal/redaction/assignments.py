@@ -11,12 +11,11 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from journal.redaction.bare import Bare, bare_value, is_code
-from journal.redaction.cookies import holds_session
+from journal.redaction.bare import Bare, bare_value, is_code, is_secret
 from journal.redaction.names import MAX_NAME, Sensitivity, sensitivity
 from journal.redaction.quoting import OPEN, Lines
 from journal.redaction.spans import Span
-from journal.redaction.values import is_path, is_placeholder, is_random
+from journal.redaction.values import is_random
 
 CORE = re.compile(
     r"pass(?!age|enge|ive|ion|ing\b)|passw|pwd|pswd|secret|credential|creds\b|token|authori[sz]ation"
@@ -58,11 +57,6 @@ _PLIST = re.compile(r"</key>\s{0,80}<string>")
 _TEXT = re.compile(r"[^<]{1,4096}(?=</|$)")
 _CELL = re.compile(r"[ \t]*[*_`]{0,3}([^|\n`*]{1,512}?)[*_`]{0,3}[ \t]*(?=\||\r?\n|\Z)")
 _SPACE = re.compile(r"[ \t]{1,16}")
-_SETTER = re.compile(
-    r"(?:\bsetx|\bsetenv|\bENV|\bset(?:\s+-\w+)+|config(?:ure)?[\s:]set|\bpassword-stdin|identified\s+by"
-    r"|\blogin\s+\S{1,80}|\baccount\s+\S{1,80}|\bmachine\s+\S{1,80}|\busername\s+\S{1,80})\s+(?:/m\s+)?\Z",
-    re.IGNORECASE,
-)
 _CALL = re.compile(
     r"(?:getenv|environ\.get|env\.get|setenv|putenv|SetEnvironmentVariable|setdefault|setItem|setProperty"
     r"|addHeader|setRequestHeader|setHeader|\.header|\.headers\.set|\.append|\.define|define|headers?\.add"
@@ -147,6 +141,22 @@ def _name_at(text: str, core: re.Match[str]) -> tuple[_Name | None, int]:
             if both is not None and both.certain:
                 says = both
     return (_Name(name, start, end, says) if says else None), end
+
+
+def _is_set(before: str) -> bool:
+    """Whether the words before a name say that the word after it is its value."""
+    if not before[-1:].isspace():
+        return False
+    *earlier, last = before.split()[-3:] or [""]
+    second = earlier[-1].lower() if earlier else ""
+    return (
+        last == "ENV"
+        or last in ("setx", "setenv", "config")
+        or (last == "set" and second.endswith(("config", "configure")))
+        or (last == "/m" and second == "setx")
+        or (last.startswith("-") and second == "set")
+        or second in ("login", "account", "machine", "username")
+    )
 
 
 def _escape_at(text: str, start: int) -> int:
@@ -340,8 +350,10 @@ class _Reader:
                 yield from self._quoted(name, quote)
             else:
                 bare = Bare(spaced=True, colon=True, enclosing=None, start=item.start())
-                value = text[item.end() : self._lines.end(item.end())].strip()
-                if ": " not in value and (name.says.kind == "password" or is_random(value)):
+                line = text[item.end() : min(self._lines.end(item.end()), item.end() + 256)]
+                if ": " in f"{line} ":
+                    return
+                if name.says.kind == "password" or is_random(line):
                     yield from self._bare(name, item.end(), bare)
             line_start = self._lines.end(item.end()) + 1
             if text[line_start - 1 : line_start] == "\r":
@@ -374,7 +386,7 @@ class _Reader:
         if space is None:
             return
         is_option = name.text.startswith("-")
-        if is_option or _SETTER.search(text, max(0, name.start - 120), name.start):
+        if is_option or _is_set(text[max(0, name.start - 96) : name.start]):
             if text[space.end() : space.end() + 1] in ("-", "|", ">", "&", ";"):
                 return
             bare = Bare(spaced=False, colon=False, enclosing=None, start=name.start, option=True)
@@ -424,19 +436,3 @@ class _Reader:
         end = begin + len(value) - (3 if value.endswith("]]>") else 0)
         if value and self._is_secret(name, self._text[begin:end]):
             yield Span(begin, end, name.says.kind)
-
-
-def is_secret(says: Sensitivity, value: str) -> bool:
-    """Whether a value of a name is a secret: what stands between the quotes, unescaped or not."""
-    if is_placeholder(value) or is_placeholder(value.strip("\\\"'` ")):
-        return False
-    if says.certain:
-        if says.kind == "private-key" and is_path(value):
-            return False
-        if says.kind == "secret" and value in ("include", "same-origin", "omit", "inherit"):
-            return False
-        return not (says.plural and says.kind != "password" and value.isdigit() and len(value) < 6)
-    if says.kind == "cookie":
-        return holds_session(value)
-    shortest = 6 if says.kind == "password" else 8
-    return is_random(value, shortest, strict=says.strict)

@@ -7,9 +7,10 @@ the rest of a line. And much that follows a name is no value: code, types, prose
 import re
 from typing import NamedTuple
 
+from journal.redaction.cookies import holds_session
 from journal.redaction.names import Sensitivity, sensitivity
-from journal.redaction.quoting import Lines
-from journal.redaction.values import is_placeholder, is_random
+from journal.redaction.quoting import RUNS, Lines
+from journal.redaction.values import is_path, is_placeholder, is_random
 
 
 class Bare(NamedTuple):
@@ -24,10 +25,13 @@ class Bare(NamedTuple):
 
 
 _MAX_WORD = 4096
+_GLANCE = 160  # characters of a value that are looked at to find out whether it is one
 _WORD = re.compile(
     r"(?:[^\s\"'`<\\\x1b]|[\"'`](?![\s,;:)\]}\\]|\Z)|<(?![/a-zA-Z!])|\\(?!\\*[\"'`]|\\*[nrt](?:[A-Z\s\"]|\Z)))*+"
 )
 _ESCAPED_WORD = re.compile(r"(?:[^\s\"'`<\\]|<(?![/a-zA-Z!])|\\(?!\\*[\"'`nrt]))*+")
+_TOKEN = re.compile(r"[^\s\"'`<>=\x1b]*+={0,2}(?![A-Za-z])")
+"""What an ambiguous name can have for a value."""
 _NEXT_FIELD = re.compile(
     r"&(?:amp;)?(?=[\w.\[\]%-]{1,64}=)|&&|;(?=[ ]?[A-Za-z][\w .-]{0,40}=|\Z|[ \t])|\|\||%26(?=\w)"
     r"|,(?=[ ]?[\"']?[A-Za-z_][\w.-]{0,40}[\"']?[ ]?[=:])|\\+[\"'`]|\\+[nrt](?=\W|\w+[=:]|\Z)"
@@ -93,17 +97,32 @@ def _is_word(text: str) -> bool:
 def bare_value(
     lines: Lines, start: int, bare: Bare, name: str, says: Sensitivity, *, header: bool
 ) -> tuple[int, bool] | None:
-    """Where the value at `start` ends and whether it is a secret for certain; None if it is none."""
+    """Where the value at `start` ends and whether it is a secret for certain; None if it is none.
+
+    First it is looked at a little way; only of a secret is the whole read.
+    """
+    near = _value_up_to(lines, start, start + _GLANCE, bare, name, says, header=header)
+    if near is None or near[0] < start + _GLANCE - 32:
+        return near
+    if not near[1] and not is_secret(says, lines.text[start : near[0]]):
+        return None
+    return _value_up_to(lines, start, start + _MAX_WORD, bare, name, says, header=header) or near
+
+
+def _value_up_to(
+    lines: Lines, start: int, reach: int, bare: Bare, name: str, says: Sensitivity, *, header: bool
+) -> tuple[int, bool] | None:
     text = lines.text
-    limit = min(lines.end(start), start + _MAX_WORD)
+    limit = min(lines.end(start), reach)
     if bare.enclosing is not None:
-        quote = Lines(bare.enclosing).opening(0)
-        close = _close_of(lines, start, bare.enclosing)
+        close = _close_of(text, start, limit, bare.enclosing)
         if close is not None:
-            limit = min(limit, close)
-        del quote
+            limit = close
     if header:
-        return _rest_of_header(lines, start, limit, bare)
+        return _rest_of_header(lines, start, limit)
+    if not says.certain:
+        short = _TOKEN.match(text, start, limit)
+        limit = short.end() if short else limit
     word_end = _word_end(text, start, limit, bare)
     word = text[start:word_end]
     if not word:
@@ -113,10 +132,10 @@ def bare_value(
     return _certain(lines, start, word_end, limit, bare, name, says)
 
 
-def _close_of(lines: Lines, start: int, enclosing: str) -> int | None:
+def _close_of(text: str, start: int, limit: int, enclosing: str) -> int | None:
     """Where the string ends that a quote opened before the name."""
     depth, char = len(enclosing) - 1, enclosing[-1]
-    for match in re.compile(rf"(\\{{0,999}}){char}").finditer(lines.text, start, lines.end(start)):
+    for match in RUNS[char].finditer(text, start, limit):
         escapes = len(match[1])
         if escapes < depth or (escapes - depth) // (depth + 1) % 2 == 0:
             return match.end() - 1 - min(depth, escapes)
@@ -146,7 +165,7 @@ def _balanced(value: str) -> bool:
     return opened is not None and value.count(opened) >= value.count(value[-1])
 
 
-def _rest_of_header(lines: Lines, start: int, limit: int, bare: Bare) -> tuple[int, bool] | None:
+def _rest_of_header(lines: Lines, start: int, limit: int) -> tuple[int, bool] | None:
     """The value of a header is the rest of its line, or of the string that it stands in."""
     text = lines.text
     stop = re.compile(r"\\*[\"'`]|\\+[nr]|</").search(text, start, limit)
@@ -242,3 +261,19 @@ def _with_rest(text: str, end: int, limit: int, bare: Bare, at_line_start: bool)
     comment = re.search(r"\s#|\\+[nr\"]", rest)
     stop = end + (comment.start() if comment else len(rest.rstrip()))
     return max(end, stop)
+
+
+def is_secret(says: Sensitivity, value: str) -> bool:
+    """Whether a value of a name is a secret: what stands between the quotes, unescaped or not."""
+    if is_placeholder(value) or is_placeholder(value.strip("\\\"'` ")):
+        return False
+    if says.certain:
+        if says.kind == "private-key" and is_path(value):
+            return False
+        if says.kind == "secret" and value in ("include", "same-origin", "omit", "inherit"):
+            return False
+        return not (says.plural and says.kind != "password" and value.isdigit() and len(value) < 6)
+    if says.kind == "cookie":
+        return holds_session(value)
+    shortest = 6 if says.kind == "password" else 8
+    return is_random(value, shortest, strict=says.strict)

@@ -13,6 +13,8 @@ from typing import Any
 _MAX_DEPTH = 100
 _START = re.compile(r"[\[{](?=\s*[\"\[{])")
 _TOKEN = re.compile(r"\s*+(?:([{}\[\],:\"])|(-?\d[\d.eE+-]*+|true|false|null|NaN|-?Infinity))")
+_BODY = re.compile(r"(?:[^\"\\]++|\\(?:[\"\\/bfnrt]|u[0-9a-fA-F]{4}))*+")
+_CUT_ESCAPE = re.compile(r"(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z")
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL
 )
@@ -174,29 +176,20 @@ class _Reader:
         return token
 
     def _string(self) -> Text:
+        """A string. That the text ends in it is no fault; its last escape may be cut as well."""
         start = self.position
-        try:
-            decoded, self.position = scanstring(self._text, start, False)
-            end = self.position - 1
-        except ValueError:
-            decoded, end = self._cut_string(start)
-        text = Text(decoded)
+        body = _BODY.match(self._text, start)
+        end = body.end() if body else start
+        if self._text.startswith('"', end):
+            self.position = end + 1
+        elif _CUT_ESCAPE.match(self._text, end):
+            self.position, self._is_cut = len(self._text), True
+        else:
+            raise _NotJsonError
+        # checked before: what is no string would cost the decoder a look at all before it
+        text = Text(scanstring(self._text[start:end] + '"', 0, False)[0])
         text.start, text.end = start, end
         return text
-
-    def _cut_string(self, start: int) -> tuple[str, int]:
-        """A string that the text ends in. Its last escape may be cut as well."""
-        rest = self._text[start:]
-        for cut in range(12):
-            try:
-                decoded, _ = scanstring(rest[: len(rest) - cut] + '"', 0, False)
-            except ValueError:
-                continue
-            if _ == len(rest) - cut + 1:
-                self._is_cut = True
-                self.position = len(self._text)
-                return decoded, len(self._text) - cut
-        raise _NotJsonError
 
 
 class _NotJsonError(Exception):

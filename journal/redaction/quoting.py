@@ -15,7 +15,7 @@ _OPENING = re.compile(
     r"""|&quot;|&\#0?3[49];|&apos;|%2[27]|\\{1,63}u002[27]|[“„‘«])"""
 )
 _CLOSING = {"“": "”", "„": "“", "‘": "’", "«": "»"}
-_RUNS = {char: re.compile(rf"(\\{{0,999}}){char}") for char in "\"'`"}
+RUNS = {char: re.compile(rf"(\\{{0,999}}){char}") for char in "\"'`"}
 
 MAX_QUOTED = 4096
 """Characters of the longest value between quotes that runs over more than a line."""
@@ -56,7 +56,7 @@ class Lines:
             end = self.text.find(close, start, min(start + MAX_QUOTED, len(self.text)))
             return (end, end + len(close)) if end >= 0 else (self.end(start),) * 2
         depth = len(quote["escapes"])
-        for match in _RUNS[char].finditer(self.text, start, limit):
+        for match in RUNS[char].finditer(self.text, start, limit):
             escapes = len(match[1])
             if escapes < depth:  # the string around it ends here
                 return match.start(), match.start()

@@ -6,7 +6,9 @@ All pure functions of one short text; nothing here knows where the text stood.
 import re
 from functools import lru_cache
 
-_MAX_JUDGED = 512  # characters of a value that are looked at; more make no difference
+MAX_JUDGED = 80
+"""Characters of a value that are looked at to judge it; more make no difference."""
+_MAX_PLACEHOLDER = 512
 
 _NOTHING = frozenset(
     """true false yes no on off none null nil undefined n/a na tbd todo unset empty redacted removed
@@ -57,12 +59,12 @@ def is_placeholder(value: str) -> bool:
     value = value.strip()
     if not value or value.lower() in _NOTHING:
         return True
-    return len(value) <= _MAX_JUDGED and _PLACEHOLDER.fullmatch(value) is not None
+    return len(value) <= _MAX_PLACEHOLDER and _PLACEHOLDER.fullmatch(value) is not None
 
 
 def is_path(value: str) -> bool:
     """Whether a value names a file."""
-    return len(value) <= _MAX_JUDGED and _SHOWN_PATH.fullmatch(value) is not None
+    return len(value) <= _MAX_PLACEHOLDER and _SHOWN_PATH.fullmatch(value) is not None
 
 
 def is_random(value: str, shortest: int = 8, *, strict: bool = False) -> bool:
@@ -70,7 +72,7 @@ def is_random(value: str, shortest: int = 8, *, strict: bool = False) -> bool:
 
     With `strict` it must be longer, and ids and digests do not count.
     """
-    value = value.strip()[:_MAX_JUDGED]
+    value = value[:MAX_JUDGED].strip()
     if len(value) < shortest or " " in value or not value.isprintable():
         return False
     if _UUID.fullmatch(value) or _HEX.fullmatch(value):
@@ -85,6 +87,7 @@ def is_random(value: str, shortest: int = 8, *, strict: bool = False) -> bool:
     return odd >= min(6, shortest - 2) and odd * 3 >= total
 
 
+@lru_cache(maxsize=1024)
 def _is_wordy(piece: str) -> bool:
     """Whether a run of letters and digits is a word, words run together, or a number."""
     if _WORD.fullmatch(piece):

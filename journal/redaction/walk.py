@@ -7,7 +7,7 @@ found.
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from journal.redaction.assignments import is_secret
+from journal.redaction.bare import is_secret
 from journal.redaction.json_text import Number, Pairs
 from journal.redaction.names import Sensitivity, sensitivity
 from journal.redaction.values import is_placeholder, is_random
