@@ -12,6 +12,7 @@ from journal.events import Event, Handoff, Set
 from journal.locking import tell_after_fork
 from journal.redaction import Redactor, may_hold_secrets, redact
 from journal.state import check_text, decode_state, encode_state
+from projections.exposure import Exposure
 from projections.sessions import Session
 
 logger = logging.getLogger("journal")
@@ -35,6 +36,7 @@ class Intake:
     def __init__(self, redactor: Redactor | None, limits: Limits) -> None:
         self._redactor = redactor
         self._limits = limits
+        self._exposure = Exposure() if redactor is redact else None
         self.after_fork()
         tell_after_fork(self)
 
@@ -75,9 +77,12 @@ class Intake:
     def event_of_any(self, runtime_id: str, turn_id: str, value: Any, name: str) -> Set:
         """As `event`, for any JSON value: older session files may hold others than objects."""
         encoded = encode_state(value, name)
-        if self._redactor is redact:
+        if self._exposure is not None:
+            self._exposure.check_ids(runtime_id, turn_id)
             if may_hold_secrets(encoded):
-                encoded = encode_state(redact(decode_state(encoded)), name)
+                value = decode_state(encoded)
+                self._exposure.check_keys(value)
+                encoded = encode_state(redact(value), name)
         elif self._redactor is not None:
             encoded = encode_state(self._redacted(decode_state(encoded)), "the redacted state")
         return Set(runtime_id=runtime_id, turn_id=turn_id, state=Raw(encoded))
@@ -94,6 +99,8 @@ class Intake:
         for name, given in (("turn_id", turn_id), ("reason", reason)):
             if given is not None:
                 check_text(given, name)
+        if self._exposure is not None:
+            self._exposure.check_ids(source, target, turn_id or "")
         if source == target:
             raise StateValueError(f"source and target are both {source!r}; nothing to hand over")
         if reason is not None and self._redactor is not None:
@@ -119,6 +126,7 @@ class Intake:
         With the session's lock held and its view up to date. `older` will be imported
         before them; that by itself is never refused.
         """
+        self._check_session_id(session)
         limits = self._limits
         totals = dict(session.view.sizes)
         newest: dict[tuple[str, str], int] = {}
@@ -142,6 +150,7 @@ class Intake:
 
     def warn(self, session: Session, events: Sequence[Set]) -> None:
         """Log, once per store and process, that a limit is exceeded: the worst of `events`."""
+        self._check_session_id(session)
         if self._has_warned or not self._exceed(events, session.view.sizes):
             return
         self._has_warned = True
@@ -180,6 +189,10 @@ class Intake:
         if total > limits.runtime_bytes:
             what = f"the turns of runtime {event.runtime_id!r} have"
             yield _Excess(what, total, limits.runtime_bytes, "runtime_bytes")
+
+    def _check_session_id(self, session: Session) -> None:
+        if self._exposure is not None:
+            self._exposure.check_ids(session.session_id)
 
 
 def _reject(session: Session, what: str, size: int, limit: int) -> None:

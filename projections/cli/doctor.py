@@ -20,6 +20,7 @@ from projections.cli.options import (
 )
 from projections.cli.progress import Progress
 from projections.cli.restoring import restore_sessions
+from projections.cli.secrets import list_secrets
 from projections.cli.shapes import DoctorDocument, FindingItem, json_document, json_line
 from projections.cli.terminal import Style, Writer, is_terminal, notice
 from projections.doctor import Examination, Finding, Severity
@@ -47,6 +48,7 @@ _UNBROKEN = "\u2007"  # stands for spaces that are not to become line ends
     help="With --restore: also from this copy of the log.",
 )
 @click.option("--quick", is_flag=True, help="Look at the files without reading all their lines.")
+@click.option("--secrets", is_flag=True, help="List where secrets stand, without showing them.")
 @output_option("table", "json", "jsonl")
 @folder_option
 @click.pass_context
@@ -56,6 +58,7 @@ def doctor_command(
     restore: bool,
     copies: tuple[str, ...],
     quick: bool,
+    secrets: bool,
     output: str,
     folder: str | None,
 ) -> None:
@@ -75,10 +78,16 @@ def doctor_command(
     errors, 3 no such session or folder, 4 data is damaged.
 
     \b
+    With --secrets it looks for nothing but the secrets that today's redaction knows and
+    that are in logs, archives and session files all the same: saved by an older version,
+    or with redaction off. Exit codes: 0 none, 1 some, or a file cannot be read.
+
+    \b
     Examples:
       journal doctor
       journal doctor my-session --quick
       journal doctor --restore my-session
+      journal doctor --secrets
       journal doctor -o jsonl | jq -r 'select(.severity == "error") | .path'
     """
     if copies and (not restore or len(session_ids) != 1):
@@ -104,6 +113,9 @@ def doctor_command(
             for session_id in session_ids:
                 require_session(store, session_id)  # says which are nearly the same
             raise
+    if secrets:
+        list_secrets(examination, progress, output)
+        return
     found = sorted(_examine(examination, progress), key=lambda item: _ORDER.index(item.severity))
     _print(examination, found, output)
     if any(finding.is_damage for finding in found):

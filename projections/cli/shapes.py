@@ -327,6 +327,31 @@ class RestoreDocument(Document, kw_only=True):
     sessions: list[RestoreItem]
 
 
+class SecretItem(Document, kw_only=True):
+    """A place where a secret stands, which is not shown; or a file that cannot be read: `error`.
+
+    `at` is the place in the event, or in the session file; empty in a line that is no JSON.
+    `offset` is where the event's line begins, in bytes of the file, unpacked if it is gzipped.
+    """
+
+    session_id: str | None
+    path: str
+    seq: int | None
+    offset: int | None
+    at: str
+    kind: str
+    in_key: bool
+    error: str | None
+
+
+class SecretsDocument(Document, kw_only=True):
+    """`journal doctor --secrets`: file by file."""
+
+    folder: str
+    sessions: int
+    secrets: list[SecretItem]
+
+
 class HandoffsDocument(Document, kw_only=True):
     """`journal handoffs`: `ok` is false when there was a fault.
 

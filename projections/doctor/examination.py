@@ -109,6 +109,10 @@ class Examination:
         """What to give to `session`, one after the other."""
         return self._stems
 
+    def belongings(self, stem: str) -> Belongings:
+        """The files of one of them."""
+        return self._listing.of(stem)
+
     def size(self, stem: str) -> int:
         """About how many bytes the examination of a session reads."""
         if self._quick or self._listing is None:

@@ -1,0 +1,55 @@
+"""Where in JSON data secrets stand, without showing them."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from journal.redaction.markers import may_hold
+from journal.redaction.text import find, redact, redact_text
+
+_MARKER = re.compile(r"\[REDACTED:([a-z-]+)\]")
+_SHOWN = 60  # characters of a key in a path
+
+
+class Located(NamedTuple):
+    """A secret at a place such as `state.calls[2].arguments`. `in_key`: it is the key itself."""
+
+    path: str
+    kind: str
+    in_key: bool = False
+
+
+def secrets_in_name(name: str) -> list[str]:
+    """The kinds of secrets that a key or an id holds."""
+    return sorted({span.kind for span in find(name)}) if may_hold(name) else []
+
+
+def locate(value: Any) -> Iterator[Located]:
+    """The secrets in JSON data, its keys included, in order; each path and kind once."""
+    yield from _compare(value, redact(value), "")
+
+
+def _compare(before: Any, after: Any, path: str) -> Iterator[Located]:
+    if isinstance(before, str):
+        if before != after:
+            known = _MARKER.findall(before)
+            kinds = [kind for kind in _MARKER.findall(after) if kind not in known]
+            for kind in dict.fromkeys(kinds or _MARKER.findall(after)):
+                yield Located(path, kind)
+    elif isinstance(before, dict):
+        for key, item in before.items():
+            where = _under(path, key)
+            for kind in secrets_in_name(key):
+                yield Located(where, kind, in_key=True)
+            yield from _compare(item, after[key], where)
+    elif isinstance(before, list):
+        for index, item in enumerate(before):
+            yield from _compare(item, after[index], f"{path}[{index}]")
+
+
+def _under(path: str, key: str) -> str:
+    shown = redact_text(key)
+    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+    if shown.isidentifier():
+        return f"{path}.{shown}" if path else shown
+    return f"{path}[{shown!r}]"

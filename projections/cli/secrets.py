@@ -1,0 +1,77 @@
+"""`journal doctor --secrets`: what the secrets that were found look like, without them."""
+
+from collections.abc import Iterator
+
+import click
+
+from projections.cli.main import EXIT_FAILURE
+from projections.cli.progress import Progress
+from projections.cli.shapes import SecretItem, SecretsDocument, json_document, json_line
+from projections.cli.terminal import Writer, notice
+from projections.doctor import Examination
+from projections.doctor.finding import shown
+from projections.doctor.secrets import FoundSecret, SecretSearch
+
+
+def list_secrets(examination: Examination, progress: Progress, output: str) -> None:
+    """Print what is found, and end with `EXIT_FAILURE` if anything is, or cannot be read."""
+    found = _search(examination, progress)
+    if output == "json":
+        items = list(map(_item, found))
+        document = SecretsDocument(
+            folder=shown(examination.folder), sessions=len(examination.stems), secrets=items
+        )
+        click.echo(json_document(document), nl=False)
+        count = len(items)
+    else:
+        count = _print(found, output)
+    if count:
+        raise click.exceptions.Exit(EXIT_FAILURE)
+    notice("No secrets that today's rules know.")
+
+
+def _search(examination: Examination, progress: Progress) -> Iterator[FoundSecret]:
+    search, total = SecretSearch(progress, examination.folder), len(examination.stems)
+    for number, stem in enumerate(examination.stems, 1):
+        label = f"searching {shown(stem)}, {number} of {total}"
+        with progress.of(label, examination.size(stem)):
+            yield from search.session(examination.belongings(stem))
+
+
+def _print(found: Iterator[FoundSecret], output: str) -> int:
+    count = 0
+    writer = Writer(cut=False)
+    for count, secret in enumerate(found, 1):
+        if output == "jsonl":
+            click.echo(json_line(_item(secret)), nl=False)
+        else:
+            _print_line(writer, secret)
+            writer.flush()
+    return count
+
+
+def _print_line(writer: Writer, secret: FoundSecret) -> None:
+    """Session, event and place on one line, the file below it."""
+    whose = secret.session_id if secret.session_id else "''"
+    if secret.error is not None:
+        writer.line([("✗", "red"), " ", (whose, "bold"), f"  {secret.error}"])
+    else:
+        event = f"event {secret.seq}" if secret.seq is not None else "no event"
+        at = f"{secret.at or 'the line'}{' (the key itself)' if secret.in_key else ''}"
+        kind = (f"  {secret.kind}", "yellow")
+        writer.line([("!", "yellow"), " ", (whose, "bold"), f"  {event}  {at}", kind])
+    place = secret.path if secret.offset is None else f"{secret.path}:{secret.offset}"
+    writer.line([(f"  {place}", "dim")])
+
+
+def _item(secret: FoundSecret) -> SecretItem:
+    return SecretItem(
+        session_id=secret.session_id,
+        path=secret.path,
+        seq=secret.seq,
+        offset=secret.offset,
+        at=secret.at,
+        kind=secret.kind,
+        in_key=secret.in_key,
+        error=secret.error,
+    )

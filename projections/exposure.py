@@ -1,0 +1,56 @@
+"""Secrets where redaction does not reach: in the keys of states and in ids."""
+
+import logging
+from typing import Any
+
+from journal.redaction import secrets_in_name
+
+logger = logging.getLogger("journal")
+
+_MOST_KNOWN = 4096
+_SHORTEST = 16  # characters of an id that may hold a secret
+
+
+class Exposure:
+    """Warns of such secrets, once for each kind and place. One for a store; for any thread.
+
+    Two threads that find the same at once may both warn of it; nothing worse.
+    """
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()  # keys and ids that were looked at
+        self._warned: set[tuple[str, str]] = set()
+
+    def check_ids(self, *ids: str) -> None:
+        """Look at ids, each once: sessions, runtimes and turns."""
+        for text in ids:
+            if isinstance(text, str) and len(text) >= _SHORTEST and text not in self._known:
+                self._look_at(text, "an id (of a session, a runtime or a turn)")
+
+    def check_keys(self, value: Any) -> None:
+        """Look at all keys of a state."""
+        stack = [value]
+        while stack:
+            value = stack.pop()
+            if isinstance(value, dict):
+                for key in value:
+                    if key not in self._known:
+                        self._look_at(key, "a key of a state")
+                stack.extend(value.values())
+            elif isinstance(value, list | tuple):
+                stack.extend(value)
+
+    def _look_at(self, text: str, what: str) -> None:
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known.add(text)
+        for kind in secrets_in_name(text):
+            if (what, kind) not in self._warned:
+                self._warned.add((what, kind))
+                logger.warning(
+                    "%s holds what looks like a secret (%s); it is saved as it is, for only "
+                    "string values are redacted. Use another one, and keep the secret in a value; "
+                    "`journal doctor --secrets` lists where it stands",
+                    what,
+                    kind,
+                )
