@@ -29,11 +29,11 @@ _WORD_BEFORE = re.compile(r"([A-Za-z][A-Za-z0-9]{0,19})[ ]\Z")
 
 _ANSI = r"\x1b\[[\d;]*m"
 _TAGS = r"</?(?:b|i|em|strong|code|td|th|dt|dd|span)>"
-_DECORATION = rf"(?:{_ANSI}|\\+(?:u001b|x1b|033)\[[\d;]*m|\*\*|__|{_TAGS})"
+_DECORATION = rf"(?:{_ANSI}|\\+(?:u001b|x1b|033)\[[\d;]*m|\*{{1,3}}|__|{_TAGS})"
 _CLOSE = rf"(?:(?P<quote>{OPEN}|[”’»])|[\])]|{_DECORATION}){{0,6}}"
 _JOIN = re.compile(
-    rf"{_CLOSE}[?!]?(?P<before>[ \t]{{0,64}})"
-    rf"(?P<op>[:?+]=|=>|->|===?|!==?|[:=：](?!:)|[|,]|%3[dDaA])(?P<after>[ \t]{{0,64}})(?:{_DECORATION}[ \t]{{0,8}}){{0,4}}"
+    rf"{_CLOSE}[?!]?(?:[ \t](?:is|for[ ][\w.@-]{{1,40}}|\[[^\]\n]{{0,40}}\]|\([^)\n]{{0,40}}\))(?=[ ]?:))?(?P<before>[ \t]{{0,64}})"
+    rf"(?P<op>[:?+]=|=>|\|\||\?\?|\?:|or(?=[ \t])|—|–|→|│|===?|!==?|[:=：](?!:)|[|,]|%3[dDaA])(?P<after>[ \t]{{0,64}})(?:{_DECORATION}[ \t]{{0,8}}){{0,4}}"
 )
 _ANNOTATION = re.compile(
     r"(?:[\w.]+(?:\[[\w., |]*\])?(?:[ ]?\|[ ]?\w+){0,3}[?!]?)[ \t]*=[ \t]*(?=[bBrRuUfF]?[\"'`])"
@@ -52,10 +52,26 @@ _ATTRIBUTE = re.compile(
     r"<(?!input\b|label\b|meta\b|img\b|a\b|button\b|select\b|option\b)[\w:.-]+\s[^<>]{0,200}\b(?:name|key)=[\"']?\Z"
 )
 _ELEMENT = re.compile(r"(?:\s[^<>]{0,300})?>(?P<cdata><!\[CDATA\[)?")
-_ELEMENT_OF_ATTRIBUTE = re.compile(r"[\"'][^<>]{0,200}>")
+_ELEMENT_OF_ATTRIBUTE = re.compile(r"[\"'][^<>]{0,200}>(?:\s{0,80}<value>)?")
+_VALUE_BEFORE = re.compile(
+    r"\bvalue(?:\\*[\"'`])?\s{0,9}[:=]\s{0,9}(?:\\*[\"'`])?(?P<value>[^\s\"'`\\,{}]{1,512})(?:\\*[\"'`])?"
+    r"\s{0,80}[,;]?\s{0,80}(?:\\*[\"'`])?(?:name|key)(?:\\*[\"'`])?\s{0,9}[:=]\s{0,9}(?:\\*[\"'`])?\Z",
+    re.IGNORECASE,
+)
+_CALLED_WITH = re.compile(r"(?P<verb>\(|\{)\s{0,20}(?=[bBrRuUfF@]?[\"'`])")
+_TYPED = re.compile(
+    r"\\*[\"'`]\s?\)\.(?:type|fill|send_?keys|send|setValue|set_text|val|input|press_sequentially)\(\s{0,20}",
+    re.IGNORECASE,
+)
+_DECLARED = re.compile(r"[ \t]{1,8}\*?[\w.\[\]]{1,30}[ \t]{0,8}=[ \t]{0,8}(?=[\"'`])")
+_DEFAULT = re.compile(r"[\"'][ \t]{0,8}\{[^{}]{0,300}?\bdefault[ \t]{0,8}=[ \t]{0,8}(?=[\"'])")
+_LOGIN_BEFORE = re.compile(
+    r"\b(?:user(?:[_ -]?name)?|login|host|uid|usr|e-?mail)[\"']?\s{0,4}[:=]", re.IGNORECASE
+)
+_SPACED_NAMES = frozenset(("requirepass", "masterauth", "bindpw", "rootpw"))
 _PLIST = re.compile(r"</key>\s{0,80}<string>")
 _TEXT = re.compile(r"[^<]{1,4096}(?=</|$)")
-_CELL = re.compile(r"[ \t]*[*_`]{0,3}([^|\n`*]{1,512}?)[*_`]{0,3}[ \t]*(?=\||\r?\n|\Z)")
+_CELL = re.compile(r"[ \t]*[*_`]{0,3}([^|\n`*│]{1,512}?)[*_`]{0,3}[ \t]*(?=[|│]|\r?\n|\Z)")
 _SPACE = re.compile(r"[ \t]{1,16}")
 _CALL = re.compile(
     r"(?:getenv|environ\.get|env\.get|setenv|putenv|SetEnvironmentVariable|setdefault|setItem|setProperty"
@@ -71,7 +87,7 @@ _NEXT_LINE = re.compile(r"[ \t]*\r?\n[ \t]*(?=(?:-[ \t]+)?[^\s-])")
 _ITEM = re.compile(r"[ \t]*-[ \t]+(?=\S)")
 _LIST = re.compile(r"\s{0,80}[\[({]\s{0,80}(?=[\"'`\\])|\s{0,80}[\[(]\s{0,80}(?=[\w])")
 _COMMA = re.compile(r"\s{0,80},\s{0,80}")
-_CONCATENATION = re.compile(r"\s{0,40}[+.]\s{0,40}(?=[\"'`])")
+_CONCATENATION = re.compile(r"\s{0,40}(?:[+.]|->)\s{0,40}(?=[\"'`])")
 _WRAPPER = re.compile(
     r"(?:new\s+)?(?:[\w.:]*(?:SecretStr|SecretString|SecureString|Secret|String::from|Some|Buffer\.from|bytes|btoa"
     r"|quote|quote_plus|encodeURIComponent|secret|secretValue|fromString|unsafePlainText|base64encode|b64encode"
@@ -82,7 +98,7 @@ _SCHEME = re.compile(
     r"|genieKey|sso-key|discogs)\b[ \t:=]{1,4}(?=\S)",
     re.IGNORECASE,
 )
-_PLAIN_NAME = re.compile(r"[a-z][a-z_ -]*")
+_MIXED = re.compile(r"[A-Za-z][^\s]*\d|\d[^\s]*[A-Za-z]")
 
 
 class _Name(NamedTuple):
@@ -172,6 +188,13 @@ def _escape_at(text: str, start: int) -> int:
     return 0
 
 
+def _is_mixed(value: str) -> bool:
+    """Whether a value is more than a word, be it short."""
+    if len(value) < 6 or " " in value or is_code(value, "") or sensitivity(value):
+        return False
+    return _MIXED.search(value) is not None or is_random(value, 6)
+
+
 class _Reader:
     """Reads what follows a name in one text."""
 
@@ -187,9 +210,14 @@ class _Reader:
             return
         field = _VALUE_FIELD.match(text, name.end)
         before = text[max(0, name.start - 40) : name.start]
-        if field is not None and _NAME_FIELD.search(before):
-            yield from self._value(name, field.end(), "=", None)
-            return
+        if _NAME_FIELD.search(before):
+            if field is not None:
+                yield from self._value(name, field.end(), "=", None)
+                return
+            earlier = _VALUE_BEFORE.search(text, max(0, name.start - 600), name.start)
+            if earlier is not None and is_secret(name.says, earlier["value"]):
+                yield Span(*earlier.span("value"), name.says.kind)
+                return
         plist = _PLIST.match(text, name.end)
         if plist is not None and before.endswith("<key>"):
             yield from self._of_text(name, plist.end())
@@ -197,6 +225,20 @@ class _Reader:
         attribute = _ELEMENT_OF_ATTRIBUTE.match(text, name.end)
         if attribute is not None and _ATTRIBUTE.search(text, max(0, name.start - 240), name.start):
             yield from self._of_text(name, attribute.end())
+            return
+        if (
+            name.says.kind == "password"
+            and not name.says.certain
+            and _LOGIN_BEFORE.search(text, max(0, name.start - 80), name.start)
+        ):
+            name = name._replace(says=name.says._replace(certain=True))
+        called = _CALLED_WITH.match(text, name.end)
+        if called is not None:
+            yield from self._called(name, called.end())
+            return
+        default = _TYPED.match(text, name.end) or _DEFAULT.match(text, name.end)
+        if default is not None:
+            yield from self._value(name, default.end(), "=", None)
             return
         join = _JOIN.match(text, name.end)
         if join is None:
@@ -208,13 +250,13 @@ class _Reader:
         text, op = self._text, join["op"]
         is_quoted = join["quote"] is not None
         match op:
-            case "|":
+            case "|" | "│" | "—" | "–" | "→":
                 yield from self._cell(name, join.end("op"))
             case ",":
-                if is_quoted:
-                    yield from self._listed(name, join.end(), before)
-            case "->" | "==" | "===" | "!=" | "!==" | "=>":
-                if self._lines.opening(join.end()):
+                yield from self._listed(name, join.end(), before if is_quoted else "")
+            case "||" | "??" | "?:" | "or" | "==" | "===" | "!=" | "!==" | "=>":
+                quote = self._lines.opening(join.end())
+                if quote and not sensitivity(text[quote.end() : self._lines.closing(quote)[0]]):
                     yield from self._value(name, join.end(), op, None)
             case ":" if before[-1:] == ":" and not join["after"]:
                 return  # a path of names: `arn:aws:secretsmanager:eu-west-1:1:secret:db`
@@ -339,8 +381,19 @@ class _Reader:
     def _on_next_line(self, name: _Name, following: re.Match[str]) -> Iterator[Span]:
         text, start = self._text, following.end()
         quote = self._lines.opening(start)
-        if quote is not None and text[self._lines.closing(quote)[1] :][:1] != ":":
+        if quote is not None and quote["triple"]:
+            return  # what documents a function
+        if quote is not None and not text.startswith(":", self._lines.closing(quote)[1]):
             yield from self._quoted(name, quote)
+            return
+        line = text[start : min(self._lines.end(start), start + 512)].strip()
+        if (
+            line
+            and name.says.certain
+            and not line.startswith("-")
+            and _is_mixed(line.strip("\"'"))
+        ):
+            yield Span(start, start + len(line), name.says.kind)
             return
         line_start = following.end()
         line_start -= len(text[following.start() : line_start].rpartition("\n")[2])
@@ -359,10 +412,22 @@ class _Reader:
             if text[line_start - 1 : line_start] == "\r":
                 line_start += 1
 
+    def _called(self, name: _Name, start: int) -> Iterator[Span]:
+        """What a function of this name is called with: `set_password("x")`."""
+        quote = self._lines.opening(start)
+        if quote is None:
+            return
+        end, _ = self._lines.closing(quote, one_line=True)
+        value = self._text[quote.end() : end]
+        is_word = " " not in value and not sensitivity(value) and ":" not in value[-1:]
+        sure = name.says.kind == "password" and name.says.certain and is_word
+        if (sure and self._is_secret(name, value)) or is_random(value, 6, strict=name.says.strict):
+            yield Span(quote.end(), end, name.says.kind)
+
     def _cell(self, name: _Name, start: int) -> Iterator[Span]:
         """A cell of a table, to the right of a cell that holds the name."""
         cell = _CELL.match(self._text, start)
-        if cell is not None and is_random(cell[1], 6) and self._is_secret(name, cell[1]):
+        if cell is not None and _is_mixed(cell[1]) and self._is_secret(name, cell[1]):
             yield Span(*cell.span(1), name.says.kind)
 
     def _listed(self, name: _Name, start: int, before: str) -> Iterator[Span]:
@@ -385,7 +450,11 @@ class _Reader:
         space = _SPACE.match(text, name.end)
         if space is None:
             return
-        is_option = name.text.startswith("-")
+        is_option = name.text.startswith("-") or name.text in _SPACED_NAMES
+        declared = _DECLARED.match(text, name.end)
+        if declared is not None:
+            yield from self._value(name, declared.end(), "=", None)
+            return
         if is_option or _is_set(text[max(0, name.start - 96) : name.start]):
             if text[space.end() : space.end() + 1] in ("-", "|", ">", "&", ";"):
                 return
@@ -405,6 +474,11 @@ class _Reader:
                 yield Span(quote.end(), end, name.says.kind)
             return
         verb = _IS.match(text, name.end)
+        if verb and verb[0][-1] in "\"'`" and name.says.kind == "password" and name.says.certain:
+            quote = self._lines.opening(verb.end() - 1)
+            if quote is not None and " " not in text[quote.end() : self._lines.closing(quote)[0]]:
+                yield from self._quoted(name, quote)
+            return
         start = verb.end() if verb else space.end()
         word = re.compile(r"[^\s\"'`<>,;()]{6,200}").match(text, start)
         if word is None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from journal.redaction.cookies import holds_session
 from journal.redaction.names import Sensitivity, sensitivity
 from journal.redaction.quoting import RUNS, Lines
-from journal.redaction.values import is_path, is_placeholder, is_random
+from journal.redaction.values import is_path, is_placeholder, is_random, is_uuid
 
 
 class Bare(NamedTuple):
@@ -44,13 +44,17 @@ _REST_IS_OTHER = re.compile(
 )
 _PROSE = re.compile(
     r"\b(?:the|an?|is|are|must|should|may|can|be|of|for|your|and|or|with|from|used|will|not|if|this|that|when"
-    r"|which|to|in|on|by|as|it|we|you|no|at|has|have|was|using|see|please|only|need|needs)\b",
+    r"|which|to|in|on|by|as|it|we|you|no|at|has|have|was|using|see|please|only|need|needs"
+    r"|keys?|tokens?|passwords?|credentials?|secrets?|object|string)\b",
     re.IGNORECASE,
 )
-_STATUS = frozenset(
+STATUS = frozenset(
     """required optional invalid incorrect missing expired changed updated reset
     failed mismatch pass inherit ok yes no not see must should may can will is are was the a an and or""".split()
 )
+_TYPE = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+")
+_AFTER_TYPE = re.compile(r"\s*(?:[,)|=\]?]|\Z)")
+_OPERATOR = re.compile(r"\s+(?:or|and|if|else|\|\||\?\?|\+|\?)\s")
 _GENERIC = frozenset(
     """value val data arg args input result response x v new await function async lambda self this
     get req request config cfg env process os kwargs params field column""".split()
@@ -61,6 +65,8 @@ _ROOTS = frozenset(
     conf conn client session creds credentials account auth input output response result item obj
     values""".split()
 )
+_END_OF_HEADER = re.compile(r"\\*[\"'`]|\\+[nr]|</")
+_NO_HEADER = re.compile(r"\\+[nr]|'")
 _CALLED = re.compile(r"[&*!@]*[A-Za-z_$][\w$.:>?-]*!?\(")
 _MEMBER = re.compile(
     r"[&*!@$]*([A-Za-z_$][\w$]*)((?:(?:\.|->|::|\?\.)[A-Za-z_$][\w$]*)+)(?:\[.*)?[;,)]*"
@@ -88,6 +94,25 @@ def is_code(word: str, name: str) -> bool:
     return (
         bare in _GENERIC or bare == name or (sensitivity(bare) is not None and not _is_word(bare))
     )
+
+
+def _is_variable(
+    text: str, bare: Bare, name: str, word: str, rest: str, says: Sensitivity
+) -> bool:
+    """Whether a word is a variable or a type: `self.password = given`, `key=given_key,`."""
+    if _IDENTIFIER.fullmatch(word) is None or is_random(word, 6):
+        return False
+    if bare.colon:
+        is_type = _TYPE.fullmatch(word) is not None
+        return is_type and (says.kind != "password" or _AFTER_TYPE.match(rest) is not None)
+    if not bare.spaced:
+        is_snake = "_" in word.strip("_") and word.islower() and word.replace("_", "").isalpha()
+        return is_snake and (says.kind != "password" or rest[:1] in (",", ")"))
+    root, dot, _ = name.partition(".")
+    if dot and (root in _ROOTS or (sensitivity(word) and _is_word(word))):
+        return True
+    is_one_of_many = text[bare.start - 2 : bare.start] == ", "
+    return is_one_of_many or rest[:1] == "," or _OPERATOR.match(rest) is not None
 
 
 def _is_word(text: str) -> bool:
@@ -128,7 +153,7 @@ def _value_up_to(
     if not word:
         return None
     if not says.certain:
-        return word_end, False
+        return None if is_code(word, name) else (word_end, False)
     return _certain(lines, start, word_end, limit, bare, name, says)
 
 
@@ -168,7 +193,8 @@ def _balanced(value: str) -> bool:
 def _rest_of_header(lines: Lines, start: int, limit: int) -> tuple[int, bool] | None:
     """The value of a header is the rest of its line, or of the string that it stands in."""
     text = lines.text
-    stop = re.compile(r"\\*[\"'`]|\\+[nr]|</").search(text, start, limit)
+    is_digest = text[start - 8 : start].lower().endswith(("digest ", "digest\t"))
+    stop = (_NO_HEADER if is_digest else _END_OF_HEADER).search(text, start, limit)
     end = stop.start() if stop is not None else limit
     value = text[start:end].rstrip()
     if not value or is_placeholder(value):
@@ -176,7 +202,7 @@ def _rest_of_header(lines: Lines, start: int, limit: int) -> tuple[int, bool] | 
     first = value.split(None, 1)[0].strip(",;")
     if " " in value and "=" not in value and "," not in value:
         value = first
-    if is_code(value, "") or first.lower() in _STATUS or _PROSE.fullmatch(first):
+    if is_code(value, "") or first.lower() in STATUS or _PROSE.fullmatch(first):
         return None
     return start + len(value), False
 
@@ -185,22 +211,37 @@ def _certain(
     lines: Lines, start: int, end: int, limit: int, bare: Bare, name: str, says: Sensitivity
 ) -> tuple[int, bool] | None:
     text = lines.text
-    word, rest = text[start:end], text[end:limit]
+    word, rest = text[start:end], text[end:limit].partition("\x1b")[0]
+    if not rest.strip(" \t*/#-"):
+        rest = ""
     is_variable = not bare.spaced and not bare.colon and name.isupper()
     at_line_start = _LINE_START.search(text, max(0, bare.start - 48), bare.start) is not None
-    if is_placeholder(word) or word[0] in "<" or (word[0] in "{[(" and len(word) < 3):
+    if (
+        is_placeholder(word)
+        or is_placeholder(word.strip("()[]{};,`'\""))
+        or word[0] == "<"
+        or (word[0] in "{[(" and not is_random(word, 6))
+    ):
         return None
     if not (is_variable and at_line_start) and is_code(word, name):
         return None
     if is_code(word, name) and not _IDENTIFIER.fullmatch(word):
         return None
-    if bare.option and word.isupper() and sensitivity(word):
+    if bare.option and (
+        (word.isupper() and sensitivity(word)) or (says.plural and word.isalpha())
+    ):
         return None  # what the help of a command calls the value
-    if bare.spaced and not bare.colon and "." in name and sensitivity(word) and _is_word(word):
+    if not (is_variable and at_line_start) and _is_variable(text, bare, name, word, rest, says):
+        return None
+    if bare.option and word.lower() in STATUS:
         return None
     if bare.option or bare.enclosing is not None and not bare.spaced and not rest.strip():
         return end, True
-    if word.lower() in _STATUS and bare.colon:
+    if word.lower() in STATUS and bare.colon:
+        return None
+    is_argument = not bare.spaced and _IDENTIFIER.fullmatch(word) is not None
+    is_argument = is_argument and (rest[:1] == ")" or (rest[:1] == "," and name.islower()))
+    if is_argument and says.kind != "password" and not is_random(word, 6):
         return None
     if word.isalpha():
         return _of_word(word, rest, start, end, limit, bare, at_line_start, says)
@@ -275,5 +316,7 @@ def is_secret(says: Sensitivity, value: str) -> bool:
         return not (says.plural and says.kind != "password" and value.isdigit() and len(value) < 6)
     if says.kind == "cookie":
         return holds_session(value)
+    if says.kind == "api-key" and is_uuid(value):
+        return False
     shortest = 6 if says.kind == "password" else 8
     return is_random(value, shortest, strict=says.strict)

@@ -54,7 +54,7 @@ _COMMANDS = (
         r"(?:-passin|-passout|-pass|-password|-k)[ ]+(?:\\*[\"'])?pass:(?P<secret>[^\s\"'\\]+)"
     ),
     re.compile(
-        r"\b(?:unzip|zip|7z[ar]?)\b[^\n|;&]{0,100}?\s(?:-P[ ]?|-p|-hp)(?:\\*[\"'])?(?P<secret>[^\s\"'\\-][^\s\"'\\]{3,})"
+        r"\b(?:unzip|zip|7z[ar]?)\b(?:\s[^\n|;&]{0,100}?)?\s-(?:P[ ]?|p|hp)(?:\\*[\"'])?(?P<secret>[^\s\"'\\-][^\s\"'\\]{3,})"
     ),
     re.compile(
         r"\bnet\s+use\b[^\n]{0,200}?\s/user:\S{1,128}\s+(?P<secret>[^\s\"'\\/]+)", re.IGNORECASE
@@ -76,7 +76,9 @@ _COMMANDS = (
     re.compile(
         r"\b(?:HTTPBasicAuth|BasicAuth|login|authenticate|set_password|setPassword|check_password|basic_auth|basicAuth|SetBasicAuth|httpauth)\(\s*(?:\\*[\"'][^\"'\\]{0,128}\\*[\"']\s*,\s*)\\*[\"'](?P<secret>[^\"'\\]+)"
     ),
-    re.compile(r"\b(?:set_password|setPassword)\(\s*\\*[\"'](?P<secret>[^\"'\\]+)"),
+    re.compile(
+        r"\b(?:SET\s+PASSWORD[^\n;]{0,80}=\s*PASSWORD|set_password|setPassword)\(\s*\\*[\"'](?P<secret>[^\"'\\]+)"
+    ),
     re.compile(
         r"\benable\s+secret\s+(?:\d\s+)?(?P<secret>\S+)|\bpassword\s+[57]\s+(?P<other>\S+)",
         re.IGNORECASE,
@@ -84,8 +86,21 @@ _COMMANDS = (
 )
 _COMMAND_MARKERS = re.compile(
     r"curl|mysql|mariadb|mycli|sshpass|redis-cli|login|ldap|smbclient"
-    r"|htpasswd|pass:|zip |7z|net use|rabbitmq|echo|identified|secret|auth|password",
+    r"|htpasswd|pass:|zip|7z|net use|rabbitmq|echo|identified|secret|auth|password",
     re.IGNORECASE,
+)
+_PROGRAMS = frozenset(
+    (
+        "curl",
+        "mysql",
+        "mysqldump",
+        "mysqladmin",
+        "mariadb",
+        "sshpass",
+        "redis-cli",
+        "docker",
+        "podman",
+    )
 )
 _PGPASS = re.compile(
     r"(?m)(?:^|(?<=\\n)|(?<=[\"']))(?:[\w.*-]{1,128}):(?:5432|5433|6432|6543|\*):[\w.*-]{1,64}:[\w.*@-]{1,64}:(?P<secret>[^\s\"'\\]+)"
@@ -110,11 +125,7 @@ def find_placed(text: str) -> Iterator[Span]:
     if "=" in text:
         yield from _queries(text)
     yield from _schemes(text)
-    if _COMMAND_MARKERS.search(text):
-        for command in _COMMANDS:
-            for match in command.finditer(text):
-                group = "secret" if match.groupdict().get("secret") is not None else "other"
-                yield from _given(match, group)
+    yield from find_in_commands(text)
     if (
         ":5432:" in text
         or ":*:" in text
@@ -130,6 +141,20 @@ def find_placed(text: str) -> Iterator[Span]:
                 if not is_placeholder(match["secret"]):
                     yield Span(*match.span("secret"), "secret")
     yield from _ends_of_keys(text)
+
+
+def find_in_commands(text: str) -> Iterator[Span]:
+    """Passwords that commands and statements are given."""
+    if _COMMAND_MARKERS.search(text):
+        for command in _COMMANDS:
+            for match in command.finditer(text):
+                group = "secret" if match.groupdict().get("secret") is not None else "other"
+                yield from _given(match, group)
+
+
+def is_program(name: str) -> bool:
+    """Whether it is a program whose options are known here."""
+    return name.rpartition("/")[2] in _PROGRAMS
 
 
 def _given(match: re.Match[str], group: str) -> Iterator[Span]:

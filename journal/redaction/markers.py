@@ -18,8 +18,8 @@ _WORDS = tuple(
     word.encode()
     for word in (
         *r"""pass pwd pswd secret token credential creds auth cookie key sessid bearer
-    kennwort bindpw rootpw _pw pw" pw\ pw= pw: otp _pat" _pat\ _pat= _pat: mnemonic phrase sig=
-    signature= appid= code= :// curl mysql mariadb redis-cli login ldap identified :5432: :*:
+    kennwort senha contrase парол Парол 密码 密碼 パスワード bindpw rootpw _pw pw" pw\ pw= pw: otp _pat" _pat\ _pat= _pat: mnemonic phrase sig=
+    signature= appid= code= :// curl mysql mariadb redis-cli login ldap identified unzip 7z :5432: :*:
     -----end""".split(),
         "basic ",
     )

@@ -28,13 +28,13 @@ class Sensitivity(NamedTuple):
     """The value must look very much like a secret: the name is often something else's."""
 
 
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-zñç]+|[0-9]+|[^\W\d_a-zA-Z]+")
 
 _QUALIFIERS = frozenset(
     """old new prod production dev devel development staging stage test testing live local default
     current previous secondary backup base64 b64 value val plain plaintext raw string str
     binary encrypted hash hashed confirmation confirm again repeat admin root env header base
-    a b c v us eu""".split()
+    a b c v us eu wo""".split()
 )
 """Words after the one that decides: `password_confirmation`, `SECRET_KEY_BASE`."""
 
@@ -127,9 +127,11 @@ def _glued(name: str) -> Sensitivity | None:
 
 def _of_words(words: list[str]) -> Sensitivity | None:
     last, before = words[-1], words[-2] if len(words) > 1 else ""
-    plural = last.endswith("s") and last not in ("pass", "redis")
+    plural = last.endswith("s") and not last.endswith("pass")
     if last in _PASSWORDS:
         return Sensitivity("password", True, plural)
+    if last == "passe" and before == "de":
+        return Sensitivity("password", True)
     if last in _SECRET_LAST:
         return Sensitivity("secret", not (last == "creds"), plural)
     match last:

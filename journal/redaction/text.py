@@ -4,12 +4,13 @@ import json
 from typing import Any
 
 from journal.redaction.assignments import assigned_at_end, find_assigned
+from journal.redaction.columns import find_in_columns
 from journal.redaction.forms import find_placed
 from journal.redaction.json_text import Number, Part, Text, find_json, place
 from journal.redaction.kinds import SHAPES
 from journal.redaction.markers import may_hold
 from journal.redaction.names import Sensitivity
-from journal.redaction.spans import Span, merged, replaced
+from journal.redaction.spans import Span, marker, merged, replaced
 from journal.redaction.values import is_placeholder
 from journal.redaction.walk import clean, clean_under
 
@@ -60,6 +61,8 @@ def _find_flat(text: str) -> list[Span]:
         for span in shape.find(text)
     ]
     named = [*find_placed(text), *find_assigned(text)]
+    if "\n" in text:
+        named.extend(find_in_columns(text))
     if shaped:
         named = [span for span in named if not _is_loose(text, span, shaped)]
     return shaped + named
@@ -105,6 +108,13 @@ class _Finder:
             self.spans.append(Span(value.start, value.end, kind))
         return value
 
+    def part(self, value: str, start: int, end: int, kind: str) -> str:
+        """Notes some characters of a string."""
+        if isinstance(value, Text):
+            self.spans.append(Span(*place(self._text, value, start, end), kind))
+            return str(value) + " "  # another one, so that it is known to be dealt with
+        return value
+
     def number(self, value: Any, says: Sensitivity) -> Any:
         """Notes a number that is a password: of a text all can be replaced."""
         if isinstance(value, Number) and says.certain and says.kind == "password":
@@ -122,7 +132,12 @@ class _Cleaner:
     @staticmethod
     def blank(value: str, kind: str) -> str:
         """What stands in place of a string that is a secret as a whole."""
-        return f"[REDACTED:{kind}]"
+        return marker(kind)
+
+    @staticmethod
+    def part(value: str, start: int, end: int, kind: str) -> str:
+        """A text with a marker in it."""
+        return f"{value[:start]}{marker(kind)}{value[end:]}"
 
     @staticmethod
     def number(value: Any, says: Sensitivity) -> Any:

@@ -15,12 +15,14 @@ _NOTHING = frozenset(
     masked string str number integer int boolean bool object array any text bytes
     varchar""".split()
 )
+SCHEMES = frozenset(("bearer", "basic", "digest", "negotiate", "ntlm"))
+"""What stands before the credentials in a header."""
 _PLACEHOLDER = re.compile(
     r"""(?xs)
     \[REDACTED(?::[a-z-]+)?\] | \[(?i:redacted|removed|masked|hidden|filtered|secret)\]
     | \$\{\{.*\}\} | \{\{.*\}\} | \{%.*%\} | <%.*%>
     | \$\{[\w.:/-]+(?:\}|:?\?[^}]*\}|:?-\}) | \$[A-Z_][A-Z0-9_]* | \$\d | \$\([^()]*\) | \$env:\w+
-    | %[A-Za-z_]\w*% | %\(\w+\)s | %s | \{[A-Za-z_]?[\w.:]*\} | \#\{[\w.]+\} | :[a-z_]+ | \?
+    | %[A-Za-z_]\w*% | %\(\w+\)s | %s | \{(?:[A-Za-z_][\w.:\[\]'"() ]*)?\} | \#\{[\w.]+\} | :[a-z_]+ | \?
     | <[^<>]{1,80}>
     | (?:sk-|ghp_|Bearer\s|Basic\s)?(?:[*•●…xX._]{3,}|\.{3})
     | (?:[a-z]{1,6}[-_])*[A-Za-z]{0,4}(?:\*{3,}|…|\.{3})[A-Za-z0-9]{0,6}
@@ -33,6 +35,7 @@ _PLACEHOLDER = re.compile(
     | projects/[^/]+/secrets/.* | /run/secrets/.* | !(?:Ref|Sub|GetAtt|vault|secret|env_var)\b.*
     """
 )
+_FIELD = re.compile(r"%(?:\(\w+\))?[srd]|\$?\{[A-Za-z_]?[\w.!]*\}|\$[A-Z_]+\b|<[a-zA-Z][\w -]*>")
 _SHOWN_PATH = re.compile(r"(?:~|\.{1,2}|[A-Za-z]:)?[/\\][\w .~/\\-]+\.[A-Za-z0-9]{1,5}|~/[\w./-]+")
 
 _PIECES = re.compile(r"[A-Za-z0-9]+")
@@ -57,9 +60,22 @@ _PLAIN = re.compile(  # what is no secret whatever it is made of
 def is_placeholder(value: str) -> bool:
     """Whether a value only stands for a secret, or is none at all: `${NAME}`, `***`, `true`."""
     value = value.strip()
-    if not value or value.lower() in _NOTHING:
+    if not value or value.lower() in _NOTHING or value.lower() in SCHEMES:
         return True
-    return len(value) <= _MAX_PLACEHOLDER and _PLACEHOLDER.fullmatch(value) is not None
+    if len(value) > _MAX_PLACEHOLDER:
+        return False
+    return _PLACEHOLDER.fullmatch(value) is not None or _is_template(value)
+
+
+def _is_template(value: str) -> bool:
+    """Whether nothing but fields to be filled in is there: `{user}:{password}`, `%s:%s`."""
+    rest, fields = _FIELD.subn("", value)
+    return fields > 0 and not any(map(str.isalnum, rest))
+
+
+def is_uuid(value: str) -> bool:
+    """Whether a value is a UUID, which is mostly an id."""
+    return _UUID.fullmatch(value) is not None
 
 
 def is_path(value: str) -> bool:
@@ -91,7 +107,7 @@ def is_random(value: str, shortest: int = 8, *, strict: bool = False) -> bool:
 def _is_wordy(piece: str) -> bool:
     """Whether a run of letters and digits is a word, words run together, or a number."""
     if _WORD.fullmatch(piece):
-        return len(piece) <= 3 or (
+        return len(piece) <= (5 if piece.isupper() else 3) or (
             _VOWEL.search(piece) is not None and _CONSONANTS.search(piece) is None
         )
     numbered = _NUMBERED.fullmatch(piece)
@@ -102,5 +118,5 @@ def _is_wordy(piece: str) -> bool:
         return stem.isalpha() and len(piece) - len(stem) <= 4 and _is_wordy(stem) and len(stem) > 4
     humps = _HUMPS.findall(piece)
     return len(humps) * 2.5 <= len(piece) and all(
-        len(hump) <= 3 or _VOWEL.search(hump) for hump in humps
+        len(hump) <= (5 if hump.isupper() else 3) or _VOWEL.search(hump) for hump in humps
     )

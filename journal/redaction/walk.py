@@ -4,10 +4,12 @@ The same walk serves data and the JSON inside texts; `Sink` says what happens to
 found.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any, Protocol
 
 from journal.redaction.bare import is_secret
+from journal.redaction.forms import find_in_commands, is_program
 from journal.redaction.json_text import Number, Pairs
 from journal.redaction.names import Sensitivity, sensitivity
 from journal.redaction.values import is_placeholder, is_random
@@ -15,9 +17,12 @@ from journal.redaction.values import is_placeholder, is_random
 _NAMES = frozenset(
     ("name", "key", "header", "variable", "env", "param", "parameter", "field", "property")
 )
-_VALUES = frozenset(
-    ("value", "val", "values", "content", "stringvalue", "string_value", "secretvalue")
-)
+_VALUES = frozenset(("value", "val", "values", "content", "stringvalue", "default"))
+_PLAIN_NAME = re.compile(r"[\w.$/: -]{1,100}")
+_VALUE_ENDS = ("value", "val", "values", "content", "default")
+_CHANGED = frozenset(("field", "property", "attribute", "column"))
+_CHANGES = frozenset(("old", "new", "before", "after", "from", "to"))
+_LOGIN = frozenset(("user", "username", "user_name", "login", "host", "email", "usr", "uid"))
 _TYPES = frozenset(("string", "number", "integer", "boolean", "object", "array", "null"))
 _OF_SCHEMA = frozenset(("$ref", "anyOf", "oneOf", "allOf", "properties"))
 _EXAMPLES = frozenset(("default", "example", "examples", "const", "enum"))
@@ -34,6 +39,9 @@ class Sink(Protocol):
 
     def blank(self, value: str, kind: str) -> str:
         """A text that is a secret as a whole."""
+
+    def part(self, value: str, start: int, end: int, kind: str) -> str:
+        """A text of which some characters are a secret."""
 
     def number(self, value: Any, says: Sensitivity) -> Any:
         """A number under a name of secrets."""
@@ -52,31 +60,49 @@ def clean(value: Any, sink: Sink) -> Any:
 
 def _clean_object(value: dict[str, Any], sink: Sink) -> dict[str, Any]:
     items: Iterable[tuple[str, Any]] = value.pairs if isinstance(value, Pairs) else value.items()
-    said = _said_of_pair(value)
+    said = _said_of_pairs(value)
+    has_login = not _LOGIN.isdisjoint(value)
     is_kubernetes_secret = value.get("kind") == "Secret"
     result = {}
     for key, item in items:
-        says = sensitivity(key)
-        if said is not None and key.lower() in _VALUES:
-            says = said
+        says = said.get(key) or sensitivity(key)
+        if says is not None and has_login and says.kind == "password":
+            says = says._replace(certain=True)
         elif is_kubernetes_secret and key in ("data", "stringData") and isinstance(item, dict):
             says = Sensitivity("secret", True)
         result[key] = clean(item, sink) if says is None else clean_under(says, item, sink)
     return result
 
 
-def _said_of_pair(value: dict[str, Any]) -> Sensitivity | None:
-    """What the name says in `{"name": …, "value": …}`; None if it is no such pair."""
-    if not 2 <= len(value) <= 12 or not any(key.lower() in _VALUES for key in value):
-        return None
-    for key, item in value.items():
-        if isinstance(item, str) and key.lower() in _NAMES and (says := sensitivity(item)):
-            return says
-    return None
+def _said_of_pairs(value: dict[str, Any]) -> dict[str, Sensitivity]:
+    """What is said of members by others: in `{"name": …, "value": …}` and the like."""
+    fields = {key.lower().replace("_", ""): key for key in value}
+    said: dict[str, Sensitivity] = {}
+    if not any(field.endswith(_VALUE_ENDS) for field in fields) and _CHANGED.isdisjoint(fields):
+        return said
+    for field, key in fields.items():
+        item, prefix = value[key], re.sub("(?:name|key)$", "", field)
+        if not isinstance(item, str) or (field not in _NAMES and prefix == field):
+            continue
+        says = sensitivity(item) if _PLAIN_NAME.fullmatch(item) else None
+        own = sensitivity(key)
+        if says is None or (own is not None and own.certain):
+            continue
+        for other, target in fields.items():
+            of_pair = other in _VALUES or (prefix and other == f"{prefix}value")
+            if of_pair or (field in _CHANGED and other in _CHANGES):
+                said[target] = says
+    return said
 
 
 def _clean_list(value: list[Any] | tuple[Any, ...], sink: Sink) -> list[Any]:
     """A list; of an option or a header in it, the item after it is the value."""
+    if len(value) > 1 and isinstance(value[0], str) and is_program(value[0]):
+        return _clean_command(value, sink)
+    return _clean_options(value, sink)
+
+
+def _clean_options(value: list[Any] | tuple[Any, ...], sink: Sink) -> list[Any]:
     result: list[Any] = []
     says: Sensitivity | None = None
     for item in value:
@@ -86,6 +112,25 @@ def _clean_list(value: list[Any] | tuple[Any, ...], sink: Sink) -> list[Any]:
             continue
         says = _said_of_item(item, len(value)) if isinstance(item, str) else None
         result.append(clean(item, sink))
+    return result
+
+
+def _clean_command(value: list[Any] | tuple[Any, ...], sink: Sink) -> list[Any]:
+    """A command in parts. It is read as a whole: `["mysql", "-p…"]`."""
+    texts = [item if isinstance(item, str) else "" for item in value]
+    spans = list(find_in_commands(" ".join(texts)))
+    result: list[Any] = []
+    start, rest = 0, list(value)
+    for index, text in enumerate(texts):
+        inside = [s for s in spans if start <= s.start and s.end <= start + len(text)]
+        if inside and isinstance(rest[index], str):
+            span = inside[0]
+            rest[index] = sink.part(rest[index], span.start - start, span.end - start, span.kind)
+        start += len(text) + 1
+    hidden = [item is not given for item, given in zip(rest, value, strict=True)]
+    plain = _clean_options(rest, sink)
+    for index, item in enumerate(plain):
+        result.append(rest[index] if hidden[index] else item)
     return result
 
 

@@ -1,0 +1,69 @@
+"""Secrets in tables: under the name of their column, as in CSV or what `psql` prints."""
+
+import re
+from collections.abc import Iterator
+
+from journal.redaction.bare import STATUS, is_secret
+from journal.redaction.names import Sensitivity, sensitivity
+from journal.redaction.spans import Span
+
+_HEADER = re.compile(
+    r"(?im)^(?=[^\n]{0,400}?(?:pass|pwd|secret|token|key))[ \t]*(?P<border>[|│]?)[ \t]*"
+    r"[\"'*`]{0,3}[a-z_][\w .-]{0,40}[\"'*`]{0,3}[ \t]*(?P<mark>[,;\t|│])[^\n]{1,400}$"
+)
+_CELL_NAME = re.compile(r"[ \t]*[\"'*`]{0,3}([A-Za-z_][\w .-]{0,40}?)[\"'*`]{0,3}[ \t]*\r?")
+_RULE = re.compile(r"[ \t]*[-+|│=:┼─├┤╞╪╡ \t]+\r?")
+_MOST_ROWS = 100_000
+
+
+def find_in_columns(text: str) -> Iterator[Span]:
+    """The cells under the names of secrets."""
+    position = 0
+    while header := _HEADER.search(text, position):
+        position = header.end()
+        names = _names(header[0], header["mark"])
+        if not any(names):
+            continue
+        for start, cells in _rows(text, header.end(), header["mark"], len(names)):
+            position = start
+            for says, cell in zip(names, cells, strict=True):
+                value = cell.strip(" \t\r\"'`*")
+                if (
+                    says is None
+                    or value.lower() in STATUS
+                    or (header["mark"] in ",;" and "_" in value)
+                ):
+                    pass
+                elif is_secret(says, value):
+                    begin = start + cell.index(value)
+                    yield Span(begin, begin + len(value), says.kind)
+                start += len(cell) + 1
+
+
+def _names(line: str, mark: str) -> list[Sensitivity | None]:
+    """What each column's name says; nothing if this is no header."""
+    names: list[Sensitivity | None] = []
+    for cell in line.split(mark):
+        name = _CELL_NAME.fullmatch(cell)
+        if name is None and cell.strip():
+            return []
+        says = sensitivity(name[1]) if name else None
+        if mark in ",;" and (" " in cell.strip() or not cell.strip()):
+            return []  # prose or code
+        names.append(says)
+    return names
+
+
+def _rows(text: str, position: int, mark: str, columns: int) -> Iterator[tuple[int, list[str]]]:
+    """The lines after a header that have as many cells, each with its place."""
+    while position < len(text):
+        start = position + 1
+        position = text.find("\n", start)
+        position = len(text) if position < 0 else position
+        line = text[start:position]
+        if _RULE.fullmatch(line):
+            continue
+        cells = line.split(mark)
+        if len(cells) != columns:
+            return
+        yield start, cells
