@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from journal.redaction.bare import Bare, bare_value, is_code, is_secret
+from journal.redaction.bare import Bare, at_line_start, bare_value, is_code, is_secret
 from journal.redaction.names import MAX_NAME, Sensitivity, sensitivity
 from journal.redaction.quoting import OPEN, Lines
 from journal.redaction.spans import Span
-from journal.redaction.values import is_random
+from journal.redaction.values import is_placeholder, is_random
 
 CORE = re.compile(
     r"pass(?!age|enge|ive|ion|ing\b)|passw|pwd|pswd|secret|credential|creds\b|token|authori[sz]ation"
@@ -33,10 +33,11 @@ _DECORATION = rf"(?:{_ANSI}|\\+(?:u001b|x1b|033)\[[\d;]*m|\*{{1,3}}|__|{_TAGS})"
 _CLOSE = rf"(?:(?P<quote>{OPEN}|[”’»])|[\])]|{_DECORATION}){{0,6}}"
 _JOIN = re.compile(
     rf"{_CLOSE}[?!]?(?:[ \t](?:is|for[ ][\w.@-]{{1,40}}|\[[^\]\n]{{0,40}}\]|\([^)\n]{{0,40}}\))(?=[ ]?:))?(?P<before>[ \t]{{0,64}})"
-    rf"(?P<op>[:?+]=|=>|\|\||\?\?|\?:|or(?=[ \t])|—|–|→|│|===?|!==?|[:=：](?!:)|[|,]|%3[dDaA])(?P<after>[ \t]{{0,64}})(?:{_DECORATION}[ \t]{{0,8}}){{0,4}}"
+    rf"(?P<op>[:?+]=|=>|\|\||\?\?|\?:|or(?=[ \t])|—|–|→|│|===?|!==?|[:=：](?!:)|[|,]|%3[dDaA])(?P<after>[ \t]{{0,64}})"
+    rf"(?:(?:{_ANSI}|\\+(?:u001b|x1b|033)\[[\d;]*m|\*\*(?=[ \w])|{_TAGS})[ \t]{{0,8}}){{0,4}}"
 )
 _ANNOTATION = re.compile(
-    r"(?:[\w.]+(?:\[[\w., |]*\])?(?:[ ]?\|[ ]?\w+){0,3}[?!]?)[ \t]*=[ \t]*(?=[bBrRuUfF]?[\"'`])"
+    r"[&*]{0,2}(?:mut )?(?:[\w.:]+(?:\[[\w., |]*\])?(?:[ ]?\|[ ]?\w+){0,3}[?!]?)[ \t]*=[ \t]*(?=[bBrRuUfF]?[\"'`])"
 )
 _VALUE_FIELD = re.compile(
     rf"{_CLOSE}\s{{0,80}}(?:[,;]\s{{0,80}})?(?:[\w-]{{1,20}}=\"[^\"<>]{{0,80}}\"\s{{1,9}}){{0,4}}"
@@ -82,7 +83,7 @@ _CALL = re.compile(
 _IS = re.compile(
     r"[ \t]{1,4}(?:is|was|are|to|=)[ \t]{1,4}[\"'`]?(?=(?P<value>[^\s\"'`<>]{6,200}))"
 )
-_BLOCK = re.compile(r"[|>][+-]?\d?[+-]?[ \t]*(?:#[^\n]{0,200})?\r?\n(?P<indent>[ \t]+)(?=\S)")
+_BLOCK = re.compile(r"[|>][+-]?\d?[+-]?[ \t]*(?:#[^\n]{0,200})?\r?\n(?P<indent>[ \t]{1,64})(?=\S)")
 _NEXT_LINE = re.compile(r"[ \t]*\r?\n[ \t]*(?=(?:-[ \t]+)?[^\s-])")
 _ITEM = re.compile(r"[ \t]*-[ \t]+(?=\S)")
 _LIST = re.compile(r"\s{0,80}[\[({]\s{0,80}(?=[\"'`\\])|\s{0,80}[\[(]\s{0,80}(?=[\w])")
@@ -210,7 +211,8 @@ class _Reader:
             return
         field = _VALUE_FIELD.match(text, name.end)
         before = text[max(0, name.start - 40) : name.start]
-        if _NAME_FIELD.search(before):
+        is_item = field is not None and before.strip("\\\"' ")[-1:] in ("", ":", "=")
+        if is_item or _NAME_FIELD.search(before):
             if field is not None:
                 yield from self._value(name, field.end(), "=", None)
                 return
@@ -262,6 +264,8 @@ class _Reader:
                 return  # a path of names: `arn:aws:secretsmanager:eu-west-1:1:secret:db`
             case _:
                 start = join.end()
+                if op == "=" and self._is_empty(name, join):
+                    return
                 annotation = _ANNOTATION.match(text, start) if op == ":" else None
                 if annotation is not None:
                     start = annotation.end()
@@ -277,6 +281,17 @@ class _Reader:
                     start=name.start,
                 )
                 yield from self._value(name, start, op, bare)
+
+    def _is_empty(self, name: _Name, join: re.Match[str]) -> bool:
+        """Of `NAME= word` and `'a=b&NAME=' word` whether NAME is empty, as it is in a shell."""
+        text, start = self._text, join.end()
+        if join["before"]:
+            return False
+        if not join["after"]:
+            return text[start : start + 1] in ("'", '"') and text[start + 1 : start + 2].isspace()
+        line = text[start : min(self._lines.end(start), start + 200)].strip()
+        is_word = " " not in line and at_line_start(text, name.start)
+        return line[:1] not in "\\\"'`" and not is_word
 
     def _value(self, name: _Name, start: int, op: str, bare: Bare | None) -> Iterator[Span]:
         """The value at `start`: between quotes, in a list, on the next lines, or bare."""
@@ -297,7 +312,7 @@ class _Reader:
             return
         block = _BLOCK.match(text, start)
         if block is not None and name.says.certain:
-            yield self._block(name, block)
+            yield from self._block(name, block)
             return
         following = _NEXT_LINE.match(text, start)
         if following is not None and op == ":":
@@ -359,24 +374,24 @@ class _Reader:
                 after = item.end()
             else:
                 end, after = self._lines.closing(quote)
-                if (
-                    self._is_secret(name, text[quote.end() : end])
-                    and text[after : after + 1] != ":"
-                ):
+                value = text[quote.end() : end]
+                is_name = sensitivity(value) is not None and name.says.kind != "password"
+                if self._is_secret(name, value) and not is_name and text[after : after + 1] != ":":
                     yield Span(quote.end(), end, name.says.kind)
             comma = _COMMA.match(text, after)
             if comma is None:
                 return
             start = comma.end()
 
-    def _block(self, name: _Name, block: re.Match[str]) -> Span:
+    def _block(self, name: _Name, block: re.Match[str]) -> Iterator[Span]:
         """A block of YAML: all lines that are indented at least as far."""
         start, indent = block.end(), block["indent"]
         end = self._lines.end(start)
         line = re.compile(rf"\r?\n(?:{indent}[^\n]*|[ \t]*(?=\r?\n))")
         while following := line.match(self._text, end):
             end = following.end()
-        return Span(start, end, name.says.kind)
+        if not is_placeholder(self._text[start:end]):
+            yield Span(start, end, name.says.kind)
 
     def _on_next_line(self, name: _Name, following: re.Match[str]) -> Iterator[Span]:
         text, start = self._text, following.end()
@@ -420,7 +435,8 @@ class _Reader:
         end, _ = self._lines.closing(quote, one_line=True)
         value = self._text[quote.end() : end]
         is_word = " " not in value and not sensitivity(value) and ":" not in value[-1:]
-        sure = name.says.kind == "password" and name.says.certain and is_word
+        is_initial = self._text[name.end] == "{"
+        sure = name.says.certain and is_word and (is_initial or name.says.kind == "password")
         if (sure and self._is_secret(name, value)) or is_random(value, 6, strict=name.says.strict):
             yield Span(quote.end(), end, name.says.kind)
 

@@ -45,14 +45,14 @@ _REST_IS_OTHER = re.compile(
 _PROSE = re.compile(
     r"\b(?:the|an?|is|are|must|should|may|can|be|of|for|your|and|or|with|from|used|will|not|if|this|that|when"
     r"|which|to|in|on|by|as|it|we|you|no|at|has|have|was|using|see|please|only|need|needs"
-    r"|keys?|tokens?|passwords?|credentials?|secrets?|object|string)\b",
+    r"|keys?|tokens?|passwords?|credentials?|secrets?|object|string|authentication)\b",
     re.IGNORECASE,
 )
 STATUS = frozenset(
     """required optional invalid incorrect missing expired changed updated reset
     failed mismatch pass inherit ok yes no not see must should may can will is are was the a an and or""".split()
 )
-_TYPE = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+")
+_TYPE = re.compile(r"_?[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+")
 _AFTER_TYPE = re.compile(r"\s*(?:[,)|=\]?]|\Z)")
 _OPERATOR = re.compile(r"\s+(?:or|and|if|else|\|\||\?\?|\+|\?)\s")
 _GENERIC = frozenset(
@@ -79,6 +79,11 @@ _LINE_START = re.compile(
 )
 
 
+def at_line_start(text: str, start: int) -> bool:
+    """Whether nothing but what tools and shells put there is before `start` on its line."""
+    return _LINE_START.search(text, max(0, start - 48), start) is not None
+
+
 def is_code(word: str, name: str) -> bool:
     """Whether a word without quotes is an expression of a program rather than a value."""
     if _CALLED.match(word) or (_INDEXED.fullmatch(word) and not is_random(word)):
@@ -102,6 +107,10 @@ def _is_variable(
     """Whether a word is a variable or a type: `self.password = given`, `key=given_key,`."""
     if _IDENTIFIER.fullmatch(word) is None or is_random(word, 6):
         return False
+    if word.isupper() and "_" in word and says.kind != "password":
+        return True
+    if bare.colon and re.match(r"\s=\s", rest):
+        return True
     if bare.colon:
         is_type = _TYPE.fullmatch(word) is not None
         return is_type and (says.kind != "password" or _AFTER_TYPE.match(rest) is not None)
@@ -202,6 +211,8 @@ def _rest_of_header(lines: Lines, start: int, limit: int) -> tuple[int, bool] | 
     first = value.split(None, 1)[0].strip(",;")
     if " " in value and "=" not in value and "," not in value:
         value = first
+    if _OPERATOR.search(value) or is_placeholder(first.strip("[]()|")):
+        return None
     if is_code(value, "") or first.lower() in STATUS or _PROSE.fullmatch(first):
         return None
     return start + len(value), False
@@ -215,7 +226,7 @@ def _certain(
     if not rest.strip(" \t*/#-"):
         rest = ""
     is_variable = not bare.spaced and not bare.colon and name.isupper()
-    at_line_start = _LINE_START.search(text, max(0, bare.start - 48), bare.start) is not None
+    is_first = at_line_start(text, bare.start)
     if (
         is_placeholder(word)
         or is_placeholder(word.strip("()[]{};,`'\""))
@@ -223,7 +234,7 @@ def _certain(
         or (word[0] in "{[(" and not is_random(word, 6))
     ):
         return None
-    if not (is_variable and at_line_start) and is_code(word, name):
+    if not (is_variable and is_first) and is_code(word, name):
         return None
     if is_code(word, name) and not _IDENTIFIER.fullmatch(word):
         return None
@@ -231,7 +242,7 @@ def _certain(
         (word.isupper() and sensitivity(word)) or (says.plural and word.isalpha())
     ):
         return None  # what the help of a command calls the value
-    if not (is_variable and at_line_start) and _is_variable(text, bare, name, word, rest, says):
+    if not (is_variable and is_first) and _is_variable(text, bare, name, word, rest, says):
         return None
     if bare.option and word.lower() in STATUS:
         return None
@@ -244,7 +255,7 @@ def _certain(
     if is_argument and says.kind != "password" and not is_random(word, 6):
         return None
     if word.isalpha():
-        return _of_word(word, rest, start, end, limit, bare, at_line_start, says)
+        return _of_word(word, rest, start, end, limit, bare, is_first, says)
     if word.isdigit() and len(word) < (6 if says.plural else 3):
         return None
     if not any(map(str.isalnum, word)) and len(word) < 4:
@@ -252,7 +263,7 @@ def _certain(
     if rest.strip() and bare.colon and _PROSE.search(rest[:80]) and not is_random(word, 6):
         if re.search(r"\d|[^\w\s'-]", word) is None:
             return None
-    return _with_rest(text, end, limit, bare, at_line_start), True
+    return _with_rest(text, end, limit, bare, is_first), True
 
 
 def _of_word(
@@ -262,19 +273,13 @@ def _of_word(
     end: int,
     limit: int,
     bare: Bare,
-    at_line_start: bool,
+    is_first: bool,
     says: Sensitivity,
 ) -> tuple[int, bool] | None:
     """A value of letters only: a password that is a word, or prose."""
     if says.kind not in ("password", "secret") and len(word) < 4:
         return None
-    if (
-        rest.strip()
-        and bare.spaced
-        and not at_line_start
-        and bare.colon
-        and bare.enclosing is None
-    ):
+    if rest.strip() and bare.spaced and not is_first and bare.colon and bare.enclosing is None:
         if re.match(r"\s*[,;})\]\\\"'&]", rest) is None:
             return None
     if rest.strip() and bare.spaced and (_PROSE.search(f"{word}{rest[:120]}")):
@@ -287,15 +292,15 @@ def _of_word(
     ):
         return None
     more = rest[: re.match(r"[ \t]*[\w' -]*", rest).end()]  # type: ignore[union-attr]
-    if bare.spaced and more.strip() and more.strip() == rest.strip() and at_line_start:
+    if bare.spaced and more.strip() and more.strip() == rest.strip() and is_first:
         return start + len(word) + len(more.rstrip()), True
     return end, True
 
 
-def _with_rest(text: str, end: int, limit: int, bare: Bare, at_line_start: bool) -> int:
+def _with_rest(text: str, end: int, limit: int, bare: Bare, is_first: bool) -> int:
     """The end of a value with spaces in it, where nothing else can follow on its line."""
     rest = text[end:limit]
-    if not rest.strip() or not (at_line_start or bare.enclosing is not None):
+    if not rest.strip() or not (is_first or bare.enclosing is not None):
         return end
     if _REST_IS_OTHER.match(rest) or rest[0] not in " \t" or _PROSE.search(rest[:80]):
         return end

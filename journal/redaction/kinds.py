@@ -13,7 +13,8 @@ from typing import NamedTuple
 from journal.redaction.spans import Span
 from journal.redaction.values import is_random
 
-START = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=%[0-9A-F]{2}))"
+_AFTER = r"(?<=\\[nrt])|(?<=%[0-9A-F]{2})|(?<=[\[;]\dm)|(?<=[\[;]\d\dm)"
+START = rf"(?:(?<![A-Za-z0-9])|{_AFTER})"
 _LABEL = r"(?:[A-Z0-9]+ )*(?:PRIVATE|SECRET) KEY(?: BLOCK)?-----"
 _LINE_END = r"(?:\\+[nr]|[ \t]*[\r\n]+[ \t]*)"
 _CUT_BODY = (  # of a key whose end is not there
@@ -64,7 +65,7 @@ SHAPES = (
     Shape(
         "openai-key",
         ("sk-",),
-        rf"(?:(?<![A-Za-z0-9_-])|(?<=\\[nrt])|(?<=%[0-9A-F]{{2}}))sk-[\w-]{{20,}}",
+        rf"(?:(?<![A-Za-z0-9_-])|{_AFTER})sk-[\w-]{{20,}}",
         random=True,
     ),
     _token("stripe-key", "sk_live_ sk_test_ rk_live_ rk_test_", r"[A-Za-z0-9]{10,}"),

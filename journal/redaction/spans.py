@@ -7,13 +7,13 @@ from typing import NamedTuple
 class Span(NamedTuple):
     """Characters `start` to `end` of a text are a secret of this kind.
 
-    `quoted` asks for the marker between quotes: a number of a JSON text became a string.
+    `quote` is put on both sides of the marker: a number of a JSON text becomes a string.
     """
 
     start: int
     end: int
     kind: str
-    quoted: bool = False
+    quote: str = ""
 
 
 def marker(kind: str) -> str:
@@ -37,7 +37,7 @@ def merged(spans: Iterable[Span]) -> list[Span]:
         last = result[-1]
         kind = span.kind if size > longest else last.kind
         longest = max(longest, size)
-        result[-1] = Span(last.start, max(last.end, span.end), kind, last.quoted)
+        result[-1] = Span(last.start, max(last.end, span.end), kind, last.quote)
     return result
 
 
@@ -46,7 +46,7 @@ def replaced(text: str, spans: Iterable[Span]) -> str:
     parts, end = [], 0
     for span in spans:
         parts.append(text[end : span.start])
-        parts.append(f'"{marker(span.kind)}"' if span.quoted else marker(span.kind))
+        parts.append(f"{span.quote}{marker(span.kind)}{span.quote}")
         end = span.end
     parts.append(text[end:])
     return "".join(parts)

@@ -99,7 +99,11 @@ class _Finder:
         if isinstance(value, Text) and may_hold(value):
             for span in find(str(value)):
                 start, end = place(self._text, value, span.start, span.end)
-                self.spans.append(Span(start, end, span.kind, span.quoted))
+                self.spans.append(
+                    Span(
+                        start, end, span.kind, span.quote.replace("\\", "\\\\").replace('"', '\\"')
+                    )
+                )
         return value
 
     def blank(self, value: str, kind: str) -> str:
@@ -120,7 +124,7 @@ class _Finder:
         if isinstance(value, Number) and says.certain and says.kind == "password":
             digits = self._text[value.start : value.end]
             if digits.isdigit() and len(digits) >= 4:
-                self.spans.append(Span(value.start, value.end, says.kind, quoted=True))
+                self.spans.append(Span(value.start, value.end, says.kind, quote='"'))
         return value
 
 

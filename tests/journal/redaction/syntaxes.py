@@ -1,7 +1,4 @@
-"""The syntaxes in which names and their secrets stand, as formats' own documentation has them.
-
-`NAME` and `VALUE` are put in; what each syntax cannot hold is said by its alphabet.
-"""
+"""The syntaxes in which names and their secrets stand, as formats' own documentation has them."""
 
 from typing import NamedTuple
 
@@ -63,9 +60,7 @@ SYNTAXES = [
         ("JSON5", "{NAME: 'VALUE', port: 1,}"),
         ("server-sent event", 'event: x\ndata: {"NAME": "VALUE"}\n\n'),
         ("Python repr", "{'host': 'db', 'NAME': 'VALUE', 'n': None}"),
-        ("Python repr, a tuple", "[('host', 'db'), ('NAME', 'VALUE')]")
-        if False
-        else ("Python assignment", 'NAME = "VALUE"'),
+        ("Python assignment", 'NAME = "VALUE"'),
         ("Python, annotated", 'NAME: str = "VALUE"'),
         ("Python, an argument", 'connect(host="db", NAME="VALUE", port=1)'),
         ("Python, a default", 'os.environ.get("NAME", "VALUE")'),
@@ -77,12 +72,10 @@ SYNTAXES = [
         ("TypeScript", "private readonly NAME: string = 'VALUE';"),
         ("Go", 'NAME := "VALUE"'),
         ("Go, a struct", 'Config{Host: "db", NAME: "VALUE"}'),
-        ("Rust", 'let NAME: &str = "VALUE";') if False else ("Rust", 'let NAME = "VALUE";'),
+        ("Rust", 'let NAME = "VALUE";'),
         ("Java properties", "db.host=db\ndb.NAME=VALUE\n"),
         ("Java properties, colon", "db.NAME: VALUE\n"),
-        ("C#", 'public string NAME { get; set; } = "VALUE";')
-        if False
-        else ("C#", 'var NAME = @"VALUE";'),
+        ("C#", 'var NAME = @"VALUE";'),
         ("PHP", "define('NAME', 'VALUE');"),
         ("PHP, an array", "'NAME' => 'VALUE',"),
         ("Ruby", 'config.NAME = "VALUE"'),
@@ -131,7 +124,7 @@ SYNTAXES = [
         ("URL-encoded", "redirect=%2Fx%3FNAME%3DVALUE%26a%3D1"),
         ("comment", "# NAME=VALUE\n"),
         ("GitHub Actions", "env:\n  NAME: VALUE\n  A: ${{ secrets.A }}\n"),
-        ("Gradle", 'NAME "VALUE"') if False else ("Gradle", "ext.NAME = 'VALUE'"),
+        ("Gradle", "ext.NAME = 'VALUE'"),
         ("heredoc", "cat > .env <<EOF\nNAME=VALUE\nEOF\n"),
         ("JSON with a file in it", '{"content": "A=1\\nNAME=VALUE\\nB=2\\n"}'),
         ("JSON with a file in it, cut", '{"content": "A=1\\nNAME=VALUE\\nB=2'),
@@ -141,5 +134,25 @@ SYNTAXES = [
         ("toString, parentheses", "User(name='u', NAME='VALUE')"),
         ("Makefile", "NAME := VALUE\n"),
         ("Makefile, export", "export NAME ?= VALUE\n"),
+        ("Python, or a default", 'NAME = os.environ.get("NAME") or "VALUE"'),
+        ("JavaScript, or a default", 'const k = process.env.NAME || "VALUE";'),
+        ("Go, declared", 'var NAME string = "VALUE"'),
+        ("C++", 'const std::string NAME{"VALUE"};'),
+        ("Terraform, a variable", 'variable "NAME" {\n  type = string\n  default = "VALUE"\n}'),
+        ("Terraform, a plan", '  ~ NAME = "(known)" -> "VALUE"'),
+        ("CloudFormation", '[{"ParameterKey": "NAME", "ParameterValue": "VALUE"}]'),
+        ("JSON, a change", '{"field": "NAME", "old": "VALUE", "new": null}'),
+        ("JSON, a pair the other way round", '{"value": "VALUE", "name": "NAME"}'),
+        ("YAML, a pair the other way round", "- value: VALUE\n  name: NAME\n"),
+        ("a prompt", "Enter NAME: VALUE\n"),
+        ("a prompt with whose it is", "NAME for bob: VALUE\n"),
+        ("PuTTY-like comment", "/* NAME: VALUE */"),
+        ("block quote", "> NAME: VALUE\n"),
+        ("tree", "├── NAME: VALUE\n"),
     ]
 ]
+
+
+def filled(template: str, name: str, value: str) -> str:
+    """The template with a name and a value put in."""
+    return template.replace("NAME", name).replace("VALUE", value)

@@ -1,0 +1,199 @@
+"""Names × syntaxes × values, real texts, and what must stay: no leak, nothing destroyed."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from journal.redaction import redact, redact_text
+from tests.journal.redaction.harmless import TEXTS, VALUES
+from tests.journal.redaction.secrets import ANY, KNOWN, RANDOM, SECRET, WORD
+from tests.journal.redaction.syntaxes import SYNTAXES, Syntax, filled
+from tests.journal.redaction.test_redaction import SECRETS, SENSITIVE, STYLES
+
+NAMES = ["DB_PASSWORD", "password", "apiKey", "client_secret", "X-API-Key", "access-token"]
+PASSWORDS = [SECRET, WORD, "8675309", "Tr0ub4dor&3!x", "p/w+q==", "s3cr3t"]
+MARKER = re.compile(r"\[REDACTED:[a-z-]+\]")
+each_syntax = pytest.mark.parametrize("syntax", SYNTAXES, ids=[s.name for s in SYNTAXES])
+
+
+def in_text(text: str, secret: str) -> bool:
+    """Whether a secret stands in a text, markers aside: `secret` is a word of theirs."""
+    return secret in MARKER.sub("", text)
+
+
+def nested(text: str, depth: int) -> str:
+    """The text as JSON in JSON in JSON."""
+    for _ in range(depth):
+        text = json.dumps({"n": 1.0, "content": text})
+    return text
+
+
+def test_the_corpus_is_as_large_as_it_has_to_be() -> None:
+    assert len({syntax.name for syntax in SYNTAXES}) == len(SYNTAXES) >= 40
+    assert len({*ANY, *RANDOM, *KNOWN}) >= 150
+    assert len(TEXTS) + len(VALUES) >= 200
+
+
+@each_syntax
+def test_secrets_go_in_every_syntax_and_what_is_around_them_stays(syntax: Syntax) -> None:
+    for name in NAMES:
+        for value in PASSWORDS:
+            text = filled(syntax.template, name, value)
+            clean = redact_text(text)
+            assert clean != text, text
+            assert not in_text(clean, value), (text, clean)
+            before, _, after = text.partition(value)
+            if value not in after:
+                assert clean.startswith(before), (text, clean)
+                assert clean.endswith(after), (text, clean)
+            assert redact_text(clean) == clean
+
+
+@each_syntax
+@pytest.mark.parametrize("value", ["", "${NAME}", "$NAME", "<password>", "***", "null", "true"])
+def test_placeholders_stay_in_every_syntax(syntax: Syntax, value: str) -> None:
+    for name in ("DB_PASSWORD", "apiKey"):
+        text = filled(syntax.template, name, value)
+        assert redact_text(text) == text
+
+
+@each_syntax
+@pytest.mark.parametrize("name", ["max_tokens", "primary_key", "author", "path"])
+def test_other_names_say_nothing_in_any_syntax(syntax: Syntax, name: str) -> None:
+    text = filled(syntax.template, name, WORD)
+    assert redact_text(text) == text
+
+
+@pytest.mark.parametrize("text", ANY, ids=range(len(ANY)))
+@pytest.mark.parametrize("secret", [SECRET, WORD])
+def test_secrets_go_from_what_transcripts_hold(text: str, secret: str) -> None:
+    check_all_depths(text.replace("§", secret), secret)
+
+
+@pytest.mark.parametrize("text", RANDOM, ids=range(len(RANDOM)))
+def test_what_looks_random_goes_where_a_word_would_stay(text: str) -> None:
+    check_all_depths(text.replace("§", SECRET), SECRET)
+
+
+@pytest.mark.parametrize(("text", "secret"), KNOWN, ids=range(len(KNOWN)))
+def test_secrets_of_a_kind_of_their_own_go(text: str, secret: str) -> None:
+    check_all_depths(text.replace("§", secret), secret)
+
+
+def check_all_depths(text: str, secret: str) -> None:
+    """Alone, in a state, and in JSON in JSON in JSON, which stays valid."""
+    assert not in_text(redact({"content": text})["content"], secret), redact_text(text)
+    for depth in (1, 2, 3):
+        clean = redact_text(nested(text, depth))
+        for _ in range(depth):
+            clean = json.loads(clean)["content"]
+        assert not in_text(clean, secret), clean
+        assert clean == redact_text(text)
+
+
+@pytest.mark.parametrize("value", [*TEXTS, *VALUES], ids=lambda value: repr(value)[:40])
+def test_what_is_no_secret_stays(value: Any) -> None:
+    assert repr(redact(value)) == repr(value)
+    assert redact({"content": value}) == {"content": value}
+    if isinstance(value, str):
+        for text in (nested(value, 1), nested(value, 2), f"see:\n{value}\nand so on"):
+            assert redact_text(text) == text
+
+
+# Texts that are cut
+
+CUT = [
+    json.dumps({"a": 1, "arguments": json.dumps({"user": "bob", "password": SECRET, "b": "x y"})}),
+    json.dumps({"content": f"A=1\nDB_PASSWORD={SECRET}\nB=2\n", "note": "kept"}, indent=2),
+    json.dumps([{"name": "DB_PASSWORD", "value": SECRET}, {"name": "A", "value": "kept"}]),
+]
+
+
+@pytest.mark.parametrize("text", CUT, ids=range(len(CUT)))
+def test_a_text_cut_anywhere_leaks_no_part_that_shows_the_secret(text: str) -> None:
+    """Neither when its end is gone nor, with the name still there, its beginning."""
+    for end in range(len(text)):
+        assert SECRET not in redact_text(text[:end])
+    name = text.index("assword") if "assword" in text else text.index("ASSWORD")
+    for start in range(name - 1):
+        assert SECRET not in redact_text(text[start:])
+
+
+def test_a_secret_cut_in_its_midst_goes_as_well() -> None:
+    text = json.dumps({"arguments": json.dumps({"password": SECRET})})
+    end = text.index(SECRET) + 9
+    assert SECRET[:9] not in redact_text(text[:end])
+
+
+# JSON text: the secret's own characters, and nothing else
+
+STRANGE = '{ "n" : 1e5,"k":"a",\t"k" : "b\\u00e9\\/", "password":"V" , "x":[1.0 ,-0 , 1E+2 ] }\n'
+
+
+def test_nothing_else_in_json_text_changes() -> None:
+    text = STRANGE.replace("V", SECRET)
+    assert redact_text(text) == STRANGE.replace("V", "[REDACTED:password]")
+
+
+def test_of_a_key_that_comes_twice_both_values_go() -> None:
+    text = f'{{"password": "{SECRET}1", "password": "{SECRET}2"}}'
+    assert redact_text(text) == (
+        '{"password": "[REDACTED:password]", "password": "[REDACTED:password]"}'
+    )
+
+
+def test_a_number_that_is_a_password_becomes_a_string_in_json_text_at_every_depth() -> None:
+    for depth in range(3):
+        text = nested('{"password": 8675309, "port": 5432}', depth)
+        expected = nested('{"password": "[REDACTED:password]", "port": 5432}', depth)
+        assert redact_text(text) == expected
+
+
+SCALARS = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(allow_nan=False) | st.text()
+DATA = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=6,
+)
+PASSWORD = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).map(
+    lambda t: f"Zq9{t}7xW"
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.sampled_from(SENSITIVE),
+    st.sampled_from([*STYLES.values()]),
+    PASSWORD,
+    DATA,
+    st.integers(0, 3),
+    st.booleans(),
+    st.sampled_from([None, 1]),
+)
+def test_in_json_text_of_any_depth_only_the_secret_is_replaced(
+    name: str, style: Any, secret: str, data: Any, depth: int, ascii_only: bool, indent: int | None
+) -> None:
+    def text_of(value: str) -> str:
+        document: Any = {"x": redact(data), style(name): value, "y": 1}
+        for _ in range(depth + 1):
+            document = json.dumps(document, ensure_ascii=ascii_only, indent=indent)
+        return str(document)
+
+    clean = redact_text(text_of(secret))
+    kinds = set(MARKER.findall(clean)) - set(MARKER.findall(text_of("")))
+    assert len(kinds) <= 1
+    assert clean in {text_of(kind) for kind in kinds or MARKER.findall(clean)}
+
+
+# What makers' prefixes show, beside what they do not
+
+
+@pytest.mark.parametrize(("kind", "secret"), SECRETS, ids=[f"{k} {s[:5]}" for k, s in SECRETS])
+def test_known_kinds_go_from_every_syntax_whatever_the_name(kind: str, secret: str) -> None:
+    for syntax in SYNTAXES:
+        if "\n" not in secret:
+            assert secret not in redact_text(filled(syntax.template, "thing", secret)), syntax
