@@ -23,7 +23,7 @@ CORE = re.compile(
     r"|seed.phrase|recovery.phrase|sig(?:nature)?=|sessid|_pat\b|парол|密|パスワード|비밀번호",
     re.IGNORECASE,
 )
-_NAME = re.compile(r"[\w.$-]*+")
+_NAME = re.compile(r"[\w.$-]{0,256}+")
 _NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.$-ñáéíóúç"
 _WORD_BEFORE = re.compile(r"([A-Za-z][A-Za-z0-9]{0,19})[ ]\Z")
 
@@ -37,7 +37,7 @@ _JOIN = re.compile(
     rf"(?:(?:{_ANSI}|\\+(?:u001b|x1b|033)\[[\d;]*m|\*\*(?=[ \w])|{_TAGS})[ \t]{{0,8}}){{0,4}}"
 )
 _ANNOTATION = re.compile(
-    r"[&*]{0,2}(?:mut )?(?:[\w.:]+(?:\[[\w., |]*\])?(?:[ ]?\|[ ]?\w+){0,3}[?!]?)[ \t]*=[ \t]*(?=[bBrRuUfF]?[\"'`])"
+    r"[&*]{0,2}(?:mut )?(?:[\w.:]{1,60}+(?:\[[\w., |]{0,60}\])?(?:[ ]?\|[ ]?\w{1,40}){0,3}[?!]?)[ \t]{0,8}=[ \t]{0,8}(?=[bBrRuUfF]?[\"'`])"
 )
 _VALUE_FIELD = re.compile(
     rf"{_CLOSE}\s{{0,80}}(?:[,;]\s{{0,80}})?(?:[\w-]{{1,20}}=\"[^\"<>]{{0,80}}\"\s{{1,9}}){{0,4}}"
@@ -90,7 +90,7 @@ _LIST = re.compile(r"\s{0,80}[\[({]\s{0,80}(?=[\"'`\\])|\s{0,80}[\[(]\s{0,80}(?=
 _COMMA = re.compile(r"\s{0,80},\s{0,80}")
 _CONCATENATION = re.compile(r"\s{0,40}(?:[+.]|->)\s{0,40}(?=[\"'`])")
 _WRAPPER = re.compile(
-    r"(?:new\s+)?(?:[\w.:]*(?:SecretStr|SecretString|SecureString|Secret|String::from|Some|Buffer\.from|bytes|btoa"
+    r"(?:new\s+)?(?:[\w.:]{0,40}?(?:SecretStr|SecretString|SecureString|Secret|String::from|Some|Buffer\.from|bytes|btoa"
     r"|quote|quote_plus|encodeURIComponent|secret|secretValue|fromString|unsafePlainText|base64encode|b64encode"
     r"|str|String|Password|Sensitive|literal|Just)(?:::new)?\(|ConvertTo-SecureString[ ]+(?:-String[ ]+)?)\s{0,20}(?=[bBrRuUf@]?[\"'`])"
 )

@@ -1,0 +1,86 @@
+"""Redaction takes time in proportion to the length, whatever somebody made a transcript hold.
+
+Each hostile text repeats what makes a pattern begin, and something that keeps it from an
+end. A pattern that looks ahead as far as the text goes from each beginning needs
+`n² / 2` looks: 0.2 seconds at least for 20,000 characters, and four times as many for twice
+the length. Times are this process's own, the least of three tries.
+"""
+
+import re
+from time import process_time
+
+import pytest
+
+from journal.redaction import columns, forms, json_text
+from journal.redaction.kinds import SHAPES
+from journal.redaction.text import find
+from tests.faults.sizes import sized
+
+_BEGINNINGS = [
+    *dict.fromkeys(marker for shape in SHAPES for marker in shape.markers),
+    *("password", "password=", "password: ", 'password="', "password='", "password=`", "password“"),
+    *("key", "key=", "key:", "password:", "key ", "api key: ", "token=\\", "secret: |\n ", "passwords:\n  - ", "auth=("),
+    *("Authorization: Basic ", "Authorization: Digest a=", "Bearer ", "cookie: a=", "password is "),
+    *("://", "://u:", "://u:p@", "?key=", "mysql ", "curl -u ", "docker login -p ", "echo a |"),
+    *('{"a":', '["', '{"', '\\"password\\":', "[[[[", "{{{{", '"password",', 'password("', "key={"),
+    *("<password>", "<key>", '<a name="password" ', "| password |", "user,password\n", "a\tkey\n"),
+    *("h:5432:a:b:", "kind: Secret\ndata:\n", "data:\n  a: b\n", "identified by '", "SECRET '"),
+    *("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "aGVsbG8gd29ybGQhISEhIQ\n"),
+    *("password: &quot;", "%22password%22%3A%22", "value: x name: password ", "name: password value"),
+]
+_ENDINGS = ["", "-"]
+HOSTILE = [beginning + ending for beginning in _BEGINNINGS for ending in _ENDINGS]
+_PER_CHARACTER = 5e-6  # seconds; a quadratic pattern needs ten times as many at 20,000
+
+
+def seconds(text: str) -> float:
+    """What it takes to search a text. The least of three, if the first seems too much."""
+    least = float("inf")
+    for _ in range(3):
+        before = process_time()
+        find(text)
+        least = min(least, process_time() - before)
+        if least < _PER_CHARACTER * len(text):
+            break
+    return least
+
+
+def test_there_are_hostile_texts_enough() -> None:
+    assert len(set(HOSTILE)) >= 200
+
+
+@sized(quick=1_000, storm=100_000)
+def test_every_hostile_text_takes_linear_time(size: int) -> None:
+    for unit in HOSTILE:
+        for length in (size, 2 * size):
+            text = unit * (length // len(unit))
+            assert seconds(text) < _PER_CHARACTER * length, unit
+
+
+SEARCHED = {
+    **{f"{shape.kind} {shape.markers[0]}": re.compile(shape.pattern, re.S) for shape in SHAPES},
+    **{
+        f"{module.__name__}.{name}[{index}]": pattern
+        for module in (forms, columns, json_text)
+        for name, found in vars(module).items()
+        for index, pattern in enumerate(found if isinstance(found, tuple) else (found,))
+        if isinstance(pattern, re.Pattern)
+    },
+}
+"""Patterns that are searched for in whole texts. The others read a bounded piece of text."""
+
+
+@pytest.mark.parametrize("pattern", SEARCHED.values(), ids=SEARCHED)
+@sized(quick=500, storm=20_000)
+def test_every_pattern_alone_takes_linear_time(pattern: re.Pattern[str], size: int) -> None:
+    """All hostile texts one after the other: at twice the length at most thrice the time."""
+
+    def taken(length: int) -> float:
+        before = process_time()
+        for unit in HOSTILE[:: len(_ENDINGS)]:
+            for match in pattern.finditer(unit * (length // len(unit))):
+                del match
+        return process_time() - before
+
+    once, twice = taken(size), taken(2 * size)
+    assert twice < 3 * once + 0.05, (once, twice)
