@@ -18,14 +18,15 @@ class Exposure:
     """
 
     def __init__(self) -> None:
-        self._known: set[str] = set()  # keys and ids that were looked at
+        self._ids: set[str] = set()  # that were looked at
+        self._keys: set[str] = set()
         self._warned: set[tuple[str, str]] = set()
 
     def check_ids(self, *ids: str) -> None:
         """Look at ids, each once: sessions, runtimes and turns."""
         for text in ids:
-            if isinstance(text, str) and len(text) >= _SHORTEST and text not in self._known:
-                self._look_at(text, "an id (of a session, a runtime or a turn)")
+            if isinstance(text, str) and len(text) >= _SHORTEST and text not in self._ids:
+                self._look_at(text, self._ids, "an id (of a session, a runtime or a turn)")
 
     def check_keys(self, value: Any) -> None:
         """Look at all keys of a state."""
@@ -34,16 +35,16 @@ class Exposure:
             value = stack.pop()
             if isinstance(value, dict):
                 for key in value:
-                    if key not in self._known:
-                        self._look_at(key, "a key of a state")
+                    if key not in self._keys:
+                        self._look_at(key, self._keys, "a key of a state")
                 stack.extend(value.values())
             elif isinstance(value, list | tuple):
                 stack.extend(value)
 
-    def _look_at(self, text: str, what: str) -> None:
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        self._known.add(text)
+    def _look_at(self, text: str, known: set[str], what: str) -> None:
+        if len(known) >= _MOST_KNOWN:
+            known.clear()
+        known.add(text)
         for kind in secrets_in_name(text):
             if (what, kind) not in self._warned:
                 self._warned.add((what, kind))
