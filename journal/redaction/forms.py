@@ -8,10 +8,9 @@ from base64 import b64decode
 from binascii import Error
 from collections.abc import Iterator
 
-from journal.redaction.bare import is_code
-from journal.redaction.names import sensitivity
 from journal.redaction.spans import Span
 from journal.redaction.values import is_placeholder, is_random
+from journal.redaction.words import is_code
 
 _URL = re.compile(r"://(?=([^\s\"'`<>\\]{0,2048}))")
 _PORT = re.compile(r"[^@/?#:]*:(?:\d{1,5}|\{\w*\}|\$\{?\w+\}?)?(?:[/?#]|\Z)")

@@ -6,15 +6,12 @@ All pure functions of one short text; nothing here knows where the text stood.
 import re
 from functools import lru_cache
 
+from journal.redaction.vocabulary import NOTHING
+
 MAX_JUDGED = 80
 """Characters of a value that are looked at to judge it; more make no difference."""
 _MAX_PLACEHOLDER = 512
 
-_NOTHING = frozenset(
-    """true false yes no on off none null nil undefined n/a na tbd todo unset empty redacted removed
-    masked string str number integer int boolean bool object array any text bytes
-    varchar""".split()
-)
 SCHEMES = frozenset(("bearer", "basic", "digest", "negotiate", "ntlm"))
 """What stands before the credentials in a header."""
 _PLACEHOLDER = re.compile(
@@ -60,7 +57,7 @@ _PLAIN = re.compile(  # what is no secret whatever it is made of
 def is_placeholder(value: str) -> bool:
     """Whether a value only stands for a secret, or is none at all: `${NAME}`, `***`, `true`."""
     value = value.strip()
-    if not value or value.lower() in _NOTHING or value.lower() in SCHEMES:
+    if not value or value.lower() in NOTHING or value.lower() in SCHEMES:
         return True
     if len(value) > _MAX_PLACEHOLDER:
         return False

@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from journal.redaction.bare import is_secret
 from journal.redaction.forms import find_in_commands, is_program
 from journal.redaction.json_text import Number, Pairs
 from journal.redaction.names import Sensitivity, sensitivity
 from journal.redaction.values import is_placeholder, is_random
+from journal.redaction.words import is_secret
 
 _NAMES = frozenset(
     ("name", "key", "header", "variable", "env", "param", "parameter", "field", "property")

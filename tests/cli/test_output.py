@@ -212,6 +212,7 @@ JSON: list[tuple[list[str], type[shapes.Document]]] = [
     (["doctor", "-o", "jsonl"], shapes.FindingItem),
     (["doctor", "--restore", "my-session", "-o", "json"], shapes.RestoreDocument),
     (["doctor", "--restore", "my-session", "-o", "jsonl"], shapes.RestoreItem),
+    (["doctor", "--secrets", "-o", "json"], shapes.SecretsDocument),
     (["compact", "--all", "-o", "json"], shapes.CompactDocument),
     (["backup", TO, "-o", "json"], shapes.BackupDocument),
 ]
@@ -265,6 +266,7 @@ def test_the_schema_has_every_kind_of_document(schema: Any) -> None:
     assert documents().keys() <= schema["$defs"].keys()
     assert {kind for _, kind in JSON} | {
         shapes.ProblemItem,
+        shapes.SecretItem,
         shapes.CompactItem,
         shapes.RestoredItem,
         shapes.VerifyItem,

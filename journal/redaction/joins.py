@@ -1,0 +1,81 @@
+"""What joins a name and its value, and where a name or a value stands: the patterns.
+
+Each reads a bounded piece of a text after a name, or before it, and so takes a time that
+does not depend on the length of the text.
+"""
+
+import re
+
+from journal.redaction.quoting import OPEN
+
+ANSI = r"\x1b\[[\d;]*m"
+TAGS = r"</?(?:b|i|em|strong|code|td|th|dt|dd|span)>"
+DECORATION = rf"(?:{ANSI}|\\+(?:u001b|x1b|033)\[[\d;]*m|\*{{1,3}}|__|{TAGS})"
+CLOSE = rf"(?:(?P<quote>{OPEN}|[”’»])|[\])]|{DECORATION}){{0,6}}"
+JOIN = re.compile(
+    rf"{CLOSE}[?!]?(?:[ \t](?:is|for[ ][\w.@-]{{1,40}}|\[[^\]\n]{{0,40}}\]|\([^)\n]{{0,40}}\))(?=[ ]?:))?(?P<before>[ \t]{{0,64}})"
+    rf"(?P<op>[:?+]=|=>|\|\||\?\?|\?:|or(?=[ \t])|—|–|→|│|===?|!==?|[:=：](?!:)|[|,]|%3[dDaA])(?P<after>[ \t]{{0,64}})"
+    rf"(?:(?:{ANSI}|\\+(?:u001b|x1b|033)\[[\d;]*m|\*\*(?=[ \w])|{TAGS})[ \t]{{0,8}}){{0,4}}"
+)
+ANNOTATION = re.compile(
+    r"[&*]{0,2}(?:mut )?(?:[\w.:]{1,60}+(?:\[[\w., |]{0,60}\])?(?:[ ]?\|[ ]?\w{1,40}){0,3}[?!]?)[ \t]{0,8}=[ \t]{0,8}(?=[bBrRuUfF]?[\"'`])"
+)
+VALUE_FIELD = re.compile(
+    rf"{CLOSE}\s{{0,80}}(?:[,;]\s{{0,80}})?(?:[\w-]{{1,20}}=\"[^\"<>]{{0,80}}\"\s{{1,9}}){{0,4}}"
+    rf"(?:{OPEN})?(?:value|val|content|secretvalue|string_?value)(?:{OPEN})?\s{{0,9}}[:=]\s{{0,80}}",
+    re.IGNORECASE,
+)
+NAME_FIELD = re.compile(
+    r"(?:name|key|header|variable|var|env|param|parameter|field|property|id)"
+    r"(?:\\*[\"'`])?\s*[:=]\s*(?:\\*[\"'`])?\Z",
+    re.IGNORECASE,
+)
+ATTRIBUTE = re.compile(
+    r"<(?!input\b|label\b|meta\b|img\b|a\b|button\b|select\b|option\b)[\w:.-]+\s[^<>]{0,200}\b(?:name|key)=[\"']?\Z"
+)
+ELEMENT = re.compile(r"(?:\s[^<>]{0,300})?>(?P<cdata><!\[CDATA\[)?")
+ELEMENT_OF_ATTRIBUTE = re.compile(r"[\"'][^<>]{0,200}>(?:\s{0,80}<value>)?")
+VALUE_BEFORE = re.compile(
+    r"\bvalue(?:\\*[\"'`])?\s{0,9}[:=]\s{0,9}(?:\\*[\"'`])?(?P<value>[^\s\"'`\\,{}]{1,512})(?:\\*[\"'`])?"
+    r"\s{0,80}[,;]?\s{0,80}(?:\\*[\"'`])?(?:name|key)(?:\\*[\"'`])?\s{0,9}[:=]\s{0,9}(?:\\*[\"'`])?\Z",
+    re.IGNORECASE,
+)
+CALLED_WITH = re.compile(r"(?P<verb>\(|\{)\s{0,20}(?=[bBrRuUfF@]?[\"'`])")
+TYPED = re.compile(
+    r"\\*[\"'`]\s?\)\.(?:type|fill|send_?keys|send|setValue|set_text|val|input|press_sequentially)\(\s{0,20}",
+    re.IGNORECASE,
+)
+DECLARED = re.compile(r"[ \t]{1,8}\*?[\w.\[\]]{1,30}[ \t]{0,8}=[ \t]{0,8}(?=[\"'`])")
+DEFAULT = re.compile(r"[\"'][ \t]{0,8}\{[^{}]{0,300}?\bdefault[ \t]{0,8}=[ \t]{0,8}(?=[\"'])")
+LOGIN_BEFORE = re.compile(
+    r"\b(?:user(?:[_ -]?name)?|login|host|uid|usr|e-?mail)[\"']?\s{0,4}[:=]", re.IGNORECASE
+)
+SPACED_NAMES = frozenset(("requirepass", "masterauth", "bindpw", "rootpw"))
+PLIST = re.compile(r"</key>\s{0,80}<string>")
+TEXT = re.compile(r"[^<]{1,4096}(?=</|$)")
+CELL = re.compile(r"[ \t]*[*_`]{0,3}([^|\n`*│]{1,512}?)[*_`]{0,3}[ \t]*(?=[|│]|\r?\n|\Z)")
+SPACE = re.compile(r"[ \t]{1,16}")
+CALL = re.compile(
+    r"(?:getenv|environ\.get|env\.get|setenv|putenv|SetEnvironmentVariable|setdefault|setItem|setProperty"
+    r"|addHeader|setRequestHeader|setHeader|\.header|\.headers\.set|\.append|\.define|define|headers?\.add"
+    r"|config\.get|env|Secret|\.put|\.set|add_secret|set_key)\(\s{0,20}[\"'`]\Z",
+    re.IGNORECASE,
+)
+IS = re.compile(r"[ \t]{1,4}(?:is|was|are|to|=)[ \t]{1,4}[\"'`]?(?=(?P<value>[^\s\"'`<>]{6,200}))")
+BLOCK = re.compile(r"[|>][+-]?\d?[+-]?[ \t]*(?:#[^\n]{0,200})?\r?\n(?P<indent>[ \t]{1,64})(?=\S)")
+NEXT_LINE = re.compile(r"[ \t]*\r?\n[ \t]*(?=(?:-[ \t]+)?[^\s-])")
+ITEM = re.compile(r"[ \t]*-[ \t]+(?=\S)")
+LIST = re.compile(r"\s{0,80}[\[({]\s{0,80}(?=[\"'`\\])|\s{0,80}[\[(]\s{0,80}(?=[\w])")
+COMMA = re.compile(r"\s{0,80},\s{0,80}")
+CONCATENATION = re.compile(r"\s{0,40}(?:[+.]|->)\s{0,40}(?=[\"'`])")
+WRAPPER = re.compile(
+    r"(?:new\s+)?(?:[\w.:]{0,40}?(?:SecretStr|SecretString|SecureString|Secret|String::from|Some|Buffer\.from|bytes|btoa"
+    r"|quote|quote_plus|encodeURIComponent|secret|secretValue|fromString|unsafePlainText|base64encode|b64encode"
+    r"|str|String|Password|Sensitive|literal|Just)(?:::new)?\(|ConvertTo-SecureString[ ]+(?:-String[ ]+)?)\s{0,20}(?=[bBrRuUf@]?[\"'`])"
+)
+SCHEME = re.compile(
+    r"(?:bearer|basic|token|digest|apikey|api-key|negotiate|ntlm|bot|key|hmac|hawk|aws4-hmac-sha256|splunk"
+    r"|genieKey|sso-key|discogs)\b[ \t:=]{1,4}(?=\S)",
+    re.IGNORECASE,
+)
+MIXED = re.compile(r"[A-Za-z][^\s]*\d|\d[^\s]*[A-Za-z]")

@@ -1,0 +1,187 @@
+"""The values that follow names in a text: between quotes, in lists and blocks, or bare."""
+
+import re
+from collections.abc import Iterator
+
+from journal.redaction.bare import Bare, bare_value
+from journal.redaction.joins import (
+    BLOCK,
+    CELL,
+    COMMA,
+    CONCATENATION,
+    ITEM,
+    LIST,
+    MIXED,
+    NEXT_LINE,
+    SCHEME,
+    TEXT,
+    WRAPPER,
+)
+from journal.redaction.names import sensitivity
+from journal.redaction.naming import Name
+from journal.redaction.quoting import Lines
+from journal.redaction.spans import Span
+from journal.redaction.values import is_placeholder, is_random
+from journal.redaction.words import is_code, is_secret
+
+
+def is_mixed(value: str) -> bool:
+    """Whether a value is more than a word, be it short."""
+    if len(value) < 6 or " " in value or is_code(value, "") or sensitivity(value):
+        return False
+    return MIXED.search(value) is not None or is_random(value, 6)
+
+
+class ValueReader:
+    """Reads the values of one text, from left to right."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lines = Lines(text)
+
+    def _value(self, name: Name, start: int, op: str, bare: Bare | None) -> Iterator[Span]:
+        """The value at `start`: between quotes, in a list, on the next lines, or bare."""
+        text = self._text
+        wrapper = WRAPPER.match(text, start)
+        if wrapper is not None:
+            start = wrapper.end()
+        quote = self._lines.opening(start)
+        if quote is not None:
+            yield from self._quoted(name, quote)
+            return
+        if (
+            bare is not None
+            and op in (":", "=", ":=", "?=", "+=")
+            and (found := LIST.match(text, start))
+        ):
+            yield from self._items(name, found.end())
+            return
+        block = BLOCK.match(text, start)
+        if block is not None and name.says.certain:
+            yield from self._block(name, block)
+            return
+        following = NEXT_LINE.match(text, start)
+        if following is not None and op == ":":
+            yield from self._on_next_line(name, following)
+            return
+        if bare is None:
+            bare = Bare(spaced=True, colon=True, enclosing=None, start=name.start)
+        yield from self._bare(name, start, bare)
+
+    def _quoted(self, name: Name, quote: re.Match[str]) -> Iterator[Span]:
+        while True:
+            end, after = self._lines.closing(quote)
+            start = self._after_scheme(name, quote.end(), end)
+            if self._is_secret(name, self._text[start:end]):
+                yield Span(start, end, name.says.kind)
+            more = CONCATENATION.match(self._text, after)
+            following = self._lines.opening(more.end()) if more else None
+            if following is None:
+                return
+            quote = following
+
+    def _after_scheme(self, name: Name, start: int, end: int) -> int:
+        """Of `Basic …` the value begins after the scheme."""
+        if name.says.kind != "authorization":
+            return start
+        scheme = SCHEME.match(self._text, start, end)
+        return scheme.end() if scheme else start
+
+    def _is_secret(self, name: Name, value: str) -> bool:
+        return is_secret(name.says, value)
+
+    def _bare(self, name: Name, start: int, bare: Bare) -> Iterator[Span]:
+        begin = start
+        if name.says.kind == "authorization":
+            begin = self._after_scheme(name, start, self._lines.end(start))
+            if begin == start and not name.says.certain:
+                pass
+        header = name.says.kind in ("authorization", "cookie") and bare.colon
+        found = bare_value(self._lines, begin, bare, name.text, name.says, header=header)
+        if found is None:
+            return
+        end, certain = found
+        value = self._text[begin:end]
+        if certain or self._is_secret(name, value):
+            yield Span(begin, end, name.says.kind)
+
+    def _items(self, name: Name, start: int) -> Iterator[Span]:
+        """The strings of a list, up to anything that is none."""
+        text = self._text
+        while True:
+            quote = self._lines.opening(start)
+            if quote is None:
+                item = re.compile(r"[^\s,\"'`\[\]{}()]{1,512}").match(text, start)
+                if item is None:
+                    return
+                if self._is_secret(name, item[0]) and not is_code(item[0], name.text):
+                    if is_random(item[0], 6):
+                        yield Span(*item.span(), name.says.kind)
+                after = item.end()
+            else:
+                end, after = self._lines.closing(quote)
+                value = text[quote.end() : end]
+                is_name = sensitivity(value) is not None and name.says.kind != "password"
+                if self._is_secret(name, value) and not is_name and text[after : after + 1] != ":":
+                    yield Span(quote.end(), end, name.says.kind)
+            comma = COMMA.match(text, after)
+            if comma is None:
+                return
+            start = comma.end()
+
+    def _block(self, name: Name, block: re.Match[str]) -> Iterator[Span]:
+        """A block of YAML: all lines that are indented at least as far."""
+        start, indent = block.end(), block["indent"]
+        end = self._lines.end(start)
+        line = re.compile(rf"\r?\n(?:{indent}[^\n]*|[ \t]*(?=\r?\n))")
+        while following := line.match(self._text, end):
+            end = following.end()
+        if not is_placeholder(self._text[start:end]):
+            yield Span(start, end, name.says.kind)
+
+    def _on_next_line(self, name: Name, following: re.Match[str]) -> Iterator[Span]:
+        text, start = self._text, following.end()
+        quote = self._lines.opening(start)
+        if quote is not None and quote["triple"]:
+            return  # what documents a function
+        if quote is not None and not text.startswith(":", self._lines.closing(quote)[1]):
+            yield from self._quoted(name, quote)
+            return
+        line = text[start : min(self._lines.end(start), start + 512)].strip()
+        if line and name.says.certain and not line.startswith("-") and is_mixed(line.strip("\"'")):
+            yield Span(start, start + len(line), name.says.kind)
+            return
+        line_start = following.end()
+        line_start -= len(text[following.start() : line_start].rpartition("\n")[2])
+        while item := ITEM.match(text, line_start):
+            quote = self._lines.opening(item.end())
+            if quote is not None:
+                yield from self._quoted(name, quote)
+            else:
+                bare = Bare(spaced=True, colon=True, enclosing=None, start=item.start())
+                line = text[item.end() : min(self._lines.end(item.end()), item.end() + 256)]
+                if ": " in f"{line} ":
+                    return
+                if name.says.kind == "password" or is_random(line):
+                    yield from self._bare(name, item.end(), bare)
+            line_start = self._lines.end(item.end()) + 1
+            if text[line_start - 1 : line_start] == "\r":
+                line_start += 1
+
+    def _cell(self, name: Name, start: int) -> Iterator[Span]:
+        """A cell of a table, to the right of a cell that holds the name."""
+        cell = CELL.match(self._text, start)
+        if cell is not None and is_mixed(cell[1]) and self._is_secret(name, cell[1]):
+            yield Span(*cell.span(1), name.says.kind)
+
+    def _of_text(self, name: Name, start: int, cdata: bool = False) -> Iterator[Span]:
+        content = TEXT.match(self._text, start)
+        if content is None:
+            return
+        value = content[0].strip()
+        if content.end() == len(self._text) and not is_random(value, 6):
+            return
+        begin = start + content[0].index(value) if value else start
+        end = begin + len(value) - (3 if value.endswith("]]>") else 0)
+        if value and self._is_secret(name, self._text[begin:end]):
+            yield Span(begin, end, name.says.kind)

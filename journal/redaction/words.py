@@ -1,0 +1,181 @@
+"""Values without quotes: whether a word is one, or code, a type, or prose.
+
+Much that follows the name of a secret is no value: `password: str`, `token = given`,
+`--password PASSWORD`, `password: must have a digit`.
+"""
+
+import re
+from typing import NamedTuple
+
+from journal.redaction.cookies import holds_session
+from journal.redaction.names import Sensitivity, sensitivity
+from journal.redaction.values import is_path, is_placeholder, is_random, is_uuid
+from journal.redaction.vocabulary import CODE, ROOTS, STATUS
+
+
+class Word(NamedTuple):
+    """A word without quotes after a certain name, and what stands around it."""
+
+    text: str
+    rest: str
+    """What follows on the line, empty if it is nothing but the end of a comment."""
+    name: str
+    says: Sensitivity
+    spaced: bool
+    """Whether there are spaces on a side of what joins it to its name."""
+    colon: bool
+    option: bool
+    """Whether it follows an option of a command, after a space."""
+    enclosed: bool
+    """Whether a quote before the name opens the string that both are in."""
+    is_first: bool
+    """Whether the name is the first on its line."""
+    after_comma: bool
+
+
+PROSE = re.compile(
+    r"\b(?:the|an?|is|are|must|should|may|can|be|of|for|your|and|or|with|from|used|will|not|if|this|that|when"
+    r"|which|to|in|on|by|as|it|we|you|no|at|has|have|was|using|see|please|only|need|needs"
+    r"|keys?|tokens?|passwords?|credentials?|secrets?|object|string|authentication)\b",
+    re.IGNORECASE,
+)
+_TYPE = re.compile(r"_?[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+")
+_AFTER_TYPE = re.compile(r"\s*(?:[,)|=\]?]|\Z)")
+_EQUALS = re.compile(r"\s=\s")
+OPERATOR = re.compile(r"\s+(?:or|and|if|else|\|\||\?\?|\+|\?)\s")
+_CALCULATES = re.compile(r"\s+[-+*/%|&?:<>=(]|\(")
+_CLOSES = re.compile(r"\s*[,;})\]\\\"'&]")
+_PLAIN = re.compile(r"[\w\s'-]*")
+_CALLED = re.compile(r"[&*!@]*[A-Za-z_$][\w$.:>?-]*!?\(")
+_MEMBER = re.compile(
+    r"[&*!@$]*([A-Za-z_$][\w$]*)((?:(?:\.|->|::|\?\.)[A-Za-z_$][\w$]*)+)(?:\[.*)?[;,)]*"
+)
+_INDEXED = re.compile(r"[A-Za-z_$][\w$.]*[\[<].*")
+_IDENTIFIER = re.compile(r"[&*!@$]*([A-Za-z_$][\w$]*)")
+
+
+def is_secret(says: Sensitivity, value: str) -> bool:
+    """Whether a value of a name is a secret: what stands between the quotes, unescaped or not."""
+    if is_placeholder(value) or is_placeholder(value.strip("\\\"'` ")):
+        return False
+    if says.certain:
+        if says.kind == "private-key" and is_path(value):
+            return False
+        if says.kind == "secret" and value in ("include", "same-origin", "omit", "inherit"):
+            return False
+        return not (says.plural and says.kind != "password" and value.isdigit() and len(value) < 6)
+    if says.kind == "cookie":
+        return holds_session(value)
+    if says.kind == "api-key" and is_uuid(value):
+        return False
+    shortest = 6 if says.kind == "password" else 8
+    return is_random(value, shortest, strict=says.strict)
+
+
+def is_code(word: str, name: str) -> bool:
+    """Whether a word without quotes is an expression of a program rather than a value."""
+    if _CALLED.match(word) or (_INDEXED.fullmatch(word) and not is_random(word)):
+        return True
+    member = _MEMBER.fullmatch(word)
+    if member is not None:
+        parts = re.split(r"\W+", member[0])
+        return member[1].lower() in ROOTS or any(map(sensitivity, parts)) or word[0] in "&*@$"
+    identifier = _IDENTIFIER.fullmatch(word)
+    if identifier is None:
+        return False
+    bare = identifier[1]
+    return bare in CODE or bare == name or (sensitivity(bare) is not None and not _is_word(bare))
+
+
+def _is_word(text: str) -> bool:
+    return text.isalpha() and (text.islower() or text.isupper())
+
+
+def is_value(word: Word) -> bool:
+    """Whether a word after a certain name is its value."""
+    text = word.text
+    if _is_nothing(text) or _is_expression(word) or _is_help(word):
+        return False
+    if word.option or (word.enclosed and not word.spaced and not word.rest.strip()):
+        return True
+    if text.lower() in STATUS and word.colon:
+        return False
+    if text.isalpha():
+        return not _is_prose(word)
+    if text.isdigit():
+        return len(text) >= (6 if word.says.plural else 3)
+    if not any(map(str.isalnum, text)):
+        return len(text) >= 4
+    is_mixed = _PLAIN.fullmatch(text) is None or any(map(str.isdigit, text))
+    return is_mixed or not (word.rest.strip() and word.colon and PROSE.search(word.rest[:80]))
+
+
+def _is_nothing(text: str) -> bool:
+    if is_placeholder(text) or is_placeholder(text.strip("()[]{};,`'\"")) or text[0] == "<":
+        return True
+    return text[0] in "{[(" and not is_random(text, 6)
+
+
+def _is_expression(word: Word) -> bool:
+    """Whether it is code. `NAME=secret` at the beginning of a line is a file of variables."""
+    is_setting = word.is_first and word.name.isupper() and not word.spaced and not word.colon
+    if is_code(word.text, word.name):
+        return not is_setting or _IDENTIFIER.fullmatch(word.text) is None
+    if is_setting or is_random(word.text, 6) or _IDENTIFIER.fullmatch(word.text) is None:
+        return False
+    if word.text.isupper() and "_" in word.text and word.says.kind != "password":
+        return True
+    if word.colon:
+        return _is_type(word)
+    return _is_variable(word) if word.spaced else _is_argument(word)
+
+
+def _is_type(word: Word) -> bool:
+    """`name: Type`, or `name: type = value`."""
+    if _EQUALS.match(word.rest):
+        return True
+    if _TYPE.fullmatch(word.text) is None:
+        return False
+    return word.says.kind != "password" or _AFTER_TYPE.match(word.rest) is not None
+
+
+def _is_argument(word: Word) -> bool:
+    """`name=given` between the parentheses of a call."""
+    is_password = word.says.kind == "password"
+    if (
+        word.text.islower()
+        and "_" in word.text.strip("_")
+        and word.text.replace("_", "").isalpha()
+    ):
+        return not is_password or word.rest[:1] in (",", ")")
+    ends = word.rest[:1] == ")" or (word.rest[:1] == "," and word.name.islower())
+    return ends and not is_password
+
+
+def _is_variable(word: Word) -> bool:
+    """`self.name = given`, `a, name = b, c`, `name = given or other`."""
+    root, dot, _ = word.name.partition(".")
+    if dot and (root in ROOTS or (sensitivity(word.text) and _is_word(word.text))):
+        return True
+    return word.after_comma or word.rest[:1] == "," or OPERATOR.match(word.rest) is not None
+
+
+def _is_help(word: Word) -> bool:
+    """What the help of a command calls the value: `--password PASSWORD`."""
+    if not word.option:
+        return False
+    is_name = word.text.isupper() and sensitivity(word.text) is not None
+    return is_name or (word.says.plural and word.text.isalpha()) or word.text.lower() in STATUS
+
+
+def _is_prose(word: Word) -> bool:
+    """Whether a word of letters only is the beginning of a sentence, or part of a formula."""
+    if word.says.kind not in ("password", "secret") and len(word.text) < 4:
+        return True
+    if not word.rest.strip() or not word.spaced:
+        return False
+    if word.colon and not word.is_first and not word.enclosed and not _CLOSES.match(word.rest):
+        return True
+    if PROSE.search(f"{word.text}{word.rest[:120]}"):
+        return True
+    return not word.colon and _CALCULATES.match(word.rest) is not None
