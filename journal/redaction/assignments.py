@@ -8,7 +8,7 @@ characters after it, or what it reads is not read again.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from journal.redaction.bare import Bare, at_line_start
 from journal.redaction.joins import (
@@ -23,10 +23,14 @@ from journal.redaction.joins import (
     IS,
     JOIN,
     LOGIN_BEFORE,
+    MIXED,
     NAME_FIELD,
     PLIST,
+    PREFIXED,
+    SAID,
     SPACE,
     SPACED_NAMES,
+    SPACES,
     TYPED,
     VALUE_BEFORE,
     VALUE_FIELD,
@@ -59,13 +63,9 @@ def assigned_at_end(text: str) -> Sensitivity | None:
     tail = text[-MAX_NAME - 40 :]
     for core in CORE.finditer(tail):
         name, end = name_at(tail, core)
-        if name is not None:
-            join = JOIN.match(tail, end)
-            if (
-                join
-                and join["op"] in ("=", ":", ":=", "=>")
-                and join.end() == len(tail.rstrip("\n ")) + (len(tail) - len(tail.rstrip("\n ")))
-            ):
+        join = JOIN.match(tail, end) if name is not None else None
+        if name is not None and join is not None and join["op"] in ("=", ":", ":="):
+            if not tail[join.end() :].strip():
                 return name.says
     return None
 
@@ -86,39 +86,24 @@ def _is_set(before: str) -> bool:
     )
 
 
+def _is_of_login(text: str, name: Name) -> bool:
+    """Whether a user's name stands before an ambiguous name such as `pass`."""
+    if name.says.kind != "password" or name.says.certain:
+        return False
+    return LOGIN_BEFORE.search(text, max(0, name.start - 80), name.start) is not None
+
+
 class _Reader(ValueReader):
     """Reads what follows a name in one text."""
 
     def values(self, name: Name) -> Iterator[Span]:
         """The secrets that are values of this name."""
-        text = self._text
-        if text[name.start - 1 : name.start] in ("<", ":") and (span := self._element(name)):
-            yield span
+        text, before = self._text, self._text[max(0, name.start - 40) : name.start]
+        marked = self._marked_up(name, before)
+        if marked is not None:
+            yield from marked
             return
-        field = VALUE_FIELD.match(text, name.end)
-        before = text[max(0, name.start - 40) : name.start]
-        is_item = field is not None and before.strip("\\\"' ")[-1:] in ("", ":", "=")
-        if is_item or NAME_FIELD.search(before):
-            if field is not None:
-                yield from self._value(name, field.end(), "=", None)
-                return
-            earlier = VALUE_BEFORE.search(text, max(0, name.start - 600), name.start)
-            if earlier is not None and is_secret(name.says, earlier["value"]):
-                yield Span(*earlier.span("value"), name.says.kind)
-                return
-        plist = PLIST.match(text, name.end)
-        if plist is not None and before.endswith("<key>"):
-            yield from self._of_text(name, plist.end())
-            return
-        attribute = ELEMENT_OF_ATTRIBUTE.match(text, name.end)
-        if attribute is not None and ATTRIBUTE.search(text, max(0, name.start - 240), name.start):
-            yield from self._of_text(name, attribute.end())
-            return
-        if (
-            name.says.kind == "password"
-            and not name.says.certain
-            and LOGIN_BEFORE.search(text, max(0, name.start - 80), name.start)
-        ):
+        if _is_of_login(text, name):
             name = name._replace(says=name.says._replace(certain=True))
         called = CALLED_WITH.match(text, name.end)
         if called is not None:
@@ -130,43 +115,66 @@ class _Reader(ValueReader):
             return
         join = JOIN.match(text, name.end)
         if join is None:
-            yield from self._after_space(name, before)
-            return
-        yield from self._joined(name, join, before)
+            yield from self._after_space(name)
+        else:
+            yield from self._joined(name, join, before)
+
+    def _marked_up(self, name: Name, before: str) -> Iterable[Span] | None:
+        """Of a name in an element, an attribute, a `name` field; None if it is in none."""
+        text = self._text
+        if text[name.start - 1 : name.start] in ("<", ":") and (span := self._element(name)):
+            return (span,)
+        field = VALUE_FIELD.match(text, name.end)
+        is_item = field is not None and before.strip("\\\"' ")[-1:] in ("", ":", "=")
+        if is_item or NAME_FIELD.search(before):
+            if field is not None:
+                return self._value(name, field.end(), "=", None)
+            earlier = VALUE_BEFORE.search(text, max(0, name.start - 600), name.start)
+            if earlier is not None and is_secret(name.says, earlier["value"]):
+                return (Span(*earlier.span("value"), name.says.kind),)
+        plist = PLIST.match(text, name.end)
+        if plist is not None and before.endswith("<key>"):
+            return self._of_text(name, plist.end())
+        attribute = ELEMENT_OF_ATTRIBUTE.match(text, name.end)
+        if attribute is not None and ATTRIBUTE.search(text, max(0, name.start - 240), name.start):
+            return self._of_text(name, attribute.end())
+        return None
 
     def _joined(self, name: Name, join: re.Match[str], before: str) -> Iterator[Span]:
         text, op = self._text, join["op"]
-        is_quoted = join["quote"] is not None
         match op:
             case "|" | "│" | "—" | "–" | "→":
                 yield from self._cell(name, join.end("op"))
             case ",":
-                yield from self._listed(name, join.end(), before if is_quoted else "")
+                yield from self._listed(name, join.end(), before if join["quote"] else "")
             case "||" | "??" | "?:" | "or" | "==" | "===" | "!=" | "!==" | "=>":
                 quote = self._lines.opening(join.end())
                 if quote and not sensitivity(text[quote.end() : self._lines.closing(quote)[0]]):
                     yield from self._value(name, join.end(), op, None)
             case ":" if before[-1:] == ":" and not join["after"]:
                 return  # a path of names: `arn:aws:secretsmanager:eu-west-1:1:secret:db`
+            case "=" if self._is_empty(name, join):
+                return
             case _:
-                start = join.end()
-                if op == "=" and self._is_empty(name, join):
-                    return
-                annotation = ANNOTATION.match(text, start) if op == ":" else None
-                if annotation is not None:
-                    start = annotation.end()
-                enclosing = None
-                if not is_quoted and before[-1:] and before[-1] in "\"'`":
-                    enclosing = before[len(before[:-1].rstrip("\\")) :]
-                    if text.startswith(enclosing, start):
-                        return  # the string ends here: `input("Password: ")`
-                bare = Bare(
-                    spaced=bool(join["before"] or join["after"]),
-                    colon=op in (":", "：", "%3A", "%3a"),
-                    enclosing=enclosing,
-                    start=name.start,
-                )
-                yield from self._value(name, start, op, bare)
+                yield from self._assigned(name, join, before)
+
+    def _assigned(self, name: Name, join: re.Match[str], before: str) -> Iterator[Span]:
+        text, start, op = self._text, join.end(), join["op"]
+        annotation = ANNOTATION.match(text, start) if op == ":" else None
+        if annotation is not None:
+            start = annotation.end()
+        enclosing = None
+        if join["quote"] is None and before[-1:] and before[-1] in "\"'`":
+            enclosing = before[len(before[:-1].rstrip("\\")) :]
+            if text.startswith(enclosing, start):
+                return  # the string ends here: `input("Password: ")`
+        bare = Bare(
+            spaced=bool(join["before"] or join["after"]),
+            colon=op in (":", "：", "%3A", "%3a"),
+            enclosing=enclosing,
+            start=name.start,
+        )
+        yield from self._value(name, start, op, bare)
 
     def _is_empty(self, name: Name, join: re.Match[str]) -> bool:
         """Of `NAME= word` and `'a=b&NAME=' word` whether NAME is empty, as it is in a shell."""
@@ -194,69 +202,67 @@ class _Reader(ValueReader):
 
     def _listed(self, name: Name, start: int, before: str) -> Iterator[Span]:
         """The string after a name in a list or a call: `["--password", "x"]`."""
-        quote = self._lines.opening(re.compile(r"\s{0,80}").match(self._text, start).end())  # type: ignore[union-attr]
+        space = SPACES.match(self._text, start)
+        quote = self._lines.opening(space.end() if space else start)
         if quote is None:
             return
         end, _ = self._lines.closing(quote)
         begin = self._after_scheme(name, quote.end(), end)
         value = self._text[begin:end]
-        sure = name.text.startswith("-") or begin > quote.end() or CALL.search(before)
-        if name.says.kind == "cookie" or (name.says.certain and "-" in name.text.strip("-")):
-            sure = sure or is_random(value, 6)
+        has_scheme = begin > quote.end()
+        sure = name.text.startswith("-") or has_scheme or CALL.search(before) is not None
         if (sure and self._is_secret(name, value)) or is_random(value, 6, strict=name.says.strict):
             yield Span(begin, end, name.says.kind)
 
-    def _after_space(self, name: Name, before: str) -> Iterator[Span]:
+    def _after_space(self, name: Name) -> Iterator[Span]:
         """The word after an option, a setter's name, or `password is`."""
         text = self._text
         space = SPACE.match(text, name.end)
         if space is None:
             return
-        is_option = name.text.startswith("-") or name.text in SPACED_NAMES
         declared = DECLARED.match(text, name.end)
         if declared is not None:
             yield from self._value(name, declared.end(), "=", None)
             return
+        is_option = name.text.startswith("-") or name.text in SPACED_NAMES
         if is_option or _is_set(text[max(0, name.start - 96) : name.start]):
-            if text[space.end() : space.end() + 1] in ("-", "|", ">", "&", ";"):
-                return
-            bare = Bare(spaced=False, colon=False, enclosing=None, start=name.start, option=True)
-            yield from self._value(name, space.end(), " ", bare)
+            if text[space.end() : space.end() + 1] not in ("-", "|", ">", "&", ";"):
+                bare = Bare(
+                    spaced=False, colon=False, enclosing=None, start=name.start, option=True
+                )
+                yield from self._value(name, space.end(), " ", bare)
             return
-        quote = self._lines.opening(space.end())
-        if (
-            quote is not None
-            and quote["char"]
-            and name.says.kind == "password"
-            and name.says.certain
-        ):
+        yield from self._said(name, space.end())
+
+    def _said(self, name: Name, start: int) -> Iterator[Span]:
+        """A value in a sentence: `the password is "x"`, `PASSWORD 'x'`, `token x`."""
+        text = self._text
+        verb = IS.match(text, name.end)
+        if verb is not None:
+            start = verb.end() - (verb[0][-1] in "\"'`")
+        quote = self._lines.opening(start)
+        if quote is not None and quote["char"]:
             end, _ = self._lines.closing(quote, one_line=True)
             value = text[quote.end() : end]
-            if " " not in value and self._is_secret(name, value) and not sensitivity(value):
-                yield Span(quote.end(), end, name.says.kind)
+            is_password = name.says.kind == "password" and name.says.certain
+            if is_password and " " not in value and not sensitivity(value):
+                if self._is_secret(name, value):
+                    yield Span(quote.end(), end, name.says.kind)
             return
-        verb = IS.match(text, name.end)
-        if verb and verb[0][-1] in "\"'`" and name.says.kind == "password" and name.says.certain:
-            quote = self._lines.opening(verb.end() - 1)
-            if quote is not None and " " not in text[quote.end() : self._lines.closing(quote)[0]]:
-                yield from self._quoted(name, quote)
-            return
-        start = verb.end() if verb else space.end()
-        word = re.compile(r"[^\s\"'`<>,;()]{6,200}").match(text, start)
+        word = SAID.match(text, start)
         if word is None:
             return
         value = word[0].rstrip(".:!?")
-        mixed = verb and name.says.certain and re.search(r"[A-Za-z].*\d|\d.*[A-Za-z]", value)
-        if (mixed or is_random(value, 6, strict=not name.says.certain)) and not is_code(
-            value, name.text
-        ):
+        is_mixed = verb and name.says.certain and MIXED.search(value)
+        if is_code(value, name.text):
+            return
+        if is_mixed or is_random(value, 6, strict=not name.says.certain):
             yield Span(start, start + len(value), name.says.kind)
 
     def _element(self, name: Name) -> Span | None:
         text = self._text
-        if text[name.start - 1] == ":" and not re.search(
-            r"<\w{1,40}:\Z", text[max(0, name.start - 42) : name.start]
-        ):
-            return None
+        if text[name.start - 1] == ":":
+            if PREFIXED.search(text, max(0, name.start - 42), name.start) is None:
+                return None
         tag = ELEMENT.match(text, name.end)
-        return next(self._of_text(name, tag.end(), bool(tag["cdata"])), None) if tag else None
+        return next(self._of_text(name, tag.end()), None) if tag else None

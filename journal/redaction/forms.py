@@ -118,9 +118,8 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 
 def find_placed(text: str) -> Iterator[Span]:
     """The secrets that their place in a text shows."""
-    if "://" in text:
-        if "@" in text:
-            yield from _logins(text)
+    if "://" in text and "@" in text:
+        yield from _logins(text)
     if "=" in text:
         yield from _queries(text)
     yield from _schemes(text)

@@ -52,8 +52,7 @@ _GLUED = re.compile(
 )
 _GLUED_KINDS: tuple[Kind, ...] = ("password", "api-key", "private-key", "token", "secret")
 
-_SECRET_LAST = frozenset(("secret", "secrets", "credential", "credentials", "creds"))
-_PHRASES = frozenset(("mnemonic", "seed", "phrase", "mnemonics"))
+_SECRET_LAST = frozenset(("secret", "secrets", "credential", "credentials"))
 
 
 @lru_cache(maxsize=4096)
@@ -81,35 +80,35 @@ def _glued(name: str) -> Sensitivity | None:
     return Sensitivity(_GLUED_KINDS[match.lastindex - 1], True, name.endswith("s"))
 
 
+_PLAIN: dict[str, Sensitivity] = {
+    "authorization": Sensitivity("authorization", True),
+    **dict.fromkeys(("auth", "auths"), Sensitivity("authorization", False)),
+    **dict.fromkeys(
+        ("cookie", "cookies", "jsessionid", "phpsessid"), Sensitivity("cookie", False)
+    ),
+    **dict.fromkeys(("otp", "pat"), Sensitivity("token", False)),
+    **dict.fromkeys(("sig", "signature"), Sensitivity("token", False, strict=True)),
+    "mnemonic": Sensitivity("secret", False, strict=True),
+    "creds": Sensitivity("secret", False, plural=True),
+}
+
+
 def _of_words(words: list[str]) -> Sensitivity | None:
     last, before = words[-1], words[-2] if len(words) > 1 else ""
     plural = last.endswith("s") and not last.endswith("pass")
-    if last in PASSWORDS:
+    if last in PASSWORDS or (before, last) == ("de", "passe"):
         return Sensitivity("password", True, plural)
-    if last == "passe" and before == "de":
-        return Sensitivity("password", True)
+    if last == "pass":
+        return Sensitivity("password", before in PASS_CERTAIN)
     if last in _SECRET_LAST:
-        return Sensitivity("secret", not (last == "creds"), plural)
-    match last:
-        case "key" | "keys":
-            return _of_key(words, before, plural)
-        case "token" | "tokens":
-            return _of_token(before, plural)
-        case "pass":
-            return Sensitivity("password", before in PASS_CERTAIN)
-        case "authorization":
-            return Sensitivity("authorization", True)
-        case "auth" | "auths":
-            return Sensitivity("authorization", False)
-        case "cookie" | "cookies" | "jsessionid" | "phpsessid":
-            return Sensitivity("cookie", False)
-        case "otp" | "pat":
-            return Sensitivity("token", False)
-        case "sig" | "signature":
-            return Sensitivity("token", False, strict=True)
-    if last in _PHRASES and (before in ("seed", "recovery", "mnemonic") or last == "mnemonic"):
-        return Sensitivity("secret", False, strict=True)
-    return _glued(last)
+        return Sensitivity("secret", True, plural)
+    if last in ("key", "keys"):
+        return _of_key(words, before, plural)
+    if last in ("token", "tokens"):
+        return _of_token(before, plural)
+    if last == "phrase" and before in ("seed", "recovery"):
+        return _PLAIN["mnemonic"]
+    return _PLAIN.get(last) or _glued(last)
 
 
 def _of_key(words: list[str], before: str, plural: bool) -> Sensitivity | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from journal.redaction.bare import Bare, bare_value
 from journal.redaction.joins import (
+    BARE_ITEM,
     BLOCK,
     CELL,
     COMMA,
@@ -106,24 +107,22 @@ class ValueReader:
             yield Span(begin, end, name.says.kind)
 
     def _items(self, name: Name, start: int) -> Iterator[Span]:
-        """The strings of a list, up to anything that is none."""
+        """The strings of a list, up to anything that is none. A list of names is no secret."""
         text = self._text
         while True:
             quote = self._lines.opening(start)
             if quote is None:
-                item = re.compile(r"[^\s,\"'`\[\]{}()]{1,512}").match(text, start)
+                item = BARE_ITEM.match(text, start)
                 if item is None:
                     return
-                if self._is_secret(name, item[0]) and not is_code(item[0], name.text):
-                    if is_random(item[0], 6):
-                        yield Span(*item.span(), name.says.kind)
-                after = item.end()
+                begin, end, after = item.start(), item.end(), item.end()
+                is_value = not is_code(item[0], name.text) and is_random(item[0], 6)
             else:
-                end, after = self._lines.closing(quote)
-                value = text[quote.end() : end]
-                is_name = sensitivity(value) is not None and name.says.kind != "password"
-                if self._is_secret(name, value) and not is_name and text[after : after + 1] != ":":
-                    yield Span(quote.end(), end, name.says.kind)
+                begin, (end, after) = quote.end(), self._lines.closing(quote)
+                is_value = name.says.kind == "password" or not sensitivity(text[begin:end])
+            is_key = text.startswith(":", after)
+            if is_value and not is_key and self._is_secret(name, text[begin:end]):
+                yield Span(begin, end, name.says.kind)
             comma = COMMA.match(text, after)
             if comma is None:
                 return
@@ -174,7 +173,7 @@ class ValueReader:
         if cell is not None and is_mixed(cell[1]) and self._is_secret(name, cell[1]):
             yield Span(*cell.span(1), name.says.kind)
 
-    def _of_text(self, name: Name, start: int, cdata: bool = False) -> Iterator[Span]:
+    def _of_text(self, name: Name, start: int) -> Iterator[Span]:
         content = TEXT.match(self._text, start)
         if content is None:
             return

@@ -134,7 +134,7 @@ class _Cleaner:
     text = staticmethod(redact_text)
 
     @staticmethod
-    def blank(value: str, kind: str) -> str:
+    def blank(_: str, kind: str) -> str:
         """What stands in place of a string that is a secret as a whole."""
         return marker(kind)
 
@@ -144,7 +144,7 @@ class _Cleaner:
         return f"{value[:start]}{marker(kind)}{value[end:]}"
 
     @staticmethod
-    def number(value: Any, says: Sensitivity) -> Any:
+    def number(value: Any, _: Sensitivity) -> Any:
         """Numbers of data stay: only strings are changed."""
         return value
 

@@ -37,13 +37,13 @@ class Sink(Protocol):
     def text(self, value: str) -> str:
         """A text under no name that says anything."""
 
-    def blank(self, value: str, kind: str) -> str:
+    def blank(self, value: str, kind: str, /) -> str:
         """A text that is a secret as a whole."""
 
     def part(self, value: str, start: int, end: int, kind: str) -> str:
         """A text of which some characters are a secret."""
 
-    def number(self, value: Any, says: Sensitivity) -> Any:
+    def number(self, value: Any, says: Sensitivity, /) -> Any:
         """A number under a name of secrets."""
 
 

@@ -41,7 +41,8 @@ def _search(examination: Examination, progress: Progress) -> Iterator[FoundSecre
 def _print(found: Iterator[FoundSecret], output: str) -> int:
     count = 0
     writer = Writer(cut=False)
-    for count, secret in enumerate(found, 1):
+    for secret in found:
+        count += 1
         if output == "jsonl":
             click.echo(json_line(_item(secret)), nl=False)
         else:
