@@ -14,33 +14,24 @@ from journal.redaction.bare import Bare, at_line_start
 from journal.redaction.joins import (
     ANNOTATION,
     ATTRIBUTE,
-    CALL,
     CALLED_WITH,
-    DECLARED,
     DEFAULT,
     ELEMENT,
     ELEMENT_OF_ATTRIBUTE,
-    IS,
     JOIN,
     LOGIN_BEFORE,
-    MIXED,
     NAME_FIELD,
     PLIST,
     PREFIXED,
-    SAID,
-    SPACE,
-    SPACED_NAMES,
-    SPACES,
     TYPED,
     VALUE_BEFORE,
     VALUE_FIELD,
 )
 from journal.redaction.names import MAX_NAME, Sensitivity, sensitivity
 from journal.redaction.naming import CORE, Name, name_at
-from journal.redaction.reading import ValueReader
+from journal.redaction.phrases import PhraseReader
 from journal.redaction.spans import Span
-from journal.redaction.values import is_random
-from journal.redaction.words import is_code, is_secret
+from journal.redaction.words import is_secret
 
 
 def find_assigned(text: str) -> Iterator[Span]:
@@ -70,22 +61,6 @@ def assigned_at_end(text: str) -> Sensitivity | None:
     return None
 
 
-def _is_set(before: str) -> bool:
-    """Whether the words before a name say that the word after it is its value."""
-    if not before[-1:].isspace():
-        return False
-    *earlier, last = before.split()[-3:] or [""]
-    second = earlier[-1].lower() if earlier else ""
-    return (
-        last == "ENV"
-        or last in ("setx", "setenv", "config")
-        or (last == "set" and second.endswith(("config", "configure")))
-        or (last == "/m" and second == "setx")
-        or (last.startswith("-") and second == "set")
-        or second in ("login", "account", "machine", "username")
-    )
-
-
 def _is_of_login(text: str, name: Name) -> bool:
     """Whether a user's name stands before an ambiguous name such as `pass`."""
     if name.says.kind != "password" or name.says.certain:
@@ -93,7 +68,7 @@ def _is_of_login(text: str, name: Name) -> bool:
     return LOGIN_BEFORE.search(text, max(0, name.start - 80), name.start) is not None
 
 
-class _Reader(ValueReader):
+class _Reader(PhraseReader):
     """Reads what follows a name in one text."""
 
     def values(self, name: Name) -> Iterator[Span]:
@@ -186,78 +161,6 @@ class _Reader(ValueReader):
         line = text[start : min(self._lines.end(start), start + 200)].strip()
         is_word = " " not in line and at_line_start(text, name.start)
         return line[:1] not in "\\\"'`" and not is_word
-
-    def _called(self, name: Name, start: int) -> Iterator[Span]:
-        """What a function of this name is called with: `set_password("x")`."""
-        quote = self._lines.opening(start)
-        if quote is None:
-            return
-        end, _ = self._lines.closing(quote, one_line=True)
-        value = self._text[quote.end() : end]
-        is_word = " " not in value and not sensitivity(value) and ":" not in value[-1:]
-        is_initial = self._text[name.end] == "{"
-        sure = name.says.certain and is_word and (is_initial or name.says.kind == "password")
-        if (sure and self._is_secret(name, value)) or is_random(value, 6, strict=name.says.strict):
-            yield Span(quote.end(), end, name.says.kind)
-
-    def _listed(self, name: Name, start: int, before: str) -> Iterator[Span]:
-        """The string after a name in a list or a call: `["--password", "x"]`."""
-        space = SPACES.match(self._text, start)
-        quote = self._lines.opening(space.end() if space else start)
-        if quote is None:
-            return
-        end, _ = self._lines.closing(quote)
-        begin = self._after_scheme(name, quote.end(), end)
-        value = self._text[begin:end]
-        has_scheme = begin > quote.end()
-        sure = name.text.startswith("-") or has_scheme or CALL.search(before) is not None
-        if (sure and self._is_secret(name, value)) or is_random(value, 6, strict=name.says.strict):
-            yield Span(begin, end, name.says.kind)
-
-    def _after_space(self, name: Name) -> Iterator[Span]:
-        """The word after an option, a setter's name, or `password is`."""
-        text = self._text
-        space = SPACE.match(text, name.end)
-        if space is None:
-            return
-        declared = DECLARED.match(text, name.end)
-        if declared is not None:
-            yield from self._value(name, declared.end(), "=", None)
-            return
-        is_option = name.text.startswith("-") or name.text in SPACED_NAMES
-        if is_option or _is_set(text[max(0, name.start - 96) : name.start]):
-            if text[space.end() : space.end() + 1] not in ("-", "|", ">", "&", ";"):
-                bare = Bare(
-                    spaced=False, colon=False, enclosing=None, start=name.start, option=True
-                )
-                yield from self._value(name, space.end(), " ", bare)
-            return
-        yield from self._said(name, space.end())
-
-    def _said(self, name: Name, start: int) -> Iterator[Span]:
-        """A value in a sentence: `the password is "x"`, `PASSWORD 'x'`, `token x`."""
-        text = self._text
-        verb = IS.match(text, name.end)
-        if verb is not None:
-            start = verb.end() - (verb[0][-1] in "\"'`")
-        quote = self._lines.opening(start)
-        if quote is not None and quote["char"]:
-            end, _ = self._lines.closing(quote, one_line=True)
-            value = text[quote.end() : end]
-            is_password = name.says.kind == "password" and name.says.certain
-            if is_password and " " not in value and not sensitivity(value):
-                if self._is_secret(name, value):
-                    yield Span(quote.end(), end, name.says.kind)
-            return
-        word = SAID.match(text, start)
-        if word is None:
-            return
-        value = word[0].rstrip(".:!?")
-        is_mixed = verb and name.says.certain and MIXED.search(value)
-        if is_code(value, name.text):
-            return
-        if is_mixed or is_random(value, 6, strict=not name.says.certain):
-            yield Span(start, start + len(value), name.says.kind)
 
     def _element(self, name: Name) -> Span | None:
         text = self._text

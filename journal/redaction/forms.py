@@ -8,9 +8,9 @@ from base64 import b64decode
 from binascii import Error
 from collections.abc import Iterator
 
+from journal.redaction.commands import find_in_commands, given
 from journal.redaction.spans import Span
 from journal.redaction.values import is_placeholder, is_random
-from journal.redaction.words import is_code
 
 _URL = re.compile(r"://(?=([^\s\"'`<>\\]{0,2048}))")
 _PORT = re.compile(r"[^@/?#:]*:(?:\d{1,5}|\{\w*\}|\$\{?\w+\}?)?(?:[/?#]|\Z)")
@@ -26,81 +26,6 @@ _QUERY_KEY = re.compile(
     re.IGNORECASE,
 )
 
-_ARGUMENT = r"(?:[ ]+|=)?(?P<q>\\*[\"']?)"
-_COMMANDS = (
-    re.compile(
-        r"\bcurl\b[^\n|;&]{0,400}?\s(?:-u|--user|-U|--proxy-user|-a|--auth)[ =]?(?:\\*[\"'])?"
-        r"[^\s:\"'\\]{0,128}:(?P<secret>[^\s\"'\\]+)"
-    ),
-    re.compile(
-        r"\b(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|mysqlimport|mycli)\b[^\n|;&]{0,200}?\s-p(?P<q>\\*[\"']?)(?P<secret>[^\s\"'\\-][^\s\"'\\]*)"
-    ),
-    re.compile(r"\bsshpass\s+-p[ ]?(?:\\*[\"'])?(?P<secret>[^\s\"'\\]+)"),
-    re.compile(r"\bredis-cli\b[^\n|;&]{0,200}?\s-a[ ](?:\\*[\"'])?(?P<secret>[^\s\"'\\]+)"),
-    re.compile(
-        r"\b(?:docker|podman|helm|nerdctl|az|oc|skopeo|argocd|vault|heroku|doctl|buildah)\b[^\n|;&]{0,60}?\blogin\b[^\n|;&]{0,200}?\s-p[ =]?(?:\\*[\"'])?(?P<secret>[^\s\"'\\-][^\s\"'\\]*)"
-    ),
-    re.compile(
-        r"\bldap\w+\b[^\n|;&]{0,300}?\s-w[ ]?(?:\\*[\"'])?(?P<secret>[^\s\"'\\-][^\s\"'\\]*)"
-    ),
-    re.compile(
-        r"\b(?:smbclient)\b[^\n|;&]{0,200}?\s(?:-U|--user)[ =](?:\\*[\"'])?[^\s%\"'\\]{1,128}%(?P<secret>[^\s\"'\\]+)"
-    ),
-    re.compile(
-        r"\bhtpasswd\s+-\w*b\w*\s+(?:\S+\s+){1,2}?(?P<secret>[^\s\"'\\/]+)\s*(?=$|[\n\"'\\;&|])"
-    ),
-    re.compile(
-        r"(?:-passin|-passout|-pass|-password|-k)[ ]+(?:\\*[\"'])?pass:(?P<secret>[^\s\"'\\]+)"
-    ),
-    re.compile(
-        r"\b(?:unzip|zip|7z[ar]?)\b(?:\s[^\n|;&]{0,100}?)?\s-(?:P[ ]?|p|hp)(?:\\*[\"'])?(?P<secret>[^\s\"'\\-][^\s\"'\\]{3,})"
-    ),
-    re.compile(
-        r"\bnet\s+use\b[^\n]{0,200}?\s/user:\S{1,128}\s+(?P<secret>[^\s\"'\\/]+)", re.IGNORECASE
-    ),
-    re.compile(
-        r"\b(?:rabbitmqctl\s+(?:add_user|change_password)|vault\s+login)\s+(?:(?<=login )|(?:[^\s-]\S*\s+))(?P<secret>[^\s\"'\\-][^\s\"'\\]*)"
-    ),
-    re.compile(
-        r"\becho\s+(?:-n\s+)?(?:\\*[\"'])?(?:[\w.-]{1,64}:)?(?P<secret>[^\s\"'\\|]+)(?:\\*[\"'])?\s*\|\s*(?:sudo\s+-S|sudo\s+chpasswd|chpasswd|[^\n]{0,120}--(?:password|with-token|token)-?(?:stdin)?|passwd\s+--stdin)"
-    ),
-    re.compile(
-        r"\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?\\*[\"'](?P<secret>[^\"'\\]+)",
-        re.IGNORECASE,
-    ),
-    re.compile(r"\bSECRET\s+(?:TYPE\s+\w+\s+)?\\*'(?P<secret>[^'\\]+)\\*'", 0),
-    re.compile(
-        r"\bauth\s*=\s*\(\s*\\*[\"'][^\"'\\]{0,128}\\*[\"']\s*,\s*\\*[\"'](?P<secret>[^\"'\\]+)"
-    ),
-    re.compile(
-        r"\b(?:HTTPBasicAuth|BasicAuth|login|authenticate|set_password|setPassword|check_password|basic_auth|basicAuth|SetBasicAuth|httpauth)\(\s*(?:\\*[\"'][^\"'\\]{0,128}\\*[\"']\s*,\s*)\\*[\"'](?P<secret>[^\"'\\]+)"
-    ),
-    re.compile(
-        r"\b(?:SET\s+PASSWORD[^\n;]{0,80}=\s*PASSWORD|set_password|setPassword)\(\s*\\*[\"'](?P<secret>[^\"'\\]+)"
-    ),
-    re.compile(
-        r"\benable\s+secret\s+(?:\d\s+)?(?P<secret>\S+)|\bpassword\s+[57]\s+(?P<other>\S+)",
-        re.IGNORECASE,
-    ),
-)
-_COMMAND_MARKERS = re.compile(
-    r"curl|mysql|mariadb|mycli|sshpass|redis-cli|login|ldap|smbclient"
-    r"|htpasswd|pass:|zip|7z|net use|rabbitmq|echo|identified|secret|auth|password",
-    re.IGNORECASE,
-)
-_PROGRAMS = frozenset(
-    (
-        "curl",
-        "mysql",
-        "mysqldump",
-        "mysqladmin",
-        "mariadb",
-        "sshpass",
-        "redis-cli",
-        "docker",
-        "podman",
-    )
-)
 _PGPASS = re.compile(
     r"(?m)(?:^|(?<=\\n)|(?<=[\"']))(?:[\w.*-]{1,128}):(?:5432|5433|6432|6543|\*):[\w.*-]{1,64}:[\w.*@-]{1,64}:(?P<secret>[^\s\"'\\]+)"
 )
@@ -132,33 +57,13 @@ def find_placed(text: str) -> Iterator[Span]:
         or ":6543:" in text
     ):
         for match in _PGPASS.finditer(text):
-            yield from _given(match, "secret")
+            yield from given(match, "secret")
     if _KIND_SECRET.search(text):
         for block in _DATA.finditer(text):
             for match in _DATUM.finditer(text, *block.span("lines")):
                 if not is_placeholder(match["secret"]):
                     yield Span(*match.span("secret"), "secret")
     yield from _ends_of_keys(text)
-
-
-def find_in_commands(text: str) -> Iterator[Span]:
-    """Passwords that commands and statements are given."""
-    if _COMMAND_MARKERS.search(text):
-        for command in _COMMANDS:
-            for match in command.finditer(text):
-                group = "secret" if match.groupdict().get("secret") is not None else "other"
-                yield from _given(match, group)
-
-
-def is_program(name: str) -> bool:
-    """Whether it is a program whose options are known here."""
-    return name.rpartition("/")[2] in _PROGRAMS
-
-
-def _given(match: re.Match[str], group: str) -> Iterator[Span]:
-    value = match[group]
-    if not is_placeholder(value) and not is_code(value, ""):
-        yield Span(*match.span(group), "password")
 
 
 def _logins(text: str) -> Iterator[Span]:

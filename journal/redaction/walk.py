@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from journal.redaction.forms import find_in_commands, is_program
+from journal.redaction.commands import find_in_commands, is_program
 from journal.redaction.json_text import Number, Pairs
 from journal.redaction.names import Sensitivity, sensitivity
 from journal.redaction.values import is_placeholder, is_random

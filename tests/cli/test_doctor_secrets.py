@@ -25,7 +25,7 @@ def doctor(folder: Path, *args: str) -> Result:
 
 @pytest.fixture
 def leaking(tmp_path: Path) -> Path:
-    """A session with secrets in its log, a gzipped archive and the session file; another without."""
+    """A session with secrets in log, gzipped archive and session file; another without."""
     with DefaultSessionStore(tmp_path, durability="os", redact=None) as store:
         arguments = json.dumps({"user": "bob", "password": PASSWORD})
         store.set_runtime_state("s", "native", "turn-1", {"calls": [{"arguments": arguments}]})

@@ -20,8 +20,8 @@ from tests.cli.test_output import AS_ARGUMENT
 from tests.faults.damage import endure
 from tests.faults.damage.commands import DOCUMENTED, reading, run
 from tests.faults.damage.forgery import SESSION, append_raw, lines_of, write_session
-from tests.journal.test_names import NASTY
 from tests.journal.redaction.test_redaction import SECRETS, bytes_in
+from tests.journal.test_names import NASTY
 
 TORN = b'{"seq":99,"ts":"20'
 WRITE_ANYWHERE = ["s.jsonl", "s.json", "s.json.lock", "s.json.new", "s.jsonl.new"]

@@ -1,0 +1,113 @@
+"""Values that stand in calls, lists, commands and sentences, without a sign that assigns them."""
+
+from collections.abc import Iterator
+
+from journal.redaction.bare import Bare
+from journal.redaction.joins import (
+    CALL,
+    DECLARED,
+    IS,
+    MIXED,
+    SAID,
+    SPACE,
+    SPACED_NAMES,
+    SPACES,
+)
+from journal.redaction.names import sensitivity
+from journal.redaction.naming import Name
+from journal.redaction.reading import ValueReader
+from journal.redaction.spans import Span
+from journal.redaction.values import is_random
+from journal.redaction.words import is_code
+
+
+def _is_set(before: str) -> bool:
+    """Whether the words before a name say that the word after it is its value."""
+    if not before[-1:].isspace():
+        return False
+    *earlier, last = before.split()[-3:] or [""]
+    second = earlier[-1].lower() if earlier else ""
+    return (
+        last == "ENV"
+        or last in ("setx", "setenv", "config")
+        or (last == "set" and second.endswith(("config", "configure")))
+        or (last == "/m" and second == "setx")
+        or (last.startswith("-") and second == "set")
+        or second in ("login", "account", "machine", "username")
+    )
+
+
+class PhraseReader(ValueReader):
+    """Reads the values of names that something else than a sign gives them."""
+
+    def _called(self, name: Name, start: int) -> Iterator[Span]:
+        """What a function of this name is called with: `set_password("x")`."""
+        quote = self._lines.opening(start)
+        if quote is None:
+            return
+        end, _ = self._lines.closing(quote, one_line=True)
+        value = self._text[quote.end() : end]
+        is_word = " " not in value and not sensitivity(value) and ":" not in value[-1:]
+        is_initial = self._text[name.end] == "{"
+        sure = name.says.certain and is_word and (is_initial or name.says.kind == "password")
+        if (sure and self._is_secret(name, value)) or is_random(value, 6, strict=name.says.strict):
+            yield Span(quote.end(), end, name.says.kind)
+
+    def _listed(self, name: Name, start: int, before: str) -> Iterator[Span]:
+        """The string after a name in a list or a call: `["--password", "x"]`."""
+        space = SPACES.match(self._text, start)
+        quote = self._lines.opening(space.end() if space else start)
+        if quote is None:
+            return
+        end, _ = self._lines.closing(quote)
+        begin = self._after_scheme(name, quote.end(), end)
+        value = self._text[begin:end]
+        has_scheme = begin > quote.end()
+        sure = name.text.startswith("-") or has_scheme or CALL.search(before) is not None
+        if (sure and self._is_secret(name, value)) or is_random(value, 6, strict=name.says.strict):
+            yield Span(begin, end, name.says.kind)
+
+    def _after_space(self, name: Name) -> Iterator[Span]:
+        """The word after an option, a setter's name, or `password is`."""
+        text = self._text
+        space = SPACE.match(text, name.end)
+        if space is None:
+            return
+        declared = DECLARED.match(text, name.end)
+        if declared is not None:
+            yield from self._value(name, declared.end(), "=", None)
+            return
+        is_option = name.text.startswith("-") or name.text in SPACED_NAMES
+        if is_option or _is_set(text[max(0, name.start - 96) : name.start]):
+            if text[space.end() : space.end() + 1] not in ("-", "|", ">", "&", ";"):
+                bare = Bare(
+                    spaced=False, colon=False, enclosing=None, start=name.start, option=True
+                )
+                yield from self._value(name, space.end(), " ", bare)
+            return
+        yield from self._said(name, space.end())
+
+    def _said(self, name: Name, start: int) -> Iterator[Span]:
+        """A value in a sentence: `the password is "x"`, `PASSWORD 'x'`, `token x`."""
+        text = self._text
+        verb = IS.match(text, name.end)
+        if verb is not None:
+            start = verb.end() - (verb[0][-1] in "\"'`")
+        quote = self._lines.opening(start)
+        if quote is not None and quote["char"]:
+            end, _ = self._lines.closing(quote, one_line=True)
+            value = text[quote.end() : end]
+            is_password = name.says.kind == "password" and name.says.certain
+            if is_password and " " not in value and not sensitivity(value):
+                if self._is_secret(name, value):
+                    yield Span(quote.end(), end, name.says.kind)
+            return
+        word = SAID.match(text, start)
+        if word is None:
+            return
+        value = word[0].rstrip(".:!?")
+        is_mixed = verb and name.says.certain and MIXED.search(value)
+        if is_code(value, name.text):
+            return
+        if is_mixed or is_random(value, 6, strict=not name.says.certain):
+            yield Span(start, start + len(value), name.says.kind)
