@@ -134,7 +134,7 @@ def _ends_of_keys(text: str) -> Iterator[Span]:
 
 def start_of_lines(text: str, first: int, end: int) -> int:
     """Where the unbroken lines of base64 begin that end at `end`."""
-    lines = re.split(r"(\\+[nr]|[\r\n\s]+)", text[first:end])
+    lines = re.split(r"((?:\\+[nr]|\s)+)", text[first:end])
     start = end
     for index in range(len(lines) - 1, -1, -1):
         part = lines[index]

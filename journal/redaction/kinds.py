@@ -150,7 +150,11 @@ SHAPES = (
     _token("newrelic-key", "NRAK-", r"[A-Z0-9]{27}"),
     _token("planetscale-token", "pscale_tkn_ pscale_pw_ pscale_oauth_", r"[\w.-]{32,}"),
     _token("doppler-token", "dp.pt. dp.st. dp.ct. dp.sa. dp.scim. dp.audit.", r"[\w.-]{36,}"),
-    _token("terraform-token", ".atlasv1.", r"[\w-]{60,}"),
+    Shape(
+        "terraform-token",
+        (".atlasv1.",),
+        r"(?<![A-Za-z0-9])[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,}",
+    ),
     _token("rubygems-key", "rubygems_", r"[a-f0-9]{48}"),
     _token("heroku-key", "HRKU-", r"[\w-]{36,}"),
     _token("mailgun-key", "key-", r"[a-f0-9]{32}(?![A-Za-z0-9])"),

@@ -34,7 +34,7 @@ _OF_SHAPES = tuple(
 )
 """In this very case: what the kinds of secrets begin with."""
 
-_RUN = re.compile(rb"[\w.~-]{15,}")
+_RUN = re.compile(rb"[\w.~/+=%-]{15,}")
 """What every secret holds that begins with one of `_OF_SHAPES`, but for the following."""
 _NO_RUN = tuple(marker for marker in _OF_SHAPES if not marker[:1].isalnum() or b"/" in marker)
 

@@ -19,6 +19,7 @@ _NAMES = frozenset(
 )
 _VALUES = frozenset(("value", "val", "values", "content", "stringvalue", "default"))
 _PLAIN_NAME = re.compile(r"[\w.$/: -]{1,100}")
+_ITEM_NAME = re.compile(r"-{0,2}[A-Za-z][\w.-]{0,100}")
 _VALUE_ENDS = ("value", "val", "values", "content", "default")
 _CHANGED = frozenset(("field", "property", "attribute", "column"))
 _CHANGES = frozenset(("old", "new", "before", "after", "from", "to"))
@@ -142,7 +143,7 @@ def _clean_value(says: Sensitivity, item: str, sink: Sink, is_value: bool) -> st
 
 def _said_of_item(item: str, length: int) -> Sensitivity | None:
     """What an item of a list says of the next: an option, or a header of a list of two."""
-    if len(item) > 128 or " " in item or "=" in item:
+    if _ITEM_NAME.fullmatch(item) is None:
         return None
     says = sensitivity(item)
     if says is None:

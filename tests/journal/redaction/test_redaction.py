@@ -133,6 +133,16 @@ def test_text_under_a_sensitive_key_goes_whatever_it_is(style: Any) -> None:
         assert may_hold_secrets(encoded(state))
 
 
+@pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
+def test_under_an_ambiguous_key_the_value_decides(style: Any) -> None:
+    for name in map(style, AMBIGUOUS):
+        for harmless in ("a word", "tests/test_a.py", "created_at", 12, None, ["id", "name"]):
+            assert redact({name: harmless}) == {name: harmless}
+        secret = {name: "Zq9x" * 6}
+        assert "Zq9x" not in str(redact(secret)), name
+        assert may_hold_secrets(encoded(secret))
+
+
 @pytest.mark.parametrize("key", ["DBPassword", "XApiKey", "OpenAIApiKey", "AWSSecretAccessKey"])
 def test_capitals_before_a_sensitive_word_do_not_hide_it(key: str) -> None:
     assert "hunter2" not in str(redact({key: "hunter2"}))
