@@ -27,11 +27,11 @@ from journal.redaction.joins import (
     VALUE_BEFORE,
     VALUE_FIELD,
 )
-from journal.redaction.names import MAX_NAME, Sensitivity, sensitivity
+from journal.redaction.names import MAX_NAME, Sensitivity
 from journal.redaction.naming import CORE, Name, name_at
 from journal.redaction.phrases import PhraseReader
 from journal.redaction.spans import Span
-from journal.redaction.words import is_secret
+from journal.redaction.words import is_name, is_secret
 
 
 def find_assigned(text: str) -> Iterator[Span]:
@@ -124,7 +124,7 @@ class _Reader(PhraseReader):
                 yield from self._listed(name, join.end(), before if join["quote"] else "")
             case "||" | "??" | "?:" | "or" | "==" | "===" | "!=" | "!==" | "=>":
                 quote = self._lines.opening(join.end())
-                if quote and not sensitivity(text[quote.end() : self._lines.closing(quote)[0]]):
+                if quote and not is_name(text[quote.end() : self._lines.closing(quote)[0]]):
                     yield from self._value(name, join.end(), op, None)
             case ":" if before[-1:] == ":" and not join["after"]:
                 return  # a path of names: `arn:aws:secretsmanager:eu-west-1:1:secret:db`

@@ -13,12 +13,11 @@ from journal.redaction.joins import (
     SPACED_NAMES,
     SPACES,
 )
-from journal.redaction.names import sensitivity
 from journal.redaction.naming import Name
 from journal.redaction.reading import ValueReader
 from journal.redaction.spans import Span
 from journal.redaction.values import is_random
-from journal.redaction.words import is_code
+from journal.redaction.words import is_code, is_name
 
 
 def _is_set(before: str) -> bool:
@@ -47,7 +46,7 @@ class PhraseReader(ValueReader):
             return
         end, _ = self._lines.closing(quote, one_line=True)
         value = self._text[quote.end() : end]
-        is_word = " " not in value and not sensitivity(value) and ":" not in value[-1:]
+        is_word = " " not in value and not is_name(value) and ":" not in value[-1:]
         is_initial = self._text[name.end] == "{"
         sure = name.says.certain and is_word and (is_initial or name.says.kind == "password")
         if (sure and self._is_secret(name, value)) or is_random(value, 6, strict=name.says.strict):
@@ -98,7 +97,7 @@ class PhraseReader(ValueReader):
             end, _ = self._lines.closing(quote, one_line=True)
             value = text[quote.end() : end]
             is_password = name.says.kind == "password" and name.says.certain
-            if is_password and " " not in value and not sensitivity(value):
+            if is_password and " " not in value and not is_name(value):
                 if self._is_secret(name, value):
                     yield Span(quote.end(), end, name.says.kind)
             return

@@ -18,17 +18,16 @@ from journal.redaction.joins import (
     TEXT,
     WRAPPER,
 )
-from journal.redaction.names import sensitivity
 from journal.redaction.naming import Name
 from journal.redaction.quoting import Lines
 from journal.redaction.spans import Span
 from journal.redaction.values import is_placeholder, is_random
-from journal.redaction.words import is_code, is_secret
+from journal.redaction.words import is_code, is_name, is_secret
 
 
 def is_mixed(value: str) -> bool:
     """Whether a value is more than a word, be it short."""
-    if len(value) < 6 or " " in value or is_code(value, "") or sensitivity(value):
+    if len(value) < 6 or " " in value or is_code(value, "") or is_name(value):
         return False
     return MIXED.search(value) is not None or is_random(value, 6)
 
@@ -119,7 +118,7 @@ class ValueReader:
                 is_value = not is_code(item[0], name.text) and is_random(item[0], 6)
             else:
                 begin, (end, after) = quote.end(), self._lines.closing(quote)
-                is_value = name.says.kind == "password" or not sensitivity(text[begin:end])
+                is_value = name.says.kind == "password" or not is_name(text[begin:end])
             is_key = text.startswith(":", after)
             if is_value and not is_key and self._is_secret(name, text[begin:end]):
                 yield Span(begin, end, name.says.kind)

@@ -72,6 +72,12 @@ def is_secret(says: Sensitivity, value: str) -> bool:
     return is_random(value, shortest, strict=says.strict)
 
 
+def is_name(text: str) -> bool:
+    """Whether a value is the name of a secret rather than one: `db_password`, not `pass1234`."""
+    digits = sum(map(str.isdigit, text))
+    return digits <= 1 and sensitivity(text) is not None and not is_random(text)
+
+
 def is_code(word: str, name: str) -> bool:
     """Whether a word without quotes is an expression of a program rather than a value."""
     if _CALLED.match(word) or (_INDEXED.fullmatch(word) and not is_random(word)):
@@ -79,12 +85,12 @@ def is_code(word: str, name: str) -> bool:
     member = _MEMBER.fullmatch(word)
     if member is not None:
         parts = re.split(r"\W+", member[0])
-        return member[1].lower() in ROOTS or any(map(sensitivity, parts)) or word[0] in "&*@$"
+        return member[1].lower() in ROOTS or any(map(is_name, parts)) or word[0] in "&*@$"
     identifier = _IDENTIFIER.fullmatch(word)
     if identifier is None:
         return False
     bare = identifier[1]
-    return bare in CODE or bare == name or (sensitivity(bare) is not None and not _is_word(bare))
+    return bare in CODE or bare == name or (is_name(bare) and not _is_word(bare))
 
 
 def _is_word(text: str) -> bool:
@@ -155,7 +161,7 @@ def _is_argument(word: Word) -> bool:
 def _is_variable(word: Word) -> bool:
     """`self.name = given`, `a, name = b, c`, `name = given or other`."""
     root, dot, _ = word.name.partition(".")
-    if dot and (root in ROOTS or (sensitivity(word.text) and _is_word(word.text))):
+    if dot and (root in ROOTS or (is_name(word.text) and _is_word(word.text))):
         return True
     return word.after_comma or word.rest[:1] == "," or OPERATOR.match(word.rest) is not None
 
@@ -164,8 +170,8 @@ def _is_help(word: Word) -> bool:
     """What the help of a command calls the value: `--password PASSWORD`."""
     if not word.option:
         return False
-    is_name = word.text.isupper() and sensitivity(word.text) is not None
-    return is_name or (word.says.plural and word.text.isalpha()) or word.text.lower() in STATUS
+    is_flag = word.name.startswith("-") and word.says.plural and word.text.isalpha()
+    return is_flag or (word.text.isupper() and is_name(word.text)) or word.text.lower() in STATUS
 
 
 def _is_prose(word: Word) -> bool:
