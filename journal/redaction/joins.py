@@ -53,7 +53,9 @@ LOGIN_BEFORE = re.compile(
 SPACED_NAMES = frozenset(("requirepass", "masterauth", "bindpw", "rootpw"))
 PLIST = re.compile(r"</key>\s{0,80}<string>")
 TEXT = re.compile(r"[^<]{1,4096}(?=</|$)")
-CELL = re.compile(r"[ \t]*[*_`]{0,3}([^|\n`*│]{1,512}?)[*_`]{0,3}[ \t]*(?=[|│]|\r?\n|\Z)")
+CELL = re.compile(
+    r"[ \t]*+[*_`]{0,3}([^|\s`*│][^|\n`*│]{0,511}?)[*_`]{0,3}[ \t]*(?=[|│]|\r?\n|\Z)"
+)
 SPACES = re.compile(r"\s{0,80}")
 SAID = re.compile(r"[^\s\"'`<>,;()]{6,200}")
 PREFIXED = re.compile(r"<\w{1,40}:\Z")

@@ -40,6 +40,7 @@ PROSE = re.compile(
     re.IGNORECASE,
 )
 _TYPE = re.compile(r"_?[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+")
+_CLASS = re.compile(r"_?(?:[A-Z][a-z0-9]*){2,}(?<=[a-z])")
 _AFTER_TYPE = re.compile(r"\s*(?:[,)|=\]?]|\Z)")
 _EQUALS = re.compile(r"\s=\s")
 OPERATOR = re.compile(r"\s+(?:or|and|if|else|\|\||\?\?|\+|\?)\s")
@@ -48,10 +49,10 @@ _CLOSES = re.compile(r"\s*[,;})\]\\\"'&]")
 _PLAIN = re.compile(r"[\w\s'-]*")
 _CALLED = re.compile(r"[&*!@]*[A-Za-z_$][\w$.:>?-]*!?\(")
 _MEMBER = re.compile(
-    r"[&*!@$]*([A-Za-z_$][\w$]*)((?:(?:\.|->|::|\?\.)[A-Za-z_$][\w$]*)+)(?:\[.*)?[;,)]*"
+    r"[&*!@$]*+([A-Za-z_][\w$]*)((?:(?:\.|->|::|\?\.)[A-Za-z_$][\w$]*)+)(?:\[.*)?[;,)]*"
 )
 _INDEXED = re.compile(r"[A-Za-z_$][\w$.]*[\[<].*")
-_IDENTIFIER = re.compile(r"[&*!@$]*([A-Za-z_$][\w$]*)")
+_IDENTIFIER = re.compile(r"[&*!@$]*+([A-Za-z_][\w$]*)")
 
 
 def is_secret(says: Sensitivity, value: str) -> bool:
@@ -75,7 +76,9 @@ def is_secret(says: Sensitivity, value: str) -> bool:
 def is_name(text: str) -> bool:
     """Whether a value is the name of a secret rather than one: `db_password`, not `pass1234`."""
     digits = sum(map(str.isdigit, text))
-    return digits <= 1 and sensitivity(text) is not None and not is_random(text)
+    if sensitivity(text) is None:
+        return False
+    return _CLASS.fullmatch(text) is not None or (digits <= 1 and not is_random(text))
 
 
 def is_code(word: str, name: str) -> bool:
