@@ -31,11 +31,11 @@ def list_secrets(examination: Examination, progress: Progress, output: str) -> N
 
 
 def _search(examination: Examination, progress: Progress) -> Iterator[FoundSecret]:
-    search, total = SecretSearch(progress, examination.folder), len(examination.stems)
-    for number, stem in enumerate(examination.stems, 1):
-        label = f"searching {shown(stem)}, {number} of {total}"
-        with progress.of(label, examination.size(stem)):
-            yield from search.session(examination.belongings(stem))
+    search, sessions = SecretSearch(progress, examination.folder), examination.belongings()
+    for number, belongings in enumerate(sessions, 1):
+        label = f"searching {shown(belongings.stem)}, {number} of {len(sessions)}"
+        with progress.of(label, examination.size(belongings.stem)):
+            yield from search.session(belongings)
 
 
 def _print(found: Iterator[FoundSecret], output: str) -> int:

@@ -5,6 +5,8 @@ is gone a moment later. So what looks wrong is looked at again, and only what st
 Locks are taken for microseconds, and only of files that look like leftovers.
 """
 
+import errno
+import os
 from collections.abc import Iterator, Sequence
 from time import sleep
 
@@ -20,6 +22,7 @@ from projections.doctor.finding import Commands, Finding
 from projections.doctor.identity import session_id_of_files
 from projections.doctor.leftovers import Leftovers
 from projections.doctor.place import (
+    Belongings,
     Ends,
     File,
     Listing,
@@ -109,9 +112,12 @@ class Examination:
         """What to give to `session`, one after the other."""
         return self._stems
 
-    def belongings(self, stem: str) -> Belongings:
-        """The files of one of them."""
-        return self._listing.of(stem)
+    def belongings(self) -> list[Belongings]:
+        """The files of each of them. Raises `ReadError` when the folder cannot be listed."""
+        if self._listing is None:
+            reason = os.strerror(errno.EACCES)
+            raise ReadError(errno.EACCES, f"the folder {self.folder} cannot be read: {reason}")
+        return [self._listing.of(stem) for stem in self._stems]
 
     def size(self, stem: str) -> int:
         """About how many bytes the examination of a session reads."""
