@@ -78,9 +78,9 @@ def doctor_command(
     errors, 3 no such session or folder, 4 data is damaged.
 
     \b
-    With --secrets it looks for nothing but the secrets that today's redaction knows and
-    that are in logs, archives and session files all the same: saved by an older version,
-    or with redaction off. Exit codes: 0 none, 1 some, or a file cannot be read.
+    With --secrets it looks for nothing but the secrets that today's redaction
+    knows, in logs, archives and session files: saved by an older version, or with
+    redaction off. Exit codes: 0 none, 1 some, or a file cannot be read.
 
     \b
     Examples:
