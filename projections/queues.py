@@ -112,20 +112,66 @@ class Queues:
 
     def write(self, session_id: str, entry: Append | Call) -> None:
         """After all that was called for in this session before."""
-        with self._entered():
-            with self._lock:
-                waiting = self._waiting.get(session_id)
-                if waiting is None:
-                    self._waiting[session_id] = deque((entry,))
-                else:
-                    waiting.append(entry)
-            started = waiting is not None or _started(
-                self._writers, lambda: self._work(session_id)
-            )
-        if not started:
+        self.begin(session_id, self.put(session_id, entry))
+
+    def put(self, session_id: str, entry: Append | Call) -> bool:
+        """Give it its place in line, and do no more, for a caller that holds a lock.
+
+        The caller passes the answer to `begin` next, without the lock: whether nobody works on
+        the session yet.
+        """
+        with self._entered(), self._lock:
+            waiting = self._waiting.get(session_id)
+            if waiting is not None:
+                waiting.append(entry)
+                return False
+            self._waiting[session_id] = deque((entry,))
+            return True
+
+    def begin(
+        self,
+        session_id: str,
+        is_first: bool,
+        at_once: Callable[[], bool] | None = None,
+        *,
+        here: bool = False,
+    ) -> None:
+        """Have carried out what was `put`: by a thread, or `here`, by this one.
+
+        If it is the first in line, `at_once` may carry it out, and says whether it did. What
+        `at_once` raises passes, and counts as carried out.
+        """
+        if not is_first:
+            if exiting.begun and threading.get_ident() not in self._working:
+                self.join(session_id)
+        elif at_once is None or not self._done_at_once(session_id, at_once):
+            self._have_worked(session_id, here)
+
+    def _done_at_once(self, session_id: str, at_once: Callable[[], bool]) -> bool:
+        """Whether it was. Then a thread goes on with what came behind it."""
+        is_done = True
+        try:
+            is_done = at_once()
+        finally:
+            if is_done and self._has_more(session_id):
+                self._have_worked(session_id, here=False)
+        return is_done
+
+    def _has_more(self, session_id: str) -> bool:
+        """The first in line was carried out where it was; whether others wait behind it."""
+        with self._lock:
+            waiting = self._waiting[session_id]
+            waiting.popleft()
+            if not waiting:
+                del self._waiting[session_id]
+        return bool(waiting)
+
+    def _have_worked(self, session_id: str, here: bool) -> None:
+        if not here:
+            with self._entered():
+                here = not _started(self._writers, lambda: self._work(session_id))
+        if here:
             self._work(session_id)
-        elif exiting.begun and threading.get_ident() not in self._working:
-            self.join(session_id)
 
     def read(self, session_id: str, call: Call) -> None:
         """After the writes of this session so far; later ones need not wait for it."""

@@ -20,6 +20,7 @@ from journal.locking import leave_stopped_threads, tell_after_fork, tell_after_s
 from journal.room import Answer, offer, share
 from journal.state import check_text
 from projections.dirty import Dirty, new_mark
+from projections.handoffs.owner import LatestOwner
 from projections.handoffs.pending import PendingHandoffs
 from projections.session_file import SessionFile
 from projections.view import View
@@ -39,13 +40,15 @@ RECHECK = 1 << 18  # bytes a log grows before it is looked at again
 
 
 class _Both:
-    """What a session folds: the view, and which handoffs wait for an answer."""
+    """What a session folds: the view, which handoffs wait for an answer, and who has it."""
 
-    def __init__(self, view: View, pending: PendingHandoffs) -> None:
+    def __init__(self, view: View, pending: PendingHandoffs, owner: LatestOwner) -> None:
         self._view = view
         self._pending = pending
+        self._owner = owner
 
     def fold(self, event: Event) -> None:
+        self._owner.fold(event, self._view.turns)
         self._view.fold(event)
         if type(event) is not Set:
             self._pending.fold(event)
@@ -53,6 +56,7 @@ class _Both:
     def reset(self) -> None:
         self._view.reset()
         self._pending.reset()
+        self._owner.reset()
 
 
 class Budget:
@@ -96,7 +100,9 @@ class Session:
         self.session_id = session_id
         self.view = View()
         self.pending = PendingHandoffs()
-        self.log: Log = backend.open(session_id, _Both(self.view, self.pending))
+        self.owner = LatestOwner()
+        folded = _Both(self.view, self.pending, self.owner)
+        self.log: Log = backend.open(session_id, folded)
         self.file = file
         self._seed = seed
         self._budget = budget
@@ -209,6 +215,13 @@ class Session:
             if self.log.refresh():
                 return self.view.turn(runtime_id, turn_id)
         return self._older_state().get(runtime_id, {}).get(turn_id, {})
+
+    def owned_by(self) -> tuple[str, str | None] | None:
+        """The runtime that has the session and the turn it wrote last; None if nobody has it."""
+        with self.log.lock:
+            self.log.refresh()
+            runtime_id = self.owner.runtime_id
+            return None if runtime_id is None else (runtime_id, self.owner.turn_id)
 
     def whole(self) -> dict[str, dict[str, Any]]:
         """The whole view, from the log or from an older session file."""

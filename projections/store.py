@@ -206,19 +206,34 @@ class DefaultSessionStore(Inspection):
             session.append(events, refresh=refresh)
         self._appended(session, events)
 
-    def append_at_once(self, session_id: str, events: Sequence[Set]) -> bool:
+    def append_at_once(
+        self, session_id: str, events: Sequence[Set], *, by_owner: bool = False
+    ) -> bool:
         """As `append`, if that waits for nobody; else False, and nothing is saved.
 
         For event loops. It would wait for a sync, for a lock that somebody has, or for a log to
-        be opened, read on in or mended. Leaves the session file to
+        be opened, read on in or mended. With `by_owner`, nothing is saved either where another
+        runtime than that of the first event has the session. Leaves the session file to
         `refresh_session_file_if_due`, in a thread.
         """
         self._check_open()
         session = self._sessions.get_open(session_id)
-        if session is None or self.intake.rejects or not session.append_at_once(events):
+        if session is None or self.intake.rejects:
+            return False
+        if by_owner and session.owner.runtime_id not in (None, events[0].runtime_id):
+            return False
+        if not session.append_at_once(events):
             return False
         self._appended(session, events)
         return True
+
+    def owner(self, session_id: str) -> tuple[str, str | None] | None:
+        """The runtime that has the session, and the turn that it wrote last since it has it.
+
+        None if nobody has it. The turn is None if it wrote none. Sees what any process has
+        written. O(1) where the session is open. Raises as `get_runtime_state`.
+        """
+        return self._session(session_id).owned_by()
 
     def refresh_session_file_if_due(self, session_id: str) -> None:
         """Write the session file if it may take time now. What goes wrong is logged."""

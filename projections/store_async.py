@@ -23,7 +23,7 @@ from journal.errors import (
 from journal.events import Head, Set
 from journal.locking import waiting_since
 from journal.state import check_text
-from projections.queues import Append, Done, Queues
+from projections.queues import Append, Call, Queues
 from projections.refs import Ref
 from projections.replay import Pace, Step, Version, check_pace
 from projections.store import DefaultSessionStore
@@ -39,6 +39,7 @@ logger = logging.getLogger("journal")
 
 T = TypeVar("T")
 Point: TypeAlias = int | str | datetime
+Begin: TypeAlias = Callable[..., None]
 
 _STEPS_AT_ONCE = 64  # of a replay, read by one trip to a thread
 
@@ -137,27 +138,18 @@ class AsyncSessionStore:
         self._queues.write(session_id, Append(events, done, refresh))
         return asked.future
 
-    def append_then(
-        self, session_id: str, events: Sequence[Set], done: Done, *, refresh: bool = True
-    ) -> None:
-        """As `append`, for code in whatever thread: tells `done` what came of it, in another."""
-        if not events:
-            done(None)
-            return
-        self._check(session_id)
-        try:
-            if self._append_at_once(session_id, events, refresh):
-                done(None)
-                return
-        except Exception as error:  # noqa: BLE001 - told
-            done(error)
-            return
-        self._queues.write(session_id, Append(events, done, refresh))
+    def line_up(
+        self, session_id: str, entry: Append | Call, at_once: Callable[[], bool] | None = None
+    ) -> Begin:
+        """Give a write its place among the writes of a session, and no more.
 
-    def write_then(self, session_id: str, call: Callable[[], object], done: Done) -> None:
-        """The same for a call that writes."""
+        For code that holds a lock, in whatever thread. What is returned is to be called next,
+        without the lock: it begins to write, with `here=True` in the calling thread. `at_once`
+        writes what needs no thread, if that is so, and says whether it did.
+        """
         self._check(session_id)
-        self._in_order(session_id, lambda: done(_error_of(call)))
+        is_first = self._queues.put(session_id, entry)
+        return functools.partial(self._queues.begin, session_id, is_first, at_once)
 
     def _append_at_once(self, session_id: str, events: Sequence[Set], refresh: bool) -> bool:
         """Where no sync is wanted and nobody is in the way, a thread would only cost time."""
@@ -419,15 +411,6 @@ def _copy_of(error: BaseException) -> BaseException:
         return copy(error)
     except Exception:  # noqa: BLE001 - of a class that cannot be copied
         return error
-
-
-def _error_of(call: Callable[[], object]) -> BaseException | None:
-    """What the call raises."""
-    try:
-        call()
-    except BaseException as error:  # noqa: BLE001 - told
-        return error
-    return None
 
 
 class _Asked(Generic[T]):

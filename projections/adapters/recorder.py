@@ -9,23 +9,26 @@ What is written:
 
 Runtimes whose turns are open at the same time, none called by the other, are not handed
 over: the audit then shows that they ran side by side in one session, as it should.
+
+A state and its place in the queue of its session are taken under the turn's lock; what may
+wait for a disk or for another process comes after that, with no lock held.
 """
 
 import asyncio
 import functools
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 from journal import exiting
-from journal.events import Set
 from journal.locking import leave_stopped_threads, tell_after_fork, tell_after_stop
-from projections.adapters.custody import Custody, Handover
-from projections.adapters.leftovers import Leftovers
+from projections.adapters.deferred import Deferred
+from projections.adapters.ownership import Before, Handover, SessionOwner
 from projections.adapters.turns import Status, Turn
+from projections.adapters.writing import Write
+from projections.queues import Done
 from projections.store import DefaultSessionStore
-from projections.store_async import AsyncSessionStore
+from projections.store_async import AsyncSessionStore, Begin
 
 logger = logging.getLogger("journal")
 
@@ -43,7 +46,7 @@ class Recorder:
 
     `save_soon` and `close_soon` wait for nothing, in whatever thread. Where the garbage
     collector may be at work, in a coroutine or generator that is being closed, even that is
-    too much: `leave` has them called by another thread.
+    too much: `defer` has them called by another thread.
 
     A turn may end when the program does, in a function of `atexit` or in a finalizer: then it is
     written by the thread that ends it, while it waits, or counted as a failure.
@@ -56,11 +59,13 @@ class Recorder:
 
     def __init__(self, store: DefaultSessionStore) -> None:
         self.store = store
+        self.users = 0  # how many mirrors share it; the last one closes a store that it owns
+        self.owns_store = False
         self.failures = 0
         self.last_failure: Exception | None = None
         self._async_store = AsyncSessionStore(store)
-        self._custody = Custody()
-        self._leftovers = Leftovers()
+        self._owner = SessionOwner()
+        self._deferred = Deferred()
         self.after_fork()
         tell_after_fork(self)
         tell_after_stop(self)
@@ -75,80 +80,72 @@ class Recorder:
 
     def open(self, turn: Turn) -> None:
         """A turn begins."""
-        self._come_in()
-        try:
-            if not self._custody.knows(turn.session_id):
-                self._custody.learn(turn.session_id, self.store.state_at(turn.session_id))
-        except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
-            self._failed(turn, error)
-        self._write(turn, self._custody.opened(turn))
+        self._deferred.watch()
+        self.drain()
+        self._write(turn, before=self._owner.opened(turn))
 
     async def aopen(self, turn: Turn) -> None:
         """As `open`."""
-        self._come_in()
-        try:
-            if not self._custody.knows(turn.session_id):
-                self._custody.learn(turn.session_id, await self._view(turn.session_id))
-        except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
-            self._failed(turn, error)
-        finally:  # also when we are cancelled
-            self._queue(turn, self._custody.opened(turn))
+        self._deferred.watch()
+        self.drain()
+        self._write_soon(turn, before=self._owner.opened(turn))
 
     def save(self, turn: Turn) -> None:
         """Write the turn as it is now."""
-        self.settle()
+        self.drain()
         self._write(turn)
 
     async def asave(self, turn: Turn) -> None:
         """As `save`."""
-        self.settle()
-        if self._queue(turn) and turn.has_open_calls:
+        self.drain()
+        if self._write_soon(turn) and turn.has_open_calls:
             await self._written(turn)
 
     def save_soon(self, turn: Turn) -> None:
         """As `save`, without waiting."""
         if exiting.begun:
             leave_stopped_threads()
-        self._queue(turn)
+        self._write_soon(turn)
 
     def close(self, turn: Turn, status: Status = "completed", error: object = None) -> None:
         """A turn has ended. Again for the same turn: nothing happens."""
-        self.settle()
+        self.drain()
         if turn.close(status, error):
-            self._write(turn, after=self._custody.closed(turn))
+            self._write(turn, after=self._owner.closed(turn))
 
     async def aclose(self, turn: Turn, status: Status = "completed", error: object = None) -> None:
         """As `close`."""
-        self.settle()
-        if self._close_in_queue(turn, status, error):
+        self.drain()
+        if turn.close(status, error) and self._write_soon(turn, after=self._owner.closed(turn)):
             await self._written(turn)
 
     def close_soon(self, turn: Turn, status: Status = "completed", error: object = None) -> None:
         """As `close`, without waiting."""
         if exiting.begun:
             leave_stopped_threads()
-        self._close_in_queue(turn, status, error)
+        if turn.close(status, error):
+            self._write_soon(turn, after=self._owner.closed(turn))
 
-    def leave(self, note: Callable[[], object]) -> None:
+    def defer(self, work: Callable[[], object]) -> None:
         """Have it called by another thread, or by the next call here that is not a `…_soon`.
 
-        May be called from anywhere. `note` may call `save_soon` and `close_soon`, and raises
+        May be called from anywhere. `work` may call `save_soon` and `close_soon`, and raises
         nothing.
         """
-        self._leftovers.leave(note)
+        self._deferred.put(work)
 
-    def settle(self) -> None:
-        """Have done what was left. Not for finalizers."""
-        self._leftovers.settle()
+    def drain(self) -> None:
+        """Return when what was deferred is done. Not for finalizers."""
+        self._deferred.drain()
 
     def join(self) -> None:
         """Block until what was called for is written, also by tasks that are gone."""
-        self.settle()
+        self.drain()
         self._async_store.join()
 
     def end(self) -> None:
         """Join, and let the threads go."""
-        self._leftovers.end()
+        self._deferred.end()
         self._async_store.join()
 
     def note_failure(self, error: Exception) -> None:
@@ -162,55 +159,47 @@ class Recorder:
                 exc_info=error,
             )
 
-    def _come_in(self) -> None:
-        self._leftovers.watch()
-        self._leftovers.settle()
+    def _write(self, turn: Turn, before: Before = None, after: Handover | None = None) -> None:
+        """Write, and wait for it. What ends the program passes."""
+        written = _Written(functools.partial(self._note, turn))
+        if self._put(turn, before, after, written, here=True):
+            written.wait()
 
-    def _write(
-        self, turn: Turn, before: Sequence[Handover] = (), after: Sequence[Handover] = ()
-    ) -> None:
-        try:
-            with turn.being_written():
-                self._async_store.join(turn.session_id)  # what event loops have left in the queue
-                self._hand_over(turn.session_id, before)
-                self.store.append(turn.session_id, self._events(turn), refresh=False)
-            self._hand_over(turn.session_id, after)
-            if turn.status != "open":
-                self._async_store.refresh_soon(turn.session_id)
-        except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
-            self._failed(turn, error)
-
-    def _hand_over(self, session_id: str, handovers: Sequence[Handover]) -> None:
-        for source, target, reason in handovers:
-            self.store.hand_off(session_id, source, target, reason=reason)
-            self.store.take_over(session_id, target)
-
-    def _queue(
-        self, turn: Turn, before: Sequence[Handover] = (), after: Sequence[Handover] = ()
+    def _write_soon(
+        self, turn: Turn, before: Before = None, after: Handover | None = None
     ) -> bool:
-        """All at once, so that no cancellation parts them. They are carried out in order."""
-        session_id, store = turn.session_id, self._async_store
-        done = functools.partial(self._note, turn)
+        """Have it written; whether that could be called for."""
+        return self._put(turn, before, after, functools.partial(self._note, turn), here=False)
 
-        def hand_over(handovers: Sequence[Handover]) -> None:
-            for each in handovers:
-                once = functools.partial(self._hand_over, session_id, (each,))
-                store.write_then(session_id, once, done)
-
+    def _put(
+        self, turn: Turn, before: Before, after: Handover | None, done: Done, *, here: bool
+    ) -> bool:
+        """The one way to the journal. All is queued together, so that no cancellation parts it."""
+        if not self.store.mirrors:
+            return False
         try:
-            with turn.being_written():
-                hand_over(before)
-                refresh = turn.status != "open"
-                store.append_then(session_id, self._events(turn), done, refresh=refresh)
-            hand_over(after)
+            begin = self._in_line(turn, before, after, done)
+            begin(here=here)
         except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
             self._failed(turn, error)
             return False
         return True
 
-    def _close_in_queue(self, turn: Turn, status: Status, error: object) -> bool:
-        closes = turn.close(status, error)
-        return closes and self._queue(turn, after=self._custody.closed(turn))
+    def _in_line(self, turn: Turn, before: Before, after: Handover | None, done: Done) -> Begin:
+        """Take the turn as it is now, and its place in the queue. No I/O."""
+        with turn.being_queued():
+            state = turn.state(self.store.limits)
+            write = Write(
+                self._async_store,
+                turn.session_id,
+                self.store.intake.event(turn.runtime_id, turn.turn_id, state),
+                before=before,
+                after=after,
+                refresh=turn.status != "open",
+                note=functools.partial(self._failed, turn),
+                done=done,
+            )
+            return self._async_store.line_up(turn.session_id, write.entry, write.at_once)
 
     async def _written(self, turn: Turn) -> None:
         """Wait for what is queued, but not for ever; being cancelled cancels none of it."""
@@ -221,17 +210,6 @@ class Recorder:
                 self._async_store.join(turn.session_id)
         except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
             self._failed(turn, error)
-
-    async def _view(self, session_id: str) -> dict[str, dict[str, Any]]:
-        if _in_event_loop():
-            return await self._async_store.state_at(session_id)
-        return self.store.state_at(session_id)
-
-    def _events(self, turn: Turn) -> Sequence[Set]:
-        if not self.store.mirrors:
-            return ()
-        state = turn.state(self.store.limits)
-        return (self.store.intake.event(turn.runtime_id, turn.turn_id, state),)
 
     def _note(self, turn: Turn, error: BaseException | None) -> None:
         if isinstance(error, Exception):
@@ -255,6 +233,26 @@ class Recorder:
                 type(error).__name__,
                 error,
             )
+
+
+class _Written:
+    """What came of a write, for a thread that waits for it."""
+
+    def __init__(self, note: Done) -> None:
+        self._note = note
+        self._is_known = threading.Event()
+        self._error: BaseException | None = None
+
+    def __call__(self, error: BaseException | None) -> None:
+        self._error = error
+        self._note(error)
+        self._is_known.set()
+
+    def wait(self) -> None:
+        """Raises what ends the program, where the write was stopped by that."""
+        self._is_known.wait()
+        if self._error is not None and not isinstance(self._error, Exception):
+            raise self._error
 
 
 def _in_event_loop() -> bool:

@@ -64,9 +64,9 @@ class Turn:
     `runtime_id` is the agent's name for most. `parent` is the turn that called for this one,
     in its tool call `parent_call_id`; the session goes back to it when this turn closes.
     Not so `for_good`: then it goes on where the parent's would have gone, the parent being
-    `handed_on`. `lock` guards the fields, `writing` is held while the state is taken
-    and put in line to be written. A finalizer may come into the middle of both, on the same
-    thread, when the program ends.
+    `handed_on`. `lock` guards the fields, and is held while the state is taken and queued to be
+    written. A finalizer may come into the middle of that, on the same thread, when the program
+    ends.
     """
 
     session_id: str
@@ -85,30 +85,30 @@ class Turn:
     opened_at: str = field(default_factory=lambda: now())
     closed_at: str | None = None
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
-    writing: threading.RLock = field(default_factory=threading.RLock, repr=False)
-    is_being_written: bool = field(default=False, repr=False)
+    is_being_queued: bool = field(default=False, repr=False)
 
     @contextmanager
-    def being_written(self) -> Iterator[None]:
-        """Hold `writing`. Raises `ReentryError` when this very thread does.
+    def being_queued(self) -> Iterator[None]:
+        """Hold `lock` to take the state, and its place in a queue. No I/O may be done then.
 
-        An older state could be written over a newer one otherwise.
+        Raises `ReentryError` when this very thread is in here: an older state could come behind
+        a newer one otherwise.
         """
-        with self.writing:
-            if self.is_being_written:
+        with self.lock:
+            if self.is_being_queued:
                 raise ReentryError(
-                    "the turn ended, in a finalizer, while it was being written by the same thread"
+                    "the turn ended, in a finalizer, while it was being queued by the same thread"
                 )
-            self.is_being_written = True
+            self.is_being_queued = True
             try:
                 yield
             finally:
-                self.is_being_written = False
+                self.is_being_queued = False
 
     def after_stop(self) -> None:
         """See `journal.locking.Stoppable`."""
-        self.lock, self.writing = threading.RLock(), threading.RLock()
-        self.is_being_written = False
+        self.lock = threading.RLock()
+        self.is_being_queued = False
 
     def says(self, role: str, content: object) -> None:
         """Add to the transcript; what is no text is put as JSON. Nothing for None or ""."""

@@ -6,9 +6,9 @@ from typing import Any
 from agents import Agent, AgentHookContext, ModelResponse, RunContextWrapper, RunHooks, Tool
 from agents.items import TResponseInputItem
 
-from projections.adapters.mirroring import Mirror, check_session_id
-from projections.adapters.openai_agents.runs import Journal, Run
-from projections.adapters.openai_agents.sessions import Chosen, Sessions
+from projections.adapters.mirroring import Mirror, Mirroring
+from projections.adapters.openai_agents.runs import Run
+from projections.adapters.openai_agents.sessions import Chosen, Sessions, choice_of
 
 
 class RunJournal(RunHooks[Any]):
@@ -91,7 +91,8 @@ class JournalHooks(RunJournal):
     def __init__(
         self, handle: Mirror, *, session_id: Chosen = None, hooks: RunHooks[Any] | None = None
     ) -> None:
-        check_session_id(session_id)
-        journal = Journal(handle.recorder)
-        handle.on_close(journal.stop)
-        super().__init__(Run(journal, Sessions(journal, session_id).of_agent, False), hooks)
+        choice = choice_of(session_id)
+        mirroring = Mirroring(handle.recorder)
+        sessions = Sessions(mirroring, choice)
+        handle.on_close(mirroring.stop)
+        super().__init__(Run(mirroring, sessions.of_agent, False), hooks)

@@ -1,16 +1,14 @@
 """`mirror`: every run of every agent in this process goes into the journal."""
 
-import threading
+from typing import Any
 
+from agents import Agent
 from agents.run import get_default_agent_runner, set_default_agent_runner
 
-from projections.adapters.mirroring import Mirror, Source, check_session_id
+from projections.adapters.mirroring import Mirror, Mirroring, SessionChoice, Source
 from projections.adapters.openai_agents.runner import MirroringRunner
-from projections.adapters.openai_agents.runs import Journal
-from projections.adapters.openai_agents.sessions import Chosen, Sessions
+from projections.adapters.openai_agents.sessions import Chosen, Sessions, choice_of
 from projections.adapters.openai_agents.tool_errors import watch_tool_errors
-
-_mirroring = threading.Lock()  # held by the one that mirrors
 
 
 def mirror(source: Source, *, session_id: Chosen = None) -> Mirror:
@@ -27,24 +25,16 @@ def mirror(source: Source, *, session_id: Chosen = None) -> Mirror:
     Raises TypeError and ValueError for a source or session id that makes no sense, and
     RuntimeError when the process is being mirrored already.
     """
-    check_session_id(session_id)
+    choice = choice_of(session_id)
     handle = Mirror(source)
-    try:
-        if handle.store.mirrors:
-            _start(handle, session_id)
-    except BaseException:
-        handle.close()
-        raise
-    return handle
+    return handle.begin("OpenAI agents", lambda: _start(handle, choice))
 
 
-def _start(handle: Mirror, session_id: Chosen) -> None:
-    if not _mirroring.acquire(blocking=False):
-        raise RuntimeError("this process is being mirrored already; close that mirror first")
-    handle.on_close(_mirroring.release)
-    journal = Journal(handle.recorder)
-    handle.on_close(journal.stop)
-    runner = MirroringRunner(get_default_agent_runner(), journal, Sessions(journal, session_id))
+def _start(handle: Mirror, choice: SessionChoice[Agent[Any]]) -> None:
+    mirroring = Mirroring(handle.recorder)
+    handle.on_close(mirroring.stop)
+    sessions = Sessions(mirroring, choice)
+    runner = MirroringRunner(get_default_agent_runner(), mirroring, sessions)
     set_default_agent_runner(runner)
     handle.on_close(lambda: _put_back(runner))
     handle.on_close(watch_tool_errors())

@@ -14,19 +14,20 @@ from agents import (
 from agents.lifecycle import RunHooksBase
 from agents.run import AgentRunner
 
+from projections.adapters.context import CallContext, use_context
+from projections.adapters.mirroring import Mirroring
 from projections.adapters.openai_agents.contents import refused_in
 from projections.adapters.openai_agents.hooks import JournalHooks, RunJournal
-from projections.adapters.openai_agents.places import inside
-from projections.adapters.openai_agents.runs import Ending, Journal, Run
+from projections.adapters.openai_agents.runs import Ending, Run
 from projections.adapters.openai_agents.sessions import Sessions
 
 
 class MirroringRunner(AgentRunner):
     """Has another runner do the work, with hooks of ours around those that are given."""
 
-    def __init__(self, before: AgentRunner, journal: Journal, sessions: Sessions) -> None:
+    def __init__(self, before: AgentRunner, mirroring: Mirroring, sessions: Sessions) -> None:
         self.before = before
-        self._journal = journal
+        self._mirroring = mirroring
         self._sessions = sessions
 
     async def run(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> RunResult:  # noqa: A002
@@ -34,7 +35,7 @@ class MirroringRunner(AgentRunner):
         if run is None:
             return await self.before.run(starting_agent, input, **kwargs)
         try:
-            with inside(run):
+            with use_context(CallContext(self._mirroring.recorder, run)):
                 result = await self.before.run(starting_agent, input, **kwargs)
         except asyncio.CancelledError as error:  # whoever cancels does not wait for us
             run.end_soon(Ending.by(error))
@@ -43,7 +44,7 @@ class MirroringRunner(AgentRunner):
             await run.aend(Ending.by(error))
             raise
         except BaseException as error:  # closed, or the process is about to end
-            run.leave(Ending.by(error))
+            run.defer_end(Ending.by(error))
             raise
         await run.aend(_complete(result))
         return result
@@ -53,7 +54,7 @@ class MirroringRunner(AgentRunner):
         if run is None:
             return self.before.run_sync(starting_agent, input, **kwargs)
         try:
-            with inside(run):
+            with use_context(CallContext(self._mirroring.recorder, run)):
                 result = self.before.run_sync(starting_agent, input, **kwargs)
         except BaseException as error:
             run.end(Ending.by(error))
@@ -70,24 +71,24 @@ class MirroringRunner(AgentRunner):
         run = self._begin(starting_agent, input, kwargs)
         if run is None:
             return self.before.run_streamed(starting_agent, input, **kwargs)
-        with inside(run):
+        with use_context(CallContext(self._mirroring.recorder, run)):
             result = self.before.run_streamed(starting_agent, input, **kwargs)
-        self._journal.guard(_end_with, run, result)
+        self._mirroring.guard(_end_with, run, result)
         return result
 
     def _begin(self, agent: Agent[Any], given: Any, kwargs: dict[str, Any]) -> Run | None:
         """A run with hooks of ours put among its options; None if it is not to be mirrored."""
         hooks = kwargs.get("hooks")
-        if self._journal.stopped or isinstance(hooks, JournalHooks):
+        if self._mirroring.stopped or isinstance(hooks, JournalHooks):
             return None
         if not (hooks is None or isinstance(hooks, RunHooksBase)):
             return None  # the SDK refuses it
         try:
-            run = Run(self._journal, self._sessions.of_run(kwargs, given), watched=True)
+            run = Run(self._mirroring, self._sessions.of_run(kwargs, given), watched=True)
             run.session_id = self._sessions.known(agent, kwargs, given)
             run.refused = refused_in(given)
         except Exception as error:  # noqa: BLE001 - of ours: the agent goes on
-            self._journal.recorder.note_failure(error)
+            self._mirroring.recorder.note_failure(error)
             return None
         kwargs["hooks"] = RunJournal(run, hooks)
         return run
@@ -102,8 +103,8 @@ def _end_with(run: Run, result: RunResultStreaming) -> None:
     """End the run when the task ends in which it goes on, whoever reads its stream."""
 
     def ended(task: asyncio.Task[Any]) -> None:
-        run.journal.recorder.settle()
-        run.journal.guard(lambda: run.end_soon(_ending(run, result, task)))
+        run.mirroring.recorder.drain()
+        run.mirroring.guard(lambda: run.end_soon(_ending(run, result, task)))
 
     task = result.run_loop_task
     if task is not None:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from agents import Agent, RunContextWrapper
 
+from projections.adapters.context import CallContext, enter_context
+from projections.adapters.mirroring import Mirroring
 from projections.adapters.openai_agents.contents import (
     Refused,
     error_in,
@@ -20,36 +22,9 @@ from projections.adapters.openai_agents.contents import (
     response_text,
     told_id,
 )
-from projections.adapters.openai_agents.places import Place, enter, place
-from projections.adapters.recorder import Recorder
 from projections.adapters.turns import Status, Turn, error_text
 
 SessionOf: TypeAlias = Callable[[Agent[Any]], str]
-
-
-class Journal:
-    """Where runs are written to, until it is stopped."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self.recorder = recorder
-        self.stopped = not recorder.store.mirrors
-
-    def stop(self) -> None:
-        """Write nothing any more, whatever is still running."""
-        self.stopped = True
-
-    def here(self) -> Place | None:
-        """Where this code is running, if that is in this journal."""
-        found = place()
-        ours = found is not None and found.run.journal.recorder is self.recorder
-        return found if ours else None
-
-    def guard(self, action: Callable[..., object], *args: Any) -> None:
-        """Do it; what goes wrong with it is not the agent's trouble."""
-        try:
-            action(*args)
-        except Exception as error:  # noqa: BLE001 - of ours
-            self.recorder.note_failure(error)
 
 
 class Ending(NamedTuple):
@@ -75,16 +50,16 @@ class Run:
     calls of which the user said no before the run went on.
     """
 
-    def __init__(self, journal: Journal, session_of: SessionOf, watched: bool) -> None:
-        self.journal = journal
+    def __init__(self, mirroring: Mirroring, session_of: SessionOf, watched: bool) -> None:
+        self.mirroring = mirroring
         self.session_id: str | None = None
         self.refused: Sequence[Refused] = ()
         self.has_output = False
         self._over = False
-        self._recorder = journal.recorder
+        self._recorder = mirroring.recorder
         self._session_of = session_of
         self._watched = watched
-        self._started_at = journal.here()
+        self._started_at = mirroring.here()
         self._turn: Turn | None = None
         self._written = False  # whether the turn is
         self._awaited: Agent[Any] | None = None  # whose turn is there before it is told to begin
@@ -94,7 +69,7 @@ class Run:
 
     async def follow(self, step: Callable[..., Awaitable[None]], *args: Any) -> None:
         """Do what a hook tells: one of the methods below. Tools may go on when it is over."""
-        if not (self._over or self.journal.stopped):
+        if not (self._over or self.mirroring.stopped):
             try:
                 await step(*args)
             except Exception as error:  # noqa: BLE001 - of ours: the agent goes on
@@ -102,8 +77,8 @@ class Run:
 
     def follow_now(self, step: Callable[..., None], *args: Any) -> None:
         """As `follow`, where nothing can be awaited."""
-        if not (self._over or self.journal.stopped):
-            self.journal.guard(step, *args)
+        if not (self._over or self.mirroring.stopped):
+            self.mirroring.guard(step, *args)
 
     # What hooks tell
 
@@ -115,7 +90,7 @@ class Run:
         if self._turn is not None:  # of a run of which we were not told how it ended
             await self._close(self._turn, "error", "the run ended early")
         if not self._watched:
-            self._started_at = self.journal.here()
+            self._started_at = self.mirroring.here()
         await self._save(self._turn_of(context, agent))
         self._awaited = None
 
@@ -153,7 +128,7 @@ class Run:
         turn = self._turn_of(context, agent)
         call_id = told_id(context, tool) or self._untold_id(turn, tool)
         turn.call_started(call_id, tool.name)
-        enter(Place(self, turn, call_id))
+        enter_context(CallContext(self._recorder, self, turn, call_id))
 
     async def call_began(self) -> None:
         """Write that one has."""
@@ -205,9 +180,9 @@ class Run:
         if turn is not None:
             self._recorder.close_soon(turn, ending.status, ending.error)
 
-    def leave(self, ending: Ending) -> None:
+    def defer_end(self, ending: Ending) -> None:
         """The run is over, says a coroutine that is closed, by the garbage collector maybe."""
-        self._recorder.leave(lambda: self.end_soon(ending))
+        self._recorder.defer(lambda: self.end_soon(ending))
 
     # Inside
 
@@ -215,11 +190,8 @@ class Run:
         """The agent's turn. A run that goes on after an approval begins in its middle."""
         if self._turn is None:
             turn = self._new_turn(context, agent)
-            here = self._started_at
-            caller = None if here is None else here.caller
-            if here is not None and caller is not None:
-                turn.parent, turn.parent_call_id = caller, here.call_id
-                caller.handed_to(turn)
+            if self._started_at is not None:
+                self._started_at.calls_for(turn)
             self._begin(turn, agent)
             return turn
         return self._turn
@@ -253,9 +225,9 @@ class Run:
     def _last_turn(self, ending: Ending) -> Turn | None:
         """The turn in which the run ends, told all that is known; None if there is none."""
         turn, self._turn, self._over = self._turn, None, True
-        if turn is None or self.journal.stopped:
+        if turn is None or self.mirroring.stopped:
             return None
-        self.journal.guard(self._tell, turn, ending)
+        self.mirroring.guard(self._tell, turn, ending)
         return turn
 
     def _tell(self, turn: Turn, ending: Ending) -> None:

@@ -1,26 +1,26 @@
-"""Which session a turn belongs to."""
+"""Which session a turn belongs to: what the SDK itself goes by."""
 
-import functools
-import logging
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from agents import Agent, RunConfig, RunState
 
-from projections.adapters.mirroring import new_session_id
-from projections.adapters.openai_agents.runs import Journal
-
-logger = logging.getLogger("journal")
+from projections.adapters.mirroring import Mirroring, SessionChoice
 
 Chosen: TypeAlias = str | Callable[[Agent[Any]], str | None] | None
 
 
-class Sessions:
-    """Gives sessions: the chosen one, else that of the run, of the run around it, or one."""
+def choice_of(chosen: Chosen) -> SessionChoice[Agent[Any]]:
+    """What the user has chosen. Raises TypeError as `SessionChoice`."""
+    return SessionChoice("openai-agents", chosen)
 
-    def __init__(self, journal: Journal, chosen: Chosen) -> None:
-        self._journal = journal
-        self._chosen = chosen
+
+class Sessions:
+    """Gives the sessions of runs."""
+
+    def __init__(self, mirroring: Mirroring, choice: SessionChoice[Agent[Any]]) -> None:
+        self._mirroring = mirroring
+        self._choice = choice
 
     def of_run(self, options: dict[str, Any], given: object) -> Callable[[Agent[Any]], str]:
         """What gives the session of an agent in a run with this input and these options.
@@ -29,8 +29,7 @@ class Sessions:
         """
 
         def session_of(agent: Agent[Any]) -> str:
-            known = self.known(agent, options, given)
-            return known if known is not None else self._made_up
+            return self._choice.of(agent, _own(options, given), self._mirroring.here())
 
         return session_of
 
@@ -40,26 +39,7 @@ class Sessions:
 
     def known(self, agent: Agent[Any], options: dict[str, Any], given: object) -> str | None:
         """The session of an agent's turn that begins here, unless one has to be made up."""
-        for found in (self._chosen_for(agent), _own(options, given), self._around()):
-            if found is not None:
-                return found
-        return None
-
-    def _chosen_for(self, agent: Agent[Any]) -> str | None:
-        found = self._chosen(agent) if callable(self._chosen) else self._chosen
-        if not (found is None or isinstance(found, str)):
-            raise TypeError(f"session_id must return a string, not {type(found).__name__}")
-        return found
-
-    def _around(self) -> str | None:
-        here = self._journal.here()
-        return None if here is None else here.run.session_id
-
-    @functools.cached_property
-    def _made_up(self) -> str:
-        session_id = new_session_id("openai-agents")
-        logger.info("runs without a session are mirrored into session %r", session_id)
-        return session_id
+        return self._choice.find(agent, _own(options, given), self._mirroring.here())
 
 
 def _own(options: dict[str, Any], given: object) -> str | None:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from projections.adapters.openai_agents.places import place
+from projections.adapters.context import current
+from projections.adapters.openai_agents.runs import Run
 
 FUNCTION = "maybe_invoke_function_tool_failure_error_function"
 MODULES = ("agents.tool", "agents.run_internal.tool_execution")
@@ -47,6 +48,8 @@ def _watch(name: str) -> Callable[[], None]:
 
 
 def _note(error: object) -> None:
-    here = place()
-    if here is not None and here.turn is not None and isinstance(error, BaseException):
-        here.run.call_raised(here.call_id, error)
+    here = current()
+    if here is None or not isinstance(here.work, Run) or here.call_id is None:
+        return
+    if isinstance(error, BaseException):
+        here.work.call_raised(here.call_id, error)

@@ -1,26 +1,18 @@
 """`mirror`: every turn of every PraisonAI agent in this process goes into the journal."""
 
-import functools
-import logging
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, cast
 
 from praisonaiagents.session import store as praisonai
 
-from projections.adapters.mirroring import Mirror, Source, check_session_id, new_session_id
+from projections.adapters.mirroring import Mirror, SessionChoice, Source
 from projections.adapters.praisonai.config import is_config, settings_of
+from projections.adapters.praisonai.instrument import ErrorCallback, install
 from projections.adapters.praisonai.patches import Patches
-from projections.adapters.praisonai.scopes import Keeper
-from projections.adapters.praisonai.seams import Complaints, install
+from projections.adapters.praisonai.spans import TurnTracker
 from projections.adapters.praisonai.store import JournalSessionStore
-from projections.adapters.turns import Turn
-
-logger = logging.getLogger("journal")
 
 SessionOf: TypeAlias = Callable[[Any], str | None]
-
-_mirroring = threading.Lock()  # held by the one that mirrors
 
 
 def mirror(
@@ -45,17 +37,15 @@ def mirror(
     cannot be read, and RuntimeError when the process is being mirrored already or PraisonAI is
     not what this was made for.
     """
-    check_session_id(session_id)
+    choice: SessionChoice[Any] = SessionChoice("praisonai", session_id)
     handle, store = _handle_for(config_or_store)
-    try:
-        if handle.store.mirrors:
-            _start(handle, session_id)
-            if store is not None:
-                handle.on_close(_make_default(store))
-    except BaseException:
-        handle.close()
-        raise
-    return handle
+
+    def start() -> None:
+        _start(handle, choice)
+        if store is not None:
+            handle.on_close(_make_default(store))
+
+    return handle.begin("PraisonAI", start)
 
 
 def _handle_for(
@@ -73,16 +63,13 @@ def _handle_for(
     return Mirror(cast(Source, source)), None
 
 
-def _start(handle: Mirror, session_id: str | SessionOf | None) -> None:
-    if not _mirroring.acquire(blocking=False):
-        raise RuntimeError("this process is being mirrored already; close that mirror first")
-    handle.on_close(_mirroring.release)
-    keeper = Keeper(handle.recorder, _runtime_of, _Sessions(session_id).session_of)
+def _start(handle: Mirror, choice: SessionChoice[Any]) -> None:
+    tracker = TurnTracker(handle.recorder, choice)
     patches = Patches()
-    handle.on_close(keeper.stop)
+    handle.on_close(tracker.stop)
     handle.on_close(patches.undo)
-    install(keeper, patches)
-    handle.on_close(Complaints().close)
+    install(tracker, patches)
+    handle.on_close(ErrorCallback().close)
 
 
 def _make_default(store: object) -> Callable[[], None]:
@@ -95,29 +82,3 @@ def _make_default(store: object) -> Callable[[], None]:
             praisonai._default_store = before
 
     return put_back
-
-
-def _runtime_of(agent: Any) -> str:
-    """The name that PraisonAI shows for the agent, `Agent 1` if it was given none."""
-    return str(agent.display_name)
-
-
-class _Sessions:
-    """Which session a turn belongs to."""
-
-    def __init__(self, chosen: str | SessionOf | None) -> None:
-        self._chosen = chosen
-
-    def session_of(self, agent: Any, parent: Turn | None) -> str:
-        found = self._chosen(agent) if callable(self._chosen) else self._chosen
-        if found is None:
-            found = getattr(agent, "_session_id", None)
-        if found is None:
-            found = parent.session_id if parent is not None else self._made_up
-        return found
-
-    @functools.cached_property
-    def _made_up(self) -> str:
-        session_id = new_session_id("praisonai")
-        logger.info("agents without a session are mirrored into session %r", session_id)
-        return session_id

@@ -1,46 +1,69 @@
-"""Methods of classes replaced for a while, and put back."""
+"""Methods of classes wrapped for a while, by `wrapt`, and unwrapped again."""
 
 import inspect
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
-Wrap: TypeAlias = Callable[[Any], Any]
-"""A method in, the one in its place out."""
+import wrapt
+
+Wrapper: TypeAlias = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
+"""Called in place of a method: with the bound original, the object, and the arguments."""
 
 
 class Patches:
-    """Replaced methods, and how to put them back. Safe for threads."""
+    """Wrapped methods, and how to unwrap them. Safe for threads.
+
+    After `undo` the wrappers do nothing, wherever somebody still has hold of one.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._made: list[tuple[type, str, Any, Any]] = []
+        self._are_on = True
+        self._made: list[tuple[type, str, bool, Any]] = []
 
-    def replace(self, owner: type, name: str, wrap: Wrap) -> None:
-        """Replace a method where `owner` has it and where a subclass has another one.
+    def wrap(self, owner: type, name: str, wrapper_for: Callable[[Any], Wrapper]) -> None:
+        """Wrap a method where `owner` has it and where a subclass has another one.
 
-        A method that `owner` inherits is replaced for it and its subclasses only. Nothing
-        happens where there is no such method, or something that is not one.
+        `wrapper_for` gets the method. One that `owner` inherits is wrapped for it and its
+        subclasses only. Nothing happens where there is no such method, or something else.
         """
         with self._lock:
             for each in (owner, *_overriding(owner, name)):
                 found = getattr(each, name, None)
                 if inspect.isfunction(found):
-                    wrapper = wrap(found)
-                    self._made.append((each, name, vars(each).get(name), wrapper))
+                    wrapper = wrapt.FunctionWrapper(found, wrapper_for(found), self._is_on)
+                    self._made.append((each, name, name in vars(each), wrapper))
                     setattr(each, name, wrapper)
 
     def undo(self) -> None:
-        """Put back what is still in its place; what others have put there since stays."""
+        """Take out what is there, also from below wrappers of others. Others' methods stay."""
         with self._lock:
+            self._are_on = False
             while self._made:
-                owner, name, own, wrapper = self._made.pop()
-                if vars(owner).get(name) is not wrapper:
-                    continue
-                if own is None:
-                    delattr(owner, name)
-                else:
-                    setattr(owner, name, own)
+                _take_out(*self._made.pop())
+
+    def _is_on(self) -> bool:
+        return self._are_on
+
+
+def _take_out(owner: type, name: str, is_own: bool, wrapper: Any) -> None:
+    current: Any = vars(owner).get(name)
+    if current is not wrapper:
+        _take_out_from_below(current, wrapper)
+    elif is_own:
+        setattr(owner, name, wrapper.__wrapped__)
+    else:
+        delattr(owner, name)
+
+
+def _take_out_from_below(current: Any, wrapper: Any) -> None:
+    """Where somebody else has wrapped it by `wrapt` as well; what else there is calls it idly."""
+    while isinstance(current, wrapt.BaseObjectProxy):
+        if current.__wrapped__ is wrapper:
+            current.__wrapped__ = wrapper.__wrapped__
+            return
+        current = current.__wrapped__
 
 
 def _overriding(owner: type, name: str) -> Iterator[type]:

@@ -7,11 +7,11 @@ that runs without that context is taken to be of the agent's turn if it has just
 
 import asyncio
 import threading
-from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from journal.locking import tell_after_fork, tell_after_stop
+from projections.adapters.context import current
 from projections.adapters.turns import Status, Turn
 
 
@@ -33,6 +33,10 @@ class Running:
     streams: bool = False
     came_to_nothing: bool = False
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @property
+    def session_id(self) -> str:
+        return self.turn.session_id
 
     def start_call(self, call_id: object, name: object) -> str:
         """Note that a tool call begins; returns an id that no other call of the turn has."""
@@ -68,39 +72,12 @@ class Running:
         return ("completed", None) if error is None else ("error", error)
 
 
-class Place(NamedTuple):
-    """Where code is running: in whose turn, and in which tool call of it."""
-
-    running: Running
-    call_id: str | None = None
-
-
-_place: ContextVar[Place | None] = ContextVar("journal_praisonai_place", default=None)
-
-
-def place() -> Place | None:
-    """Where this code is running; None outside of turns, and in what a turn has left behind."""
-    found = _place.get()
-    return found if found is not None and found.running.turn.status == "open" else None
-
-
-class Inside:
-    """`with Inside(place):` runs code there; None changes nothing."""
-
-    def __init__(self, place: Place | None) -> None:
-        self._place = place
-        self._token: Token[Place | None] | None = None
-
-    def __enter__(self) -> None:
-        if self._place is not None:
-            self._token = _place.set(self._place)
-
-    def __exit__(self, *_: object) -> None:
-        if self._token is not None:
-            try:
-                _place.reset(self._token)
-            except ValueError:
-                pass  # closed from another context, as an abandoned coroutine is
+def running_here() -> tuple[Running, str | None] | None:
+    """The turn in which this code runs, and the call of it; None outside, and once it is over."""
+    here = current()
+    if here is None or not isinstance(here.work, Running) or here.work.turn.status != "open":
+        return None
+    return here.work, here.call_id
 
 
 class RunningTurns:
@@ -137,9 +114,9 @@ class RunningTurns:
 
     def of(self, agent: object) -> Running | None:
         """The turn of the agent that this code belongs to, None if that is not clear."""
-        here = place()
-        if here is not None and here.running.agent is agent:
-            return here.running
+        here = running_here()
+        if here is not None and here[0].agent is agent:
+            return here[0]
         with self._lock:
             turns = self._turns.get(id(agent), [])
             return turns[0] if len(turns) == 1 else None

@@ -1,7 +1,7 @@
 """`JournalCapability`: an agent's runs as turns, with their tool calls.
 
 Pydantic AI calls `wrap_run` around a run, however it is started and however it ends: a stream
-that is left in the middle is cancelled. The hooks only say when; `keeper` does the rest.
+that is left in the middle is cancelled. The hooks only say when; `tracker` does the rest.
 """
 
 import asyncio
@@ -22,8 +22,9 @@ from pydantic_ai.exceptions import ModelRetry, ToolFailed
 from pydantic_ai.messages import ToolCallPart
 from pydantic_ai.models import ModelRequestContext
 
-from projections.adapters.mirroring import Mirror, Source, check_session_id
-from projections.adapters.pydantic_ai.keeper import Keeper, Place, SessionOf, inside
+from projections.adapters.context import use_context
+from projections.adapters.mirroring import Mirror, SessionChoice, Source
+from projections.adapters.pydantic_ai.tracker import RunTracker, SessionOf
 
 
 class JournalCapability(AbstractCapability[Any]):
@@ -45,10 +46,10 @@ class JournalCapability(AbstractCapability[Any]):
     def __init__(
         self, source: Source | Mirror, *, session_id: str | SessionOf | None = None
     ) -> None:
-        check_session_id(session_id)
+        choice: SessionChoice[RunContext[Any]] = SessionChoice("pydantic-ai", session_id)
         self.mirror = source if isinstance(source, Mirror) else Mirror(source)
-        self._keeper = Keeper(self.mirror.recorder, session_id)
-        self.mirror.on_close(self._keeper.stop)
+        self._tracker = RunTracker(self.mirror.recorder, choice)
+        self.mirror.on_close(self._tracker.stop)
 
     def get_ordering(self) -> CapabilityOrdering:
         """Around all others: what is mirrored is what came of a run in the end."""
@@ -58,28 +59,29 @@ class JournalCapability(AbstractCapability[Any]):
         self, ctx: RunContext[Any], *, handler: WrapRunHandler
     ) -> AgentRunResult[Any]:
         """Mirror a run; its result and its errors pass as they are."""
-        keeper = self._keeper
-        turn = keeper.begin(ctx)
-        if turn is None:
+        tracker = self._tracker
+        place = tracker.begin(ctx)
+        if place is None or place.turn is None:
             return await handler()
-        with inside(Place(keeper.recorder, turn, ctx.run_id)):
+        turn = place.turn
+        with use_context(place):
             try:
-                await keeper.recorder.aopen(turn)
+                await tracker.recorder.aopen(turn)
                 result = await handler()
             except (Exception, asyncio.CancelledError) as error:
-                await keeper.fail(turn, error)
+                await tracker.fail(turn, error)
                 raise
             except BaseException:  # the process or the coroutine ends: nothing can be awaited
-                keeper.abandon(turn)
+                tracker.abandon(turn)
                 raise
-            await keeper.complete(turn, result)
+            await tracker.complete(turn, result)
             return result
 
     async def before_model_request(
         self, ctx: RunContext[Any], request_context: ModelRequestContext
     ) -> ModelRequestContext:
         """Mirror the answers to calls that an earlier run has deferred: they are in there."""
-        self._keeper.note_answers(ctx)
+        self._tracker.note_answers(ctx)
         return request_context
 
     async def wrap_tool_validate(
@@ -95,9 +97,9 @@ class JournalCapability(AbstractCapability[Any]):
         try:
             return await handler(args)
         except (ValidationError, ModelRetry, ToolFailed) as error:
-            place = self._keeper.start_call(ctx, call)
+            place = self._tracker.start_call(ctx, call)
             if place is not None:
-                await self._keeper.call_raised(place, error)
+                await self._tracker.call_raised(place, error)
             raise
 
     async def wrap_tool_execute(
@@ -110,16 +112,16 @@ class JournalCapability(AbstractCapability[Any]):
         handler: WrapToolExecuteHandler,
     ) -> Any:
         """Mirror a tool call; its result and its errors pass as they are."""
-        keeper = self._keeper
-        place = keeper.start_call(ctx, call)
-        if place is None:
+        tracker = self._tracker
+        place = tracker.start_call(ctx, call)
+        if place is None or place.turn is None:
             return await handler(args)
-        with inside(place):
+        with use_context(place):
             try:
-                await keeper.recorder.asave(place.turn)
+                await tracker.recorder.asave(place.turn)
                 result = await handler(args)
             except (Exception, asyncio.CancelledError) as error:
-                await keeper.call_raised(place, error)
+                await tracker.call_raised(place, error)
                 raise
-            await keeper.end_call(place)
+            await tracker.end_call(place)
             return result

@@ -1,20 +1,17 @@
 """`mirror`: every run of every Pydantic AI agent in this process goes into the journal."""
 
 import functools
-import threading
 from collections.abc import Callable
 from typing import Any
 
 from pydantic_ai import Agent
 from pydantic_ai.capabilities import CombinedCapability
 
-from projections.adapters.mirroring import Mirror, Source, check_session_id
+from projections.adapters.mirroring import Mirror, SessionChoice, Source
 from projections.adapters.pydantic_ai.capability import JournalCapability
-from projections.adapters.pydantic_ai.keeper import SessionOf
+from projections.adapters.pydantic_ai.tracker import SessionOf
 
 _ENTRANCE = "_base_run_capability"  # asked in every run, however it is started
-
-_mirroring = threading.Lock()  # held by the one that mirrors
 
 
 def mirror(source: Source, *, session_id: str | SessionOf | None = None) -> Mirror:
@@ -29,20 +26,13 @@ def mirror(source: Source, *, session_id: str | SessionOf | None = None) -> Mirr
     Raises TypeError and ValueError for what cannot be a source, and RuntimeError when the
     process is being mirrored already or Pydantic AI is not what this was made for.
     """
-    check_session_id(session_id)
+    SessionChoice("pydantic-ai", session_id)  # before anything is opened
     handle = Mirror(source)
-    try:
-        if handle.store.mirrors:
-            if not _mirroring.acquire(blocking=False):
-                raise RuntimeError(
-                    "this process is being mirrored already; close that mirror first"
-                )
-            handle.on_close(_mirroring.release)
-            handle.on_close(_give_to_every_run(JournalCapability(handle, session_id=session_id)))
-    except BaseException:
-        handle.close()
-        raise
-    return handle
+
+    def start() -> None:
+        handle.on_close(_give_to_every_run(JournalCapability(handle, session_id=session_id)))
+
+    return handle.begin("Pydantic AI", start)
 
 
 def _give_to_every_run(capability: JournalCapability) -> Callable[[], None]:

@@ -22,6 +22,19 @@ AS_PRAISONAI_IS = [
 ]
 
 
+WRAPPED = (
+    "chat",
+    "achat",
+    "_start_stream",
+    "_delegate_to_backend",
+    "execute_tool",
+    "execute_tool_async",
+    "_turn_cancel_token",
+    "_guardrail_blocked_message",
+)
+"""The methods of `Agent` that are wrapped."""
+
+
 def model(request: Request) -> Answer:
     """Answers by the last message; a tool's result is repeated."""
     message = last(request)

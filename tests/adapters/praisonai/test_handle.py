@@ -5,8 +5,7 @@ from praisonaiagents import Agent
 
 from projections import DefaultSessionStore
 from projections.adapters.praisonai import mirror
-from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, agent
-from tests.adapters.praisonai.test_pins import SEAMS
+from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, WRAPPED, agent
 from tests.adapters.told import turns
 
 pytestmark = AS_PRAISONAI_IS
@@ -15,13 +14,13 @@ pytestmark = AS_PRAISONAI_IS
 def test_closing_leaves_praisonai_as_it_was(store: DefaultSessionStore) -> None:
     from praisonaiagents import main as display
 
-    before = {name: vars(Agent).get(name) for name in SEAMS}
+    before = {name: vars(Agent).get(name) for name in WRAPPED}
     callbacks = dict(display.sync_display_callbacks)
     handle = mirror(store, session_id="s")
     assert vars(Agent)["chat"] is not before["chat"]
     handle.close()
     handle.close()
-    assert {name: vars(Agent).get(name) for name in SEAMS} == before
+    assert {name: vars(Agent).get(name) for name in WRAPPED} == before
     assert display.sync_display_callbacks == callbacks
     agent().chat("you")
     assert not store.session_exists("s")

@@ -19,17 +19,6 @@ from tests.adapters.told import turns
 
 pytestmark = AS_PRAISONAI_IS
 
-SEAMS = (
-    "chat",
-    "achat",
-    "_start_stream",
-    "_delegate_to_backend",
-    "execute_tool",
-    "execute_tool_async",
-    "_turn_cancel_token",
-    "_guardrail_blocked_message",
-)
-
 
 @pytest.mark.parametrize(
     ("name", "parameters"),

@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import functools
+import inspect
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import wrapt
 from praisonaiagents import Agent
 from praisonaiagents.agent.router_agent import RouterAgent
 from praisonaiagents.config.feature_configs import (
@@ -20,7 +22,7 @@ from praisonaiagents.session.store import DefaultSessionStore as PraisonAIStore
 
 from projections import DefaultSessionStore
 from projections.adapters.praisonai import JournalSessionStore, mirror
-from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, agent, weather
+from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, WRAPPED, agent, weather
 from tests.adapters.praisonai.chat_server import Answer, Call, Request, serving
 from tests.adapters.told import ROME, call, said, turns
 
@@ -262,6 +264,70 @@ def test_what_others_have_put_in_place_since_stays(store: DefaultSessionStore) -
         finally:
             del Agent.chat, display.sync_display_callbacks["error"]
     assert Agent.chat is original
+
+
+def test_what_others_have_wrapped_around_it_since_stays_and_ours_is_taken_out(
+    store: DefaultSessionStore,
+) -> None:
+    """As tracers do it, by the same library."""
+    calls: list[str] = []
+
+    def tracing(wrapped: Any, each: Any, args: Any, kwargs: Any) -> Any:
+        calls.append(each.name)
+        return wrapped(*args, **kwargs)
+
+    original = Agent.chat
+    handle = mirror(store, session_id="s")
+    wrapt.wrap_function_wrapper(Agent, "chat", tracing)
+    try:
+        agent().chat("you")
+        handle.close()
+        assert vars(Agent)["chat"].__wrapped__ is original
+        assert agent().chat("you") == "hello, you"
+    finally:
+        del Agent.chat
+    assert calls == ["native", "native"]
+    assert len(turns(store)) == 1
+    assert Agent.chat is original
+
+
+@pytest.mark.parametrize("how", ["a function around it", "a method taken before"])
+def test_who_keeps_hold_of_a_wrapper_calls_through_it_after_closing(
+    how: str, store: DefaultSessionStore
+) -> None:
+    each, before = agent(), Agent.chat
+    handle = mirror(store, session_id="s")
+    held = each.chat if how == "a method taken before" else functools.partial(Agent.chat, each)
+    wrapper = vars(Agent)["chat"]
+    if how == "a function around it":
+        Agent.chat = lambda self, *args, **kwargs: wrapper.__get__(self)(*args, **kwargs)
+    handle.close()
+    assert held("you") == "hello, you"
+    if how == "a function around it":
+        assert each.chat("you") == "hello, you"
+        del Agent.chat
+    assert Agent.chat is before
+    assert store.list_sessions() == []
+
+
+def test_a_wrapped_method_looks_like_the_one_it_wraps(store: DefaultSessionStore) -> None:
+    """PraisonAI looks at signatures, and at which methods are coroutines or generators."""
+    before = {name: getattr(Agent, name) for name in WRAPPED}
+    with mirror(store, session_id="s"):
+        for name, method in before.items():
+            found = getattr(Agent, name)
+            assert found is not method
+            assert inspect.signature(found) == inspect.signature(method)
+            for kind in (inspect.iscoroutinefunction, inspect.isgeneratorfunction):
+                assert kind(found) is kind(method), name
+            assert (found.__name__, found.__doc__) == (method.__name__, method.__doc__)
+
+
+def test_a_method_called_on_the_class_is_a_turn_of_its_agent(store: DefaultSessionStore) -> None:
+    with mirror(store, session_id="s"):
+        assert Agent.chat(agent(), "you") == "hello, you"
+    (turn,) = turns(store)
+    assert turn["transcript"] == said("you", "hello, you")
 
 
 def test_an_agent_without_a_session_goes_where_its_caller_is(tmp_path: Path) -> None:

@@ -11,8 +11,7 @@ from praisonaiagents.session import store as praisonai_store
 
 from projections import DefaultSessionStore
 from projections.adapters.praisonai import JournalSessionStore, mirror
-from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, agent
-from tests.adapters.praisonai.test_pins import SEAMS
+from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, WRAPPED, agent
 from tests.adapters.told import turns
 
 pytestmark = AS_PRAISONAI_IS
@@ -64,9 +63,9 @@ def test_a_config_that_mirrors_is_enough(shape: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_config_that_does_not_mirror_changes_nothing(shape: str, tmp_path: Path) -> None:
     config = settings_in_all_shapes(tmp_path, False)[shape]
-    before = [vars(Agent).get(name) or getattr(Agent, name) for name in SEAMS]
+    before = [vars(Agent).get(name) or getattr(Agent, name) for name in WRAPPED]
     with mirror(config, session_id="s"):
-        assert [vars(Agent).get(name) or getattr(Agent, name) for name in SEAMS] == before
+        assert [vars(Agent).get(name) or getattr(Agent, name) for name in WRAPPED] == before
         assert praisonai_store._default_store is None
         agent().chat("you")
     assert not (tmp_path / "journal").exists()

@@ -13,7 +13,7 @@ from pydantic_ai.models.test import TestModel
 
 from journal.errors import AppendError
 from projections import DefaultSessionStore
-from projections.adapters.pydantic_ai import keeper, mirror
+from projections.adapters.pydantic_ai import mirror, tracker
 from projections.adapters.turns import Turn
 from tests.adapters.pydantic_ai.agents import RUNS, Run, agent, by_run_sync
 from tests.adapters.told import call, turns
@@ -83,7 +83,7 @@ def test_a_shape_that_is_not_known_fails_no_run(
     def renamed(*args: object) -> None:
         raise AttributeError("it has another name now")
 
-    monkeypatch.setattr(keeper, name, renamed)
+    monkeypatch.setattr(tracker, name, renamed)
     with mirror(store, session_id="s") as handle:
         assert agent().run_sync("weather in Rome?").output == "done: sunny in Rome"
     assert isinstance(handle.last_failure, AttributeError)

@@ -1,16 +1,17 @@
 """Several threads and loops, and tasks that are cancelled."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import threading
-from collections.abc import Callable
 from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from journal.config import Durability
 from projections import DefaultSessionStore
 from projections.adapters.recorder import Recorder
 from projections.adapters.turns import Turn
@@ -19,22 +20,24 @@ from tests.projections.store_async.gates import PATIENCE, Gate
 from tests.support import FaultyStorage, no_fault
 
 
-def test_what_is_raised_to_end_the_program_passes(
-    store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recorder, turn = Recorder(store), new()
-    recorder.open(turn)
+@pytest.mark.parametrize("durability", ["os", "fsync"])
+def test_what_is_raised_to_end_the_program_passes(durability: Durability, tmp_path: Path) -> None:
+    storage = FaultyStorage(no_fault)
+    with DefaultSessionStore(tmp_path, durability=durability, storage=storage) as store:
+        recorder, turn = Recorder(store), new()
+        recorder.open(turn)
 
-    def interrupted(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+        def interrupted(name: str, _: object) -> None:
+            if name == "write":
+                raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(store, "append", interrupted)
+        storage.fault = interrupted
         with pytest.raises(KeyboardInterrupt):
             recorder.save(turn)
-    recorder.close(turn, "cancelled")
-    assert states(store) == [("open", {}), ("cancelled", {})]
-    assert recorder.failures == 0
+        storage.fault = no_fault
+        recorder.close(turn, "cancelled")
+        assert states(store) == [("open", {}), ("cancelled", {})]
+        assert recorder.failures == 0
 
 
 def test_when_tools_end_in_several_threads_the_last_state_has_them_all(
@@ -67,90 +70,93 @@ def test_when_tools_end_in_several_threads_the_last_state_has_them_all(
     assert recorder.failures == 0
 
 
-def test_states_of_several_threads_come_in_the_order_in_which_they_were(
-    store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("first", ["a thread", "a loop"])
+def test_states_come_in_the_order_in_which_they_were(
+    first: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A state taken earlier is not written over one taken later."""
-    recorder, turn = Recorder(store), new()
-    recorder.open(turn)
-    append, begun, go_on = store.append, threading.Event(), threading.Event()
+    """A state taken earlier is not written over one taken later, and nobody waits to take one."""
+    gate, in_line = Gate("write"), threading.Event()
+    with DefaultSessionStore(tmp_path, storage=FaultyStorage(gate)) as store:
+        recorder, turn = Recorder(store), new()
+        recorder.open(turn)
+        line_up = recorder._async_store.line_up
 
-    def slow_append(*args: Any, **options: Any) -> None:
-        if threading.current_thread() is first:
-            begun.set()
-            assert go_on.wait(PATIENCE)
-        append(*args, **options)
+        def noted(*args: Any) -> Any:
+            begin = line_up(*args)
+            in_line.set()
+            return begin
 
-    monkeypatch.setattr(store, "append", slow_append)
-    first = threading.Thread(target=recorder.save, args=(turn,))
-    first.start()
-    assert begun.wait(PATIENCE)
-    turn.call_started("call-1", "search")
-    second = threading.Thread(target=recorder.save, args=(turn,))
-    second.start()
-    while second.is_alive() and not turn.is_being_written:
-        pass
-    go_on.set()
-    for thread in (first, second):
-        thread.join(PATIENCE)
-    assert states(store) == [("open", {}), ("open", {}), ("open", {"call-1": "open"})]
-
-
-class Door:
-    """A lock at which somebody gets ahead of whoever comes first."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.ahead: Callable[[], None] | None = None
-
-    def __enter__(self) -> None:
-        ahead, self.ahead = self.ahead, None
-        if ahead is not None:
-            ahead()
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-
-
-def test_a_thread_does_not_write_before_what_the_loop_has_queued(
-    store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Or the older state of the queue would be written over the newer one of the thread."""
-    recorder = Recorder(store)
-    append, join = store.append, recorder._async_store.join
-    go_on = threading.Event()
-    go_on.set()
-
-    def slow_append(session_id: str, events: Any, *, refresh: bool) -> None:
-        if threading.current_thread().name.startswith("journal-write"):
-            assert go_on.wait(PATIENCE)
-        append(session_id, events, refresh=refresh)
-
-    def noted_join(session_id: str | None = None) -> None:
-        go_on.set()
-        join(session_id)
-
-    monkeypatch.setattr(store, "append", slow_append)
-    monkeypatch.setattr(recorder._async_store, "join", noted_join)
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-
-        def ahead() -> None:
-            go_on.clear()
-            asyncio.run_coroutine_threadsafe(recorder.asave(turn), loop).result(PATIENCE)
+        async def main() -> None:
+            waiting = []
+            gate.shut()
+            if first == "a loop":
+                await recorder.asave(turn)
+            else:
+                waiting.append(asyncio.create_task(asyncio.to_thread(recorder.save, turn)))
+            await gate.reached()
             turn.call_started("call-1", "search")
+            monkeypatch.setattr(recorder._async_store, "line_up", noted)
+            waiting.append(asyncio.create_task(asyncio.to_thread(recorder.save, turn)))
+            assert await asyncio.to_thread(in_line.wait, PATIENCE)
+            turn.call_ended("call-1")
+            recorder.save_soon(turn)
+            gate.open()
+            await asyncio.gather(*waiting)
 
-        door = Door()
-        turn = new(writing=door)
-        await recorder.aopen(turn)
-        door.ahead = ahead
-        await asyncio.to_thread(recorder.save, turn)
+        asyncio.run(main())
+        recorder.join()
+        assert states(store) == [
+            ("open", {}),
+            ("open", {}),
+            ("open", {"call-1": "open"}),
+            ("open", {"call-1": "completed"}),
+        ]
 
-    asyncio.run(main())
-    recorder.join()
-    assert states(store) == [("open", {}), ("open", {}), ("open", {"call-1": "open"})]
+
+@pytest.mark.parametrize("durability", ["os", "fsync"])
+def test_a_loop_goes_on_while_a_thread_of_the_turn_waits_for_another_process(
+    durability: Durability, tmp_path: Path
+) -> None:
+    """The lock of the turn, of the session and of the queue are the loop's as well."""
+    with DefaultSessionStore(tmp_path, durability=durability) as store:
+        recorder, turn = Recorder(store), new()
+        recorder.open(turn)
+        beats = 0
+
+        async def beat() -> None:
+            nonlocal beats
+            while True:
+                beats += 1
+                await asyncio.sleep(0)
+
+        async def main() -> None:
+            with (tmp_path / "s.jsonl").open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)  # as another process would
+                turn.call_started("call-1", "search")
+                thread = threading.Thread(target=recorder.save, args=(turn,))
+                thread.start()
+                while recorder._async_store._queues.is_idle("s"):
+                    await asyncio.sleep(0)
+                beating = asyncio.create_task(beat())
+                turn.call_ended("call-1")
+                for save in (recorder.asave, recorder.aclose):
+                    before = beats
+                    saving = asyncio.ensure_future(save(turn))
+                    while beats < before + 100:
+                        await asyncio.sleep(0)
+                    assert thread.is_alive(), "the lock is still held"
+                    assert saving.done() is (save == recorder.asave)
+                inner = inside(turn, "billing", "turn-2", None)
+                await asyncio.wait_for(recorder.aopen(inner), PATIENCE)
+                recorder.close_soon(inner)
+            await saving
+            beating.cancel()
+            await asyncio.to_thread(thread.join, PATIENCE)
+
+        asyncio.run(main())
+        recorder.join()
+        assert [status for status, _ in states(store)] == ["open", "open", "open", "completed"]
+        assert recorder.failures == 0
 
 
 def test_the_loop_waits_for_the_disk_where_somebody_could_miss_it(tmp_path: Path) -> None:
@@ -208,39 +214,6 @@ def test_an_agent_does_not_wait_for_ever_for_a_disk(
         recorder.join()
         assert recorder.failures == 0
         assert [status for status, _ in states(store)] == ["open", "open", "completed"]
-
-
-@pytest.mark.parametrize("known", [False, True])
-def test_a_turn_whose_opening_is_cancelled_is_written_all_the_same(
-    known: bool, store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recorder, turn = Recorder(store), new()
-    looking, go_on, look = threading.Event(), threading.Event(), store.state_at
-
-    def slow_look(*args: Any) -> Any:
-        looking.set()
-        assert go_on.wait(PATIENCE)
-        return look(*args)
-
-    async def main() -> None:
-        if known:
-            await recorder.aclose(new(turn="turn-0"))
-        monkeypatch.setattr(store, "state_at", slow_look)
-        task = asyncio.ensure_future(recorder.aopen(turn))
-        if not known:
-            assert await asyncio.to_thread(looking.wait, PATIENCE)
-        else:
-            await asyncio.sleep(0)
-        task.cancel()
-        go_on.set()
-        await asyncio.gather(task, return_exceptions=True)
-        assert task.cancelled() or known
-        await recorder.aclose(turn, "cancelled")
-
-    asyncio.run(main())
-    recorder.join()
-    assert states(store) == [("open", {}), ("cancelled", {})]
-    assert recorder.failures == 0
 
 
 def test_a_turn_whose_closing_is_cancelled_is_written_and_handed_back_all_the_same(
@@ -360,7 +333,7 @@ def test_turns_that_the_garbage_collector_ends_in_the_middle_of_our_work_are_clo
     def finalizer(name: str, args: tuple[Any, ...]) -> None:
         if left:
             turn = left.pop()
-            recorder.leave(lambda: recorder.close_soon(turn, "cancelled"))
+            recorder.defer(lambda: recorder.close_soon(turn, "cancelled"))
 
     storage = FaultyStorage(no_fault)
     with DefaultSessionStore(tmp_path, durability="os", storage=storage) as store:
@@ -388,8 +361,8 @@ def test_what_was_left_is_written_soon_also_if_nothing_else_happens(
 ) -> None:
     mine, turn, written = way.to(Recorder(store)), new(), threading.Event()
     mine.open(turn)
-    mine.recorder.leave(lambda: mine.recorder.close_soon(turn, "cancelled"))
-    mine.recorder.leave(written.set)
+    mine.recorder.defer(lambda: mine.recorder.close_soon(turn, "cancelled"))
+    mine.recorder.defer(written.set)
     assert written.wait(PATIENCE)
     mine.settle()
     assert [status for status, _ in states(store)] == ["open", "cancelled"]
@@ -398,8 +371,8 @@ def test_what_was_left_is_written_soon_also_if_nothing_else_happens(
 def test_to_join_is_to_wait_for_what_was_left(way: Way, store: DefaultSessionStore) -> None:
     mine, turn = way.to(Recorder(store)), new()
     mine.open(turn)
-    mine.recorder._leftovers.end()  # nobody is quicker
-    mine.recorder.leave(lambda: mine.recorder.close_soon(turn, "cancelled"))
+    mine.recorder._deferred.end()  # nobody is quicker
+    mine.recorder.defer(lambda: mine.recorder.close_soon(turn, "cancelled"))
     mine.recorder.join()
     assert [status for status, _ in states(store)] == ["open", "cancelled"]
 
@@ -409,10 +382,10 @@ def test_what_was_left_is_written_before_what_comes_after_it(
 ) -> None:
     """Or the session would not be handed over by whoever has just been left."""
     mine = way.to(Recorder(store))
-    mine.recorder._leftovers.end()  # nobody is quicker
+    mine.recorder._deferred.end()  # nobody is quicker
     first, second = new("first"), new("second")
     mine.open(first)
-    mine.recorder.leave(lambda: mine.recorder.close_soon(first, "cancelled"))
+    mine.recorder.defer(lambda: mine.recorder.close_soon(first, "cancelled"))
     mine.open(second)
     mine.close(second)
     mine.settle()
@@ -423,7 +396,7 @@ def test_a_forked_child_waits_for_no_thread_of_its_parents(store: DefaultSession
     """A thread that holds a lock at the fork is not there in the child to let go of it."""
     recorder = Recorder(store)
     recorder.open(new("parent"))
-    with recorder._custody._lock, recorder._lock:
+    with recorder._owner._lock, recorder._lock:
         child = os.fork()
         if child == 0:  # pragma: no cover
             signal.alarm(int(PATIENCE))

@@ -66,7 +66,7 @@ def test_who_had_the_session_may_stay_unknown(
     def damaged(*_: object) -> None:
         raise DamagedError("nothing can be read")
 
-    monkeypatch.setattr(store, "state_at", damaged)
+    monkeypatch.setattr(store, "owner", damaged)
     turn = new()
     way.open(turn)
     way.close(turn)

@@ -1,14 +1,16 @@
 """Who hands the session to whom."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from journal.config import Durability
 from projections import DefaultSessionStore
-from projections.adapters import turns
 from projections.adapters.recorder import Recorder
 from projections.adapters.turns import Turn
 from tests.adapters.recorder.ways import Way, changes, inside, new, story
+from tests.support import FaultyStorage, no_fault
 
 
 def test_a_turn_inside_a_call_is_handed_the_session_and_hands_it_back(
@@ -148,15 +150,14 @@ def test_a_turn_in_another_session_takes_nothing_from_this_one(
     assert parent["session"] == "s"
 
 
-def test_after_a_restart_the_session_is_had_by_whose_turn_closed_last(
-    way: Way, store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+def test_after_a_restart_who_wrote_last_gives_the_session_to_the_next(
+    way: Way, store: DefaultSessionStore
 ) -> None:
-    times = (f"2026-01-23T10:20:{second:02}.000Z" for second in range(60))
-    monkeypatch.setattr(turns, "now", lambda: next(times))
     for runtime, turn in (("triage", "a"), ("billing", "b"), ("triage", "c")):
         one = new(runtime, turn)
         way.open(one)
         way.close(one)
+    way.settle()
     way = way.to(Recorder(store))
     next_one = new("harness", "d")
     way.open(next_one)
@@ -179,21 +180,93 @@ def test_after_a_crash_nobody_is_known_to_have_given_the_session_away(
     way.close(one)
     assert story(store) == ["triage a open", "harness b open", "harness b completed"]
     assert changes(store) == [("triage", "harness", "unannounced")]
+    last = new("triage", "c")
+    way.open(last)
+    way.close(last)
+    assert changes(store)[1:] == [("harness", "triage", "taken over")], "that was long ago"
 
 
-def test_an_older_session_is_looked_at_once(
-    way: Way, store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+def test_who_has_the_session_is_right_also_when_another_process_wrote(
+    way: Way, store: DefaultSessionStore
 ) -> None:
-    """A look costs as much as the session is large."""
-    looks: list[str] = []
+    """Each has its own store here, as each process has."""
+    with DefaultSessionStore(store.session_dir, durability="os") as theirs:
+        other = way.to(Recorder(theirs))
+        for which, runtime in ((way, "triage"), (other, "billing"), (way, "triage")):
+            for number in range(2):
+                turn = new(runtime, f"{runtime}-{number}")
+                which.open(turn)
+                which.close(turn)
+                which.settle()
+        theirs.hand_off("s", "triage", "harness", reason="by hand")
+        theirs.take_over("s", "harness")
+        theirs.set_runtime_state("s", "harness", "h", {"status": "done"})
+        last = new("billing", "last")
+        way.open(last)
+        way.close(last)
+    assert changes(store) == [
+        ("triage", "billing", "taken over"),
+        ("billing", "triage", "taken over"),
+        ("triage", "harness", "taken over"),
+        ("harness", "billing", "taken over"),
+    ]
+    assert store.audit("s").ok
 
-    def look(session: str, at: None = None) -> dict[str, Any]:
-        looks.append(session)
-        return {}
 
-    monkeypatch.setattr(store, "state_at", look)
-    for number in range(3):
-        turn = new(turn=f"turn-{number}")
-        way.open(turn)
-        way.close(turn)
-    assert looks == ["s"]
+@pytest.mark.parametrize("state", [{}, {"status": "open"}, {"status": 7}, {"status": None}])
+def test_a_session_is_not_given_away_for_who_may_still_work(
+    state: dict[str, Any], way: Way, store: DefaultSessionStore
+) -> None:
+    store.set_runtime_state("s", "harness", "h", state)
+    one = new("triage", "a")
+    way.open(one)
+    way.close(one)
+    assert changes(store) == [("harness", "triage", "unannounced")]
+
+
+def test_a_turn_beside_one_in_another_process_is_not_handed_the_session(
+    way: Way, store: DefaultSessionStore
+) -> None:
+    with DefaultSessionStore(store.session_dir, durability="os") as theirs:
+        other = way.to(Recorder(theirs))
+        one, beside = new("triage", "a"), new("billing", "b")
+        way.open(one)
+        way.settle()
+        other.open(beside)
+        other.close(beside)
+        other.settle()
+        way.close(one)
+    assert {status for _, _, status in changes(store)} == {"unannounced"}
+
+
+@pytest.mark.parametrize("durability", ["os", "fsync"])
+def test_to_open_a_turn_costs_the_same_in_a_long_session(
+    way: Way, durability: Durability, tmp_path: Path
+) -> None:
+    """Each is another runtime's, so the session is handed over: counted in calls and bytes."""
+    counted: list[tuple[str, int]] = []
+
+    def count(name: str, args: tuple[Any, ...]) -> None:
+        size = args[1] if name == "read" and isinstance(args[1], int) else 0
+        counted.append((name, size))
+
+    def cost(turns: int) -> tuple[int, int]:
+        storage = FaultyStorage(no_fault)
+        folder = tmp_path / str(turns)
+        with DefaultSessionStore(folder, storage=storage, durability=durability) as store:
+            mine = way.to(Recorder(store))
+            for number in range(turns):
+                turn = new("ab"[number % 2], f"turn-{number}")
+                mine.open(turn)
+                mine.close(turn)
+            mine.settle()
+            counted.clear()
+            storage.fault = count
+            mine.open(new("c", "last"))
+            mine.settle()
+            storage.fault = no_fault
+            assert changes(store)[-1] == ("ab"[turns % 2 - 1], "c", "taken over")
+        writes = [name for name, _ in counted if name in ("open", "read", "write")]
+        return len(writes), sum(size for _, size in counted)
+
+    assert cost(20) == cost(40)

@@ -194,7 +194,7 @@ SCENES: Final = (
             stage.say('opened', 'S', 'turn')
             mirror.recorder.open(turn)
             mirror.close()
-            mirror.recorder.leave(lambda: mirror.recorder.close_soon(turn))
+            mirror.recorder.defer(lambda: mirror.recorder.close_soon(turn))
             stage.say('ended', 'S', 'turn')
         drop_S()
         """,

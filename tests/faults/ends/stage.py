@@ -83,7 +83,7 @@ class Stage:
 
     def end_turn(self, turn: Any) -> None:
         """As the adapters do where a stream or a coroutine is collected."""
-        self.recorder.leave(lambda: self.recorder.close_soon(turn))
+        self.recorder.defer(lambda: self.recorder.close_soon(turn))
         self.say("ended", turn.session_id, turn.turn_id)
 
 

@@ -9,23 +9,23 @@ from collections.abc import Iterator
 
 import pytest
 
-from projections.adapters.leftovers import Leftovers
+from projections.adapters.deferred import Deferred
 from tests.projections.store_async.gates import PATIENCE
 from tests.support import finish, python
 
 
 @pytest.fixture
-def leftovers() -> Iterator[Leftovers]:
-    found = Leftovers()
+def deferred() -> Iterator[Deferred]:
+    found = Deferred()
     yield found
     found.end()
 
 
 def watchers() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "journal-left"]
+    return [thread for thread in threading.enumerate() if thread.name == "journal-deferred"]
 
 
-def test_notes_are_carried_out_in_order_by_another_thread(leftovers: Leftovers) -> None:
+def test_notes_are_carried_out_in_order_by_another_thread(deferred: Deferred) -> None:
     done: list[tuple[int, int]] = []
     last = threading.Event()
 
@@ -33,25 +33,25 @@ def test_notes_are_carried_out_in_order_by_another_thread(leftovers: Leftovers) 
         done.append((number, threading.get_ident()))
 
     before = watchers()
-    leftovers.watch()
+    deferred.watch()
     (thread,) = set(watchers()) - set(before)
     for number in range(100):
-        leftovers.leave(functools.partial(note, number))
-    leftovers.leave(last.set)
+        deferred.put(functools.partial(note, number))
+    deferred.put(last.set)
     assert last.wait(PATIENCE)
     assert [number for number, _ in done] == list(range(100))
     assert {by for _, by in done} == {thread.ident}
 
 
-def test_without_a_thread_they_wait_for_somebody_to_settle(leftovers: Leftovers) -> None:
+def test_without_a_thread_they_wait_for_somebody_to_settle(deferred: Deferred) -> None:
     done: list[str] = []
-    leftovers.leave(lambda: done.append("left"))
+    deferred.put(lambda: done.append("left"))
     assert done == []
-    leftovers.settle()
+    deferred.drain()
     assert done == ["left"]
 
 
-def test_to_settle_waits_for_a_note_that_is_being_carried_out(leftovers: Leftovers) -> None:
+def test_to_settle_waits_for_a_note_that_is_being_carried_out(deferred: Deferred) -> None:
     """Else what comes after could be written before it."""
     begun, goes_on, done = threading.Event(), threading.Event(), []
 
@@ -61,11 +61,11 @@ def test_to_settle_waits_for_a_note_that_is_being_carried_out(leftovers: Leftove
         done.append("slow")
 
     def settle() -> None:
-        leftovers.settle()
+        deferred.drain()
         done.append("settled")
 
-    leftovers.watch()
-    leftovers.leave(slow)
+    deferred.watch()
+    deferred.put(slow)
     assert begun.wait(PATIENCE)
     settling = threading.Thread(target=settle)
     settling.start()
@@ -75,22 +75,22 @@ def test_to_settle_waits_for_a_note_that_is_being_carried_out(leftovers: Leftove
     assert done == ["slow", "settled"]
 
 
-def test_a_note_left_while_another_is_carried_out_comes_after_it(leftovers: Leftovers) -> None:
+def test_a_note_left_while_another_is_carried_out_comes_after_it(deferred: Deferred) -> None:
     """As a finalizer does that the garbage collector calls in the middle of a note."""
     done: list[str] = []
 
     def first() -> None:
-        leftovers.leave(lambda: done.append("second"))
+        deferred.put(lambda: done.append("second"))
         done.append("first")
 
-    leftovers.leave(first)
-    leftovers.settle()
+    deferred.put(first)
+    deferred.drain()
     assert done == ["first", "second"]
 
 
 def test_the_thread_ends_with_who_needs_it() -> None:
     before = watchers()
-    ended, dropped = Leftovers(), Leftovers()
+    ended, dropped = Deferred(), Deferred()
     ended.watch()
     dropped.watch()
     threads = set(watchers()) - set(before)
@@ -106,27 +106,27 @@ def test_the_thread_ends_with_who_needs_it() -> None:
 
 
 def test_after_the_end_nobody_comes_but_who_settles() -> None:
-    leftovers, done, before = Leftovers(), [], watchers()
-    leftovers.watch()
+    deferred, done, before = Deferred(), [], watchers()
+    deferred.watch()
     (thread,) = set(watchers()) - set(before)
-    leftovers.end()
+    deferred.end()
     thread.join(PATIENCE)
-    leftovers.watch()
+    deferred.watch()
     assert set(watchers()) <= set(before)
-    leftovers.leave(lambda: done.append("late"))
+    deferred.put(lambda: done.append("late"))
     assert done == []
-    leftovers.settle()
+    deferred.drain()
     assert done == ["late"]
 
 
 AFTER_THE_END = """
 import gc
-from projections.adapters.leftovers import Leftovers
+from projections.adapters.deferred import Deferred
 
 def drop():
-    leftovers = Leftovers()  # without a thread, which would linger a moment
-    leftovers.end()
-    leftovers.leave(lambda: print("left", leftovers.settle, flush=True))
+    deferred = Deferred()  # without a thread, which would linger a moment
+    deferred.end()
+    deferred.put(lambda: print("done", deferred.drain, flush=True))
 
 drop()
 gc.collect()
@@ -134,14 +134,14 @@ print("the last line", flush=True)
 """
 
 
-def test_what_is_left_after_the_end_is_done_at_the_end_of_the_program() -> None:
+def test_what_is_deferred_after_the_end_is_done_at_the_end_of_the_program() -> None:
     """Though nobody has it any more."""
     (output,) = finish([python(AFTER_THE_END)])
-    assert [line.split()[0] for line in output.splitlines()] == ["the", "left"]
+    assert [line.split()[0] for line in output.splitlines()] == ["the", "done"]
 
 
 def test_where_no_thread_is_to_be_had_it_is_tried_again(
-    leftovers: Leftovers, monkeypatch: pytest.MonkeyPatch
+    deferred: Deferred, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
 
@@ -149,31 +149,31 @@ def test_where_no_thread_is_to_be_had_it_is_tried_again(
             raise RuntimeError("can't start new thread")
 
         patch.setattr(threading.Thread, "start", refused)
-        leftovers.watch()
+        deferred.watch()
     reached = threading.Event()
-    leftovers.leave(reached.set)
-    leftovers.watch()
+    deferred.put(reached.set)
+    deferred.watch()
     assert reached.wait(PATIENCE)
 
 
 AT_EXIT = """
 import sys
-from projections.adapters.leftovers import Leftovers
+from projections.adapters.deferred import Deferred
 
-leftovers = Leftovers()
+deferred = Deferred()
 if sys.argv[1] == "watched":
-    leftovers.watch()
+    deferred.watch()
 
 def late():
-    leftovers.leave(lambda: print("later", flush=True))
+    deferred.put(lambda: print("later", flush=True))
     print("late", flush=True)
 
 class Late:
     def __del__(self):
-        leftovers.leave(late)
+        deferred.put(late)
 
 kept = Late()
-leftovers.leave(lambda: print("left", flush=True))
+deferred.put(lambda: print("left", flush=True))
 """
 
 
@@ -184,20 +184,20 @@ def test_what_is_left_at_the_end_of_the_program_is_done(how: str) -> None:
     assert output.split() == ["left", "late", "later"]
 
 
-def test_a_child_of_a_fork_does_nothing_of_its_parents(leftovers: Leftovers) -> None:
+def test_a_child_of_a_fork_does_nothing_of_its_parents(deferred: Deferred) -> None:
     done: list[str] = []
-    leftovers.leave(lambda: done.append("the parent's"))
+    deferred.put(lambda: done.append("the parent's"))
     read, write = os.pipe()
     child = os.fork()
     if child == 0:  # pragma: no cover
         reached = threading.Event()
-        leftovers.watch()
-        leftovers.leave(reached.set)
+        deferred.watch()
+        deferred.put(reached.set)
         os.write(write, b"yes" if reached.wait(PATIENCE) and not done else b"no")
         os._exit(0)
     os.waitpid(child, 0)
     assert os.read(read, 10) == b"yes"
     os.close(read)
     os.close(write)
-    leftovers.settle()
+    deferred.drain()
     assert done == ["the parent's"]

@@ -1,9 +1,9 @@
 """From the beginning to the end of a turn and of a tool call: what is written when.
 
-A scope is entered before the agent's own code runs and left after it. It never raises an
+A span is entered before the agent's own code runs and left after it. It never raises an
 `Exception`, whatever the agent's objects look like: what goes wrong in here is counted like
 trouble with the journal. Where a stream or a coroutine is closed, which the garbage collector
-may do at any moment, all that is left to another thread.
+may do at any moment, all that is deferred to another thread.
 """
 
 import asyncio
@@ -11,46 +11,38 @@ from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from projections.adapters.context import CallContext, use_context
+from projections.adapters.mirroring import Mirroring, SessionChoice
 from projections.adapters.praisonai.running import (
-    Inside,
-    Place,
     Running,
     RunningTurns,
     error_in,
     outcome_of,
-    place,
+    running_here,
 )
 from projections.adapters.recorder import Recorder
 from projections.adapters.turns import Status, Turn
 
 
-class Keeper:
-    """Opens scopes, and knows which runtime and which session an agent belongs to."""
+class TurnTracker(Mirroring):
+    """Begins turns, and knows which are open, and which session an agent belongs to."""
 
-    def __init__(
-        self,
-        recorder: Recorder,
-        runtime_of: Callable[[Any], str],
-        session_of: Callable[[Any, Turn | None], str],
-    ) -> None:
-        self.recorder = recorder
+    def __init__(self, recorder: Recorder, choice: SessionChoice[Any]) -> None:
+        super().__init__(recorder)
         self.turns = RunningTurns()
-        self.stopped = False
-        self._runtime_of = runtime_of
-        self._session_of = session_of
+        self._choice = choice
 
-    def stop(self) -> None:
-        """Write nothing any more, whatever is still running."""
-        self.stopped = True
+    def begin(self, agent: Any, prompt: object) -> Running:
+        """A turn of the agent. Nothing is written yet.
 
-    def begin(self, agent: Any, prompt: object, here: Place | None) -> Running:
-        """A turn of the agent, called for from `here`. Nothing is written yet."""
-        parent, call_id = (None, None) if here is None else (here.running.turn, here.call_id)
-        session_id = self._session_of(agent, parent)
-        turn = Turn(session_id, self._runtime_of(agent), parent=parent, parent_call_id=call_id)
+        Its runtime is the name that PraisonAI shows for the agent, `Agent 1` if it was given none.
+        """
+        here = self.here()
+        own = getattr(agent, "_session_id", None)
+        turn = Turn(self._choice.of(agent, own, here), str(agent.display_name))
         turn.says("user", prompt)
-        if parent is not None:
-            parent.handed_to(turn)
+        if here is not None:
+            here.calls_for(turn)
         running = Running(agent, turn)
         self.turns.add(running)
         return running
@@ -59,7 +51,7 @@ class Keeper:
 class Entry(NamedTuple):
     """What there is to write: by a method of the recorder, or by one of its twins.
 
-    That for what is left to another thread is there for what comes at an end.
+    That for what is deferred to another thread is there for what comes at an end.
     """
 
     what: tuple[Any, ...]
@@ -68,21 +60,21 @@ class Entry(NamedTuple):
     write_soon: Callable[..., None] | None = None
 
 
-class Scope:
-    """What those of turns and of calls have in common.
+class Span:
+    """What spans of turns and of calls have in common.
 
     `result` is to be set to what the agent's code returned.
     """
 
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
-        self._recorder = keeper.recorder
-        self._place: Place | None = None
+    def __init__(self, tracker: TurnTracker) -> None:
+        self._tracker = tracker
+        self._recorder = tracker.recorder
+        self._context: CallContext | None = None
         self.result: Any = None
 
-    def inside(self) -> Inside:
+    def inside(self) -> use_context:
         """Where the agent's code is to run."""
-        return Inside(self._place)
+        return use_context(self._context)
 
     def _begin(self) -> Entry | None:
         """What there is to write before the agent's code runs."""
@@ -105,7 +97,7 @@ class Scope:
         trace: TracebackType | None,
     ) -> None:
         if isinstance(error, GeneratorExit):
-            self._leave(error)
+            self._defer(error)
             return
         entry = self._guarded(lambda: self._end(error))
         if entry is not None:
@@ -124,7 +116,7 @@ class Scope:
         trace: TracebackType | None,
     ) -> None:
         if not (error is None or isinstance(error, Exception | asyncio.CancelledError)):
-            self._leave(error)  # closed, or the process is about to end: nothing can be awaited
+            self._defer(error)  # closed, or the process is about to end: nothing can be awaited
             return
         entry = self._guarded(lambda: self._end(error))
         if entry is None:
@@ -134,29 +126,23 @@ class Scope:
         else:
             await entry.awrite(*entry.what)
 
-    def _leave(self, error: BaseException) -> None:
+    def _defer(self, error: BaseException) -> None:
         def end() -> None:
             entry = self._guarded(lambda: self._end(error))
             if entry is not None and entry.write_soon is not None:
                 entry.write_soon(*entry.what)
 
-        self._recorder.leave(end)
+        self._recorder.defer(end)
 
     def _guarded(self, action: Callable[[], Entry | None]) -> Entry | None:
-        if self._keeper.stopped:
-            return None
-        try:
-            return action()
-        except Exception as error:  # noqa: BLE001 - trouble of ours is not the agent's
-            self._recorder.note_failure(error)
-            return None
+        return None if self._tracker.stopped else self._tracker.guard(action)
 
 
-class TurnScope(Scope):
+class TurnSpan(Span):
     """An agent's turn. Where it runs inside another method of the same turn, it is that one."""
 
-    def __init__(self, keeper: Keeper, agent: Any, prompt: object) -> None:
-        super().__init__(keeper)
+    def __init__(self, tracker: TurnTracker, agent: Any, prompt: object) -> None:
+        super().__init__(tracker)
         self._agent = agent
         self._prompt = prompt
         self._running: Running | None = None
@@ -190,12 +176,13 @@ class TurnScope(Scope):
                 step, argument = inner.throw, error
 
     def _begin(self) -> Entry | None:
-        here = place()
-        if here is not None and here.running.agent is self._agent and here.call_id is None:
-            self._outer = here.running
+        here = running_here()
+        if here is not None and here[0].agent is self._agent and here[1] is None:
+            self._outer = here[0]
             return None
-        running = self._keeper.begin(self._agent, self._prompt, here)
-        self._running, self._place = running, Place(running)
+        running = self._tracker.begin(self._agent, self._prompt)
+        self._running = running
+        self._context = CallContext(self._recorder, running, running.turn)
         return Entry((running.turn,), self._recorder.open, self._recorder.aopen)
 
     def _end(self, error: BaseException | None) -> Entry | None:
@@ -204,7 +191,7 @@ class TurnScope(Scope):
         running = self._running
         if running is None:
             return None
-        self._keeper.turns.remove(running)
+        self._tracker.turns.remove(running)
         running.turn.says("assistant", self._answer(running))
         ending = running.outcome(self.result) if error is None else (outcome_of(error), error)
         to = self._recorder
@@ -214,30 +201,30 @@ class TurnScope(Scope):
         return "".join(map(str, self._said)) if running.streams else self.result
 
 
-class CallScope(Scope):
+class CallSpan(Span):
     """A tool call of the turn that the agent is in, if that is known."""
 
-    def __init__(self, keeper: Keeper, agent: Any, name: object, call_id: object) -> None:
-        super().__init__(keeper)
+    def __init__(self, tracker: TurnTracker, agent: Any, name: object, call_id: object) -> None:
+        super().__init__(tracker)
         self._agent = agent
         self._name = name
         self._given_id = call_id
         self._call_id = ""
+        self._turn: Turn | None = None
 
     def _begin(self) -> Entry | None:
-        running = self._keeper.turns.of(self._agent)
+        running = self._tracker.turns.of(self._agent)
         if running is None:
             return None
         self._call_id = running.start_call(self._given_id, self._name)
-        self._place = Place(running, self._call_id)
+        self._turn = running.turn
+        self._context = CallContext(self._recorder, running, running.turn, self._call_id)
         return self._entry(running.turn)
 
     def _end(self, error: BaseException | None) -> Entry | None:
-        if self._place is None:
-            return None
-        turn = self._place.running.turn
-        if turn.status != "open":
-            return None  # it did not wait for the call
+        turn = self._turn
+        if turn is None or turn.status != "open":
+            return None  # it is not known, or did not wait for the call
         status, reason = self._outcome() if error is None else (outcome_of(error), error)
         turn.call_ended(self._call_id, status, reason)
         return self._entry(turn)

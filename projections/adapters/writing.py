@@ -1,0 +1,112 @@
+"""A turn's state on its way into the log, with the handovers around it."""
+
+from collections.abc import Callable
+from time import monotonic
+from typing import TypeAlias
+
+from journal.events import Set
+from journal.locking import waiting_since
+from projections.adapters.ownership import NEXT, Before, FromOwner, Handover
+from projections.handoffs.tool_calls import FINAL
+from projections.queues import Append, Call, Done
+from projections.store_async import AsyncSessionStore
+
+Note: TypeAlias = Callable[[Exception], None]
+
+
+class Write:
+    """One entry in the queue of a session. Nothing is raised in its place in line but what ends
+    the program: `note` is told of each step that failed, `done` of the end.
+    """
+
+    def __init__(
+        self,
+        store: AsyncSessionStore,
+        session_id: str,
+        event: Set,
+        *,
+        before: Before,
+        after: Handover | None,
+        refresh: bool,
+        note: Note,
+        done: Done,
+    ) -> None:
+        """`refresh` asks for the session file."""
+        self._async_store = store
+        self._store = store.store
+        self._session_id = session_id
+        self._event = event
+        self._before = before
+        self._after = after
+        self._refresh = refresh
+        self._note = note
+        self._done = done
+        self._since = monotonic()
+
+    @property
+    def entry(self) -> Append | Call:
+        """As it stands in line. Handovers have to be looked up and made between two states."""
+        if self._before is None and self._after is None:
+            return Append((self._event,), self._done, self._refresh)
+        return self._in_steps
+
+    def at_once(self) -> bool:
+        """Write what waits for nobody; whether that was all. Nothing is written otherwise."""
+        if self._after is not None or isinstance(self._before, Handover):
+            return False
+        error: Exception | None = None
+        try:
+            if not self._store.append_at_once(
+                self._session_id, (self._event,), by_owner=self._before is not None
+            ):
+                return False
+        except Exception as raised:  # noqa: BLE001 - reported
+            error = raised
+        self._end(error)
+        return True
+
+    def _in_steps(self) -> None:
+        error: Exception | None = None
+        with waiting_since(self._since):
+            for step in (self._hand_over_before, self._append, self._hand_over_after):
+                try:
+                    step()
+                except Exception as raised:  # noqa: BLE001 - reported
+                    if error is not None:
+                        self._note(raised)
+                    error = error or raised
+        self._end(error)
+
+    def _end(self, error: Exception | None) -> None:
+        self._done(error)
+        if self._refresh:
+            self._async_store.refresh_soon(self._session_id)
+
+    def _append(self) -> None:
+        self._store.append(self._session_id, (self._event,), refresh=False)
+
+    def _hand_over_before(self) -> None:
+        before = self._before
+        self._hand_over(self._from_owner(before) if isinstance(before, FromOwner) else before)
+
+    def _hand_over_after(self) -> None:
+        self._hand_over(self._after)
+
+    def _hand_over(self, handover: Handover | None) -> None:
+        if handover is not None:
+            source, target, reason = handover
+            self._store.hand_off(self._session_id, source, target, reason=reason)
+            self._store.take_over(self._session_id, target)
+
+    def _from_owner(self, wanted: FromOwner) -> Handover | None:
+        """The handover, unless nobody is known to give the session away.
+
+        A turn that never closed may go on in another process, or have ended with one.
+        """
+        owner = self._store.owner(self._session_id)
+        if owner is None or owner[0] == wanted.target or owner[1] is None:
+            return None
+        runtime_id, turn_id = owner
+        state: object = self._store.get_runtime_state(self._session_id, runtime_id, turn_id)
+        is_over = isinstance(state, dict) and str(state.get("status")).lower() in FINAL
+        return Handover(runtime_id, wanted.target, NEXT) if is_over else None

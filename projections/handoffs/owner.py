@@ -1,0 +1,67 @@
+"""Who has the session now: what a runtime that begins has to know. Pure: no I/O."""
+
+from collections.abc import Container, Mapping
+
+from journal.events import Event, Handoff, Set, Takeover
+
+_NO_TURNS: frozenset[str] = frozenset()
+
+
+class LatestOwner:
+    """A projection: the runtime that has the session. Its owner locks.
+
+    By the audit's rules: who takes over has it, and so has who writes, unless it has handed the
+    session off, lost it, and only goes on with a turn that was there before. The audit knows
+    when each turn was begun; here one that is in the view counts as begun before.
+
+    `turn_id` is the turn that the owner wrote last since it has the session, None before that.
+    Memory: one entry for each runtime that has handed off, or was handed the session. What is
+    older than what was folded, as kept turns may be after a compaction, changes nothing.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.runtime_id: str | None = None
+        self.turn_id: str | None = None
+        self._seq = 0
+        self._waiting: dict[str, str] = {}  # who handed off, by who has not answered yet
+        self._lost: dict[str, bool] = {}  # by who has handed off: whether it lost the session
+
+    def fold(self, event: Event, turns: Mapping[str, Container[str]]) -> None:
+        """O(1). `turns` are those of the view before the event, by runtime."""
+        if type(event) is Handoff:
+            self._hand_off(event)
+        elif event.seq > self._seq:
+            if type(event) is Set:
+                self._seq = event.seq
+                if event.runtime_id == self.runtime_id:
+                    self.turn_id = event.turn_id
+                else:
+                    self._write_by_another(event, turns)
+            elif type(event) is Takeover:
+                self._seq = event.seq
+                self._lost.pop(event.runtime_id, None)
+                self._give_to(event.runtime_id)
+
+    def _hand_off(self, event: Handoff) -> None:
+        self._waiting[event.target] = event.source
+        self._lost.pop(event.target, None)
+        if event.source != event.target:
+            self._lost.setdefault(event.source, False)
+
+    def _write_by_another(self, event: Set, turns: Mapping[str, Container[str]]) -> None:
+        runtime = event.runtime_id
+        has_lost = runtime not in self._waiting and self._lost.get(runtime, False)
+        if has_lost and event.turn_id in turns.get(runtime, _NO_TURNS):
+            return
+        self._give_to(runtime)
+        self.turn_id = event.turn_id
+
+    def _give_to(self, runtime_id: str) -> None:
+        source = self._waiting.pop(runtime_id, None)
+        if source in self._lost and source != runtime_id:
+            self._lost[source] = True
+        if self.runtime_id != runtime_id:
+            self.runtime_id, self.turn_id = runtime_id, None

@@ -1,0 +1,220 @@
+"""Who hands a session to whom as turns open and close: pure, no files."""
+
+import threading
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from projections.adapters.ownership import NEXT, Before, FromOwner, Handover, SessionOwner
+from projections.adapters.turns import Turn
+
+
+def new(runtime: str, turn: str = "turn-1", session: str = "s", **fields: Any) -> Turn:
+    return Turn(session_id=session, runtime_id=runtime, turn_id=turn, **fields)
+
+
+def ended(owner: SessionOwner, turn: Turn) -> Handover | None:
+    turn.close()
+    return owner.closed(turn)
+
+
+# One thing after the other
+
+
+class Run(NamedTuple):
+    """A turn, the turns that it calls for one after the other, and who goes on for good."""
+
+    runtime: str
+    inner: "list[Run]"
+    successor: "Run | None"
+
+
+RUNTIMES = st.sampled_from(["a", "b", "c"])
+RUNS = st.recursive(
+    st.builds(Run, RUNTIMES, st.just([]), st.none()),
+    lambda runs: st.builds(Run, RUNTIMES, st.lists(runs, max_size=3), st.none() | runs),
+    max_leaves=8,
+)
+
+
+class Session:
+    """What a reader of the log knows: who wrote last, or took over, has the session."""
+
+    def __init__(self) -> None:
+        self.open_turns = SessionOwner()
+        self.owner: str | None = None
+        self.turns = 0
+
+    def hand_over(self, handover: Before) -> None:
+        if isinstance(handover, FromOwner):
+            if self.owner in (None, handover.target):
+                return
+            handover = Handover(str(self.owner), handover.target, NEXT)
+        if handover is not None:
+            assert handover.source == self.owner, "handed over by who does not have it"
+            assert handover.target != handover.source
+            self.owner = handover.target
+
+    def write(self, runtime: str) -> None:
+        assert self.owner in (None, runtime), "written by who does not have it"
+        self.owner = runtime
+
+    def run(self, run: Run, parent: Turn | None = None, *, for_good: bool = False) -> None:
+        self.turns += 1
+        turn = new(run.runtime, f"turn-{self.turns}", parent=parent, for_good=for_good)
+        if parent is not None:
+            parent.handed_to(turn)
+            if for_good:
+                self.end(parent)
+        self.hand_over(self.open_turns.opened(turn))
+        self.write(run.runtime)
+        for inner in run.inner:
+            self.run(inner, turn)
+            self.write(run.runtime)  # the call that it was for has ended
+        if run.successor is None:
+            self.end(turn)
+        else:
+            self.run(run.successor, turn, for_good=True)
+
+    def end(self, turn: Turn) -> None:
+        self.write(turn.runtime_id)
+        self.hand_over(ended(self.open_turns, turn))
+
+
+@given(st.lists(RUNS, max_size=4))
+def test_of_turns_one_after_the_other_and_inside_each_other_each_has_been_given_the_session(
+    runs: list[Run],
+) -> None:
+    """Nobody writes without it and nobody gives away what it has not: the audit is clean."""
+    session = Session()
+    for run in runs:
+        session.run(run)
+
+
+def test_who_goes_on_for_good_inside_a_call_gives_the_session_back_to_who_called() -> None:
+    owner = SessionOwner()
+    outer = new("a", "turn-1")
+    called = new("b", "turn-2", parent=outer, parent_call_id="call-1")
+    successor = new("c", "turn-3", parent=called, for_good=True)
+    assert owner.opened(outer) == FromOwner("a")
+    assert owner.opened(called) == Handover("a", "b", "call-1")
+    called.handed_to(successor)
+    assert ended(owner, called) is None
+    assert owner.opened(successor) == Handover("b", "c", "called for by turn-2")
+    assert ended(owner, successor) == Handover("c", "a", "turn-3 is completed")
+    assert ended(owner, outer) is None
+
+
+# Anything goes
+
+
+STEPS = st.lists(
+    st.tuples(RUNTIMES, st.none() | st.integers(0, 5), st.booleans()) | st.integers(0, 7),
+    max_size=20,
+)
+
+
+@given(STEPS)
+def test_who_hands_over_is_the_caller_or_nobody_works_beside(
+    steps: list[tuple[str, int | None, bool] | int],
+) -> None:
+    owner, turns, opened = SessionOwner(), list[Turn](), list[Turn]()
+    for step in steps:
+        if isinstance(step, tuple):
+            runtime, number, for_good = step
+            parent = turns[number % len(turns)] if turns and number is not None else None
+            turn = new(runtime, f"turn-{len(turns)}", parent=parent, for_good=for_good)
+            alone = all(other.runtime_id == runtime for other in opened)
+            found = owner.opened(turn)
+            turns.append(turn)
+            opened.append(turn)
+            if parent is None:
+                assert found == (FromOwner(runtime) if alone else None)
+            elif parent.runtime_id == runtime:
+                assert found is None
+            else:
+                assert isinstance(found, Handover)
+                assert found[:2] == (parent.runtime_id, runtime)
+        elif opened:
+            turn = opened.pop(step % len(opened))
+            back = ended(owner, turn)
+            if turn.parent is None:
+                assert back is None
+            elif back is not None:
+                assert back.source == turn.runtime_id != back.target
+                assert back.target in {each.runtime_id for each in turns}
+
+
+def test_turns_of_one_runtime_side_by_side_are_nothing_to_hand_over() -> None:
+    owner = SessionOwner()
+    owner.opened(new("a"))
+    assert owner.opened(new("a", "turn-2")) == FromOwner("a")
+    inner = new("a", "turn-3", parent=new("a"), parent_call_id="call-1")
+    assert owner.opened(inner) is None
+    assert ended(owner, inner) is None
+
+
+def test_turns_of_two_runtimes_side_by_side_are_not_handed_over() -> None:
+    owner = SessionOwner()
+    one, other = new("a"), new("b", "turn-2")
+    assert owner.opened(one) == FromOwner("a")
+    assert owner.opened(other) is None
+    assert ended(owner, one) is None
+    assert owner.opened(new("b", "turn-3")) == FromOwner("b"), "now it is alone"
+    assert ended(owner, other) is None
+
+
+def test_a_turn_that_was_called_for_from_another_session_is_on_its_own() -> None:
+    owner = SessionOwner()
+    outer = new("a", session="other")
+    owner.opened(outer)
+    inner = new("c", "turn-3", parent=outer, parent_call_id="call-1")
+    assert owner.opened(inner) == FromOwner("c")
+    assert ended(owner, inner) is None
+    successor = new("d", "turn-4", parent=inner, for_good=True)
+    assert owner.opened(successor) == Handover("c", "d", "called for by turn-3")
+    assert ended(owner, successor) is None
+
+
+@pytest.mark.parametrize("status", ["completed", "error", "cancelled"])
+def test_a_reason_says_what_for_or_what_came_of_it(status: Any) -> None:
+    owner, outer = SessionOwner(), new("a")
+    owner.opened(outer)
+    inner = new("b", "turn-2", parent=outer)
+    assert owner.opened(inner) == Handover("a", "b", "called for by turn-1")
+    inner.close(status)
+    assert owner.closed(inner) == Handover("b", "a", f"turn-2 is {status}")
+    again = new("b", "turn-3", parent=outer, parent_call_id="call-1")
+    assert owner.opened(again) == Handover("a", "b", "call-1")
+
+
+def test_sessions_whose_turns_are_over_take_no_memory() -> None:
+    owner = SessionOwner()
+    for number in range(100):
+        turn = new("a", session=f"s-{number}")
+        owner.opened(turn)
+        ended(owner, turn)
+    assert owner._open == {}
+
+
+def test_threads_may_open_and_close_turns_at_the_same_time() -> None:
+    owner, failed = SessionOwner(), list[BaseException]()
+
+    def work(name: str) -> None:
+        try:
+            for number in range(300):
+                turn = new("a", f"{name}-{number}", f"s-{number % 3}")
+                assert owner.opened(turn) == FromOwner("a")
+                assert ended(owner, turn) is None
+        except BaseException as error:  # noqa: BLE001 - shown below
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failed == []
+    assert owner._open == {}

@@ -1,0 +1,93 @@
+"""Who has the session now, against the audit, which folds the whole history."""
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from journal.events import Event, Set, Takeover
+from projections.handoffs.audit import audit
+from projections.handoffs.findings import HandoffAudit
+from projections.handoffs.owner import LatestOwner
+from projections.handoffs.pending import PendingHandoffs
+from projections.view import View
+from tests.projections.handoff_steps import at, hands, takes, writes
+
+RUNTIMES = st.sampled_from("abc")
+WRITES = st.builds(writes, RUNTIMES, st.sampled_from(["t1", "t2", "t3"]))
+HANDS = st.builds(hands, RUNTIMES, RUNTIMES).filter(lambda each: each.source != each.target)
+TAKES = st.builds(takes, RUNTIMES)
+STEPS: st.SearchStrategy[list[Event]] = st.lists(WRITES | WRITES | HANDS | TAKES, max_size=16)
+
+
+def as_a_store_writes(steps: list[Event]) -> list[Event]:
+    """The steps with seqs. A takeover answers what waits for it."""
+    pending, events = PendingHandoffs(), list[Event]()
+    for seq, step in enumerate(steps, 1):
+        event = replace(step, seq=seq, ts=at(seq))
+        if isinstance(event, Takeover):
+            event = replace(event, handoff_seq=pending.answered_by(event.runtime_id))
+        pending.fold(event)
+        events.append(event)
+    return events
+
+
+HISTORIES = STEPS.map(as_a_store_writes)
+
+
+def folded(events: list[Event]) -> LatestOwner:
+    owner, view = LatestOwner(), View()
+    for event in events:
+        owner.fold(event, view.turns)
+        view.fold(event)
+    return owner
+
+
+def took_back(found: HandoffAudit) -> bool:
+    """Whether a runtime that had handed off took the session again without a word."""
+    gave = {change.source for change in found.changes if change.announced}
+    return any(not change.announced and change.target in gave for change in found.changes)
+
+
+@given(HISTORIES)
+def test_the_owner_is_who_the_audit_says_has_the_session(events: list[Event]) -> None:
+    found = audit(events)
+    assume(not took_back(found))
+    expected = found.spans[-1].runtime_id if found.spans else None
+    assert folded(events).runtime_id == expected
+
+
+@given(HISTORIES)
+def test_what_it_wrote_last_since_it_has_the_session_is_known(events: list[Event]) -> None:
+    owner = folded(events)
+    since = 0
+    for seq in range(len(events) + 1):
+        if folded(events[:seq]).runtime_id != owner.runtime_id:
+            since = seq
+    turns = [
+        event.turn_id
+        for event in events[since:]
+        if isinstance(event, Set) and event.runtime_id == owner.runtime_id
+    ]
+    assert owner.turn_id == (turns[-1] if turns else None)
+
+
+@given(HISTORIES, st.data())
+def test_what_a_compaction_keeps_gives_the_same_owner(
+    events: list[Event], data: st.DataObject
+) -> None:
+    """Handoffs come first then, and sets in the order of the view, not of their seqs."""
+    latest = {(each.runtime_id, each.turn_id): each for each in events if isinstance(each, Set)}
+    kept: list[Event] = [each for each in events if not isinstance(each, Set)]
+    kept.extend(data.draw(st.permutations(list(latest.values()))))
+    assume(not took_back(audit(events)))
+    assume(not any(change.late_writes for change in audit(events).changes))
+    assert folded(kept).runtime_id == folded(events).runtime_id
+
+
+def test_nobody_has_a_session_that_was_reset() -> None:
+    owner = folded(as_a_store_writes([writes("a", "t1")]))
+    assert (owner.runtime_id, owner.turn_id) == ("a", "t1")
+    owner.reset()
+    assert (owner.runtime_id, owner.turn_id) == (None, None)
+    owner.fold(as_a_store_writes([takes("b")])[0], {})
+    assert (owner.runtime_id, owner.turn_id) == ("b", None)
