@@ -1,4 +1,4 @@
-"""What finalizers leave to do: done by others, in order, and nothing that could be waited for."""
+"""Work that finalizers defer: done by others, in order, and nothing that could be waited for."""
 
 import functools
 import gc
@@ -25,25 +25,25 @@ def watchers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "journal-deferred"]
 
 
-def test_notes_are_carried_out_in_order_by_another_thread(deferred: Deferred) -> None:
+def test_work_is_done_in_order_by_another_thread(deferred: Deferred) -> None:
     done: list[tuple[int, int]] = []
     last = threading.Event()
 
-    def note(number: int) -> None:
+    def work(number: int) -> None:
         done.append((number, threading.get_ident()))
 
     before = watchers()
     deferred.watch()
     (thread,) = set(watchers()) - set(before)
     for number in range(100):
-        deferred.put(functools.partial(note, number))
+        deferred.put(functools.partial(work, number))
     deferred.put(last.set)
     assert last.wait(PATIENCE)
     assert [number for number, _ in done] == list(range(100))
     assert {by for _, by in done} == {thread.ident}
 
 
-def test_without_a_thread_they_wait_for_somebody_to_settle(deferred: Deferred) -> None:
+def test_without_a_thread_it_waits_for_somebody_to_drain(deferred: Deferred) -> None:
     done: list[str] = []
     deferred.put(lambda: done.append("left"))
     assert done == []
@@ -51,7 +51,7 @@ def test_without_a_thread_they_wait_for_somebody_to_settle(deferred: Deferred) -
     assert done == ["left"]
 
 
-def test_to_settle_waits_for_a_note_that_is_being_carried_out(deferred: Deferred) -> None:
+def test_to_drain_waits_for_work_that_is_being_done(deferred: Deferred) -> None:
     """Else what comes after could be written before it."""
     begun, goes_on, done = threading.Event(), threading.Event(), []
 
@@ -60,23 +60,23 @@ def test_to_settle_waits_for_a_note_that_is_being_carried_out(deferred: Deferred
         assert goes_on.wait(PATIENCE)
         done.append("slow")
 
-    def settle() -> None:
+    def drain() -> None:
         deferred.drain()
-        done.append("settled")
+        done.append("drained")
 
     deferred.watch()
     deferred.put(slow)
     assert begun.wait(PATIENCE)
-    settling = threading.Thread(target=settle)
-    settling.start()
-    settling.join(0.05)
+    draining = threading.Thread(target=drain)
+    draining.start()
+    draining.join(0.05)
     goes_on.set()
-    settling.join(PATIENCE)
-    assert done == ["slow", "settled"]
+    draining.join(PATIENCE)
+    assert done == ["slow", "drained"]
 
 
-def test_a_note_left_while_another_is_carried_out_comes_after_it(deferred: Deferred) -> None:
-    """As a finalizer does that the garbage collector calls in the middle of a note."""
+def test_work_deferred_in_the_middle_of_other_work_comes_after_it(deferred: Deferred) -> None:
+    """As a finalizer does that the garbage collector calls in the middle of work."""
     done: list[str] = []
 
     def first() -> None:
@@ -105,7 +105,7 @@ def test_the_thread_ends_with_who_needs_it() -> None:
         assert not thread.is_alive()
 
 
-def test_after_the_end_nobody_comes_but_who_settles() -> None:
+def test_after_the_end_nobody_comes_but_who_drains() -> None:
     deferred, done, before = Deferred(), [], watchers()
     deferred.watch()
     (thread,) = set(watchers()) - set(before)
@@ -178,8 +178,8 @@ deferred.put(lambda: print("left", flush=True))
 
 
 @pytest.mark.parametrize("how", ["watched", "not watched"])
-def test_what_is_left_at_the_end_of_the_program_is_done(how: str) -> None:
-    """Also what is left while the interpreter clears its modules away."""
+def test_what_is_deferred_at_the_end_of_the_program_is_done(how: str) -> None:
+    """Also what is deferred while the interpreter clears its modules away."""
     (output,) = finish([python(AT_EXIT, how)])
     assert output.split() == ["left", "late", "later"]
 

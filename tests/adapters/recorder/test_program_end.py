@@ -2,9 +2,12 @@
 
 import gc
 import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from journal.config import Durability
 from journal.errors import ReentryError
 from projections import DefaultSessionStore
 from projections.adapters.recorder import Recorder
@@ -12,6 +15,7 @@ from projections.adapters.turns import Turn
 from tests.adapters.recorder.ways import new, states
 from tests.faults.ends.stage import Last
 from tests.projections.store_async.gates import PATIENCE
+from tests.support import FaultyStorage, no_fault
 
 
 def held(lock: "threading.RLock") -> None:
@@ -21,33 +25,55 @@ def held(lock: "threading.RLock") -> None:
     holder.join()
 
 
-def test_a_turn_that_ends_while_it_is_being_written_is_counted(
+def test_a_turn_that_ends_while_it_is_being_queued_is_counted(
     store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By a finalizer on the same thread: the older state must not come after the newer."""
     recorder, turn = Recorder(store), new()
     recorder.open(turn)
-    append = store.append
+    make_event = store.intake.event
 
-    def interrupted(*args: object, **options: object) -> None:
-        monkeypatch.setattr(store, "append", append)
+    def interrupted(*args: Any) -> Any:
+        monkeypatch.setattr(store.intake, "event", make_event)
+        event = make_event(*args)
         recorder.close_soon(turn)
-        append(*args, **options)  # type: ignore[arg-type]
+        return event
 
-    monkeypatch.setattr(store, "append", interrupted)
+    monkeypatch.setattr(store.intake, "event", interrupted)
     recorder.save(turn)
     assert recorder.failures == 1
     assert isinstance(recorder.last_failure, ReentryError)
     assert states(store)[-1] == ("open", {})
 
 
+@pytest.mark.parametrize("durability", ["os", "fsync"])
+def test_a_turn_that_ends_while_it_is_being_written_is_written_after_that(
+    durability: Durability, tmp_path: Path
+) -> None:
+    storage = FaultyStorage(no_fault)
+    with DefaultSessionStore(tmp_path, durability=durability, storage=storage) as store:
+        recorder, turn = Recorder(store), new()
+        recorder.open(turn)
+
+        def interrupted(name: str, args: tuple[Any, ...]) -> None:
+            if name == "write":
+                storage.fault = no_fault
+                recorder.close_soon(turn)
+
+        storage.fault = interrupted
+        recorder.save(turn)
+        recorder.join()
+        assert recorder.failures == 0
+        assert states(store) == [("open", {}), ("open", {}), ("completed", {})]
+
+
 def test_a_turn_that_a_stopped_thread_was_writing_still_ends(store: DefaultSessionStore) -> None:
     recorder, turn = Recorder(store), new()
     recorder.open(turn)
-    for lock in (turn.writing, turn.lock, recorder._lock, recorder._custody._lock):
+    for lock in (turn.lock, recorder._lock, recorder._owner._lock):
         held(lock)
-    turn.is_being_written = True
-    recorder._custody.after_stop()
+    turn.is_being_queued = True
+    recorder._owner.after_stop()
     recorder.after_stop()
     ending = threading.Thread(target=recorder.close_soon, args=(turn,), daemon=True)
     ending.start()
@@ -57,28 +83,28 @@ def test_a_turn_that_a_stopped_thread_was_writing_still_ends(store: DefaultSessi
     assert states(store)[-1] == ("completed", {})
 
 
-def test_at_the_end_a_note_is_carried_out_by_whoever_leaves_it(
+def test_at_the_end_deferred_work_is_done_by_the_thread_that_defers_it(
     store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or, if that comes in the middle of another note, after that one."""
+    """Or, if that comes in the middle of other work, after that."""
     recorder = Recorder(store)
     monkeypatch.setattr("journal.exiting.begun", True)
     order: list[str] = []
 
-    def note() -> None:
-        recorder.leave(lambda: order.append("second"))
+    def work() -> None:
+        recorder.defer(lambda: order.append("second"))
         order.append("first")
 
-    recorder.leave(note)
+    recorder.defer(work)
     assert order == ["first", "second"]
-    recorder.leave(lambda: order.append("third"))
+    recorder.defer(lambda: order.append("third"))
     assert order == ["first", "second", "third"]
 
 
 def test_a_turn_that_is_collected_with_its_recorder_is_written(
     store: DefaultSessionStore,
 ) -> None:
-    """Nobody has the recorder any more, but for the note itself."""
+    """Nobody has the recorder any more, but for the work itself."""
 
     def leave_behind() -> threading.Event:
         recorder, turn, written = Recorder(store), Turn("s", "triage", "turn-1"), threading.Event()
@@ -89,7 +115,7 @@ def test_a_turn_that_is_collected_with_its_recorder_is_written(
             recorder._async_store.join()
             written.set()
 
-        Last(lambda: recorder.leave(end)).in_a_circle()
+        Last(lambda: recorder.defer(end)).in_a_circle()
         return written
 
     written = leave_behind()
