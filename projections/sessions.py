@@ -48,10 +48,15 @@ class _Both:
         self._owner = owner
 
     def fold(self, event: Event) -> None:
-        self._owner.fold(event, self._view.turns)
-        self._view.fold(event)
+        owner = self._owner
         if type(event) is not Set:
+            owner.fold(event, self._view.turns)
             self._pending.fold(event)
+        elif event.runtime_id == owner.runtime_id and event.seq > owner.seq:  # as it would do
+            owner.seq, owner.turn_id = event.seq, event.turn_id
+        else:
+            owner.fold(event, self._view.turns)
+        self._view.fold(event)
 
     def reset(self) -> None:
         self._view.reset()

@@ -19,6 +19,8 @@ import functools
 import logging
 import threading
 from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
 
 from journal import exiting
 from journal.locking import leave_stopped_threads, tell_after_fork, tell_after_stop
@@ -161,9 +163,12 @@ class Recorder:
 
     def _write(self, turn: Turn, before: Before = None, after: Handover | None = None) -> None:
         """Write, and wait for it. What ends the program passes."""
-        written = _Written(functools.partial(self._note, turn))
-        if self._put(turn, before, after, written, here=True):
-            written.wait()
+        outcome: SimpleQueue[BaseException | None] = SimpleQueue()
+        if self._put(turn, before, after, outcome.put, here=True):
+            error = outcome.get()
+            self._note(turn, error)
+            if error is not None and not isinstance(error, Exception):
+                raise error
 
     def _write_soon(
         self, turn: Turn, before: Before = None, after: Handover | None = None
@@ -177,29 +182,20 @@ class Recorder:
         """The one way to the journal. All is queued together, so that no cancellation parts it."""
         if not self.store.mirrors:
             return False
+
+        def line_up(state: dict[str, Any]) -> Begin:
+            event = self.store.intake.event(turn.runtime_id, turn.turn_id, state)
+            refresh = turn.status != "open"
+            write = Write(self._async_store, turn.session_id, event, before, after, refresh, done)
+            return self._async_store.line_up(turn.session_id, write.entry, write.at_once)
+
         try:
-            begin = self._in_line(turn, before, after, done)
+            begin = turn.put_in_line(self.store.limits, line_up)
             begin(here=here)
         except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
             self._failed(turn, error)
             return False
         return True
-
-    def _in_line(self, turn: Turn, before: Before, after: Handover | None, done: Done) -> Begin:
-        """Take the turn as it is now, and its place in the queue. No I/O."""
-        with turn.being_queued():
-            state = turn.state(self.store.limits)
-            write = Write(
-                self._async_store,
-                turn.session_id,
-                self.store.intake.event(turn.runtime_id, turn.turn_id, state),
-                before=before,
-                after=after,
-                refresh=turn.status != "open",
-                note=functools.partial(self._failed, turn),
-                done=done,
-            )
-            return self._async_store.line_up(turn.session_id, write.entry, write.at_once)
 
     async def _written(self, turn: Turn) -> None:
         """Wait for what is queued, but not for ever; being cancelled cancels none of it."""
@@ -233,26 +229,6 @@ class Recorder:
                 type(error).__name__,
                 error,
             )
-
-
-class _Written:
-    """What came of a write, for a thread that waits for it."""
-
-    def __init__(self, note: Done) -> None:
-        self._note = note
-        self._is_known = threading.Event()
-        self._error: BaseException | None = None
-
-    def __call__(self, error: BaseException | None) -> None:
-        self._error = error
-        self._note(error)
-        self._is_known.set()
-
-    def wait(self) -> None:
-        """Raises what ends the program, where the write was stopped by that."""
-        self._is_known.wait()
-        if self._error is not None and not isinstance(self._error, Exception):
-            raise self._error
 
 
 def _in_event_loop() -> bool:

@@ -17,17 +17,17 @@
 
 import secrets
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
 from journal.config import Limits
 from journal.errors import ReentryError
 
+T = TypeVar("T")
 Status: TypeAlias = Literal["open", "completed", "error", "cancelled"]
 
 _ERROR_LENGTH = 160  # characters of an error's text: enough to know it again
@@ -87,12 +87,12 @@ class Turn:
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     is_being_queued: bool = field(default=False, repr=False)
 
-    @contextmanager
-    def being_queued(self) -> Iterator[None]:
-        """Hold `lock` to take the state, and its place in a queue. No I/O may be done then.
+    def put_in_line(self, limits: Limits, line_up: Callable[[dict[str, Any]], T]) -> T:
+        """Take the state, as `state` does, and have `line_up` give it its place in a queue.
 
-        Raises `ReentryError` when this very thread is in here: an older state could come behind
-        a newer one otherwise.
+        Both under the lock, so `line_up` must not do I/O. Returns what that does. Raises
+        `ReentryError` when this very thread is in here already: an older state could come
+        behind a newer one otherwise.
         """
         with self.lock:
             if self.is_being_queued:
@@ -101,7 +101,7 @@ class Turn:
                 )
             self.is_being_queued = True
             try:
-                yield
+                return line_up(self.state(limits))
             finally:
                 self.is_being_queued = False
 

@@ -1,8 +1,6 @@
 """A turn's state on its way into the log, with the handovers around it."""
 
-from collections.abc import Callable
 from time import monotonic
-from typing import TypeAlias
 
 from journal.events import Set
 from journal.locking import waiting_since
@@ -11,12 +9,10 @@ from projections.handoffs.tool_calls import FINAL
 from projections.queues import Append, Call, Done
 from projections.store_async import AsyncSessionStore
 
-Note: TypeAlias = Callable[[Exception], None]
-
 
 class Write:
-    """One entry in the queue of a session. Nothing is raised in its place in line but what ends
-    the program: `note` is told of each step that failed, `done` of the end.
+    """One entry in the queue of a session. In its place in line nothing is raised but what ends
+    the program; `done` is told of the end, with the first error if there was one.
     """
 
     def __init__(
@@ -24,11 +20,9 @@ class Write:
         store: AsyncSessionStore,
         session_id: str,
         event: Set,
-        *,
         before: Before,
         after: Handover | None,
         refresh: bool,
-        note: Note,
         done: Done,
     ) -> None:
         """`refresh` asks for the session file."""
@@ -39,7 +33,6 @@ class Write:
         self._before = before
         self._after = after
         self._refresh = refresh
-        self._note = note
         self._done = done
         self._since = monotonic()
 
@@ -47,7 +40,7 @@ class Write:
     def entry(self) -> Append | Call:
         """As it stands in line. Handovers have to be looked up and made between two states."""
         if self._before is None and self._after is None:
-            return Append((self._event,), self._done, self._refresh)
+            return Append((self._event,), self._done, self._refresh, self._since)
         return self._in_steps
 
     def at_once(self) -> bool:
@@ -72,8 +65,6 @@ class Write:
                 try:
                     step()
                 except Exception as raised:  # noqa: BLE001 - reported
-                    if error is not None:
-                        self._note(raised)
                     error = error or raised
         self._end(error)
 

@@ -14,7 +14,8 @@ class LatestOwner:
     session off, lost it, and only goes on with a turn that was there before. The audit knows
     when each turn was begun; here one that is in the view counts as begun before.
 
-    `turn_id` is the turn that the owner wrote last since it has the session, None before that.
+    `turn_id` is the turn that the owner wrote last since it has the session, None before that;
+    `seq` is that of the newest set or takeover.
     Memory: one entry for each runtime that has handed off, or was handed the session. What is
     older than what was folded, as kept turns may be after a compaction, changes nothing.
     """
@@ -25,25 +26,25 @@ class LatestOwner:
     def reset(self) -> None:
         self.runtime_id: str | None = None
         self.turn_id: str | None = None
-        self._seq = 0
+        self.seq = 0
         self._waiting: dict[str, str] = {}  # who handed off, by who has not answered yet
         self._lost: dict[str, bool] = {}  # by who has handed off: whether it lost the session
 
     def fold(self, event: Event, turns: Mapping[str, Container[str]]) -> None:
         """O(1). `turns` are those of the view before the event, by runtime."""
-        if type(event) is Handoff:
-            self._hand_off(event)
-        elif event.seq > self._seq:
-            if type(event) is Set:
-                self._seq = event.seq
+        if type(event) is Set:
+            if event.seq > self.seq:
+                self.seq = event.seq
                 if event.runtime_id == self.runtime_id:
                     self.turn_id = event.turn_id
                 else:
                     self._write_by_another(event, turns)
-            elif type(event) is Takeover:
-                self._seq = event.seq
-                self._lost.pop(event.runtime_id, None)
-                self._give_to(event.runtime_id)
+        elif type(event) is Handoff:
+            self._hand_off(event)
+        elif type(event) is Takeover and event.seq > self.seq:
+            self.seq = event.seq
+            self._lost.pop(event.runtime_id, None)
+            self._give_to(event.runtime_id)
 
     def _hand_off(self, event: Handoff) -> None:
         self._waiting[event.target] = event.source

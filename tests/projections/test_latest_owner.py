@@ -4,7 +4,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from journal.events import Event, Set, Takeover
+from journal import SessionConfig
+from journal.events import Event, Handoff, Set, Takeover
+from projections import DefaultSessionStore
 from projections.handoffs.audit import audit
 from projections.handoffs.findings import HandoffAudit
 from projections.handoffs.owner import LatestOwner
@@ -91,3 +93,19 @@ def test_nobody_has_a_session_that_was_reset() -> None:
     assert (owner.runtime_id, owner.turn_id) == (None, None)
     owner.fold(as_a_store_writes([takes("b")])[0], {})
     assert (owner.runtime_id, owner.turn_id) == ("b", None)
+
+
+@given(STEPS)
+def test_a_store_says_who_has_a_session_and_what_that_wrote_last(steps: list[Event]) -> None:
+    config = SessionConfig(persist=False, mirror_runtime_state=True)
+    with DefaultSessionStore(config=config) as store:
+        for step in steps:
+            if isinstance(step, Set):
+                store.set_runtime_state("s", step.runtime_id, step.turn_id, {})
+            elif isinstance(step, Handoff):
+                store.hand_off("s", step.source, step.target)
+            elif isinstance(step, Takeover):
+                store.take_over("s", step.runtime_id)
+        expected = folded(as_a_store_writes(steps))
+        found = store.owner("s")
+        assert found == (expected.runtime_id and (expected.runtime_id, expected.turn_id))

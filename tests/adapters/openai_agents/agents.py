@@ -13,7 +13,7 @@ from agents import (
 )
 from agents.testing import ScriptedModel, assistant_message, function_call
 
-from tests.adapters.told import call, said
+from tests.adapters.reported import call, said
 
 
 @function_tool

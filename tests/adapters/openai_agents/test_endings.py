@@ -37,7 +37,7 @@ from tests.adapters.openai_agents.agents import (
     agent,
     calls,
 )
-from tests.adapters.told import ONE_CALL, ROME, call, said, turns, versions
+from tests.adapters.reported import ONE_CALL, ROME, call, said, turns, versions
 from tests.projections.store_async.gates import Gate
 from tests.support import FaultyStorage
 

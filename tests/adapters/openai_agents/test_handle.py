@@ -15,7 +15,7 @@ from journal import SessionConfig
 from projections import DefaultSessionStore
 from projections.adapters.openai_agents import JournalHooks, Mirror, mirror, tool_errors
 from tests.adapters.openai_agents.agents import CALL_WAITING, agent, run, says
-from tests.adapters.told import said, turns, versions
+from tests.adapters.reported import said, turns, versions
 
 
 def test_closing_leaves_the_sdk_as_it_was(store: DefaultSessionStore) -> None:

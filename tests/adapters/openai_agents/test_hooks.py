@@ -24,7 +24,7 @@ from tests.adapters.openai_agents.agents import (
     says,
 )
 from tests.adapters.openai_agents.test_endings import ModelError
-from tests.adapters.told import ONE_CALL, ROME, call, changes, said, the_turn, turns, versions
+from tests.adapters.reported import ONE_CALL, ROME, call, changes, said, the_turn, turns, versions
 
 
 class Told(RunHooks[Any]):

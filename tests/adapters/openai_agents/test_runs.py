@@ -16,7 +16,7 @@ from tests.adapters.openai_agents.agents import (
     run,
     says,
 )
-from tests.adapters.told import ONE_CALL, ROME, call, said, turns, versions
+from tests.adapters.reported import ONE_CALL, ROME, call, said, turns, versions
 
 
 @EACH_RUN

@@ -17,7 +17,7 @@ from agents import (
 from projections import DefaultSessionStore
 from projections.adapters.openai_agents import mirror
 from tests.adapters.openai_agents.agents import ASK_ROME, RUNS, Run, agent, calls, run, says
-from tests.adapters.told import turns
+from tests.adapters.reported import turns
 
 
 def test_the_session_is_the_one_that_the_sdk_goes_by(store: DefaultSessionStore) -> None:

@@ -35,7 +35,7 @@ from tests.adapters.openai_agents.agents import (
     weather,
 )
 from tests.adapters.openai_agents.test_endings import ModelError
-from tests.adapters.told import (
+from tests.adapters.reported import (
     BERN,
     ONE_CALL,
     ROME,

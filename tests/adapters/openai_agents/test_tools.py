@@ -25,7 +25,7 @@ from tests.adapters.openai_agents.agents import (
     run,
     says,
 )
-from tests.adapters.told import ONE_CALL, call, turns, versions
+from tests.adapters.reported import ONE_CALL, call, turns, versions
 
 
 @EACH_RUN

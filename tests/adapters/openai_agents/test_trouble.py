@@ -14,7 +14,7 @@ from journal.errors import AppendError
 from projections import DefaultSessionStore
 from projections.adapters.openai_agents import mirror
 from tests.adapters.openai_agents.agents import ASK_ROME, EACH_RUN, Run, agent, run, says
-from tests.adapters.told import KEY, ROME, call, said, turns
+from tests.adapters.reported import KEY, ROME, call, said, turns
 from tests.support import FaultyStorage, fails, python
 
 

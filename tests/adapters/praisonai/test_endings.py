@@ -10,7 +10,7 @@ from praisonaiagents.agent.interrupt import InterruptController
 from projections import DefaultSessionStore
 from projections.adapters.praisonai import mirror
 from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, EACH_RUN, RUNS, Run, agent, outcome
-from tests.adapters.told import said, turns
+from tests.adapters.reported import said, turns
 from tests.support import FaultyStorage, no_fault
 
 pytestmark = AS_PRAISONAI_IS

@@ -6,7 +6,7 @@ from praisonaiagents import Agent
 from projections import DefaultSessionStore
 from projections.adapters.praisonai import mirror
 from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, WRAPPED, agent
-from tests.adapters.told import turns
+from tests.adapters.reported import turns
 
 pytestmark = AS_PRAISONAI_IS
 

@@ -24,7 +24,7 @@ from projections import DefaultSessionStore
 from projections.adapters.praisonai import JournalSessionStore, mirror
 from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, WRAPPED, agent, weather
 from tests.adapters.praisonai.chat_server import Answer, Call, Request, serving
-from tests.adapters.told import ROME, call, said, turns
+from tests.adapters.reported import ROME, call, said, turns
 
 pytestmark = AS_PRAISONAI_IS
 

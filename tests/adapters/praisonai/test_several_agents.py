@@ -8,7 +8,7 @@ import pytest
 from projections import DefaultSessionStore
 from projections.adapters.praisonai import mirror
 from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, RUNS, Run, agent
-from tests.adapters.told import ROME, turns
+from tests.adapters.reported import ROME, turns
 
 pytestmark = AS_PRAISONAI_IS
 

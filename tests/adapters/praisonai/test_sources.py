@@ -12,7 +12,7 @@ from praisonaiagents.session import store as praisonai_store
 from projections import DefaultSessionStore
 from projections.adapters.praisonai import JournalSessionStore, mirror
 from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, WRAPPED, agent
-from tests.adapters.told import turns
+from tests.adapters.reported import turns
 
 pytestmark = AS_PRAISONAI_IS
 

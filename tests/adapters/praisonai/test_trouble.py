@@ -12,7 +12,7 @@ from journal.errors import AppendError
 from projections import DefaultSessionStore
 from projections.adapters.praisonai import mirror
 from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, RUNS, Run, agent
-from tests.adapters.told import KEY, call, turns
+from tests.adapters.reported import KEY, call, turns
 from tests.support import FaultyStorage, fails, python
 
 pytestmark = AS_PRAISONAI_IS

@@ -11,7 +11,7 @@ from praisonaiagents.config.feature_configs import (
 from projections import DefaultSessionStore
 from projections.adapters.praisonai import mirror
 from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, EACH_RUN, RUNS, Run, agent
-from tests.adapters.told import ONE_CALL, ROME, call, said, turns, versions
+from tests.adapters.reported import ONE_CALL, ROME, call, said, turns, versions
 
 pytestmark = AS_PRAISONAI_IS
 

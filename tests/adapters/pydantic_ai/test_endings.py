@@ -43,7 +43,7 @@ from tests.adapters.pydantic_ai.agents import (
     in_loop,
     waiting,
 )
-from tests.adapters.told import ROME, call, said, turns, versions
+from tests.adapters.reported import ROME, call, said, turns, versions
 
 
 def ending(run: Run, each: Agent[None, Any], prompt: str) -> str:

@@ -17,7 +17,7 @@ from projections import DefaultSessionStore
 from projections.adapters.pydantic_ai import JournalCapability, mirror
 from projections.adapters.pydantic_ai.mirror import _ENTRANCE
 from tests.adapters.pydantic_ai.agents import agent, weather
-from tests.adapters.told import turns, versions
+from tests.adapters.reported import turns, versions
 
 
 def test_closing_leaves_pydantic_ai_as_it_was(store: DefaultSessionStore) -> None:

@@ -15,7 +15,7 @@ from pydantic_ai.models.test import TestModel
 from projections import DefaultSessionStore
 from projections.adapters.pydantic_ai import JournalCapability, mirror
 from tests.adapters.pydantic_ai.agents import EACH_RUN, MODEL, Run, agent
-from tests.adapters.told import BERN, KEY, ONE_CALL, ROME, said, turns, versions
+from tests.adapters.reported import BERN, KEY, ONE_CALL, ROME, said, turns, versions
 
 
 @EACH_RUN

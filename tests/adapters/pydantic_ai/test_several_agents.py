@@ -12,7 +12,7 @@ from pydantic_ai import (
 from projections import DefaultSessionStore
 from projections.adapters.pydantic_ai import JournalCapability, mirror
 from tests.adapters.pydantic_ai.agents import agent, by_run_sync
-from tests.adapters.told import BERN, ROME, call, the_turn, turns
+from tests.adapters.reported import BERN, ROME, call, the_turn, turns
 
 
 async def delegate(store: DefaultSessionStore, prompt: str, **options: Any) -> None:

@@ -30,7 +30,7 @@ from pydantic_ai.toolsets import ExternalToolset
 from projections import DefaultSessionStore
 from projections.adapters.pydantic_ai import mirror
 from tests.adapters.pydantic_ai.agents import CALLS, EACH_RUN, MODEL, Run, agent, weather
-from tests.adapters.told import ROME, call, said, turns, versions
+from tests.adapters.reported import ROME, call, said, turns, versions
 
 
 def test_what_a_tool_sends_back_to_the_model_is_an_error_of_the_call(

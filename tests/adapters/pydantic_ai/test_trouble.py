@@ -16,7 +16,7 @@ from projections import DefaultSessionStore
 from projections.adapters.pydantic_ai import mirror, tracker
 from projections.adapters.turns import Turn
 from tests.adapters.pydantic_ai.agents import RUNS, Run, agent, by_run_sync
-from tests.adapters.told import call, turns
+from tests.adapters.reported import call, turns
 from tests.support import FaultyStorage, fails, python
 
 

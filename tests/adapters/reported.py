@@ -1,4 +1,4 @@
-"""What the journal tells of agents' turns, and what it should, in words that are quick to read."""
+"""What the journal reports of agents' turns, and what it should, in words quick to read."""
 
 from typing import Any
 
