@@ -268,11 +268,20 @@ class Queues:
                 if _started(self._writers, lambda: self._work(session_id)):
                     return
         except BaseException:  # Ctrl-C, where the caller's own thread works
-            self._abandon(session_id)
+            self._leave(session_id)
             raise
         finally:
             if is_outermost:
                 self._working.discard(me)
+
+    def _leave(self, session_id: str) -> None:
+        """Another thread goes on with what waits, if anything does."""
+        with self._lock:
+            if not self._waiting.get(session_id):
+                self._waiting.pop(session_id, None)
+                return
+        if not _started(self._writers, lambda: self._work(session_id)):
+            self._abandon(session_id)
 
     def _abandon(self, session_id: str) -> None:
         """Say of what waits that it is not done, so that nobody waits for ever."""

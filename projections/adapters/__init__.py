@@ -1,7 +1,11 @@
 """Other people's agent frameworks: each mirrors its agents' turns into the journal.
 
 `praisonai`, `openai_agents` and `pydantic_ai` each need their framework, which comes with the
-extra of the same name. What they share: `turns` says what is kept of a turn, `custody` who has
-a session, `recorder` writes both and keeps trouble with the journal away from the agents, and
-`mirroring` has the handle that `mirror` returns.
+extra of the same name. They share the rest:
+
+- `turns`: what is kept of a turn; `ownership`: when a session is handed over;
+- `recorder`: writes both (`writing`), and keeps trouble with the journal away from the agents;
+  `shared`: one recorder for each store; `deferred`: work of finalizers;
+- `context`: in which tool call of which turn code runs, across frameworks;
+- `mirroring`: the handle that `mirror` returns, and which session a turn belongs to.
 """

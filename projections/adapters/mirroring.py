@@ -56,10 +56,10 @@ class Mirror:
         self._undo: list[Callable[[], object]] = []
 
     def begin(self, framework: str, start: Callable[[], object]) -> Self:
-        """Mirror all agents of a framework, by `start`, unless the store does not mirror.
+        """Mirror all agents of a framework, which `start` does, if the store mirrors.
 
-        `start` says by `on_close` what undoes what it has done. What it raises passes, and
-        leaves nothing behind. Raises RuntimeError when the framework is being mirrored already.
+        `start` registers by `on_close` what undoes its work. If it raises, all is undone, and
+        the error passes. Raises RuntimeError when the framework is being mirrored already.
         """
         try:
             if self.store.mirrors:
@@ -91,8 +91,8 @@ class Mirror:
     def close(self) -> None:
         """Leave the agents as they were; close the store unless it was given. Again: no change.
 
-        Waits for what is being written. Turns that have not ended stay open in the journal:
-        what becomes of them is not known.
+        Waits until all is written. Turns that have not ended stay open in the journal, since it
+        is not known what becomes of them.
         """
         self.recorder.drain()  # before an adapter stops: deferred work still needs it
         while self._undo:
@@ -119,7 +119,7 @@ class Mirror:
 
 
 class Mirroring:
-    """What an adapter writes to, until it is stopped. Trouble in it reaches no agent."""
+    """An adapter's connection to a recorder, until it is stopped. Its errors reach no agent."""
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
@@ -134,7 +134,7 @@ class Mirroring:
         return current(self.recorder)
 
     def guard(self, action: Callable[..., T], *args: Any) -> T | None:
-        """Do it. An error in it is counted, and is not the agent's trouble: then None."""
+        """Do it, and return what it returns. An error is counted, and gives None."""
         try:
             return action(*args)
         except Exception as error:  # noqa: BLE001 - of ours
@@ -157,9 +157,9 @@ class SessionChoice(Generic[T]):
         self._chosen = chosen
 
     def find(self, subject: T, own: str | None, around: CallContext | None) -> str | None:
-        """The session, None where one has to be made up. `subject` is asked about by callables.
+        """The session; None if one has to be made up. A callable that was chosen gets `subject`.
 
-        Raises TypeError when that returns no string, and what else it raises.
+        Raises TypeError if that returns something else than a string or None, and what it raises.
         """
         found = self._chosen(subject) if callable(self._chosen) else self._chosen
         if found is None:

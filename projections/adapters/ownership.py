@@ -1,7 +1,7 @@
 """Which handovers come before a turn's first state and after its last one. Pure.
 
-Who has a session is in its log, whoever wrote it. Here is only what the log does not say: which
-turns of this process are open, and which turn called for which.
+The log says who owns a session. This module knows what the log does not say: which turns of this
+process are open, and which turn called for which.
 """
 
 import threading
@@ -23,7 +23,7 @@ class Handover(NamedTuple):
 
 
 class FromOwner(NamedTuple):
-    """Whoever has the session gives it to `target`, if the owner's turn is over."""
+    """The owner of the session gives it to `target`, if the owner's turn is over."""
 
     target: str
 

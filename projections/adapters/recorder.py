@@ -42,16 +42,16 @@ class Recorder:
 
     `aopen`, `asave` and `aclose` do the same for an event loop, which they never block. Once
     called they are carried out, even if the task that awaits them is cancelled. They wait for
-    the disk where somebody could miss it: before a tool runs, and when the turn is over, all
-    of the turn so far is written, unless that takes longer than a second. The rest is queued,
-    and written within milliseconds. Loops of other libraries than asyncio are blocked meanwhile.
+    the disk before a tool runs, and when the turn is over: then all of the turn so far is
+    written, unless that takes longer than a second. All other states are queued, and written
+    within milliseconds. Event loops of other libraries than asyncio are blocked meanwhile.
 
-    `save_soon` and `close_soon` wait for nothing, in whatever thread. Where the garbage
-    collector may be at work, in a coroutine or generator that is being closed, even that is
-    too much: `defer` has them called by another thread.
+    `save_soon` and `close_soon` wait for nothing, in any thread. A coroutine or generator that
+    is being closed must not even do that, since the garbage collector may be closing it:
+    `defer` has them called by another thread.
 
-    A turn may end when the program does, in a function of `atexit` or in a finalizer: then it is
-    written by the thread that ends it, while it waits, or counted as a failure.
+    A turn may end when the program does, in a function of `atexit` or in a finalizer. Then the
+    thread that ends it writes it, or it is counted as a failure.
 
     Whatever goes wrong with the journal is counted in `failures`, kept in `last_failure` and
     logged the first time; it is never raised. The agent goes on, and the journal has a gap.
@@ -73,11 +73,11 @@ class Recorder:
         tell_after_stop(self)
 
     def after_fork(self) -> None:
-        """The thread that counts a failure may not be in the child."""
+        """A thread that has the lock is not in the child."""
         self._lock = threading.RLock()  # reentrant for finalizers at the program's end
 
     def after_stop(self) -> None:
-        """Nor does it run any more when the program ends."""
+        """Nor does it run any more."""
         self.after_fork()
 
     def open(self, turn: Turn) -> None:
@@ -141,7 +141,7 @@ class Recorder:
         self._deferred.drain()
 
     def join(self) -> None:
-        """Block until what was called for is written, also by tasks that are gone."""
+        """Block until all that was called for is written, also for tasks that are gone."""
         self.drain()
         self._async_store.join()
 
@@ -198,7 +198,7 @@ class Recorder:
         return True
 
     async def _written(self, turn: Turn) -> None:
-        """Wait for what is queued, but not for ever; being cancelled cancels none of it."""
+        """Wait until the queue is written, a second at most. To cancel this cancels no write."""
         try:
             if _in_event_loop():
                 await asyncio.wait({self._async_store.joined(turn.session_id)}, timeout=_PATIENCE)

@@ -11,8 +11,10 @@ from projections.store_async import AsyncSessionStore
 
 
 class Write:
-    """One entry in the queue of a session. In its place in line nothing is raised but what ends
-    the program; `done` is told of the end, with the first error if there was one.
+    """One entry in the queue of a session.
+
+    When it is written, `done` gets the first error, or None. Nothing is raised then, except what
+    ends the program.
     """
 
     def __init__(
@@ -38,13 +40,16 @@ class Write:
 
     @property
     def entry(self) -> Append | Call:
-        """As it stands in line. Handovers have to be looked up and made between two states."""
+        """What stands in line: an append, which may be joined with others, or a call of its own.
+
+        A write with handovers is a call: what comes before it has to be in the log by then.
+        """
         if self._before is None and self._after is None:
             return Append((self._event,), self._done, self._refresh, self._since)
         return self._in_steps
 
     def at_once(self) -> bool:
-        """Write what waits for nobody; whether that was all. Nothing is written otherwise."""
+        """Write it if that waits for nobody. False if not, and nothing is written then."""
         if self._after is not None or isinstance(self._before, Handover):
             return False
         error: Exception | None = None
@@ -90,9 +95,9 @@ class Write:
             self._store.take_over(self._session_id, target)
 
     def _from_owner(self, wanted: FromOwner) -> Handover | None:
-        """The handover, unless nobody is known to give the session away.
+        """The handover; None unless the owner's latest turn is known to be over.
 
-        A turn that never closed may go on in another process, or have ended with one.
+        A turn that never closed may go on in another process, or may have ended with one.
         """
         owner = self._store.owner(self._session_id)
         if owner is None or owner[0] == wanted.target or owner[1] is None:

@@ -36,7 +36,7 @@ _LOCAL: dict[type, str] = {
     ShellTool: "shell_call",
     ApplyPatchTool: "apply_patch_call",
 }
-"""The tools whose hooks are not told which call they are for, and the type of their calls."""
+"""The tools whose hooks do not get the id of their call, and the type of their calls."""
 
 
 class Refused(NamedTuple):
@@ -47,7 +47,7 @@ class Refused(NamedTuple):
     name: str
 
 
-class Call(NamedTuple):
+class ModelCall(NamedTuple):
     """A tool call in a response: its id, the tool, and how it went if that is known."""
 
     id: str
@@ -76,7 +76,7 @@ def response_text(output: Iterable[Any]) -> str:
     return "\n".join(text for text in said if text)
 
 
-def hosted_calls(output: Iterable[Any]) -> list[Call]:
+def hosted_calls(output: Iterable[Any]) -> list[ModelCall]:
     """The calls in a response that the model's side has carried out by itself."""
     return [_hosted(item) for item in output if _get(item, "type") in _HOSTED]
 
@@ -87,7 +87,7 @@ def local_calls(output: Iterable[Any], tool: object) -> list[str]:
     return [item.call_id for item in output if kind is not None and _get(item, "type") == kind]
 
 
-def handoff_call(output: Iterable[Any], source: Agent[Any]) -> Call | None:
+def handoff_call(output: Iterable[Any], source: Agent[Any]) -> ModelCall | None:
     """The call by which an agent hands over: the SDK takes the first one."""
     names = {
         each.tool_name if isinstance(each, Handoff) else Handoff.default_tool_name(each)
@@ -95,19 +95,19 @@ def handoff_call(output: Iterable[Any], source: Agent[Any]) -> Call | None:
     }
     for item in output:
         if _get(item, "type") == "function_call" and _get(item, "name") in names:
-            return Call(item.call_id, item.name)
+            return ModelCall(item.call_id, item.name)
     return None
 
 
-def told_id(context: RunContextWrapper[Any], tool: object) -> str | None:
-    """The id of the call that a hook is for, if it is told.
+def known_id(context: RunContextWrapper[Any], tool: object) -> str | None:
+    """The id of the call that a hook is for, if the SDK gives it.
 
     Inside an agent that is a tool, what else there is carries the id of that tool's call.
     """
     return getattr(context, "tool_call_id", None) if _kind(tool) is None else None
 
 
-def error_in(context: RunContextWrapper[Any], tool: Any, result: object) -> str | None:
+def error_text_in(context: RunContextWrapper[Any], tool: Any, result: object) -> str | None:
     """The error that a tool's result stands for, if it is what the SDK puts in its place."""
     texts = [default_tool_error_function(context, Exception())]
     seconds = getattr(tool, "timeout_seconds", None)
@@ -122,11 +122,11 @@ def _kind(tool: object) -> str | None:
     return next((kind for each, kind in _LOCAL.items() if isinstance(tool, each)), None)
 
 
-def _hosted(item: Any) -> Call:
+def _hosted(item: Any) -> ModelCall:
     error = _get(item, "error")
     failed = error is not None or _get(item, "status") in ("failed", "incomplete")
     name = _get(item, "name") or item.type.removesuffix("_call")
-    return Call(item.id, str(name), "error" if failed else "completed", output_text(error))
+    return ModelCall(item.id, str(name), "error" if failed else "completed", output_text(error))
 
 
 def _texts(parts: object) -> Iterator[str]:

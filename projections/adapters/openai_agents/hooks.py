@@ -7,17 +7,17 @@ from agents import Agent, AgentHookContext, ModelResponse, RunContextWrapper, Ru
 from agents.items import TResponseInputItem
 
 from projections.adapters.mirroring import Mirror, Mirroring
-from projections.adapters.openai_agents.runs import Run
+from projections.adapters.openai_agents.runs import MirroredRun
 from projections.adapters.openai_agents.sessions import Chosen, Sessions, choice_of
 
 
 class RunJournal(RunHooks[Any]):
-    """Hooks that tell a `Run`, and after that somebody else's hooks.
+    """Hooks that report to a `MirroredRun`, and after that somebody else's hooks.
 
     At the end of an agent's turn it is the other way round: if those raise, it is an error.
     """
 
-    def __init__(self, run: Run, hooks: RunHooks[Any] | None = None) -> None:
+    def __init__(self, run: MirroredRun, hooks: RunHooks[Any] | None = None) -> None:
         self._run = run
         self._hooks: RunHooks[Any] = RunHooks() if hooks is None else hooks
 
@@ -76,7 +76,7 @@ class RunJournal(RunHooks[Any]):
 class JournalHooks(RunJournal):
     """Mirrors the runs that it is passed to, one after the other: `Runner.run(…, hooks=…)`.
 
-    For who does not want all runs of the process mirrored. Hooks do not see all that `mirror`
+    Use these if not all runs of the process are to be mirrored. Hooks do not see all that `mirror`
     sees: how a run ends that fails, is cancelled or is stopped by a guardrail (its turn stays
     open until these hooks see another run, which closes it as an error), that a run waits for
     approvals (the same becomes of its turn, without the call), and what a tool has raised
@@ -95,4 +95,4 @@ class JournalHooks(RunJournal):
         mirroring = Mirroring(handle.recorder)
         sessions = Sessions(mirroring, choice)
         handle.on_close(mirroring.stop)
-        super().__init__(Run(mirroring, sessions.of_agent, False), hooks)
+        super().__init__(MirroredRun(mirroring, sessions.of_agent, False), hooks)

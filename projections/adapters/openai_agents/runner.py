@@ -18,7 +18,7 @@ from projections.adapters.context import CallContext, use_context
 from projections.adapters.mirroring import Mirroring
 from projections.adapters.openai_agents.contents import refused_in
 from projections.adapters.openai_agents.hooks import JournalHooks, RunJournal
-from projections.adapters.openai_agents.runs import Ending, Run
+from projections.adapters.openai_agents.runs import Ending, MirroredRun
 from projections.adapters.openai_agents.sessions import Sessions
 
 
@@ -37,7 +37,7 @@ class MirroringRunner(AgentRunner):
         try:
             with use_context(CallContext(self._mirroring.recorder, run)):
                 result = await self.before.run(starting_agent, input, **kwargs)
-        except asyncio.CancelledError as error:  # whoever cancels does not wait for us
+        except asyncio.CancelledError as error:  # a caller that cancels does not wait for us
             run.end_soon(Ending.by(error))
             raise
         except Exception as error:
@@ -76,7 +76,7 @@ class MirroringRunner(AgentRunner):
         self._mirroring.guard(_end_with, run, result)
         return result
 
-    def _begin(self, agent: Agent[Any], given: Any, kwargs: dict[str, Any]) -> Run | None:
+    def _begin(self, agent: Agent[Any], given: Any, kwargs: dict[str, Any]) -> MirroredRun | None:
         """A run with hooks of ours put among its options; None if it is not to be mirrored."""
         hooks = kwargs.get("hooks")
         if self._mirroring.stopped or isinstance(hooks, JournalHooks):
@@ -84,7 +84,7 @@ class MirroringRunner(AgentRunner):
         if not (hooks is None or isinstance(hooks, RunHooksBase)):
             return None  # the SDK refuses it
         try:
-            run = Run(self._mirroring, self._sessions.of_run(kwargs, given), watched=True)
+            run = MirroredRun(self._mirroring, self._sessions.of_run(kwargs, given), watched=True)
             run.session_id = self._sessions.known(agent, kwargs, given)
             run.refused = refused_in(given)
         except Exception as error:  # noqa: BLE001 - of ours: the agent goes on
@@ -99,8 +99,8 @@ def _complete(result: RunResult | RunResultStreaming) -> Ending:
     return Ending(waiting=getattr(result, "interruptions", ()))
 
 
-def _end_with(run: Run, result: RunResultStreaming) -> None:
-    """End the run when the task ends in which it goes on, whoever reads its stream."""
+def _end_with(run: MirroredRun, result: RunResultStreaming) -> None:
+    """End the run when its task ends, whether or not somebody reads its stream."""
 
     def ended(task: asyncio.Task[Any]) -> None:
         run.mirroring.recorder.drain()
@@ -111,7 +111,7 @@ def _end_with(run: Run, result: RunResultStreaming) -> None:
         task.add_done_callback(ended)
 
 
-def _ending(run: Run, result: RunResultStreaming, task: asyncio.Task[Any]) -> Ending:
+def _ending(run: MirroredRun, result: RunResultStreaming, task: asyncio.Task[Any]) -> Ending:
     """How a streamed run ended. Not all that its reader gets raised is raised in its task."""
     if task.cancelled():
         return Ending("cancelled")

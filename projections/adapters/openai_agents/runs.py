@@ -13,14 +13,14 @@ from projections.adapters.context import CallContext, enter_context
 from projections.adapters.mirroring import Mirroring
 from projections.adapters.openai_agents.contents import (
     Refused,
-    error_in,
+    error_text_in,
     handoff_call,
     hosted_calls,
     input_text,
+    known_id,
     local_calls,
     output_text,
     response_text,
-    told_id,
 )
 from projections.adapters.turns import Status, Turn, error_text
 
@@ -42,7 +42,7 @@ class Ending(NamedTuple):
         return cls("cancelled")
 
 
-class Run:
+class MirroredRun:
     """A run: hooks tell how it goes, and `end` how it ended.
 
     Where nobody tells how it ends, it is not `watched`: the turn of an agent is then closed
@@ -62,7 +62,7 @@ class Run:
         self._started_at = mirroring.here()
         self._turn: Turn | None = None
         self._written = False  # whether the turn is
-        self._awaited: Agent[Any] | None = None  # whose turn is there before it is told to begin
+        self._awaited: Agent[Any] | None = None  # whose turn is there before its hook
         self._output: list[Any] = []  # the items of the latest response
         self._unsaid = ""  # its words, if they are not in the transcript
         self._raised: dict[str, tuple[Status, str | None]] = {}  # by calls that go on
@@ -87,7 +87,7 @@ class Run:
         if self._turn is not None and self._awaited is agent:
             self._awaited = None
             return
-        if self._turn is not None:  # of a run of which we were not told how it ended
+        if self._turn is not None:  # of a run that ended without a hook
             await self._close(self._turn, "error", "the run ended early")
         if not self._watched:
             self._started_at = self.mirroring.here()
@@ -126,7 +126,7 @@ class Run:
     def call_begins(self, context: RunContextWrapper[Any], agent: Agent[Any], tool: Any) -> None:
         """A tool is about to be called; this is the context in which it will run."""
         turn = self._turn_of(context, agent)
-        call_id = told_id(context, tool) or self._untold_id(turn, tool)
+        call_id = known_id(context, tool) or self._next_id(turn, tool)
         turn.call_started(call_id, tool.name)
         enter_context(CallContext(self._recorder, self, turn, call_id))
 
@@ -140,8 +140,8 @@ class Run:
     ) -> None:
         """A tool has returned, or the SDK has put a result in the place of its error."""
         turn = self._turn_of(context, agent)
-        call_id = told_id(context, tool) or self._going_on(turn, tool)
-        words = error_in(context, tool, result)
+        call_id = known_id(context, tool) or self._going_on(turn, tool)
+        words = error_text_in(context, tool, result)
         known: tuple[Status, str | None] = ("completed" if words is None else "error", words)
         turn.call_started(call_id, tool.name)  # in another run, before it waited for approval
         turn.call_ended(call_id, *self._raised.pop(call_id, known))
@@ -175,13 +175,13 @@ class Run:
             self._recorder.close(turn, ending.status, ending.error)
 
     def end_soon(self, ending: Ending) -> None:
-        """The run is over, says who cannot wait."""
+        """As `end`, without waiting."""
         turn = self._last_turn(ending)
         if turn is not None:
             self._recorder.close_soon(turn, ending.status, ending.error)
 
     def defer_end(self, ending: Ending) -> None:
-        """The run is over, says a coroutine that is closed, by the garbage collector maybe."""
+        """As `end_soon`, for a coroutine that is closed, by the garbage collector maybe."""
         self._recorder.defer(lambda: self.end_soon(ending))
 
     # Inside
@@ -223,7 +223,7 @@ class Run:
         await self._recorder.aclose(turn, status, error)
 
     def _last_turn(self, ending: Ending) -> Turn | None:
-        """The turn in which the run ends, told all that is known; None if there is none."""
+        """The turn in which the run ends, with all that is known of it; None if there is none."""
         turn, self._turn, self._over = self._turn, None, True
         if turn is None or self.mirroring.stopped:
             return None
@@ -238,7 +238,7 @@ class Run:
             if item.call_id and item.agent.name == turn.runtime_id:
                 turn.call_started(item.call_id, str(item.name))
 
-    def _untold_id(self, turn: Turn, tool: Any) -> str:
+    def _next_id(self, turn: Turn, tool: Any) -> str:
         """The id of the next call in the response that is for the tool; else one made up."""
         for call_id in local_calls(self._output, tool):
             if call_id not in turn.calls:
@@ -248,4 +248,4 @@ class Run:
     def _going_on(self, turn: Turn, tool: Any) -> str:
         """The id of the tool's call that has begun: of these tools it is one at a time."""
         ids = [each.id for each in turn.calls.values() if each.name == tool.name]
-        return ids[-1] if ids else self._untold_id(turn, tool)
+        return ids[-1] if ids else self._next_id(turn, tool)

@@ -1,6 +1,6 @@
 """What tools raise, seen before the SDK makes a result of it for the model.
 
-Hooks are told the result only. The function that makes it is the SDK's own business: where a
+Hooks get the result only. The function that makes it is the SDK's own business: where a
 release has it no more, a call that has failed is known by the SDK's words in its result.
 """
 
@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from projections.adapters.context import current
-from projections.adapters.openai_agents.runs import Run
+from projections.adapters.openai_agents.runs import MirroredRun
 
 FUNCTION = "maybe_invoke_function_tool_failure_error_function"
 MODULES = ("agents.tool", "agents.run_internal.tool_execution")
@@ -49,7 +49,7 @@ def _watch(name: str) -> Callable[[], None]:
 
 def _note(error: object) -> None:
     here = current()
-    if here is None or not isinstance(here.work, Run) or here.call_id is None:
+    if here is None or not isinstance(here.work, MirroredRun) or here.call_id is None:
         return
     if isinstance(error, BaseException):
         here.work.call_raised(here.call_id, error)

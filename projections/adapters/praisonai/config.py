@@ -1,4 +1,4 @@
-"""What `mirror` is told: a gateway or session config, ours or PraisonAI's, as object or YAML.
+"""What `mirror` takes: a gateway or session config, ours or PraisonAI's, as object or YAML.
 
 PraisonAI keeps a session's settings in its gateway file under `gateway`, `session_config`; its
 documentation also says `session`. Its own loader drops `mirror_runtime_state`, so the file is

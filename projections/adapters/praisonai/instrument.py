@@ -17,7 +17,7 @@ from praisonaiagents import main as display
 
 from projections.adapters.praisonai.patches import Patches, Wrapper
 from projections.adapters.praisonai.running import running_here
-from projections.adapters.praisonai.spans import CallSpan, Span, TurnSpan, TurnTracker
+from projections.adapters.praisonai.spans import AgentSpan, CallSpan, TurnSpan, TurnTracker
 
 TURNS = ("chat", "achat", "_start_stream")
 DELEGATION = "_delegate_to_backend"
@@ -96,7 +96,7 @@ def _wrapper(span_of: MakeSpan, original: Any) -> Wrapper:
         return _generator_wrapper(span_of)
 
     def wrapper(wrapped: Any, agent: Any, args: Any, kwargs: Any) -> Any:
-        span: Span = span_of(agent, args, kwargs)
+        span: AgentSpan = span_of(agent, args, kwargs)
         with span, span.inside():
             span.result = wrapped(*args, **kwargs)
         return span.result
@@ -106,7 +106,7 @@ def _wrapper(span_of: MakeSpan, original: Any) -> Wrapper:
 
 def _coroutine_wrapper(span_of: MakeSpan) -> Wrapper:
     async def wrapper(wrapped: Any, agent: Any, args: Any, kwargs: Any) -> Any:
-        span: Span = span_of(agent, args, kwargs)
+        span: AgentSpan = span_of(agent, args, kwargs)
         async with span:
             with span.inside():
                 span.result = await wrapped(*args, **kwargs)
@@ -149,7 +149,7 @@ def _in_turn(span: TurnSpan, stream: Any) -> Generator[Any, Any, Any]:
 
 
 def _watch_cancelling(wrapped: Any, agent: Any, args: Any, kwargs: Any) -> Any:
-    """Keep the token by which a turn can be told to stop: it knows whether it was."""
+    """Keep the token by which a turn can be asked to stop: it knows whether it was."""
     token = wrapped(*args, **kwargs)
     here = running_here()
     if here is not None and here[0].agent is agent:

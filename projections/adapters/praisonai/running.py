@@ -21,7 +21,7 @@ class Running:
 
     `complaint` is the last error that PraisonAI has shown instead of raising it, `blocked` why
     a guardrail withheld the answer. `cancel` is PraisonAI's token of the turn: whether it was
-    told to stop. A turn that `streams` may fall back to an answer at once; `came_to_nothing` says
+    asked to stop. A turn that `streams` may fall back to an answer at once; `came_to_nothing` says
     that it did, and that there was none.
     """
 
@@ -68,7 +68,7 @@ class Running:
             return "error", self.blocked
         if result is None or self.came_to_nothing:
             return "error", self.complaint or "no answer"
-        error = error_in(result)
+        error = reported_error(result)
         return ("completed", None) if error is None else ("error", error)
 
 
@@ -124,12 +124,12 @@ class RunningTurns:
 
 def outcome_of(error: BaseException) -> Status:
     """What an exception that leaves a turn or a call makes of it."""
-    # PraisonAI raises InterruptedError when it has been told to stop.
+    # PraisonAI raises InterruptedError when it has been asked to stop.
     stopped = isinstance(error, InterruptedError | asyncio.CancelledError)
     return "cancelled" if stopped or not isinstance(error, Exception) else "error"
 
 
-def error_in(result: object) -> str | None:
+def reported_error(result: object) -> str | None:
     """What PraisonAI reports as failed, it returns as a dict with `error`."""
     if isinstance(result, dict) and result.get("error"):
         return str(result["error"])

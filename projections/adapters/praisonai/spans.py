@@ -16,8 +16,8 @@ from projections.adapters.mirroring import Mirroring, SessionChoice
 from projections.adapters.praisonai.running import (
     Running,
     RunningTurns,
-    error_in,
     outcome_of,
+    reported_error,
     running_here,
 )
 from projections.adapters.recorder import Recorder
@@ -48,7 +48,7 @@ class TurnTracker(Mirroring):
         return running
 
 
-class Entry(NamedTuple):
+class ToWrite(NamedTuple):
     """What there is to write: by a method of the recorder, or by one of its twins.
 
     That for what is deferred to another thread is there for what comes at an end.
@@ -60,7 +60,7 @@ class Entry(NamedTuple):
     write_soon: Callable[..., None] | None = None
 
 
-class Span:
+class AgentSpan:
     """What spans of turns and of calls have in common.
 
     `result` is to be set to what the agent's code returned.
@@ -76,11 +76,11 @@ class Span:
         """Where the agent's code is to run."""
         return use_context(self._context)
 
-    def _begin(self) -> Entry | None:
+    def _begin(self) -> ToWrite | None:
         """What there is to write before the agent's code runs."""
         raise NotImplementedError
 
-    def _end(self, error: BaseException | None) -> Entry | None:
+    def _end(self, error: BaseException | None) -> ToWrite | None:
         """The same after it has returned `result` or raised `error`."""
         raise NotImplementedError
 
@@ -122,7 +122,7 @@ class Span:
         if entry is None:
             return
         if isinstance(error, asyncio.CancelledError) and entry.write_soon is not None:
-            entry.write_soon(*entry.what)  # whoever cancels does not wait for us
+            entry.write_soon(*entry.what)  # a caller that cancels does not wait for us
         else:
             await entry.awrite(*entry.what)
 
@@ -134,11 +134,11 @@ class Span:
 
         self._recorder.defer(end)
 
-    def _guarded(self, action: Callable[[], Entry | None]) -> Entry | None:
+    def _guarded(self, action: Callable[[], ToWrite | None]) -> ToWrite | None:
         return None if self._tracker.stopped else self._tracker.guard(action)
 
 
-class TurnSpan(Span):
+class TurnSpan(AgentSpan):
     """An agent's turn. Where it runs inside another method of the same turn, it is that one."""
 
     def __init__(self, tracker: TurnTracker, agent: Any, prompt: object) -> None:
@@ -175,7 +175,7 @@ class TurnSpan(Span):
             except BaseException as error:  # noqa: BLE001 - `inner` decides about it
                 step, argument = inner.throw, error
 
-    def _begin(self) -> Entry | None:
+    def _begin(self) -> ToWrite | None:
         here = running_here()
         if here is not None and here[0].agent is self._agent and here[1] is None:
             self._outer = here[0]
@@ -183,9 +183,9 @@ class TurnSpan(Span):
         running = self._tracker.begin(self._agent, self._prompt)
         self._running = running
         self._context = CallContext(self._recorder, running, running.turn)
-        return Entry((running.turn,), self._recorder.open, self._recorder.aopen)
+        return ToWrite((running.turn,), self._recorder.open, self._recorder.aopen)
 
-    def _end(self, error: BaseException | None) -> Entry | None:
+    def _end(self, error: BaseException | None) -> ToWrite | None:
         if self._outer is not None and self._outer.streams:
             self._outer.came_to_nothing = self.result is None
         running = self._running
@@ -195,13 +195,13 @@ class TurnSpan(Span):
         running.turn.says("assistant", self._answer(running))
         ending = running.outcome(self.result) if error is None else (outcome_of(error), error)
         to = self._recorder
-        return Entry((running.turn, *ending), to.close, to.aclose, to.close_soon)
+        return ToWrite((running.turn, *ending), to.close, to.aclose, to.close_soon)
 
     def _answer(self, running: Running) -> object:
         return "".join(map(str, self._said)) if running.streams else self.result
 
 
-class CallSpan(Span):
+class CallSpan(AgentSpan):
     """A tool call of the turn that the agent is in, if that is known."""
 
     def __init__(self, tracker: TurnTracker, agent: Any, name: object, call_id: object) -> None:
@@ -212,7 +212,7 @@ class CallSpan(Span):
         self._call_id = ""
         self._turn: Turn | None = None
 
-    def _begin(self) -> Entry | None:
+    def _begin(self) -> ToWrite | None:
         running = self._tracker.turns.of(self._agent)
         if running is None:
             return None
@@ -221,7 +221,7 @@ class CallSpan(Span):
         self._context = CallContext(self._recorder, running, running.turn, self._call_id)
         return self._entry(running.turn)
 
-    def _end(self, error: BaseException | None) -> Entry | None:
+    def _end(self, error: BaseException | None) -> ToWrite | None:
         turn = self._turn
         if turn is None or turn.status != "open":
             return None  # it is not known, or did not wait for the call
@@ -229,10 +229,10 @@ class CallSpan(Span):
         turn.call_ended(self._call_id, status, reason)
         return self._entry(turn)
 
-    def _entry(self, turn: Turn) -> Entry:
+    def _entry(self, turn: Turn) -> ToWrite:
         to = self._recorder
-        return Entry((turn,), to.save, to.asave, to.save_soon)
+        return ToWrite((turn,), to.save, to.asave, to.save_soon)
 
     def _outcome(self) -> tuple[Status, object]:
-        error = error_in(self.result)
+        error = reported_error(self.result)
         return ("completed", None) if error is None else ("error", error)

@@ -20,7 +20,7 @@ from projections.adapters.turns import Status
 _STATUSES: dict[str, Status] = {"success": "completed", "denied": "cancelled"}
 
 
-class Answer(NamedTuple):
+class DeferredAnswer(NamedTuple):
     """How a tool call ended that was asked for in an earlier run."""
 
     call_id: str
@@ -49,12 +49,12 @@ def deferred_calls(output: object) -> Sequence[ToolCallPart]:
     return ()
 
 
-def answers_in(messages: Sequence[ModelMessage]) -> Iterator[Answer]:
+def answers_in(messages: Sequence[ModelMessage]) -> Iterator[DeferredAnswer]:
     """How tool calls ended that these messages tell the model of."""
     for message in messages:
         for part in message.parts if isinstance(message, ModelRequest) else ():
             if isinstance(part, ToolReturnPart):
-                yield Answer(
+                yield DeferredAnswer(
                     part.tool_call_id, part.tool_name, _STATUSES.get(part.outcome, "error")
                 )
 

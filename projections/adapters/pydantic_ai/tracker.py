@@ -76,7 +76,7 @@ class RunTracker(Mirroring):
         status = status_of(error)
         if status == "error":
             await self.recorder.aclose(turn, status, error)
-        else:  # whoever cancels does not wait for us
+        else:  # a caller that cancels does not wait for us
             self.recorder.close_soon(turn, status)
 
     def abandon(self, turn: Turn) -> None:

@@ -53,12 +53,12 @@ def test_a_session_that_cannot_be_told_fails_no_run(
 def test_a_mistake_in_the_mirroring_fails_no_run(
     name: str, run: Run, store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from projections.adapters.openai_agents.runs import Run as Mirrored
+    from projections.adapters.openai_agents.runs import MirroredRun
 
     def wrong(*args: Any) -> Any:
         raise AttributeError("another release")
 
-    monkeypatch.setattr(Mirrored, name, wrong)
+    monkeypatch.setattr(MirroredRun, name, wrong)
     with mirror(store, session_id="s") as handle:
         assert run(agent(*ASK_ROME)).final_output == "sunny"
     assert isinstance(handle.last_failure, AttributeError)

@@ -40,6 +40,31 @@ def test_what_is_raised_to_end_the_program_passes(durability: Durability, tmp_pa
         assert recorder.failures == 0
 
 
+@pytest.mark.parametrize("durability", ["os", "fsync"])
+def test_what_others_have_queued_behind_it_is_written_all_the_same(
+    durability: Durability, tmp_path: Path
+) -> None:
+    """Behind a handover too, which is no append that could be at once."""
+    storage = FaultyStorage(no_fault)
+    with DefaultSessionStore(tmp_path, durability=durability, storage=storage) as store:
+        recorder, outer = Recorder(store), new()
+        recorder.open(outer)
+
+        def interrupted(name: str, _: object) -> None:
+            if name == "write":
+                storage.fault = no_fault
+                recorder.save_soon(outer)
+                raise KeyboardInterrupt
+
+        for stopped in (inside(outer, "billing", "turn-2", "call-1"), outer):
+            storage.fault = interrupted
+            with pytest.raises(KeyboardInterrupt):
+                (recorder.save if stopped is outer else recorder.open)(stopped)
+            recorder.join()
+        assert states(store) == [("open", {}), ("open", {}), ("open", {})]
+        assert recorder.failures == 0
+
+
 def test_when_tools_end_in_several_threads_the_last_state_has_them_all(
     store: DefaultSessionStore,
 ) -> None:
