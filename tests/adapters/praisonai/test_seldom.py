@@ -295,14 +295,16 @@ def test_what_others_have_wrapped_around_it_since_stays_and_ours_is_taken_out(
 def test_who_keeps_hold_of_a_wrapper_calls_through_it_after_closing(
     how: str, store: DefaultSessionStore
 ) -> None:
-    each, before = agent(), Agent.chat
+    each, before, stream = agent(), Agent.chat, Agent._start_stream
     handle = mirror(store, session_id="s")
     held = each.chat if how == "a method taken before" else functools.partial(Agent.chat, each)
     wrapper = vars(Agent)["chat"]
     if how == "a function around it":
         Agent.chat = lambda self, *args, **kwargs: wrapper.__get__(self)(*args, **kwargs)
+    held_stream = each._start_stream
     handle.close()
     assert held("you") == "hello, you"
+    assert held_stream("you").gi_code is stream.__code__, "nothing of ours is run"
     if how == "a function around it":
         assert each.chat("you") == "hello, you"
         del Agent.chat
