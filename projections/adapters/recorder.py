@@ -16,23 +16,20 @@ wait for a disk or for another process comes after that, with no lock held.
 
 import asyncio
 import functools
-import logging
-import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
 from journal import exiting
-from journal.locking import leave_stopped_threads, tell_after_fork, tell_after_stop
+from journal.locking import leave_stopped_threads
 from projections.adapters.deferred import Deferred
+from projections.adapters.failures import Failures
 from projections.adapters.ownership import Before, Handover, SessionOwner
 from projections.adapters.turns import Status, Turn
 from projections.adapters.writing import Write
 from projections.queues import Done
 from projections.store import DefaultSessionStore
 from projections.store_async import AsyncSessionStore, Begin
-
-logger = logging.getLogger("journal")
 
 _PATIENCE = 1.0  # seconds that an agent waits for a disk or for another process
 
@@ -63,22 +60,20 @@ class Recorder:
         self.store = store
         self.users = 0  # how many mirrors share it; the last one closes a store that it owns
         self.owns_store = False
-        self.failures = 0
-        self.last_failure: Exception | None = None
         self._async_store = AsyncSessionStore(store)
         self._owner = SessionOwner()
         self._deferred = Deferred()
-        self.after_fork()
-        tell_after_fork(self)
-        tell_after_stop(self)
+        self._failures = Failures()
 
-    def after_fork(self) -> None:
-        """A thread that has the lock is not in the child."""
-        self._lock = threading.RLock()  # reentrant for finalizers at the program's end
+    @property
+    def failures(self) -> int:
+        """How many writes failed, and adapters' own steps."""
+        return self._failures.count
 
-    def after_stop(self) -> None:
-        """Nor does it run any more."""
-        self.after_fork()
+    @property
+    def last_failure(self) -> Exception | None:
+        """What went wrong last."""
+        return self._failures.last
 
     def open(self, turn: Turn) -> None:
         """A turn begins."""
@@ -152,14 +147,7 @@ class Recorder:
 
     def note_failure(self, error: Exception) -> None:
         """Count trouble in an adapter's own code like trouble with the journal."""
-        if self._count(error):
-            logger.error(
-                "a turn is not mirrored, or not all of it: %s: %s. The agent goes on; further "
-                "failures are counted, not logged",
-                type(error).__name__,
-                error,
-                exc_info=error,
-            )
+        self._failures.of_adapter(error)
 
     def _write(self, turn: Turn, before: Before = None, after: Handover | None = None) -> None:
         """Write, and wait for it. What ends the program passes."""
@@ -193,7 +181,7 @@ class Recorder:
             begin = turn.put_in_line(self.store.limits, line_up)
             begin(here=here)
         except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
-            self._failed(turn, error)
+            self._failures.of_write(turn, error)
             return False
         return True
 
@@ -205,30 +193,11 @@ class Recorder:
             else:
                 self._async_store.join(turn.session_id)
         except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
-            self._failed(turn, error)
+            self._failures.of_write(turn, error)
 
     def _note(self, turn: Turn, error: BaseException | None) -> None:
         if isinstance(error, Exception):
-            self._failed(turn, error)
-
-    def _count(self, error: Exception) -> bool:
-        """Whether this is the first failure."""
-        with self._lock:
-            self.failures += 1
-            self.last_failure = error
-            return self.failures == 1
-
-    def _failed(self, turn: Turn, error: Exception) -> None:
-        if self._count(error):
-            logger.error(
-                "turn %r of %r in session %r is not mirrored: %s: %s. The agent goes on; further "
-                "failures are counted, not logged",
-                turn.turn_id,
-                turn.runtime_id,
-                turn.session_id,
-                type(error).__name__,
-                error,
-            )
+            self._failures.of_write(turn, error)
 
 
 def _in_event_loop() -> bool:
