@@ -222,11 +222,16 @@ class Session:
         return self._older_state().get(runtime_id, {}).get(turn_id, {})
 
     def owned_by(self) -> tuple[str, str | None] | None:
-        """The runtime that has the session and the turn it wrote last; None if nobody has it."""
+        """The runtime that has the session and the turn it wrote last; None if nobody has it.
+
+        Of an older session, as it will be once it has been imported.
+        """
         with self.log.lock:
-            self.log.refresh()
-            runtime_id = self.owner.runtime_id
-            return None if runtime_id is None else (runtime_id, self.owner.turn_id)
+            if self.log.refresh():
+                runtime_id = self.owner.runtime_id
+                return None if runtime_id is None else (runtime_id, self.owner.turn_id)
+        imported = [event for event in self.seed() if type(event) is Set]
+        return (imported[-1].runtime_id, imported[-1].turn_id) if imported else None
 
     def whole(self) -> dict[str, dict[str, Any]]:
         """The whole view, from the log or from an older session file."""

@@ -1,5 +1,6 @@
 """Who hands the session to whom."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,23 @@ def test_who_has_the_session_is_right_also_when_another_process_wrote(
         ("harness", "billing", "taken over"),
     ]
     assert store.audit("s").ok
+
+
+def test_an_older_session_that_is_imported_is_handed_over_as_well(
+    way: Way, store: DefaultSessionStore
+) -> None:
+    assert store.session_dir is not None
+    folder = Path(store.session_dir)
+    folder.mkdir(exist_ok=True)
+    older = {"billing": {"b": {"status": "completed"}}, "harness": {"h": {"status": "completed"}}}
+    (folder / "s.json").write_text(json.dumps({"session_id": "s", "runtime_state": older}))
+    one = new("triage", "a")
+    way.open(one)
+    way.close(one)
+    assert changes(store) == [
+        ("billing", "harness", "unannounced"),
+        ("harness", "triage", "taken over"),
+    ]
 
 
 @pytest.mark.parametrize("state", [{}, {"status": "open"}, {"status": 7}, {"status": None}])
