@@ -72,12 +72,10 @@ def doctor_command(
     where these have them whole, or from a copy of the log. The log as it was stays in
     archive/ as evidence. Exit code 4 says that something stays lost.
 
-    \b
     An error (✗) is data that is damaged or out of reach, a warning (!) is to be
     mended, a note (·) to be known. Exit codes: 0 nothing but notes, 1 warnings or
     errors, 3 no such session or folder, 4 data is damaged.
 
-    \b
     With --secrets it looks for nothing but the secrets that today's redaction
     knows, in logs, archives and session files: saved by an older version, or with
     redaction off. Exit codes: 0 none, 1 some, or a file cannot be read.
