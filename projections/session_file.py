@@ -12,6 +12,7 @@ name is taken by such a file of another one has its file apart, under a name wit
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -33,6 +34,8 @@ _KEY = "runtime_state"
 _UNFINISHED = ".new"
 _BLANK = b"\0 \r\n\t"
 _LONGEST = 255 - len(".json.lock")  # bytes of a name that PraisonAI can keep a session under
+_ID_BYTES = 1 << 12  # of the beginning of a file: more than most ids take
+_STARTS_WITH_ID = re.compile(rb'\s*\{\s*"session_id"\s*:\s*("(?:[^"\\]|\\.)*+")\s*[,}]')
 _UNREADABLE = (ValueError, RecursionError)  # what `_loads` raises, for huge numbers too
 
 
@@ -296,17 +299,28 @@ def _now() -> str:
 
 
 def session_id_in(storage: Storage, path: str) -> str | None:
-    """Which session a session file says it is; None if it is unreadable or says nothing."""
+    """Which session a session file says it is; None if it is unreadable or says nothing.
+
+    Reads no more than the beginning of a file whose first key is `session_id`, as in those
+    that PraisonAI and we write: they grow with their messages.
+    """
     try:
         fd = storage.open(path, os.O_RDONLY)
         try:
-            fields = _parse(path, b"".join(chunks(storage, fd, 0, storage.size(fd))))
+            named = _first_id(storage.read(fd, _ID_BYTES, 0))
+            if named is None:
+                fields = _parse(path, b"".join(chunks(storage, fd, 0, storage.size(fd))))
+                named = _loads(fields.get("session_id", b"null"))
         finally:
             storage.close(fd)
-        named = _loads(fields.get("session_id", b"null"))
     except (OSError, SessionFileError, *_UNREADABLE):
         return None
     return named if isinstance(named, str) and named and _is_text(named) else None
+
+
+def _first_id(beginning: bytes) -> Any:
+    found = _STARTS_WITH_ID.match(beginning)
+    return _loads(found[1]) if found is not None else None
 
 
 def _is_text(text: str) -> bool:

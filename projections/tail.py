@@ -77,6 +77,7 @@ class Tail:
         """
         self._backend = backend
         self._names = _names(sessions)
+        self._wanted_names = frozenset(self._names or ())  # for quick look-ups
         self._stop = threading.Event()
         self._reading = threading.RLock()  # nobody closes the files meanwhile
         self._from_start = from_start
@@ -141,7 +142,7 @@ class Tail:
         return monotonic() - started
 
     def _wanted(self, news: Iterable[str]) -> list[str]:
-        return [name for name in sorted(news) if self._names is None or name in self._names]
+        return sorted(news if self._names is None else self._wanted_names.intersection(news))
 
     def _read_all(self, session_ids: Iterable[str]) -> Iterator[Arrival]:
         for session_id in session_ids:

@@ -8,7 +8,7 @@ from msgspec.structs import asdict
 from journal.backend import CompactionReport, Problem, VerifyReport
 from journal.errors import JournalError, NotFoundError
 from journal.events import Head
-from journal.names import paths_of
+from journal.names import paths_of, stem_of
 from projections.cli.lines import shorten
 from projections.cli.listing import size
 from projections.cli.main import EXIT_FAILURE, exit_code_of
@@ -21,7 +21,7 @@ from projections.cli.options import (
     session_argument,
     sessions_argument,
 )
-from projections.cli.progress import Progress, session_bytes
+from projections.cli.progress import Progress, bytes_of_sessions
 from projections.cli.shapes import (
     CompactDocument,
     CompactItem,
@@ -40,11 +40,6 @@ def _names(store: DefaultSessionStore, session_ids: tuple[str, ...]) -> list[str
         require_session(store, session_id)
     infos = store.list_sessions()
     return list(session_ids) or sorted(i["session_id"] for i in infos if i["log_bytes"])
-
-
-def _bytes(store: DefaultSessionStore, progress: Progress, session_id: str) -> int:
-    paths = paths_of(store.session_dir or "", session_id)
-    return session_bytes(progress, paths.log, paths.archive, paths.stem)
 
 
 @click.command()
@@ -69,8 +64,9 @@ def verify_command(
     progress = Progress()
     items = []
     with opened(folder, storage=progress) as store:
+        sizes = bytes_of_sessions(store.session_dir or "")
         for session_id in _names(store, session_ids):
-            with progress.of(f"verifying {session_id}", _bytes(store, progress, session_id)):
+            with progress.of(f"verifying {session_id}", sizes.get(stem_of(session_id), 0)):
                 report = _verified(store, session_id, noted)
             items.append(verify_item(report))
             if output == "text":
@@ -175,9 +171,10 @@ def compact_command(
     with opened(folder, storage=progress) as store:
         for session_id in session_ids:
             require_log(store, session_id)
+        sizes = bytes_of_sessions(store.session_dir or "")
         for session_id in _names(store, session_ids):
             try:
-                with progress.of(f"compacting {session_id}", _bytes(store, progress, session_id)):
+                with progress.of(f"compacting {session_id}", sizes.get(stem_of(session_id), 0)):
                     report = store.compact(session_id, "drop" if drop_history else "archive")
             except JournalError as error:
                 if len(session_ids) == 1:

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import click
 
-from journal.names import paths_of
+from journal.names import stem_of
 from projections.cli.files import replacing
 from projections.cli.options import (
     folder_option,
@@ -18,7 +18,7 @@ from projections.cli.options import (
     require_session,
     session_argument,
 )
-from projections.cli.progress import Progress, session_bytes
+from projections.cli.progress import Progress, bytes_of_sessions
 from projections.cli.terminal import is_terminal, json_plain, notice
 from projections.store import DefaultSessionStore
 
@@ -68,8 +68,7 @@ def export_command(
                 file.write(_for_terminal(store.session_document(session_id), to))
             return
         require_log(store, session_id)
-        paths = paths_of(store.session_dir or "", session_id)
-        expected = session_bytes(progress, paths.log, paths.archive, paths.stem)
+        expected = bytes_of_sessions(store.session_dir or "").get(stem_of(session_id), 0)
         with progress.of(f"exporting {session_id}", expected), _target(to) as file:
             _write_lines(store, session_id, file, to)
 

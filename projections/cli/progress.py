@@ -6,13 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from journal.storage import DiskStorage, Storage
+from journal.storage import DiskStorage
 from projections.cli.terminal import plain
 
 _PATIENCE = 0.5  # seconds before there is anything to see
 _EVERY = 0.1  # seconds between updates
 _LONGEST_LABEL = 60
 _ERASE = "\r\x1b[K"
+
+
+def is_shown() -> bool:
+    """Whether anybody would see it."""
+    return sys.stderr.isatty()
 
 
 class Progress(DiskStorage):
@@ -41,7 +46,7 @@ class Progress(DiskStorage):
         """Show the progress of what is done meanwhile, which reads about `expected` bytes."""
         self._label = plain(label)[:_LONGEST_LABEL]
         self._expected, self._done = max(1, expected), 0
-        if sys.stderr.isatty():
+        if is_shown():
             self._show_at = monotonic() + _PATIENCE
         try:
             yield
@@ -53,13 +58,23 @@ class Progress(DiskStorage):
                 self._shown = False
 
 
-def session_bytes(storage: Storage, log: str, archive: str, stem: str) -> int:
-    """Bytes of a session's log and archives, as far as they can be seen."""
-    found = 0
-    for folder, prefix in ((os.path.dirname(log), f"{stem}.jsonl"), (archive, f"{stem}.")):
-        try:
-            entries = storage.list(folder)
-        except OSError:
-            continue
-        found += sum(entry.size for entry in entries if entry.name.startswith(prefix))
+def bytes_of_sessions(folder: str) -> dict[str, int]:
+    """Bytes of each session's log and archives, by stem, as far as they can be seen.
+
+    Both folders are listed once, and only where progress would be shown: nobody else asks.
+    """
+    found: dict[str, int] = {}
+    if is_shown():
+        for path, suffixes in (
+            (folder, (".jsonl",)),
+            (os.path.join(folder, "archive"), (".jsonl", ".gz")),
+        ):
+            try:
+                entries = DiskStorage.list(path)
+            except OSError:
+                continue
+            for entry in entries:
+                if entry.name.endswith(suffixes):
+                    stem = entry.name.partition(".")[0]
+                    found[stem] = found.get(stem, 0) + entry.size
     return found

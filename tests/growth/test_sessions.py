@@ -1,0 +1,133 @@
+"""Folders of many sessions: what a call does for one does not grow with the others."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import journal
+from journal import errors
+from journal.storage import DiskStorage
+from projections import DefaultSessionStore
+from projections.cli import progress
+from projections.cli.main import cli
+from projections.tail import Tail
+from tests.growth.counting import steps
+from tests.support import FaultyStorage
+
+
+def folder_of(path: Path, sessions: int) -> Path:
+    with DefaultSessionStore(path, durability="os") as store:
+        for number in range(sessions):
+            store.set_runtime_state(f"s-{number}", "native", "turn", {"n": number})
+    return path
+
+
+@pytest.fixture
+def entries_seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The entries of folders that anybody is given."""
+    seen: list[str] = []
+    scandir = os.scandir
+
+    class Watched:
+        def __init__(self, path: str) -> None:
+            self._entries = scandir(path)
+
+        def __enter__(self) -> "Watched":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self._entries.close()
+
+        def __iter__(self) -> Iterator["os.DirEntry[str]"]:
+            for entry in self._entries:
+                seen.append(entry.name)
+                yield entry
+
+    monkeypatch.setattr(os, "scandir", Watched)
+    return seen
+
+
+@pytest.mark.parametrize("command", [["verify"], ["compact", "--all"]], ids=" ".join)
+def test_a_command_for_all_sessions_lists_the_folder_no_oftener_for_more_of_them(
+    tmp_path: Path,
+    entries_seen: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+) -> None:
+    monkeypatch.setattr(progress, "is_shown", lambda: True)
+
+    def cost(sessions: int) -> float:
+        folder = folder_of(tmp_path / str(sessions), sessions)
+        entries_seen.clear()
+        result = CliRunner().invoke(cli, [*command, "--dir", str(folder)])
+        assert result.exit_code == 0, result.output
+        return len(entries_seen) / sessions
+
+    assert cost(40) <= 1.1 * cost(20)
+
+
+def test_the_listing_reads_the_ids_of_session_files_and_not_their_messages(
+    tmp_path: Path,
+) -> None:
+    def cost(messages: int) -> int:
+        folder = tmp_path / str(messages)
+        folder.mkdir()
+        for number in range(10):
+            written = {"session_id": f"user/{number}", "messages": ["x" * 1000] * messages}
+            (folder / f"user_{number}.json").write_text(json.dumps(written, indent=2))
+        read = 0
+
+        def count(name: str, args: tuple[Any, ...]) -> None:
+            nonlocal read
+            if name == "read":
+                read += len(DiskStorage.read(*args))
+
+        with DefaultSessionStore(folder, storage=FaultyStorage(count)) as store:
+            found = {info["session_id"] for info in store.list_sessions()}
+        assert found == {f"user/{number}" for number in range(10)}
+        return read
+
+    assert cost(200) == cost(100) > 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"messages": [], "session_id": "user/1"}',
+        '{"session_id": "user\\/1", "messages": [NaN]}',
+        '\n {\n  "session_id" :\t"\\u0075ser/1"}',
+        '{"session_id": "user/1", "other": "' + "y" * 9000 + '"}',
+    ],
+    ids=["id last", "NaN", "spelled otherwise", "long"],
+)
+def test_the_id_of_a_session_file_is_found_wherever_it_stands(tmp_path: Path, text: str) -> None:
+    (tmp_path / "user_1.json").write_text(text)
+    with DefaultSessionStore(tmp_path) as store:
+        assert [info["session_id"] for info in store.list_sessions()] == ["user/1"]
+
+
+def test_a_tail_of_many_named_sessions_finds_those_with_news_in_time_linear_in_the_news(
+    tmp_path: Path,
+) -> None:
+    def cost(sessions: int) -> int:
+        folder = folder_of(tmp_path / str(sessions), sessions)
+        names = [f"s-{number}" for number in range(sessions)]
+        with DefaultSessionStore(folder) as store:
+            tail = store.tail(names)
+            assert isinstance(tail, Tail)
+            count = steps(lambda: tail._wanted(["s-1", "s-2", "another"]))
+            assert tail._wanted(["s-2", "another", "s-1"]) == ["s-1", "s-2"]
+            tail.close()
+        return count
+
+    assert cost(40) == cost(20)
+
+
+def test_every_error_can_be_imported_from_the_root() -> None:
+    raised = {name for name, value in vars(errors).items() if isinstance(value, type)}
+    assert {name for name in raised if name.endswith("Error")} <= set(journal.__all__)
