@@ -33,7 +33,7 @@ from journal.log import FileLog, LogOptions
 from journal.names import LOG_SUFFIX, Paths, paths_of, session_id_of
 from journal.recovery import cut_torn_tail
 from journal.scan import Scanner
-from journal.sealing import check_can_be_cut, last_seal, seal
+from journal.sealing import check_can_be_cut, ends_deleted, seal
 from journal.state import MAX_LINE
 from journal.storage import chunks
 from journal.verification import Verification
@@ -69,7 +69,7 @@ class Directory:
             return None
         try:
             past = None
-            if not self._ends_deleted(log):
+            if not ends_deleted(self._storage, log):
                 past = gather(self._storage, paths, log, reaching)
         except OSError as error:
             log.close()
@@ -88,11 +88,6 @@ class Directory:
     def follow(self, session_id: str, after: Cursor | None = None) -> FileFollower:
         paths = self.paths(session_id)
         return FileFollower(self._storage, paths, after, self.history)
-
-    def _ends_deleted(self, file: LogFile) -> bool:
-        """Whether a deletion seal is the last line: then there is no such session."""
-        seal = last_seal(self._storage, file)
-        return seal is not None and seal.reason == "deleted"
 
     def watch(self, stop: threading.Event) -> Iterator[frozenset[str]]:
         while not os.path.isdir(self.folder):

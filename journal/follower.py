@@ -27,6 +27,7 @@ from journal.position import Position, StaleError, refusal
 from journal.recovery import is_still_there
 from journal.refusal import check_beginning, check_session
 from journal.scan import Scanner
+from journal.sealing import ends_deleted
 from journal.storage import CHUNK, FileId, Storage, chunks
 
 _BIG_TAIL = 1 << 20  # bytes of a torn tail that are not worth reading at every look
@@ -189,15 +190,17 @@ class FileFollower:
             if scanner.damage_count > known and not again:
                 return False
             if not self._joined:
-                yield from self._join()
+                yield from self._join(file)
+                if not self._joined:
+                    return True
             if event.seq > self._base and not self._position.has_read(event):
                 yield self._step(event)
             if self._file is not file:
                 return True
         check_beginning(self._storage, file, self._paths, scanner)
         if not self._joined and scanner.header is not None:
-            yield from self._join()
-        if not scanner.is_empty:
+            yield from self._join(file)
+        if self._joined and not scanner.is_empty:
             self._position.check_end(scanner.seq, scanner.hash)
         self._big_tail = size if size - scanner.end > _BIG_TAIL else -1
         return again or scanner.damage_count == known
@@ -207,13 +210,16 @@ class FileFollower:
         header = self._scanner.header
         return header.base_seq if header is not None else 0
 
-    def _join(self) -> Iterator[Event]:
+    def _join(self, file: LogFile) -> Iterator[Event]:
         """Find our place in a file whose header has just been read.
 
-        Yields what came between our place and the file's base.
+        Yields what came between our place and the file's base. Joins no log that is deleted,
+        unless it has read from it.
         """
         header = self._scanner.header
         check_session(self._paths, header)
+        if self._position.log_id != self._scanner.log_id and ends_deleted(self._storage, file):
+            return
         self._settle_log_id(header)
         if header is not None and not self._reaches(header):
             past = self._history(self._paths.session_id, self._position.settled)

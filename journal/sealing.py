@@ -77,6 +77,12 @@ def last_seal(storage: Storage, file: LogFile) -> Sealed | None:
     return found if isinstance(found, Sealed) else None
 
 
+def ends_deleted(storage: Storage, file: LogFile) -> bool:
+    """Whether a deletion's seal is the last line: then there is no such session. OSError."""
+    found = last_seal(storage, file)
+    return found is not None and found.reason == "deleted"
+
+
 def unseal(storage: Storage, file: LogFile, scanner: Scanner, archive: str) -> None:
     """Take off a compaction's seal that nothing came of: it died before the rename.
 

@@ -565,6 +565,38 @@ TestFollowers.settings = settings(
 # One thing at a time
 
 
+@pytest.mark.parametrize("lives", [1, 2])
+def test_a_session_whose_deletion_is_unfinished_is_there_for_no_new_follower(
+    world: World, lives: int
+) -> None:
+    """Whether it knows nothing yet, or another log of that session. The next one is all new."""
+    engine = world.reader()
+    after = None
+    for _ in range(lives):
+        after = world.cursor(3) if world.log_id else None
+        world.begin_anew()
+        world.batch()
+    inside = engine.follow("s")
+    next(iter(inside.read()))
+    fresh = engine.follow("s", after)
+    world.die_deleting()
+    assert world.exists
+    assert (seqs(fresh), fresh.cursor) == ([], after)
+    assert seqs(inside) == [2, 3, 4]  # of what it was in the middle of, it misses nothing
+    world.append()
+    assert seqs(fresh) == seqs(inside) == [1]
+
+
+def test_a_deletion_that_is_taken_back_takes_nothing_from_a_new_follower(world: World) -> None:
+    world.batch()
+    size = len(world.data)
+    world.die_deleting()
+    fresh = world.reader().follow("s")
+    assert seqs(fresh) == []
+    world.cut(size)
+    assert seqs(fresh) == [1, 2, 3]
+
+
 def test_with_the_file_open_nothing_is_lost_to_a_compaction_that_drops() -> None:
     """Whenever it comes: a file is read to its end before it is left."""
     for call in range(100):
