@@ -48,21 +48,27 @@ def open_shared(path: str, flags: int) -> int:
     umask, which belongs to the whole process, would keep the group out until the `fchmod`.
     """
     while True:
-        try:
-            fd = os.open(path, flags & ~os.O_CREAT)
-        except FileNotFoundError:
+        if not flags & os.O_EXCL:
             try:
-                return _make_shared(path, flags)
-            except FileExistsError:
-                continue  # somebody else was quicker
-            except OSError:  # there are file systems without files that have no name
-                fd = os.open(path, flags, 0o660)
-        restrict(fd, 0o660)
-        return fd
+                fd = os.open(path, flags & ~os.O_CREAT)
+                break
+            except FileNotFoundError:
+                pass
+        try:
+            return _make_shared(path, flags)
+        except FileExistsError:
+            if flags & os.O_EXCL:
+                raise
+            # else somebody was quicker
+        except OSError:  # there are file systems without files that have no name
+            fd = os.open(path, flags, 0o660)
+            break
+    restrict(fd, 0o660)
+    return fd
 
 
 def _make_shared(path: str, flags: int) -> int:
-    flags = flags & ~(os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW) | os.O_TMPFILE
+    flags = flags & ~(os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_NOFOLLOW) | os.O_TMPFILE
     fd = os.open(os.path.dirname(path) or ".", flags, 0o600)
     try:
         os.fchmod(fd, 0o660)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from journal.storage import DiskStorage
+from journal.storage import DiskStorage, create_anew
 from projections import DefaultSessionStore
 from tests.faults.sizes import sized
 from tests.support import FaultyStorage, finish
@@ -241,6 +241,26 @@ def test_who_makes_a_file_second_opens_that_of_the_first(tmp_path: Path) -> None
         fd = DiskStorage.open(str(first), os.O_RDWR | os.O_CREAT)
     assert os.pread(fd, 9, 0) == b"first"
     os.close(fd)
+
+
+@pytest.mark.parametrize("mode", [0o700, SHARED], ids=oct)
+def test_what_is_made_anew_is_written_into_no_file_that_is_there(
+    tmp_path: Path, mode: int
+) -> None:
+    """Its name may be a hard link to any other file."""
+    folder = tmp_path / "s"
+    folder.mkdir()
+    folder.chmod(mode)
+    victim, target = folder / "victim", folder / "x"
+    victim.write_bytes(b"of somebody")
+    target.hardlink_to(victim)
+    fd = create_anew(DiskStorage(), str(target))
+    os.write(fd, b"new")
+    os.close(fd)
+    assert (victim.read_bytes(), target.read_bytes()) == (b"of somebody", b"new")
+    assert modes_in(folder)["x"] == (0o660 if mode == SHARED else 0o600)
+    with pytest.raises(FileExistsError):
+        DiskStorage.open(str(target), os.O_WRONLY | os.O_CREAT | os.O_EXCL)
 
 
 def test_two_that_make_a_shared_folder_at_once_share_it(tmp_path: Path) -> None:
