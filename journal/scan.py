@@ -279,16 +279,15 @@ class Scanner:
     def _goes_on_after_seal(self, record: Record) -> bool:
         """Whether the seal is a dead compaction's that no writer could take off.
 
-        Then the log goes on behind it: with the next event of the chain. After a seal that
-        holds, nobody appends, for the path leads to another file.
+        Then the log goes on behind it: with the next event of the chain, or a later one where
+        bad bytes stand in the place of that. After a seal that holds, nobody appends, for the
+        path leads to another file.
         """
-        seal = self.seal
-        return (
-            seal is not None
-            and seal.reason != "deleted"
-            and not isinstance(record, Open | Sealed)
-            and (record.seq, record.prev) == (self.seq + 1, self.hash)
-        )
+        if self.seal is None or self.seal.reason == "deleted" or isinstance(record, Open | Sealed):
+            return False
+        if record.seq > self.seq + 1:
+            return bool(self._suspects)
+        return (record.seq, record.prev) == (self.seq + 1, self.hash)
 
     def _settle_kept(self, event: Event, place: int, after: int) -> Event | None:
         """An event at or before `seq`: one that compaction kept, or one out of place."""

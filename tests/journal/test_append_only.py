@@ -247,6 +247,34 @@ def test_only_the_next_event_of_the_chain_voids_a_seal(tmp_path: Path, stranger:
     assert turns_in(tmp_path) == ["a", "b"], "it goes on all the same, once that comes"
 
 
+@pytest.mark.parametrize("damaged", [{2}, {3}, {2, 3}, {2, 3, 4}, {1, 2}, {2, 4}], ids=str)
+@pytest.mark.parametrize("place", [0, 40, -3])
+def test_a_damaged_line_after_a_seal_that_stays_costs_no_other_event(
+    tmp_path: Path, damaged: set[int], place: int
+) -> None:
+    """They were acknowledged: neither are they passed over nor cut off by the next append."""
+    path = write(tmp_path, "a", "b", "c", "d", "e")
+    header, *lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(header + lines[0])
+    seal = seal_it(path)
+    for seq in damaged:
+        line = bytearray(lines[seq - 1])
+        line[place] ^= 1
+        lines[seq - 1] = bytes(line)
+    path.write_bytes(header + lines[0] + seal + b"".join(lines[1:]))
+    intact = [turn for seq, turn in enumerate("abcde", 1) if seq not in damaged]
+    assert turns_in(tmp_path) == intact
+    before = path.read_bytes()
+    log, _ = open_log(tmp_path)
+    log.append([set_event("f")])
+    log.close()
+    assert turns_in(tmp_path) == [*intact, "f"]
+    assert path.read_bytes().startswith(before)
+    assert {problem.kind for problem in engine(tmp_path, DiskStorage()).verify("s").problems} == {
+        "corrupt"
+    }
+
+
 def test_the_seal_of_a_deletion_is_never_passed(tmp_path: Path) -> None:
     path = write(tmp_path, "a", "b")
     header, first, second = path.read_bytes().splitlines(keepends=True)
