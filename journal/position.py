@@ -118,6 +118,7 @@ class Position:
             return True
         if event.seq <= self.settled:
             raise StaleError(_another(event.seq, event.hash, known))
+        self._leads_to(event)  # or who is refused would have gone back all the same
         while self.seq >= event.seq:
             self._hashes.pop()
             self.seq -= 1
@@ -161,11 +162,13 @@ class Position:
         self._claim = ""
 
     def _leads_to(self, event: Event) -> bool:
-        known = self.hash_of(self.seq)
+        """Whether an event follows the one that was read before it. Raises `StaleError`."""
+        before = event.seq - 1
+        known = self.hash_of(before)
         if known is None or event.prev.startswith(known):
             return True
-        if self._met != self.seq == self.settled:
-            raise StaleError(_another(self.seq, event.prev, known))
+        if self._met != before == self.settled:
+            raise StaleError(_another(before, event.prev, known))
         return False
 
     def check_end(self, seq: int, digest: str) -> None:

@@ -9,9 +9,10 @@ from journal.events import Sealed
 from journal.handle import LogFile
 from journal.recovery import set_aside
 from journal.scan import Scanner
+from journal.state import MAX_LINE
 from journal.storage import Storage
 
-_SEAL_BYTES = 1 << 12  # more than any seal
+_SEAL_BYTES = 1 << 12  # more than a seal has, unless its writer has a long name
 
 
 def seal(
@@ -71,10 +72,17 @@ def take_back(storage: Storage, file: LogFile, end: int) -> None:
 
 def last_seal(storage: Storage, file: LogFile) -> Sealed | None:
     """The seal that a file ends in, if it does. OSError."""
-    size = file.size()
-    last = storage.read(file.fd, _SEAL_BYTES, size - min(size, _SEAL_BYTES)).rstrip()
+    size, length = file.size(), _SEAL_BYTES
+    last = _end_of(storage, file, size, length)
+    while b"\n" not in last and length < min(size, MAX_LINE):
+        length *= 16
+        last = _end_of(storage, file, size, length)
     found = decode_line(last.rpartition(b"\n")[2])
     return found if isinstance(found, Sealed) else None
+
+
+def _end_of(storage: Storage, file: LogFile, size: int, length: int) -> bytes:
+    return storage.read(file.fd, length, size - min(size, length)).rstrip()
 
 
 def ends_deleted(storage: Storage, file: LogFile) -> bool:

@@ -382,6 +382,29 @@ def test_what_is_refused_is_read_once_the_right_copy_is_back(log: RestorableLog)
     assert [event.seq for event in follower.read()] == [5]
 
 
+def test_a_refusal_takes_nothing_back(log: RestorableLog) -> None:
+    """The newest event might have been cut back alone; then the one before it shows a restore."""
+    for _ in range(3):
+        log.append()
+    backup = log.back_up()
+    log.append()
+    log.append()
+    reader, right = Reader(log, log.engine()), log.back_up()
+    assert reader.read() is None
+    cursor = reader.follower.cursor
+    log.restore(backup)
+    log.append()  # a clear, which compaction does not keep
+    log.compact()
+    log.append()
+    error = reader.read()
+    assert error is not None
+    assert error.cursor == reader.follower.cursor == cursor
+    log.restore(right)
+    log.append()
+    assert reader.read() is None
+    reader.check_complete()
+
+
 def test_what_is_refused_is_not_read_again_while_the_log_only_grows(log: RestorableLog) -> None:
     backup = log.back_up()
     for _ in range(100):

@@ -291,6 +291,21 @@ class TestDeletion:
         assert (sealed.count(b'"sealed"'), written) == (1, [])
         assert files_in(tmp_path) == set()
 
+    @pytest.mark.parametrize("length", [9, 4096, 1 << 17], ids=str)
+    def test_whoever_began_it_the_session_is_gone_for_every_reader(
+        self, tmp_path: Path, length: int
+    ) -> None:
+        """The seal has the name of its writer, which may be of any length."""
+        begin(tmp_path)
+        storage = FaultyStorage(fails("unlink", errno.EIO))
+        with pytest.raises(StorageError, match="could not be finished"):
+            directory(tmp_path, storage, writer="w" * length).delete("s")
+        engine = directory(tmp_path)
+        assert not engine.exists("s")
+        assert engine.history("s") is None
+        assert list(engine.follow("s").read()) == []
+        assert engine.verify("s").head is None
+
     def test_half_a_line_before_the_seal_does_not_hide_it(self, tmp_path: Path) -> None:
         path = begin(tmp_path)
         with path.open("ab") as file:
