@@ -894,11 +894,19 @@ class Strangers(RuleBasedStateMachine):
     def save_a_copy(self) -> None:
         self.saved.append((self.path.read_bytes(), self.events.copy()))
 
+    def is_complete(self, content: bytes) -> bool:
+        """Whether the archives are of such a log; of others, damage is reported."""
+        if not content.strip():
+            return not archives(self.folder)
+        name = msgspec.json.decode(content.split(b"\n")[0])["archive"]
+        return name is None or (self.folder / "archive" / name).exists()
+
     @precondition(lambda self: self.saved)
     @rule(data=st.data(), over=st.booleans())
     def put_a_copy(self, data: st.DataObject, over: bool) -> None:
         content, events = data.draw(st.sampled_from(self.saved))
-        self.put(content, events, over)
+        if self.is_complete(content):
+            self.put(content, events, over)
 
     def put(self, content: bytes, events: list[tuple[str, int]], over: bool) -> None:
         self.folder.mkdir(mode=0o700, exist_ok=True)
@@ -958,6 +966,15 @@ class Strangers(RuleBasedStateMachine):
             content = self.path.read_bytes()
             change = data.draw(st.sampled_from([lambda c: c.rstrip(), lambda c: c + b"\n\r\n"]))
             in_place(self.path, change(content))
+
+    @precondition(lambda self: self.path.exists() and not self.torn)
+    @rule(data=st.data(), blank=st.sampled_from([b"\n", b" \r\n", b" " * 40 + b"\n"]))
+    def put_a_blank_line(self, data: st.DataObject, blank: bytes) -> None:
+        """After any line, those that compaction has kept among them."""
+        lines = self.path.read_bytes().splitlines(keepends=True)
+        if lines:
+            lines.insert(data.draw(st.integers(1, len(lines))), blank)
+            in_place(self.path, b"".join(lines))
 
     @precondition(lambda self: self.folder.exists())
     @rule(how=st.sampled_from(["file", "folder", "moved"]))
