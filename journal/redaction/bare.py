@@ -110,9 +110,11 @@ def _word_end(text: str, start: int, limit: int, bare: Bare) -> int:
     pattern = _WORD
     word = pattern.match(text, start, limit)
     end = word.end() if word else start
-    field = _NEXT_FIELD.search(text, start, end)
+    field = _NEXT_FIELD.search(text, start, min(limit, end + 64))
     if field is not None:
-        end = field.start()
+        end = min(end, field.start())
+    if is_placeholder(text[start:end]):
+        return end
     if bare.enclosing is None or end < limit:
         while trailing := _TRAILING.search(text, start, end):
             cut = trailing.start()

@@ -11,7 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 from journal.redaction.spans import Span
-from journal.redaction.values import is_random
+from journal.redaction.values import FILLER, is_random
 
 _AFTER = r"(?<=\\[nrt])|(?<=%[0-9A-F]{2})|(?<=[\[;]\dm)|(?<=[\[;]\d\dm)"
 START = rf"(?:(?<![A-Za-z0-9])|{_AFTER})"
@@ -37,6 +37,8 @@ class Shape(NamedTuple):
         """Where such secrets stand in a text: the group `secret`, or all that matched."""
         for match in _compiled(self.pattern).finditer(text):
             group = "secret" if "secret" in match.re.groupindex else 0
+            if FILLER.search(match[group], 0, 64):
+                continue
             if not self.random or is_random(match[group]):
                 start, end = match.span(group)
                 if self.inside:

@@ -14,6 +14,7 @@ from journal.redaction.vocabulary import (
     ACTIONS,
     KEY_CERTAIN,
     KEY_HARMLESS,
+    NAMING,
     PASS_CERTAIN,
     PASSWORDS,
     QUALIFIERS,
@@ -37,6 +38,8 @@ class Sensitivity(NamedTuple):
     plural: bool = False
     strict: bool = False
     """The value must look very much like a secret: the name is often something else's."""
+    folder: bool = False
+    """A path is none: `PWD` is where a process works, and a password in connection strings."""
 
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-zñç]+|[0-9]+|[^\W\d_a-zA-Z]+")
@@ -61,15 +64,20 @@ def sensitivity(name: str) -> Sensitivity | None:
     if len(name) > MAX_NAME:
         name = name[-MAX_NAME:]
     words = [word.lower() for word in _WORDS.findall(name)]
+    named = False
     while len(words) > 1 and (words[-1] in QUALIFIERS or words[-1].isdigit()):
-        words.pop()
+        named |= words.pop() in NAMING
     if not words:
         return None
     found = _of_words(words)
     if found is None and name.isalnum():
         found = _glued(name.lower().rstrip("0123456789"))
-    if found is not None and found.certain and len(words) > 1 and words[0] in ACTIONS:
+    if found is None:
+        return None
+    if found.certain and (named or (len(words) > 1 and words[0] in ACTIONS)):
         return found._replace(certain=False)
+    if words[-1] == "pwd" and set(words[:-1]) <= QUALIFIERS:
+        return found._replace(folder=True)
     return found
 
 

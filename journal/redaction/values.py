@@ -23,17 +23,29 @@ _PLACEHOLDER = re.compile(
     | <[^<>]{1,80}> | \((?:sensitive|known|redacted|hidden)[\w ]*\)
     | (?:sk-|ghp_|Bearer\s|Basic\s)?(?:[*•●…xX._]{3,}|\.{3})
     | (?:[a-z]{1,6}[-_])*[A-Za-z]{0,4}(?:\*{3,}|…|\.{3})[A-Za-z0-9]{0,6}
+    | [\w.-]{0,24}?([xX*•])\1{7,}[xX*•\w.-]* | :["']\w+["'] | \$\([^()]*\([^()]*\)[^()]*\)
+    | (?:required|nullable|sometimes|confirmed|string|min:\d+)\|[\w|:,.]* | \$[A-Za-z]{1,2}
     | (?i:your|insert|replace|change)[-_ ](?i:[a-z]+[-_ ])*
       (?i:key|token|secret|password|passwd|here|me|this|it)(?:[-_ ](?i:here|goes|value))*
     | (?:os\.environ|process\.env|os\.getenv|import\.meta\.env|Deno\.env|System\.getenv|ENV|env)
       [.(\[][\w.\[\]("']*[\])"']{0,3}
     | (?:op|vault|aws-sm|gcp-sm|ssm|keyring|secretsmanager|file|env|secret|secretref):[/\w].*
     | arn:aws[\w-]*:(?:secretsmanager|ssm|kms):.* | @Microsoft\.KeyVault\(.*
-    | projects/[^/]+/secrets/.* | /run/secrets/.* | !(?:Ref|Sub|GetAtt|vault|secret|env_var)\b.*
+    | projects/[^/]+/secrets/.* | /run/secrets/.* | !(?:ENV|Env|env|Ref|Sub|GetAtt|vault|secret|env_var)\b.*
     """
 )
 _FIELD = re.compile(r"%(?:\(\w+\))?[srd]|\$?\{[A-Za-z_]?[\w.!]*\}|\$[A-Z_]+\b|<[a-zA-Z][\w -]*>")
-_SHOWN_PATH = re.compile(r"(?:~|\.{1,2}|[A-Za-z]:)?[/\\][\w .~/\\-]+\.[A-Za-z0-9]{1,5}|~/[\w./-]+")
+_SHOWN_PATH = re.compile(
+    r"@?(?:(?:~|\.{1,2}|[A-Za-z]:)?[/\\][\w .~/\\-]+\.[A-Za-z0-9]{1,5}|(?:~|\.{1,2})/[\w./-]+)"
+)
+_FOLDER = re.compile(r"(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\][\w .~/\\:@+()-]*)?|\w[\w.-]*(?:/[\w.-]+)+/?")
+_MASKED = re.compile(
+    r"[*<>()\[\]{}_#.-]*(?:redacted|removed|masked|hidden|filtered|sanitized|scrubbed|censored|omitted)"
+    r"[*<>()\[\]{}_#./-]*",
+    re.IGNORECASE,
+)
+FILLER = re.compile(r"([xX0*#•])\1{9,}|(?:[xX]{3,}[-_.]){3}")
+"""What no secret holds: a row of one character, put where the secret would be."""
 
 _PIECES = re.compile(r"[A-Za-z0-9]+")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
@@ -61,7 +73,9 @@ def is_placeholder(value: str) -> bool:
         return True
     if len(value) > _MAX_PLACEHOLDER:
         return False
-    return _PLACEHOLDER.fullmatch(value) is not None or _is_template(value)
+    if _PLACEHOLDER.fullmatch(value) or _MASKED.fullmatch(value):
+        return True
+    return _is_template(value)
 
 
 def _is_template(value: str) -> bool:
@@ -78,6 +92,13 @@ def is_uuid(value: str) -> bool:
 def is_path(value: str) -> bool:
     """Whether a value names a file."""
     return len(value) <= _MAX_PLACEHOLDER and _SHOWN_PATH.fullmatch(value) is not None
+
+
+def is_folder(value: str) -> bool:
+    """Whether a value names a folder, as that of `PWD` does: from the root, or of words."""
+    if len(value) > _MAX_PLACEHOLDER or _FOLDER.fullmatch(value) is None:
+        return False
+    return not value[:1].isalnum() or value[1:2] == ":" or not is_random(value, 6)
 
 
 def is_random(value: str, shortest: int = 8, *, strict: bool = False) -> bool:

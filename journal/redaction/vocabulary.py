@@ -12,10 +12,13 @@ def _words(text: str) -> frozenset[str]:
 QUALIFIERS = _words(
     """old new prod production dev devel development staging stage test testing live local default
     current previous secondary backup base64 b64 value val plain plaintext raw string str binary
-    encrypted hash hashed confirmation confirm again repeat admin root env header base a b c v
+    encrypted hash hashed confirmation confirm again repeat admin root env header var variable
+    base a b c v
     us eu wo"""
 )
 """Words after the one that decides: `password_confirmation`, `SECRET_KEY_BASE`."""
+NAMING = _words("env header var variable")
+"""Those after which a value is more often the name of what holds the secret."""
 ACTIONS = _words(
     """is has show hide reset forgot forgotten require requires required enable enabled disable
     disabled allow allowed no missing invalid wrong incorrect weak change changed validate get
@@ -82,3 +85,17 @@ ROOTS = _words(
     values conf conn client session creds credentials account auth input output response result
     item obj values"""
 )
+ACCESS = _words("read write none read-all write-all include same-origin omit inherit")
+"""What a permission or a mode says under the name of a token or of credentials."""
+TYPES = _words(
+    """string str text bytes byte bytearray char chars wchar_t int integer number bool boolean float
+    double any unknown never void object varchar nvarchar uuid buffer nil none null undefined
+    uint8array secretstr secretstring securestring strictstr charsequence chararray nsstring
+    c_char u8 i32 u32 i64 u64 int64 uint64 bigint rune cstring cstr osstring stringvalue"""
+)
+"""Types of values, as the languages of programs and schemas call them."""
+METAVARIABLES = _words(
+    """NAME VALUE STRING TEXT STR KEY TOKEN PASS PASSWORD PASSWD PWD SECRET FILE PATH FILENAME URL
+    ID USER PASSPHRASE APIKEY API_KEY TOK ARG CREDENTIALS"""
+)
+"""What the help of a command calls the value of an option."""

@@ -7,10 +7,17 @@ Much that follows the name of a secret is no value: `password: str`, `token = gi
 import re
 from typing import NamedTuple
 
+from journal.redaction.annotations import is_type
 from journal.redaction.cookies import holds_session
 from journal.redaction.names import Sensitivity, sensitivity
-from journal.redaction.values import is_path, is_placeholder, is_random, is_uuid
-from journal.redaction.vocabulary import CODE, ROOTS, STATUS
+from journal.redaction.values import (
+    is_folder,
+    is_path,
+    is_placeholder,
+    is_random,
+    is_uuid,
+)
+from journal.redaction.vocabulary import ACCESS, CODE, METAVARIABLES, ROOTS, STATUS
 
 
 class Word(NamedTuple):
@@ -52,6 +59,10 @@ _MEMBER = re.compile(
     r"[&*!@$]*+([A-Za-z_][\w$]*)((?:(?:\.|->|::|\?\.)[A-Za-z_$][\w$]*)+)(?:\[.*)?[;,)]*"
 )
 _INDEXED = re.compile(r"[A-Za-z_$][\w$.]*[\[<].*")
+_VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z_]*+")
+_FILLED_IN = re.compile(r"\$\{\w+(?::?\?|\})|\$[a-zA-Z_]\w*\)|!(?!!)[A-Za-z][\w./]*\Z")
+_PATTERN = re.compile(r"[(\[]?(?:\.[*+]|\\+[SwdW]|\[\^|\(\?)")
+_FIELDS = re.compile(r"(?:id|type|name|src|source|env|target|file)=")
 _IDENTIFIER = re.compile(r"[&*!@$]*+([A-Za-z_][\w$]*)")
 
 
@@ -59,11 +70,9 @@ def is_secret(says: Sensitivity, value: str) -> bool:
     """Whether a value of a name is a secret: what stands between the quotes, unescaped or not."""
     if is_placeholder(value) or is_placeholder(value.strip("\\\"'` ")):
         return False
+    if is_reference(says, value):
+        return False
     if says.certain:
-        if says.kind == "private-key" and is_path(value):
-            return False
-        if says.kind == "secret" and value in ("include", "same-origin", "omit", "inherit"):
-            return False
         return not (says.plural and says.kind != "password" and value.isdigit() and len(value) < 6)
     if says.kind == "cookie":
         return holds_session(value)
@@ -71,6 +80,15 @@ def is_secret(says: Sensitivity, value: str) -> bool:
         return False
     shortest = 6 if says.kind == "password" else 8
     return is_random(value, shortest, strict=says.strict)
+
+
+def is_reference(says: Sensitivity, value: str) -> bool:
+    """Whether a value says where the secret is, or what may be done with it: a file, `$password`."""
+    if is_path(value) or (says.folder and is_folder(value)):
+        return True
+    if says.kind in ("secret", "token") and value in ACCESS:
+        return True
+    return value[:1] == "$" and _VARIABLE.fullmatch(value) is not None and is_name(value[1:])
 
 
 def is_name(text: str) -> bool:
@@ -103,7 +121,9 @@ def _is_word(text: str) -> bool:
 def is_value(word: Word) -> bool:
     """Whether a word after a certain name is its value."""
     text = word.text
-    if _is_nothing(text) or _is_expression(word) or _is_help(word):
+    if _is_nothing(text) or is_reference(word.says, text) or _FILLED_IN.match(text):
+        return False
+    if _is_expression(word) or _is_help(word) or (word.colon and is_type(text)):
         return False
     if word.option or (word.enclosed and not word.spaced and not word.rest.strip()):
         return True
@@ -121,6 +141,8 @@ def is_value(word: Word) -> bool:
 
 def _is_nothing(text: str) -> bool:
     if is_placeholder(text) or is_placeholder(text.strip("()[]{};,`'\"")) or text[0] == "<":
+        return True
+    if _PATTERN.match(text):
         return True
     return text[0] in "{[(" and not is_random(text, 6)
 
@@ -171,8 +193,13 @@ def _is_variable(word: Word) -> bool:
 
 def _is_help(word: Word) -> bool:
     """What the help of a command calls the value: `--password PASSWORD`."""
+    is_long = word.name.startswith("--")
+    if (is_long or word.option) and word.text.strip("<>[]") in METAVARIABLES:
+        return True
     if not word.option:
         return False
+    if _FIELDS.match(word.text):
+        return True
     is_flag = word.name.startswith("-") and word.says.plural and word.text.isalpha()
     return is_flag or (word.text.isupper() and is_name(word.text)) or word.text.lower() in STATUS
 

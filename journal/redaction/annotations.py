@@ -1,0 +1,36 @@
+"""What declarations, schemas and style sheets say after a name: a type, a state, a rule."""
+
+import re
+
+from journal.redaction.vocabulary import TYPES
+
+_DECORATED = re.compile(
+    r"(?:[&*?\[(]|'[a-z]+\b)*+(?P<type>[A-Za-z_][\w.:]*+)(?:\[\d*\]|[!?*&\])])*+(?:\(.*)?"
+)
+_GENERIC = re.compile(
+    r"[&*?]*+(?:\w+(?:\.|::))*+(?:[Tt]ype|[Ll]ist|[Dd]ict|Optional|Union|Annotated|Mapped|Callable"
+    r"|Sequence|Iterable|Literal|ClassVar|Final|Array|Vec|Option|Box|Rc|Arc|Map|Set|Promise|Partial"
+    r"|Record|Readonly|Field|Column|Ref|Result|Cow|Secret|SecretBox|Maybe|InitVar|NotRequired)[\[<].*"
+)
+_LIFETIME = re.compile(r"&(?:'[a-z_]+|mut|dyn)\b")
+_PSEUDO = re.compile(
+    r":?(?:focus|hover|active|visited|valid|invalid|disabled|enabled|checked|required|optional"
+    r"|read-only|read-write|placeholder(?:-shown)?|not|is|has|where|before|after|first|last|nth"
+    r"|only|empty|-webkit|-moz|-ms|autofill)(?:-[a-z-]+)?(?![\w.!@#$%^&*])"
+)
+
+
+def is_type(text: str) -> bool:
+    """Whether the word after `name:` is a type: `String!`, `&str`, `t.Any`, `z.string().min(8)`."""
+    if _GENERIC.fullmatch(text) or _LIFETIME.match(text):
+        return True
+    declared = _DECORATED.fullmatch(text)
+    if declared is None:
+        return False
+    parts = re.split(r"[.:]+", declared["type"].lower())
+    return not TYPES.isdisjoint(parts) and all(part.isidentifier() for part in parts if part)
+
+
+def is_pseudo_class(text: str) -> bool:
+    """Whether a text goes on like a selector of CSS after its colon: `focus { … }`."""
+    return _PSEUDO.match(text) is not None
