@@ -10,6 +10,7 @@ characters after it, or what it reads is not read again.
 import re
 from collections.abc import Iterable, Iterator
 
+from journal.redaction.annotations import is_pseudo_class
 from journal.redaction.bare import Bare, at_line_start
 from journal.redaction.joins import (
     ANNOTATION,
@@ -97,8 +98,10 @@ class _Reader(PhraseReader):
     def _marked_up(self, name: Name, before: str) -> Iterable[Span] | None:
         """Of a name in an element, an attribute, a `name` field; None if it is in none."""
         text = self._text
-        if text[name.start - 1 : name.start] in ("<", ":") and (span := self._element(name)):
-            return (span,)
+        if text[name.start - 1 : name.start] in ("<", ":"):
+            element = self._element(name)
+            if element is not None:
+                return element
         field = VALUE_FIELD.match(text, name.end)
         is_item = field is not None and before.strip("\\\"' ")[-1:] in ("", ":", "=")
         if is_item or NAME_FIELD.search(before):
@@ -126,12 +129,24 @@ class _Reader(PhraseReader):
                 quote = self._lines.opening(join.end())
                 if quote and not is_name(text[quote.end() : self._lines.closing(quote)[0]]):
                     yield from self._value(name, join.end(), op, None)
-            case ":" if before[-1:] == ":" and not join["after"]:
-                return  # a path of names: `arn:aws:secretsmanager:eu-west-1:1:secret:db`
+            case ":" if self._is_other_colon(name, join, before):
+                return
             case "=" if self._is_empty(name, join):
                 return
             case _:
                 yield from self._assigned(name, join, before)
+
+    def _is_other_colon(self, name: Name, join: re.Match[str], before: str) -> bool:
+        """Whether a colon gives no value: in a path of names, an expansion, a style sheet."""
+        after = self._text[join.end() : join.end() + 32]
+        if join["after"]:
+            return False
+        if before[-1:] == ":" or (before.endswith("${") and after[:1] in ("?", "+")):
+            return True  # `arn:aws:secretsmanager:eu-west-1:1:secret:db`, `${NAME:?message}`
+        if join["before"]:  # `PASSWORD :'name'`, a variable of psql
+            return name.text.isupper() and after[:1] in ("'", '"')
+        selects = before[-1:] in ("#", ".", "=") or "." in name.text or join["quote"] is not None
+        return selects and is_pseudo_class(after)
 
     def _assigned(self, name: Name, join: re.Match[str], before: str) -> Iterator[Span]:
         text, start, op = self._text, join.end(), join["op"]
@@ -162,10 +177,12 @@ class _Reader(PhraseReader):
         is_word = " " not in line and at_line_start(text, name.start)
         return line[:1] not in "\\\"'`" and not is_word
 
-    def _element(self, name: Name) -> Span | None:
+    def _element(self, name: Name) -> tuple[Span, ...] | None:
+        """The secret of an element of this name; None if it is none."""
         text = self._text
         if text[name.start - 1] == ":":
             if PREFIXED.search(text, max(0, name.start - 42), name.start) is None:
                 return None
         tag = ELEMENT.match(text, name.end)
-        return next(self._of_text(name, tag.end()), None) if tag else None
+        found = tuple(self._of_text(name, tag.end())) if tag else ()
+        return found if tag and (found or "=" in tag[0]) else None  # its attributes are others

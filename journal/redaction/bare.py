@@ -142,6 +142,8 @@ def _rest_of_header(lines: Lines, start: int, limit: int) -> tuple[int, bool] | 
         return None
     first = value.split(None, 1)[0].strip(",;")
     if " " in value and "=" not in value and "," not in value:
+        if first.isalpha() and PROSE.search(value[len(first) :]):
+            return None
         value = first
     if OPERATOR.search(value) or is_placeholder(first.strip("[]()|")):
         return None

@@ -22,6 +22,8 @@ def find_in_columns(text: str) -> Iterator[Span]:
     position = 0
     while header := _HEADER.search(text, position):
         position = header.end()
+        if _goes_on(text, header.start(), header["mark"]):
+            continue
         names = _names(header[0], header["mark"])
         if not any(names):
             continue
@@ -39,6 +41,12 @@ def find_in_columns(text: str) -> Iterator[Span]:
                     begin = start + cell.index(value)
                     yield Span(begin, begin + len(value), says.kind)
                 start += len(cell) + 1
+
+
+def _goes_on(text: str, start: int, mark: str) -> bool:
+    """Whether the line before is one of the same table, so that this one is no header."""
+    before = text[text.rfind("\n", max(0, start - 1024), max(0, start - 1)) + 1 : start].rstrip("\r\n")
+    return mark in before and _RULE.fullmatch(before) is None
 
 
 def _names(line: str, mark: str) -> list[Sensitivity | None]:

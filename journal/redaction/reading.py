@@ -72,6 +72,8 @@ class ValueReader:
         while True:
             end, after = self._lines.closing(quote)
             start = self._after_scheme(name, quote.end(), end)
+            if quote["char"] == "`" and self._is_command(quote.start(), start, end):
+                return
             if self._is_secret(name, self._text[start:end]):
                 yield Span(start, end, name.says.kind)
             more = CONCATENATION.match(self._text, after)
@@ -79,6 +81,10 @@ class ValueReader:
             if following is None:
                 return
             quote = following
+
+    def _is_command(self, opening: int, start: int, end: int) -> bool:
+        """Whether a string in backticks is a command whose output is the value: NAME=`pass db`."""
+        return self._text[opening - 1 : opening] == "=" and " " in self._text[start:end].strip()
 
     def _after_scheme(self, name: Name, start: int, end: int) -> int:
         """Of `Basic …` the value begins after the scheme."""

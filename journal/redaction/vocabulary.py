@@ -99,3 +99,9 @@ METAVARIABLES = _words(
     ID USER PASSPHRASE APIKEY API_KEY TOK ARG CREDENTIALS"""
 )
 """What the help of a command calls the value of an option."""
+BESIDE = _words(
+    """username user login email mail host hostname port scope scopes region created updated expires
+    expiration expiry at type label title description placeholder required sensitive provider url
+    uri endpoint algorithm version status format kind length help hint message name"""
+)
+"""Members that stand beside a secret in an object of secrets and are none."""

@@ -12,6 +12,7 @@ from journal.redaction.commands import find_in_commands, is_program
 from journal.redaction.json_text import Number, Pairs
 from journal.redaction.names import Sensitivity, sensitivity
 from journal.redaction.values import is_placeholder, is_random
+from journal.redaction.vocabulary import BESIDE
 from journal.redaction.words import is_secret
 
 _NAMES = frozenset(
@@ -27,6 +28,7 @@ _LOGIN = frozenset(("user", "username", "user_name", "login", "host", "email", "
 _TYPES = frozenset(("string", "number", "integer", "boolean", "object", "array", "null"))
 _OF_SCHEMA = frozenset(("$ref", "anyOf", "oneOf", "allOf", "properties"))
 _EXAMPLES = frozenset(("default", "example", "examples", "const", "enum"))
+_BESIDE_AT_END = re.compile(r"(?<=[a-z])(?:Name|At|Date|Type|Expiration|Expiry|Url|Host|Port)\Z")
 _REFERENCES = frozenset(
     ("valueFrom", "secretKeyRef", "secretName", "secretRef", "configMapKeyRef", "env", "from_env")
 )
@@ -172,7 +174,10 @@ def clean_under(says: Sensitivity, value: Any, sink: Sink) -> Any:
                 key: clean_under(says, item, sink) if key in _EXAMPLES else clean(item, sink)
                 for key, item in items
             }
-        return {key: clean_under(says, item, sink) for key, item in items}
+        return {
+            key: clean(item, sink) if _is_beside(says, key) else clean_under(says, item, sink)
+            for key, item in items
+        }
     if isinstance(value, list | tuple):
         return [clean_under(says, item, sink) for item in value]
     if isinstance(value, Number):
@@ -180,9 +185,18 @@ def clean_under(says: Sensitivity, value: Any, sink: Sink) -> Any:
     return value
 
 
+def _is_beside(says: Sensitivity, key: str) -> bool:
+    """Whether a member of an object of secrets is none: a user, a date, a description."""
+    if says.kind == "password" and says.plural:
+        return False  # by the names of users
+    return key.lower().rpartition("_")[2] in BESIDE or _BESIDE_AT_END.search(key) is not None
+
+
 def _is_schema(value: dict[str, Any]) -> bool:
     """Whether it describes a value, as JSON Schema does."""
     kind = value.get("type")
+    if "value" in value:
+        return False  # what Terraform gives out: a value and its type
     if isinstance(kind, str):
         return kind in _TYPES
     return isinstance(kind, list) or not _OF_SCHEMA.isdisjoint(value)

@@ -84,7 +84,7 @@ def is_secret(says: Sensitivity, value: str) -> bool:
 
 def is_reference(says: Sensitivity, value: str) -> bool:
     """Whether a value says where the secret is, or what may be done with it: a file, `$password`."""
-    if is_path(value) or (says.folder and is_folder(value)):
+    if is_path(value) or ((says.folder or says.kind == "private-key") and is_folder(value)):
         return True
     if says.kind in ("secret", "token") and value in ACCESS:
         return True
