@@ -19,6 +19,7 @@ from journal.redaction.joins import (
     DEFAULT,
     ELEMENT,
     ELEMENT_OF_ATTRIBUTE,
+    FORM_FIELD,
     JOIN,
     LOGIN_BEFORE,
     NAME_FIELD,
@@ -110,6 +111,10 @@ class _Reader(PhraseReader):
             earlier = VALUE_BEFORE.search(text, max(0, name.start - 600), name.start)
             if earlier is not None and is_secret(name.says, earlier["value"]):
                 return (Span(*earlier.span("value"), name.says.kind),)
+        field = FORM_FIELD.match(text, name.end) if NAME_FIELD.search(before) else None
+        if field is not None:
+            whole = is_secret(name.says, field["value"])
+            return (Span(*field.span("value"), name.says.kind),) if whole else ()
         plist = PLIST.match(text, name.end)
         if plist is not None and before.endswith("<key>"):
             return self._of_text(name, plist.end())
@@ -121,8 +126,10 @@ class _Reader(PhraseReader):
     def _joined(self, name: Name, join: re.Match[str], before: str) -> Iterator[Span]:
         text, op = self._text, join["op"]
         match op:
-            case "|" | "│" | "—" | "–" | "→":
-                yield from self._cell(name, join.end("op"))
+            case "|" | "│" | "—" | "–" | "→" | "->":
+                yield from self._cell(name, join)
+            case "=>" if join["quote"] is None and (line := self._rest_of_line(name, join.end())):
+                yield from self._word_of_line(name, *line)
             case ",":
                 yield from self._listed(name, join.end(), before if join["quote"] else "")
             case "||" | "??" | "?:" | "or" | "==" | "===" | "!=" | "!==" | "=>":

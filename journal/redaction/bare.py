@@ -47,6 +47,8 @@ _MORE_WORDS = re.compile(r"[ \t]*[\w' -]*")
 _END = re.compile(r"\s#|\\+[nr\"]")
 _END_OF_HEADER = re.compile(r"\\*[\"'`]|\\+[nr]|</")
 _NO_HEADER = re.compile(r"\\+[nr]|'")
+_UNIT = re.compile(r"(?:Environment=|-e |--env[= ]|\b[sS][eE][tT] )\\*[\"']\Z")
+"""What takes one `NAME=value` between quotes, with spaces in it."""
 _LINE_START = re.compile(
     r"(?:^|\n|\\n)[\s>+|│*#\d:→-]{0,24}(?:(?:export|set|setx|ENV|ARG|declare\s-x|local|readonly|env|const|let"
     r"|var|final|-|\$env:)\s?)?[\s]{0,4}[\"'`]?\Z"
@@ -170,6 +172,8 @@ def _certain(
     )
     if not is_value(word):
         return None
+    if bare.enclosing is not None and _UNIT.search(text, max(0, bare.start - 24), bare.start):
+        word = word._replace(is_first=True)
     if bare.option or not (word.is_first or word.enclosed):
         return end, True
     return end + _length_of_more(word, text[end:limit]), True
@@ -177,6 +181,9 @@ def _certain(
 
 def _length_of_more(word: Word, rest: str) -> int:
     """How far a value goes on after its first word: a phrase, if nothing else is there."""
+    if word.enclosed and not word.spaced and not word.colon and word.is_first:
+        is_all = rest[:1] == " " and "=" not in rest and not PROSE.search(rest[:80])
+        return len(rest.rstrip()) if is_all else 0
     if word.text.isalpha():
         more = _MORE_WORDS.match(rest)
         is_all = more is not None and more[0].strip() == rest.strip() != ""

@@ -45,8 +45,9 @@ def find_in_columns(text: str) -> Iterator[Span]:
 
 def _goes_on(text: str, start: int, mark: str) -> bool:
     """Whether the line before is one of the same table, so that this one is no header."""
-    before = text[text.rfind("\n", max(0, start - 1024), max(0, start - 1)) + 1 : start].rstrip("\r\n")
-    return mark in before and _RULE.fullmatch(before) is None
+    earlier = text[max(0, start - 1024) : start].split("\n")[-2::-1]
+    before = next((line for line in earlier if not _RULE.fullmatch(line)), "")
+    return mark in before
 
 
 def _names(line: str, mark: str) -> list[Sensitivity | None]:

@@ -15,6 +15,9 @@ _COMMANDS = (
     re.compile(
         r"\b(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|mysqlimport|mycli)\b[^\n|;&]{0,200}?\s-p(?P<q>\\*[\"']?)(?P<secret>[^\s\"'\\-][^\s\"'\\]*)"
     ),
+    re.compile(
+        r"\b(?:nmcli|wpa_passphrase|iwctl)\b[^\n|;&]{0,200}?\s(?:password|\S{0,40}psk|--passphrase)[ =](?:\\*[\"'])?(?P<secret>[^\s\"'\\]+)"
+    ),
     re.compile(r"\bsshpass\s+-p[ ]?(?:\\*[\"'])?(?P<secret>[^\s\"'\\]+)"),
     re.compile(r"\bredis-cli\b[^\n|;&]{0,200}?\s-a[ ](?:\\*[\"'])?(?P<secret>[^\s\"'\\]+)"),
     re.compile(
@@ -45,7 +48,7 @@ _COMMANDS = (
         r"\becho\s+(?:-n\s+)?(?:\\*[\"'])?(?:[\w.-]{1,64}:)?(?P<secret>[^\s\"'\\|]+)(?:\\*[\"'])?\s*\|\s*(?:sudo\s+-S|sudo\s+chpasswd|chpasswd|[^\n]{0,120}--(?:password|with-token|token)-?(?:stdin)?|passwd\s+--stdin)"
     ),
     re.compile(
-        r"\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?\\*[\"'](?P<secret>[^\"'\\]+)",
+        r"\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?\\*[\"'](?P<secret>(?:[^\"'\\]|'')++)",
         re.IGNORECASE,
     ),
     re.compile(r"\bSECRET\s+(?:TYPE\s+\w+\s+)?\\*'(?P<secret>[^'\\]+)\\*'", 0),

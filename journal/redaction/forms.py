@@ -12,7 +12,7 @@ from journal.redaction.commands import find_in_commands, given
 from journal.redaction.spans import Span
 from journal.redaction.values import is_placeholder, is_random
 
-_URL = re.compile(r"://(?=([^\s\"'`<>\\]{0,2048}))")
+_URL = re.compile(r":(?:\\{0,15}/){2}(?=([^\s\"'`<>\\]{0,2048}))")
 _PORT = re.compile(r"[^@/?#:]*:(?:\d{1,5}|\{\w*\}|\$\{?\w+\}?)?(?:[/?#]|\Z)")
 _LOGIN = re.compile(r"([^][/?#@:]{0,256}):([^/?#]+)@(?=[\w\[$%{.-])")
 _LOGIN_WITH_SLASHES = re.compile(r"([^][/?#@:]{0,256}):(.+)@(?=[\w\[$%{-][\w.-]*(?:[:/?,;)]|\Z))")
@@ -43,7 +43,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 
 def find_placed(text: str) -> Iterator[Span]:
     """The secrets that their place in a text shows."""
-    if "://" in text and "@" in text:
+    if "@" in text and ("://" in text or "\\/" in text):
         yield from _logins(text)
     if "=" in text:
         yield from _queries(text)

@@ -14,7 +14,7 @@ DECORATION = rf"(?:{ANSI}|\\+(?:u001b|x1b|033)\[[\d;]*m|\*{{1,3}}|__|{TAGS})"
 CLOSE = rf"(?:(?P<quote>{OPEN}|[”’»])|[\])]|{DECORATION}){{0,6}}"
 JOIN = re.compile(
     rf"(?:\[\d{{0,6}}\](?=[ ]?=))?{CLOSE}[?!]?(?:[ \t](?:is|for[ ][\w.@-]{{1,40}}|\[[^\]\n]{{0,40}}\]|\([^)\n]{{0,40}}\))(?=[ ]?:))?(?P<before>[ \t]{{0,64}})"
-    rf"(?P<op>[:?+]=|=>|\|\||\?\?|\?:|or(?=[ \t])|—|–|→|│|===?|!==?|[:=：](?!:)|[|,]|%3[dDaA])(?P<after>[ \t]{{0,64}})"
+    rf"(?P<op>[:?+]=|=>|\|\||\?\?|\?:|or(?=[ \t])|—|–|→|->(?=[ \t])|│|===?|!==?|[:=：](?!:)|[|,]|%3[dDaA])(?P<after>[ \t]{{0,64}})"
     rf"(?:(?:{ANSI}|\\+(?:u001b|x1b|033)\[[\d;]*m|\*\*(?=[ \w])|{TAGS})[ \t]{{0,8}}){{0,4}}"
 )
 ANNOTATION = re.compile(
@@ -50,11 +50,23 @@ DEFAULT = re.compile(r"[\"'][ \t]{0,8}\{[^{}]{0,300}?\bdefault[ \t]{0,8}=[ \t]{0
 LOGIN_BEFORE = re.compile(
     r"\b(?:user(?:[_ -]?name)?|login|host|uid|usr|e-?mail)[\"']?\s{0,4}[:=]", re.IGNORECASE
 )
+LOGIN_LINE = re.compile(
+    r"\s{0,16}(?:user|username|login|host|server|port|account|auth|from|machine|tls|email|protocol|database)"
+    r"[ \t]{1,16}\S{1,128}\s{0,8}\Z"
+)
 SPACED_NAMES = frozenset(("requirepass", "masterauth", "bindpw", "rootpw"))
 PLIST = re.compile(r"</key>\s{0,80}<string>")
 TEXT = re.compile(r"[^<]{1,4096}(?=</|$)")
 CELL = re.compile(
     r"[ \t]*+[*_`]{0,3}([^|\s`*│][^|\n`*│]{0,511}?)[*_`]{0,3}[ \t]*(?=[|│]|\r?\n|\Z)"
+)
+FIRST_WORD = re.compile(r"(?:\A|\n)[\s>+│|#\d:→-]{0,24}[*`\[:\"']{0,3}\Z")
+LAST_WORD = re.compile(r"[*_`│|]{0,3}([^\s|`\"'│]{1,256})[*_`]{0,3}[ \t]{0,64}[|│]?[ \t]{0,8}\r?(?=\n|\Z)")
+RULE = re.compile(r"[^\n]{0,80}\r?\n[ \t|│+]{0,8}[:+]?[-─=┼├╞]{2}")
+BRACED = re.compile(r"\{(?![\w.]*\})([^{}\n\"':=]{1,256}+)\}(?=;|\s*(?:[\"'\n]|\Z))")
+FORM_FIELD = re.compile(
+    r"\\*[\"'](?:;[^\r\n\\]{0,200})?(?:\r?\n|\\+r\\+n)(?:[A-Z][\w-]{1,40}:[^\r\n\\]{0,200}(?:\r?\n|\\+r\\+n)){0,4}"
+    r"(?:\r?\n|\\+r\\+n)(?P<value>[^\r\n\\]{1,512})(?:(?=\r?\n|\\+r\\+n)|\Z)"
 )
 SPACES = re.compile(r"\s{0,80}")
 SAID = re.compile(r"[^\s\"'`<>,;()]{6,200}")
@@ -67,6 +79,7 @@ CALL = re.compile(
     r"|config\.get|env|Secret|\.put|\.set|add_secret|set_key)\(\s{0,20}[\"'`]\Z",
     re.IGNORECASE,
 )
+TUPLE = re.compile(r"(?:\A|[^\w)\]])\([\"']\Z")
 IS = re.compile(r"[ \t]{1,4}(?:is|was|are|to|=)[ \t]{1,4}[\"'`]?(?=(?P<value>[^\s\"'`<>]{6,200}))")
 BLOCK = re.compile(r"[|>][+-]?\d?[+-]?[ \t]*(?:#[^\n]{0,200})?\r?\n(?P<indent>[ \t]{1,64})(?=\S)")
 NEXT_LINE = re.compile(r"[ \t]*\r?\n[ \t]*(?=(?:-[ \t]+)?[^\s-])")

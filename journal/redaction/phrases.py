@@ -1,5 +1,6 @@
 """Values that stand in calls, lists, commands and sentences, without a sign that assigns them."""
 
+import re
 from collections.abc import Iterator
 
 from journal.redaction.bare import Bare
@@ -7,11 +8,13 @@ from journal.redaction.joins import (
     CALL,
     DECLARED,
     IS,
+    LOGIN_LINE,
     MIXED,
     SAID,
     SPACE,
     SPACED_NAMES,
     SPACES,
+    TUPLE,
 )
 from journal.redaction.naming import Name
 from journal.redaction.reading import ValueReader
@@ -28,7 +31,7 @@ def _is_set(before: str) -> bool:
     second = earlier[-1].lower() if earlier else ""
     return (
         last == "ENV"
-        or last in ("setx", "setenv", "config")
+        or last.lower() in ("setx", "setenv", "config", "fastcgi_param", "proxy_set_header")
         or (last == "set" and second.endswith(("config", "configure")))
         or (last == "/m" and second == "setx")
         or (last.startswith("-") and second == "set")
@@ -63,6 +66,8 @@ class PhraseReader(ValueReader):
         value = self._text[begin:end]
         has_scheme = begin > quote.end()
         sure = name.text.startswith("-") or has_scheme or CALL.search(before) is not None
+        if not sure and TUPLE.search(before) and name.text.isupper():
+            sure = self._text.startswith(")", self._lines.closing(quote)[1])
         if (sure and self._is_secret(name, value)) or is_random(value, 6, strict=name.says.strict):
             yield Span(begin, end, name.says.kind)
 
@@ -84,7 +89,20 @@ class PhraseReader(ValueReader):
                 )
                 yield from self._value(name, space.end(), " ", bare)
             return
+        line = self._rest_of_line(name, space.end())
+        if line is not None and self._is_setting(name, space):
+            yield from self._word_of_line(name, *line)
+            return
         yield from self._said(name, space.end())
+
+    def _is_setting(self, name: Name, space: re.Match[str]) -> bool:
+        """Whether a line of two words is one of a table or of a file of settings."""
+        if len(space[0]) > 1 or "\t" in space[0]:
+            return True
+        text = self._text
+        around = text[max(0, name.start - 80) : name.start].split("\n")[-2:-1]
+        around += text[space.end() : space.end() + 256].split("\n")[1:2]
+        return any(LOGIN_LINE.match(line) for line in around)
 
     def _said(self, name: Name, start: int) -> Iterator[Span]:
         """A value in a sentence: `the password is "x"`, `PASSWORD 'x'`, `token x`."""
@@ -97,7 +115,8 @@ class PhraseReader(ValueReader):
             end, _ = self._lines.closing(quote, one_line=True)
             value = text[quote.end() : end]
             is_password = name.says.kind == "password" and name.says.certain
-            if is_password and " " not in value and not is_name(value):
+            is_sql = verb is None and name.text.isupper() and quote["char"] == "'"
+            if is_password and (is_sql or " " not in value) and not is_name(value):
                 if self._is_secret(name, value):
                     yield Span(quote.end(), end, name.says.kind)
             return

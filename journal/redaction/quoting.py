@@ -42,6 +42,12 @@ class Lines:
         """The quote that begins at `start`, a prefix such as `b` or `f` before it allowed."""
         return _OPENING.match(self.text, start)
 
+    def _is_doubled(self, match: re.Match[str], start: int, depth: int) -> bool:
+        """Whether a quote is the first of two that stand for one, as in SQL: `'it''s'`."""
+        again = "\\" * depth + "'"
+        before = match.end() - len(again)
+        return before > start and match[0][-1] == "'" and self.text.startswith(again, match.end())
+
     def closing(self, quote: re.Match[str], *, one_line: bool = False) -> tuple[int, int]:
         """Where the string after an opening quote ends, and where the text goes on after it.
 
@@ -55,11 +61,15 @@ class Lines:
             close = _CLOSING.get(quote["quote"], quote["quote"])
             end = self.text.find(close, start, min(start + MAX_QUOTED, len(self.text)))
             return (end, end + len(close)) if end >= 0 else (self.end(start),) * 2
-        depth = len(quote["escapes"])
+        depth, doubled = len(quote["escapes"]), -1
         for match in RUNS[char].finditer(self.text, start, limit):
             escapes = len(match[1])
             if escapes < depth:  # the string around it ends here
                 return match.start(), match.start()
             if (escapes - depth) // (depth + 1) % 2 == 0:
-                return match.end() - 1 - depth, match.end()
+                if match.start() == doubled:
+                    continue
+                if not self._is_doubled(match, start, depth):
+                    return match.end() - 1 - depth, match.end()
+                doubled = match.end()
         return self.end(start), self.end(start)

@@ -7,13 +7,17 @@ from journal.redaction.bare import Bare, bare_value
 from journal.redaction.joins import (
     BARE_ITEM,
     BLOCK,
+    BRACED,
     CELL,
     COMMA,
     CONCATENATION,
+    FIRST_WORD,
     ITEM,
+    LAST_WORD,
     LIST,
     MIXED,
     NEXT_LINE,
+    RULE,
     SCHEME,
     TEXT,
     WRAPPER,
@@ -22,7 +26,7 @@ from journal.redaction.naming import Name
 from journal.redaction.quoting import Lines
 from journal.redaction.spans import Span
 from journal.redaction.values import is_placeholder, is_random
-from journal.redaction.words import is_code, is_name, is_secret
+from journal.redaction.words import is_code, is_name, is_plain_word, is_secret
 
 
 def is_mixed(value: str) -> bool:
@@ -49,6 +53,11 @@ class ValueReader:
         if quote is not None:
             yield from self._quoted(name, quote)
             return
+        braced = BRACED.match(text, start) if op == "=" and name.says.kind == "password" else None
+        if braced is not None and name.says.certain and not is_code(braced[1], name.text):
+            if self._is_secret(name, braced[1]):
+                yield Span(*braced.span(1), name.says.kind)
+                return
         if (
             bare is not None
             and op in (":", "=", ":=", "?=", "+=")
@@ -172,11 +181,35 @@ class ValueReader:
             if text[line_start - 1 : line_start] == "\r":
                 line_start += 1
 
-    def _cell(self, name: Name, start: int) -> Iterator[Span]:
+    def _cell(self, name: Name, join: re.Match[str]) -> Iterator[Span]:
         """A cell of a table, to the right of a cell that holds the name."""
-        cell = CELL.match(self._text, start)
+        line = self._rest_of_line(name, join.end())
+        if line is not None:
+            yield from self._word_of_line(name, *line)
+            return
+        cell = CELL.match(self._text, join.end("op")) if join["op"] != "->" else None
         if cell is not None and is_mixed(cell[1]) and self._is_secret(name, cell[1]):
             yield Span(*cell.span(1), name.says.kind)
+
+    def _rest_of_line(self, name: Name, start: int) -> tuple[int, int] | None:
+        """Where the last word of a line stands that else has only the name and what joins them."""
+        end = self._lines.end(start)
+        word = LAST_WORD.match(self._text, start, end)
+        if word is None or FIRST_WORD.search(self._text, max(0, name.start - 48), name.start) is None:
+            return None
+        return word.span(1)
+
+    def _word_of_line(self, name: Name, start: int, end: int) -> Iterator[Span]:
+        """A word that is all there is beside the name: `password | x`, `[password] => x`."""
+        if self._is_rule(end):
+            return  # the line is the header of a table
+        value = self._text[start:end]
+        is_word = name.says.kind == "password" and name.says.certain and is_plain_word(value)
+        if (is_word or is_mixed(value)) and self._is_secret(name, value):
+            yield Span(start, end, name.says.kind)
+
+    def _is_rule(self, end: int) -> bool:
+        return RULE.match(self._text, end) is not None
 
     def _of_text(self, name: Name, start: int) -> Iterator[Span]:
         content = TEXT.match(self._text, start)

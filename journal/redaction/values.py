@@ -55,6 +55,7 @@ _VOWEL = re.compile(r"[aeiouyAEIOUY]")
 _CONSONANTS = re.compile(r"[b-df-hj-np-tv-xz]{6}", re.IGNORECASE)
 _UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HEX = re.compile(r"(?i)(?=.*[0-9])[0-9a-f]{16,}")
+_PADDED = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?:[A-Za-z0-9+/]{4})+(?:[\w+/]{2}==|[\w+/]{3}=)")
 _PLAIN = re.compile(  # what is no secret whatever it is made of
     r"""(?xi)
     [\w.+-]+@[\w-]+\.[\w.-]+ | [a-z][a-z0-9+.-]*://\S* | (?:~|\.{1,2})?/[\w./@ -]*
@@ -113,6 +114,8 @@ def is_random(value: str, shortest: int = 8, *, strict: bool = False) -> bool:
         return not strict
     if _PLAIN.fullmatch(value) or is_placeholder(value):
         return False
+    if len(value) >= 20 and _PADDED.fullmatch(value):
+        return True
     pieces = _PIECES.findall(value)
     odd = sum(len(piece) for piece in pieces if not _is_wordy(piece))
     total = sum(map(len, pieces))
@@ -135,6 +138,6 @@ def _is_wordy(piece: str) -> bool:
         stem = piece.rstrip("0123456789")
         return stem.isalpha() and len(piece) - len(stem) <= 4 and _is_wordy(stem) and len(stem) > 4
     humps = _HUMPS.findall(piece)
-    return len(humps) * 2.5 <= len(piece) and all(
+    return len(humps) * (3 if len(piece) >= 16 else 2.5) <= len(piece) and all(
         len(hump) <= (5 if hump.isupper() else 3) or _VOWEL.search(hump) for hump in humps
     )

@@ -105,3 +105,5 @@ BESIDE = _words(
     uri endpoint algorithm version status format kind length help hint message name"""
 )
 """Members that stand beside a secret in an object of secrets and are none."""
+LOGINS = _words("user username login email mail host server port account uid database db name id")
+"""What stands beside passwords in tables and in files of settings."""

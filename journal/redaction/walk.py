@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from journal.redaction.commands import find_in_commands, is_program
+from journal.redaction.cookies import holds_session
 from journal.redaction.json_text import Number, Pairs
 from journal.redaction.names import Sensitivity, sensitivity
 from journal.redaction.values import is_placeholder, is_random
 from journal.redaction.vocabulary import BESIDE
-from journal.redaction.words import is_secret
+from journal.redaction.words import PROSE, is_secret
 
 _NAMES = frozenset(
     ("name", "key", "header", "variable", "env", "param", "parameter", "field", "property")
@@ -28,6 +29,7 @@ _LOGIN = frozenset(("user", "username", "user_name", "login", "host", "email", "
 _TYPES = frozenset(("string", "number", "integer", "boolean", "object", "array", "null"))
 _OF_SCHEMA = frozenset(("$ref", "anyOf", "oneOf", "allOf", "properties"))
 _EXAMPLES = frozenset(("default", "example", "examples", "const", "enum"))
+_SETTING = re.compile(r"(-{0,2}[A-Za-z][\w.-]{0,100})=([^=&;\n]{0,512} [^=&;\n]{1,512})")
 _BESIDE_AT_END = re.compile(r"(?<=[a-z])(?:Name|At|Date|Type|Expiration|Expiry|Url|Host|Port)\Z")
 _REFERENCES = frozenset(
     ("valueFrom", "secretKeyRef", "secretName", "secretRef", "configMapKeyRef", "env", "from_env")
@@ -114,8 +116,19 @@ def _clean_options(value: list[Any] | tuple[Any, ...], sink: Sink) -> list[Any]:
             says = None
             continue
         says = _said_of_item(item, len(value)) if isinstance(item, str) else None
-        result.append(clean(item, sink))
+        result.append(_clean_setting(item, sink) if isinstance(item, str) else clean(item, sink))
     return result
+
+
+def _clean_setting(item: str, sink: Sink) -> str:
+    """An item `NAME=value` of a list of variables or arguments: the value is all of the rest."""
+    setting = _SETTING.fullmatch(item) if "=" in item else None
+    says = sensitivity(setting[1]) if setting else None
+    if setting is None or says is None or not says.certain or PROSE.search(setting[2]):
+        return sink.text(item)
+    if not is_secret(says, setting[2]):
+        return sink.text(item)
+    return sink.part(item, *setting.span(2), says.kind)
 
 
 def _clean_command(value: list[Any] | tuple[Any, ...], sink: Sink) -> list[Any]:
@@ -166,6 +179,8 @@ def clean_under(says: Sensitivity, value: Any, sink: Sink) -> Any:
     if isinstance(value, str):
         return sink.blank(value, says.kind) if is_secret(says, value) else sink.text(value)
     if isinstance(value, dict):
+        if says.kind == "cookie" and isinstance(value.get("value"), str):
+            return _clean_cookie(value, sink)
         if not says.certain or not _REFERENCES.isdisjoint(value):
             return _clean_object(value, sink)
         items = value.pairs if isinstance(value, Pairs) else value.items()
@@ -183,6 +198,17 @@ def clean_under(says: Sensitivity, value: Any, sink: Sink) -> Any:
     if isinstance(value, Number):
         return sink.number(value, says)
     return value
+
+
+def _clean_cookie(value: dict[str, Any], sink: Sink) -> dict[str, Any]:
+    """A cookie as HAR and browsers give it: a name, a value, where it is for."""
+    items = value.pairs if isinstance(value, Pairs) else value.items()
+    return {
+        key: sink.blank(item, "cookie")
+        if key == "value" and isinstance(item, str) and holds_session(f"{value.get('name')}={item}")
+        else clean(item, sink)
+        for key, item in items
+    }
 
 
 def _is_beside(says: Sensitivity, key: str) -> bool:

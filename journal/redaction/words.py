@@ -17,7 +17,7 @@ from journal.redaction.values import (
     is_random,
     is_uuid,
 )
-from journal.redaction.vocabulary import ACCESS, CODE, METAVARIABLES, ROOTS, STATUS
+from journal.redaction.vocabulary import ACCESS, CODE, LOGINS, METAVARIABLES, ROOTS, STATUS
 
 
 class Word(NamedTuple):
@@ -63,6 +63,7 @@ _VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z_]*+")
 _FILLED_IN = re.compile(r"\$\{\w+(?::?\?|\})|\$[a-zA-Z_]\w*\)|!(?!!)[A-Za-z][\w./]*\Z")
 _PATTERN = re.compile(r"[(\[]?(?:\.[*+]|\\+[SwdW]|\[\^|\(\?)")
 _FIELDS = re.compile(r"(?:id|type|name|src|source|env|target|file)=")
+_FILE = re.compile(r"[A-Za-z_-]\.[A-Za-z]{1,5}\Z|[/\\]")
 _IDENTIFIER = re.compile(r"[&*!@$]*+([A-Za-z_][\w$]*)")
 
 
@@ -116,6 +117,14 @@ def is_code(word: str, name: str) -> bool:
 
 def _is_word(text: str) -> bool:
     return text.isalpha() and (text.islower() or text.isupper())
+
+
+def is_plain_word(text: str) -> bool:
+    """Whether a word that stands alone may be a password: it is no type, state, name or code."""
+    lower = text.lower()
+    if lower in STATUS or lower in LOGINS or PROSE.fullmatch(text) or is_type(text):
+        return False
+    return not (is_name(text) or is_code(text, "") or _FILE.search(text))
 
 
 def is_value(word: Word) -> bool:
