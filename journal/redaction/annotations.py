@@ -12,6 +12,9 @@ _GENERIC = re.compile(
     r"|Sequence|Iterable|Literal|ClassVar|Final|Array|Vec|Option|Box|Rc|Arc|Map|Set|Promise|Partial"
     r"|Record|Readonly|Field|Column|Ref|Result|Cow|Secret|SecretBox|Maybe|InitVar|NotRequired)[\[<].*"
 )
+_NAMED_TYPE = re.compile(
+    r"(?:\w+\.)*+(?=[A-Z])\w*[a-z](?:Types?|Enum|Like|Protocol|Schema|Input|Field)[!?]?"
+)
 _LIFETIME = re.compile(r"&(?:'[a-z_]+|mut|dyn)\b")
 _PSEUDO = re.compile(
     r":?(?:focus|hover|active|visited|valid|invalid|disabled|enabled|checked|required|optional"
@@ -22,7 +25,7 @@ _PSEUDO = re.compile(
 
 def is_type(text: str) -> bool:
     """Whether the word after `name:` is a type: `String!`, `&str`, `t.Any`, `z.string().min(8)`."""
-    if _GENERIC.fullmatch(text) or _LIFETIME.match(text):
+    if _NAMED_TYPE.fullmatch(text) or _GENERIC.fullmatch(text) or _LIFETIME.match(text):
         return True
     declared = _DECORATED.fullmatch(text)
     if declared is None:

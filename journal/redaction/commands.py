@@ -67,7 +67,7 @@ _COMMANDS = (
     ),
 )
 _COMMAND_MARKERS = re.compile(
-    r"curl|mysql|mariadb|mycli|sshpass|redis-cli|login|ldap|smbclient"
+    r"curl|nmcli|wpa_pass|iwctl|mysql|mariadb|mycli|sshpass|redis-cli|login|ldap|smbclient"
     r"|htpasswd|pass:|zip|7z|net use|rabbitmq|echo|identified|secret|auth|password",
     re.IGNORECASE,
 )

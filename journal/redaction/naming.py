@@ -7,7 +7,7 @@ from journal.redaction.names import MAX_NAME, Sensitivity, sensitivity
 
 CORE = re.compile(
     r"pass(?!age|enge|ive|ion|ing\b)|passw|pwd|pswd|secret|credential|creds\b|token|authori[sz]ation"
-    r"|auth(?!or)|cookie|key|senha|kennwort|contrase|masterauth|bindpw|rootpw|pw\b|\botp\b|mnemonic"
+    r"|auth(?!or)|cookie|key|senha|kennwort|contrase|masterauth|psk|bindpw|rootpw|pw\b|\botp\b|mnemonic"
     r"|seed.phrase|recovery.phrase|sig(?:nature)?=|sessid|_pat\b|парол|密|パスワード|비밀번호",
     re.IGNORECASE,
 )

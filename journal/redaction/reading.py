@@ -195,7 +195,10 @@ class ValueReader:
         """Where the last word of a line stands that else has only the name and what joins them."""
         end = self._lines.end(start)
         word = LAST_WORD.match(self._text, start, end)
-        if word is None or FIRST_WORD.search(self._text, max(0, name.start - 48), name.start) is None:
+        if (
+            word is None
+            or FIRST_WORD.search(self._text, max(0, name.start - 48), name.start) is None
+        ):
             return None
         return word.span(1)
 

@@ -38,7 +38,9 @@ _FIELD = re.compile(r"%(?:\(\w+\))?[srd]|\$?\{[A-Za-z_]?[\w.!]*\}|\$[A-Z_]+\b|<[
 _SHOWN_PATH = re.compile(
     r"@?(?:(?:~|\.{1,2}|[A-Za-z]:)?[/\\][\w .~/\\-]+\.[A-Za-z0-9]{1,5}|(?:~|\.{1,2})/[\w./-]+)"
 )
-_FOLDER = re.compile(r"(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\][\w .~/\\:@+()-]*)?|\w[\w.-]*(?:/[\w.-]+)+/?")
+_FOLDER = re.compile(
+    r"(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\][\w .,~/\\:@+()-]*)?|\w[\w.-]*(?:/[\w.-]+)+/?"
+)
 _MASKED = re.compile(
     r"[*<>()\[\]{}_#.-]*(?:redacted|removed|masked|hidden|filtered|sanitized|scrubbed|censored|omitted)"
     r"[*<>()\[\]{}_#./-]*",
@@ -55,7 +57,9 @@ _VOWEL = re.compile(r"[aeiouyAEIOUY]")
 _CONSONANTS = re.compile(r"[b-df-hj-np-tv-xz]{6}", re.IGNORECASE)
 _UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HEX = re.compile(r"(?i)(?=.*[0-9])[0-9a-f]{16,}")
-_PADDED = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?:[A-Za-z0-9+/]{4})+(?:[\w+/]{2}==|[\w+/]{3}=)")
+_PADDED = re.compile(
+    r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?:[A-Za-z0-9+/]{4})+(?:[\w+/]{2}==|[\w+/]{3}=)"
+)
 _PLAIN = re.compile(  # what is no secret whatever it is made of
     r"""(?xi)
     [\w.+-]+@[\w-]+\.[\w.-]+ | [a-z][a-z0-9+.-]*://\S* | (?:~|\.{1,2})?/[\w./@ -]*

@@ -29,7 +29,7 @@ ACTIONS = _words(
 PASSWORDS = _words(
     """password passwords passwd passwds passphrase passphrases passcode passcodes pwd pwds pw
     passwort kennwort contraseña contrasena senha pswd passwrd psw requirepass masterauth
-    masteruserpassword bindpw rootpw storepass keypass userpass dbpass dbpasswd пароль 密码 密碼
+    masteruserpassword bindpw rootpw storepass keypass userpass psk dbpass dbpasswd пароль 密码 密碼
     パスワード 비밀번호"""
 )
 KEY_CERTAIN = _words(

@@ -205,7 +205,9 @@ def _clean_cookie(value: dict[str, Any], sink: Sink) -> dict[str, Any]:
     items = value.pairs if isinstance(value, Pairs) else value.items()
     return {
         key: sink.blank(item, "cookie")
-        if key == "value" and isinstance(item, str) and holds_session(f"{value.get('name')}={item}")
+        if key == "value"
+        and isinstance(item, str)
+        and holds_session(f"{value.get('name')}={item}")
         else clean(item, sink)
         for key, item in items
     }
