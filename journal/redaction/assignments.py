@@ -29,11 +29,11 @@ from journal.redaction.joins import (
     VALUE_BEFORE,
     VALUE_FIELD,
 )
+from journal.redaction.meaning import is_name, is_secret
 from journal.redaction.names import MAX_NAME, Sensitivity
 from journal.redaction.naming import CORE, Name, name_at
 from journal.redaction.phrases import PhraseReader
 from journal.redaction.spans import Span
-from journal.redaction.words import is_name, is_secret
 
 
 def find_assigned(text: str) -> Iterator[Span]:

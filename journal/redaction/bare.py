@@ -6,11 +6,12 @@ It may be the word of a shell, a field of a query, an item of a list, the rest o
 import re
 from typing import NamedTuple
 
+from journal.redaction.meaning import PROSE, is_code, is_secret
 from journal.redaction.names import Sensitivity
 from journal.redaction.quoting import RUNS, Lines
 from journal.redaction.values import is_placeholder
 from journal.redaction.vocabulary import STATUS
-from journal.redaction.words import OPERATOR, PROSE, Word, is_code, is_secret, is_value
+from journal.redaction.words import OPERATOR, Word, is_value
 
 
 class Bare(NamedTuple):

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 
+from journal.redaction.meaning import is_secret
 from journal.redaction.names import Sensitivity, sensitivity
 from journal.redaction.spans import Span
 from journal.redaction.vocabulary import STATUS
-from journal.redaction.words import is_secret
 
 _HEADER = re.compile(
     r"(?im)^(?=[^\n]{0,400}?(?:pass|pwd|secret|token|key))[ \t]*(?P<border>[|│]?)[ \t]*"

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from journal.redaction.meaning import is_code
 from journal.redaction.spans import Span
 from journal.redaction.values import is_placeholder
-from journal.redaction.words import is_code
 
 _COMMANDS = (
     re.compile(

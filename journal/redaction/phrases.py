@@ -16,11 +16,11 @@ from journal.redaction.joins import (
     SPACES,
     TUPLE,
 )
+from journal.redaction.meaning import is_code, is_name
 from journal.redaction.naming import Name
 from journal.redaction.reading import ValueReader
 from journal.redaction.spans import Span
 from journal.redaction.values import is_random
-from journal.redaction.words import is_code, is_name
 
 
 def _is_set(before: str) -> bool:

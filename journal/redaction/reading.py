@@ -8,40 +8,24 @@ from journal.redaction.joins import (
     BARE_ITEM,
     BLOCK,
     BRACED,
-    CELL,
     COMMA,
     CONCATENATION,
-    FIRST_WORD,
     ITEM,
-    LAST_WORD,
     LIST,
-    MIXED,
     NEXT_LINE,
-    RULE,
     SCHEME,
     TEXT,
     WRAPPER,
 )
+from journal.redaction.meaning import is_code, is_name
 from journal.redaction.naming import Name
-from journal.redaction.quoting import Lines
+from journal.redaction.rows import RowReader, is_mixed
 from journal.redaction.spans import Span
 from journal.redaction.values import is_placeholder, is_random
-from journal.redaction.words import is_code, is_name, is_plain_word, is_secret
 
 
-def is_mixed(value: str) -> bool:
-    """Whether a value is more than a word, be it short."""
-    if len(value) < 6 or " " in value or is_code(value, "") or is_name(value):
-        return False
-    return MIXED.search(value) is not None or is_random(value, 6)
-
-
-class ValueReader:
+class ValueReader(RowReader):
     """Reads the values of one text, from left to right."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._lines = Lines(text)
 
     def _value(self, name: Name, start: int, op: str, bare: Bare | None) -> Iterator[Span]:
         """The value at `start`: between quotes, in a list, on the next lines, or bare."""
@@ -101,9 +85,6 @@ class ValueReader:
             return start
         scheme = SCHEME.match(self._text, start, end)
         return scheme.end() if scheme else start
-
-    def _is_secret(self, name: Name, value: str) -> bool:
-        return is_secret(name.says, value)
 
     def _bare(self, name: Name, start: int, bare: Bare) -> Iterator[Span]:
         begin = start
@@ -180,39 +161,6 @@ class ValueReader:
             line_start = self._lines.end(item.end()) + 1
             if text[line_start - 1 : line_start] == "\r":
                 line_start += 1
-
-    def _cell(self, name: Name, join: re.Match[str]) -> Iterator[Span]:
-        """A cell of a table, to the right of a cell that holds the name."""
-        line = self._rest_of_line(name, join.end())
-        if line is not None:
-            yield from self._word_of_line(name, *line)
-            return
-        cell = CELL.match(self._text, join.end("op")) if join["op"] != "->" else None
-        if cell is not None and is_mixed(cell[1]) and self._is_secret(name, cell[1]):
-            yield Span(*cell.span(1), name.says.kind)
-
-    def _rest_of_line(self, name: Name, start: int) -> tuple[int, int] | None:
-        """Where the last word of a line stands that else has only the name and what joins them."""
-        end = self._lines.end(start)
-        word = LAST_WORD.match(self._text, start, end)
-        if (
-            word is None
-            or FIRST_WORD.search(self._text, max(0, name.start - 48), name.start) is None
-        ):
-            return None
-        return word.span(1)
-
-    def _word_of_line(self, name: Name, start: int, end: int) -> Iterator[Span]:
-        """A word that is all there is beside the name: `password | x`, `[password] => x`."""
-        if self._is_rule(end):
-            return  # the line is the header of a table
-        value = self._text[start:end]
-        is_word = name.says.kind == "password" and name.says.certain and is_plain_word(value)
-        if (is_word or is_mixed(value)) and self._is_secret(name, value):
-            yield Span(start, end, name.says.kind)
-
-    def _is_rule(self, end: int) -> bool:
-        return RULE.match(self._text, end) is not None
 
     def _of_text(self, name: Name, start: int) -> Iterator[Span]:
         content = TEXT.match(self._text, start)

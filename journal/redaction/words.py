@@ -8,16 +8,20 @@ import re
 from typing import NamedTuple
 
 from journal.redaction.annotations import is_type
-from journal.redaction.cookies import holds_session
-from journal.redaction.names import Sensitivity, sensitivity
+from journal.redaction.meaning import (
+    IDENTIFIER,
+    PROSE,
+    is_code,
+    is_name,
+    is_reference,
+    is_word,
+)
+from journal.redaction.names import Sensitivity
 from journal.redaction.values import (
-    is_folder,
-    is_path,
     is_placeholder,
     is_random,
-    is_uuid,
 )
-from journal.redaction.vocabulary import ACCESS, CODE, LOGINS, METAVARIABLES, ROOTS, STATUS
+from journal.redaction.vocabulary import METAVARIABLES, ROOTS, STATUS
 
 
 class Word(NamedTuple):
@@ -40,91 +44,16 @@ class Word(NamedTuple):
     after_comma: bool
 
 
-PROSE = re.compile(
-    r"\b(?:the|an?|is|are|must|should|may|can|be|of|for|your|and|or|with|from|used|will|not|if|this|that|when"
-    r"|which|to|in|on|by|as|it|we|you|no|at|has|have|was|using|see|please|only|need|needs"
-    r"|keys?|tokens?|passwords?|credentials?|secrets?|object|string|authentication)\b",
-    re.IGNORECASE,
-)
 _TYPE = re.compile(r"_?[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+")
-_CLASS = re.compile(r"_?(?:[A-Z][a-z0-9]*){2,}(?<=[a-z])")
 _AFTER_TYPE = re.compile(r"\s*(?:[,)|=\]?]|\Z)")
 _EQUALS = re.compile(r"\s=\s")
 OPERATOR = re.compile(r"\s+(?:or|and|if|else|\|\||\?\?|\+|\?)\s")
 _CALCULATES = re.compile(r"\s+[-+*/%|&?:<>=(]|\(")
 _CLOSES = re.compile(r"\s*[,;})\]\\\"'&]")
 _PLAIN = re.compile(r"[\w\s'-]*")
-_CALLED = re.compile(r"[&*!@]*[A-Za-z_$][\w$.:>?-]*!?\(")
-_MEMBER = re.compile(
-    r"[&*!@$]*+([A-Za-z_][\w$]*)((?:(?:\.|->|::|\?\.)[A-Za-z_$][\w$]*)+)(?:\[.*)?[;,)]*"
-)
-_INDEXED = re.compile(r"[A-Za-z_$][\w$.]*[\[<].*")
-_VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z_]*+")
 _FILLED_IN = re.compile(r"\$\{\w+(?::?\?|\})|\$[a-zA-Z_]\w*\)|!(?!!)[A-Za-z][\w./]*\Z")
 _PATTERN = re.compile(r"[(\[]?(?:\.[*+]|\\+[SwdW]|\[\^|\(\?)")
 _FIELDS = re.compile(r"(?:id|type|name|src|source|env|target|file)=")
-_FILE = re.compile(r"[A-Za-z_-]\.[A-Za-z]{1,5}\Z|[/\\]")
-_IDENTIFIER = re.compile(r"[&*!@$]*+([A-Za-z_][\w$]*)")
-
-
-def is_secret(says: Sensitivity, value: str) -> bool:
-    """Whether a value of a name is a secret: what stands between the quotes, unescaped or not."""
-    if is_placeholder(value) or is_placeholder(value.strip("\\\"'` ")):
-        return False
-    if is_reference(says, value):
-        return False
-    if says.certain:
-        return not (says.plural and says.kind != "password" and value.isdigit() and len(value) < 6)
-    if says.kind == "cookie":
-        return holds_session(value)
-    if says.kind == "api-key" and is_uuid(value):
-        return False
-    shortest = 6 if says.kind == "password" else 8
-    return is_random(value, shortest, strict=says.strict)
-
-
-def is_reference(says: Sensitivity, value: str) -> bool:
-    """Whether a value says where the secret is, or what may be done with it: a file, `$password`."""
-    if is_path(value) or ((says.folder or says.kind == "private-key") and is_folder(value)):
-        return True
-    if says.kind in ("secret", "token") and value in ACCESS:
-        return True
-    return value[:1] == "$" and _VARIABLE.fullmatch(value) is not None and is_name(value[1:])
-
-
-def is_name(text: str) -> bool:
-    """Whether a value is the name of a secret rather than one: `db_password`, not `pass1234`."""
-    digits = sum(map(str.isdigit, text))
-    if sensitivity(text) is None:
-        return False
-    return _CLASS.fullmatch(text) is not None or (digits <= 1 and not is_random(text))
-
-
-def is_code(word: str, name: str) -> bool:
-    """Whether a word without quotes is an expression of a program rather than a value."""
-    if _CALLED.match(word) or (_INDEXED.fullmatch(word) and not is_random(word)):
-        return True
-    member = _MEMBER.fullmatch(word)
-    if member is not None:
-        parts = re.split(r"\W+", member[0])
-        return member[1].lower() in ROOTS or any(map(is_name, parts)) or word[0] in "&*@$"
-    identifier = _IDENTIFIER.fullmatch(word)
-    if identifier is None:
-        return False
-    bare = identifier[1]
-    return bare in CODE or bare == name or (is_name(bare) and not _is_word(bare))
-
-
-def _is_word(text: str) -> bool:
-    return text.isalpha() and (text.islower() or text.isupper())
-
-
-def is_plain_word(text: str) -> bool:
-    """Whether a word that stands alone may be a password: it is no type, state, name or code."""
-    lower = text.lower()
-    if lower in STATUS or lower in LOGINS or PROSE.fullmatch(text) or is_type(text):
-        return False
-    return not (is_name(text) or is_code(text, "") or _FILE.search(text))
 
 
 def is_value(word: Word) -> bool:
@@ -160,8 +89,8 @@ def _is_expression(word: Word) -> bool:
     """Whether it is code. `NAME=secret` at the beginning of a line is a file of variables."""
     is_setting = word.is_first and word.name.isupper() and not word.spaced and not word.colon
     if is_code(word.text, word.name):
-        return not is_setting or _IDENTIFIER.fullmatch(word.text) is None
-    if is_setting or is_random(word.text, 6) or _IDENTIFIER.fullmatch(word.text) is None:
+        return not is_setting or IDENTIFIER.fullmatch(word.text) is None
+    if is_setting or is_random(word.text, 6) or IDENTIFIER.fullmatch(word.text) is None:
         return False
     if word.text.isupper() and "_" in word.text and word.says.kind != "password":
         return True
@@ -195,7 +124,7 @@ def _is_argument(word: Word) -> bool:
 def _is_variable(word: Word) -> bool:
     """`self.name = given`, `a, name = b, c`, `name = given or other`."""
     root, dot, _ = word.name.partition(".")
-    if dot and (root in ROOTS or (is_name(word.text) and _is_word(word.text))):
+    if dot and (root in ROOTS or (is_name(word.text) and is_word(word.text))):
         return True
     return word.after_comma or word.rest[:1] == "," or OPERATOR.match(word.rest) is not None
 

@@ -244,7 +244,7 @@ TEXTS = [
     # tables
     "name,type,required\npassword,string,true\ntoken,string,false",
     "| name | type | note |\n|---|---|---|\n| password | text | the hash |\n| id | int | |",
-    " Column   |  Type  | Nullable\n----------+--------+----------\n password | text   | not null\n"
+    " Column   |  Type  | Nullable\n----------+--------+---------\n password | text   | not null\n"
     " id       | bigint | not null",
     "Field        Type\npassword     varchar(60)\ntoken        text",
     "passwd     shadow     group",

@@ -12,6 +12,7 @@ from time import process_time
 import pytest
 
 from journal.redaction import (
+    annotations,
     bare,
     columns,
     commands,
@@ -19,6 +20,8 @@ from journal.redaction import (
     forms,
     joins,
     json_text,
+    meaning,
+    members,
     names,
     quoting,
     values,
@@ -159,9 +162,26 @@ PIECES = [
     " ",
     "a=",
 ]
+_READING_PIECES = (
+    *(words, meaning, annotations, values, names, cookies, bare),
+    *(walk, members, joins, quoting, columns),
+)
 OF_PIECES = {
     f"{module.__name__}.{name}": pattern
-    for module in (words, values, names, cookies, bare, walk, joins, quoting, columns)
+    for module in (
+        words,
+        meaning,
+        annotations,
+        values,
+        names,
+        cookies,
+        bare,
+        walk,
+        members,
+        joins,
+        quoting,
+        columns,
+    )
     for name, pattern in vars(module).items()
     if isinstance(pattern, re.Pattern)
 }

@@ -1,0 +1,76 @@
+"""What the members of an object, and the items of a list, say of each other."""
+
+import re
+from typing import Any
+
+from journal.redaction.names import Sensitivity, sensitivity
+from journal.redaction.vocabulary import BESIDE
+
+_NAMES = frozenset(
+    ("name", "key", "header", "variable", "env", "param", "parameter", "field", "property")
+)
+_VALUES = frozenset(("value", "val", "values", "content", "stringvalue", "default"))
+_PLAIN_NAME = re.compile(r"[\w.$/: -]{1,100}")
+_ITEM_NAME = re.compile(r"-{0,2}[A-Za-z][\w.-]{0,100}")
+_VALUE_ENDS = ("value", "val", "values", "content", "default")
+_CHANGED = frozenset(("field", "property", "attribute", "column"))
+_CHANGES = frozenset(("old", "new", "before", "after", "from", "to"))
+_TYPES = frozenset(("string", "number", "integer", "boolean", "object", "array", "null"))
+_OF_SCHEMA = frozenset(("$ref", "anyOf", "oneOf", "allOf", "properties"))
+_BESIDE_AT_END = re.compile(r"(?<=[a-z])(?:Name|At|Date|Type|Expiration|Expiry|Url|Host|Port)\Z")
+
+
+def said_of_pairs(value: dict[str, Any]) -> dict[str, Sensitivity]:
+    """What is said of members by others: in `{"name": …, "value": …}` and the like."""
+    fields = {key.lower().replace("_", ""): key for key in value}
+    said: dict[str, Sensitivity] = {}
+    if not any(field.endswith(_VALUE_ENDS) for field in fields) and _CHANGED.isdisjoint(fields):
+        return said
+    for field, key in fields.items():
+        item, prefix = value[key], re.sub("(?:name|key)$", "", field)
+        if not isinstance(item, str) or (field not in _NAMES and prefix == field):
+            continue
+        says = sensitivity(item) if _PLAIN_NAME.fullmatch(item) else None
+        own = sensitivity(key)
+        if says is None or (own is not None and own.certain):
+            continue
+        for other, target in fields.items():
+            of_pair = other in _VALUES or (prefix and other == f"{prefix}value")
+            if of_pair or (field in _CHANGED and other in _CHANGES):
+                said[target] = says
+    return said
+
+
+def said_of_item(item: str, length: int) -> Sensitivity | None:
+    """What an item of a list says of the next: an option, or a header of a list of two."""
+    if _ITEM_NAME.fullmatch(item) is None:
+        return None
+    says = sensitivity(item)
+    if says is None:
+        return None
+    if item.startswith("-"):
+        return says
+    if (
+        length == 2
+        and says.certain
+        and ("-" in item or says.kind == "authorization" or "_" in item)
+    ):
+        return says
+    return says._replace(certain=False, strict=True) if length % 2 == 0 else None
+
+
+def is_beside(says: Sensitivity, key: str) -> bool:
+    """Whether a member of an object of secrets is none: a user, a date, a description."""
+    if says.kind == "password" and says.plural:
+        return False  # by the names of users
+    return key.lower().rpartition("_")[2] in BESIDE or _BESIDE_AT_END.search(key) is not None
+
+
+def is_schema(value: dict[str, Any]) -> bool:
+    """Whether it describes a value, as JSON Schema does."""
+    kind = value.get("type")
+    if "value" in value:
+        return False  # what Terraform gives out: a value and its type
+    if isinstance(kind, str):
+        return kind in _TYPES
+    return isinstance(kind, list) or not _OF_SCHEMA.isdisjoint(value)
