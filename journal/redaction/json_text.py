@@ -148,6 +148,7 @@ class _Reader:
             key = self._string()
             colon = None if self._is_cut else self._token()
             if colon is None:
+                pairs.add(key, None)
                 return pairs
             if colon[1] != ":":
                 raise _NotJsonError

@@ -19,6 +19,8 @@ from journal.redaction.values import is_placeholder, is_random
 _LOGIN = frozenset(("user", "username", "user_name", "login", "host", "email", "usr", "uid"))
 _EXAMPLES = frozenset(("default", "example", "examples", "const", "enum"))
 _SETTING = re.compile(r"(-{0,2}[A-Za-z][\w.-]{0,100})=([^=&;\n]{0,512} [^=&;\n]{1,512})")
+_LONG_KEY = 16
+"""Characters of a key of a JSON text that may be a secret by its looks."""
 _REFERENCES = frozenset(
     ("valueFrom", "secretKeyRef", "secretName", "secretRef", "configMapKeyRef", "env", "from_env")
 )
@@ -52,7 +54,7 @@ def clean(value: Any, sink: Sink) -> Any:
 
 
 def _clean_object(value: dict[str, Any], sink: Sink) -> dict[str, Any]:
-    items: Iterable[tuple[str, Any]] = value.pairs if isinstance(value, Pairs) else value.items()
+    items = _members(value, sink)
     said = said_of_pairs(value)
     has_login = not _LOGIN.isdisjoint(value)
     is_kubernetes_secret = value.get("kind") == "Secret"
@@ -123,6 +125,16 @@ def _clean_value(says: Sensitivity, item: str, sink: Sink, is_value: bool) -> st
     return sink.text(item)
 
 
+def _members(value: dict[str, Any], sink: Sink) -> Iterable[tuple[str, Any]]:
+    """The members of an object. Of a JSON text the keys are looked into as well."""
+    if not isinstance(value, Pairs):
+        return value.items()
+    for key, _ in value.pairs:
+        if len(key) >= _LONG_KEY:
+            sink.text(key)
+    return value.pairs
+
+
 def clean_under(says: Sensitivity, value: Any, sink: Sink) -> Any:
     """What stands under a name of secrets, however nested."""
     if isinstance(value, str):
@@ -132,7 +144,7 @@ def clean_under(says: Sensitivity, value: Any, sink: Sink) -> Any:
             return _clean_cookie(value, sink)
         if not says.certain or not _REFERENCES.isdisjoint(value):
             return _clean_object(value, sink)
-        items = value.pairs if isinstance(value, Pairs) else value.items()
+        items = _members(value, sink)
         if is_schema(value):
             return {
                 key: clean_under(says, item, sink) if key in _EXAMPLES else clean(item, sink)
@@ -151,7 +163,7 @@ def clean_under(says: Sensitivity, value: Any, sink: Sink) -> Any:
 
 def _clean_cookie(value: dict[str, Any], sink: Sink) -> dict[str, Any]:
     """A cookie as HAR and browsers give it: a name, a value, where it is for."""
-    items = value.pairs if isinstance(value, Pairs) else value.items()
+    items = _members(value, sink)
     return {
         key: sink.blank(item, "cookie")
         if key == "value"

@@ -129,6 +129,13 @@ def test_a_secret_cut_in_its_midst_goes_as_well() -> None:
     assert SECRET[:9] not in redact_text(text[:end])
 
 
+def test_a_secret_in_a_key_of_json_text_goes_be_the_key_whole_or_cut() -> None:
+    key = "sk-" + "ant-" + "a1B2" * 8
+    for text in (f'{{"{key}": 1, "b": 2}}', f'{{"a": {{"{key}', f'[{{"a": 1, "see {key}"'):
+        clean = redact_text(text)
+        assert clean == text.replace(key, "[REDACTED:anthropic-key]")
+
+
 # JSON text: the secret's own characters, and nothing else
 
 STRANGE = '{ "n" : 1e5,"k":"a",\t"k" : "b\\u00e9\\/", "password":"V" , "x":[1.0 ,-0 , 1E+2 ] }\n'
