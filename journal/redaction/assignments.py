@@ -28,6 +28,7 @@ from journal.redaction.joins import (
     TYPED,
     VALUE_BEFORE,
     VALUE_FIELD,
+    VARIABLE,
 )
 from journal.redaction.meaning import is_name, is_secret
 from journal.redaction.names import MAX_NAME, Sensitivity
@@ -138,6 +139,8 @@ class _Reader(PhraseReader):
                     yield from self._value(name, join.end(), op, None)
             case ":" if self._is_other_colon(name, join, before):
                 return
+            case ":" | "=" if before.endswith("::") and join["quote"] is not None:
+                return
             case "=" if self._is_empty(name, join):
                 return
             case _:
@@ -165,6 +168,9 @@ class _Reader(PhraseReader):
             enclosing = before[len(before[:-1].rstrip("\\")) :]
             if text.startswith(enclosing, start):
                 return  # the string ends here: `input("Password: ")`
+        if join["quote"] is not None and name.says.kind == "authorization":
+            if VARIABLE.match(text, start):
+                return  # `headers['Authorization'] = signature`
         bare = Bare(
             spaced=bool(join["before"] or join["after"]),
             colon=op in (":", "：", "%3A", "%3a"),

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from journal.redaction.meaning import is_secret
+from journal.redaction.meaning import is_name, is_secret
 from journal.redaction.names import Sensitivity, sensitivity
 from journal.redaction.spans import Span
 from journal.redaction.vocabulary import STATUS
@@ -34,6 +34,7 @@ def find_in_columns(text: str) -> Iterator[Span]:
                 if (
                     says is None
                     or value.lower() in STATUS
+                    or (value.isupper() and is_name(value))
                     or (header["mark"] in ",;" and "_" in value)
                 ):
                     pass

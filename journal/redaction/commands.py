@@ -103,5 +103,5 @@ def is_program(name: str) -> bool:
 def given(match: re.Match[str], group: str) -> Iterator[Span]:
     """The password in a match, if it is one."""
     value = match[group]
-    if not is_placeholder(value) and not is_code(value, ""):
+    if value[0] != "`" and not is_placeholder(value) and not is_code(value, ""):
         yield Span(*match.span(group), "password")

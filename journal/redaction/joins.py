@@ -70,6 +70,9 @@ FORM_FIELD = re.compile(
     r"\\*[\"'](?:;[^\r\n\\]{0,200})?(?:\r?\n|\\+r\\+n)(?:[A-Z][\w-]{1,40}:[^\r\n\\]{0,200}(?:\r?\n|\\+r\\+n)){0,4}"
     r"(?:\r?\n|\\+r\\+n)(?P<value>[^\r\n\\]{1,512})(?:(?=\r?\n|\\+r\\+n)|\Z)"
 )
+OPTION = re.compile(r"--[a-z][a-z-]{1,30}(?:=|(?=[\"'`\\]|\Z))|-[A-Za-z](?=[\"'`\\]|\Z)")
+"""The next option of a command: the one before it takes no value."""
+VARIABLE = re.compile(r"[A-Za-z_]\w{0,60}[ \t]{0,4}(?:[,;)}\]]|\r?\n|\Z)")
 SPACES = re.compile(r"\s{0,80}")
 SAID = re.compile(r"[^\s\"'`<>,;()]{6,200}")
 PREFIXED = re.compile(r"<\w{1,40}:\Z")

@@ -185,7 +185,7 @@ SHAPES = (
     Shape(
         "private-key",
         ("-----BEGIN",),
-        rf"-----BEGIN {_LABEL}(?:(?:[^-]|-(?!----))*+-----END {_LABEL}|{_CUT_BODY})",
+        rf"-----BEGIN {_LABEL}(?!\\*[\"'`][^-]{{0,80}}-----END)(?:(?:[^-]|-(?!----))*+-----END {_LABEL}|{_CUT_BODY})",
     ),
     Shape(
         "private-key",

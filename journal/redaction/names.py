@@ -61,6 +61,8 @@ _SECRET_LAST = frozenset(("secret", "secrets", "credential", "credentials"))
 @lru_cache(maxsize=4096)
 def sensitivity(name: str) -> Sensitivity | None:
     """What a name says about its value; None if nothing."""
+    if "::" in name:
+        return None  # what a resource is: `AWS::SecretsManager::Secret`
     if len(name) > MAX_NAME:
         name = name[-MAX_NAME:]
     words = [word.lower() for word in _WORDS.findall(name)]

@@ -10,6 +10,7 @@ from journal.redaction.joins import (
     IS,
     LOGIN_LINE,
     MIXED,
+    OPTION,
     SAID,
     SPACE,
     SPACED_NAMES,
@@ -61,13 +62,17 @@ class PhraseReader(ValueReader):
         quote = self._lines.opening(space.end() if space else start)
         if quote is None:
             return
-        end, _ = self._lines.closing(quote)
+        end, after = self._lines.closing(quote)
+        if self._text.startswith((":", " =>"), after) or OPTION.match(
+            self._text, quote.end(), end
+        ):
+            return
         begin = self._after_scheme(name, quote.end(), end)
         value = self._text[begin:end]
         has_scheme = begin > quote.end()
         sure = name.text.startswith("-") or has_scheme or CALL.search(before) is not None
         if not sure and TUPLE.search(before) and name.text.isupper():
-            sure = self._text.startswith(")", self._lines.closing(quote)[1])
+            sure = self._text.startswith(")", after)
         if (sure and self._is_secret(name, value)) or is_random(value, 6, strict=name.says.strict):
             yield Span(begin, end, name.says.kind)
 

@@ -6,7 +6,7 @@ All pure functions of one short text; nothing here knows where the text stood.
 import re
 from functools import lru_cache
 
-from journal.redaction.vocabulary import NOTHING
+from journal.redaction.vocabulary import ABBREVIATIONS, NOTHING
 
 MAX_JUDGED = 80
 """Characters of a value that are looked at to judge it; more make no difference."""
@@ -24,7 +24,7 @@ _PLACEHOLDER = re.compile(
     | (?:sk-|ghp_|Bearer\s|Basic\s)?(?:[*•●…xX._]{3,}|\.{3})
     | (?:[a-z]{1,6}[-_])*[A-Za-z]{0,4}(?:\*{3,}|…|\.{3})[A-Za-z0-9]{0,6}
     | [\w.-]{0,24}?([xX*•])\1{7,}[xX*•\w.-]* | :["']\w+["'] | \$\([^()]*\([^()]*\)[^()]*\)
-    | (?:required|nullable|sometimes|confirmed|string|min:\d+)\|[\w|:,.]* | \$[A-Za-z]{1,2}
+    | (?:\\+[nrt0])+ | (?:required|nullable|sometimes|confirmed|string|min:\d+)\|[\w|:,.]* | \$[A-Za-z]{1,2}
     | (?i:your|insert|replace|change)[-_ ](?i:[a-z]+[-_ ])*
       (?i:key|token|secret|password|passwd|here|me|this|it)(?:[-_ ](?i:here|goes|value))*
     | (?:os\.environ|process\.env|os\.getenv|import\.meta\.env|Deno\.env|System\.getenv|ENV|env)
@@ -42,8 +42,8 @@ _FOLDER = re.compile(
     r"(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\][\w .,~/\\:@+()-]*)?|\w[\w.-]*(?:/[\w.-]+)+/?"
 )
 _MASKED = re.compile(
-    r"[*<>()\[\]{}_#.-]*(?:redacted|removed|masked|hidden|filtered|sanitized|scrubbed|censored|omitted)"
-    r"[*<>()\[\]{}_#./-]*",
+    r"(?:[*<>()\[\]{}_#.-]|%(?:25)*5B)*+(?:redacted|removed|masked|hidden|filtered|sanitized|scrubbed|censored|omitted)"
+    r"(?:[*<>()\[\]{}_#./-]|%(?:25)*5D)*+",
     re.IGNORECASE,
 )
 FILLER = re.compile(r"([xX0*#•])\1{9,}|(?:[xX]{3,}[-_.]){3}")
@@ -74,7 +74,9 @@ _PLAIN = re.compile(  # what is no secret whatever it is made of
 def is_placeholder(value: str) -> bool:
     """Whether a value only stands for a secret, or is none at all: `${NAME}`, `***`, `true`."""
     value = value.strip()
-    if not value or value.lower() in NOTHING or value.lower() in SCHEMES:
+    if len(value) <= 3 and not any(map(str.isalnum, value)):
+        return True
+    if value.lower() in NOTHING or value.lower() in SCHEMES:
         return True
     if len(value) > _MAX_PLACEHOLDER:
         return False
@@ -118,6 +120,8 @@ def is_random(value: str, shortest: int = 8, *, strict: bool = False) -> bool:
         return not strict
     if _PLAIN.fullmatch(value) or is_placeholder(value):
         return False
+    if "abcdefghijklmnopq" in value.lower():
+        return False
     if len(value) >= 20 and _PADDED.fullmatch(value):
         return True
     pieces = _PIECES.findall(value)
@@ -131,6 +135,8 @@ def is_random(value: str, shortest: int = 8, *, strict: bool = False) -> bool:
 @lru_cache(maxsize=1024)
 def _is_wordy(piece: str) -> bool:
     """Whether a run of letters and digits is a word, words run together, or a number."""
+    if piece.lower() in ABBREVIATIONS:
+        return True
     if _WORD.fullmatch(piece):
         return len(piece) <= (5 if piece.isupper() else 3) or (
             _VOWEL.search(piece) is not None and _CONSONANTS.search(piece) is None
@@ -143,5 +149,5 @@ def _is_wordy(piece: str) -> bool:
         return stem.isalpha() and len(piece) - len(stem) <= 4 and _is_wordy(stem) and len(stem) > 4
     humps = _HUMPS.findall(piece)
     return len(humps) * (3 if len(piece) >= 16 else 2.5) <= len(piece) and all(
-        len(hump) <= (5 if hump.isupper() else 3) or _VOWEL.search(hump) for hump in humps
+        len(hump) <= (5 if hump.isupper() else 4) or _VOWEL.search(hump) for hump in humps
     )

@@ -107,3 +107,8 @@ BESIDE = _words(
 """Members that stand beside a secret in an object of secrets and are none."""
 LOGINS = _words("user username login email mail host server port account uid database db name id")
 """What stands beside passwords in tables and in files of settings."""
+ABBREVIATIONS = _words(
+    """http https html xhtml smtp grpc mqtt mysqld ctrl bcrypt scrypt xml sql css ssl tls ssh tcp
+    udp dns png svg csv mcp llm gpt rpc npm pnpm std str cfg ctx msg src dst tmp bz2 sha1 sha256 md5"""
+)
+"""Words without vowels, which are nothing drawn at random."""

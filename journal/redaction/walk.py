@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from journal.redaction.commands import find_in_commands, is_program
 from journal.redaction.cookies import holds_session
+from journal.redaction.joins import OPTION
 from journal.redaction.json_text import Number, Pairs
 from journal.redaction.meaning import PROSE, is_secret
 from journal.redaction.members import is_beside, is_schema, said_of_item, said_of_pairs
@@ -80,7 +81,7 @@ def _clean_options(value: list[Any] | tuple[Any, ...], sink: Sink) -> list[Any]:
     result: list[Any] = []
     says: Sensitivity | None = None
     for item in value:
-        if says is not None and isinstance(item, str):
+        if says is not None and isinstance(item, str) and not OPTION.match(item):
             result.append(_clean_value(says, item, sink, says.certain or is_random(item)))
             says = None
             continue
