@@ -16,6 +16,7 @@ from journal.redaction.joins import (
     ANNOTATION,
     ATTRIBUTE,
     CALLED_WITH,
+    CELL_OF_MARKUP,
     DEFAULT,
     ELEMENT,
     ELEMENT_OF_ATTRIBUTE,
@@ -30,7 +31,7 @@ from journal.redaction.joins import (
     VALUE_FIELD,
     VARIABLE,
 )
-from journal.redaction.meaning import is_name, is_secret
+from journal.redaction.meaning import is_code, is_name, is_secret
 from journal.redaction.names import MAX_NAME, Sensitivity
 from journal.redaction.naming import CORE, Name, name_at
 from journal.redaction.phrases import PhraseReader
@@ -119,6 +120,9 @@ class _Reader(PhraseReader):
         plist = PLIST.match(text, name.end)
         if plist is not None and before.endswith("<key>"):
             return self._of_text(name, plist.end())
+        cell = CELL_OF_MARKUP.match(text, name.end) if before.endswith(">") else None
+        if cell is not None:
+            return self._word_of_line(name, *cell.span(1))
         attribute = ELEMENT_OF_ATTRIBUTE.match(text, name.end)
         if attribute is not None and ATTRIBUTE.search(text, max(0, name.start - 240), name.start):
             return self._of_text(name, attribute.end())
@@ -127,17 +131,21 @@ class _Reader(PhraseReader):
     def _joined(self, name: Name, join: re.Match[str], before: str) -> Iterator[Span]:
         text, op = self._text, join["op"]
         match op:
-            case "|" | "│" | "—" | "–" | "→" | "->":
+            case "|" | "│" | "—" | "–" | "→" | "->" | "⇒" | "~>":
                 yield from self._cell(name, join)
-            case "=>" if join["quote"] is None and (line := self._rest_of_line(name, join.end())):
+            case "=>" | "==>" if join["quote"] is None and (
+                line := self._rest_of_line(name, join.end())
+            ):
                 yield from self._word_of_line(name, *line)
             case ",":
                 yield from self._listed(name, join.end(), before if join["quote"] else "")
-            case "||" | "??" | "?:" | "or" | "==" | "===" | "!=" | "!==" | "=>":
+            case "||" | "??" | "?:" | "or" | "==" | "===" | "!=" | "!==" | "=>" | "<-":
                 quote = self._lines.opening(join.end())
                 if quote and not is_name(text[quote.end() : self._lines.closing(quote)[0]]):
                     yield from self._value(name, join.end(), op, None)
             case ":" if self._is_other_colon(name, join, before):
+                return
+            case "=" if before[-1:] == ":" and self._is_bound(join.end()):
                 return
             case ":" | "=" if before.endswith("::") and join["quote"] is not None:
                 return
@@ -178,6 +186,13 @@ class _Reader(PhraseReader):
             start=name.start,
         )
         yield from self._value(name, start, op, bare)
+
+    def _is_bound(self, start: int) -> bool:
+        """Whether an attribute is bound to an expression: `:password="form.password"`."""
+        quote = self._lines.opening(start)
+        return quote is not None and is_code(
+            self._text[quote.end() : self._lines.closing(quote)[0]], ""
+        )
 
     def _is_empty(self, name: Name, join: re.Match[str]) -> bool:
         """Of `NAME= word` and `'a=b&NAME=' word` whether NAME is empty, as it is in a shell."""

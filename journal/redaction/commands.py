@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from journal.redaction.cookies import holds_session
 from journal.redaction.meaning import is_code
 from journal.redaction.spans import Span
 from journal.redaction.values import is_placeholder
@@ -18,6 +19,13 @@ _COMMANDS = (
     re.compile(
         r"\b(?:nmcli|wpa_passphrase|iwctl)\b[^\n|;&]{0,200}?\s(?:password|\S{0,40}psk|--passphrase)[ =](?:\\*[\"'])?(?P<secret>[^\s\"'\\]+)"
     ),
+    re.compile(
+        r"\b(?:sqlcmd|bcp|mosquitto_[ps]ub)\b[^\n|;&]{0,200}?\s(?:-P|--pw)[ ]?(?:\\*[\"'])?(?P<secret>[^\s\"'\\-][^\s\"'\\]*)"
+    ),
+    re.compile(
+        r"(?:jdbc:oracle:\w+:|\bsqlplus\s+(?:-\w+\s+)?)[\w$.]{1,64}/(?P<secret>[^\s@/\"'\\]+)@"
+    ),
+    re.compile(r"\bnet\s+use\s[^\n]{1,200}?\s(?P<secret>[^\s\"'\\/:*]+)\s+/user:", re.IGNORECASE),
     re.compile(r"\bsshpass\s+-p[ ]?(?:\\*[\"'])?(?P<secret>[^\s\"'\\]+)"),
     re.compile(r"\bredis-cli\b[^\n|;&]{0,200}?\s-a[ ](?:\\*[\"'])?(?P<secret>[^\s\"'\\]+)"),
     re.compile(
@@ -62,12 +70,18 @@ _COMMANDS = (
         r"\b(?:SET\s+PASSWORD[^\n;]{0,80}=\s*PASSWORD|set_password|setPassword)\(\s*\\*[\"'](?P<secret>[^\"'\\]+)"
     ),
     re.compile(
-        r"\benable\s+secret\s+(?:\d\s+)?(?P<secret>\S+)|\bpassword\s+[57]\s+(?P<other>\S+)",
-        re.IGNORECASE,
+        r"\benable\s+secret\s+(?:\d\s+)?(?P<secret>\S+)|\b(?:password|secret)[ ]+[0-9][ ]+(?P<other>\S{4,})[ \t]*$",
+        re.IGNORECASE | re.MULTILINE,
     ),
 )
+_COOKIES = re.compile(
+    r"\bcurl\b[^\n|;&]{0,400}?\s(?:-b|--cookie)[ =]?\\*[\"'](?P<cookies>[^\"'\\\n]{1,4096}=[^\"'\\\n]{1,4096})"
+)
+_COOKIE_FILE = re.compile(
+    r"\t(?:TRUE|FALSE)\t[^\t\n]{1,256}\t(?:TRUE|FALSE)\t\d{1,12}\t(?P<name>[^\t\n]{1,128})\t(?P<value>[^\s\"'\\]{1,4096})"
+)
 _COMMAND_MARKERS = re.compile(
-    r"curl|nmcli|wpa_pass|iwctl|mysql|mariadb|mycli|sshpass|redis-cli|login|ldap|smbclient"
+    r"curl|nmcli|sqlcmd|bcp|mosquitto|oracle|sqlplus|smbclient|net use|wpa_pass|iwctl|mysql|mariadb|mycli|sshpass|redis-cli|login|ldap|smbclient"
     r"|htpasswd|pass:|zip|7z|net use|rabbitmq|echo|identified|secret|auth|password",
     re.IGNORECASE,
 )
@@ -88,11 +102,22 @@ _PROGRAMS = frozenset(
 
 def find_in_commands(text: str) -> Iterator[Span]:
     """Passwords that commands and statements are given."""
+    yield from _find_cookies(text)
     if _COMMAND_MARKERS.search(text):
         for command in _COMMANDS:
             for match in command.finditer(text):
                 group = "secret" if match.groupdict().get("secret") is not None else "other"
                 yield from given(match, group)
+
+
+def _find_cookies(text: str) -> Iterator[Span]:
+    """Cookies that `curl` is given, and those of a file of cookies, if they stand for a login."""
+    for match in _COOKIES.finditer(text):
+        if holds_session(match["cookies"]):
+            yield Span(*match.span("cookies"), "cookie")
+    for match in _COOKIE_FILE.finditer(text):
+        if holds_session(f"{match['name']}={match['value']}"):
+            yield Span(*match.span("value"), "cookie")
 
 
 def is_program(name: str) -> bool:

@@ -105,7 +105,7 @@ def _has_digits(value: str, is_basic: bool) -> bool:
         not is_basic
         and len(value) >= 8
         and re.search(r"\d{3}|[A-Za-z]\d[A-Za-z]", value) is not None
-        and not value.isdigit()
+        and any(map(str.isalpha, value))
     )
 
 

@@ -13,8 +13,8 @@ TAGS = r"</?(?:b|i|em|strong|code|td|th|dt|dd|span)>"
 DECORATION = rf"(?:{ANSI}|\\+(?:u001b|x1b|033)\[[\d;]*m|\*{{1,3}}|__|{TAGS})"
 CLOSE = rf"(?:(?P<quote>{OPEN}|[”’»])|[\])]|{DECORATION}){{0,6}}"
 JOIN = re.compile(
-    rf"(?:\[\d{{0,6}}\](?=[ ]?=))?{CLOSE}[?!]?(?:[ \t](?:is|for[ ][\w.@-]{{1,40}}|\[[^\]\n]{{0,40}}\]|\([^)\n]{{0,40}}\))(?=[ ]?:))?(?P<before>[ \t]{{0,64}})"
-    rf"(?P<op>[:?+]=|=>|\|\||\?\?|\?:|or(?=[ \t])|—|–|→|->(?=[ \t])|│|===?|!==?|[:=：](?!:)|[|,]|%3[dDaA])(?P<after>[ \t]{{0,64}})"
+    rf"(?:\[\d{{0,6}}\](?=[ ]?=))?{CLOSE}[?!]?(?:[ \t](?:is|for[ ][\w.@-]{{1,40}}|\[[^\]\n]{{0,40}}\]|\([^)\n]{{0,40}}\))(?=[ ]?:))?(?P<before>[ \t]{{0,64}}(?:\.{{3,80}}[ \t]{{0,8}}(?=[:=]))?)"
+    rf"(?P<op>[:?+]=|==?>|\|\||\?\?|\?:|or(?=[ \t])|—|–|→|⇒|~>(?=[ \t])|<-(?=[ \t]{{0,8}}[\"'])|->(?=[ \t])|│|===?|!==?|[:=：](?!:)|[|,]|%3[dDaA])(?P<after>[ \t]{{0,64}})"
     rf"(?:(?:{ANSI}|\\+(?:u001b|x1b|033)\[[\d;]*m|\*\*(?=[ \w])|{TAGS})[ \t]{{0,8}}){{0,4}}"
 )
 ANNOTATION = re.compile(
@@ -46,13 +46,18 @@ TYPED = re.compile(
     re.IGNORECASE,
 )
 DECLARED = re.compile(r"[ \t]{1,8}\*?[\w.\[\]]{1,30}[ \t]{0,8}=[ \t]{0,8}(?=[\"'`])")
-DEFAULT = re.compile(r"[\"'][ \t]{0,8}\{[^{}]{0,300}?\bdefault[ \t]{0,8}=[ \t]{0,8}(?=[\"'])")
+DEFAULT = re.compile(
+    r"[\"']?[ \t]{0,8}=?[ \t]{0,8}\{[^{}]{0,300}?\b(?:default|value)[\"']?[ \t]{0,8}=[ \t]{0,8}(?=[\"'])"
+    r"|\\*[\"']\]=>\s{0,40}string\(\d{1,6}\)\s"
+    r"|[ ](?:-[vV]alue|--value|--body)[ =](?=[\"'])"
+)
 LOGIN_BEFORE = re.compile(
     r"\b(?:user(?:[_ -]?name)?|login|host|uid|usr|e-?mail)[\"']?\s{0,4}[:=]", re.IGNORECASE
 )
 LOGIN_LINE = re.compile(
     r"\s{0,16}(?:user|username|login|host|server|port|account|auth|from|machine|tls|email|protocol|database)"
-    r"[ \t]{1,16}\S{1,128}\s{0,8}\Z"
+    r"[ \t]{1,16}\S{1,128}\s{0,8}\Z",
+    re.IGNORECASE,
 )
 SPACED_NAMES = frozenset(("requirepass", "masterauth", "bindpw", "rootpw"))
 PLIST = re.compile(r"</key>\s{0,80}<string>")
@@ -64,8 +69,8 @@ FIRST_WORD = re.compile(r"(?:\A|\n)[\s>+│|#\d:→-]{0,24}[*`\[:\"']{0,3}\Z")
 LAST_WORD = re.compile(
     r"[*_`│|]{0,3}([^\s|`\"'│]{1,256})[*_`]{0,3}[ \t]{0,64}[|│]?[ \t]{0,8}\r?(?=\n|\Z)"
 )
-RULE = re.compile(r"[^\n]{0,80}\r?\n[ \t|│+]{0,8}[:+]?[-─=┼├╞]{2}")
-BRACED = re.compile(r"\{(?![\w.]*\})([^{}\n\"':=]{1,256}+)\}(?=;|\s*(?:[\"'\n]|\Z))")
+RULE = re.compile(r"[^\n]{0,80}\r?\n[ \t|│+]{0,8}[:+]?[-─=┼├╞]{2}[^\n]{0,200}\n[^\n]{0,200}?[|│]")
+BRACED = re.compile(r"\{([^{}\n\"':=]{1,256}+)\}(?=;|\s*(?:[\"'\n]|\Z))")
 FORM_FIELD = re.compile(
     r"\\*[\"'](?:;[^\r\n\\]{0,200})?(?:\r?\n|\\+r\\+n)(?:[A-Z][\w-]{1,40}:[^\r\n\\]{0,200}(?:\r?\n|\\+r\\+n)){0,4}"
     r"(?:\r?\n|\\+r\\+n)(?P<value>[^\r\n\\]{1,512})(?:(?=\r?\n|\\+r\\+n)|\Z)"
@@ -73,7 +78,13 @@ FORM_FIELD = re.compile(
 OPTION = re.compile(r"--[a-z][a-z-]{1,30}(?:=|(?=[\"'`\\]|\Z))|-[A-Za-z](?=[\"'`\\]|\Z)")
 """The next option of a command: the one before it takes no value."""
 VARIABLE = re.compile(r"[A-Za-z_]\w{0,60}[ \t]{0,4}(?:[,;)}\]]|\r?\n|\Z)")
-SPACES = re.compile(r"\s{0,80}")
+CELL_OF_MARKUP = re.compile(
+    r"\s{0,9}:?\s{0,9}</(?:td|th|dt)>\s{0,80}<(?:td|dd)(?:\s[^<>]{0,80})?>\s{0,80}(?:<code>)?([^\s<>]{1,256})\s{0,80}</"
+)
+FIELD_OF_CALL = re.compile(
+    r"\.(?:fill|type|press_sequentially|fill_in|setValue|set_value)\(\s{0,9}[\"'`][^\"'`]{0,24}[#.=\[][\"'`]?\Z"
+)
+SPACES = re.compile(r"\s{0,80}(?:<<)?")
 SAID = re.compile(r"[^\s\"'`<>,;()]{6,200}")
 PREFIXED = re.compile(r"<\w{1,40}:\Z")
 BARE_ITEM = re.compile(r"[^\s,\"'`\[\]{}()]{1,512}")
@@ -81,7 +92,7 @@ SPACE = re.compile(r"[ \t]{1,16}")
 CALL = re.compile(
     r"(?:getenv|environ\.get|env\.get|setenv|putenv|SetEnvironmentVariable|setdefault|setItem|setProperty"
     r"|addHeader|setRequestHeader|setHeader|\.header|\.headers\.set|\.append|\.define|define|headers?\.add"
-    r"|config\.get|env|Secret|\.put|\.set|add_secret|set_key)\(\s{0,20}[\"'`]\Z",
+    r"|config\.get|env|Secret|fill|type|fill_in|press_sequentially|set_value|setValue|\.put|\.set|add_secret|set_key)\(\s{0,20}[\"'`]\Z",
     re.IGNORECASE,
 )
 TUPLE = re.compile(r"(?:\A|[^\w)\]])\([\"']\Z")

@@ -19,10 +19,13 @@ _WORDS = tuple(
     for word in (
         *r"""pass pwd pswd secret token credential creds auth cookie key sessid bearer
     kennwort senha contrase парол Парол 密 パスワード u043f u5bc6 u30d1
-    bindpw rootpw _pw pw" pw\ pw= pw: otp _pat" _pat\ _pat= _pat: mnemonic psk phrase sig=
+    bindpw rootpw _pw pw" pw\ pw= pw: otp _pat" _pat\ _pat= _pat: mnemonic psk sqlcmd smbclient jdbc: sqlplus mosquitto_ phrase sig=
     signature= appid= code= :// \/ curl mysql mariadb redis-cli login ldap identified unzip 7z :5432: :*:
     -----end""".split(),
         "basic ",
+        "sudo -s",
+        "net use ",
+        "zip -p",
     )
 )
 """In any case; searched for in lower case. The names of secrets, and what forms need."""

@@ -12,7 +12,11 @@ _NAMES = frozenset(
 _VALUES = frozenset(("value", "val", "values", "content", "stringvalue", "default"))
 _PLAIN_NAME = re.compile(r"[\w.$/: -]{1,100}")
 _ITEM_NAME = re.compile(r"-{0,2}[A-Za-z][\w.-]{0,100}")
-_VALUE_ENDS = ("value", "val", "values", "content", "default")
+_MAY_HOLD_PAIR = re.compile(r"(?:value|val|values|content|default|text)\Z")
+_ELEMENTS = frozenset(("selector", "element"))
+_ROLE = re.compile(
+    r"(?i)\s+(?:field|text ?box|input|box)\Z|\A(?:input|textbox)?\[?(?:type|name|id)="
+)
 _CHANGED = frozenset(("field", "property", "attribute", "column"))
 _CHANGES = frozenset(("old", "new", "before", "after", "from", "to"))
 _TYPES = frozenset(("string", "number", "integer", "boolean", "object", "array", "null"))
@@ -24,18 +28,27 @@ def said_of_pairs(value: dict[str, Any]) -> dict[str, Sensitivity]:
     """What is said of members by others: in `{"name": …, "value": …}` and the like."""
     fields = {key.lower().replace("_", ""): key for key in value}
     said: dict[str, Sensitivity] = {}
-    if not any(field.endswith(_VALUE_ENDS) for field in fields) and _CHANGED.isdisjoint(fields):
+    if not any(map(_MAY_HOLD_PAIR.search, fields)) and _CHANGED.isdisjoint(fields):
         return said
     for field, key in fields.items():
         item, prefix = value[key], re.sub("(?:name|key)$", "", field)
-        if not isinstance(item, str) or (field not in _NAMES and prefix == field):
+        is_element = field in _ELEMENTS or (field == "path" and "op" in fields)
+        if not isinstance(item, str) or (
+            field not in _NAMES and prefix == field and not is_element
+        ):
             continue
+        if field in _ELEMENTS:
+            item = _ROLE.sub("", item).strip("#.[]\"'")
         says = sensitivity(item) if _PLAIN_NAME.fullmatch(item) else None
         own = sensitivity(key)
         if says is None or (own is not None and own.certain):
             continue
         for other, target in fields.items():
-            of_pair = other in _VALUES or (prefix and other == f"{prefix}value")
+            if is_element and other in ("value", "text"):
+                said[target] = says
+            of_pair = (other in _VALUES and not is_element) or (
+                prefix and other == f"{prefix}value"
+            )
             if of_pair or (field in _CHANGED and other in _CHANGES):
                 said[target] = says
     return said

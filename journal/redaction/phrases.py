@@ -7,6 +7,7 @@ from journal.redaction.bare import Bare
 from journal.redaction.joins import (
     CALL,
     DECLARED,
+    FIELD_OF_CALL,
     IS,
     LOGIN_LINE,
     MIXED,
@@ -71,10 +72,18 @@ class PhraseReader(ValueReader):
         value = self._text[begin:end]
         has_scheme = begin > quote.end()
         sure = name.text.startswith("-") or has_scheme or CALL.search(before) is not None
-        if not sure and TUPLE.search(before) and name.text.isupper():
-            sure = self._text.startswith(")", after)
+        sure = sure or (FIELD_OF_CALL.search(before) is not None and name.says.kind == "password")
+        if not sure:
+            sure = self._is_pair(name, before, after)
         if (sure and self._is_secret(name, value)) or is_random(value, 6, strict=name.says.strict):
             yield Span(begin, end, name.says.kind)
+
+    def _is_pair(self, name: Name, before: str, after: int) -> bool:
+        """Whether a name and a string are a pair: `('DB_PASSWORD', "x")`, `{password, "x"}`."""
+        if name.text.isupper() and TUPLE.search(before):
+            return self._text.startswith(")", after)
+        opens = self._text[name.start - 1 : name.start] == "{"
+        return opens and name.says.certain and self._text.startswith(("}", ">>}"), after)
 
     def _after_space(self, name: Name) -> Iterator[Span]:
         """The word after an option, a setter's name, or `password is`."""
@@ -96,7 +105,8 @@ class PhraseReader(ValueReader):
             return
         line = self._rest_of_line(name, space.end())
         if line is not None and self._is_setting(name, space):
-            yield from self._word_of_line(name, *line)
+            sure = name._replace(says=name.says._replace(certain=True))
+            yield from self._word_of_line(sure, *line)
             return
         yield from self._said(name, space.end())
 
@@ -120,7 +130,7 @@ class PhraseReader(ValueReader):
             end, _ = self._lines.closing(quote, one_line=True)
             value = text[quote.end() : end]
             is_password = name.says.kind == "password" and name.says.certain
-            is_sql = verb is None and name.text.isupper() and quote["char"] == "'"
+            is_sql = verb is None and (name.text.isupper() or text[name.start - 1] == ":")
             if is_password and (is_sql or " " not in value) and not is_name(value):
                 if self._is_secret(name, value):
                     yield Span(quote.end(), end, name.says.kind)

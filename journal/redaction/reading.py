@@ -17,7 +17,7 @@ from journal.redaction.joins import (
     TEXT,
     WRAPPER,
 )
-from journal.redaction.meaning import is_code, is_name
+from journal.redaction.meaning import IDENTIFIER, is_code, is_name
 from journal.redaction.naming import Name
 from journal.redaction.rows import RowReader, is_mixed
 from journal.redaction.spans import Span
@@ -38,7 +38,10 @@ class ValueReader(RowReader):
             yield from self._quoted(name, quote)
             return
         braced = BRACED.match(text, start) if op == "=" and name.says.kind == "password" else None
-        if braced is not None and name.says.certain and not is_code(braced[1], name.text):
+        is_plain = braced is not None and (
+            text[name.start - 1] == ";" or IDENTIFIER.fullmatch(braced[1]) is None
+        )
+        if braced is not None and is_plain and not is_code(braced[1], name.text):
             if self._is_secret(name, braced[1]):
                 yield Span(*braced.span(1), name.says.kind)
                 return
@@ -77,7 +80,8 @@ class ValueReader(RowReader):
 
     def _is_command(self, opening: int, start: int, end: int) -> bool:
         """Whether a string in backticks is a command whose output is the value: NAME=`pass db`."""
-        return self._text[opening - 1 : opening] == "=" and " " in self._text[start:end].strip()
+        value = self._text[start:end].strip()
+        return self._text[opening - 1 : opening] == "=" and (" " in value or is_name(value))
 
     def _after_scheme(self, name: Name, start: int, end: int) -> int:
         """Of `Basic …` the value begins after the scheme."""

@@ -19,7 +19,7 @@ _PLACEHOLDER = re.compile(
     \[REDACTED(?::[a-z-]+)?\] | \[(?i:redacted|removed|masked|hidden|filtered|secret)\]
     | \$\{\{.*\}\} | \{\{.*\}\} | \{%.*%\} | <%.*%>
     | \$\{[\w.:/-]+(?:\}|:?\?[^}]*\}|:?-\}) | \$[A-Z_][A-Z0-9_]* | \$\d | \$\([^()]*\) | \$env:\w+
-    | %[A-Za-z_]\w*% | %\(\w+\)s | %s | \{(?:[A-Za-z_][\w.:\[\]'"() ]*)?\} | \#\{[\w.]+\} | :[a-z_]+ | \?
+    | %[A-Za-z_]\w*% | %\(\w+\)s | %s | \{(?:[A-Za-z_][\w.:\[\]'"() ]*)?\} | \#\{[^{}]+\} | :[a-z_]+ | \?
     | <[^<>]{1,80}> | \((?:sensitive|known|redacted|hidden)[\w ]*\)
     | (?:sk-|ghp_|Bearer\s|Basic\s)?(?:[*•●…xX._]{3,}|\.{3})
     | (?:[a-z]{1,6}[-_])*[A-Za-z]{0,4}(?:\*{3,}|…|\.{3})[A-Za-z0-9]{0,6}
@@ -28,7 +28,7 @@ _PLACEHOLDER = re.compile(
     | (?i:your|insert|replace|change)[-_ ](?i:[a-z]+[-_ ])*
       (?i:key|token|secret|password|passwd|here|me|this|it)(?:[-_ ](?i:here|goes|value))*
     | (?:os\.environ|process\.env|os\.getenv|import\.meta\.env|Deno\.env|System\.getenv|ENV|env)
-      [.(\[][\w.\[\]("']*[\])"']{0,3}
+      [.(\[][\w.\[\]("']*[\])"']{0,3}!? | \$__\w+\{[^{}]*\}
     | (?:op|vault|aws-sm|gcp-sm|ssm|keyring|secretsmanager|file|env|secret|secretref):[/\w].*
     | arn:aws[\w-]*:(?:secretsmanager|ssm|kms):.* | @Microsoft\.KeyVault\(.*
     | projects/[^/]+/secrets/.* | /run/secrets/.* | !(?:ENV|Env|env|Ref|Sub|GetAtt|vault|secret|env_var)\b.*

@@ -72,7 +72,7 @@ NOTHING = _words(
     varchar"""
 )
 STATUS = _words(
-    """required optional invalid incorrect missing expired changed updated reset failed mismatch
+    """correct required optional invalid incorrect missing expired changed updated reset failed mismatch
     pass inherit ok yes no not see must should may can will is are was the a an and or"""
 )
 CODE = _words(
@@ -112,3 +112,7 @@ ABBREVIATIONS = _words(
     udp dns png svg csv mcp llm gpt rpc npm pnpm std str cfg ctx msg src dst tmp bz2 sha1 sha256 md5"""
 )
 """Words without vowels, which are nothing drawn at random."""
+LOOKUPS = _words("files compat db sss systemd nis ldap winbind")
+"""Where a system looks for its users, as `nsswitch.conf` has it."""
+DEEDS = ACTIONS | _words("create delete list update add remove login install keys write")
+"""What is done to secrets: `rake secret:rotate`, the scope `token:create`."""

@@ -21,7 +21,7 @@ from journal.redaction.values import (
     is_placeholder,
     is_random,
 )
-from journal.redaction.vocabulary import METAVARIABLES, ROOTS, STATUS
+from journal.redaction.vocabulary import DEEDS, LOOKUPS, METAVARIABLES, ROOTS, STATUS
 
 
 class Word(NamedTuple):
@@ -49,10 +49,13 @@ _AFTER_TYPE = re.compile(r"\s*(?:[,)|=\]?]|\Z)")
 _EQUALS = re.compile(r"\s=\s")
 OPERATOR = re.compile(r"\s+(?:or|and|if|else|\|\||\?\?|\+|\?)\s")
 _CALCULATES = re.compile(r"\s+[-+*/%|&?:<>=(]|\(")
-_CLOSES = re.compile(r"\s*[,;})\]\\\"'&]")
+_CLOSES = re.compile(r"\s*[,;})\]\\\"'&>]|</")
 _PLAIN = re.compile(r"[\w\s'-]*")
 _FILLED_IN = re.compile(r"\$\{\w+(?::?\?|\})|\$[a-zA-Z_]\w*\)|!(?!!)[A-Za-z][\w./]*\Z")
 _PATTERN = re.compile(r"[(\[]?(?:\.[*+]|\\+[SwdW]|\[\^|\(\?)")
+SOURCE_FILE = re.compile(
+    r"[\w./-]+\.(?:py|js|tsx?|jsx|json|ya?ml|md|txt|html?|css|go|rs|java|rb|php|cpp|sh|toml|lock)"
+)
 _FIELDS = re.compile(r"(?:id|type|name|src|source|env|target|file)=")
 
 
@@ -61,7 +64,7 @@ def is_value(word: Word) -> bool:
     text = word.text
     if _is_nothing(text) or is_reference(word.says, text) or _FILLED_IN.match(text):
         return False
-    if _is_expression(word) or _is_help(word) or (word.colon and is_type(text)):
+    if _is_expression(word) or _is_help(word) or (word.colon and _is_declared(word)):
         return False
     if word.option or (word.enclosed and not word.spaced and not word.rest.strip()):
         return True
@@ -80,7 +83,7 @@ def is_value(word: Word) -> bool:
 def _is_nothing(text: str) -> bool:
     if is_placeholder(text) or is_placeholder(text.strip("()[]{};,`'\"")) or text[0] == "<":
         return True
-    if _PATTERN.match(text):
+    if _PATTERN.match(text) or text.startswith(("#{", "<%")):
         return True
     return text[0] in "{[(" and not is_random(text, 6)
 
@@ -97,6 +100,16 @@ def _is_expression(word: Word) -> bool:
     if word.colon:
         return _is_type(word)
     return _is_variable(word) if word.spaced else _is_argument(word)
+
+
+def _is_declared(word: Word) -> bool:
+    """Whether a word after a colon is a type, a file, a deed: what no password is."""
+    text, closing = word.text, word.rest.partition(" ")[0]
+    if is_type(text) or (closing[:1] == "<" and is_type(text + closing)):
+        return True
+    if SOURCE_FILE.fullmatch(text) or (word.name == "passwd" and text in LOOKUPS):
+        return True
+    return not word.spaced and not word.is_first and text in DEEDS
 
 
 def _is_type(word: Word) -> bool:
