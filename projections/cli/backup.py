@@ -30,7 +30,8 @@ def backup_command(to: str, session_ids: tuple[str, ...], output: str, folder: s
 
     All sessions, or those named: logs, archives and session files. All that had been
     acknowledged before is in the copy, which is verified. DIR appears when it is complete;
-    it must be new or empty. To restore, copy it to where the sessions belong.
+    it must be new or empty. To restore, move the old folder away and put the copy in
+    its place while nobody uses it.
 
     Exit code 4 when the copy is damaged, since its original is.
 
