@@ -23,6 +23,7 @@ from journal.redaction.joins import (
     FORM_FIELD,
     JOIN,
     LOGIN_BEFORE,
+    LOGINS,
     NAME_FIELD,
     PLIST,
     PREFIXED,
@@ -33,7 +34,7 @@ from journal.redaction.joins import (
 )
 from journal.redaction.meaning import is_code, is_name, is_secret
 from journal.redaction.names import MAX_NAME, Sensitivity
-from journal.redaction.naming import CORE, Name, name_at
+from journal.redaction.naming import Name, cores, name_at
 from journal.redaction.phrases import PhraseReader
 from journal.redaction.spans import Span
 
@@ -41,7 +42,7 @@ from journal.redaction.spans import Span
 def find_assigned(text: str) -> Iterator[Span]:
     """The values of sensitive names in a text."""
     reader, position = _Reader(text), 0
-    for core in CORE.finditer(text):
+    for core in cores(text):
         if core.start() < position:
             continue
         name, end = name_at(text, core)
@@ -56,7 +57,7 @@ def find_assigned(text: str) -> Iterator[Span]:
 def assigned_at_end(text: str) -> Sensitivity | None:
     """What the name says that the end of a text gives a value to, such as `"password": `."""
     tail = text[-MAX_NAME - 40 :]
-    for core in CORE.finditer(tail):
+    for core in cores(tail):
         name, end = name_at(tail, core)
         join = JOIN.match(tail, end) if name is not None else None
         if name is not None and join is not None and join["op"] in ("=", ":", ":="):
@@ -73,7 +74,14 @@ def _is_of_login(text: str, name: Name) -> bool:
 
 
 class _Reader(PhraseReader):
-    """Reads what follows a name in one text."""
+    """Reads what follows a name in one text. What the text has nothing of is not looked for."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        lower = text.lower()
+        self._has_tags = "<" in text or ">" in text
+        self._has_fields = "val" in lower or "content" in lower
+        self._has_logins = any(map(lower.__contains__, LOGINS))
 
     def values(self, name: Name) -> Iterator[Span]:
         """The secrets that are values of this name."""
@@ -82,7 +90,7 @@ class _Reader(PhraseReader):
         if marked is not None:
             yield from marked
             return
-        if _is_of_login(text, name):
+        if self._has_logins and _is_of_login(text, name):
             name = name._replace(says=name.says._replace(certain=True))
         called = CALLED_WITH.match(text, name.end)
         if called is not None:
@@ -101,10 +109,22 @@ class _Reader(PhraseReader):
     def _marked_up(self, name: Name, before: str) -> Iterable[Span] | None:
         """Of a name in an element, an attribute, a `name` field; None if it is in none."""
         text = self._text
-        if text[name.start - 1 : name.start] in ("<", ":"):
+        if self._has_tags and text[name.start - 1 : name.start] in ("<", ":"):
             element = self._element(name)
             if element is not None:
                 return element
+        if self._has_fields:
+            found = self._of_field(name, before)
+            if found is not None:
+                return found
+        field = FORM_FIELD.match(text, name.end)
+        if field is not None and NAME_FIELD.search(before):
+            whole = is_secret(name.says, field["value"])
+            return (Span(*field.span("value"), name.says.kind),) if whole else ()
+        return self._tagged(name, before) if self._has_tags else None
+
+    def _of_field(self, name: Name, before: str) -> Iterable[Span] | None:
+        text = self._text
         field = VALUE_FIELD.match(text, name.end)
         is_item = field is not None and before.strip("\\\"' ")[-1:] in ("", ":", "=")
         if is_item or NAME_FIELD.search(before):
@@ -113,10 +133,10 @@ class _Reader(PhraseReader):
             earlier = VALUE_BEFORE.search(text, max(0, name.start - 600), name.start)
             if earlier is not None and is_secret(name.says, earlier["value"]):
                 return (Span(*earlier.span("value"), name.says.kind),)
-        field = FORM_FIELD.match(text, name.end) if NAME_FIELD.search(before) else None
-        if field is not None:
-            whole = is_secret(name.says, field["value"])
-            return (Span(*field.span("value"), name.says.kind),) if whole else ()
+        return None
+
+    def _tagged(self, name: Name, before: str) -> Iterable[Span] | None:
+        text = self._text
         plist = PLIST.match(text, name.end)
         if plist is not None and before.endswith("<key>"):
             return self._of_text(name, plist.end())

@@ -26,6 +26,7 @@ class Bare(NamedTuple):
 
 
 _MAX_WORD = 4096
+_SHORTEST = 6  # characters of a value of an ambiguous name
 _GLANCE = 160  # characters of a value that are looked at to find out whether it is one
 _WORD = re.compile(
     r"(?:[^\s\"'`<\\\x1b]|[\"'`](?![\s,;:)\]}\\]|\Z)|<(?![/a-zA-Z!])|\\(?!\\*[\"'`]|\\*[nrt](?:[A-Z\s\"]|\Z)))*+"
@@ -90,6 +91,8 @@ def _value_up_to(
     if not says.certain:
         short = _TOKEN.match(text, start, limit)
         limit = short.end() if short else limit
+        if limit - start < _SHORTEST:
+            return None
     word_end = _word_end(text, start, limit, bare)
     word = text[start:word_end]
     if not word:

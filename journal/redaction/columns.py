@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterator
 
+from journal.redaction.anywhere import lowered
 from journal.redaction.meaning import is_name, is_secret
 from journal.redaction.names import Sensitivity, sensitivity
 from journal.redaction.spans import Span
 from journal.redaction.vocabulary import STATUS
 
+_NAMES = re.compile(r"pass|pwd|secret|token|key")
 _HEADER = re.compile(
-    r"(?im)^(?=[^\n]{0,400}?(?:pass|pwd|secret|token|key))[ \t]*(?P<border>[|│]?)[ \t]*"
+    r"(?im)[ \t]*(?P<border>[|│]?)[ \t]*"
     r"[\"'*`]{0,3}[a-z_][\w .-]{0,40}[\"'*`]{0,3}[ \t]*(?P<mark>[,;\t|│])[^\n]{1,400}$"
 )
 _CELL_NAME = re.compile(r"[ \t]*[\"'*`]{0,3}([A-Za-z_][\w .-]{0,40}?)[\"'*`]{0,3}[ \t]*\r?")
@@ -19,8 +21,15 @@ _MOST_ROWS = 100_000
 
 def find_in_columns(text: str) -> Iterator[Span]:
     """The cells under the names of secrets."""
-    position = 0
-    while header := _HEADER.search(text, position):
+    position, lower = 0, lowered(text)
+    while found := _NAMES.search(lower, position):
+        start = text.rfind("\n", position, found.start()) + 1 or position
+        header = _HEADER.match(text, start)
+        if header is None:
+            position = text.find("\n", found.end())
+            if position < 0:
+                return
+            continue
         position = header.end()
         if _goes_on(text, header.start(), header["mark"]):
             continue

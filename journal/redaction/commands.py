@@ -59,9 +59,9 @@ _COMMANDS = (
         r"\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?\\*[\"'](?P<secret>(?:[^\"'\\]|'')++)",
         re.IGNORECASE,
     ),
-    re.compile(r"\bSECRET\s+(?:TYPE\s+\w+\s+)?\\*'(?P<secret>[^'\\]+)\\*'", 0),
+    re.compile(r"SECRET(?<!\w.{6})\s+(?:TYPE\s+\w+\s+)?\\*'(?P<secret>[^'\\]+)\\*'", 0),
     re.compile(
-        r"\bauth\s*=\s*\(\s*\\*[\"'][^\"'\\]{0,128}\\*[\"']\s*,\s*\\*[\"'](?P<secret>[^\"'\\]+)"
+        r"auth(?<!\w.{4})\s*=\s*\(\s*\\*[\"'][^\"'\\]{0,128}\\*[\"']\s*,\s*\\*[\"'](?P<secret>[^\"'\\]+)"
     ),
     re.compile(
         r"\b(?:HTTPBasicAuth|BasicAuth|login|authenticate|set_password|setPassword|check_password|basic_auth|basicAuth|SetBasicAuth|httpauth)\(\s*(?:\\*[\"'][^\"'\\]{0,128}\\*[\"']\s*,\s*)\\*[\"'](?P<secret>[^\"'\\]+)"
@@ -80,11 +80,16 @@ _COOKIES = re.compile(
 _COOKIE_FILE = re.compile(
     r"\t(?:TRUE|FALSE)\t[^\t\n]{1,256}\t(?:TRUE|FALSE)\t\d{1,12}\t(?P<name>[^\t\n]{1,128})\t(?P<value>[^\s\"'\\]{1,4096})"
 )
-_COMMAND_MARKERS = re.compile(
-    r"curl|nmcli|sqlcmd|bcp|mosquitto|oracle|sqlplus|smbclient|net use|wpa_pass|iwctl|mysql|mariadb|mycli|sshpass|redis-cli|login|ldap|smbclient"
-    r"|htpasswd|pass:|zip|7z|net use|rabbitmq|echo|identified|secret|auth|password",
-    re.IGNORECASE,
+_NEEDED = (
+    *(("curl",), ("mysql", "mariadb", "mycli"), ("nmcli", "wpa_passphrase", "iwctl")),
+    *(("sqlcmd", "bcp", "mosquitto_"), ("jdbc:oracle", "sqlplus"), ("/user:",), ("sshpass",)),
+    *(("redis-cli",), ("login",), ("ldap",), ("smbclient",), ("htpasswd",), ("pass:",)),
+    *(("zip", "7z"), ("/user:",), ("rabbitmqctl", "vault"), ("echo",), ("identified",)),
+    *(("secret",), ("auth",), ("auth(", "login(", "authenticate(", "password(")),
+    *(("password(",), ("enable", "password ", "secret ")),
 )
+"""For each of the commands, words of which one is in whatever it matches, in lower case."""
+_SEARCHES = tuple(zip(_NEEDED, _COMMANDS, strict=True))
 _PROGRAMS = frozenset(
     (
         "curl",
@@ -102,12 +107,16 @@ _PROGRAMS = frozenset(
 
 def find_in_commands(text: str) -> Iterator[Span]:
     """Passwords that commands and statements are given."""
-    yield from _find_cookies(text)
-    if _COMMAND_MARKERS.search(text):
-        for command in _COMMANDS:
-            for match in command.finditer(text):
-                group = "secret" if match.groupdict().get("secret") is not None else "other"
-                yield from given(match, group)
+    lower = text.lower()
+    if "curl" in lower or "\t" in text:
+        yield from _find_cookies(text)
+    for words, command in _SEARCHES:
+        for word in words:
+            if word in lower:
+                for match in command.finditer(text):
+                    group = "secret" if match.groupdict().get("secret") is not None else "other"
+                    yield from given(match, group)
+                break
 
 
 def _find_cookies(text: str) -> Iterator[Span]:

@@ -1,11 +1,13 @@
 """Which cookies are worth hiding: those that stand for a session or a login."""
 
 import re
+from functools import lru_cache
 
 from journal.redaction.names import sensitivity
 from journal.redaction.values import is_placeholder, is_random
 
 _PAIR = re.compile(r"\s*([^=;\s]{1,128})=\"?([^;\s\"]{1,4096})")
+_SHORTEST = 6
 _SESSION = re.compile(r"sess|sid\b|^s$|auth|login|jwt|remember|connect\.", re.IGNORECASE)
 _MARKED = re.compile(r"\[REDACTED:[a-z-]+\]")
 
@@ -15,12 +17,13 @@ def holds_session(value: str) -> bool:
     pairs = _PAIR.findall(_MARKED.sub("", value[:2048]))
     if not pairs:
         return is_random(value)
-    return any(_is_session(name, content) for name, content in pairs)
+    return any(_is_session(*pair) for pair in pairs if len(pair[1]) >= _SHORTEST)
 
 
+@lru_cache(maxsize=1024)
 def _is_session(name: str, content: str) -> bool:
     if is_placeholder(content):
         return False
     if _SESSION.search(name) or sensitivity(name):
-        return len(content) >= 6 and not content.isalpha()
+        return not content.isalpha()
     return is_random(content, 12)

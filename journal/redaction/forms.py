@@ -8,6 +8,7 @@ from base64 import b64decode
 from binascii import Error
 from collections.abc import Iterator
 
+from journal.redaction.anywhere import lowered
 from journal.redaction.commands import find_in_commands, given
 from journal.redaction.spans import Span
 from journal.redaction.values import is_placeholder, is_random
@@ -18,8 +19,10 @@ _LOGIN = re.compile(r"([^][/?#@:]{0,256}):([^/?#]+)@(?=[\w\[$%{.-])")
 _LOGIN_WITH_SLASHES = re.compile(r"([^][/?#@:]{0,256}):(.+)@(?=[\w\[$%{-][\w.-]*(?:[:/?,;)]|\Z))")
 _USER = re.compile(r"([^][/?#@:]{16,512})@")
 
+_SCHEMES = ("bearer ", "basic ", "token ", "apikey ", "bearer\t", "basic\t", "token\t", "apikey\t")
 _AUTHORIZATION = re.compile(
-    r"\b(?:bearer|basic|token|apikey)[ \t]{1,4}(?P<value>[\w.~+/%-]{8,}+={0,3})", re.IGNORECASE
+    r"(?:bearer(?<!\w.{6})|basic(?<!\w.{5})|token(?<!\w.{5})|apikey(?<!\w.{6}))[ \t]{1,4}"
+    r"(?P<value>[\w.~+/%-]{8,}+={0,3})"
 )
 _QUERY_KEY = re.compile(
     r"[?&](?:key|code|sig|signature|hmac|pass|auth|token|apikey|appid)=([\w%.~+/-]{16,2048})",
@@ -45,9 +48,11 @@ def find_placed(text: str) -> Iterator[Span]:
     """The secrets that their place in a text shows."""
     if "@" in text and ("://" in text or "\\/" in text):
         yield from _logins(text)
-    if "=" in text:
+    if "=" in text and ("?" in text or "&" in text):
         yield from _queries(text)
-    yield from _schemes(text)
+    lower = lowered(text)
+    if any(scheme in lower for scheme in _SCHEMES):
+        yield from _schemes(text, lower)
     yield from find_in_commands(text)
     if (
         ":5432:" in text
@@ -58,7 +63,7 @@ def find_placed(text: str) -> Iterator[Span]:
     ):
         for match in _PGPASS.finditer(text):
             yield from given(match, "secret")
-    if _KIND_SECRET.search(text):
+    if "kind:" in text and _KIND_SECRET.search(text):
         for block in _DATA.finditer(text):
             for match in _DATUM.finditer(text, *block.span("lines")):
                 if not is_placeholder(match["secret"]):
@@ -90,14 +95,14 @@ def _queries(text: str) -> Iterator[Span]:
             yield Span(*match.span(1), "token")
 
 
-def _schemes(text: str) -> Iterator[Span]:
+def _schemes(text: str, lower: str) -> Iterator[Span]:
     """`Bearer …` and `Basic …`: what follows must look like it, for prose has these words too."""
-    for match in _AUTHORIZATION.finditer(text):
-        value = match["value"].rstrip(".")
-        is_basic = match[0][:5].lower() == "basic"
+    for found in _AUTHORIZATION.finditer(lower):
+        value = text[found.start("value") : found.end("value")].rstrip(".")
+        is_basic = found[0].startswith("basic")
         if is_random(value) or (is_basic and _is_login(value)) or _has_digits(value, is_basic):
-            kind = "bearer-token" if match[0][:6].lower() == "bearer" else "authorization"
-            yield Span(match.start("value"), match.end("value"), kind)
+            kind = "bearer-token" if found[0].startswith("bearer") else "authorization"
+            yield Span(found.start("value"), found.end("value"), kind)
 
 
 def _has_digits(value: str, is_basic: bool) -> bool:

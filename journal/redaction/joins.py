@@ -59,6 +59,8 @@ LOGIN_LINE = re.compile(
     r"[ \t]{1,16}\S{1,128}\s{0,8}\Z",
     re.IGNORECASE,
 )
+LOGINS = ("user", "login", "host", "uid", "usr", "mail")
+"""Of which one is in whatever `LOGIN_BEFORE` finds."""
 SPACED_NAMES = frozenset(("requirepass", "masterauth", "bindpw", "rootpw"))
 PLIST = re.compile(r"</key>\s{0,80}<string>")
 TEXT = re.compile(r"[^<]{1,4096}(?=</|$)")

@@ -11,7 +11,9 @@ from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
 _MAX_DEPTH = 100
-_START = re.compile(r"(?:\{|(?<![\w\])])\[)(?=\s*[\"\[{])")  # not the index of an expression
+_START = re.compile(
+    r"[\[{](?:(?<=\{)|(?<![\w\])]\[))(?=\s*[\"\[{])"
+)  # not the index of an expression
 _TOKEN = re.compile(r"\s*+(?:([{}\[\],:\"])|(-?\d[\d.eE+-]*+|true|false|null|NaN|-?Infinity))")
 _BODY = re.compile(r"(?:[^\"\\]++|\\(?:[\"\\/bfnrt]|u[0-9a-fA-F]{4}))*+")
 _CUT_ESCAPE = re.compile(r"(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z")

@@ -1,6 +1,7 @@
 """What the members of an object, and the items of a list, say of each other."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from journal.redaction.names import Sensitivity, sensitivity
@@ -26,10 +27,10 @@ _BESIDE_AT_END = re.compile(r"(?<=[a-z])(?:Name|At|Date|Type|Expiration|Expiry|U
 
 def said_of_pairs(value: dict[str, Any]) -> dict[str, Sensitivity]:
     """What is said of members by others: in `{"name": …, "value": …}` and the like."""
-    fields = {key.lower().replace("_", ""): key for key in value}
     said: dict[str, Sensitivity] = {}
-    if not any(map(_MAY_HOLD_PAIR.search, fields)) and _CHANGED.isdisjoint(fields):
+    if not any(map(_is_of_pair, value)):
         return said
+    fields = {_field(key): key for key in value}
     for field, key in fields.items():
         item, prefix = value[key], re.sub("(?:name|key)$", "", field)
         is_element = field in _ELEMENTS or (field == "path" and "op" in fields)
@@ -52,6 +53,17 @@ def said_of_pairs(value: dict[str, Any]) -> dict[str, Sensitivity]:
             if of_pair or (field in _CHANGED and other in _CHANGES):
                 said[target] = says
     return said
+
+
+def _field(key: str) -> str:
+    return key.lower().replace("_", "")
+
+
+@lru_cache(maxsize=4096)
+def _is_of_pair(key: str) -> bool:
+    """Whether there may be a name beside this member of an object that says something of it."""
+    field = _field(key)
+    return _MAY_HOLD_PAIR.search(field) is not None or field in _CHANGED
 
 
 def said_of_item(item: str, length: int) -> Sensitivity | None:

@@ -1,18 +1,21 @@
 """The names of secrets in a text: where they begin and end, and what they say."""
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
+from journal.redaction.anywhere import lowered
 from journal.redaction.names import MAX_NAME, Sensitivity, sensitivity
 
 CORE = re.compile(
     r"pass(?!age|enge|ive|ion|ing\b)|passw|pwd|pswd|secret|credential|creds\b|token|authori[sz]ation"
     r"|auth(?!or)|cookie|key|senha|kennwort|contrase|masterauth|psk|bindpw|rootpw|pw\b|\botp\b|mnemonic"
     r"|seed.phrase|recovery.phrase|sig(?:nature)?=|sessid|_pat\b|парол|密|パスワード|비밀번호",
-    re.IGNORECASE,
 )
+"""The middles of names, in lower case."""
 _NAME = re.compile(r"[\w.$-]{0,256}+")
 _NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.$-ñáéíóúç"
+_ESCAPES = frozenset(("\\", "[", "%"))
 _WORD_BEFORE = re.compile(r"([A-Za-z][A-Za-z0-9]{0,19})[ ]\Z")
 
 
@@ -23,16 +26,22 @@ class Name(NamedTuple):
     says: Sensitivity
 
 
+def cores(text: str) -> Iterator[re.Match[str]]:
+    """Where names may be. `re` finds letters of one case many times as fast as those of any."""
+    return CORE.finditer(lowered(text))
+
+
 def name_at(text: str, core: re.Match[str]) -> tuple[Name | None, int]:
     """The name around its middle, and where it ends."""
-    reach = max(0, core.start() - MAX_NAME)
-    before = text[reach : core.start()]
-    start = reach + len(before.rstrip(_NAME_CHARACTERS))
-    start = min(core.start(), start + _escape_at(text, start))
-    found = _NAME.match(text, core.end() - (text[core.end() - 1] == "="))
-    end = min(found.end() if found else core.end(), start + 2 * MAX_NAME)
+    middle, end = core.span()
+    reach = middle - MAX_NAME if middle > MAX_NAME else 0
+    start = reach + len(text[reach:middle].rstrip(_NAME_CHARACTERS))
+    if text[start - 1 : start] in _ESCAPES:
+        start = min(middle, start + _escape_at(text, start))
+    found = _NAME.match(text, end - (text[end - 1] == "="))
+    end = min(found.end() if found else end, start + 2 * MAX_NAME)
     name = text[start:end].rstrip(".-")
-    end = max(start + len(name), core.start() + 1)
+    end = max(start + len(name), middle + 1)
     says = sensitivity(name)
     if (says is None or not says.certain) and start and text[start - 1] == " ":
         word = _WORD_BEFORE.search(text, max(0, start - 21), start)

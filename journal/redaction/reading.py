@@ -30,7 +30,7 @@ class ValueReader(RowReader):
     def _value(self, name: Name, start: int, op: str, bare: Bare | None) -> Iterator[Span]:
         """The value at `start`: between quotes, in a list, on the next lines, or bare."""
         text = self._text
-        wrapper = WRAPPER.match(text, start)
+        wrapper = WRAPPER.match(text, start) if self._has_wrappers else None
         if wrapper is not None:
             start = wrapper.end()
         quote = self._lines.opening(start)

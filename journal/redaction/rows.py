@@ -24,6 +24,7 @@ class RowReader:
     def __init__(self, text: str) -> None:
         self._text = text
         self._lines = Lines(text)
+        self._has_wrappers = "(" in text or "ConvertTo-" in text
 
     def _is_secret(self, name: Name, value: str) -> bool:
         return is_secret(name.says, value)

@@ -1,6 +1,7 @@
 """The secrets of one text: its JSON is read as data, all else as it comes."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from journal.redaction.assignments import assigned_at_end, find_assigned
@@ -8,7 +9,7 @@ from journal.redaction.columns import find_in_columns
 from journal.redaction.forms import find_placed
 from journal.redaction.json_text import Number, Part, Text, find_json, place
 from journal.redaction.kinds import SHAPES
-from journal.redaction.markers import may_hold
+from journal.redaction.markers import may_be_shaped, may_hold
 from journal.redaction.names import Sensitivity
 from journal.redaction.spans import Span, marker, merged, replaced
 from journal.redaction.values import is_placeholder
@@ -54,18 +55,19 @@ def find(text: str) -> list[Span]:
 def _find_flat(text: str) -> list[Span]:
     if not text:
         return []
-    shaped = [
-        span
-        for shape in SHAPES
-        if any(marker in text for marker in shape.markers)
-        for span in shape.find(text)
-    ]
+    shaped = list(_find_shaped(text)) if may_be_shaped(text) else []
     named = [*find_placed(text), *find_assigned(text)]
     if "\n" in text:
         named.extend(find_in_columns(text))
     if shaped:
         named = [span for span in named if not _is_loose(text, span, shaped)]
     return shaped + named
+
+
+def _find_shaped(text: str) -> Iterator[Span]:
+    for shape in SHAPES:
+        if any(marker in text for marker in shape.markers):
+            yield from shape.find(text)
 
 
 def _is_loose(text: str, span: Span, shaped: list[Span]) -> bool:

@@ -114,6 +114,13 @@ def test_hostile_texts_take_linear_time(size: int) -> None:
             assert seconds(text) < _PER_CHARACTER * length, unit
 
 
+def patterns_in(found: object) -> list[re.Pattern[str]]:
+    """A pattern, or all that are in a table."""
+    if isinstance(found, tuple):
+        return [pattern for each in found for pattern in patterns_in(each)]
+    return [found] if isinstance(found, re.Pattern) else []
+
+
 _OF_PIECES = ("_PORT", "_LOGIN", "_LOGIN_WITH_SLASHES", "_USER", "_BASE64", "_KEY_LINES")
 SEARCHED = {
     **{f"{shape.kind} {shape.markers[0]}": re.compile(shape.pattern, re.S) for shape in SHAPES},
@@ -121,8 +128,8 @@ SEARCHED = {
         f"{module.__name__}.{name}[{index}]": pattern
         for module in (forms, commands, columns, json_text)
         for name, found in vars(module).items()
-        for index, pattern in enumerate(found if isinstance(found, tuple) else (found,))
-        if isinstance(pattern, re.Pattern) and name not in _OF_PIECES
+        for index, pattern in enumerate(patterns_in(found))
+        if name not in _OF_PIECES
     },
 }
 """Patterns that are searched for in whole texts. The others read a bounded piece of text."""
