@@ -3,7 +3,8 @@
 From the outside in: `markers` finds out cheaply whether there may be any (`anywhere` searches
 for many words at once), `walk` goes through data by the `names` of its members, `text` through texts. In a text, `json_text`
 reads what is JSON, `kinds` knows secrets by their own looks, `assignments` by the name
-before them (`quoting` and `bare` say where a value ends, `words` and `values` whether it is one), and
+before them (`quoting` and `bare` say where a value ends, `rows` what stands beside a name, `words`,
+`meaning`, `annotations` and `values` whether it is one), and
 `forms` by their place in an address, a header or a command. `locate` lists what is found.
 
 Only string values change. What matched becomes `[REDACTED:<kind>]` and is never echoed.

@@ -84,6 +84,19 @@ _BEGINNINGS = [
         "name: password value",
     ),
 ]
+_BEGINNINGS += [
+    *("password   a\n", "password -> ", "| password | a\n", "[password] => ", "a\tpassword\t"),
+    *('; name="password"\r\n', "PWD={a;", "password='a''", "<td>password</td><td>"),
+    *("password = {", ":\\/\\/a:", "curl -b 'a=", 'Environment="PASSWORD=a ', "user a\npass b\n"),
+    *(
+        "{password, ",
+        "sqlplus a/",
+        "\tTRUE\t/\tTRUE\t0\ta\t",
+        "${PASSWORD:?",
+        "password.....",
+        "net use a ",
+    ),
+]
 _ENDINGS = ["", "-"]
 HOSTILE = [beginning + ending for beginning in _BEGINNINGS for ending in _ENDINGS]
 _PER_CHARACTER = 8e-6  # seconds; a quadratic pattern needs more at 20,000 characters
