@@ -168,6 +168,9 @@ SHAPES = (
     _token("buildkite-token", "bkua_", r"[a-z0-9]{40}"),
     _token("circleci-token", "CCIPAT_", r"[\w-]{20,}"),
     _token("artifactory-key", "AKCp", r"[A-Za-z0-9]{60,}"),
+    _token("netlify-token", "nfp_", r"[A-Za-z0-9]{36,}"),
+    _token("pinecone-key", "pcsk_", r"\w{50,}"),
+    _token("fly-token", "fm2_ fo1_", r"[\w+/=-]{40,}"),
     _token("codecov", "ccpat_", r"[\w-]{30,}"),
     Shape(
         "azure-key",
