@@ -10,7 +10,7 @@ from journal.handle import LogFile
 from journal.recovery import set_aside
 from journal.scan import Scanner
 from journal.state import MAX_LINE
-from journal.storage import Storage
+from journal.storage import Storage, chunks
 
 _SEAL_BYTES = 1 << 12  # more than a seal has, unless its writer has a long name
 
@@ -82,7 +82,7 @@ def last_seal(storage: Storage, file: LogFile) -> Sealed | None:
 
 
 def _end_of(storage: Storage, file: LogFile, size: int, length: int) -> bytes:
-    return storage.read(file.fd, length, size - min(size, length)).rstrip()
+    return b"".join(chunks(storage, file.fd, size - min(size, length), size)).rstrip()
 
 
 def ends_deleted(storage: Storage, file: LogFile) -> bool:
