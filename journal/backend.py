@@ -24,7 +24,8 @@ class Problem(Struct, frozen=True, kw_only=True):
     `torn` (an unfinished append at the end), `archive` (history that should be there
     is not), `base` (a log that does not go on from its archive), `head` (the head
     noted down before is not in the log), `unreadable` (the operating system refuses to
-    read an archive: whether it is damaged is unknown).
+    read an archive: whether it is damaged is unknown), `not-a-file` (of a backup: a folder, a
+    link or the like stands where the file should, so it is not in the copy).
     """
 
     kind: str

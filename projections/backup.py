@@ -5,26 +5,30 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterable
-from errno import EEXIST
+from errno import EEXIST, EINVAL
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from journal.backend import VerifyReport
+from journal.backend import Problem, VerifyReport
 from journal.backup import copy_log, copy_open
-from journal.errors import JournalError, SessionFileError, StorageError
-from journal.names import LOG_SUFFIX, paths_of, paths_of_stem
+from journal.errors import JournalError, ReadError, SessionFileError, StorageError
+from journal.names import LOG_SUFFIX, paths_of, paths_of_stem, session_id_of
 from journal.storage import Storage
+from projections.doctor.place import File, look_at
 from projections.session_file import SessionFile
 from projections.store import DefaultSessionStore
 
 _JSON = ".json"
 _LOCK = ".lock"
+_NOTHING = "Nothing was backed up"
+_HINT = "mend the file, or name the sessions to copy"
 
 
 class Backup(Struct, frozen=True):
     """What a backup has copied to `folder`, and what verifying the copies showed.
 
+    A log or a session file that is no regular file is not copied; its report says so.
     `older` are the sessions that PraisonAI keeps and the journal has no log of. `size` is in
     bytes, with the archives as they are packed.
     """
@@ -37,7 +41,7 @@ class Backup(Struct, frozen=True):
 
     @property
     def ok(self) -> bool:
-        """Whether nothing in it is damaged."""
+        """Whether nothing in it is damaged, and nothing was left out."""
         return all(report.ok for report in self.reports)
 
 
@@ -49,11 +53,14 @@ def back_up(
     All that had been acknowledged before is in it; damage is copied as it is. Others go on
     writing, compacting and deleting meanwhile; a session that is deleted meanwhile may be
     missing. `to` appears when all of it is on the disk; it must not be there yet, or be an
-    empty folder. Reads each byte three times and writes it once, in bounded memory.
+    empty folder, and not be inside `folder`. Reads each byte three times and writes it once,
+    in bounded memory.
 
     Raises `StorageError`, and then leaves nothing behind.
     """
     to = os.path.realpath(to)
+    if is_within(to, folder):
+        raise StorageError(EINVAL, f"{to}: is inside the folder of the sessions; name another")
     if not can_be_made(to):
         raise StorageError(EEXIST, f"{to}: is there, and no empty folder; name another")
     parent, name = os.path.split(to)
@@ -71,10 +78,13 @@ def back_up(
         storage.sync_folder(parent)
     except BaseException as error:
         shutil.rmtree(made, ignore_errors=True)
+        if isinstance(error, ReadError) and error.errno is not None:
+            raise ReadError(error.errno, f"{error}. {_NOTHING}; {_HINT}") from error
         if isinstance(error, OSError) and not isinstance(error, JournalError):
             where = error.filename or to
+            hint = f"; {_HINT}" if is_within(where, folder) else ""
             raise StorageError(
-                error.errno, f"{where}: {error.strerror}. Nothing was backed up"
+                error.errno, f"{where}: {error.strerror}. {_NOTHING}{hint}"
             ) from error
         raise
     return _moved(backup, scratch, to)
@@ -83,6 +93,12 @@ def back_up(
 def can_be_made(to: str) -> bool:
     """Whether a backup can be put at a path: nothing is there, or an empty folder."""
     return not os.path.lexists(to) or (os.path.isdir(to) and not os.listdir(to))
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Whether a path is that of a folder, or is inside it, wherever links lead."""
+    folder = os.path.realpath(folder)
+    return os.path.commonpath((os.path.realpath(path), folder)) == folder
 
 
 def _moved(backup: Backup, scratch: str, to: str) -> Backup:
@@ -104,6 +120,24 @@ def _moved(backup: Backup, scratch: str, to: str) -> Backup:
     return replace(backup, folder=to, reports=reports)
 
 
+def _left_out(file: File) -> VerifyReport:
+    """The report about a session that is not in the copy, or not all of it."""
+    stem, suffix = os.path.splitext(file.name)
+    session_id = session_id_of(stem)
+    what = "the session" if suffix == LOG_SUFFIX else "what PraisonAI keeps in it"
+    reason = f"is {file.kind}, not a file: {what} is not in the copy"
+    problem = Problem(
+        kind="not-a-file", where=file.path, offset=0, length=0, seq=None, reason=reason
+    )
+    return VerifyReport(
+        session_id=stem if session_id is None else session_id,
+        head=None,
+        events=0,
+        archived_events=0,
+        problems=[problem],
+    )
+
+
 class _Copying:
     """One backup, to a folder that is nobody else's yet."""
 
@@ -123,12 +157,16 @@ class _Copying:
             self._copy_session_file(name)
         reports, older = self._verify()
         self._finish()
+        reports += map(_left_out, self._no_files(session_ids))
         return Backup(self._scratch, reports, older, self._archives, self._size)
 
     def _logs(self, session_ids: Iterable[str] | None) -> list[str]:
         """The stems of the logs; of all, also of those that are not what their names say."""
         if session_ids is not None:
-            return [paths_of(self._folder, session_id).stem for session_id in session_ids]
+            stems = [paths_of(self._folder, session_id).stem for session_id in session_ids]
+            return [
+                stem for stem in dict.fromkeys(stems) if not self._is_no_file(stem + LOG_SUFFIX)
+            ]
         names = self._storage.names(self._folder, LOG_SUFFIX)
         return [name.removesuffix(LOG_SUFFIX) for name in names]
 
@@ -139,7 +177,26 @@ class _Copying:
             SessionFile(self._storage, paths_of(self._folder, session_id), durable=True).name()
             for session_id in session_ids
         )
-        return [name for name in found if name is not None]
+        return [
+            name
+            for name in dict.fromkeys(found)
+            if name is not None and not self._is_no_file(name)
+        ]
+
+    def _is_no_file(self, name: str) -> bool:
+        found = look_at(os.path.join(self._folder, name))
+        return found is not None and not found.is_regular
+
+    def _no_files(self, session_ids: Iterable[str] | None) -> list[File]:
+        """What has the name of a log or of a session file, but is no file to be copied."""
+        if session_ids is None:
+            names = sorted(os.listdir(self._folder))
+        else:
+            stems = dict.fromkeys(paths_of(self._folder, one).stem for one in session_ids)
+            names = [f"{stem}{suffix}" for stem in stems for suffix in (LOG_SUFFIX, _JSON)]
+        paths = [os.path.join(self._folder, n) for n in names if n.endswith((LOG_SUFFIX, _JSON))]
+        found = (look_at(path) for path in paths)
+        return [file for file in found if file is not None and not file.is_regular]
 
     def _copy_log(self, stem: str) -> None:
         source, target = (paths_of_stem(folder, stem) for folder in (self._folder, self._scratch))

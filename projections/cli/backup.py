@@ -1,8 +1,10 @@
 """`journal backup`: a copy of a folder that is whole, made while it is in use."""
 
+import os
+
 import click
 
-from projections.backup import Backup, back_up, can_be_made
+from projections.backup import Backup, back_up, can_be_made, is_within
 from projections.cli.care import print_report, verify_item
 from projections.cli.listing import size
 from projections.cli.main import EXIT_DAMAGED
@@ -30,20 +32,24 @@ def backup_command(to: str, session_ids: tuple[str, ...], output: str, folder: s
 
     All sessions, or those named: logs, archives and session files. All that had been
     acknowledged before is in the copy, which is verified. DIR appears when it is complete;
-    it must be new or empty. To restore, move the old folder away and put the copy in
-    its place while nobody uses it.
+    it must be new or empty, and outside the folder of the sessions. To restore, move the
+    old folder away and put the copy in its place while nobody uses it.
 
-    Exit code 4 when the copy is damaged, since its original is.
+    Exit code 4 when the copy is damaged, since its original is, or when a session is not
+    in it, since its log is no regular file.
 
     \b
     Examples:
       journal backup /tmp/backup
       journal backup /tmp/one my-session -o json
     """
-    if not can_be_made(to):
-        raise click.UsageError(f"{to} is not empty; name a folder that is new or empty")
+    _check_target(to)
     progress = Progress()
     with opened(folder, storage=progress) as store:
+        if is_within(to, store.session_dir or ""):
+            raise click.UsageError(
+                f"{to}: DIR must be outside the folder of the sessions, {store.session_dir}"
+            )
         for session_id in session_ids:
             require_session(store, session_id)
         source = store.session_dir or ""
@@ -54,8 +60,29 @@ def backup_command(to: str, session_ids: tuple[str, ...], output: str, folder: s
     else:
         _print(backup)
     if not backup.ok:
-        notice("what was damaged is damaged in the copy too; `journal doctor` says what to do")
+        notice(_fault(backup))
         raise click.exceptions.Exit(EXIT_DAMAGED)
+
+
+def _check_target(to: str) -> None:
+    """Raises click.UsageError for what cannot become the copy."""
+    if not to:  # an unset variable of a script
+        raise click.UsageError("DIR is empty; name the folder to make")
+    if not can_be_made(to):
+        raise click.UsageError(f"{to} is not empty; name a folder that is new or empty")
+    parent = os.path.dirname(os.path.realpath(to))
+    if not os.path.lexists(parent):
+        raise click.UsageError(f"the folder {parent} does not exist; make it first")
+
+
+def _fault(backup: Backup) -> str:
+    kinds = {problem.kind == "not-a-file" for one in backup.reports for problem in one.problems}
+    said = {
+        True: "what is no file is not in the copy",
+        False: "what was damaged is damaged in the copy too",
+    }
+    told = ", and ".join(said[kind] for kind in sorted(kinds))
+    return f"{told}; `journal doctor` says what to do"
 
 
 def _bytes_in(progress: Progress, folder: str) -> int:

@@ -116,6 +116,8 @@ def verify_item(report: VerifyReport) -> VerifyItem:
 
 def _fault(report: VerifyReport) -> str:
     """A file that cannot be read may be as whole as any."""
+    if all(problem.kind == "not-a-file" for problem in report.problems):
+        return "LEFT OUT"
     unreadable = all(problem.kind == "unreadable" for problem in report.problems)
     return "UNREADABLE" if unreadable else "DAMAGED"
 
@@ -132,7 +134,8 @@ def print_report(report: VerifyReport) -> None:
     for problem in report.problems:
         writer.line([("  " + problem.kind, "red"), f"  {problem.reason}"])
         length = f", {problem.length} bytes" if problem.length else ""
-        writer.line([(f"    {problem.where}, byte {problem.offset}{length}", "dim")])
+        place = "" if problem.kind == "not-a-file" else f", byte {problem.offset}{length}"
+        writer.line([(f"    {problem.where}{place}", "dim")])
     if not report.ok:
         writer.line([("    `journal doctor` says what to do", "dim")])
     writer.flush()
@@ -165,7 +168,8 @@ def compact_command(
       journal compact my-session --drop-history
     """
     if bool(session_ids) == everything:
-        raise click.UsageError("name the sessions to compact, or say --all")
+        missing = "name the sessions to compact, or say --all"
+        raise click.UsageError("give either sessions or --all" if everything else missing)
     progress = Progress()
     items, failed = [], 0
     with opened(folder, storage=progress) as store:

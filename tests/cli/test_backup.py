@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -76,9 +76,97 @@ def test_where_nothing_can_be_made_is_named(
     folder: str, store: DefaultSessionStore, tmp_path: Path
 ) -> None:
     result = journal("backup", str(tmp_path / "no" / "copy"), "--dir", folder)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert f"the folder {tmp_path / 'no'} does not exist; make it first" in result.stderr
+    result = journal("backup", "", "--dir", folder)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "DIR is empty" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["archive/x", "inside", "archive", "."])
+def test_no_copy_is_made_inside_the_folder(
+    name: str, folder: str, store: DefaultSessionStore, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(folder)
+    before = files_in(Path(folder))
+    for way in (folder, str(tmp_path / "link")):
+        result = journal("backup", f"{way}/{name}", "--dir", folder)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert "must be" in result.stderr or "is not empty" in result.stderr
+    assert files_in(Path(folder)) == before
+
+
+MAKERS: dict[str, Callable[[Path], object]] = {
+    "a folder": Path.mkdir,
+    "a FIFO": os.mkfifo,
+    "a symbolic link": lambda path: path.symlink_to("elsewhere"),
+}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+@pytest.mark.parametrize(
+    ("name", "what"), [("a.jsonl", "the session"), ("a.json", "what PraisonAI keeps in it")]
+)
+def test_what_is_no_file_is_not_left_out_in_silence(
+    kind: str,
+    name: str,
+    what: str,
+    folder: str,
+    to: str,
+    store: DefaultSessionStore,
+) -> None:
+    store.close()
+    path = Path(folder, name)
+    path.unlink()
+    MAKERS[kind](path)
+    result = journal("backup", to, "--dir", folder)
+    assert result.returncode == 4, result.stderr
+    assert f"is {kind}, not a file: {what} is not in the copy" in result.stdout
+    assert f"{path}\n" in result.stdout
+    assert "what is no file is not in the copy" in result.stderr
+    assert name == "a.json" or not os.path.lexists(Path(to, name)), "made anew from the log"
+    assert re.search("^b  intact", result.stdout, re.MULTILINE), "the others are copied"
+    again = journal("backup", f"{to}-2", "--dir", folder, "-o", "json")
+    document = json.loads(again.stdout)
+    assert (again.returncode, document["ok"]) == (4, False)
+    left = [item for item in document["sessions"] if not item["ok"]]
+    assert [(item["session_id"], item["problems"][0]["where"]) for item in left] == [
+        ("a", str(path))
+    ]
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_a_session_that_was_named_and_is_no_file_is_refused_or_reported(
+    kind: str, folder: str, to: str, store: DefaultSessionStore
+) -> None:
+    store.close()
+    path = Path(folder, "a.jsonl")
+    path.unlink()
+    MAKERS[kind](path)
+    result = journal("backup", to, "a", "b", "--dir", folder)
+    assert result.returncode in (1, 4)
+    assert str(path) in result.stdout + result.stderr
+
+
+def test_one_file_that_cannot_be_read_says_how_to_copy_the_others(
+    folder: str, store: DefaultSessionStore, to: str
+) -> None:
+    (archive,) = Path(folder, "archive").glob("a.*.jsonl*")
+    archive.rename(Path(folder).parent / "moved")
+    archive.symlink_to(Path(folder).parent / "moved")
+    result = journal("backup", to, "--dir", folder)
     assert (result.returncode, result.stdout) == (1, "")
-    assert str(tmp_path / "no") in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert "Nothing was backed up; mend the file, or name the sessions to copy" in result.stderr
+    assert str(archive) in result.stderr
+    assert journal("backup", to, "b", "--dir", folder).returncode == 0
+
+
+def test_a_session_named_twice_is_copied_once(
+    folder: str, store: DefaultSessionStore, to: str
+) -> None:
+    result = journal("backup", to, "b", "b", "--dir", folder, "-o", "json")
+    document = json.loads(result.stdout)
+    assert document["size"] == sum((Path(to) / name).stat().st_size for name in files_in(Path(to)))
 
 
 def test_damage_is_copied_and_the_code_is_4(
