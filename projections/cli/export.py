@@ -10,6 +10,7 @@ from typing import BinaryIO
 import click
 
 from journal.names import stem_of
+from projections.backup import is_within
 from projections.cli.files import replacing
 from projections.cli.options import (
     folder_option,
@@ -48,8 +49,9 @@ def export_command(
 
     `jsonl` is every event in order of seq, each line as it stands in the log, so that its
     hash can be checked. `session` is the session file with the view as it is now. A file
-    is written whole or not at all, pipes and devices are written into, - is standard
-    output; exit code 4 says that damage left something out.
+    is written whole or not at all, and never in the folder of the sessions; pipes and
+    devices are written into, - is standard output. Exit code 4 says that damage left
+    something out.
 
     \b
     Examples:
@@ -62,6 +64,8 @@ def export_command(
         _check_target(to, force=force)
     progress = Progress()
     with opened(folder, storage=progress) as store:
+        if to is not None:
+            _require_elsewhere(to, store.session_dir or "")
         require_session(store, session_id)
         if output == "session":
             with _target(to) as file:
@@ -126,3 +130,11 @@ def _check_target(path: str, *, force: bool) -> None:
         raise click.UsageError(f"{path} is no regular file; name another")
     if not force:
         raise click.UsageError(f"{path} exists; add --force to replace it")
+
+
+def _require_elsewhere(path: str, folder: str) -> None:
+    """Raises click.UsageError for a file among the sessions: it may be, or pass for, a log."""
+    if not path.startswith(_DESCRIPTORS) and is_within(os.path.dirname(path) or ".", folder):
+        raise click.UsageError(
+            f"{path}: FILE must be outside the folder of the sessions, {folder}; name another"
+        )

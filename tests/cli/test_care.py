@@ -435,3 +435,25 @@ def test_long_work_shows_how_far_it_is_on_a_terminal_only(
         assert pipe.end() == 0
         assert pipe.errors == ""
         assert "%" not in pipe.raw
+
+
+@pytest.mark.parametrize("output", ["jsonl", "session"])
+@pytest.mark.parametrize("name", ["s.jsonl", "new.jsonl", "archive/s.9.jsonl", "s.json"])
+def test_nothing_is_exported_into_the_folder_of_the_sessions(
+    name: str, output: str, folder: str, tmp_path: Path
+) -> None:
+    """There it would be, or pass for, a log or an archive; nor by another way in."""
+    with DefaultSessionStore(folder) as store:
+        store.set_runtime_state("s", "native", "t", {"n": 1})
+    Path(folder, "archive").mkdir(exist_ok=True)
+    (tmp_path / "link").symlink_to(folder)
+    (tmp_path / "out").symlink_to(folder + "/s.jsonl")
+    before = {one: Path(folder, one).read_bytes() for one in files_in(Path(folder))}
+    for way in (folder, f"{tmp_path}/link"):
+        args = ("export", "s", "-o", output, "-f", "--to", f"{way}/{name}", "--dir", folder)
+        result = journal(*args)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert "must be outside the folder of the sessions" in result.stderr
+    replaced = journal("export", "s", "-f", "--to", f"{tmp_path}/out", "--dir", folder)
+    assert replaced.returncode == 0, "a link outside is replaced, not followed"
+    assert {one: Path(folder, one).read_bytes() for one in files_in(Path(folder))} == before
