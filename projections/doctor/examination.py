@@ -18,7 +18,7 @@ from projections.doctor.access import check_access
 from projections.doctor.contents import Contents
 from projections.doctor.damage import Trouble, no_folder
 from projections.doctor.environment import MOUNTS, check_clock, check_environment
-from projections.doctor.finding import Commands, Finding
+from projections.doctor.finding import Commands, Finding, shown
 from projections.doctor.identity import session_id_of_files
 from projections.doctor.leftovers import Leftovers
 from projections.doctor.place import (
@@ -200,7 +200,8 @@ class Examination:
         if ends.seal is not None and ends.seal.reason == "deleted":
             return
         problems = Problems(self._storage, trouble)
-        yield from problems.quick(ends) if self._quick else problems.verify()
+        found = list(problems.quick(ends) if self._quick else problems.verify())
+        yield from found
         yield from leftovers.files()
         yield from leftovers.archives(ends.header)
         yield from check_clock(trouble, ends)
@@ -209,14 +210,20 @@ class Examination:
             return
         contents = Contents(self._storage, trouble)
         contents.read()
-        yield from self._examine_session_file(trouble, contents.view)
+        log = trouble.case.paths.log
+        damaged = any(finding.is_damage and finding.path == shown(log) for finding in found)
+        yield from self._examine_session_file(trouble, contents.view, log_is_damaged=damaged)
         yield from contents.limits(self._limits)
         yield from contents.dead()
 
-    def _examine_session_file(self, trouble: Trouble, view: View | None) -> Iterator[Finding]:
+    def _examine_session_file(
+        self, trouble: Trouble, view: View | None, *, log_is_damaged: bool = False
+    ) -> Iterator[Finding]:
         file = trouble.case.session_file
         if file is None or file.is_regular:
-            yield from check_session_file(self._storage, trouble, view)
+            yield from check_session_file(
+                self._storage, trouble, view, log_is_damaged=log_is_damaged
+            )
 
 
 def examine(

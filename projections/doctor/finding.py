@@ -124,6 +124,15 @@ def aside(folder: str, *paths: str) -> str:
     )
 
 
+def copy_aside(folder: str, path: str) -> str:
+    """A command that copies a file into a folder beside its own."""
+    target = f"{os.path.realpath(folder)}.aside"
+    return joined(
+        shell("mkdir", "-p", "-m", "700", "--", target),
+        shell("cp", "-p", "--backup=numbered", "-t", target, "--", path),
+    )
+
+
 def quoted(word: str) -> str:
     """A word for a shell. What could not be shown as it is becomes an escape of bash."""
     if word.isprintable():

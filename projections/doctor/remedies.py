@@ -101,6 +101,10 @@ class Remedy(Enum):
     WAIT_FOR_REFRESH = (
         "nothing to do: the next write brings it up to date. Until then {command} has the state"
     )
+    COPY_SESSION_FILE = (
+        "before anything is written to the session, copy the file: {command}. What is missing in "
+        "the log can be taken from the copy"
+    )
     RESTORE_MESSAGES = (
         "restore it from a backup if there were messages in it; what the log has is written to "
         "it by the next write"

@@ -356,15 +356,15 @@ FAULTS = {
     ),
     "an edited line": (
         rewrite(lambda x: [*x[:6], x[6].replace(b'"n":9', b'"n":7'), *x[7:]]),
-        {(E, "corrupt"), (N, "stale")},
+        {(E, "corrupt"), (W, "stale")},
         4,
-        {Remedy.WAIT_FOR_REFRESH, Remedy.RESTORE_LINES_OR_COMPACT},
+        {Remedy.COPY_SESSION_FILE, Remedy.RESTORE_LINES_OR_COMPACT},
     ),
     "a lost line": (
         rewrite(lambda x: [*x[:6], *x[7:]]),
-        {(E, "gap"), (N, "stale")},
+        {(E, "gap"), (W, "stale")},
         4,
-        {Remedy.WAIT_FOR_REFRESH, Remedy.RESTORE_LINES_OR_COMPACT},
+        {Remedy.COPY_SESSION_FILE, Remedy.RESTORE_LINES_OR_COMPACT},
     ),
     "a repeated line": (
         rewrite(lambda x: [*x[:6], x[5], *x[6:]]),
@@ -612,6 +612,33 @@ def after(fault: str, folder: Path) -> list[Finding]:
     return findings(folder)
 
 
+@pytest.mark.parametrize("fault", ["an edited line", "a lost line"])
+def test_the_only_copy_of_a_lost_turn_is_named_and_can_be_kept(tmp_path: Path, fault: str) -> None:
+    folder = tmp_path / "f"
+    (finding,) = (one for one in after(fault, folder) if one.kind == "stale")
+    assert "native/t1" in finding.what
+    assert "nothing is lost" not in finding.what
+    only = (folder / "s.json").read_bytes()
+    for _ in range(2):
+        run(*commands_in(finding))
+    append(folder)
+    assert json.loads((folder / "s.json").read_bytes()) != json.loads(only)
+    kept = list((tmp_path / "f.aside").iterdir())
+    assert [path.read_bytes() for path in kept] == [only, only]
+
+
+def test_a_file_that_is_behind_an_intact_log_is_no_only_copy(tmp_path: Path) -> None:
+    """It has what was overwritten or cleared since, which nobody misses; archives do not count."""
+    healthy(tmp_path)
+    before = (tmp_path / "s.json").read_bytes()
+    with DefaultSessionStore(tmp_path) as store:
+        store.clear_runtime_state("s", "native")
+    (tmp_path / "s.json").write_bytes(before)
+    assert kinds(findings(tmp_path)) == {(N, "stale")}
+    cut_archive(tmp_path)
+    assert kinds(findings(tmp_path)) == {(N, "stale"), (E, "archive")}
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_is_found_and_nothing_else(tmp_path: Path, fault: str) -> None:
     found = after(fault, tmp_path)
@@ -719,6 +746,7 @@ WAYS: dict[Remedy, tuple[Way, ...]] = {
         )
     },
     Remedy.RESTORE_LINES_OR_COMPACT: (command(0), command(1)),
+    Remedy.COPY_SESSION_FILE: (command(),),
     Remedy.WAIT_FOR_WRITE: (next_write, from_backup),
     Remedy.RESTORE_SESSION_FILE: (from_backup,),
     Remedy.RESTORE_MESSAGES: (from_backup, next_write),
