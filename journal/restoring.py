@@ -120,7 +120,7 @@ class Restoration(Compaction):
         }
         left = [line for filling in fillings for line in _left_in(filling)]
         if self._survey.header is None:
-            left.append("the header is not intact, and no other file has it")
+            left.append("the header is not intact: only a copy of the whole log brings it back")
         return RestoreReport(
             session_id=self._paths.session_id,
             restored=sorted(restored),

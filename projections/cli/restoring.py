@@ -1,10 +1,12 @@
 """`journal doctor --restore`: what a log has lost is put back from where it is whole."""
 
+import os
 from collections.abc import Sequence
 
 import click
+from msgspec.structs import replace
 
-from journal.names import paths_of
+from journal.names import Paths, paths_of
 from journal.restoring import Restored, RestoreReport, restore
 from journal.storage import Storage
 from projections.cli.main import EXIT_DAMAGED
@@ -17,7 +19,8 @@ from projections.cli.shapes import (
     json_line,
 )
 from projections.cli.terminal import Writer
-from projections.doctor.finding import shown
+from projections.copies import Copies
+from projections.doctor.finding import Commands, shown
 from projections.doctor.losses import by_file
 from projections.store import DefaultSessionStore
 
@@ -30,13 +33,20 @@ def restore_sessions(
     output: str,
 ) -> None:
     """Restore these sessions and say what was done. Exits with 4 if something stays lost."""
+    named = None
+    if copies:  # of one session
+        named = Copies(storage, paths_of(store.session_dir or "", session_ids[0]), copies)
     for session_id in session_ids:
         require_session(store, session_id)
     reports = []
     for session_id in session_ids:
-        report = restore(storage, paths_of(store.session_dir or "", session_id), copies)
+        paths = paths_of(store.session_dir or "", session_id)
+        report = restore(storage, paths, copies)
         if report.evidence is not None:
             store.refresh_session_file(session_id)
+        more = named.left() if named is not None else []
+        more += _archives_left(store, paths)
+        report = replace(report, left=[*report.left, *more])
         reports.append(report)
         if output == "table":
             _print(report)
@@ -46,6 +56,22 @@ def restore_sessions(
         click.echo(json_document(RestoreDocument(sessions=list(map(_item, reports)))), nl=False)
     if any(report.left for report in reports):
         raise click.exceptions.Exit(EXIT_DAMAGED)
+
+
+def _archives_left(store: DefaultSessionStore, paths: Paths) -> list[str]:
+    """What is wrong with the archives, which nothing but a backup mends."""
+    lines: dict[str, str] = {}  # one for each file
+    drop = Commands(paths.folder).journal("compact", paths.session_id, "--drop-history")
+    for problem in store.verify(paths.session_id).problems:
+        if os.path.dirname(problem.where) == paths.archive:
+            name = f"archive/{shown(os.path.basename(problem.where))}"
+            event = f"event {problem.seq}, " if problem.seq is not None else ""
+            lines.setdefault(
+                problem.where,
+                f"{name}: {event}{problem.reason}. --restore mends logs only: restore the file "
+                f"from a backup, or {drop} drops all history",
+            )
+    return list(lines.values())
 
 
 def _item(report: RestoreReport) -> RestoreItem:

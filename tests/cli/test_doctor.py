@@ -3,6 +3,9 @@
 import json
 import os
 import re
+import shutil
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +73,7 @@ def test_the_worst_comes_first(tmp_path: Path) -> None:
     with DefaultSessionStore(tmp_path, durability="os") as store:
         store.set_runtime_state("a", "native", "big", {"x": "y" * 2000})
     marks = re.findall("(?m)^[^ \n→]", doctor(tmp_path).stdout)
-    assert "".join(marks) == "✗!··1"
+    assert "".join(marks) == "✗!!·1"
 
 
 def test_nothing_to_do_is_said_on_standard_error(tmp_path: Path) -> None:
@@ -153,7 +156,7 @@ def test_a_pipe_gets_plain_text_a_field_a_line(tmp_path: Path) -> None:
     assert "\x1b" not in result.output
     blocks = result.stdout.split("\n\n")
     assert [len(block.splitlines()) for block in blocks] == [4, 4, 1]
-    assert blocks[-1] == "1 error, 1 note in 1 session.\n"
+    assert blocks[-1] == "1 error, 1 warning in 1 session.\n"
     assert result.stderr == ""
 
 
@@ -255,6 +258,101 @@ def test_restoring_from_a_copy_and_what_stays_lost(tmp_path: Path) -> None:
     assert f"event 11 from {copy}" in result.stdout
     assert log(folder).read_bytes() == copy.read_bytes()
     assert state_in(folder / "s.json")["native"]["t1"] == {"n": 9}
+
+
+def spoil_header(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"log_id", b"lXg_id", 1))
+
+
+def spoil_last(path: Path) -> None:
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:-1], lines[-1].replace(b'"n"', b'"m"')]))
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-2]))
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+LOST_WHOLE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "the header": (spoil_header, "the header: in "),
+    "the last event": (spoil_last, "event 13: in "),
+    "the end": (cut_off, "events 12 to 13: in "),
+    "everything": (empty, "its log is gone or empty"),
+    "the file": (Path.unlink, "its log is gone or empty"),
+}
+
+
+@pytest.mark.parametrize("lost", LOST_WHOLE)
+@pytest.mark.parametrize("has_session_file", [True, False])
+def test_what_only_the_whole_copy_brings_back_is_said_with_the_command(
+    tmp_path: Path, lost: str, has_session_file: bool
+) -> None:
+    folder, copy = tmp_path / "s", tmp_path / "a copy"
+    healthy(folder)
+    shutil.copy2(log(folder), copy)
+    LOST_WHOLE[lost][0](log(folder))
+    if not has_session_file:
+        (folder / "s.json").unlink()
+    process = journal("doctor", "--restore", "s", "--from", str(copy), "--dir", str(folder))
+    assert process.returncode == 4, process.stderr
+    said = process.stdout + process.stderr
+    assert LOST_WHOLE[lost][1] in said
+    assert "no other file has it" not in said
+    command = re.search("`(cp [^`]*)`", said)
+    assert command is not None
+    subprocess.run(["bash", "-c", command[1]], check=True)
+    assert log(folder).read_bytes() == copy.read_bytes()
+    assert doctor(folder, "--restore", "s", "--from", str(copy)).exit_code == 0
+    assert doctor(folder).exit_code == 0
+
+
+def test_a_copy_that_the_log_has_left_behind_is_not_to_take_its_place(tmp_path: Path) -> None:
+    folder, copy = tmp_path / "s", tmp_path / "copy"
+    healthy(folder)
+    copy.write_bytes(log(folder).read_bytes())
+    append(folder)
+    spoil_header(log(folder))
+    result = doctor(folder, "--restore", "s", "--from", str(copy))
+    assert result.exit_code == 4
+    assert "the header is not intact" in result.stdout
+    assert "cp -p" not in result.stdout
+
+
+def test_a_file_that_is_no_copy_of_the_log_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    healthy(folder)
+    append(folder, "other")
+    FAULTS["an edited line"][0](folder)
+    before = snapshot(folder)
+    (tmp_path / "link").hardlink_to(log(folder))
+    for path in ("/dev/null", folder / "s.json", folder / "other.jsonl"):
+        result = journal("doctor", "--restore", "s", "--from", str(path), "--dir", str(folder))
+        assert (result.returncode, result.stdout) == (2, "")
+        assert f"--from {path} is no copy of this log" in result.stderr
+    for path in (log(folder), tmp_path / "link"):
+        result = journal("doctor", "--restore", "s", "--from", str(path), "--dir", str(folder))
+        assert result.returncode == 2
+        assert f"--from {path} is the log itself" in result.stderr
+    (tmp_path / "link").unlink()
+    assert snapshot(folder).keys() == before.keys()
+    assert log(folder).read_bytes() == before[str(log(folder))][0]
+
+
+@pytest.mark.parametrize("fault", ["missing", "cut", "edited"])
+def test_a_damaged_archive_is_left_and_said(tmp_path: Path, fault: str) -> None:
+    healthy(tmp_path)
+    FAULTS[f"an archive is {fault}"][0](tmp_path)
+    result = doctor(tmp_path, "--restore", "s")
+    assert result.exit_code == 4
+    assert re.search(r"lost  archive/s\.\d+\.jsonl", result.stdout)
+    assert "--restore mends logs only" in result.stdout
+    result = doctor(tmp_path, "--restore", "s", "-o", "json")
+    (item,) = msgspec.json.decode(result.stdout, type=RestoreDocument, strict=True).sessions
+    assert (len(item.left), item.evidence) == (1, None)
 
 
 def test_restoring_as_json(tmp_path: Path) -> None:
