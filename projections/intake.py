@@ -161,7 +161,7 @@ class Intake:
             logger.warning(
                 "session %r: %s %s bytes of JSON, more than the limit of %s; it is saved all the "
                 "same. If that is what your agents need, give the store "
-                "limits=Limits(%s=%d) or more. Nothing more is said of limits in this process",
+                "limits=Limits(%s=%d) or more. Further excesses are not reported in this process",
                 session.session_id,
                 worst.what,
                 f"{worst.size:,}",

@@ -68,12 +68,12 @@ def doctor_command(
     are no logs, what crashes left behind, modes and owners, session files, sizes, the file
     system, the disk and the clock. Changes nothing; others may write meanwhile.
 
-    With --restore, events that the log of SESSION has lost are put back from its archives,
-    where these have them whole, or from a copy of the log. The log as it was stays in
-    archive/ as evidence. Exit code 4 says that something stays lost.
+    With --restore, puts lost events back into the log of SESSION: from its archives, and
+    from the copy of the log named with --from. The log as it was stays in archive/. Exit
+    code 4 says that something stays lost.
 
-    An error (✗) is data that is damaged or out of reach, a warning (!) is to be
-    mended, a note (·) to be known. Exit codes: 0 nothing but notes, 1 warnings or
+    An error (✗) is data that is damaged or out of reach, a warning (!) should be
+    fixed, a note (·) is for information. Exit codes: 0 nothing but notes, 1 warnings or
     errors, 3 no such session or folder, 4 data is damaged.
 
     With --secrets it looks for nothing but the secrets that today's redaction
@@ -88,6 +88,7 @@ def doctor_command(
       journal doctor --secrets
       journal doctor -o jsonl | jq -r 'select(.severity == "error") | .path'
     """
+    _check_together(restore=restore, secrets=secrets, quick=quick)
     if copies and (not restore or len(session_ids) != 1):
         raise click.UsageError("--from goes with --restore and one session")
     if restore and not session_ids:
@@ -115,11 +116,18 @@ def doctor_command(
         list_secrets(examination, progress, output)
         return
     found = sorted(_examine(examination, progress), key=lambda item: _ORDER.index(item.severity))
-    _print(examination, found, output)
+    _print(examination, found, output, quick=quick)
     if any(finding.is_damage for finding in found):
         raise click.exceptions.Exit(EXIT_DAMAGED)
     if any(finding.severity != "note" for finding in found):
         raise click.exceptions.Exit(EXIT_FAILURE)
+
+
+def _check_together(**options: bool) -> None:
+    """Raises click.UsageError when one option would be dropped for another."""
+    given = [f"--{name}" for name, is_given in options.items() if is_given]
+    if len(given) > 1:
+        raise click.UsageError(f"{given[0]} and {given[1]} do not go together; leave one out")
 
 
 def _examine(examination: Examination, progress: Progress) -> Iterator[Finding]:
@@ -132,7 +140,7 @@ def _examine(examination: Examination, progress: Progress) -> Iterator[Finding]:
     yield from examination.surroundings()
 
 
-def _print(examination: Examination, found: list[Finding], output: str) -> None:
+def _print(examination: Examination, found: list[Finding], output: str, *, quick: bool) -> None:
     if output == "json":
         document = DoctorDocument(
             folder=shown(examination.folder),
@@ -152,7 +160,8 @@ def _print(examination: Examination, found: list[Finding], output: str) -> None:
             writer.line([_summary(found, len(examination.stems))])
         writer.flush()
     if not found:
-        notice("Nothing to do.")
+        unread = ", as far as can be seen without reading the lines" if quick else ""
+        notice(f"Nothing to do{unread}.")
 
 
 def _item(finding: Finding) -> FindingItem:

@@ -23,8 +23,14 @@ def list_secrets(examination: Examination, progress: Progress, output: str) -> N
         )
         click.echo(json_document(document), nl=False)
         count = len(items)
+        secrets = sum(item.error is None for item in items)
     else:
-        count = _print(found, output)
+        count, secrets = _print(found, output)
+    if secrets:
+        notice(
+            "Revoke these secrets. To remove them from the files, overwrite or clear the turns, "
+            "then `journal compact SESSION --drop-history`"
+        )
     if count:
         raise click.exceptions.Exit(EXIT_FAILURE)
     notice("No secrets that today's rules know.")
@@ -38,17 +44,19 @@ def _search(examination: Examination, progress: Progress) -> Iterator[FoundSecre
             yield from search.session(belongings)
 
 
-def _print(found: Iterator[FoundSecret], output: str) -> int:
-    count = 0
+def _print(found: Iterator[FoundSecret], output: str) -> tuple[int, int]:
+    """How many places, and how many of them are secrets."""
+    count = secrets = 0
     writer = Writer(cut=False)
     for secret in found:
         count += 1
+        secrets += secret.error is None
         if output == "jsonl":
             click.echo(json_line(_item(secret)), nl=False)
         else:
             _print_line(writer, secret)
             writer.flush()
-    return count
+    return count, secrets
 
 
 def _print_line(writer: Writer, secret: FoundSecret) -> None:

@@ -60,11 +60,22 @@ def check_access(folder: str, files: list[File], everything: bool) -> Iterator[F
     if strange:
         yield _strange(place, rules, strange, everything)
     ours = [file for file in files if _is_made_by_us(file)]
-    wrong = [file for file in (place, *ours) if not rules.fits_mode(file)]
+    checked = [place, *ours] if _is_only_for_sessions(place, ours) else ours
+    wrong = [file for file in checked if not rules.fits_mode(file)]
     for kind in (stat.S_ISDIR, stat.S_ISREG):
         some = [file for file in wrong if kind(file.info.st_mode)]
         if some:
             yield from _wrong_modes(place, rules, some, everything)
+
+
+def _is_only_for_sessions(folder: File, ours: list[File]) -> bool:
+    """Not one that all may write to, as /tmp, nor one in which there are no sessions (yet)."""
+    if folder.info.st_mode & stat.S_ISVTX:
+        return False
+    try:
+        return bool(ours) or not os.listdir(folder.path)
+    except PermissionError:
+        return True  # nobody can use it as it is
 
 
 def is_barred(path: str) -> bool:

@@ -68,7 +68,10 @@ class Trouble:
 
     def no_file(self, file: File) -> Finding:
         """Something under the name of a file that is none. Nothing of it is followed."""
-        if file.kind == "a symbolic link":
+        if file.kind == "a symbolic link" and not os.path.exists(file.path):
+            what = "is a symbolic link that leads to nothing"
+            advice = Remedy.REMOVE_LINK.of(command=shell("rm", "-f", "--", file.path))
+        elif file.kind == "a symbolic link":
             what = "is a symbolic link, which the journal does not follow"
             advice = Remedy.PUT_TARGET_IN_PLACE.of(command=_in_place(file))
         else:

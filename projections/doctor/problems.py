@@ -98,8 +98,9 @@ class Problems:
 
     def _advice_for_log(self, problem: Problem) -> Advice:
         compact = self._trouble.journal("compact")
+        drop = self._trouble.journal("compact", "--drop-history")
         if not self._can_be_restored(problem):
-            return Remedy.RESTORE_OR_COMPACT.of(command=compact)
+            return Remedy.RESTORE_OR_COMPACT.of(command=compact, drop=drop)
         losses, session_id = self._losses, self._case.paths.session_id
         if losses is not None and losses.restored:
             return Remedy.RESTORE_LINES.of(command=self._trouble.commands.restore(session_id))
@@ -107,7 +108,7 @@ class Problems:
             return Remedy.TAKE_OUT.of(command=self._trouble.commands.restore(session_id))
         copy = f"/backup/{self._case.paths.stem}{LOG_SUFFIX}"
         restore = self._trouble.commands.restore(session_id, "--from", copy)
-        return Remedy.RESTORE_LINES_OR_COMPACT.of(command=compact, restore=restore)
+        return Remedy.RESTORE_LINES_OR_COMPACT.of(command=compact, restore=restore, drop=drop)
 
 
 def _as_packed(archive: str) -> str:

@@ -33,6 +33,7 @@ class Remedy(Enum):
 
     # Files that are no logs
     PUT_TARGET_IN_PLACE = "if it leads to the right file, put that in its place: {command}"
+    REMOVE_LINK = "remove it: {command}"
     PUT_ARCHIVE_IN_PLACE = "put the folder in its place: {command}"
     MOVE_AWAY = "move it out of the folder: {command}"
     RENAME_BACK = "give it back its name: {command}"
@@ -65,12 +66,13 @@ class Remedy(Enum):
     RESTORE_LINES_OR_COMPACT = (
         "with a backup of the log, {restore} puts back what that has. All other events are read. "
         "To go on without, {command} writes a clean log and keeps this one in archive/ as "
-        "evidence"
+        "evidence; from then on nothing can be put back, and it is reported until {drop} drops "
+        "all history"
     )
     RESTORE_OR_COMPACT = (
         "restore the file from a backup; nothing else brings the lost back, but all other events "
         "are read. To go on without, {command} writes a clean log and keeps this one in archive/ "
-        "as evidence"
+        "as evidence; it is reported until {drop} drops all history"
     )
     RESTORE_OR_DROP = (
         "restore the file from a backup. If it was whole when it was archived, only history is "

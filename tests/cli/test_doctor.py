@@ -126,7 +126,60 @@ def test_quick_does_not_read_every_line(tmp_path: Path) -> None:
     healthy(tmp_path)
     FAULTS["an edited line"][0](tmp_path)
     assert doctor(tmp_path).exit_code == 4
-    assert doctor(tmp_path, "--quick").exit_code == 0
+    quick = doctor(tmp_path, "--quick")
+    assert quick.exit_code == 0
+    assert quick.stderr == (
+        "journal: Nothing to do, as far as can be seen without reading the lines.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "args", [("--restore", "--secrets"), ("--restore", "--quick"), ("--secrets", "--quick")]
+)
+def test_what_does_not_go_together_is_a_usage_error(tmp_path: Path, args: tuple[str, str]) -> None:
+    healthy(tmp_path)
+    result = journal("doctor", "s", *args, "--dir", str(tmp_path))
+    assert (result.returncode, result.stdout) == (2, "")
+    assert f"{args[0]} and {args[1]} do not go together" in result.stderr
+
+
+def test_a_link_that_leads_to_nothing_is_to_be_removed(tmp_path: Path) -> None:
+    healthy(tmp_path)
+    link = tmp_path / "d.jsonl"
+    link.symlink_to("nowhere")
+    result = doctor(tmp_path)
+    assert result.exit_code == 1
+    assert "a symbolic link that leads to nothing" in result.stdout
+    command = re.search("`([^`]*)`", result.stdout)
+    assert command is not None
+    subprocess.run(["bash", "-c", command[1]], check=True)
+    assert doctor(tmp_path).exit_code == 0
+    assert not link.is_symlink()
+
+
+@pytest.mark.parametrize("mode", [0o1777, 0o755])
+def test_the_mode_of_a_folder_that_is_not_only_ours_is_left_alone(
+    tmp_path: Path, mode: int
+) -> None:
+    folder = tmp_path / "f"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("x")
+    folder.chmod(mode)
+    assert "chmod" not in doctor(folder).stdout, "no session is in it"
+    append(folder, "s")
+    folder.chmod(mode)
+    assert ("chmod" in doctor(folder).stdout) is not bool(mode & 0o1000)
+
+
+def test_what_compaction_does_not_mend_is_said_with_the_command_that_does(tmp_path: Path) -> None:
+    healthy(tmp_path)
+    FAULTS["an edited line"][0](tmp_path)
+    said = doctor(tmp_path).stdout
+    compact, drop = re.findall("`(journal compact [^`]*)`", said)
+    assert journal(*compact.split()[1:]).returncode == 0
+    assert doctor(tmp_path).exit_code == 4
+    assert journal(*drop.split()[1:]).returncode == 0
+    assert doctor(tmp_path).exit_code == 0
 
 
 def test_a_terminal_gets_blocks_of_80_columns_in_colour(tmp_path: Path) -> None:
@@ -146,7 +199,7 @@ def test_a_terminal_gets_blocks_of_80_columns_in_colour(tmp_path: Path) -> None:
     assert lines[where + 3].startswith("  → with a backup of the log,")
     assert lines[where + 4].startswith("    ")
     assert any(f"`journal compact s --dir {tmp_path}`" in line for line in lines)
-    assert re.fullmatch(r"1 error, \d warnings?, 1 note in 1 session\.", lines[-1])
+    assert re.fullmatch(r"1 error, \d warnings in 1 session\.", lines[-1])
 
 
 def test_a_pipe_gets_plain_text_a_field_a_line(tmp_path: Path) -> None:

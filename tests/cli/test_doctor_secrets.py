@@ -84,6 +84,18 @@ def test_a_session_may_be_named(leaking: Path) -> None:
     assert isinstance(doctor(leaking, "none").exception, NotFoundError)
 
 
+@pytest.mark.parametrize("output", ["table", "json", "jsonl"])
+def test_the_remedy_is_said_and_removes_them(leaking: Path, output: str) -> None:
+    result = doctor(leaking, "-o", output)
+    assert result.exit_code == 1
+    assert "Revoke these secrets" in result.stderr
+    assert "`journal compact SESSION --drop-history`" in result.stderr
+    with DefaultSessionStore(leaking) as store:
+        store.clear_runtime_state("s")
+        store.compact("s", "drop")
+    assert doctor(leaking).exit_code == 0
+
+
 def test_nothing_found_is_said(tmp_path: Path) -> None:
     with DefaultSessionStore(tmp_path, durability="os") as store:
         store.set_runtime_state("s", "native", "turn-1", {"password": PASSWORD})

@@ -413,6 +413,12 @@ FAULTS = {
         {Remedy.RESTORE_OR_REMOVE},
     ),
     "a symbolic link": (link, {(E, "not-a-file")}, 1, {Remedy.PUT_TARGET_IN_PLACE}),
+    "a link that leads to nothing": (
+        lambda f: (f / "d.jsonl").symlink_to("nowhere"),
+        {(E, "not-a-file")},
+        1,
+        {Remedy.REMOVE_LINK},
+    ),
     "a folder": (in_place_of("s.jsonl", Path.mkdir), {(E, "not-a-file")}, 1, {Remedy.MOVE_AWAY}),
     "a FIFO": (in_place_of("s.jsonl", os.mkfifo), {(E, "not-a-file")}, 1, {Remedy.MOVE_AWAY}),
     "a FIFO as session file": (
@@ -747,6 +753,7 @@ WAYS: dict[Remedy, tuple[Way, ...]] = {
     },
     Remedy.RESTORE_LINES_OR_COMPACT: (command(0), command(1)),
     Remedy.COPY_SESSION_FILE: (command(),),
+    Remedy.REMOVE_LINK: (command(),),
     Remedy.WAIT_FOR_WRITE: (next_write, from_backup),
     Remedy.RESTORE_SESSION_FILE: (from_backup,),
     Remedy.RESTORE_MESSAGES: (from_backup, next_write),
