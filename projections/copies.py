@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from journal.backup import header_of
 from journal.errors import DamagedError, StateValueError
 from journal.events import Open
 from journal.names import Paths
 from journal.scan import Scanner
-from journal.sources import Source, header_of
 from journal.storage import Storage, chunks
 from projections.doctor.finding import shell, shown
 
@@ -58,7 +58,7 @@ class Copies:
             )
 
     def _header(self, path: str) -> Open | None:
-        return header_of(Source(path, lambda: self._pieces(path)))
+        return header_of(self._pieces(path))
 
     def _pieces(self, path: str) -> Iterator[bytes]:
         fd = self._storage.open(path, os.O_RDONLY)
@@ -89,8 +89,8 @@ class Copies:
                 lacking.append(_events(log.seq + 1, copy.seq))
             if lacking:
                 lines.append(
-                    f"{' and '.join(lacking)}: in {shown(path)}, but --restore puts back only "
-                    f"events between others. {self._how(path)}"
+                    f"{' and '.join(lacking)}: whole in {shown(path)}, but --restore puts back "
+                    f"only events between others. {self._how(path)}"
                 )
         return lines
 

@@ -4,6 +4,7 @@ import os
 
 import click
 
+from journal.backend import VerifyReport
 from projections.backup import Backup, back_up, can_be_made, is_within
 from projections.cli.care import print_report, verify_item
 from projections.cli.listing import size
@@ -106,10 +107,15 @@ def _print(backup: Backup) -> None:
     for report in backup.reports:
         print_report(report)
     writer = Writer(cut=False)
-    count = len(backup.reports) + len(backup.older)
+    left_out = sum(_is_left_out(report) for report in backup.reports)
+    count = len(backup.reports) - left_out + len(backup.older)
     sessions, archives = _number(count, "session"), _number(backup.archives, "archive")
     writer.line([(backup.folder, "bold"), f"  {sessions}, {archives}, {size(backup.size)}"])
     writer.flush()
+
+
+def _is_left_out(report: VerifyReport) -> bool:
+    return any(problem.kind == "not-a-file" for problem in report.problems)
 
 
 def _number(count: int, noun: str) -> str:

@@ -26,7 +26,7 @@ from msgspec import Struct
 from projections.doctor.remedies import Advice
 
 Severity: TypeAlias = Literal["error", "warning", "note"]
-"""`error`: data is damaged or out of reach. `warning`: should be fixed. `note`: for information."""
+"""`error`: data is damaged or out of reach. `warning`: to be fixed. `note`: for information."""
 
 DAMAGE = frozenset(
     ("corrupt", "gap", "chain", "order", "kept", "header", "archive", "base", "lost")

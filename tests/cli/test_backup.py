@@ -126,6 +126,7 @@ def test_what_is_no_file_is_not_left_out_in_silence(
     assert "what is no file is not in the copy" in result.stderr
     assert name == "a.json" or not os.path.lexists(Path(to, name)), "made anew from the log"
     assert re.search("^b  intact", result.stdout, re.MULTILINE), "the others are copied"
+    assert f"{to}  2 sessions, " in result.stdout, "the other file of that session is"
     again = journal("backup", f"{to}-2", "--dir", folder, "-o", "json")
     document = json.loads(again.stdout)
     assert (again.returncode, document["ok"]) == (4, False)

@@ -331,9 +331,9 @@ def empty(path: Path) -> None:
 
 
 LOST_WHOLE: dict[str, tuple[Callable[[Path], object], str]] = {
-    "the header": (spoil_header, "the header: in "),
-    "the last event": (spoil_last, "event 13: in "),
-    "the end": (cut_off, "events 12 to 13: in "),
+    "the header": (spoil_header, "the header: whole in "),
+    "the last event": (spoil_last, "event 13: whole in "),
+    "the end": (cut_off, "events 12 to 13: whole in "),
     "everything": (empty, "its log is gone or empty"),
     "the file": (Path.unlink, "its log is gone or empty"),
 }
@@ -373,6 +373,15 @@ def test_a_copy_that_the_log_has_left_behind_is_not_to_take_its_place(tmp_path: 
     assert result.exit_code == 4
     assert "the header is not intact" in result.stdout
     assert "cp -p" not in result.stdout
+
+
+def test_blank_lines_before_the_header_do_not_make_it_lost(tmp_path: Path) -> None:
+    folder, copy = tmp_path / "s", tmp_path / "copy"
+    healthy(folder)
+    shutil.copy2(log(folder), copy)
+    log(folder).write_bytes(b"\n\n" + log(folder).read_bytes())
+    result = doctor(folder, "--restore", "s", "--from", str(copy))
+    assert (result.exit_code, result.stdout) == (0, "s  nothing to put back\n")
 
 
 def test_a_file_that_is_no_copy_of_the_log_is_refused(tmp_path: Path) -> None:
