@@ -108,6 +108,13 @@ def _show_arrival(arrival: Arrival, show: Show, chosen: Filter, place: Cursor | 
     if place is not None and place.log_id != cursor.log_id:
         notice(f"session {session_id!r} was deleted and made again")
         show.effects.forget(session_id)
+    elif place is not None and cursor.seq <= place.seq:
+        notice(
+            f"session {session_id!r}: the log goes on with another event {cursor.seq}: what was "
+            "shown from there on is no longer in it (its write failed, or an older copy of the "
+            "log was put in its place)"
+        )
+        show.effects.forget(session_id)
     if lost:
         notice(
             f"session {session_id!r}: {lost} events before event {cursor.seq} are gone for good: "

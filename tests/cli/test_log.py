@@ -462,6 +462,73 @@ class TestRestored:
         assert seqs_of(again.stdout.splitlines()) == [*range(1 if place == start else 4, 8)]
 
 
+def put_in_place(copy: str, log: str, way: str) -> None:
+    """As `cp` does, which writes the file that is there, or as `mv`."""
+    if way == "cp":
+        shutil.copyfile(copy, log)
+    else:
+        os.replace(copy, log)
+
+
+@pytest.mark.parametrize("way", ["cp", "mv"])
+class TestAnOlderCopyIsPutInThePlaceOfALogThatIsFollowed:
+    @pytest.fixture
+    def log(self, folder: str) -> str:
+        return f"{folder}/s.jsonl"
+
+    @pytest.fixture
+    def copy(self, tmp_path_factory: pytest.TempPathFactory) -> str:
+        return str(tmp_path_factory.mktemp("copies") / "older")
+
+    def begin(self, folder: str, copy: str, events: int) -> None:
+        """Eight events in the log, the first `events` of them in the copy."""
+        with DefaultSessionStore(folder, durability="os", auto_compact=False) as store:
+            put(store, events)
+            shutil.copyfile(f"{folder}/s.jsonl", copy)
+            put(store, 8 - events)
+
+    @pytest.mark.parametrize("events", [3, 6])
+    def test_one_that_lacks_more_than_the_last_append_is_refused_without_any_news(
+        self, folder: str, log: str, copy: str, way: str, events: int
+    ) -> None:
+        self.begin(folder, copy, events)
+        with (
+            Pipe("log", "s", "-f", "--dir", folder) as named,
+            Pipe("tail", "--dir", folder) as everything,
+        ):
+            for follower in (named, everything):
+                follower.until(last(8))
+                follower.until_it_waits()
+            put_in_place(copy, log, way)
+            assert named.end() == 5
+            assert f"the log ends with event {events}" in named.errors
+            with DefaultSessionStore(folder, durability="os") as store:
+                put(store, 1, "other")  # by the time that this is shown, there was a look
+                everything.until(last(1))
+            everything.signal(signal.SIGINT)
+            assert everything.end() == 130
+            left_out, _, reason = everything.errors.partition("is left out")
+            assert "session 's'" in left_out
+            assert f"the log ends with event {events}" in reason
+
+    @pytest.mark.parametrize("command", [["log", "s", "-f"], ["tail"]], ids=["log", "tail"])
+    def test_one_that_lacks_just_that_goes_on_and_the_other_event_is_announced(
+        self, folder: str, log: str, copy: str, way: str, command: list[str]
+    ) -> None:
+        self.begin(folder, copy, 7)
+        with Pipe(*command, "--dir", folder) as follower:
+            follower.until(last(8))
+            follower.until_it_waits()
+            put_in_place(copy, log, way)
+            with DefaultSessionStore(folder, durability="os") as store:
+                store.set_runtime_state("s", "native", "new", {})
+                lines = follower.until(shown(9))
+            follower.signal(signal.SIGINT)
+            assert follower.end() == 130
+            assert seqs_of(lines) == [*range(1, 9), 8]
+            assert "the log goes on with another event 8" in follower.errors
+
+
 def cursor_of(folder: str) -> str:
     """The cursor after the newest event of the session "s"."""
     cursor: str = json.loads(journal("log", "s", "--dir", folder, "-o", "json").stdout)["cursor"]
