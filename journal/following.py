@@ -224,8 +224,8 @@ class Following:
         scanner = self.scanner
         for line in summary_of(scanner.damage[self._reported :]):
             logger.error(
-                "session %r: %s: %s. The other events are loaded; restore the file from a backup, "
-                "or go on without. `journal verify %s` lists all damage",
+                "session %r: %s: %s. All intact events are loaded. `journal verify %s` lists all "
+                "damage, `journal doctor` says what to do",
                 self._paths.session_id,
                 self._paths.log,
                 line,

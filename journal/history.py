@@ -70,6 +70,23 @@ class _Source:
             yield entry
             self._next = next(self._entries, None)
 
+    def first(self, count: int) -> list[Entry]:
+        """So many of the entries that come next."""
+        found: list[Entry] = []
+        while len(found) < count and self._next is not None:
+            found.append(self._next)
+            self._next = next(self._entries, None)
+        return found
+
+    def count_to_order(self) -> int:
+        """How many entries there are up to the last one that is not in the order of the seqs."""
+        highest = count = 0
+        for number, entry in enumerate(self.up_to(math.inf), start=1):
+            if entry.event.seq < highest:
+                count = number
+            highest = max(highest, entry.event.seq)
+        return count
+
 
 def _read(scanner: Scanner, pieces: Iterator[bytes]) -> Iterator[Entry]:
     """Not a method: a source that no generator leads back to closes its file when let go."""
@@ -100,8 +117,9 @@ class _Gathering:
                 break
             newer.append(name)
             name, source = source.header.archive, older
-        while (kept := self._kept(source)) is None:
-            source = self._reopen(newer.pop())
+        while (kept := self._kept(source, name)) is None:
+            name = newer.pop()
+            source = self._reopen(name)
         return Past(
             log_id=log_id,
             floor=source.base,
@@ -112,9 +130,15 @@ class _Gathering:
             problems=self._problems,
         )
 
-    def _kept(self, source: _Source) -> list[Entry] | None:
-        """None where these cannot be unpacked, nor then what follows them: an archive."""
+    def _kept(self, source: _Source, name: str | None) -> list[Entry] | None:
+        """None where these cannot be unpacked, nor then what follows them: an archive.
+
+        Without a header, all that stands before the last event out of order: a compaction
+        keeps events in the order of the view, and the rest follows by seq.
+        """
         try:
+            if source.header is None:
+                return source.first(self._reopen(name).count_to_order())
             return list(source.up_to(source.base))
         except ReadError as error:
             self._note_unreadable(source, error)

@@ -466,11 +466,13 @@ class FileLog:
             self._refuse_unwritable_locked(file)
             cut = cut_torn_tail(self._storage, file, following.scanner, archive)
             logger.warning(
-                "session %r: %s: cut off %d bytes at offset %d that a dead writer left unfinished",
+                "session %r: %s: %d bytes at offset %d were no intact event: they are set aside "
+                "in %s and cut off",
                 self.paths.session_id,
                 self.paths.log,
                 cut,
                 self.size,
+                archive,
             )
         return True
 

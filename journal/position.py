@@ -196,14 +196,20 @@ def refusal(where: str, position: Position, stale: StaleError, past: Past | None
         for entry in past.in_order():
             if position.hash_of(entry.event.seq) == entry.event.hash:
                 good = Cursor.at(cursor.log_id, entry.event.seq, entry.event.hash)
+    event = (
+        f"event {cursor.seq} with the hash {cursor.hash}" if cursor.hash else f"event {cursor.seq}"
+    )
     return CursorError(
-        f"{where}: the cursor {cursor} leads nowhere: {stale.reason}. The log was restored from a "
-        "backup, replaced by another copy, or has lost its end. "
+        f"{where}: the log has no {event}: {stale.reason}. Probably it was restored from a "
+        f"backup, replaced by another copy, or has lost its end. The cursor {cursor} leads "
+        "nowhere; "
         + (
-            f"Go on after {good}, the newest event that is still the one that was read"
+            f"go on after {good}, the newest event that is still the one that was read"
             if good.seq
-            else f"Which events are still those that were read is not known: {good} reads all"
-        ),
+            else "which events are still those that were read is not known: "
+            f"{good} reads all again"
+        )
+        + ". Give that cursor as `after`, with --after-cursor, or in the cursor file",
         cursor,
         good,
     )

@@ -396,7 +396,8 @@ def summary_of(damage: Sequence[Damage]) -> list[str]:
         first.setdefault(found.kind, found)
     counts = Counter(found.kind for found in damage)
     return [
-        f"{kind} at byte {found.offset}, {found.length} bytes: {found.reason}"
+        f"{kind} at byte {found.offset}{f', {found.length} bytes' if found.length else ''}: "
+        + found.reason
         + (f"; and {counts[kind] - 1:,} more of this kind" if counts[kind] > 1 else "")
         for kind, found in first.items()
     ]

@@ -15,7 +15,7 @@ from journal.errors import JournalError, ReadError
 from journal.events import Event, Head, Open
 from journal.handle import LogFile
 from journal.names import Paths
-from journal.scan import Scanner
+from journal.scan import NO_LOG_ID, Scanner
 from journal.storage import Storage, chunks
 
 
@@ -187,11 +187,14 @@ class Verification:
 
     def _check_noted(self, head: Head | None) -> None:
         noted = self._noted
-        if noted is None or self._noted_seen:
+        if noted is None:
+            return
+        another = head is not None and head.log_id not in (noted.log_id, NO_LOG_ID)
+        if self._noted_seen and not another:
             return
         if head is None:
             what = "there is no such session any more"
-        elif head.log_id != noted.log_id:
+        elif another:
             what = f"this is log {head.log_id}; log {noted.log_id} was noted"
         elif head.seq < noted.seq:
             what = f"ends at event {head.seq}; {noted.seq} was noted: its tail was cut off"

@@ -220,8 +220,7 @@ class Inspection(ABC):
         past = self.past(session_id)
         if past is not None and past.floor > 0:
             raise HistoryError(
-                f"session {session_id!r}: {ref} is not known any more: compaction has dropped "
-                f"what was overwritten before event {past.floor}"
+                f"session {session_id!r}: {ref} is not known any more: {past.why_short}"
             )
 
     def _versions_up_to(self, session_id: str, ref: Ref) -> list[Version]:

@@ -159,9 +159,8 @@ def view_as_of(past: Past, seq: int, session_id: str) -> View:
     """
     if past.floor > seq:
         raise HistoryError(
-            f"session {session_id!r}: as of event {seq} is not known any more: compaction has "
-            f"dropped what was overwritten before event {past.floor}, the earliest that can be "
-            "shown"
+            f"session {session_id!r}: as of event {seq} is not known any more: "
+            f"{past.why_short}; event {past.floor} is the earliest that can be shown"
         )
     view = View()
     last = past.floor

@@ -298,6 +298,8 @@ class Session:
         except (JournalError, OSError) as error:
             if isinstance(error, LockTimeoutError) and timeout == 0:
                 return  # PraisonAI is at it; a later append, flush or close comes back to it
+            if self.log.head is None:
+                return  # nothing was ever written, so there is nothing to show
             if self.session_id not in self._stale.failing:
                 logger.warning(
                     "session %r: the session file is out of date: %s", self.session_id, error

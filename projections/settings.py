@@ -60,11 +60,14 @@ def _without_tilde(path: str, name: str) -> str:
     home = _home_of(user)
     if home is None or not os.path.isabs(home):
         whose = f"of a user {user!r}" if user else f"of the user with the number {os.getuid()}"
-        is_there = f"is {home!r}, no absolute path" if home else "is not known"
+        why = f"the home folder {whose} is not known"
+        if home:
+            what = f"the home folder {whose}" if user else "$HOME"
+            why = f"{what} is {home!r}, which is not an absolute path"
         raise FolderError(
-            f"{name} is {path!r}, and the home folder {whose} {is_there}. Name the folder of the "
-            "sessions: with session_dir, with persist_path in the config, or in $PRAISONAI_HOME "
-            "(for the command `journal`: with --dir or in $JOURNAL_DIR); or set $HOME"
+            f"{name} is {path!r}, and {why}. Name the folder of the sessions: with --dir or in "
+            "$JOURNAL_DIR for the command `journal`, from Python with session_dir, with "
+            "persist_path in the config, or in $PRAISONAI_HOME; or set $HOME"
         )
     return os.path.join(home, rest.lstrip("/"))
 

@@ -42,7 +42,10 @@ class Backlog:
         self._last = last
         self._log_path = paths_of(store.session_dir or "", session_id).log
         if after is not None and after.log_id != past.log_id:
-            notice(f"session {session_id!r} was made again since {after}; this is all of it")
+            notice(
+                f"session {session_id!r} was deleted and made anew after {after}; all its events "
+                "follow"
+            )
             after = None
         self._position = Position(after)
 
@@ -62,8 +65,8 @@ class Backlog:
         self._effects.begin(self.session_id, View())
         if self.past.floor:
             notice(
-                f"compaction has dropped what was overwritten before event {self.past.floor}; "
-                "of the events up to there these are the ones it kept"
+                f"{self.past.why_short}; of the events up to there these are the ones that the "
+                "log has kept"
             )
         for entry in self.past.in_order():
             event = entry.event

@@ -122,6 +122,20 @@ def _fault(report: VerifyReport) -> str:
     return "UNREADABLE" if unreadable else "DAMAGED"
 
 
+def _place(problem: Problem) -> str:
+    if problem.kind in ("head", "not-a-file"):
+        return problem.where  # no one place in a file shows it
+    length = f", {problem.length} bytes" if problem.length else ""
+    return f"{problem.where}, byte {problem.offset}{length}"
+
+
+def _advice(report: VerifyReport) -> str:
+    """What nobody can see without the head, `journal doctor` cannot either."""
+    if all(problem.kind == "head" for problem in report.problems):
+        return "check the head that you gave; if it is right, compare the log with a backup"
+    return "`journal doctor` says what to do"
+
+
 def print_report(report: VerifyReport) -> None:
     writer = Writer(cut=False)
     verdict = ("intact", "green") if report.ok else (_fault(report), "red")
@@ -133,11 +147,9 @@ def print_report(report: VerifyReport) -> None:
     )
     for problem in report.problems:
         writer.line([("  " + problem.kind, "red"), f"  {problem.reason}"])
-        length = f", {problem.length} bytes" if problem.length else ""
-        place = "" if problem.kind == "not-a-file" else f", byte {problem.offset}{length}"
-        writer.line([(f"    {problem.where}{place}", "dim")])
+        writer.line([(f"    {_place(problem)}", "dim")])
     if not report.ok:
-        writer.line([("    `journal doctor` says what to do", "dim")])
+        writer.line([(f"    {_advice(report)}", "dim")])
     writer.flush()
 
 

@@ -4,6 +4,7 @@ A file for one session holds the cursor itself; one for several holds `{session:
 """
 
 import json
+import os
 from collections.abc import Collection, Mapping
 
 import click
@@ -28,6 +29,7 @@ class CursorFile:
         self.known: dict[str, Cursor] = {}
         self.was_there = given is not None
         if path is not None:
+            _check_folder(path)
             self._read(path)
 
     def _read(self, path: str) -> None:
@@ -46,6 +48,7 @@ class CursorFile:
             except (ValueError, AttributeError, RecursionError):
                 raise click.UsageError(f"{path}: is no cursor file") from None
         elif text and not self._single:
+            _parse(text, path)  # or it holds no cursor at all
             raise click.UsageError(f"{path}: is for one session; use it with `journal log`")
         elif text:
             self._any = _parse(text, path)
@@ -75,6 +78,15 @@ class CursorFile:
             text = json.dumps({name: str(cursor) for name, cursor in self.known.items()})
         with replacing(self._path, durable=False) as file:
             file.write(text.encode() + b"\n")
+
+
+def _check_folder(path: str) -> None:
+    """Before anything is shown: a place that cannot be noted then is found too late."""
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise click.UsageError(f"{path}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise click.UsageError(f"{path}: files cannot be made in the folder {folder}")
 
 
 def _parse(text: str, where: str) -> Cursor:

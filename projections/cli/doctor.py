@@ -184,7 +184,8 @@ def _print_block(writer: Writer, finding: Finding) -> None:
     if finding.session_id is None:
         whose = os.path.basename(finding.path)
     writer.line([(mark, style), " ", (whose, "bold"), (f"  {finding.kind}", style)])
-    event = f"event {finding.seq}: " if finding.seq is not None else ""
+    is_said = finding.seq is None or f"event {finding.seq} " in f"{finding.what} "
+    event = "" if is_said else f"event {finding.seq}: "
     for line in _wrapped(event + finding.what, _INDENT, _INDENT):
         writer.line([line])
     place = finding.path if finding.offset is None else f"{finding.path}:{finding.offset}"

@@ -108,8 +108,10 @@ def _unannounced(audit: HandoffAudit) -> Iterator[str]:
             seqs.setdefault(key, []).append(change.takeover_seq or change.first_write_seq or 0)
     for (source, target, took_over), where in seqs.items():
         times = f", {len(where):,} times" if len(where) > 1 else ""
-        did = "took over from" if took_over else "wrote while the session was with"
-        yield f"{target} {did} {source} without a handoff{times} ({_events(where)})"
+        did = f"took over from {source} without a handoff"
+        if not took_over:
+            did = f"wrote without a handoff while {source} had the session"
+        yield f"{target} {did}{times} ({_events(where)})"
 
 
 def _late(audit: HandoffAudit, events: Sequence[Event]) -> Iterator[str]:

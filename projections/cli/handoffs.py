@@ -90,8 +90,8 @@ def _audited(past: Past) -> tuple[HandoffAudit, list[Event]]:
 def _tell_gaps(past: Past) -> None:
     if past.floor:
         notice(
-            f"compaction has dropped what was overwritten before event {past.floor}; "
-            "the audit knows only what it kept"
+            f"{past.why_short}; of the events up to there the audit knows only those that the "
+            "log has kept"
         )
     if past.problems:
         notice(

@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import sys
+from errno import EBADF, EDQUOT, EFBIG, EIO, ENOSPC
 from io import TextIOWrapper
 from typing import Any
 
@@ -79,6 +80,12 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
 
 _TELL_DAMAGE = frozenset((*COMMANDS["Look"], *COMMANDS["Understand"], "export"))
 """Commands that end with 4 when what they have shown is not all, because of damage."""
+
+_LIST_DAMAGE = frozenset(("verify", "doctor"))
+"""Commands whose output has all damage, or mends it: notices of it would be in the way."""
+
+_ALL_THERE = re.compile(r".*: order at byte ", re.DOTALL)
+"""A notice of lines that do not belong where they are: nothing that they hold is missing."""
 
 
 class Commands(click.Group):
@@ -180,7 +187,11 @@ def _run() -> int:
     except BrokenPipeError as error:
         raise _ReaderGoneError from error
     if notices.damage and not _TELL_DAMAGE.isdisjoint(sys.argv[1:2]):
-        notice("not all could be read; `journal doctor` says what to do")
+        whole = all(map(_ALL_THERE.match, notices.damage))
+        what = (
+            "the log is damaged, though no event is missing" if whole else "not all could be read"
+        )
+        notice(f"{what}; `journal doctor` says what to do")
         return EXIT_DAMAGED
     return code
 
@@ -208,7 +219,13 @@ def _show_usage(error: click.ClickException) -> None:
 def _message(error: Exception) -> str:
     if isinstance(error, OSError) and not isinstance(error, JournalError) and error.filename:
         return f"{error.filename}: {error.strerror}"
+    if type(error) is OSError and error.errno in _OF_OUTPUT:
+        return f"standard output: {error.strerror}"
     return str(error)
+
+
+_OF_OUTPUT = (ENOSPC, EDQUOT, EFBIG, EIO, EBADF)
+"""Numbers of errors without the name of a file that writing what is shown may end with."""
 
 
 def exit_code_of(error: Exception) -> int:
@@ -243,6 +260,8 @@ class _Notices(logging.Handler):
             if place.group() in self.damage:
                 return
             self.damage.add(place.group())
+            if not _LIST_DAMAGE.isdisjoint(sys.argv[1:2]):
+                return
         notice(message)
 
 

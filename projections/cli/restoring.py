@@ -93,7 +93,7 @@ def _print(report: RestoreReport) -> None:
     if report.restored:
         what = f"put back: {by_file(report.restored, 'from', 'from')}"
     elif report.evidence is not None:
-        what = "bytes that were no event were taken out; nothing was missing"
+        what = "lines that did not belong there were taken out; no event was missing"
     writer.line([(report.session_id, "bold"), f"  {what}"])
     for line in report.left:
         writer.line([("  lost", "red"), f"  {line}"])

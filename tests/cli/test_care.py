@@ -78,7 +78,11 @@ def test_a_head_noted_down_shows_what_was_cut_off(folder: str, store: DefaultSes
     assert journal("verify", "s", "--dir", folder).returncode == 0, "the rest is a whole chain"
     result = journal("verify", "s", "--head", newest, "--dir", folder)
     assert result.returncode == 1
-    assert "head" in result.stdout
+    head, place, advice = result.stdout.splitlines()[1:]
+    assert head.startswith("  head  ends at event")
+    assert place.strip() == str(log), "no byte of it is the place"
+    assert "backup" in advice
+    assert "doctor" not in advice, "it has no head to compare with"
     for args in (["--head", newest], ["s", "--head", "nonsense"]):
         assert journal("verify", *args, "--dir", folder).returncode == 2
 

@@ -83,7 +83,7 @@ def test_every_fault_is_told_in_words_and_the_exit_code_says_so(folder: str) -> 
     assert result.stdout.splitlines() == [
         "✗ turn-1 was run by native (event 1, call-1 finished) and by other (event 9, without "
         "having the session) without a handoff between",
-        "✗ other wrote while the session was with harness without a handoff (event 9)",
+        "✗ other wrote without a handoff while harness had the session (event 9)",
         "✗ harness took over from other without a handoff (event 10)",
         "✗ native wrote turn-2 (events 5-7) after it had handed off to harness at event 3",
         "✗ harness never saw call-2 (native, turn-2, event 2) finished; nobody finished it later",
@@ -300,7 +300,7 @@ def test_after_history_was_dropped_the_audit_says_what_it_knows(tmp_path: Path) 
         store.set_runtime_state("s", "harness", "turn-1", {})
     result = journal("handoffs", "s", "--dir", str(tmp_path), "-o", "json")
     assert result.returncode == 1
-    assert "knows only what it kept" in result.stderr
+    assert "the audit knows only those that the log has kept" in result.stderr
     assert json.loads(result.stdout)["floor"] == 2
 
 

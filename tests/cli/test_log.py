@@ -480,18 +480,14 @@ class TestAnOlderCopyIsPutInThePlaceOfALogThatIsFollowed:
     def copy(self, tmp_path_factory: pytest.TempPathFactory) -> str:
         return str(tmp_path_factory.mktemp("copies") / "older")
 
-    def begin(self, folder: str, copy: str, events: int) -> None:
-        """Eight events in the log, the first `events` of them in the copy."""
-        with DefaultSessionStore(folder, durability="os", auto_compact=False) as store:
-            put(store, events)
-            shutil.copyfile(f"{folder}/s.jsonl", copy)
-            put(store, 8 - events)
-
     @pytest.mark.parametrize("events", [3, 6])
     def test_one_that_lacks_more_than_the_last_append_is_refused_without_any_news(
         self, folder: str, log: str, copy: str, way: str, events: int
     ) -> None:
-        self.begin(folder, copy, events)
+        with DefaultSessionStore(folder, durability="os", auto_compact=False) as store:
+            put(store, events)
+            shutil.copyfile(log, copy)
+            put(store, 8 - events)
         with (
             Pipe("log", "s", "-f", "--dir", folder) as named,
             Pipe("tail", "--dir", folder) as everything,
@@ -515,10 +511,14 @@ class TestAnOlderCopyIsPutInThePlaceOfALogThatIsFollowed:
     def test_one_that_lacks_just_that_goes_on_and_the_other_event_is_announced(
         self, folder: str, log: str, copy: str, way: str, command: list[str]
     ) -> None:
-        self.begin(folder, copy, 7)
+        with DefaultSessionStore(folder, durability="os") as store:
+            put(store, 7)
+        shutil.copyfile(log, copy)
         with Pipe(*command, "--dir", folder) as follower:
-            follower.until(last(8))
-            follower.until_it_waits()
+            follower.until(last(7))
+            with DefaultSessionStore(folder, durability="os") as store:
+                put(store, 1)
+            follower.until(last(8))  # so it follows by now
             put_in_place(copy, log, way)
             with DefaultSessionStore(folder, durability="os") as store:
                 store.set_runtime_state("s", "native", "new", {})
@@ -569,6 +569,58 @@ def test_what_was_dropped_after_a_cursor_is_counted(
             else [json.loads(line) for line in result.stdout.splitlines()]
         )
         assert [(item["seq"], item["lost"]) for item in items] == [(5, 2), (6, 0)]
+
+
+@pytest.mark.parametrize("command", [["log", "s"], ["tail", "s"]], ids=["log", "tail"])
+def test_a_cursor_file_that_cannot_be_written_is_refused_before_anything_is_shown(
+    folder: str, store: DefaultSessionStore, tmp_path: Path, command: list[str]
+) -> None:
+    put(store, 1)
+    file = str(tmp_path / "nowhere" / "cursor")
+    result = journal(*command, "--dir", folder, "--cursor-file", file)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert str(tmp_path / "nowhere") in result.stderr
+    assert "make it first" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["log", "s"], ["tail", "s"]], ids=["log", "tail"])
+def test_what_is_no_cursor_in_a_cursor_file_is_said_to_be_none(
+    folder: str, store: DefaultSessionStore, tmp_path: Path, command: list[str]
+) -> None:
+    put(store, 1)
+    file = tmp_path / "cursor"
+    file.write_text("garbage")
+    result = journal(*command, "--dir", folder, "--cursor-file", str(file))
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "log_id:seq:hash" in result.stderr
+    assert "for one session" not in result.stderr
+
+
+def test_an_output_that_cannot_be_written_is_named(
+    folder: str, store: DefaultSessionStore
+) -> None:
+    put(store, 1)
+    result = shell(f"journal log s --dir '{folder}' > /dev/full")
+    assert result.returncode == 1
+    assert result.stderr == "journal: standard output: No space left on device\n"
+
+
+def test_a_log_whose_events_come_twice_is_not_said_to_lack_any(
+    folder: str, store: DefaultSessionStore
+) -> None:
+    put(store, 3)
+    store.close()
+    log = Path(folder, "s.jsonl")
+    log.write_bytes(2 * log.read_bytes())
+    result = journal("log", "s", "--dir", folder)
+    assert (result.returncode, seqs_of(result.stdout.splitlines())) == (4, [1, 2, 3])
+    assert "no event is missing" in result.stderr
+    assert "not all could be read" not in result.stderr
+    assert journal("verify", "s", "--dir", folder).stderr == "", "its output has all of it"
+    mended = journal("doctor", "--restore", "s", "--dir", folder)
+    assert (mended.returncode, mended.stderr) == (0, "")
+    assert "no event was missing" in mended.stdout
+    assert journal("verify", "s", "--dir", folder).returncode == 0
 
 
 def test_a_cursor_is_of_one_session(folder: str, store: DefaultSessionStore) -> None:

@@ -9,6 +9,7 @@ from errno import EACCES, EIO
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -284,6 +285,41 @@ def test_a_missing_archive_is_named_and_all_after_it_comes(session: Session, bas
     (problem,) = past.problems
     assert (problem.kind, problem.where) == ("archive", str(session.archive(base)))
     assert "is missing" in problem.reason
+
+
+@pytest.mark.parametrize("base", [4, 8, 12])
+def test_why_events_before_the_floor_are_not_there_is_said_truly(
+    session: Session, base: int
+) -> None:
+    session.archive(base).unlink()
+    lost = session.past()
+    assert lost.why_short == f"the archive that has the events up to {base} cannot be read"
+    session.engine.compact("s", "drop")
+    assert "compaction has dropped" in session.past().why_short
+
+
+def test_without_its_header_a_compacted_log_comes_in_the_order_of_the_seqs_all_the_same(
+    tmp_path: Path,
+) -> None:
+    """Compaction keeps turns in the order of the view: here events 4, 2, 3."""
+    engine = engine_in(tmp_path)
+    with_turns = ["first", "second", "third", "first"]
+    log = engine.open("s", Recorder())
+    log.append([set_event(turn) for turn in with_turns])
+    engine.compact("s", "drop")
+    log.append([set_event("later"), set_event("last")])
+    log.close()
+    path = tmp_path / "s.jsonl"
+    header, *lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(header.replace(b"log_id", b"lXg_id") + b"".join(lines))
+    in_file = [msgspec.json.decode(line)["seq"] for line in lines]
+    assert in_file == [4, 2, 3, 5, 6], "or there is no need for this test"
+    past = engine.history("s")
+    assert past is not None
+    assert [entry.event.seq for entry in past.in_order()] == [2, 3, 4, 5, 6]
+    again = engine.history("s")
+    assert again is not None
+    assert [event.seq for event in again.to_fold()] == in_file, "as the view needs them"
 
 
 def test_a_dropped_past_is_no_problem(session: Session) -> None:

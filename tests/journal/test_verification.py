@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from journal.backend import VerifyReport
 from journal.directory import Directory
@@ -77,6 +78,18 @@ def test_a_cut_tail_is_found_with_a_head_noted_before_and_only_then(tmp_path: Pa
     path.write_bytes(b"".join(lines_of(path)[:-1]))
     assert engine(tmp_path).verify("s").ok
     assert kinds(engine(tmp_path).verify("s", head)) == {"head"}
+
+
+def test_a_head_of_another_log_is_not_this_one_though_its_event_is_the_same(
+    tmp_path: Path,
+) -> None:
+    head = record(tmp_path)
+    assert engine(tmp_path).verify("s", head).ok
+    other = replace(head, log_id="0123456789abcdef")
+    (problem,) = engine(tmp_path).verify("s", other).problems
+    assert problem.kind == "head"
+    assert head.log_id in problem.reason
+    assert other.log_id in problem.reason
 
 
 def test_a_tail_cut_and_written_anew_is_found_with_the_head(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def set_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
     [
         (None, {}, "the default folder is '~/.praisonai/sessions'"),
         (None, {"HOME": ""}, "the default folder"),
-        (None, {"HOME": "relative"}, "'relative', no absolute path"),
+        (None, {"HOME": "relative"}, "'relative', which is not an absolute path"),
         (None, {"PRAISONAI_HOME": "~/x"}, "PRAISONAI_HOME is '~/x/sessions'"),
         (None, {"PRAISONAI_HOME": "~"}, "PRAISONAI_HOME"),
         ("~", {}, "session_dir is '~'"),
