@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from praisonaiagents.session.store import FileLock
 
-from journal.errors import LockTimeoutError, SessionFileError
+from journal.errors import AppendError, LockTimeoutError, SessionFileError
 from journal.locking import LockFile
 from journal.storage import DiskStorage
 from projections import DefaultSessionStore
@@ -84,6 +84,28 @@ def test_a_folder_that_takes_no_new_file_fails_no_set() -> None:
             os.seteuid(before)
             Path(folder).chmod(0o755)
         assert not (Path(folder) / "s.json").exists()
+
+
+def test_a_set_that_wrote_nothing_leaves_no_word_of_a_session_file(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """There is nothing that such a file could lack."""
+    nobody = 65534 if os.geteuid() == 0 else os.geteuid()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o555)
+        before = os.geteuid()
+        os.seteuid(nobody)
+        try:
+            with (
+                DefaultSessionStore(folder) as store,
+                pytest.raises(AppendError, match="Permission denied"),
+            ):
+                store.set_runtime_state("new", "native", "turn-1", TURN_1)
+        finally:
+            os.seteuid(before)
+            Path(folder).chmod(0o755)
+        assert os.listdir(folder) == []
+    assert caplog.messages == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to play two users")
