@@ -466,8 +466,8 @@ class FileLog:
             self._refuse_unwritable_locked(file)
             cut = cut_torn_tail(self._storage, file, following.scanner, archive)
             logger.warning(
-                "session %r: %s: %d bytes at offset %d were no intact event: they are set aside "
-                "in %s and cut off",
+                "session %r: %s: cut off %d bytes at offset %d that are no intact event; unless "
+                "they were blank, %s has them",
                 self.paths.session_id,
                 self.paths.log,
                 cut,

@@ -378,7 +378,7 @@ def test_a_script_goes_on_where_it_left_off(folder: str, store: DefaultSessionSt
     after, made_again = result.stdout.split("\n\n")
     assert seqs_of(after.splitlines()) == [3, 4]
     assert seqs_of(made_again.splitlines()) == [1], "a cursor of another log is of no use"
-    assert "made again" in result.stderr
+    assert "made anew" in result.stderr
 
 
 def test_cursor_files_of_one_pass(folder: str, store: DefaultSessionStore, tmp_path: Path) -> None:
@@ -621,6 +621,32 @@ def test_a_log_whose_events_come_twice_is_not_said_to_lack_any(
     assert (mended.returncode, mended.stderr) == (0, "")
     assert "no event was missing" in mended.stdout
     assert journal("verify", "s", "--dir", folder).returncode == 0
+
+
+def test_after_a_cursor_of_a_session_that_was_deleted_all_of_the_new_one_is_shown_and_why(
+    folder: str, store: DefaultSessionStore
+) -> None:
+    put(store, 2)
+    place = cursor_of(folder)
+    store.delete_session("s")
+    put(store, 3)
+    result = journal("log", "s", "--dir", folder, "--after-cursor", place)
+    assert seqs_of(result.stdout.splitlines()) == [1, 2, 3]
+    assert f"was deleted and made anew after {place}; all its events follow" in result.stderr
+
+
+def test_a_missing_event_is_named_once(folder: str, store: DefaultSessionStore) -> None:
+    put(store, 4)
+    store.close()
+    log = Path(folder, "s.jsonl")
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join(lines[:3] + lines[4:]))
+    found = journal("doctor", "s", "--dir", folder).stdout
+    assert "event 3 is missing" in found
+    assert "event 3: " not in found
+    told = journal("log", "s", "--dir", folder).stderr
+    assert "event 3 is missing" in told
+    assert ", 0 bytes" not in told
 
 
 def test_a_cursor_is_of_one_session(folder: str, store: DefaultSessionStore) -> None:

@@ -121,6 +121,7 @@ def test_a_torn_tail_is_set_aside_and_cut_off(
     with caplog.at_level(logging.WARNING):
         log.append([set_event("next")])
     assert f"session 's': {path}: cut off {len(tail)} bytes at offset {end}" in caplog.text
+    assert f"{tmp_path / 'archive'} has them" in caplog.text
     assert turns_in(tmp_path) == [*all_turns(), "next"]
     aside = [path.read_bytes() for path in (tmp_path / "archive").glob("s.*.torn")]
     assert aside == ([] if not tail.strip(b"\0") else [tail])
