@@ -252,7 +252,7 @@ class Scanner:
             return self._settle_kept(record, place, after)
         self._finish_kept(place)
         if record.seq > expected and not lost:
-            what = _missing(expected, record.seq - 1)
+            what = _missing(expected, record.seq - 1, self.header is not None)
             self._note("gap", place, 0, expected, what)
         elif record.prev != self.hash and not lost and self.header is not None:
             self._note("chain", place, 0, record.seq, f"event {record.seq} has another prev")
@@ -446,10 +446,11 @@ def _kept_up_to(header: Open | None, last: Record | None, end: int) -> KeptPart 
     return KeptPart(header, last.hash, end) if last.seq <= header.base_seq else None
 
 
-def _missing(first: int, last: int) -> str:
-    return (
-        f"event {first} is missing" if first == last else f"events {first} to {last} are missing"
-    )
+def _missing(first: int, last: int, is_sure: bool) -> str:
+    one = first == last
+    what = f"event {first} is missing" if one else f"events {first} to {last} are missing"
+    unless = f", unless a compaction moved or dropped {'it' if one else 'them'}"
+    return what if is_sure else f"{what}{unless}: only the header would tell"
 
 
 def _split_glued(line: bytes, place: int) -> list[tuple[bytes | None, int, int]]:

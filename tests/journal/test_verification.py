@@ -80,6 +80,21 @@ def test_a_cut_tail_is_found_with_a_head_noted_before_and_only_then(tmp_path: Pa
     assert kinds(engine(tmp_path).verify("s", head)) == {"head"}
 
 
+def test_without_its_header_no_event_that_compaction_moved_is_said_to_be_lost_for_sure(
+    tmp_path: Path,
+) -> None:
+    log, _ = open_log(tmp_path)
+    log.append([set_event("x"), set_event("a"), set_event("b"), set_event("x"), set_event("b")])
+    engine(tmp_path).compact("s", "drop")
+    log.append([set_event("c")])
+    path = tmp_path / "s.jsonl"
+    header, *lines = lines_of(path)
+    path.write_bytes(header.replace(b"log_id", b"lXg_id") + b"".join(lines))
+    reasons = [problem.reason for problem in engine(tmp_path).verify("s").problems]
+    assert "the header is not intact" in reasons
+    assert all("only the header would tell" in reason for reason in reasons if "missing" in reason)
+
+
 def test_a_head_of_another_log_is_not_this_one_though_its_event_is_the_same(
     tmp_path: Path,
 ) -> None:
