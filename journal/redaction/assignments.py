@@ -17,6 +17,7 @@ from journal.redaction.joins import (
     ATTRIBUTE,
     CALLED_WITH,
     CELL_OF_MARKUP,
+    CONDITION,
     DEFAULT,
     ELEMENT,
     ELEMENT_OF_ATTRIBUTE,
@@ -27,6 +28,7 @@ from journal.redaction.joins import (
     NAME_FIELD,
     PLIST,
     PREFIXED,
+    STATEMENT,
     TYPED,
     VALUE_BEFORE,
     VALUE_FIELD,
@@ -99,6 +101,10 @@ class _Reader(PhraseReader):
         default = TYPED.match(text, name.end) or DEFAULT.match(text, name.end)
         if default is not None:
             yield from self._value(name, default.end(), "=", None)
+            return
+        start = self._start_of_paired(name, before)
+        if start is not None:
+            yield from self._value(name, start, "=", None)
             return
         join = JOIN.match(text, name.end)
         if join is None:
@@ -177,6 +183,8 @@ class _Reader(PhraseReader):
     def _is_other_colon(self, name: Name, join: re.Match[str], before: str) -> bool:
         """Whether a colon gives no value: in a path of names, an expansion, a style sheet."""
         after = self._text[join.end() : join.end() + 32]
+        if STATEMENT.match(after) and CONDITION.search(before):
+            return True  # `if not password: return`
         if join["after"]:
             return False
         if before[-1:] == ":" or (before.endswith("${") and after[:1] in ("?", "+")):

@@ -88,12 +88,13 @@ def _value_up_to(
             limit = close
     if header:
         return _rest_of_header(lines, start, limit)
+    line = limit
     if not says.certain:
         short = _TOKEN.match(text, start, limit)
         limit = short.end() if short else limit
         if limit - start < _SHORTEST:
             return None
-    word_end = _word_end(text, start, limit, bare)
+    word_end = _word_end(text, start, limit, line, bare)
     word = text[start:word_end]
     if not word:
         return None
@@ -112,11 +113,12 @@ def _close_of(text: str, start: int, limit: int, enclosing: str) -> int | None:
     return None
 
 
-def _word_end(text: str, start: int, limit: int, bare: Bare) -> int:
+def _word_end(text: str, start: int, limit: int, line: int, bare: Bare) -> int:
+    """Where a word ends, at `limit` at most. The `=` of a next field may stand beyond that."""
     pattern = _WORD
     word = pattern.match(text, start, limit)
     end = word.end() if word else start
-    field = _NEXT_FIELD.search(text, start, min(limit, end + 64))
+    field = _NEXT_FIELD.search(text, start, min(line, end + 64))
     if field is not None:
         end = min(end, field.start())
     if is_placeholder(text[start:end]):

@@ -42,10 +42,12 @@ VALUE_BEFORE = re.compile(
 )
 CALLED_WITH = re.compile(r"(?P<verb>\(|\{)\s{0,20}(?=[bBrRuUfF@]?[\"'`])")
 TYPED = re.compile(
-    r"\\*[\"'`]\s?\)\.(?:type|fill|send_?keys|send|setValue|set_text|val|input|press_sequentially)\(\s{0,20}",
+    r"(?:\\*[\"'`]\s?\]|\])?[\w.:= >-]{0,40}\\*[\"'`](?:,\s?\w{1,20}\s?[:=]\s?\w{1,20})?\s?\}?\s?\)"
+    r"(?:\.(?:first|last|nth)(?:\(\d{0,3}\))?)?"
+    r"\.(?:type|fill|send_?keys|send|setValue|set_text|val|input|press_?sequentially)\(\s{0,20}",
     re.IGNORECASE,
 )
-DECLARED = re.compile(r"[ \t]{1,8}\*?[\w.\[\]]{1,30}[ \t]{0,8}=[ \t]{0,8}(?=[\"'`])")
+DECLARED = re.compile(r"[ \t]{1,8}(?:As[ ])?\*?[\w.\[\]]{1,30}[ \t]{0,8}=[ \t]{0,8}(?=[\"'`])")
 DEFAULT = re.compile(
     r"[\"']?[ \t]{0,8}=?[ \t]{0,8}\{[^{}]{0,300}?\b(?:default|value)[\"']?[ \t]{0,8}=[ \t]{0,8}(?=[\"'])"
     r"|\\*[\"']\]=>\s{0,40}string\(\d{1,6}\)\s"
@@ -114,5 +116,19 @@ SCHEME = re.compile(
     r"(?:bearer|basic|token|digest|apikey|api-key|negotiate|ntlm|bot|key|hmac|hawk|aws4-hmac-sha256|splunk"
     r"|genieKey|sso-key|discogs)\b[ \t:=]{1,4}(?=\S)",
     re.IGNORECASE,
+)
+BEFORE_KEY_OF_MAP = re.compile(r"[(,]\s{0,30}\\*\"\Z")
+KEY_OF_MAP = re.compile(r"\\*\"[ ]{0,8}(?:->|to)[ ]{0,8}(?=\\*\")")
+BEFORE_DEFINED = re.compile(
+    r"(?:\((?:def|defvar|defparameter|defconstant|defconst|defonce|defcustom|define|setq|setf|set!)\s{1,9}\*?"
+    r"|[{(\s]:)\Z"
+)
+DEFINED = re.compile(r"\*?\s{1,40}(?=\\*\")")
+"""What joins a name of Lisp and its value: `(defvar *name* "x")`, `{:name "x"}`."""
+CONDITION = re.compile(
+    r"\b(?:if|elif|while|not|and|or|in|except|case|with|unless|when)[ (]{1,3}\\*[\"']?\Z"
+)
+STATEMENT = re.compile(
+    r"(?:return|raise|break|continue|pass|throw|yield|exit|assert|del|goto)(?![\w!@#$%^*=+.-])"
 )
 MIXED = re.compile(r"[A-Za-z][^\s]*\d|\d[^\s]*[A-Za-z]")

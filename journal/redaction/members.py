@@ -4,12 +4,15 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from journal.redaction.meaning import is_name
 from journal.redaction.names import Sensitivity, sensitivity
-from journal.redaction.vocabulary import BESIDE
+from journal.redaction.vocabulary import BESIDE, STATUS
 
 _NAMES = frozenset(
     ("name", "key", "header", "variable", "env", "param", "parameter", "field", "property")
 )
+_TITLES = frozenset(("label", "id", "title"))
+"""Names of what is shown. The value beside one may be a choice, a count or a message as well."""
 _VALUES = frozenset(("value", "val", "values", "content", "stringvalue", "default"))
 _PLAIN_NAME = re.compile(r"[\w.$/: -]{1,100}")
 _ITEM_NAME = re.compile(r"-{0,2}[A-Za-z][\w.-]{0,100}")
@@ -20,6 +23,7 @@ _ROLE = re.compile(
 )
 _CHANGED = frozenset(("field", "property", "attribute", "column"))
 _CHANGES = frozenset(("old", "new", "before", "after", "from", "to"))
+_THOUGHTS = ("thinking", "redacted_thinking", "signature_delta", "reasoning", "reasoning.text")
 _TYPES = frozenset(("string", "number", "integer", "boolean", "object", "array", "null"))
 _OF_SCHEMA = frozenset(("$ref", "anyOf", "oneOf", "allOf", "properties"))
 _BESIDE_AT_END = re.compile(r"(?<=[a-z])(?:Name|At|Date|Type|Expiration|Expiry|Url|Host|Port)\Z")
@@ -35,7 +39,7 @@ def said_of_pairs(value: dict[str, Any]) -> dict[str, Sensitivity]:
         item, prefix = value[key], re.sub("(?:name|key)$", "", field)
         is_element = field in _ELEMENTS or (field == "path" and "op" in fields)
         if not isinstance(item, str) or (
-            field not in _NAMES and prefix == field and not is_element
+            field not in _NAMES and prefix == field and not is_element and field not in _TITLES
         ):
             continue
         if field in _ELEMENTS:
@@ -45,14 +49,29 @@ def said_of_pairs(value: dict[str, Any]) -> dict[str, Sensitivity]:
         if says is None or (own is not None and own.certain):
             continue
         for other, target in fields.items():
-            if is_element and other in ("value", "text"):
-                said[target] = says
-            of_pair = (other in _VALUES and not is_element) or (
-                prefix and other == f"{prefix}value"
-            )
-            if of_pair or (field in _CHANGED and other in _CHANGES):
+            if field in _TITLES:
+                if other in ("value", "val") and _is_titled(says, value[target]):
+                    said.setdefault(target, says)
+            elif _is_said(field, prefix, other):
                 said[target] = says
     return said
+
+
+def _is_said(field: str, prefix: str, other: str) -> bool:
+    """Whether what a field names is the value of another: `name` of `value`, `keyname` of `keyvalue`."""
+    if field in _ELEMENTS or field == "path":
+        return other in ("value", "text")
+    of_pair = other in _VALUES or (prefix != "" and other == f"{prefix}value")
+    return of_pair or (field in _CHANGED and other in _CHANGES)
+
+
+def _is_titled(says: Sensitivity, item: Any) -> bool:
+    """Whether a value beside a title is one rather than a choice or a count."""
+    if not isinstance(item, str) or " " in item or item.lower() in STATUS:
+        return False
+    if says.plural or (item.isdigit() and says.kind != "password"):
+        return False
+    return not is_name(item)
 
 
 def _field(key: str) -> str:
@@ -89,6 +108,11 @@ def is_beside(says: Sensitivity, key: str) -> bool:
     if says.kind == "password" and says.plural:
         return False  # by the names of users
     return key.lower().rpartition("_")[2] in BESIDE or _BESIDE_AT_END.search(key) is not None
+
+
+def is_thought(value: dict[str, Any]) -> bool:
+    """Whether it is a thought of a model, whose signature must be given back as it was."""
+    return "thinking" in value or value.get("type") in _THOUGHTS
 
 
 def is_schema(value: dict[str, Any]) -> bool:

@@ -16,6 +16,7 @@ from journal.redaction.vocabulary import (
     KEY_HARMLESS,
     NAMING,
     PASS_CERTAIN,
+    PASS_VARIABLES,
     PASSWORDS,
     QUALIFIERS,
     TOKEN_CERTAIN,
@@ -74,6 +75,8 @@ def sensitivity(name: str) -> Sensitivity | None:
     found = _of_words(words)
     if found is None and name.isalnum():
         found = _glued(name.lower().rstrip("0123456789"))
+    if found is None and name.isupper() and words[-1] in PASS_VARIABLES:
+        found = Sensitivity("password", True)
     if found is None:
         return None
     if found.certain and (named or (len(words) > 1 and words[0] in ACTIONS)):
@@ -114,10 +117,14 @@ def _of_words(words: list[str]) -> Sensitivity | None:
         return Sensitivity("secret", True, plural)
     if last in ("key", "keys"):
         return _of_key(words, before, plural)
+    if words[-3:] == ["client", "key", "data"]:
+        return Sensitivity("private-key", True)  # of the settings of `kubectl`
     if last in ("token", "tokens"):
         return _of_token(before, plural)
     if last == "phrase" and before in ("seed", "recovery"):
         return _PLAIN["mnemonic"]
+    if last == "signature" and before in ("thought", "thinking", "reasoning"):
+        return None  # a model's own, which it must be given back as it was
     return _PLAIN.get(last) or _glued(last)
 
 

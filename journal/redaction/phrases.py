@@ -5,10 +5,14 @@ from collections.abc import Iterator
 
 from journal.redaction.bare import Bare
 from journal.redaction.joins import (
+    BEFORE_DEFINED,
+    BEFORE_KEY_OF_MAP,
     CALL,
     DECLARED,
+    DEFINED,
     FIELD_OF_CALL,
     IS,
+    KEY_OF_MAP,
     LOGIN_LINE,
     MIXED,
     OPTION,
@@ -84,6 +88,17 @@ class PhraseReader(ValueReader):
             return self._text.startswith(")", after)
         opens = self._text[name.start - 1 : name.start] == "{"
         return opens and name.says.certain and self._text.startswith(("}", ">>}"), after)
+
+    def _start_of_paired(self, name: Name, before: str) -> int | None:
+        """Where the string begins that a map or a form of Lisp pairs with a name; None if none."""
+        text = self._text
+        for joined, opens in ((KEY_OF_MAP, BEFORE_KEY_OF_MAP), (DEFINED, BEFORE_DEFINED)):
+            match = joined.match(text, name.end)
+            quote = self._lines.opening(match.end()) if match else None
+            if match is not None and quote is not None and opens.search(before):
+                value = text[quote.end() : self._lines.closing(quote, one_line=True)[0]]
+                return None if " " in value or is_name(value) else match.end()
+        return None
 
     def _after_space(self, name: Name) -> Iterator[Span]:
         """The word after an option, a setter's name, or `password is`."""

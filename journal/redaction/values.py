@@ -34,6 +34,7 @@ _PLACEHOLDER = re.compile(
     | projects/[^/]+/secrets/.* | /run/secrets/.* | !(?:ENV|Env|env|Ref|Sub|GetAtt|vault|secret|env_var)\b.*
     """
 )
+_SCHEME = re.compile(r"(?:bearer|basic|token|digest|apikey|negotiate)[ \t]+(?=\S)", re.IGNORECASE)
 _FIELD = re.compile(r"%(?:\(\w+\))?[srd]|\$?\{[A-Za-z_]?[\w.!]*\}|\$[A-Z_]+\b|<[a-zA-Z][\w -]*>")
 _SHOWN_PATH = re.compile(
     r"@?(?:(?:~|\.{1,2}|[A-Za-z]:)?[/\\][\w .~/\\-]+\.[A-Za-z0-9]{1,5}|(?:~|\.{1,2})/[\w./-]+)"
@@ -42,7 +43,7 @@ _FOLDER = re.compile(
     r"(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\][\w .,~/\\:@+()-]*)?|\w[\w.-]*(?:/[\w.-]+)+/?"
 )
 _MASKED = re.compile(
-    r"(?:[*<>()\[\]{}_#.-]|%(?:25)*5B)*+(?:redacted|removed|masked|hidden|filtered|sanitized|scrubbed|censored|omitted)"
+    r"(?:[*<>()\[\]{}_#.-]|%(?:25)*5B)*+(?:redacted|removed|masked|hidden|filtered|sanitized|scrubbed|censored|(?:data\+)?omitted)"
     r"(?:[*<>()\[\]{}_#./-]|%(?:25)*5D)*+",
     re.IGNORECASE,
 )
@@ -72,7 +73,7 @@ _PLAIN = re.compile(  # what is no secret whatever it is made of
 
 @lru_cache(maxsize=1024)
 def is_placeholder(value: str) -> bool:
-    """Whether a value only stands for a secret, or is none at all: `${NAME}`, `***`, `true`."""
+    """Whether a value only stands for a secret, or is none: `${NAME}`, `Bearer $T`, `true`."""
     value = value.strip()
     if len(value) <= 3 and not any(map(str.isalnum, value)):
         return True
@@ -82,7 +83,8 @@ def is_placeholder(value: str) -> bool:
         return False
     if _PLACEHOLDER.fullmatch(value) or _MASKED.fullmatch(value):
         return True
-    return _is_template(value)
+    scheme = _SCHEME.match(value)
+    return _is_template(value) or (scheme is not None and is_placeholder(value[scheme.end() :]))
 
 
 def _is_template(value: str) -> bool:

@@ -29,7 +29,7 @@ ACTIONS = _words(
 PASSWORDS = _words(
     """password passwords passwd passwds passphrase passphrases passcode passcodes pwd pwds pw
     passwort kennwort contraseña contrasena senha pswd passwrd psw requirepass masterauth
-    masteruserpassword bindpw rootpw storepass keypass userpass psk dbpass dbpasswd пароль 密码 密碼
+    masteruserpassword bindpw rootpw rootpass adminpass smtppass mysqlpass storepass keypass userpass psk dbpass dbpasswd пароль 密码 密碼
     パスワード 비밀번호"""
 )
 KEY_CERTAIN = _words(
@@ -66,6 +66,8 @@ PASS_CERTAIN = _words(
     my sudo imap rabbitmq amqp mongo mongodb ldap http proxy basic auth account default jenkins
     registry docker master sql oracle mssql"""
 )
+PASS_VARIABLES = _words("sshpass pgpass ftppass mailpass redispass ldappass")
+"""Which are passwords in capitals, as names of variables; small ones are programs and files."""
 NOTHING = _words(
     """true false yes no on off none null nil undefined n/a na tbd todo unset empty redacted
     removed masked string str number integer int boolean bool object array any text bytes

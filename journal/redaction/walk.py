@@ -13,7 +13,7 @@ from journal.redaction.cookies import holds_session
 from journal.redaction.joins import OPTION
 from journal.redaction.json_text import Number, Pairs
 from journal.redaction.meaning import PROSE, is_secret
-from journal.redaction.members import is_beside, is_schema, said_of_item, said_of_pairs
+from journal.redaction.members import is_beside, is_schema, is_thought, said_of_item, said_of_pairs
 from journal.redaction.names import Sensitivity, sensitivity
 from journal.redaction.values import is_placeholder, is_random
 
@@ -62,7 +62,9 @@ def _clean_object(value: dict[str, Any], sink: Sink) -> dict[str, Any]:
     result = {}
     for key, item in items:
         says = said.get(key) or sensitivity(key)
-        if says is not None and has_login and says.kind == "password":
+        if key == "signature" and is_thought(value):
+            says = None
+        elif says is not None and has_login and says.kind == "password":
             says = says._replace(certain=True)
         elif is_kubernetes_secret and key in ("data", "stringData") and isinstance(item, dict):
             says = Sensitivity("secret", True)

@@ -16,7 +16,7 @@ from journal.redaction.meaning import (
     is_reference,
     is_word,
 )
-from journal.redaction.names import Sensitivity
+from journal.redaction.names import Sensitivity, sensitivity
 from journal.redaction.values import (
     is_placeholder,
     is_random,
@@ -56,6 +56,7 @@ _PATTERN = re.compile(r"[(\[]?(?:\.[*+]|\\+[SwdW]|\[\^|\(\?)")
 SOURCE_FILE = re.compile(
     r"[\w./-]+\.(?:py|js|tsx?|jsx|json|ya?ml|md|txt|html?|css|go|rs|java|rb|php|cpp|sh|toml|lock)"
 )
+_DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,9})?(?:ns|us|µs|ms|s|sec|secs|m|min|h))+")
 _FIELDS = re.compile(r"(?:id|type|name|src|source|env|target|file)=")
 
 
@@ -64,6 +65,8 @@ def is_value(word: Word) -> bool:
     text = word.text
     if _is_nothing(text) or is_reference(word.says, text) or _FILLED_IN.match(text):
         return False
+    if _DURATION.fullmatch(text) and not _is_certain(word.name):
+        return False  # `test_login PASS: 3.2s`
     if _is_expression(word) or _is_help(word) or (word.colon and _is_declared(word)):
         return False
     if word.option or (word.enclosed and not word.spaced and not word.rest.strip()):
@@ -78,6 +81,11 @@ def is_value(word: Word) -> bool:
         return len(text) >= 4
     is_mixed = _PLAIN.fullmatch(text) is None or any(map(str.isdigit, text))
     return is_mixed or not (word.rest.strip() and word.colon and PROSE.search(word.rest[:80]))
+
+
+def _is_certain(name: str) -> bool:
+    says = sensitivity(name)
+    return says is not None and says.certain
 
 
 def _is_nothing(text: str) -> bool:

@@ -228,6 +228,33 @@ ANY = [
     "sqlplus scott/§@db",
     "net use Z: \\\\nas\\s § /user:bob",
     "smbclient //h/s -U bob%§",
+    "await page.locator('input[name=\"login_password\"]').fill('§')",
+    "await page.locator('input[type=password]').fill(\"§\")",
+    "await page.locator('form input[name=password] >> nth=0').fill('§')",
+    "await page.locator('#password').first().fill('§')",
+    "page.getByRole('textbox', {name: 'Password'}).fill('§')",
+    "page.getByRole('textbox', { name: 'Password', exact: true }).fill('§')",
+    'page.get_by_role("textbox", name="Password").fill("§")',
+    "page.getByTestId('user-password').pressSequentially('§')",
+    "users:\n- name: a\n  user:\n    client-key-data: §\n",
+    '{"client-key-data": "§"}',
+    '{"id": "password", "label": "password", "value": "§"}',
+    '{"title": "Password", "value": "§"}',
+    '{"label": "API key", "value": "§"}',
+    "SSHPASS=§ sshpass -e ssh h",
+    "export PGPASS='§'",
+    "ROOTPASS=§",
+    "mysql_rootpass: §",
+    'Map("user" -> "b", "password" -> "§")',
+    'mapOf("password" to "§", "user" to "b")',
+    '(def api-key "§")',
+    '(defvar *api-key* "§"\n  "What it is for.")',
+    '(defparameter *db-password* "§")',
+    '(setq client-secret "§")',
+    '{:secret "§"}',
+    '{:host "h" :api-key "§"}',
+    'Dim password As String = "§"',
+    'Private Const API_KEY As String = "§"',
 ]
 """Whatever the secret is, be it a word, it goes."""
 
@@ -259,6 +286,8 @@ RANDOM = [
     "SMTP_AUTH=§",
     "docker build --build-arg NPM_TOKEN=§ .",
     'gh api -H "X-Auth-Token: §"',
+    '{:token "§"}',
+    "https://a.example/reset?token=§&lang=en",
 ]
 """What looks drawn at random goes; a word would stay."""
 

@@ -84,6 +84,25 @@ def test_secrets_of_a_kind_of_their_own_go(text: str, secret: str) -> None:
     check_all_depths(text.replace("§", secret), secret)
 
 
+@pytest.mark.parametrize(
+    "rest", ["&lang=en", "&ampere=1", "&notify=yes", "&copy=1&reg=b", "&lt=3", "&amp;lang=en"]
+)
+@pytest.mark.parametrize("name", ["token", "password", "api_key"])
+def test_the_next_field_of_an_address_stays_though_it_begins_like_an_entity(
+    name: str, rest: str
+) -> None:
+    clean = redact_text(f"https://a.example/reset?{name}={SECRET}{rest}")
+    assert MARKER.sub("§", clean) == f"https://a.example/reset?{name}=§{rest}"
+
+
+def test_a_known_secret_goes_from_what_only_a_model_reads() -> None:
+    key = "sk-" + "ant-" + "a1B2" * 8
+    for thought in ({"thought_signature": key}, {"type": "thinking", "signature": f"x {key}"}):
+        assert not in_text(str(redact(thought)), key)
+    random = "qLMkHKdDVNcPnSOVEedOWKfOoKXlecqeuQhYbNmZxTk"
+    assert not in_text(str(redact({"type": "webhook", "signature": random})), random)
+
+
 def check_all_depths(text: str, secret: str) -> None:
     """Alone, in a state, and in JSON in JSON in JSON, which stays valid."""
     assert not in_text(redact({"content": text})["content"], secret), redact_text(text)
