@@ -29,6 +29,7 @@ from journal.redaction.joins import (
     PLIST,
     PREFIXED,
     STATEMENT,
+    TEXT,
     TYPED,
     VALUE_BEFORE,
     VALUE_FIELD,
@@ -151,8 +152,15 @@ class _Reader(PhraseReader):
             return self._word_of_line(name, *cell.span(1))
         attribute = ELEMENT_OF_ATTRIBUTE.match(text, name.end)
         if attribute is not None and ATTRIBUTE.search(text, max(0, name.start - 240), name.start):
+            if "<string name=" in before and self._is_label(attribute.end()):
+                return ()
             return self._of_text(name, attribute.end())
         return None
+
+    def _is_label(self, start: int) -> bool:
+        """Whether an element of texts for a screen only calls a secret by its name."""
+        content = TEXT.match(self._text, start)
+        return content is not None and content[0].isalpha() and is_name(content[0])
 
     def _joined(self, name: Name, join: re.Match[str], before: str) -> Iterator[Span]:
         text, op = self._text, join["op"]

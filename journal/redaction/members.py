@@ -51,7 +51,8 @@ def said_of_pairs(value: dict[str, Any]) -> dict[str, Sensitivity]:
         for other, target in fields.items():
             if field in _TITLES:
                 if other in ("value", "val") and _is_titled(says, value[target]):
-                    said.setdefault(target, says)
+                    sure = says.certain and says.kind == "password"
+                    said.setdefault(target, says._replace(certain=sure))
             elif _is_said(field, prefix, other):
                 said[target] = says
     return said

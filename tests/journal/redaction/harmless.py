@@ -33,6 +33,9 @@ TEXTS = [
     "{:keys [token secret]}",
     '{:secret "the name of a secret"}',
     "Dim password As String",
+    '<string name="login_password">Password</string>',
+    "password :: Text",
+    'SELECT password::"char" FROM users',
     "page.locator('input[type=password]').fill(process.env.DB_PASSWORD)",
     # prose
     "The password is wrong.",
@@ -444,6 +447,8 @@ VALUES: list[Any] = [
     {"label": "API key", "value": "api_key"},
     {"title": "API keys", "value": "12"},
     {"label": "Password", "value": "required"},
+    {"label": "Session token", "value": "JWT"},
+    {"label": "Secret", "value": "Kubernetes"},
     {"title": "Password", "value": "Forgot your password?"},
     {"auth": "none"},
     {"auth": {"type": "oauth2", "scopes": ["read"]}},

@@ -240,7 +240,8 @@ ANY = [
     '{"client-key-data": "§"}',
     '{"id": "password", "label": "password", "value": "§"}',
     '{"title": "Password", "value": "§"}',
-    '{"label": "API key", "value": "§"}',
+    "{ password:: '§', user: 'bob' }",
+    '<string name="login_password">§</string>',
     "SSHPASS=§ sshpass -e ssh h",
     "export PGPASS='§'",
     "ROOTPASS=§",
@@ -287,6 +288,7 @@ RANDOM = [
     "docker build --build-arg NPM_TOKEN=§ .",
     'gh api -H "X-Auth-Token: §"',
     '{:token "§"}',
+    '{"label": "API key", "value": "§"}',
     "https://a.example/reset?token=§&lang=en",
 ]
 """What looks drawn at random goes; a word would stay."""
