@@ -173,7 +173,7 @@ class _Reader(PhraseReader):
                 yield from self._word_of_line(name, *line)
             case ",":
                 yield from self._listed(name, join.end(), before if join["quote"] else "")
-            case "||" | "??" | "?:" | "or" | "==" | "===" | "!=" | "!==" | "=>" | "<-":
+            case "||" | "??" | "?:" | "or" | "==" | "===" | "!=" | "!==" | "=>" | "<-" | "<<-":
                 quote = self._lines.opening(join.end())
                 if quote and not is_name(text[quote.end() : self._lines.closing(quote)[0]]):
                     yield from self._value(name, join.end(), op, None)

@@ -35,6 +35,9 @@ TEXTS = [
     "Dim password As String",
     '<string name="login_password">Password</string>',
     "password :: Text",
+    "cat > password <<-'EOF'\nEOF",
+    'cat > secret <<- "END"\nEND',
+    "{ secrets+: { a: 1 } }",
     'SELECT password::"char" FROM users',
     "page.locator('input[type=password]').fill(process.env.DB_PASSWORD)",
     # prose

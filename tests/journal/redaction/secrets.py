@@ -241,6 +241,8 @@ ANY = [
     '{"id": "password", "label": "password", "value": "§"}',
     '{"title": "Password", "value": "§"}',
     "{ password:: '§', user: 'bob' }",
+    "{ password+: '§' }",
+    "db_password <<- '§'",
     '<string name="login_password">§</string>',
     "SSHPASS=§ sshpass -e ssh h",
     "export PGPASS='§'",
