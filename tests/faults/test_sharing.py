@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from journal.modes import open_shared
 from journal.storage import DiskStorage, create_anew
 from projections import DefaultSessionStore
 from tests.faults.sizes import sized
@@ -195,6 +196,23 @@ def test_a_new_file_of_a_group_is_never_seen_with_another_mode(tmp_path: Path, u
     assert len(seen) >= 5
     assert seen.pop("archive") == {0o2770}
     assert {mode for modes in seen.values() for mode in modes} == {0o660}
+
+
+def test_a_new_file_of_a_group_has_its_mode_before_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(SHARED)
+    there: list[list[str]] = []
+    fchmod = os.fchmod
+
+    def look(fd: int, mode: int) -> None:
+        there.append(os.listdir(tmp_path))
+        fchmod(fd, mode)
+
+    monkeypatch.setattr(os, "fchmod", look)
+    os.close(open_shared(str(tmp_path / "new"), os.O_RDWR | os.O_CREAT))
+    assert there == [[]]
+    assert modes_in(tmp_path) == {"new": 0o660}
 
 
 @pytest.mark.parametrize("missing", ["O_TMPFILE", "link"])
