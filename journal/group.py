@@ -73,10 +73,11 @@ class Writer(Protocol):
 class _Waiting:
     """One thread's request, and what became of it."""
 
-    __slots__ = ("_wake", "error", "is_settled", "request", "since", "written")
+    __slots__ = ("_wake", "error", "is_settled", "request", "since", "write", "written")
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, write: Writer) -> None:
         self.request = request
+        self.write = write
         self.since = monotonic()
         self.written: Written | None = None
         self.error: Exception | None = None
@@ -109,10 +110,13 @@ class _Waiting:
 
 
 class Group:
-    """The queue of one log. Safe for threads."""
+    """The queue of one log. Safe for threads.
 
-    def __init__(self, write: Writer) -> None:
-        self._write = write
+    The log's writer comes with each append: a group that had it would keep a log open that
+    nobody has any more, and a weak reference to it is dead in finalizers, which append too.
+    """
+
+    def __init__(self) -> None:
         self._queue: deque[_Waiting] = deque()
         self._leader: dict[str, int] = {}  # changed by single calls only, which nothing interrupts
         self._inside: set[int] = set()  # threads that are in `append`
@@ -122,14 +126,17 @@ class Group:
         """Whether this thread is in `append` already: we are in a signal handler of its."""
         return threading.get_ident() in self._inside
 
-    def append(self, request: Request) -> Head:
-        """Return when the request is on the disk. Raises what writing or syncing it raises."""
+    def append(self, request: Request, write: Writer) -> Head:
+        """Return when the request is on the disk. Raises what writing or syncing it raises.
+
+        `write` may be used for the requests of other threads too.
+        """
         me = threading.get_ident()
         self._inside.add(me)
         try:
             if not self._queue and self._is_leader(me):
-                return self._append_alone(request)
-            return self._append_with_others(request, me)
+                return self._append_alone(request, write)
+            return self._append_with_others(request, write, me)
         finally:
             self._leave(me)
 
@@ -137,17 +144,17 @@ class Group:
         """Whether this thread leads, from now on if nobody did."""
         return self._leader.setdefault("thread", me) == me
 
-    def _append_alone(self, request: Request) -> Head:
+    def _append_alone(self, request: Request, write: Writer) -> Head:
         """Nobody waits: most often there is one thread only."""
         try:
-            written = self._write(lambda: (request,), monotonic())
+            written = write(lambda: (request,), monotonic())
         except RefusedError as refused:
             raise refused.error from None
         written.sync()
         return written.head
 
-    def _append_with_others(self, request: Request, me: int) -> Head:
-        own = _Waiting(request)
+    def _append_with_others(self, request: Request, write: Writer, me: int) -> Head:
+        own = _Waiting(request, write)
         self._queue.append(own)
         try:
             while not own.is_settled:
@@ -201,12 +208,12 @@ class Group:
 
     def _write_taken(self, taken: list[_Waiting], take: Take, own: _Waiting) -> None:
         try:
-            written = self._write(take, own.since)
+            written = own.write(take, own.since)
         except Exception as error:
             if not taken:
                 raise
             if isinstance(error, RefusedError) and len(taken) > 1:
-                self._write_each(taken)
+                self._write_each(taken, own.write)
                 return
             for waiting in taken:
                 waiting.error = error if waiting is own else copy(error)
@@ -218,11 +225,11 @@ class Group:
             except StorageError:
                 pass  # … and is told
 
-    def _write_each(self, taken: list[_Waiting]) -> None:
+    def _write_each(self, taken: list[_Waiting], write: Writer) -> None:
         """One of them cannot be written, so that none was. Each for itself, then."""
         for waiting in taken:
             try:
-                waiting.written = self._write(waiting.take, waiting.since)
+                waiting.written = write(waiting.take, waiting.since)
             except Exception as error:  # noqa: BLE001 - it is raised where it belongs
                 waiting.error = error
 

@@ -17,11 +17,9 @@ Rules of this module:
 import logging
 import os
 import threading
-import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import cast
 
 from msgspec import Struct
 
@@ -34,7 +32,7 @@ from journal.deletion import finish_deletion
 from journal.errors import AppendError, JournalError, ReadError, ReentryError, StorageError
 from journal.events import GENESIS, Event, Head, Open
 from journal.following import Following, holds
-from journal.group import Group, RefusedError, Request, Take, Writer, Written
+from journal.group import Group, RefusedError, Request, Take, Written
 from journal.handle import LogFile
 from journal.locking import (
     DEFAULT_TIMEOUT,
@@ -95,15 +93,6 @@ class _Encoded(Struct, frozen=True):
     imports: bool
 
 
-def _writer_of(log: "weakref.ref[FileLog]") -> Writer:
-    """Not a method of the log's: so that no cycle keeps a log open that nobody has any more."""
-
-    def write(take: Take, since: float) -> Written:
-        return cast(FileLog, log())._append_for_group(take, since)  # whoever appends has it
-
-    return write
-
-
 class FileLog:
     """A `journal.backend.Log` in a file. Opens it on first use and again when needed."""
 
@@ -123,7 +112,7 @@ class FileLog:
         # All guarded by `lock`.
         self._file: LogFile | None = None
         self._closed_file: FileId | None = None  # closed while idle; what was read of it is known
-        self._group = Group(_writer_of(weakref.ref(self)))  # the one thing in use without it
+        self._group = Group()  # the one thing in use without it
         self._following = Following(self._storage, self.paths, self._projection)
         self._busy = False  # an append is under way in the thread that holds `lock`
         self._created = False  # the file was not there before we opened it
@@ -232,7 +221,7 @@ class FileLog:
         request = Request(events, seed, then)
         # Below a signal handler, the thread that would have to go on may be this very one.
         if self._durable and not self._group.is_inside:
-            return self._group.append(request)
+            return self._group.append(request, self._append_for_group)
         try:
             done = self._append((request,), None)
         except RefusedError as refused:

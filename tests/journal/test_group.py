@@ -10,7 +10,7 @@ import pytest
 
 from journal.errors import AppendError, StateValueError, StorageError, SyncError
 from journal.events import Event, Head, Set
-from journal.group import Group, RefusedError, Request, Take, Written
+from journal.group import Group, RefusedError, Request, Take, Writer, Written
 from journal.storage import DiskStorage
 from tests.support import open_log, set_event
 
@@ -50,10 +50,25 @@ class Disk:
         self.fail_sync()
 
 
+class Log:
+    """A group, and the writer that comes with each append to it."""
+
+    def __init__(self, write: Writer) -> None:
+        self.group = Group()
+        self._write = write
+
+    @property
+    def is_inside(self) -> bool:
+        return self.group.is_inside
+
+    def append(self, request: Request) -> Head:
+        return self.group.append(request, self._write)
+
+
 class Caller(threading.Thread):
     """A thread that appends one request and keeps what it was told."""
 
-    def __init__(self, group: Group, request: Request) -> None:
+    def __init__(self, group: Log, request: Request) -> None:
         super().__init__(daemon=True)
         self.error: BaseException | None = None
         self.head: Head | None = None
@@ -76,21 +91,21 @@ def request(turn: str) -> Request:
     return Request((set_event(turn),))
 
 
-def queue_up(group: Group, requests: Sequence[Request]) -> list[Caller]:
+def queue_up(group: Log, requests: Sequence[Request]) -> list[Caller]:
     """Threads that wait in this order behind the sync that is under way."""
     callers = []
     for number, wanted in enumerate(requests):
         callers.append(Caller(group, wanted))
         end = monotonic() + PATIENCE
-        while len(group._queue) <= number:
+        while len(group.group._queue) <= number:
             assert monotonic() < end, "it did not queue up"
             sleep(0.001)
     return callers
 
 
-def begin(disk: Disk) -> tuple[Group, Caller]:
+def begin(disk: Disk) -> tuple[Log, Caller]:
     """A group whose first append is in its sync."""
-    group = Group(disk.write)
+    group = Log(disk.write)
     leader = Caller(group, request("first"))
     assert disk.in_sync.wait(PATIENCE)
     return group, leader
@@ -99,7 +114,7 @@ def begin(disk: Disk) -> tuple[Group, Caller]:
 def test_a_lone_thread_waits_for_nobody() -> None:
     disk = Disk()
     disk.go_on.set()
-    group = Group(disk.write)
+    group = Log(disk.write)
     assert group.append(request("a")) == Head("log", 1, "")
     assert group.append(request("b")) == Head("log", 2, "")
     assert disk.pieces == [["a"], ["b"]]
@@ -231,7 +246,7 @@ def test_a_leader_that_may_not_write_fails_alone() -> None:
             raise failures.pop()
         return disk.write(take, since)
 
-    group = Group(write)
+    group = Log(write)
     leader = Caller(group, request("first"))
     assert disk.in_sync.wait(PATIENCE)
     others = queue_up(group, [request("a"), request("b")])
@@ -248,7 +263,7 @@ def test_below_a_signal_handler_a_thread_knows_that_it_is_inside() -> None:
     disk = Disk()
     disk.go_on.set()
     disk.fail_write = lambda piece: seen.append(group.is_inside)
-    group = Group(disk.write)
+    group = Log(disk.write)
     assert not group.is_inside
     group.append(request("a"))
     assert seen == [True]

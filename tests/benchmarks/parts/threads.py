@@ -35,9 +35,9 @@ def run(sizes: Sizes, folder: str) -> list[Row]:
             raw.write(line(index))
 
     floor = "write + fdatasync, one thread"
-    group = _Bare(raw).group
+    bare = _Bare(raw)
     operations["the queue alone"] = lambda number: _together(
-        lambda index: group.append(Request(())), number * count, share
+        lambda index: bare.append(Request(())), number * count, share
     )
     figures = interleave(operations | {floor: serial}, rounds=_ROUNDS, block=1)
     close([*contenders.values(), raw])
@@ -60,8 +60,11 @@ class _Bare:
     """
 
     def __init__(self, raw: RawWrite) -> None:
-        self.group = Group(self._write)
+        self._group = Group()
         self._raw = raw
+
+    def append(self, request: Request) -> None:
+        self._group.append(request, self._write)
 
     def _write(self, take: Take, since: float) -> Written:
         lines = b"".join([line(number) for number, _ in enumerate(take())])
