@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import gc
 import itertools
 import json
 import logging
@@ -1354,3 +1355,19 @@ def test_a_log_that_a_stopped_thread_was_writing_is_not_written_to(
     file.unlock()
     log.close()
     assert turns_in(tmp_path) == ["a"]
+
+
+def test_a_finalizer_that_is_garbage_together_with_the_log_appends(tmp_path: Path) -> None:
+    """Python clears weak references to such a log before it calls the finalizer."""
+
+    class Last:
+        def __init__(self) -> None:
+            self.log, _ = open_log(tmp_path, durability="fsync")
+            self.itself = self
+
+        def __del__(self) -> None:
+            self.log.append([set_event("t")])
+
+    Last()
+    gc.collect()
+    assert turns_in(tmp_path) == ["t"]
