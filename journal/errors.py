@@ -109,4 +109,4 @@ class CursorError(JournalError, LookupError):
 
 
 class FolderError(JournalError, ValueError):
-    """Which folder is meant cannot be told: `~` stands for a home that nobody knows."""
+    """It is unclear which folder is meant: `~` stands for a home that nobody knows."""

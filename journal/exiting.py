@@ -9,10 +9,10 @@ The interpreter ends in three steps:
    from then on nothing is put off: `begun` is True.
 3. Finalizers run, and with them turns end. No other thread ever runs again, whatever it was
    doing and whichever locks it holds (`locking.leave_stopped_threads`). A thread that is
-   started never begins; on Python 3.11 whoever starts one waits for it for ever.
+   started never begins; on Python 3.11 its `start()` waits for ever.
 
-Nothing of ours is closed because the program ends. Who writes after that would write to a
-number that may be another file's by then; the kernel closes all when nobody can.
+We close nothing because the program ends. A later write would go to a number that may belong
+to another file by then. The kernel closes everything once nothing can write any more.
 """
 
 import atexit
@@ -51,7 +51,7 @@ def tell_at_exit(deferring: Deferring) -> None:
 
 @atexit.register
 def begin() -> None:
-    """Have all done that was put off. What others do in `atexit` may come before or after."""
+    """Do all work that was put off. Other functions of `atexit` may run before or after it."""
     global begun
     begun = True
     for _, deferring in sorted(_deferring.items(), reverse=True):
@@ -64,7 +64,7 @@ def begin() -> None:
 
 
 def has_begun() -> bool:
-    """`begun`, for who asks twice."""
+    """`begun`, for a caller that asks twice."""
     return begun
 
 

@@ -124,7 +124,7 @@ class LogFile:
         return self._syncing == threading.get_ident()
 
     def chunks(self, start: int, stop: int) -> Iterator[bytes]:
-        """As `storage.chunks`, for who reads on after others have run: OSError if closed."""
+        """Like `storage.chunks`, for a reader that pauses in between: OSError once closed."""
         while start < stop:
             data = self._storage.read(self.fd, min(CHUNK, stop - start), start)
             if not data:

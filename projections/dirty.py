@@ -17,12 +17,12 @@ new_mark = count().__next__
 class Dirty:
     """Session ids, each with a mark that every write changes. Safe for threads.
 
-    Who writes puts a new mark into `marks` before the write and after it, without a lock:
-    it is a single step, and every append takes it. Who cleans takes `mark_of` first, does
-    what is to be done, and gives that mark to `clean`: a session that was written in between
-    stays dirty. Memory is that of the ids written since they were last cleaned.
+    A writer puts a new mark into `marks` before the write and after it. That takes no lock: it
+    is a single step, and every append does it. A cleaner takes `mark_of` first, does its work,
+    and then gives that mark to `clean`: a session that was written in between stays dirty.
+    Memory is that of the ids written since they were last cleaned.
 
-    `failing` are those of which cleaning has failed and that was logged.
+    `failing` are those whose cleaning has failed, which was logged.
     """
 
     def __init__(self) -> None:

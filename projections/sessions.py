@@ -344,7 +344,7 @@ def _mark_of(dirty: Dirty | None, session_id: str) -> int | None:
 class OpenSessions:
     """At most `most` open sessions; the least recently used one makes room. For threads.
 
-    Making room costs whoever is calling a `close` and no more: `stale` and `unsynced`
+    Making room costs the caller one `close` and no more: `stale` and `unsynced`
     remember what is to be done about sessions, open or not.
     """
 
