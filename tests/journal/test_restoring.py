@@ -93,7 +93,7 @@ DAMAGES: dict[str, Damage] = {
     "repeated": lambda x, n: [*x[:n], x[n], x[n], *x[n + 1 :]],
     "moved": lambda x, n: [*x[: n - 1], x[n], x[n - 1], *x[n + 1 :]] if n > 1 else [x[0], *x[2:]],
     "garbage before": lambda x, n: [*x[:n], b"garbage\n", *x[n:]],
-    "a whole line of another": lambda x, n: [*x[:n], x[1], *x[n + 1 :]],
+    "a whole line of another": lambda x, n: [*x[:n], x[1 if n > 1 else 2], *x[n + 1 :]],
     "zeros": lambda x, n: [*x[:n], b"\0" * (len(x[n]) - 1) + b"\n", *x[n + 1 :]],
 }
 
@@ -135,9 +135,8 @@ def test_what_compaction_kept_comes_back_from_the_archive(
     compacted(tmp_path)
     before = log(tmp_path).read_bytes()
     damage(log(tmp_path), name, number)
-    if log(tmp_path).read_bytes() == before:
-        pytest.skip("that changes nothing here")
     damaged = log(tmp_path).read_bytes()
+    assert damaged != before
     report = restored(tmp_path)
     assert log(tmp_path).read_bytes() == before
     assert report.left == []
