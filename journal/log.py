@@ -429,7 +429,8 @@ class FileLog:
     def _settle_locked(self, file: LogFile) -> bool:
         """With the lock held: be at the end of the right file. False: open it again."""
         # Whoever compacts or deletes a log has its lock, so the path leads here until we let
-        # go, and a seal is a dead process's. Who fails to begin a log removes its file too.
+        # go, and a seal is a dead process's. A writer that fails to begin a log removes its
+        # file too.
         if not file.is_current():
             return False
         size, created = file.size(), self._created

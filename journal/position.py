@@ -118,7 +118,7 @@ class Position:
             return True
         if event.seq <= self.settled:
             raise StaleError(_another(event.seq, event.hash, known))
-        self._leads_to(event)  # or who is refused would have gone back all the same
+        self._leads_to(event)  # first: a follower that is refused must not have gone back already
         while self.seq >= event.seq:
             self._hashes.pop()
             self.seq -= 1

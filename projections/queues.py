@@ -86,7 +86,7 @@ class Queues:
         self._lock = threading.RLock()  # reentrant for finalizers at the program's end
         self._entrance = _Entrance()
         self._working: set[int] = set()  # threads that carry out what waits
-        self._ending = threading.Lock()  # held by who closes
+        self._ending = threading.Lock()  # held by the thread that closes
         self._waiting: dict[str, deque[Append | Call]] = {}
         self._soon: dict[str, Call] = {}
         self._writers = ThreadPoolExecutor(

@@ -27,8 +27,8 @@ class LatestOwner:
         self.runtime_id: str | None = None
         self.turn_id: str | None = None
         self.seq = 0
-        self._waiting: dict[str, str] = {}  # who handed off, by who has not answered yet
-        self._lost: dict[str, bool] = {}  # by who has handed off: whether it lost the session
+        self._waiting: dict[str, str] = {}  # target: source of a handoff not answered yet
+        self._lost: dict[str, bool] = {}  # source: whether it lost the session
 
     def fold(self, event: Event, turns: Mapping[str, Container[str]]) -> None:
         """O(1). `turns` are those of the view before the event, by runtime."""
