@@ -238,12 +238,14 @@ class Pipe(_Running):
             env={**environment(), **(env or {})},
         )
         os.close(theirs)
+        assert process.stderr is not None
+        self._stderr = process.stderr
+        self._errors = b""
         super().__init__(process, ours)
 
     def __exit__(self, *args: object) -> None:
         super().__exit__(*args)
-        assert self.process.stderr is not None
-        self.process.stderr.close()
+        self._stderr.close()
 
     @property
     def has_output(self) -> bool:
@@ -275,11 +277,22 @@ class Pipe(_Running):
         except OSError:
             return self._sleeps()
 
+    def until_error(self, text: str) -> None:
+        """Wait until standard error has this text."""
+        deadline = time.monotonic() + _PATIENCE
+        while text.encode() not in self._errors:
+            left = deadline - time.monotonic()
+            assert left > 0, f"nothing more came after {self._errors!r}"
+            if select.select([self._stderr], [], [], left)[0]:
+                data = os.read(self._stderr.fileno(), 65536)
+                assert data, f"it has ended after {self._errors!r}"
+                self._errors += data
+
     @property
     def errors(self) -> str:
         """Standard error; to be asked for when the process has ended."""
-        assert self.process.stderr is not None
-        return self.process.stderr.read().decode()
+        self._errors += self._stderr.read()
+        return self._errors.decode()
 
 
 @contextmanager

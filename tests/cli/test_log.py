@@ -499,8 +499,9 @@ class TestAnOlderCopyIsPutInThePlaceOfALogThatIsFollowed:
             assert named.end() == 5
             assert f"the log ends with event {events}" in named.errors
             with DefaultSessionStore(folder, durability="os") as store:
-                put(store, 1, "other")  # by the time that this is shown, there was a look
+                put(store, 1, "other")  # all other sessions are still followed
                 everything.until(last(1))
+            everything.until_error(f"the log ends with event {events}")
             everything.signal(signal.SIGINT)
             assert everything.end() == 130
             left_out, _, reason = everything.errors.partition("is left out")
