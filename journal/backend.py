@@ -1,7 +1,7 @@
 """What every engine offers: append, read on, wait for more, compact, delete.
 
-An engine keeps the logs of many sessions: in a folder (`journal.directory`), in
-memory (`journal.memory`), later on other machines. Nothing here speaks of files,
+An engine keeps the logs of many sessions: in a folder (`journal.engines.files.directory`), in
+memory (`journal.engines.memory`), later on other machines. Nothing here speaks of files,
 offsets or locks. One suite of tests holds every engine to this contract.
 """
 
@@ -131,17 +131,17 @@ class Log(Protocol):
 
     def append(
         self,
-        events: "Sequence[Event] | Maker",
-        seed: "Maker | None" = None,
-        then: Callable[[], None] | None = None,
+        events: "Sequence[Event] | EventFactory",
+        import_events: "EventFactory | None" = None,
+        on_appended: Callable[[], None] | None = None,
     ) -> Head:
         """Fold what others have appended, then append `events` and fold them.
 
         All with one write and one sync; returns the head with them in it, once they are as
         durable as the engine was told to make them. Events that depend on what others have
         appended are given as a function, which is called when nobody else can append any
-        more; if it gives none, nothing is written (the head of no log has seq 0). `seed`
-        is asked for events to put first when the log is new. `then` is called, whichever
+        more; if it gives none, nothing is written (the head of no log has seq 0). `import_events`
+        is asked for events to put first when the log is new. `on_appended` is called, whichever
         thread does the writing, before anybody else can append. Not to be called with
         `lock` held. Raises `AppendError` (nothing
         was written), `SyncError` (unknown), `LockTimeoutError`, `UnsupportedFormatError`
@@ -149,7 +149,9 @@ class Log(Protocol):
         """
         ...
 
-    def append_at_once(self, events: "Sequence[Event]", seed: "Maker | None" = None) -> bool:
+    def append_at_once(
+        self, events: "Sequence[Event]", import_events: "EventFactory | None" = None
+    ) -> bool:
         """As `append`, if that waits for nobody; else False, and nothing is written.
 
         It would wait for a sync, for a lock that somebody has, or for a log to be opened, read
@@ -170,7 +172,7 @@ class Log(Protocol):
         ...
 
 
-class Maker(Protocol):
+class EventFactory(Protocol):
     """Makes events when it is time to append them. Must not touch the log itself."""
 
     def __call__(self) -> Sequence[Event]: ...

@@ -17,9 +17,9 @@ from itertools import count
 from time import monotonic, sleep
 from typing import Protocol
 
+from journal.engines.files.storage import Storage
 from journal.errors import LockTimeoutError
 from journal.exiting import LAST_PATIENCE
-from journal.storage import Storage
 
 logger = logging.getLogger("journal")
 

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from projections.store import DefaultSessionStore
+from projections.store.store import DefaultSessionStore
 
 if TYPE_CHECKING:
-    from projections.store_async import AsyncSessionStore
+    from projections.store.async_store import AsyncSessionStore
 
 __all__ = ["AsyncSessionStore", "DefaultSessionStore"]
 
@@ -13,6 +13,6 @@ __all__ = ["AsyncSessionStore", "DefaultSessionStore"]
 def __getattr__(name: str) -> object:
     if name != "AsyncSessionStore":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from projections.store_async import AsyncSessionStore  # brings asyncio along
+    from projections.store.async_store import AsyncSessionStore  # brings asyncio along
 
     return AsyncSessionStore

@@ -11,13 +11,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from journal.backend import Problem, VerifyReport
-from journal.backup import copy_log, copy_open
+from journal.engines.files.backup import copy_log, copy_open
+from journal.engines.files.storage import Storage
 from journal.errors import JournalError, ReadError, SessionFileError, StorageError
 from journal.names import LOG_SUFFIX, paths_of, paths_of_stem, session_id_of
-from journal.storage import Storage
-from projections.doctor.place import File, look_at
-from projections.session_file import SessionFile
-from projections.store import DefaultSessionStore
+from projections.doctor.folder import File, look_at
+from projections.store.session_file import SessionFile
+from projections.store.store import DefaultSessionStore
 
 _JSON = ".json"
 _LOCK = ".lock"

@@ -4,12 +4,12 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from journal.backup import header_of
+from journal.engines.files.backup import header_of
+from journal.engines.files.storage import Storage, chunks
 from journal.errors import DamagedError, StateValueError
 from journal.events import Open
 from journal.names import Paths
 from journal.scan import Scanner
-from journal.storage import Storage, chunks
 from projections.doctor.finding import shell, shown
 
 

@@ -25,7 +25,7 @@ from projections.replay import (
     versions,
     view_as_of,
 )
-from projections.tail import After, Tail
+from projections.tail.tail import After, Tail
 from projections.times import point_of
 from projections.view import View
 

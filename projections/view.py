@@ -8,8 +8,8 @@ bytes a turn. It iterates over copies of its dicts: a signal handler may set a t
 from typing import Any
 
 from journal.events import Clear, Event, Set
+from journal.fold import apply
 from journal.state import decode_state, encode_text
-from journal.turns import apply
 
 _LINE_OVERHEAD = 260
 """Bytes of a set's line besides its state: what a live turn costs in the log."""

@@ -13,10 +13,10 @@ import msgspec
 import pytest
 from msgspec import Raw
 
+from journal.engines.files.log import FileLog, LogOptions
+from journal.engines.files.storage import DiskStorage
 from journal.events import Event, Set
-from journal.log import FileLog, LogOptions
 from journal.names import paths_of
-from journal.storage import DiskStorage
 
 ROOT = Path(__file__).resolve().parent.parent
 

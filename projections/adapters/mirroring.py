@@ -12,7 +12,7 @@ from projections.adapters.context import CallContext, current
 from projections.adapters.recorder import Recorder
 from projections.adapters.shared import give_back, recorder_in, recorder_of
 from projections.adapters.turns import new_turn_id
-from projections.store import DefaultSessionStore
+from projections.store.store import DefaultSessionStore
 
 logger = logging.getLogger("journal")
 

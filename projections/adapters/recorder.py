@@ -27,9 +27,9 @@ from projections.adapters.failures import Failures
 from projections.adapters.ownership import Before, Handover, SessionOwner
 from projections.adapters.turns import Status, Turn
 from projections.adapters.writing import Write
-from projections.queues import Done
-from projections.store import DefaultSessionStore
-from projections.store_async import AsyncSessionStore, Begin
+from projections.store.async_store import AsyncSessionStore, Begin
+from projections.store.queues import Done
+from projections.store.store import DefaultSessionStore
 
 _PATIENCE = 1.0  # seconds that an agent waits for a disk or for another process
 
@@ -172,7 +172,7 @@ class Recorder:
             return False
 
         def line_up(state: dict[str, Any]) -> Begin:
-            event = self.store.intake.event(turn.runtime_id, turn.turn_id, state)
+            event = self.store.encoder.event(turn.runtime_id, turn.turn_id, state)
             refresh = turn.status != "open"
             write = Write(self._async_store, turn.session_id, event, before, after, refresh, done)
             return self._async_store.line_up(turn.session_id, write.entry, write.at_once)

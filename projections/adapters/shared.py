@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 from journal.locking import tell_after_fork
 from projections.adapters.recorder import Recorder
-from projections.store import DefaultSessionStore
+from projections.store.store import DefaultSessionStore
 
 Key: TypeAlias = int | str
 

@@ -6,8 +6,8 @@ from journal.events import Set
 from journal.locking import waiting_since
 from projections.adapters.ownership import NEXT, Before, FromOwner, Handover
 from projections.handoffs.tool_calls import FINAL
-from projections.queues import Append, Call, Done
-from projections.store_async import AsyncSessionStore
+from projections.store.async_store import AsyncSessionStore
+from projections.store.queues import Append, Call, Done
 
 
 class Write:

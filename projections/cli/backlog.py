@@ -11,7 +11,7 @@ from journal.position import Position, StaleError, refusal
 from projections.cli.filters import Filter
 from projections.cli.lines import Effect, Effects
 from projections.cli.terminal import notice
-from projections.store import DefaultSessionStore
+from projections.store.store import DefaultSessionStore
 from projections.view import View
 
 

@@ -6,9 +6,9 @@ import click
 
 from journal.backend import VerifyReport
 from projections.backup import Backup, back_up, can_be_made, is_within
-from projections.cli.care import print_report, verify_item
 from projections.cli.listing import size
 from projections.cli.main import EXIT_DAMAGED
+from projections.cli.maintain import print_report, verify_item
 from projections.cli.options import (
     folder_option,
     opened,

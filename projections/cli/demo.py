@@ -16,7 +16,7 @@ from rich.tree import Tree
 
 from journal import GatewayConfig, JournalError, SessionConfig
 from projections.cli.terminal import colour_of
-from projections.store import DefaultSessionStore
+from projections.store.store import DefaultSessionStore
 
 _SESSION = "demo"
 _RUNTIMES = ("native", "plugin_harness")

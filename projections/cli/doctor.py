@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import click
 from click.core import ParameterSource
 
+from journal.engines.files.storage import DiskStorage
 from journal.errors import NotFoundError
-from journal.storage import DiskStorage
 from projections.cli.main import EXIT_DAMAGED, EXIT_FAILURE
 from projections.cli.options import (
     complete_sessions,

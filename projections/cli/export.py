@@ -21,7 +21,7 @@ from projections.cli.options import (
 )
 from projections.cli.progress import Progress, bytes_of_sessions
 from projections.cli.terminal import is_terminal, json_plain, notice
-from projections.store import DefaultSessionStore
+from projections.store.store import DefaultSessionStore
 
 _STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 _DESCRIPTORS = ("/dev/fd/", "/dev/std", "/proc/self/fd/")

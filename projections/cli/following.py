@@ -19,8 +19,8 @@ from projections.cli.main import Terminated
 from projections.cli.shapes import event_item, json_line
 from projections.cli.terminal import Writer, notice
 from projections.replay import view_as_of
-from projections.store import DefaultSessionStore
-from projections.tail import Arrival, Tail
+from projections.store.store import DefaultSessionStore
+from projections.tail.tail import Arrival, Tail
 from projections.view import View
 
 _SAVE_EVERY = 0.2  # seconds between writings of a cursor file

@@ -13,7 +13,7 @@ from projections.cli.options import NOW, POINT, folder_option, opened, output_op
 from projections.cli.shapes import SessionItem, SessionsDocument, json_document, json_line
 from projections.cli.tables import Table
 from projections.cli.terminal import notice, plain
-from projections.store import DefaultSessionStore
+from projections.store.store import DefaultSessionStore
 from projections.times import stamp_of
 from projections.view import View
 

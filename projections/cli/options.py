@@ -11,11 +11,11 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
+from journal.engines.files.storage import Storage
 from journal.errors import JournalError, NotFoundError, ReadError
-from journal.storage import Storage
 from projections.cli.terminal import plain
 from projections.refs import Ref
-from projections.store import DefaultSessionStore
+from projections.store.store import DefaultSessionStore
 from projections.times import point_of
 
 F = TypeVar("F", bound=Callable[..., Any])

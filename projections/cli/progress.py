@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from journal.storage import DiskStorage
+from journal.engines.files.storage import DiskStorage
 from projections.cli.terminal import plain
 
 _PATIENCE = 0.5  # seconds before there is anything to see

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import click
 from msgspec.structs import replace
 
+from journal.engines.files.restoring import Restored, RestoreReport, restore
+from journal.engines.files.storage import Storage
 from journal.names import Paths, paths_of
-from journal.restoring import Restored, RestoreReport, restore
-from journal.storage import Storage
 from projections.cli.main import EXIT_DAMAGED
 from projections.cli.options import require_session
 from projections.cli.shapes import (
@@ -22,7 +22,7 @@ from projections.cli.terminal import Writer
 from projections.copies import Copies
 from projections.doctor.finding import Commands, shown
 from projections.doctor.losses import by_file
-from projections.store import DefaultSessionStore
+from projections.store.store import DefaultSessionStore
 
 
 def restore_sessions(

@@ -12,9 +12,9 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from journal.modes import is_shared
+from journal.engines.files.modes import is_shared
 from projections.doctor.finding import Finding, Severity, of_place, quoted, shell, shown
-from projections.doctor.place import NEW, File, look_at
+from projections.doctor.folder import NEW, File, look_at
 from projections.doctor.remedies import Advice, Remedy
 
 _MOST_IN_COMMAND = 4

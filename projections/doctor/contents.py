@@ -4,14 +4,14 @@ import os
 from collections.abc import Iterator
 
 from journal.config import Limits
+from journal.engines.files.storage import Storage, chunks
 from journal.events import Clear, Set
 from journal.scan import Scanner
-from journal.storage import Storage, chunks
 from projections.doctor.damage import Trouble
 from projections.doctor.finding import Finding
-from projections.doctor.place import is_free
+from projections.doctor.folder import is_free
 from projections.doctor.remedies import Advice, Remedy
-from projections.sessions import DEAD_SPREAD, RECHECK, dead_limit
+from projections.store.sessions import DEAD_SPREAD, RECHECK, dead_limit
 from projections.view import View
 
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from errno import EACCES, EPERM
 
 from journal.codec import FORMAT
+from journal.engines.files.logfile import LogFile
+from journal.engines.files.recovery import lost_its_beginning
+from journal.engines.files.storage import Storage, chunks
 from journal.events import Open
-from journal.handle import LogFile
 from journal.names import LOG_SUFFIX, stem_of
-from journal.recovery import lost_its_beginning
 from journal.scan import Scanner
-from journal.storage import Storage, chunks
 from projections.doctor.access import is_barred
 from projections.doctor.finding import (
     Commands,
@@ -23,7 +23,7 @@ from projections.doctor.finding import (
     shell,
     shown,
 )
-from projections.doctor.place import Case, Ends, File
+from projections.doctor.folder import Case, Ends, File
 from projections.doctor.remedies import Advice, Remedy
 
 PERMISSION = (EPERM, EACCES)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from projections.doctor.damage import Trouble
 from projections.doctor.finding import Finding, of_place
-from projections.doctor.place import Ends
+from projections.doctor.folder import Ends
 from projections.doctor.remedies import Remedy
 
 MOUNTS = "/proc/self/mountinfo"

@@ -11,17 +11,16 @@ from collections.abc import Iterator, Sequence
 from time import sleep
 
 from journal.config import Limits
+from journal.engines.files.storage import DiskStorage, Storage
 from journal.errors import NotFoundError, ReadError
 from journal.names import session_id_of, stem_of
-from journal.storage import DiskStorage, Storage
 from projections.doctor.access import check_access
 from projections.doctor.contents import Contents
 from projections.doctor.damage import Trouble, no_folder
+from projections.doctor.debris import Leftovers
 from projections.doctor.environment import MOUNTS, check_clock, check_environment
 from projections.doctor.finding import Commands, Finding, shown
-from projections.doctor.identity import session_id_of_files
-from projections.doctor.leftovers import Leftovers
-from projections.doctor.place import (
+from projections.doctor.folder import (
     Belongings,
     Ends,
     File,
@@ -31,9 +30,10 @@ from projections.doctor.place import (
     is_left,
     look_at,
 )
+from projections.doctor.identity import session_id_of_files
 from projections.doctor.problems import Problems
 from projections.doctor.session_files import check_session_file
-from projections.session_file import SessionFile
+from projections.store.session_file import SessionFile
 from projections.view import View
 
 _LOOKS_AGAIN = (0.02, 0.2)  # seconds to wait before each

@@ -2,12 +2,12 @@
 
 import os
 
+from journal.engines.files.storage import Storage
 from journal.errors import JournalError
 from journal.events import Open
 from journal.names import session_id_of, stem_of
-from journal.storage import Storage
-from projections.doctor.place import Belongings, case_of, ends_of, header_of_archive
-from projections.session_file import session_id_in
+from projections.doctor.folder import Belongings, case_of, ends_of, header_of_archive
+from projections.store.session_file import session_id_in
 
 
 def session_id_of_files(storage: Storage, folder: str, belongings: Belongings) -> str | None:

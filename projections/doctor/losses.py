@@ -3,10 +3,10 @@
 import os
 from collections.abc import Sequence
 
+from journal.engines.files.restoring import Restored, RestoreReport, plan_restoration
+from journal.engines.files.storage import Storage
 from journal.errors import JournalError
 from journal.names import Paths
-from journal.restoring import Restored, RestoreReport, plan_restoration
-from journal.storage import Storage
 from projections.doctor.finding import shown
 
 RESTORABLE = frozenset(("corrupt", "gap", "order", "kept"))

@@ -4,15 +4,15 @@ import os
 from collections.abc import Iterator
 
 from journal.backend import Problem
+from journal.engines.files.restoring import RestoreReport
+from journal.engines.files.storage import Storage
+from journal.engines.files.verification import Verification
 from journal.names import LOG_SUFFIX
-from journal.restoring import RestoreReport
-from journal.storage import Storage
-from journal.verification import Verification
 from projections.doctor.access import is_barred
 from projections.doctor.damage import PERMISSION, Trouble
 from projections.doctor.finding import Finding, Severity, shell
+from projections.doctor.folder import Ends
 from projections.doctor.losses import RESTORABLE, by_file, what_can_be_restored
-from projections.doctor.place import Ends
 from projections.doctor.remedies import Advice, Remedy
 
 _AFTER_SEAL = "after a seal"

@@ -11,15 +11,15 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from journal.archives import read_archive
+from journal.engines.files.archives import read_archive
+from journal.engines.files.storage import Storage, chunks
 from journal.errors import JournalError
 from journal.names import LOG_SUFFIX
 from journal.redaction import Located, locate, may_hold_secrets, redact_text
 from journal.state import MAX_LINE
-from journal.storage import Storage, chunks
 from projections.doctor.finding import shown
+from projections.doctor.folder import SESSION_SUFFIX, Belongings, File, case_of
 from projections.doctor.identity import session_id_of_files
-from projections.doctor.place import SESSION_SUFFIX, Belongings, File, case_of
 
 _decode = msgspec.json.Decoder().decode
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
+from journal.engines.files.storage import Storage
 from journal.errors import SessionFileError
-from journal.storage import Storage
 from projections.doctor.damage import Trouble
 from projections.doctor.finding import Finding, copy_aside
 from projections.doctor.remedies import Remedy
-from projections.session_file import SessionFile, session_id_in
+from projections.store.session_file import SessionFile, session_id_in
 from projections.view import View
 
 RuntimeStates: TypeAlias = dict[str, dict[str, Any]]

@@ -2,7 +2,7 @@
 
 It answers which runtime really ran a turn, what a new owner inherited, which tool calls
 nobody finished, and who wrote after it had handed off. `findings` says what its results
-mean, `custody` and `turn_runs` by which rules they come about, `tool_calls` what a tool
+mean, `ownership` and `turn_runs` by which rules they come about, `tool_calls` what a tool
 call is.
 
 An audit is as good as its history. A compacted log has only the last set of each turn: to see
@@ -13,12 +13,12 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from journal.events import Event, Set
-from projections.handoffs.custody import Custody, Record
 from projections.handoffs.findings import (
     Change,
     HandoffAudit,
     OpenCall,
 )
+from projections.handoffs.ownership import Ownership, Record
 from projections.handoffs.turn_runs import TurnRuns
 
 
@@ -29,15 +29,15 @@ def audit(events: Iterable[Event]) -> HandoffAudit:
     calls. One pass; memory as of turns, the calls each shows, and handoffs; each change
     costs as much again as there have been turns and calls.
     """
-    custody, runs = Custody(), TurnRuns()
+    ownership, runs = Ownership(), TurnRuns()
     for event in events:
-        in_order = type(event) is Set and custody.may_write(event.runtime_id)
+        in_order = type(event) is Set and ownership.may_write(event.runtime_id)
         runs.fold(event, in_order=in_order)
-        custody.fold(event)
-    changes = tuple(_change(record, runs) for record in custody.records)
+        ownership.fold(event)
+    changes = tuple(_change(record, runs) for record in ownership.records)
     several = runs.in_several_runtimes()
     return HandoffAudit(
-        spans=custody.spans(),
+        spans=ownership.spans(),
         changes=changes,
         double_runs=tuple(turn for turn in several if turn.conflicts),
         shared_turns=tuple(turn for turn in several if not turn.conflicts),

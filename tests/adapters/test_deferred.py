@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from projections.adapters.deferred import Deferred
-from tests.projections.store_async.gates import PATIENCE
+from tests.projections.store.async_store.gates import PATIENCE
 from tests.support import finish, python
 
 

@@ -188,7 +188,7 @@ def test_damage_is_copied_and_the_code_is_4(
 
 _ENDED = """
 import os, sys
-from journal.storage import DiskStorage
+from journal.engines.files.storage import DiskStorage
 read = DiskStorage.read
 def ends(fd, length, offset):
     os.kill(os.getpid(), int(os.environ["NUMBER"]))

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from journal.directory import Directory
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import LogOptions
 from journal.errors import NotFoundError
-from journal.log import LogOptions
 from projections import DefaultSessionStore
 from projections.cli.main import cli
 from projections.cli.shapes import SecretItem, SecretsDocument

@@ -95,7 +95,7 @@ def ends_with(line: str, lines: list[str]) -> bool:
     return lines[-1:] == [line]
 
 
-# Following in a terminal
+# CatchUp in a terminal
 
 
 def test_following_shows_all_that_happens_to_a_session_once_and_in_order(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from journal.directory import Directory
-from journal.log import LogOptions
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import LogOptions
 from projections import DefaultSessionStore
 from tests.faults.damage.commands import reading, run
 from tests.support import open_log, set_event

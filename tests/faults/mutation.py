@@ -3,8 +3,8 @@
 `python -m tests.faults.mutation [NAME…]` copies the project to a scratch folder, lets mutmut
 make the mutants there, runs each against the tests that reach its function, until one fails,
 and prints the diffs of those that none noticed and how many there were. Names choose mutants,
-with wildcards: `'journal.log.*flush*'`. It exits with 1 when fewer than 95 % were noticed of
-those that mypy lets pass.
+with wildcards: `'journal.engines.files.log.*flush*'`. It exits with 1 when fewer than 95 % were
+noticed of those that mypy lets pass.
 
 Needs the extra `mutation`. Modules and tests are chosen in pyproject.toml, under
 `tool.mutmut`, and `mutmut` itself works there, too: it takes ten times as long, because it

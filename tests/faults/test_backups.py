@@ -13,10 +13,10 @@ from typing import TypeAlias
 import msgspec
 
 from journal import CompactionError
-from journal.directory import Directory
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import LogOptions
+from journal.engines.files.storage import DiskStorage
 from journal.events import Set
-from journal.log import LogOptions
-from journal.storage import DiskStorage
 from projections import DefaultSessionStore
 from projections.backup import back_up
 from tests.faults.sizes import Figure, sized

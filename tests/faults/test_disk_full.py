@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from journal.directory import Directory
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import LogOptions
 from journal.errors import JournalError, SessionFileError
-from journal.log import LogOptions
 from projections import DefaultSessionStore
 from tests.faults.kernel.disks import PAGE, TinyDisk, tiny_disk
 from tests.faults.sizes import Figure, sized

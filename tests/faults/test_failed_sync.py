@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from journal.directory import Directory
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import FileLog, LogOptions
+from journal.engines.files.logfile import LogFile
 from journal.errors import JournalError, SessionFileError, SyncError
-from journal.handle import LogFile
-from journal.log import FileLog, LogOptions
 from projections import DefaultSessionStore
 from tests.faults.kernel.ledger import Ledger
 from tests.faults.kernel.strace import Tampering, run, tamper
@@ -148,11 +148,11 @@ def test_who_closes_the_file_first_does_not_hide_a_failed_sync(tmp_path: Path) -
     """Its sync stands for those who still wait for theirs, and so does its failure."""
     storage = FaultyStorage(no_fault)
     file = LogFile(storage, str(tmp_path / "s.jsonl"), create=True)
-    ticket = file.wrote()
+    ticket = file.mark_written()
     storage.fault = fails("sync", errno.EIO)
     file.close()
     with pytest.raises(SyncError, match="unknown"):
-        file.cover(ticket)
+        file.sync_through(ticket)
 
 
 CALLS: dict[str, Callable[[DefaultSessionStore], object]] = {

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from journal.directory import Directory
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import LogOptions
 from journal.events import Event
-from journal.log import LogOptions
 from journal.scan import Scanner
 from projections import DefaultSessionStore
 from tests.faults.damage import endure

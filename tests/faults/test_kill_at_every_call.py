@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from journal.directory import Directory
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import LogOptions
+from journal.engines.files.storage import DiskStorage
 from journal.errors import JournalError
-from journal.log import LogOptions
-from journal.storage import DiskStorage
 from projections.view import View
 from tests.support import DiesAt, FailsAt, FaultyStorage, Killed, files_in, no_fault, set_event
 

@@ -15,7 +15,7 @@ import pytest
 from tests.faults.sizes import sized
 from tests.support import ROOT
 
-FAULTS = "tests/faults"
+FAULTS, ENGINES = "tests/faults", "tests/journal/engines"
 
 
 class Mutation(NamedTuple):
@@ -29,67 +29,67 @@ class Mutation(NamedTuple):
 
 MUTATIONS = {
     "a writer does not look for a seal": Mutation(
-        "journal/log.py",
+        "journal/engines/files/log.py",
         "        if seal is not None:\n            self._refuse_unwritable_locked(file)",
         "        if False and seal is not None:\n            self._refuse_unwritable_locked(file)",
-        "tests/journal/test_append_only.py tests/journal/test_log.py",
+        f"{ENGINES}/test_append_only.py {ENGINES}/test_log.py",
     ),
     "an append does not look where the path leads": Mutation(
-        "journal/log.py",
+        "journal/engines/files/log.py",
         "        return self._following.is_at_end(file) and file.is_current()",
         "        return self._following.is_at_end(file)",
-        "tests/journal/test_changed_underneath.py",
+        f"{ENGINES}/test_changed_underneath.py",
     ),
     "nobody looks where the path leads after a sync": Mutation(
-        "journal/handle.py",
+        "journal/engines/files/logfile.py",
         "        return self._in_place >= ticket",
         "        return True",
-        "tests/journal/test_changed_underneath.py",
+        f"{ENGINES}/test_changed_underneath.py",
     ),
     "a compaction does not ask for a way back": Mutation(
-        "journal/compaction.py",
+        "journal/engines/files/compaction.py",
         "        self._check_can_go_back(old)\n",
         "",
-        "tests/journal/test_append_only.py",
+        f"{ENGINES}/test_append_only.py",
     ),
     "nobody looks whether the path still leads to the file": Mutation(
-        "journal/handle.py",
+        "journal/engines/files/logfile.py",
         "        return self._find() == self.id",
         "        return True",
-        f"{FAULTS}/test_many_writers.py tests/journal/test_interference.py",
+        f"{FAULTS}/test_many_writers.py {ENGINES}/test_interference.py",
     ),
     "compaction does not sync the new file before the swap": Mutation(
-        "journal/compaction.py",
+        "journal/engines/files/compaction.py",
         "        storage.sync(new.fd)\n        seal(",
         "        seal(",
         f"{FAULTS}/test_crash_states.py",
     ),
     "compaction does not sync the folder": Mutation(
-        "journal/compaction.py",
+        "journal/engines/files/compaction.py",
         "        try:\n            self._storage.sync_folder(self._paths.folder)",
         "        try:\n            pass",
         f"{FAULTS}/test_crash_states.py",
     ),
     "an append does not sync": Mutation(
-        "journal/handle.py",
+        "journal/engines/files/logfile.py",
         "            self._storage.sync(self.fd)",
         "            pass",
         f"{FAULTS}/test_crash_states.py",
     ),
     "a new log's folder is not synced": Mutation(
-        "journal/handle.py",
+        "journal/engines/files/logfile.py",
         "                self._storage.sync_folder(os.path.dirname(self.path))",
         "                pass",
         f"{FAULTS}/test_crash_states.py",
     ),
     "no lock between processes": Mutation(
-        "journal/storage.py",
+        "journal/engines/files/storage.py",
         "            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)",
         "            pass",
         f"{FAULTS}/test_many_writers.py",
     ),
     "no lock between threads": Mutation(
-        "journal/log.py",
+        "journal/engines/files/log.py",
         "        self.lock = threading.RLock()\n        self._projection",
         "        from contextlib import nullcontext\n\n"
         "        self.lock = nullcontext()\n        self._projection",
@@ -102,49 +102,49 @@ MUTATIONS = {
         f"{FAULTS}/test_many_writers.py -k 'fork or signs' --timeout 10",
     ),
     "a torn tail is not repaired before the append": Mutation(
-        "journal/log.py",
+        "journal/engines/files/log.py",
         "        if file.size() > self.size:\n            self._refuse",
         "        if False:\n            self._refuse",
-        "tests/journal/test_recovery.py",
+        f"{ENGINES}/test_recovery.py",
     ),
     "what a failed write left is not cut back": Mutation(
-        "journal/appending.py",
+        "journal/engines/files/appending.py",
         "    if written != len(data):\n        _take_back(storage, file, start, session_id)",
         "    if written != len(data):",
-        "tests/journal/test_log.py",
+        f"{ENGINES}/test_log.py",
     ),
     "a failed sync is forgotten": Mutation(
-        "journal/handle.py",
+        "journal/engines/files/logfile.py",
         "            self._sync_error = error",
         "            pass",
-        f"tests/journal/test_log.py {FAULTS}/test_failed_sync.py",
+        f"{ENGINES}/test_log.py {FAULTS}/test_failed_sync.py",
     ),
     "a batch cut back under a reader is not noticed": Mutation(
-        "journal/following.py",
+        "journal/engines/files/catchup.py",
         "        if size < self.scanner.end or not self.is_in_step(file):",
         "        if size < self.scanner.end:",
-        "tests/journal/test_interference.py tests/journal/test_log.py",
+        f"{ENGINES}/test_interference.py {ENGINES}/test_log.py",
     ),
     "the new file is not proven to fold to the same": Mutation(
-        "journal/compaction.py",
+        "journal/engines/files/compaction.py",
         "        if check.damage or found.outcome() != living.outcome() or not others:",
         "        if False:",
-        "tests/journal/test_compaction.py",
+        f"{ENGINES}/test_compaction.py",
     ),
     "what is put back is not proven": Mutation(
-        "journal/restoring.py",
+        "journal/engines/files/restoring.py",
         "        if not (found <= seen and same_end) or (whole and check.gaps):",
         "        if False:",
-        "tests/journal/test_restoring.py -k other_bytes",
+        f"{ENGINES}/test_restoring.py -k other_bytes",
     ),
     "a store goes on from a damaged log in the one that takes its place": Mutation(
-        "journal/following.py",
+        "journal/engines/files/catchup.py",
         "        if self.scanner.damage_count:",
         "        if False:",
-        "tests/journal/test_restoring.py -k open_store",
+        f"{ENGINES}/test_restoring.py -k open_store",
     ),
     "a file of a group has its name before its mode": Mutation(
-        "journal/modes.py",
+        "journal/engines/files/modes.py",
         "            return _make_shared(path, flags)",
         "            raise OSError",
         f"{FAULTS}/test_sharing.py -k 'before_its_name or two_users_begin'",
@@ -153,43 +153,43 @@ MUTATIONS = {
         "journal/codec.py",
         "            if sha256(covered).hexdigest()[:HASH_DIGITS] == record.hash:",
         "            if True:",
-        "tests/journal/test_recovery.py tests/journal/test_codec.py",
+        f"{ENGINES}/test_recovery.py tests/journal/test_codec.py",
     ),
     "what is written while a flush is under way is taken for flushed": Mutation(
-        "projections/dirty.py",
+        "projections/store/dirty.py",
         "            if found is not None and found != mark:",
         "            if False:",
-        "tests/projections/test_flush.py",
+        "tests/projections/store/test_flush.py",
     ),
     "nothing is marked after an append": Mutation(
-        "projections/sessions.py",
+        "projections/store/sessions.py",
         "events, self._seed, then)\n        finally:\n            self._mark()",
         "events, self._seed, then)\n        finally:\n            pass",
-        "tests/projections/test_flush.py",
+        "tests/projections/store/test_flush.py",
     ),
     "a compaction that was told to stop goes on": Mutation(
-        "journal/compaction.py",
+        "journal/engines/files/compaction.py",
         "        if self._stop():",
         "        if False:",
-        "tests/journal/test_compaction.py",
+        f"{ENGINES}/test_compaction.py",
     ),
     "a backup copies a newer log than the archives are of": Mutation(
-        "journal/backup.py",
+        "journal/engines/files/backup.py",
         "            self._copy_log(log)\n",
         "            self._copy_log(self._storage.open(self._paths.log, os.O_RDONLY))\n",
-        "tests/journal/test_backup.py",
+        f"{ENGINES}/test_backup.py",
     ),
     "a backup takes a missing archive for damage": Mutation(
-        "journal/backup.py",
+        "journal/engines/files/backup.py",
         "            raise _ChangedError\n",
         "            pass\n",
-        "tests/journal/test_backup.py",
+        f"{ENGINES}/test_backup.py",
     ),
     "links are followed": Mutation(
-        "journal/storage.py",
+        "journal/engines/files/storage.py",
         "flags |= os.O_NOFOLLOW | os.O_CLOEXEC",
         "flags |= os.O_CLOEXEC",
-        f"tests/journal/test_log.py tests/journal/test_interference.py {FAULTS}/test_security.py",
+        f"{ENGINES}/test_log.py {ENGINES}/test_interference.py {FAULTS}/test_security.py",
     ),
 }
 
@@ -232,7 +232,7 @@ def test_a_test_fails(copy: Path, size: dict[str, Mutation], name: str) -> None:
     assert "FAILED" in result.stdout
 
 
-@sized(storm="tests/journal/test_recovery.py tests/journal/test_log.py")
+@sized(storm=f"{ENGINES}/test_recovery.py {ENGINES}/test_log.py")
 def test_without_a_mutation_they_pass(copy: Path, size: str) -> None:
     result = run_tests(copy, size)
     assert result.returncode == 0, result.stdout

@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 import pytest
 
+from journal.engines.files.storage import DiskStorage
 from journal.errors import AppendError, ReadError
 from journal.room import Answer, Holder, make_room, offer, try_again
-from journal.storage import DiskStorage
 from projections import DefaultSessionStore
 from tests.faults.sizes import Figure, sized
 from tests.support import FaultyStorage, finish, python

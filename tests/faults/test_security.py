@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from journal.directory import Directory
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import LogOptions
+from journal.engines.files.storage import DiskStorage
 from journal.errors import JournalError
-from journal.log import LogOptions
-from journal.storage import DiskStorage
 from projections import DefaultSessionStore
 from tests.cli.test_output import AS_ARGUMENT
 from tests.faults.damage import endure

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from journal.modes import open_shared
-from journal.storage import DiskStorage, create_anew
+from journal.engines.files.modes import open_shared
+from journal.engines.files.storage import DiskStorage, create_anew
 from projections import DefaultSessionStore
 from tests.faults.sizes import sized
 from tests.support import FaultyStorage, finish

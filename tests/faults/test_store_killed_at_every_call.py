@@ -15,9 +15,9 @@ from random import Random
 
 import pytest
 
+from journal.engines.files.storage import DiskStorage
+from journal.engines.memory import MemoryStorage
 from journal.errors import AppendError, JournalError
-from journal.memory import MemoryStorage
-from journal.storage import DiskStorage
 from projections import DefaultSessionStore
 from tests.faults.crashes.going_wrong import KINDS, Fault, Kill, Process
 from tests.faults.crashes.memory_disk import copy_of

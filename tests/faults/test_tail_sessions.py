@@ -21,9 +21,9 @@ from typing import Any
 
 import msgspec
 
-from journal.directory import Directory
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import LogOptions
 from journal.events import GENESIS, Cursor, Set
-from journal.log import LogOptions
 from projections import DefaultSessionStore
 from tests.faults.sizes import Figure, sized
 from tests.faults.storms import tailing

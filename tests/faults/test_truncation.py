@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from journal.directory import Directory
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import FileLog, LogOptions
+from journal.engines.memory import MemoryStorage
 from journal.errors import DamagedError
-from journal.log import FileLog, LogOptions
-from journal.memory import MemoryStorage
 from journal.names import paths_of
 from journal.scan import Scanner
 from tests.faults.damage.forgery import SESSION

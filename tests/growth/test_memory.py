@@ -6,9 +6,9 @@ import threading
 import pytest
 
 from journal.config import SessionConfig
+from journal.engines.files.log import LogOptions
+from journal.engines.memory import MemoryDirectory, MemoryStorage
 from journal.locking import DEFAULT_TIMEOUT
-from journal.log import LogOptions
-from journal.memory import MemoryDirectory, MemoryStorage
 from projections import DefaultSessionStore
 from tests.growth.counting import steps
 

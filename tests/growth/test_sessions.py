@@ -11,11 +11,11 @@ from click.testing import CliRunner
 
 import journal
 from journal import errors
-from journal.storage import DiskStorage
+from journal.engines.files.storage import DiskStorage
 from projections import DefaultSessionStore
 from projections.cli import progress
 from projections.cli.main import cli
-from projections.tail import Tail
+from projections.tail.tail import Tail
 from tests.growth.counting import steps
 from tests.support import FaultyStorage
 

@@ -17,9 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from journal import Cursor, CursorError, Head, JournalError
 from journal.backend import History
+from journal.engines.files.follower import FileFollower
 from journal.events import GENESIS, Clear
-from journal.follower import FileFollower
-from tests.journal.restorable import LOG, Backup, Reader, RestorableLog
+from tests.journal.engines.restorable import LOG, Backup, Reader, RestorableLog
 from tests.support import Recorder, set_event
 
 digits = st.text("0123456789abcdef", min_size=12, max_size=12)

@@ -18,18 +18,18 @@ import pytest
 
 from journal.codec import control_line, decode_line
 from journal.config import Limits
-from journal.directory import Directory
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import LogOptions
+from journal.engines.files.restoring import restore
+from journal.engines.files.storage import DiskStorage
 from journal.errors import JournalError, NotFoundError, StateValueError
 from journal.events import Open
-from journal.log import LogOptions
-from journal.restoring import restore
-from journal.storage import DiskStorage
 from projections import DefaultSessionStore
-from projections.doctor import Finding, environment, examination, examine, leftovers
+from projections.doctor import Finding, debris, environment, examination, examine
 from projections.doctor.finding import quoted
-from projections.doctor.place import is_free
+from projections.doctor.folder import is_free
 from projections.doctor.remedies import Remedy
-from projections.session_file import SessionFile
+from projections.store.session_file import SessionFile
 from tests.cli.terminal import SHELL, journal
 from tests.faults.sizes import sized
 from tests.faults.test_kill_at_every_call import MOST_CALLS, OPERATIONS
@@ -284,7 +284,7 @@ def bloat(folder: Path) -> None:
 def large_history(folder: Path) -> None:
     path = folder / "archive" / "s.99.jsonl"
     path.touch(0o600)
-    os.truncate(path, leftovers._LARGE)
+    os.truncate(path, debris._LARGE)
 
 
 def future(folder: Path) -> None:

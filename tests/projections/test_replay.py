@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from journal import ClosedError, HistoryError, NotFoundError, SessionConfig
 from journal.backend import History
 from journal.codec import Clock
+from journal.engines.files.storage import DiskStorage
 from journal.events import Clear, Event, Handoff, Set, Takeover
 from journal.state import decode_state
-from journal.storage import DiskStorage
 from projections import DefaultSessionStore
 from projections.replay import Step, concerns, paced, steps
 from projections.times import stamp_of

@@ -24,13 +24,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from journal import ClosedError, SessionConfig, StateTypeError, StateValueError
-from journal.directory import Directory
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import LogOptions
 from journal.errors import CursorError, DamagedError, JournalError
 from journal.events import Cursor, Set
-from journal.log import LogOptions
 from projections import DefaultSessionStore
-from projections.tail import Arrival, Tail
-from projections.tail_async import AsyncTail
+from projections.tail.async_tail import AsyncTail
+from projections.tail.tail import Arrival, Tail
 from tests.support import FaultyStorage, finish, python
 
 T = TypeVar("T")
@@ -396,15 +396,15 @@ class TestTailWithRoomForFew(TailMachine.TestCase):  # type: ignore[misc, valid-
 
     @pytest.fixture(autouse=True)
     def _little_room(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("projections.tail._MOST_OPEN", 1)
-        monkeypatch.setattr("projections.tail._MOST_FOLLOWERS", 2)
+        monkeypatch.setattr("projections.tail.tail._MOST_OPEN", 1)
+        monkeypatch.setattr("projections.tail.tail._MOST_FOLLOWERS", 2)
 
 
 def test_more_sessions_than_open_files_of_those_asked_for(
     either: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projections.tail._MOST_OPEN", 1)
-    monkeypatch.setattr("projections.tail._MOST_FOLLOWERS", 2)
+    monkeypatch.setattr("projections.tail.tail._MOST_OPEN", 1)
+    monkeypatch.setattr("projections.tail.tail._MOST_FOLLOWERS", 2)
     names = [f"s{number}" for number in range(6)]
     with either.tail(names) as tail:
         for number in range(3):
@@ -932,7 +932,7 @@ def test_what_a_consumer_takes_does_not_put_off_the_next_look(
                 yield frozenset()
                 clock["now"] += 1.0
 
-    monkeypatch.setattr("projections.tail.monotonic", lambda: clock["now"])
+    monkeypatch.setattr("projections.tail.tail.monotonic", lambda: clock["now"])
     engine = Unnoticed(str(tmp_path), LogOptions())
     with DefaultSessionStore(tmp_path, durability="os") as store, Tail(engine, "s") as tail:
         put(store, "s", "t1")
@@ -962,7 +962,7 @@ def test_looks_take_at_most_a_hundredth_of_the_time(
             clock["looks"] += 1
             return []
 
-    monkeypatch.setattr("projections.tail.monotonic", lambda: clock["now"])
+    monkeypatch.setattr("projections.tail.tail.monotonic", lambda: clock["now"])
     assert list(SlowTail(Slow(str(tmp_path), LogOptions()))) == []
     assert clock["looks"] * 2.0 <= 10_000.0 / 100 + 4.0
     assert clock["looks"] > 25, "but it does look, every 200 seconds"
@@ -1288,7 +1288,7 @@ class TestAsync:
 
 
 def test_importing_the_tail_does_not_load_asyncio() -> None:
-    code = "import sys, projections.tail; print('asyncio' in sys.modules)"
+    code = "import sys, projections.tail.tail; print('asyncio' in sys.modules)"
     assert finish([python(code)]) == ["False\n"]
 
 

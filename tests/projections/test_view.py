@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from journal.errors import DamagedError
 from journal.events import Clear, Event, Handoff, Set, Takeover, Unknown
-from journal.turns import apply
+from journal.fold import apply
 from projections.view import View
 
 Tree: TypeAlias = dict[str, dict[str, Any]]

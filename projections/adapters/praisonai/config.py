@@ -16,7 +16,7 @@ from dataclasses import fields
 from typing import Any
 
 from journal.config import SessionConfig, SessionSettings
-from projections.settings import session_settings
+from projections.store.settings import session_settings
 
 _SECTIONS = ("session_config", "session")
 _FIELDS = frozenset(each.name for each in fields(SessionConfig))

@@ -21,7 +21,7 @@ from praisonaiagents.session.hierarchy import HierarchicalSessionStore
 from praisonaiagents.session.store import DefaultSessionStore as PraisonAIStore
 
 from journal.errors import JournalError, StateTypeError
-from projections.store import DefaultSessionStore
+from projections.store.store import DefaultSessionStore
 
 logger = logging.getLogger("journal")
 

@@ -38,7 +38,7 @@ from tests.adapters.openai_agents.agents import (
     calls,
 )
 from tests.adapters.reported import ONE_CALL, ROME, call, said, turns, versions
-from tests.projections.store_async.gates import Gate
+from tests.projections.store.async_store.gates import Gate
 from tests.support import FaultyStorage
 
 

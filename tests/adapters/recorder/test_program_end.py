@@ -14,7 +14,7 @@ from projections.adapters.recorder import Recorder
 from projections.adapters.turns import Turn
 from tests.adapters.recorder.ways import new, states
 from tests.faults.ends.stage import Last
-from tests.projections.store_async.gates import PATIENCE
+from tests.projections.store.async_store.gates import PATIENCE
 from tests.support import FaultyStorage, no_fault
 
 
@@ -31,15 +31,15 @@ def test_a_turn_that_ends_while_it_is_being_queued_is_counted(
     """By a finalizer on the same thread: the older state must not come after the newer."""
     recorder, turn = Recorder(store), new()
     recorder.open(turn)
-    make_event = store.intake.event
+    make_event = store.encoder.event
 
     def interrupted(*args: Any) -> Any:
-        monkeypatch.setattr(store.intake, "event", make_event)
+        monkeypatch.setattr(store.encoder, "event", make_event)
         event = make_event(*args)
         recorder.close_soon(turn)
         return event
 
-    monkeypatch.setattr(store.intake, "event", interrupted)
+    monkeypatch.setattr(store.encoder, "event", interrupted)
     recorder.save(turn)
     assert recorder.failures == 1
     assert isinstance(recorder.last_failure, ReentryError)

@@ -16,7 +16,7 @@ from projections import DefaultSessionStore
 from projections.adapters.recorder import Recorder
 from projections.adapters.turns import Turn
 from tests.adapters.recorder.ways import Way, changes, inside, new, states, story
-from tests.projections.store_async.gates import PATIENCE, Gate
+from tests.projections.store.async_store.gates import PATIENCE, Gate
 from tests.support import FaultyStorage, no_fault
 
 

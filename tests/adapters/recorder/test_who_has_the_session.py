@@ -10,7 +10,7 @@ from journal.config import Durability
 from projections import DefaultSessionStore
 from projections.adapters.recorder import Recorder
 from projections.adapters.turns import Turn
-from projections.sessions import Session
+from projections.store.sessions import Session
 from tests.adapters.recorder.ways import Way, changes, inside, new, story
 from tests.support import FaultyStorage, no_fault
 

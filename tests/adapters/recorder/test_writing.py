@@ -10,9 +10,9 @@ from journal import Limits, SessionConfig
 from journal.config import Durability
 from projections import DefaultSessionStore
 from projections.adapters.recorder import Recorder
-from projections.sessions import Session
+from projections.store.sessions import Session
 from tests.adapters.recorder.ways import Way, inside, new, states, story
-from tests.projections.store_async.gates import PATIENCE
+from tests.projections.store.async_store.gates import PATIENCE
 from tests.support import state_in
 
 
@@ -94,7 +94,9 @@ def test_the_session_file_is_written_after_a_turn_and_by_another_thread(
         written.set()
 
     monkeypatch.setattr(Session, "refresh_file", noted)
-    monkeypatch.setattr("projections.sessions._SHARE", 0)  # a slow one may be followed at once
+    monkeypatch.setattr(
+        "projections.store.sessions._SHARE", 0
+    )  # a slow one may be followed at once
     with DefaultSessionStore(tmp_path, durability=durability) as store:
         recorder, first, second = Recorder(store), new(), new(turn="turn-2")
         recorder.open(first)

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 from journal.events import Head
-from journal.group import Group, Request, Take, Written
+from journal.group_commit import Batch, Group, Request, Written
 from tests.benchmarks.artefacts import line
 from tests.benchmarks.measure import Operation, interleave
 from tests.benchmarks.peers import Contender, Journal, Lmdb, RawWrite, Sqlite, close
@@ -66,7 +66,7 @@ class _Bare:
     def append(self, request: Request) -> None:
         self._group.append(request, self._write)
 
-    def _write(self, take: Take, since: float) -> Written:
+    def _write(self, take: Batch, since: float) -> Written:
         lines = b"".join([line(number) for number, _ in enumerate(take())])
         synced: list[bool] = []  # as ours, it knows what is synced already
 

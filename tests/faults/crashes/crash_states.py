@@ -23,8 +23,8 @@ from itertools import combinations, product
 from types import FrameType
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from journal.memory import MemoryStorage
-from journal.storage import FileId
+from journal.engines.files.storage import FileId
+from journal.engines.memory import MemoryStorage
 from tests.faults.crashes.memory_disk import Stored
 
 _DEVICE = 0

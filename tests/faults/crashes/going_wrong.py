@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from typing import Any, cast
 
-from journal.storage import DiskStorage, Storage
+from journal.engines.files.storage import DiskStorage, Storage
 from tests.support import CHANGING, Killed
 
 CALLS = {name for name in vars(DiskStorage) if not name.startswith("_")}

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import count
 from typing import NamedTuple
 
-from journal.memory import MemoryStorage, _Node
+from journal.engines.memory import MemoryStorage, _Node
 
 
 class Stored(NamedTuple):

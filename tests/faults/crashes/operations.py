@@ -10,15 +10,15 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 from journal.backend import History
-from journal.directory import Directory
+from journal.engines.files.directory import Directory
+from journal.engines.files.folder import make_folders
+from journal.engines.files.log import LogOptions
+from journal.engines.files.storage import Storage, chunks, write_all
 from journal.errors import JournalError
 from journal.events import Handoff, Takeover
-from journal.folder import make_folders
 from journal.locking import LockFile
-from journal.log import LogOptions
-from journal.storage import Storage, chunks, write_all
 from projections import DefaultSessionStore
-from projections.maintenance import Job, Maintenance
+from projections.store.background import Job, Maintenance
 
 SESSION = "s"
 TORN = b'{"seq":4,"ts":"20'

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias
 
-from journal.directory import Directory
+from journal.engines.files.directory import Directory
 from journal.errors import LockTimeoutError
 from journal.events import Clear, Event, Handoff
 from projections import DefaultSessionStore

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from journal.directory import Directory
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import LogOptions
 from journal.errors import JournalError
-from journal.log import LogOptions
 from journal.scan import Scanner
 from projections import DefaultSessionStore
 from tests.cli.terminal import HARMFUL

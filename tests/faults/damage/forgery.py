@@ -13,9 +13,9 @@ from pathlib import Path
 from msgspec import UNSET, Raw, UnsetType
 
 from journal.codec import stamp
-from journal.directory import Directory
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import LogOptions
 from journal.events import Clear, Event, Handoff, Set, Takeover
-from journal.log import LogOptions
 from journal.names import paths_of
 from tests.support import open_log
 

@@ -202,7 +202,7 @@ SCENES: Final = (
     Scene(
         "a store that is closed and used",
         """
-        from projections.store import DefaultSessionStore
+        from projections.store.store import DefaultSessionStore
         closed_S = Stage(stage.folder)
         closed_S.begin(durability='os')
         closed_S.save('S', 'early')

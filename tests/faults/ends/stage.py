@@ -48,7 +48,7 @@ class Stage:
         """Import the journal."""
         from projections.adapters.mirroring import Mirror
         from projections.adapters.turns import Turn
-        from projections.store import DefaultSessionStore
+        from projections.store.store import DefaultSessionStore
 
         self._make_turn = Turn
         self._store = DefaultSessionStore(self.sessions, **options)

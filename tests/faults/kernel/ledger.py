@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from journal.storage import DiskStorage
+from journal.engines.files.storage import DiskStorage
 
 
 class Sync(NamedTuple):

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any, TypeAlias
 
-from journal.directory import Directory
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import LogOptions
 from journal.errors import JournalError
-from journal.log import LogOptions
 from projections import DefaultSessionStore
 
 KEPT, GONE = "kept", "gone"

@@ -15,11 +15,11 @@ from typing import Any
 from hypothesis.stateful import RuleBasedStateMachine
 
 from journal.backend import VerifyReport
-from journal.directory import Directory
+from journal.engines.files.directory import Directory
+from journal.engines.files.follower import FileFollower
+from journal.engines.files.log import LogOptions
 from journal.errors import AppendError, JournalError
 from journal.events import Cursor
-from journal.follower import FileFollower
-from journal.log import LogOptions
 from projections import DefaultSessionStore
 from tests.faults.machine.model import (
     Fault,

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from journal.engines.files.storage import DiskStorage
 from journal.events import Clear, Event, Handoff, Set, Takeover
-from journal.storage import DiskStorage
 from tests.faults.crashes import going_wrong
 from tests.support import CHANGING, DiesAt, FailsAt
 

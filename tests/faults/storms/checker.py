@@ -22,9 +22,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from journal.directory import Directory
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import LogOptions
 from journal.events import GENESIS, Clear, Event, Handoff, Set
-from journal.log import LogOptions
 from projections import DefaultSessionStore
 from tests.faults.storms.deeds import Began, Change, Ended, Noted, Read, Saw, deeds_in
 

@@ -20,7 +20,7 @@ from msgspec import Struct
 from journal import CompactionError
 from journal.events import Set
 from projections import DefaultSessionStore
-from projections.tail import Arrival, Tail
+from projections.tail.tail import Arrival, Tail
 
 SESSIONS = STEADY, LOSSY, BRIEF, OTHER = ("steady", "lossy", "brief", "other/brief")
 """Never deleted; compacted with its history dropped; deleted and made again, both."""

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from journal.directory import Directory
-from journal.log import LogOptions
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import LogOptions
 from journal.redaction import may_hold_secrets, redact, search_by_marker
 from projections import DefaultSessionStore
 

@@ -1,0 +1,1 @@
+"""The engines: where logs are kept. Each meets `journal.backend.Backend`."""

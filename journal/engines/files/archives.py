@@ -1,0 +1,142 @@
+"""What compaction replaced: finding it, reading it, packing it.
+
+The header of a log names the archive it came from, that archive's header the one
+before, and so on: a chain from the present back to the first event. An archive is
+first an ordinary file and is gzipped later, so a name stands for both.
+"""
+
+import os
+import zlib
+from collections.abc import Callable, Iterator
+
+from journal.engines.files.logfile import LogFile
+from journal.engines.files.storage import CHUNK, Storage, chunks, create_anew, write_all
+from journal.errors import ReadError
+from journal.names import Paths
+
+_UNFINISHED = ".gz.new"
+_LEVEL = 1  # hashes do not compress and JSON does so at once: more effort gains little
+
+
+def read_archive(storage: Storage, paths: Paths, name: str) -> Iterator[bytes]:
+    """The bytes of an archived log in pieces, packed or not.
+
+    Raises FileNotFoundError when it is not there and `ReadError` when it is damaged, or, with
+    an `errno`, when the operating system refuses.
+    """
+    fd, path = open_archive(storage, paths, name)
+    try:
+        yield from unpacked(storage, fd, path)
+    finally:
+        storage.close(fd)
+
+
+def open_archive(storage: Storage, paths: Paths, name: str) -> tuple[int, str]:
+    """A descriptor to read an archived log with, and where it was found, packed or not.
+
+    Raises FileNotFoundError when it is not there, and `ReadError`.
+    """
+    if "\0" in name:
+        raise FileNotFoundError(2, "no such archive")
+    path = os.path.join(paths.archive, os.path.basename(name))
+    try:
+        return _open(storage, path), path
+    except FileNotFoundError:
+        path += ".gz"
+        return _open(storage, path), path
+
+
+def unpacked(storage: Storage, fd: int, path: str) -> Iterator[bytes]:
+    """The bytes of an open archive in pieces. Raises `ReadError` when it is damaged."""
+    try:
+        pieces = chunks(storage, fd, 0, storage.size(fd))
+        yield from _unpack(pieces) if path.endswith(".gz") else pieces
+    except zlib.error as error:
+        raise ReadError(None, f"{path}: damaged gzip data ({error})") from error
+    except OSError as error:
+        raise ReadError(error.errno, f"{path}: {error.strerror}") from error
+
+
+def _open(storage: Storage, path: str) -> int:
+    try:
+        return storage.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ReadError(error.errno, f"{path}: {error.strerror}") from error
+
+
+def _unpack(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    unpacker = zlib.decompressobj(wbits=31)
+    for piece in pieces:
+        data = unpacker.decompress(piece, CHUNK)
+        while data:
+            yield data
+            data = unpacker.decompress(unpacker.unconsumed_tail, CHUNK)
+        if unpacker.unused_data:
+            raise zlib.error("it goes on after its end")
+    if not unpacker.eof:
+        raise zlib.error("it ends too early")
+
+
+def pack_archives(storage: Storage, paths: Paths, stop: Callable[[], bool] = lambda: False) -> int:
+    """Gzip the session's archives that are not yet. Returns how many were packed.
+
+    Asks `stop` after each piece and leaves the one under way as it was. A crash leaves
+    the archive, its packed form, or both; the next call goes on from there. An archive
+    that another process is packing, whose lock on it shows that, is left to it.
+    """
+    packed = 0
+    live = storage.find(paths.log)
+    for entry in storage.list_own(paths.archive):
+        path = os.path.join(paths.archive, entry.name)
+        if not paths.owns(entry.name) or storage.find(path) in (live, None):
+            continue
+        if stop():
+            break
+        try:
+            packed += _pack_or_tidy(storage, path, stop)
+        except FileNotFoundError:
+            continue  # packed or deleted by another meanwhile
+    return packed
+
+
+def _pack_or_tidy(storage: Storage, path: str, stop: Callable[[], bool]) -> bool:
+    """Whether it was packed. What an unfinished packing has left goes when its source has."""
+    if path.endswith(".jsonl"):
+        return _pack(storage, path, stop)
+    if path.endswith(_UNFINISHED) and storage.find(path.removesuffix(_UNFINISHED)) is None:
+        storage.unlink(path)
+    return False
+
+
+def _pack(storage: Storage, path: str, stop: Callable[[], bool]) -> bool:
+    source = LogFile(storage, path, create=False)
+    try:
+        if not source.try_lock() or not source.is_current():
+            return False
+        unfinished = f"{path}{_UNFINISHED}"
+        if not _compress(storage, source, unfinished, stop) or not source.is_current():
+            storage.unlink(unfinished)
+            return False
+        storage.rename(unfinished, f"{path}.gz")
+        storage.sync_folder(os.path.dirname(path))  # before its source goes
+        storage.unlink(path)
+        return True
+    finally:
+        source.close()
+
+
+def _compress(storage: Storage, source: LogFile, target: str, stop: Callable[[], bool]) -> bool:
+    copy = create_anew(storage, target)
+    try:
+        packer = zlib.compressobj(_LEVEL, wbits=31)
+        for data in chunks(storage, source.fd, 0, source.size()):
+            if stop():
+                return False
+            write_all(storage, copy, packer.compress(data))
+        write_all(storage, copy, packer.flush())
+        storage.sync(copy)
+        return True
+    finally:
+        storage.close(copy)

@@ -1,0 +1,297 @@
+"""A folder of logs, one file per session: the engine for one machine.
+
+Meets `journal.backend.Backend`. Keeps nothing in memory between calls; whoever holds
+a `FileLog` from `open` decides how long it stays open.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from time import monotonic, sleep
+
+from journal.backend import (
+    CompactionReport,
+    Entry,
+    History,
+    Past,
+    Projection,
+    SessionInfo,
+    VerifyReport,
+)
+from journal.engines.files.archives import pack_archives
+from journal.engines.files.compaction import compact
+from journal.engines.files.deletion import finish_deletion
+from journal.engines.files.follower import FileFollower
+from journal.engines.files.history import gather
+from journal.engines.files.log import FileLog, LogOptions
+from journal.engines.files.logfile import LogFile
+from journal.engines.files.recovery import cut_torn_tail
+from journal.engines.files.sealing import check_can_be_cut, ends_deleted, seal
+from journal.engines.files.storage import chunks
+from journal.engines.files.verification import Verification
+from journal.errors import AppendError, JournalError, ReadError, StorageError
+from journal.events import Cursor, Event, Head
+from journal.locking import default_writer
+from journal.names import LOG_SUFFIX, Paths, paths_of, session_id_of
+from journal.scan import Scanner
+from journal.state import MAX_LINE
+
+logger = logging.getLogger("journal")
+
+_WATCH_STEP = 1  # ms between watchfiles' looks at what the kernel has told
+_WATCH_TICK = 50  # ms after which it comes back without news
+_WATCH_PAUSE = _WATCH_TICK / 1000  # seconds between our own looks where there is no watch
+_WATCH_TIMEOUT = 1.0  # seconds between empty sets
+
+
+class Directory:
+    """The sessions of one folder. Safe for threads and processes."""
+
+    def __init__(self, folder: str, options: LogOptions) -> None:
+        self.folder = folder
+        self._options = options
+        self._storage = options.storage
+
+    def paths(self, session_id: str) -> Paths:
+        """Where a session's files are. Raises `StateTypeError`, `StateValueError`."""
+        return paths_of(self.folder, session_id)
+
+    def open(self, session_id: str, projection: Projection) -> FileLog:
+        return FileLog(self.paths(session_id), projection, self._options)
+
+    def history(self, session_id: str, reaching: int = 0) -> Past | None:
+        paths = self.paths(session_id)
+        try:
+            log = LogFile(self._storage, paths.log, create=False)
+        except FileNotFoundError:
+            return None
+        try:
+            past = None
+            if not ends_deleted(self._storage, log):
+                past = gather(self._storage, paths, log, reaching)
+        except OSError as error:
+            log.close()
+            if isinstance(error, StorageError):
+                raise
+            raise ReadError(error.errno, f"{paths.log}: {error.strerror}") from error
+        except BaseException:
+            log.close()
+            raise
+        if past is None:
+            log.close()
+        else:
+            past.rest = _closing(log, past.rest)
+        return past
+
+    def follow(self, session_id: str, after: Cursor | None = None) -> FileFollower:
+        paths = self.paths(session_id)
+        return FileFollower(self._storage, paths, after, self.history)
+
+    def watch(self, stop: threading.Event) -> Iterator[frozenset[str]]:
+        while not os.path.isdir(self.folder):
+            yield frozenset()
+            sleep(_WATCH_PAUSE)  # `stop` may be set by a signal handler in here
+            if stop.is_set():
+                return
+        try:
+            yield from self._told_by_kernel(stop)
+        except RuntimeError as error:  # of watchfiles: the kernel has no watch left for us
+            logger.warning(
+                "%s: looking for changes again and again, as the kernel does not tell of them "
+                "(%s). It may be out of inotify watches; see fs.inotify.max_user_instances",
+                self.folder,
+                error,
+            )
+            while not stop.is_set():
+                yield frozenset()
+                sleep(_WATCH_PAUSE)
+
+    def _told_by_kernel(self, stop: threading.Event) -> Iterator[frozenset[str]]:
+        from watchfiles import watch  # costs 15 ms to import, and few processes follow logs
+
+        tell_at = 0.0  # on the monotonic clock; the first empty set comes at once
+        for changes in watch(
+            self.folder,
+            watch_filter=None,  # which would also keep the empty sets back
+            step=_WATCH_STEP,
+            debounce=_WATCH_STEP,
+            rust_timeout=_WATCH_TICK,
+            yield_on_timeout=True,
+            stop_event=stop,
+            recursive=False,
+        ):
+            names = {os.path.basename(path) for _, path in changes if path.endswith(LOG_SUFFIX)}
+            if names:
+                yield frozenset(
+                    session_id
+                    for name in names
+                    if (session_id := self._session_id_at(name)) is not None
+                )
+            if monotonic() >= tell_at:
+                tell_at = monotonic() + _WATCH_TIMEOUT
+                yield frozenset()
+
+    def compact(
+        self,
+        session_id: str,
+        history: History = "archive",
+        stop: Callable[[], bool] = lambda: False,
+    ) -> CompactionReport | None:
+        """As in the Protocol. Asks `stop` after every few bytes; when that says True, raises
+        `CompactionAbandonedError` and leaves all as it was.
+        """
+        if history not in ("archive", "drop"):
+            raise ValueError(f"history is {history!r}; it must be 'archive' or 'drop'")
+        options = self._options
+        paths = self.paths(session_id)
+        timeout, writer = options.lock_timeout, options.writer
+        return compact(self._storage, paths, history, timeout, writer, stop)
+
+    def pack(self, session_id: str, stop: Callable[[], bool] = lambda: False) -> int:
+        """Gzip what compactions of a session have archived. Returns how many files.
+
+        Raises `StorageError`; what could not be packed stays as it is.
+        """
+        try:
+            return pack_archives(self._storage, self.paths(session_id), stop)
+        except OSError as error:
+            raise StorageError(
+                error.errno,
+                f"session {session_id!r}: its archive could not be packed ({error.strerror}); "
+                "it stays unpacked",
+            ) from error
+
+    def verify(self, session_id: str, head: Head | None = None) -> VerifyReport:
+        return Verification(self._storage, self.paths(session_id), head).run()
+
+    def delete(self, session_id: str, session_file: str | None = None) -> bool:
+        paths = self.paths(session_id)
+        try:
+            file = LogFile(self._storage, paths.log, create=False, write=True)
+        except FileNotFoundError:
+            return self._delete_session_file(session_file)
+        try:
+            file.lock(self._options.lock_timeout)
+            if not file.is_current():
+                return self.delete(session_id, session_file)
+            if file.write_error is not None:
+                raise file.write_error
+            self._seal_and_finish(paths, file, session_file)
+        except OSError as error:
+            if isinstance(error, JournalError):
+                raise
+            raise AppendError(
+                error.errno, f"session {session_id!r}: cannot be deleted: {error.strerror}"
+            ) from error
+        finally:
+            file.close()
+        return True
+
+    def _seal_and_finish(self, paths: Paths, file: LogFile, session_file: str | None) -> None:
+        scanner = Scanner()
+        for _ in scanner.read(chunks(self._storage, file.fd, 0, file.size())):
+            pass
+        if scanner.seal is None or scanner.seal.reason != "deleted":
+            check_can_be_cut(self._storage, file)  # or it could not be removed either
+            cut_torn_tail(self._storage, file, scanner, paths.archive)
+            writer = self._options.writer or default_writer()
+            seal(
+                self._storage,
+                file,
+                scanner,
+                reason="deleted",
+                writer=writer,
+                session_file=session_file,
+            )
+        finish_deletion(self._storage, paths, session_file, begun_by_us=True)
+
+    def _delete_session_file(self, name: str | None) -> bool:
+        if name is None:
+            return False
+        try:
+            self._storage.unlink(os.path.join(self.folder, os.path.basename(name)))
+            self._storage.sync_folder(self.folder)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StorageError(
+                error.errno, f"{name}: cannot be deleted: {error.strerror}"
+            ) from error
+        return True
+
+    def exists(self, session_id: str) -> bool:
+        log = self.open(session_id, _NOTHING)
+        try:
+            return log.refresh()
+        finally:
+            log.close()
+
+    def sessions(self) -> list[SessionInfo]:
+        found: list[SessionInfo] = []
+        try:
+            entries = self._storage.list(self.folder, LOG_SUFFIX)
+        except OSError as error:
+            raise ReadError(
+                error.errno, f"the folder {self.folder} cannot be read: {error.strerror}"
+            ) from error
+        for entry in entries:
+            if not entry.size:
+                continue
+            session_id = self._session_id_at(entry.name)
+            if session_id is not None:
+                changed = datetime.fromtimestamp(entry.modified, UTC)
+                found.append(
+                    {
+                        "session_id": session_id,
+                        "updated_at": changed.isoformat(),
+                        "log_bytes": entry.size,
+                    }
+                )
+        return found
+
+    def _session_id_at(self, name: str) -> str | None:
+        """Whose log a file is; only over-long ids have to be looked up inside."""
+        stem = name.removesuffix(LOG_SUFFIX)
+        if "%-" not in stem:
+            return session_id_of(stem)
+        scanner = Scanner()
+        try:
+            file = LogFile(self._storage, os.path.join(self.folder, name), create=False)
+        except (FileNotFoundError, ReadError):
+            return None
+        try:
+            for _ in scanner.read(chunks(self._storage, file.fd, 0, min(file.size(), MAX_LINE))):
+                break
+        finally:
+            file.close()
+        return scanner.header.session_id if scanner.header is not None else None
+
+    def close(self) -> None:
+        """Nothing to do: logs are closed by who opened them."""
+
+
+def _closing(log: LogFile, entries: Iterator[Entry]) -> Iterator[Entry]:
+    """Read entries, then close the log they come from."""
+    try:
+        yield from entries
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        raise ReadError(error.errno, f"{log.path}: {error.strerror}") from error
+    finally:
+        log.close()
+
+
+class _Nothing:
+    """A projection of no events."""
+
+    def fold(self, event: Event) -> None:
+        pass
+
+    def reset(self) -> None:
+        pass
+
+
+_NOTHING = _Nothing()

@@ -1,0 +1,100 @@
+"""Files that may have what a log has lost: archives, evidence, copies. Read, never written."""
+
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from journal.codec import decode_line
+from journal.engines.files.archives import read_archive
+from journal.engines.files.storage import Storage, chunks
+from journal.errors import JournalError
+from journal.events import Event, Open, Sealed
+from journal.names import DAMAGED_SUFFIX, Paths
+from journal.state import MAX_LINE
+
+_PACKED = ".gz"
+
+
+class Source(NamedTuple):
+    """Where a file is, and how to read it: an iterator of its bytes in pieces."""
+
+    where: str
+    pieces: Callable[[], Iterator[bytes]]
+
+
+def sources_of(storage: Storage, paths: Paths, copies: Sequence[str]) -> list[Source]:
+    """The files that were given, the archives, and the logs that were set aside as evidence.
+
+    Raises the `OSError` of a given file that cannot be opened.
+    """
+    found = []
+    for path in copies:
+        storage.close(storage.open(path, os.O_RDONLY))  # whoever named it wants to know
+        found.append(Source(path, _reading(storage, path)))
+    try:
+        names = [entry.name for entry in storage.list(paths.archive)]
+    except OSError:
+        names = []  # the events that are lost are not found there
+    for name in sorted(names, key=_age):
+        where = os.path.join(paths.archive, name)
+        if paths.is_archived_log(name):
+            found.append(Source(where, _reading_archive(storage, paths, name)))
+        elif paths.owns(name) and name.endswith(DAMAGED_SUFFIX):
+            found.append(Source(where, _reading(storage, where)))
+    return found
+
+
+def _age(name: str) -> tuple[int, str]:
+    """Sorts the newest archive first, by the event that its name says it reaches."""
+    number = re.search(r"\.(\d+)", name)
+    return -int(number[1]) if number else 0, name
+
+
+def _reading(storage: Storage, path: str) -> Callable[[], Iterator[bytes]]:
+    def read() -> Iterator[bytes]:
+        fd = storage.open(path, os.O_RDONLY)
+        try:
+            yield from chunks(storage, fd, 0, storage.size(fd))
+        finally:
+            storage.close(fd)
+
+    return read
+
+
+def _reading_archive(storage: Storage, paths: Paths, name: str) -> Callable[[], Iterator[bytes]]:
+    return lambda: read_archive(storage, paths, name.removesuffix(_PACKED))
+
+
+def readable(source: Source) -> Iterator[bytes]:
+    """The bytes of a file as far as they can be read."""
+    try:
+        yield from source.pieces()
+    except (JournalError, OSError, zlib.error):
+        return
+
+
+def header_of(source: Source) -> Open | None:
+    """The first line, if it is an intact header."""
+    beginning = b""
+    for piece in readable(source):
+        beginning += piece
+        if b"\n" in piece or len(beginning) > MAX_LINE:
+            break
+    record = decode_line(beginning.partition(b"\n")[0])
+    return record if isinstance(record, Open) else None
+
+
+def lines_in(source: Source) -> Iterator[tuple[Event, bytes]]:
+    """The intact events and their lines, wherever they stand in the file."""
+    carry, too_long = b"", False
+    for piece in readable(source):
+        *lines, carry = (carry + piece).split(b"\n")
+        for line in lines:
+            record = None if too_long else decode_line(line)
+            too_long = False
+            if record is not None and not isinstance(record, Open | Sealed):
+                yield record, line
+        if len(carry) > MAX_LINE:
+            carry, too_long = b"", True

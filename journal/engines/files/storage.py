@@ -1,0 +1,308 @@
+"""The operating system calls the journal makes, behind one narrow Protocol.
+
+Everything that touches a disk goes through a `Storage`, so that tests can fail,
+shorten or record each call. What we trust the real one to do: `write` at the end
+of an `O_APPEND` file does not mix with other writes, `flock` is released when its
+holder dies, `rename` replaces atomically, and what was synced is there after power
+loss. Paths are strings; descriptors are ints; offsets and sizes are bytes.
+
+Errors are the `OSError` of the call. Nothing here interprets them, but that one that says that
+too many files are open is tried to be mended first (`journal.room`).
+"""
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol, TypeAlias
+
+from journal.engines.files.modes import (
+    PRIVATE,
+    is_shared,
+    make_shared_folder,
+    open_shared,
+    refuse_link,
+    restrict,
+)
+from journal.room import NO_ROOM, leave_some, try_again
+
+CHUNK = 1 << 20
+"""Bytes read at a time: what bounds the memory of reading a log of any size."""
+
+
+class FileId(NamedTuple):
+    """What tells two files apart whatever their names."""
+
+    device: int
+    inode: int
+
+
+class Entry(NamedTuple):
+    """One regular file of a folder; `modified` is in seconds since the epoch."""
+
+    name: str
+    size: int
+    modified: float
+
+
+Entries: TypeAlias = list[Entry]
+Names: TypeAlias = list[str]
+
+
+class Storage(Protocol):
+    """The calls. Each is one operating system call, or a loop of one."""
+
+    def open(self, path: str, flags: int) -> int:
+        """Open without following a symbolic link.
+
+        A new file gets mode 0600; 0660 in a folder that is shared, see `is_shared`.
+        """
+        ...
+
+    def close(self, fd: int) -> None: ...
+
+    def read(self, fd: int, length: int, offset: int) -> bytes: ...
+
+    def write(self, fd: int, data: bytes) -> int: ...
+
+    def truncate(self, fd: int, length: int) -> None: ...
+
+    def size(self, fd: int) -> int: ...
+
+    def sync(self, fd: int) -> None: ...
+
+    def sync_folder(self, path: str) -> None: ...
+
+    def lock(self, fd: int) -> bool:
+        """Take the exclusive `flock` if it is free; says whether it did."""
+        ...
+
+    def unlock(self, fd: int) -> None: ...
+
+    def identify(self, fd: int) -> FileId:
+        """Raises OSError when the descriptor is no regular file."""
+        ...
+
+    def find(self, path: str) -> FileId | None:
+        """The file a path leads to now; None when there is none."""
+        ...
+
+    def modified(self, path: str) -> float:
+        """Seconds since the epoch."""
+        ...
+
+    def rename(self, source: str, target: str) -> None: ...
+
+    def link(self, source: str, target: str) -> None: ...
+
+    def unlink(self, path: str) -> None: ...
+
+    def make_folder(self, path: str) -> None:
+        """Create a folder with mode 0700, or 02770 in one that is shared.
+
+        Fine if it is there already, but no link to one.
+        """
+        ...
+
+    def list(self, path: str, suffix: str = "") -> list[Entry]:
+        """The regular files of a folder in no order; none when there is no folder.
+
+        Only those whose names end in `suffix`: looking at one takes 3 µs.
+        """
+        ...
+
+    def names(self, path: str, suffix: str) -> Names:
+        """As `list`, for who needs no more than the names: takes a third of its time."""
+        ...
+
+    def list_own(self, path: str) -> Entries:
+        """As `list`, for who is about to change them: OSError if the folder is a link."""
+        ...
+
+
+_seek, _lstat = os.lseek, os.lstat
+_new = tuple.__new__  # a third of the time: every append looks for its file
+
+
+def _open(path: str, flags: int, mode: int = 0o600) -> int:
+    try:
+        return os.open(path, flags, mode)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        return try_again(error, os.open, path, flags, mode)
+
+
+def _open_shared(path: str, flags: int) -> int:
+    try:
+        return open_shared(path, flags)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        return try_again(error, open_shared, path, flags)
+
+
+def _scan(path: str) -> "os._ScandirIterator[str]":
+    try:
+        return os.scandir(path)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        return try_again(error, os.scandir, path)
+
+
+class DiskStorage:
+    """The real one."""
+
+    close = staticmethod(os.close)
+    read = staticmethod(os.pread)
+    write = staticmethod(os.write)
+    truncate = staticmethod(os.ftruncate)
+    sync = staticmethod(os.fdatasync)
+    rename = staticmethod(os.replace)
+    unlink = staticmethod(os.unlink)
+
+    @staticmethod
+    def open(path: str, flags: int) -> int:
+        flags |= os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        if flags & os.O_CREAT and is_shared(os.path.dirname(path)):
+            fd = _open_shared(path, flags)
+            leave_some(fd)
+            return fd
+        fd = _open(path, flags, 0o600)
+        leave_some(fd)
+        if flags & os.O_CREAT and os.fstat(fd).st_mode != PRIVATE:
+            restrict(fd, 0o600)
+        return fd
+
+    @staticmethod
+    def size(fd: int) -> int:
+        return _seek(fd, 0, os.SEEK_END)
+
+    @staticmethod
+    def sync_folder(path: str) -> None:
+        fd = _open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    @staticmethod
+    def lock(fd: int) -> bool:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    @staticmethod
+    def unlock(fd: int) -> None:
+        fcntl.flock(fd, fcntl.LOCK_UN)
+
+    @staticmethod
+    def identify(fd: int) -> FileId:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(22, "not a regular file")
+        return FileId(found.st_dev, found.st_ino)
+
+    @staticmethod
+    def find(path: str) -> FileId | None:
+        try:
+            found = _lstat(path)  # a fifth quicker than `stat` told not to follow links
+        except FileNotFoundError:
+            return None
+        return _new(FileId, (found.st_dev, found.st_ino))
+
+    @staticmethod
+    def modified(path: str) -> float:
+        return os.stat(path, follow_symlinks=False).st_mtime
+
+    @staticmethod
+    def link(source: str, target: str) -> None:
+        os.link(source, target, follow_symlinks=False)
+
+    @staticmethod
+    def make_folder(path: str) -> None:
+        if is_shared(os.path.dirname(path)):
+            make_shared_folder(path)
+            return
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:
+            refuse_link(path)
+            return
+        os.chmod(path, 0o700)
+
+    @staticmethod
+    def list(path: str, suffix: str = "") -> list[Entry]:
+        try:
+            with _scan(path) as entries:
+                return [
+                    entry
+                    for item in entries
+                    if item.name.endswith(suffix) and (entry := _entry_of(item))
+                ]
+        except FileNotFoundError:
+            return []
+
+    @staticmethod
+    def names(path: str, suffix: str) -> Names:
+        try:
+            with _scan(path) as entries:
+                return [
+                    item.name
+                    for item in entries
+                    if item.name.endswith(suffix) and item.is_file(follow_symlinks=False)
+                ]
+        except FileNotFoundError:
+            return []
+
+    @staticmethod
+    def list_own(path: str) -> Entries:
+        refuse_link(path)
+        return DiskStorage.list(path)
+
+
+def _entry_of(item: "os.DirEntry[str]") -> Entry | None:
+    try:
+        if item.is_file(follow_symlinks=False):
+            info = item.stat(follow_symlinks=False)
+            return Entry(item.name, info.st_size, info.st_mtime)
+    except FileNotFoundError:
+        pass  # deleted while we looked
+    return None
+
+
+def chunks(storage: Storage, fd: int, start: int, stop: int) -> Iterator[bytes]:
+    """The bytes of a file from `start` to `stop` in pieces of at most `CHUNK`.
+
+    Ends early when the file turns out to be shorter.
+    """
+    while start < stop:
+        data = storage.read(fd, min(CHUNK, stop - start), start)
+        if not data:
+            return
+        start += len(data)
+        yield data
+
+
+def create_anew(storage: Storage, path: str) -> int:
+    """A file of our own, open for writing, under a name that only we use.
+
+    What is there is taken away, not written into: besides what a crash has left it may be a
+    hard link, and with that any other file.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        return storage.open(path, flags)
+    except FileExistsError:
+        storage.unlink(path)
+        return storage.open(path, flags)
+
+
+def write_all(storage: Storage, fd: int, data: bytes) -> None:
+    """Write all of `data` to a file that nobody reads yet, however often it takes."""
+    view = memoryview(data)
+    while view:
+        view = view[storage.write(fd, bytes(view[: 8 * CHUNK])) :]

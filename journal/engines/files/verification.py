@@ -1,0 +1,216 @@
+"""Verification: every line, the chain, the archives, and a head noted down before.
+
+Goes from the log back through its archives. What has to be remembered from one file
+for the next is small: the place where the log goes on from the archive, and the
+hashes of the events that compaction kept.
+"""
+
+import os
+from collections.abc import Iterator
+
+from journal.backend import Problem, VerifyReport
+from journal.codec import FORMAT
+from journal.engines.files.archives import read_archive
+from journal.engines.files.logfile import LogFile
+from journal.engines.files.storage import Storage, chunks
+from journal.errors import JournalError, ReadError
+from journal.events import Event, Head, Open
+from journal.names import Paths
+from journal.scan import NO_LOG_ID, Scanner
+
+
+class Verification:
+    """One verification of one session; `run` once. Changes nothing.
+
+    Takes the log's lock for a moment only if the end looks torn and the lock is free: only
+    then is it certain that nobody is writing there.
+    """
+
+    def __init__(self, storage: Storage, paths: Paths, head: Head | None) -> None:
+        self._storage = storage
+        self._paths = paths
+        self._noted = head
+        self._noted_seen = False
+        self._problems: list[Problem] = []
+        self._floor = 0  # events after this seq have all been read
+        self._expected: dict[int, str] = {}  # hashes by seq that an older file must have
+
+    def run(self) -> VerifyReport:
+        """Read everything, in bounded memory. Raises `ReadError` when the log is unreadable."""
+        try:
+            return self._run()
+        except OSError as error:
+            if isinstance(error, JournalError):
+                raise
+            raise ReadError(
+                error.errno, f"{self._paths.log}: cannot be read: {error.strerror}"
+            ) from error
+
+    def _run(self) -> VerifyReport:
+        try:
+            file = LogFile(self._storage, self._paths.log, create=False)
+        except FileNotFoundError:
+            self._check_noted(None)
+            return self._report(None, 0, 0)
+        try:
+            size = file.size()
+            pieces = chunks(self._storage, file.fd, 0, size)
+            scanner = self._scan(self._paths.log, pieces)
+            torn = self._torn_bytes(file, scanner) if size > scanner.end else 0
+        finally:
+            file.close()
+        self._check_header(scanner)
+        if torn and scanner.end:
+            what = "an append was cut short here; the next one repairs it"
+            self._add("torn", self._paths.log, scanner.end, torn, None, what)
+        if scanner.seal is not None and scanner.seal.reason == "deleted":
+            return self._report(None, 0, 0)
+        archived = self._check_archives(scanner.header)
+        head = scanner.head
+        self._check_noted(head)
+        return self._report(head, scanner.count, archived)
+
+    def _torn_bytes(self, file: LogFile, scanner: Scanner) -> int:
+        """How many bytes a dead writer left at the end. A living one has the lock."""
+        if scanner.seal is not None or not file.try_lock():
+            return 0
+        end = scanner.end
+        scanner.rewind()
+        for event in scanner.read(chunks(self._storage, file.fd, end, file.size())):
+            self._note_seen(event)
+        return 0 if scanner.seal is not None else max(0, file.size() - scanner.end)
+
+    def _report(self, head: Head | None, events: int, archived: int) -> VerifyReport:
+        return VerifyReport(
+            session_id=self._paths.session_id,
+            head=head,
+            events=events,
+            archived_events=archived,
+            problems=self._problems,
+        )
+
+    def _scan(self, where: str, pieces: Iterator[bytes]) -> Scanner:
+        """Judge one file: its own damage, and what newer files expect of it."""
+        scanner = Scanner()
+        expected, self._expected = self._expected, {}
+        for event in scanner.read(pieces):
+            self._note_seen(event)
+            wanted = expected.pop(event.seq, None)
+            if wanted is not None and wanted != event.hash:
+                what = f"event {event.seq} is not the one that compaction folded"
+                self._add("base", where, scanner.start, 0, event.seq, what)
+            if scanner.header and event.seq <= scanner.header.base_seq:
+                self._expected[event.seq] = event.hash
+        scanner.finish()
+        for damage in scanner.damage:
+            self._add(damage.kind, where, damage.offset, damage.length, damage.seq, damage.reason)
+        more = scanner.damage_count - len(scanner.damage)
+        if more:
+            last = scanner.damage[-1]
+            what = f"{more:,} more places of damage come after these; they are not listed"
+            self._add(last.kind, where, last.offset + last.length, 0, None, what)
+        seal = scanner.seal
+        if seal is not None and seal.reason != "deleted" and scanner.is_torn:
+            self._add("corrupt", where, scanner.seal_end, 0, None, "bytes stand after a seal")
+        header = scanner.header
+        self._check_all_found(where, header, expected)
+        if header is not None and header.base_seq:
+            self._expected[header.base_seq] = header.base_hash
+            if self._noted is not None and self._noted.seq == header.base_seq:
+                self._noted_seen = self._noted_seen or self._noted.hash == header.base_hash
+        self._floor = header.base_seq if header is not None else 0
+        return scanner
+
+    def _check_all_found(self, where: str, header: Open | None, expected: dict[int, str]) -> None:
+        """Whether nothing is left that should be in a file; its base is older than it."""
+        for seq, digest in sorted(expected.items()):
+            if header is None or (seq, digest) != (header.base_seq, header.base_hash):
+                self._add("base", where, 0, 0, seq, f"event {seq} was folded but is not in here")
+
+    def _note_seen(self, event: Event) -> None:
+        if self._noted is not None and event.seq == self._noted.seq:
+            self._noted_seen = self._noted_seen or event.hash == self._noted.hash
+
+    def _check_header(self, scanner: Scanner) -> None:
+        header, where = scanner.header, self._paths.log
+        if scanner.newer_format is not None:
+            self._add("header", where, 0, 0, None, _newer(scanner.newer_format))
+        elif header is None and not scanner.count:
+            self._add("header", where, 0, 0, None, "holds neither a header nor an intact event")
+        elif header is not None and header.session_id != self._paths.session_id:
+            what = f"holds session {header.session_id!r}, not {self._paths.session_id!r}"
+            self._add("header", where, 0, 0, None, what)
+
+    def _check_archives(self, header: Open | None) -> int:
+        """Follow the headers back. Returns how many events were folded into what is kept."""
+        events = 0
+        seen: set[str] = set()
+        while header is not None and header.archive is not None:
+            name = header.archive
+            where = os.path.join(self._paths.archive, name)
+            if name in seen:
+                self._add("archive", where, 0, 0, None, "is named as its own predecessor")
+                break
+            seen.add(name)
+            try:
+                pieces = read_archive(self._storage, self._paths, name)
+                scanner = self._scan(where, pieces)
+            except FileNotFoundError:
+                what = f"is missing: the history up to event {header.base_seq} is gone"
+                self._add("archive", where, 0, 0, header.base_seq, what)
+                break
+            except ReadError as error:
+                kind = "archive" if error.errno is None else "unreadable"
+                self._add(kind, where, 0, 0, None, str(error))
+                break
+            self._check_archive(where, scanner, header)
+            base = scanner.header.base_seq if scanner.header is not None else 0
+            events += max(0, header.base_seq - base)
+            header = scanner.header
+        return events
+
+    def _check_archive(self, where: str, scanner: Scanner, newer: Open) -> None:
+        session_id, log_id = newer.session_id, newer.log_id
+        header, seal = scanner.header, scanner.seal
+        if header is not None and (header.session_id, header.log_id) != (session_id, log_id):
+            self._add("archive", where, 0, 0, None, "belongs to another log")
+        if scanner.newer_format is not None:
+            self._add("header", where, 0, 0, None, _newer(scanner.newer_format))
+        if seal is None:
+            self._add("archive", where, scanner.end, 0, None, "is not sealed: its end is missing")
+        elif seal.reason == "deleted":
+            what = "was sealed by a deletion, which leaves no archives"
+            self._add("archive", where, scanner.seal_start, 0, seal.last_seq, what)
+        elif (seal.last_seq, seal.last_hash) != (scanner.seq, scanner.hash):
+            what = f"ends at event {scanner.seq}, but was sealed at {seal.last_seq}"
+            self._add("archive", where, scanner.end, 0, seal.last_seq, what)
+
+    def _check_noted(self, head: Head | None) -> None:
+        noted = self._noted
+        if noted is None:
+            return
+        another = head is not None and head.log_id not in (noted.log_id, NO_LOG_ID)
+        if self._noted_seen and not another:
+            return
+        if head is None:
+            what = "there is no such session any more"
+        elif another:
+            what = f"this is log {head.log_id}; log {noted.log_id} was noted"
+        elif head.seq < noted.seq:
+            what = f"ends at event {head.seq}; {noted.seq} was noted: its tail was cut off"
+        elif noted.seq >= self._floor:
+            what = f"event {noted.seq} is not the one that was noted"
+        else:
+            return  # its history was dropped, or its loss is reported already
+        self._add("head", self._paths.log, 0, 0, noted.seq, what)
+
+    def _add(
+        self, kind: str, where: str, offset: int, length: int, seq: int | None, reason: str
+    ) -> None:
+        self._problems.append(
+            Problem(kind=kind, where=where, offset=offset, length=length, seq=seq, reason=reason)
+        )
+
+
+def _newer(number: int) -> str:
+    return f"is of format {number}; this version knows format {FORMAT}"

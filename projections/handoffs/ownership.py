@@ -1,0 +1,238 @@
+"""Who has the session: handoffs, takeovers and writes, folded in order of seq. Pure: no I/O.
+
+- The first runtime that sets, or takes over, has the session.
+- A handoff opens a change to its target; the source keeps the session until the target takes
+  over or, without that, writes. A later handoff to the same target replaces an older one.
+- A takeover answers the handoff it names, if that went to it and it has not had the session
+  by it yet. One that names a handoff which is not in the history was announced, by whoever
+  had the session. Any other is unannounced; by who has the session it is a restart, no change.
+- A set by who does not have the session is an implicit takeover if it was handed the session.
+  Otherwise, if it handed off and lost the session, and began this turn before it lost it, it
+  is only late. Otherwise it is an unannounced change.
+- A set by a source after its handoff is late, until a handoff to it or a takeover by it. A
+  handoff's `turn_id` makes no difference to this: the session is handed over as a whole.
+"""
+
+from msgspec import Struct, field
+
+from journal.events import Event, Handoff, Set, Takeover
+from projections.handoffs.findings import Span, Status
+
+
+class Record(Struct, kw_only=True, eq=False):
+    """A change of runtime as it comes about: `findings.Change` has the meanings."""
+
+    source: str | None
+    target: str
+    announced: bool
+    status: Status
+    handoff_seq: int | None = None
+    handed_off_at: str | None = None
+    takeover_seq: int | None = None
+    taken_over_at: str | None = None
+    first_write_seq: int | None = None
+    seen_seq: int | None = None
+    turn_id: str | None = None
+    reason: str | None = None
+    late_writes: list[int] = field(default_factory=list)
+
+
+class _Window(Struct, eq=False):
+    """A runtime has handed off, and its sets are late: those of `record`.
+
+    `lost_seq` is when it last lost the session by a handoff of its own, None if it has not.
+    """
+
+    record: Record
+    lost_seq: int | None
+
+
+class _Stretch(Struct, eq=False):
+    """A `Span` that grows; the keys of `turns` are in the order of their first write."""
+
+    runtime_id: str
+    first_seq: int
+    since: str
+    last_seq: int
+    until: str
+    turns: dict[str, None]
+
+
+class Ownership:
+    """A projection. Memory: one entry for each turn of a runtime and each change."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self._owner: str | None = None
+        self._came_by: Record | None = None  # the change that gave the owner the session
+        self._stretches: list[_Stretch] = []
+        self._handoffs: set[int] = set()  # the seqs of all of them
+        self._waiting: dict[str, dict[int, Record]] = {}  # unanswered, by target and seq
+        self._windows: dict[str, _Window] = {}  # by source
+        self._begun: dict[tuple[str, str], int] = {}  # (runtime, turn): its first set
+
+    def fold(self, event: Event) -> None:
+        if type(event) is Set:
+            self._write(event)
+        elif type(event) is Handoff:
+            self._hand_off(event)
+        elif type(event) is Takeover:
+            self._take_over(event)
+        if self._stretches:
+            self._stretches[-1].last_seq = event.seq
+            self._stretches[-1].until = event.ts
+
+    def may_write(self, runtime_id: str) -> bool:
+        """Whether it has the session, has been handed it, or nobody has it."""
+        return self._owner in (None, runtime_id) or runtime_id in self._waiting
+
+    def spans(self) -> tuple[Span, ...]:
+        return tuple(
+            Span(
+                runtime_id=each.runtime_id,
+                first_seq=each.first_seq,
+                last_seq=each.last_seq,
+                since=each.since,
+                until=each.until,
+                turns=tuple(each.turns),
+            )
+            for each in self._stretches
+        )
+
+    # Handoffs
+
+    def _hand_off(self, event: Handoff) -> None:
+        record = self._add(
+            Record(
+                source=event.source,
+                target=event.target,
+                announced=True,
+                status="pending",
+                handoff_seq=event.seq,
+                handed_off_at=event.ts,
+                turn_id=event.turn_id,
+                reason=event.reason,
+            )
+        )
+        waiting = self._waiting.setdefault(event.target, {})
+        for older in waiting.values():
+            older.status = "superseded"
+        waiting[event.seq] = record
+        self._handoffs.add(event.seq)
+        self._windows.pop(event.target, None)
+        if event.source != event.target:
+            self._open_window(event.source, record)
+
+    def _open_window(self, source: str, record: Record) -> None:
+        older = self._windows.get(source)
+        self._windows[source] = _Window(record, older.lost_seq if older is not None else None)
+
+    # Takeovers
+
+    def _take_over(self, event: Takeover) -> None:
+        runtime = event.runtime_id
+        self._windows.pop(runtime, None)
+        record = self._announced(event)
+        self._settle(runtime, record)
+        if record is None:
+            if self._owner in (None, runtime):
+                self._give_to(runtime, event, self._came_by)
+                return
+            record = self._unannounced(runtime)
+        else:
+            record.status = "taken over"
+        last = event.seq - 1  # a claim to have seen more is no knowledge
+        record.takeover_seq = event.seq
+        record.seen_seq = last if event.seen_seq is None else min(event.seen_seq, last)
+        self._change_hands(record, event)
+
+    def _announced(self, event: Takeover) -> Record | None:
+        """The change that a takeover answers, None if it answers none."""
+        answered = event.handoff_seq
+        if answered is None:
+            return None
+        if answered in self._handoffs:
+            return self._waiting.get(event.runtime_id, {}).get(answered)
+        if self._owner == event.runtime_id:
+            return None
+        record = self._add(
+            Record(
+                source=self._owner,
+                target=event.runtime_id,
+                announced=True,
+                status="taken over",
+                handoff_seq=answered,
+            )
+        )
+        if self._owner is not None:
+            self._open_window(self._owner, record)
+        return record
+
+    def _settle(self, runtime: str, record: Record | None) -> None:
+        """No handoff to `runtime` waits any longer, the one of `record` or another."""
+        for other in self._waiting.pop(runtime, {}).values():
+            if other is not record:
+                other.status = "superseded"
+
+    # Writes
+
+    def _write(self, event: Set) -> None:
+        runtime = event.runtime_id
+        window = self._windows.get(runtime)
+        if window is not None:
+            window.record.late_writes.append(event.seq)
+        if self._owner != runtime:
+            self._write_by_another(event, window)
+        if self._owner == runtime:
+            self._stretches[-1].turns[event.turn_id] = None
+            if self._came_by is not None and self._came_by.first_write_seq is None:
+                self._came_by.first_write_seq = event.seq
+        self._begun.setdefault((runtime, event.turn_id), event.seq)
+
+    def _write_by_another(self, event: Set, window: _Window | None) -> None:
+        """A set by a runtime that does not have the session, if anyone has it."""
+        runtime = event.runtime_id
+        waiting = self._waiting.get(runtime)
+        if waiting:
+            record = waiting[max(waiting)]
+            record.status = "implicit"
+            self._settle(runtime, record)
+        elif self._owner is None:
+            self._give_to(runtime, event, None)
+            return
+        elif window is not None and self._began_before_it_lost(event, window):
+            return
+        else:
+            record = self._unannounced(runtime)
+        record.seen_seq = event.seq - 1
+        self._change_hands(record, event)
+
+    def _began_before_it_lost(self, event: Set, window: _Window) -> bool:
+        begun = self._begun.get((event.runtime_id, event.turn_id))
+        return begun is not None and window.lost_seq is not None and begun < window.lost_seq
+
+    # Changes
+
+    def _add(self, record: Record) -> Record:
+        self.records.append(record)
+        return record
+
+    def _unannounced(self, runtime: str) -> Record:
+        return self._add(
+            Record(source=self._owner, target=runtime, announced=False, status="unannounced")
+        )
+
+    def _change_hands(self, record: Record, event: Set | Takeover) -> None:
+        record.taken_over_at = event.ts
+        window = self._windows.get(record.source) if record.source is not None else None
+        # what was taken without its word, it may take back: that is a change, not a late write
+        if record.announced and record.source != record.target and window is not None:
+            window.lost_seq = event.seq
+        self._give_to(record.target, event, record)
+
+    def _give_to(self, runtime: str, event: Set | Takeover, record: Record | None) -> None:
+        if self._owner != runtime:
+            self._owner = runtime
+            seq, ts = event.seq, event.ts
+            self._stretches.append(_Stretch(runtime, seq, ts, seq, ts, {}))
+        self._came_by = record

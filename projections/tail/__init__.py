@@ -1,0 +1,5 @@
+"""Events as they arrive, from any process."""
+
+from projections.tail.tail import Arrival, Tail
+
+__all__ = ["Arrival", "Tail"]
