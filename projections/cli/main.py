@@ -63,12 +63,12 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "takeover": ("write", "Record that a runtime takes the session over."),
     },
     "Look after": {
-        "verify": ("care", "Check every line, the chain and the archives."),
+        "verify": ("maintain", "Check every line, the chain and the archives."),
         "doctor": ("doctor", "Find damage, leftovers and other trouble, and what to do."),
-        "compact": ("care", "Rewrite a session's log with only what lives."),
+        "compact": ("maintain", "Rewrite a session's log with only what lives."),
         "export": ("export", "Write a session's history, or its session file, elsewhere."),
         "backup": ("backup", "Copy a folder of sessions while they are in use."),
-        "delete": ("care", "Delete a session with its history."),
+        "delete": ("maintain", "Delete a session with its history."),
     },
     "Learn": {
         "demo": ("demo", "Show the journal at work on a small session."),

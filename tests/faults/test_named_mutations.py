@@ -36,8 +36,8 @@ MUTATIONS = {
     ),
     "an append does not look where the path leads": Mutation(
         "journal/engines/files/log.py",
-        "        return self._following.is_at_end(file) and file.is_current()",
-        "        return self._following.is_at_end(file)",
+        "        return self._catchup.is_at_end(file) and file.is_current()",
+        "        return self._catchup.is_at_end(file)",
         f"{ENGINES}/test_changed_underneath.py",
     ),
     "nobody looks where the path leads after a sync": Mutation(

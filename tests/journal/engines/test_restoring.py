@@ -616,7 +616,7 @@ def test_twice_as_many_events_are_read_as_often(
     def watch(name: str, args: tuple[Any, ...]) -> None:
         calls[0] += what == "read" and name == "read" and args[1]
 
-    for module in ("scan", "sources"):
+    for module in ("scan", "engines.files.sources"):
         monkeypatch.setattr(f"journal.{module}.decode_line", decode)
     counts = []
     for events in (300, 600):

@@ -15,7 +15,8 @@ from journal.errors import (
     StateTypeError,
 )
 from journal.events import Set
-from projections import DefaultSessionStore, store_async
+from projections import DefaultSessionStore
+from projections.store import async_store as module
 from projections.replay import Pace, Step
 from projections.store.async_store import AsyncSessionStore
 from projections.tail.tail import Arrival
@@ -81,7 +82,7 @@ def test_a_replay_waits_as_long_as_it_took_without_blocking_the_loop(
         for number, at in enumerate(("00", "04", "30"), 1)
     ]
     monkeypatch.setattr(async_store.store, "replay", lambda *_: iter(events))
-    monkeypatch.setattr(store_async, "Pace", Paced)
+    monkeypatch.setattr(module, "Pace", Paced)
 
     async def main() -> None:
         with monkeypatch.context() as patch:
