@@ -8,6 +8,7 @@ Lines are assembled from a template rather than by an encoder because their key
 order is part of the format and the hash needs the pieces anyway.
 """
 
+import os
 import re
 from functools import lru_cache
 from hashlib import sha256
@@ -326,3 +327,8 @@ class Clock:
             text = strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))
             self._second = (seconds, text)
         return f"{text}.{nanoseconds // 1000:06d}Z"
+
+
+def default_writer() -> str:
+    """`host:pid` of this process: who an event says it was appended by."""
+    return f"{os.uname().nodename}:{os.getpid()}"

@@ -8,7 +8,7 @@ The interpreter ends in three steps:
    thread starts any more. In our function, whatever was put off is done (`tell_at_exit`), and
    from then on nothing is put off: `begun` is True.
 3. Finalizers run, and with them turns end. No other thread ever runs again, whatever it was
-   doing and whichever locks it holds (`locking.leave_stopped_threads`). A thread that is
+   doing and whichever locks it holds (`forking.leave_stopped_threads`). A thread that is
    started never begins; on Python 3.11 its `start()` waits for ever.
 
 We close nothing because the program ends. A later write would go to a number that may belong

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from copy import copy
+from errno import EINTR
 from time import monotonic
 from typing import Protocol, TypeAlias
 
@@ -21,7 +22,6 @@ from journal.errors import StorageError
 from journal.events import Event, Head
 
 _MOST = 64  # requests written as one piece: each may be as long as memory allows
-_EINTR = 4
 _INTERRUPTED = (
     "the thread that was writing for several was interrupted. Whether this was appended is "
     "unknown; read it back"
@@ -98,7 +98,7 @@ class _Waiting:
         if isinstance(self.error, RefusedError):
             raise self.error.error from None
         if self.written is None:
-            raise self.error or StorageError(_EINTR, _INTERRUPTED)
+            raise self.error or StorageError(EINTR, _INTERRUPTED)
         self.written.sync()
         return self.written.head
 

@@ -12,14 +12,15 @@ import threading
 import weakref
 from collections.abc import Callable
 from enum import Enum
+from errno import EMFILE, ENFILE
 from time import monotonic, sleep
 from typing import ParamSpec, Protocol, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-NO_ROOM = (23, 24)
-"""The numbers of the errors that this is about: ENFILE, EMFILE."""
+NO_ROOM = (ENFILE, EMFILE)
+"""The numbers of the errors that this is about."""
 
 _FEW = 32  # files that every process may have open
 _ENDLESS = 1 << 20  # what "unlimited" is taken for
@@ -111,6 +112,6 @@ def try_again(error: OSError, call: Callable[P, T], *args: P.args, **kwargs: P.k
 
 def _why_not(error: OSError) -> str:
     return (
-        f"{os.strerror(error.errno or NO_ROOM[1])}: this process may have {limit()} open and no "
+        f"{os.strerror(error.errno or EMFILE)}: this process may have {limit()} open and no "
         "log is idle that could be closed. Close files, or raise the limit (ulimit -n)"
     )

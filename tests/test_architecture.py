@@ -35,9 +35,48 @@ def test_the_write_side_never_imports_the_read_side() -> None:
             assert name.split(".")[0] not in ("projections", "tests"), f"{path} imports {name}"
 
 
+def test_no_engine_is_known_to_what_engines_share() -> None:
+    """So that a second engine can use it."""
+    for path in (ROOT / "journal").glob("*.py"):
+        assert not any(name.startswith("journal.engines") for name in imports_of(path)), path
+
+
 def test_products_never_import_tests() -> None:
     for path in (ROOT / "projections").rglob("*.py"):
         assert not any(name.split(".")[0] == "tests" for name in imports_of(path)), path
+
+
+def products() -> list[Path]:
+    """The modules of both packages."""
+    return [
+        path for package in ("journal", "projections") for path in (ROOT / package).rglob("*.py")
+    ]
+
+
+def test_errors_of_the_system_are_named() -> None:
+    """Their numbers are not the same everywhere, and say nothing to a reader."""
+    for path in products():
+        for node in ast.walk(ast.parse(path.read_text())):
+            assert not any(isinstance(value, int) for value in _error_numbers(node)), (
+                f"{path}:{getattr(node, 'lineno', 0)}: use the name from `errno`"
+            )
+
+
+def _error_numbers(node: ast.AST) -> list[object]:
+    """The constants that `node` uses as numbers of errors."""
+    compared: list[ast.expr] = []
+    match node:
+        case ast.Compare() if any(
+            isinstance(side, ast.Attribute) and side.attr == "errno"
+            for side in (node.left, *node.comparators)
+        ):
+            compared = [node.left, *node.comparators]
+        case ast.Call(func=ast.Name(id=name), args=[first, *_]) if name.endswith("Error"):
+            compared = [first]
+        case ast.Assign(targets=[ast.Name(id=name)]) if re.search("ERRNO|^_?E[A-Z]{3,}$", name):
+            compared = [node.value]
+    parts = [part for one in compared for part in (getattr(one, "elts", None) or [one])]
+    return [part.value for part in parts if isinstance(part, ast.Constant)]
 
 
 def test_nothing_else_stands_at_the_top() -> None:

@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.engines.files.storage import Entries, Entry, FileId, Names
-from journal.locking import tell_after_fork, tell_after_stop
+from journal.forking import tell_after_fork, tell_after_stop
 from journal.names import LOG_SUFFIX
 
 _FOLDER = "/memory"

@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
 from journal import exiting
-from journal.locking import leave_stopped_threads, tell_after_fork, tell_after_stop
+from journal.forking import leave_stopped_threads, tell_after_fork, tell_after_stop
 
 Work: TypeAlias = Callable[[], object]
 

@@ -3,7 +3,7 @@
 import logging
 import threading
 
-from journal.locking import tell_after_fork, tell_after_stop
+from journal.forking import tell_after_fork, tell_after_stop
 from projections.adapters.turns import Turn
 
 logger = logging.getLogger("journal")

@@ -7,7 +7,7 @@ process are open, and which turn called for which.
 import threading
 from typing import NamedTuple, TypeAlias
 
-from journal.locking import tell_after_fork, tell_after_stop
+from journal.forking import tell_after_fork, tell_after_stop
 from projections.adapters.turns import Turn
 
 NEXT = "the turn before is over"

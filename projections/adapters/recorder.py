@@ -21,7 +21,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from journal import exiting
-from journal.locking import leave_stopped_threads
+from journal.forking import leave_stopped_threads
 from projections.adapters.deferred import Deferred
 from projections.adapters.failures import Failures
 from projections.adapters.ownership import Before, Handover, SessionOwner

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
-from journal.locking import tell_after_fork
+from journal.forking import tell_after_fork
 from projections.adapters.recorder import Recorder
 from projections.store.store import DefaultSessionStore
 

@@ -106,7 +106,7 @@ class Turn:
                 self.is_being_queued = False
 
     def after_stop(self) -> None:
-        """See `journal.locking.Stoppable`."""
+        """See `journal.forking.Stoppable`."""
         self.lock = threading.RLock()
         self.is_being_queued = False
 

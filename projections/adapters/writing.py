@@ -3,7 +3,7 @@
 from time import monotonic
 
 from journal.events import Set
-from journal.locking import waiting_since
+from journal.waiting import waiting_since
 from projections.adapters.ownership import NEXT, Before, FromOwner, Handover
 from projections.handoffs.tool_calls import FINAL
 from projections.store.async_store import AsyncSessionStore

@@ -21,8 +21,8 @@ from journal.errors import (
     StateValueError,
 )
 from journal.events import Head, Set
-from journal.locking import waiting_since
 from journal.state import check_text
+from journal.waiting import waiting_since
 from projections.refs import Ref
 from projections.replay import Pace, Step, Version, check_pace
 from projections.store.queues import Append, Call, Queues

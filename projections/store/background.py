@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from journal import exiting
 from journal.errors import ClosedError, CompactionAbandonedError, JournalError
-from journal.locking import leave_stopped_threads, tell_after_fork, tell_after_stop
+from journal.forking import leave_stopped_threads, tell_after_fork, tell_after_stop
 
 logger = logging.getLogger("journal")
 

@@ -8,7 +8,7 @@ import threading
 from itertools import count
 
 from journal import exiting
-from journal.locking import leave_stopped_threads, tell_after_fork, tell_after_stop
+from journal.forking import leave_stopped_threads, tell_after_fork, tell_after_stop
 
 new_mark = count().__next__
 """A mark that nobody has used."""

@@ -9,7 +9,7 @@ from msgspec import Raw
 from journal.config import Limits
 from journal.errors import LimitExceededError, StateTypeError, StateValueError
 from journal.events import Event, Handoff, Set
-from journal.locking import tell_after_fork
+from journal.forking import tell_after_fork
 from journal.redaction import Redactor, may_hold_secrets, redact
 from journal.state import check_text, decode_state, encode_state
 from projections.exposure import Exposure

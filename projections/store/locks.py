@@ -3,7 +3,7 @@
 import threading
 from weakref import WeakValueDictionary
 
-from journal.locking import tell_after_fork, tell_after_stop
+from journal.forking import tell_after_fork, tell_after_stop
 
 
 class SessionLocks:

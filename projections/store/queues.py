@@ -15,13 +15,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from errno import EINTR
 from time import monotonic
 from typing import TypeAlias
 
 from journal import exiting
 from journal.errors import ReentryError, StorageError
 from journal.events import Set
-from journal.locking import leave_stopped_threads, tell_after_fork, tell_after_stop
+from journal.forking import leave_stopped_threads, tell_after_fork, tell_after_stop
 from journal.room import share
 
 WRITERS = 64
@@ -36,7 +37,6 @@ _FILES_SHARE = 8  # a call may have several open: log, archive, session file, lo
 _MOST_JOINED = 512  # appends that share a write and a sync …
 _MOST_BYTES = 8 << 20  # … and bytes of their states
 _MOMENT = 0.1  # seconds
-_EINTR = 4
 _INTERRUPTED = "the thread that was to write it was interrupted. It was not appended"
 
 Call: TypeAlias = Callable[[], None]
@@ -289,7 +289,7 @@ class Queues:
             left = self._waiting.pop(session_id, deque())
         for entry in left:
             if isinstance(entry, Append):
-                entry.done(StorageError(_EINTR, _INTERRUPTED))
+                entry.done(StorageError(EINTR, _INTERRUPTED))
             else:
                 entry()
 

@@ -22,9 +22,9 @@ import msgspec
 from msgspec import Raw
 
 from journal.engines.files.folder import make_folders
+from journal.engines.files.locking import LockFile
 from journal.engines.files.storage import Storage, chunks, create_anew, write_all
 from journal.errors import JournalError, SessionFileError, StorageError
-from journal.locking import LockFile
 from journal.names import Paths
 from journal.room import NO_ROOM
 from journal.state import encode_text

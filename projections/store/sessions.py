@@ -16,7 +16,7 @@ from journal import exiting
 from journal.backend import Backend, EventFactory, Log
 from journal.errors import DamagedError, JournalError, LockTimeoutError, SessionFileError
 from journal.events import Event, Set
-from journal.locking import leave_stopped_threads, tell_after_fork, tell_after_stop
+from journal.forking import leave_stopped_threads, tell_after_fork, tell_after_stop
 from journal.room import Answer, offer, share
 from journal.state import check_text
 from projections.handoffs.owner import LatestOwner

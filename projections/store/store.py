@@ -27,9 +27,9 @@ from journal.errors import (
     StorageError,
 )
 from journal.events import Clear, Head, Set, Takeover
-from journal.locking import DEFAULT_TIMEOUT
 from journal.redaction import Redactor, redact
 from journal.state import check_text
+from journal.waiting import DEFAULT_TIMEOUT
 from projections.inspection import Inspection
 from projections.store.background import Maintenance
 from projections.store.encoder import StateEncoder

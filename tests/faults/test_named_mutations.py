@@ -96,7 +96,7 @@ MUTATIONS = {
         f"{FAULTS}/test_many_writers.py -k threads",
     ),
     "a forked child keeps what it inherited": Mutation(
-        "journal/locking.py",
+        "journal/forking.py",
         "os.register_at_fork(after_in_child=_after_fork_in_child)",
         "",
         f"{FAULTS}/test_many_writers.py -k 'fork or signs' --timeout 10",

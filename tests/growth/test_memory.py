@@ -8,7 +8,7 @@ import pytest
 from journal.config import SessionConfig
 from journal.engines.files.log import LogOptions
 from journal.engines.memory import MemoryDirectory, MemoryStorage
-from journal.locking import DEFAULT_TIMEOUT
+from journal.waiting import DEFAULT_TIMEOUT
 from projections import DefaultSessionStore
 from tests.growth.counting import steps
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from journal import exiting
-from journal.locking import leave_stopped_threads, tell_after_stop
+from journal.forking import leave_stopped_threads, tell_after_stop
 from journal.state import on_fresh_stack
 from tests.support import finish, python
 
@@ -19,8 +19,8 @@ PATIENCE = 30.0
 @pytest.fixture
 def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """From the call on it looks as if the interpreter had stopped all other threads."""
-    monkeypatch.setattr("journal.locking._stopped_at", None)
-    monkeypatch.setattr("journal.locking._stoppables", weakref.WeakValueDictionary())
+    monkeypatch.setattr("journal.forking.stopped_at", None)
+    monkeypatch.setattr("journal.forking._stoppables", weakref.WeakValueDictionary())
     return lambda: monkeypatch.setattr(sys, "is_finalizing", lambda: True)
 
 

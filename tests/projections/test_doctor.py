@@ -714,7 +714,7 @@ def raise_limits(folder: Path, finding: Finding, backup: Path) -> None:
 
 def know_format_2(folder: Path, finding: Finding, backup: Path) -> None:
     """Stands for the upgrade."""
-    for module in ("scan", "engines.files.verification", "validation"):
+    for module in ("scan", "engines.files.verification", "engines.files.validation"):
         LATER.setattr(f"journal.{module}.FORMAT", 2)
 
 

@@ -3,13 +3,13 @@
 With the log's lock held, but for the opening, which comes before it.
 """
 
+from errno import ENOSPC
+
 from journal.engines.files.folder import make_folders
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.storage import Storage
 from journal.errors import AppendError, ReadError, StorageError
 from journal.names import Paths
-
-_ENOSPC = 28
 
 
 def open_or_begin(storage: Storage, paths: Paths) -> tuple[LogFile, bool]:
@@ -73,7 +73,7 @@ def put(storage: Storage, file: LogFile, data: bytes, start: int, session_id: st
     if written != len(data):
         _take_back(storage, file, start, session_id)
         raise AppendError(
-            _ENOSPC,  # what a short write to a file means
+            ENOSPC,  # what a short write to a file means
             f"session {session_id!r}: {file.path}: only {written} of {len(data)} bytes could be "
             f"written at offset {start}; the disk is probably full. Nothing was appended; free "
             "space and try again",

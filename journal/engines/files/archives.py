@@ -8,6 +8,7 @@ first an ordinary file and is gzipped later, so a name stands for both.
 import os
 import zlib
 from collections.abc import Callable, Iterator
+from errno import ENOENT
 
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.storage import CHUNK, Storage, chunks, create_anew, write_all
@@ -37,7 +38,7 @@ def open_archive(storage: Storage, paths: Paths, name: str) -> tuple[int, str]:
     Raises FileNotFoundError when it is not there, and `ReadError`.
     """
     if "\0" in name:
-        raise FileNotFoundError(2, "no such archive")
+        raise FileNotFoundError(ENOENT, "no such archive")
     path = os.path.join(paths.archive, os.path.basename(name))
     try:
         return _open(storage, path), path

@@ -17,10 +17,10 @@ from journal.backend import Projection
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.recovery import is_at_end, is_still_there
 from journal.engines.files.storage import Storage, chunks
+from journal.engines.files.validation import check_beginning, check_session, newer_format_error
 from journal.events import Event, Head, Open
 from journal.names import Paths
 from journal.scan import Scanner, find_kept, summary_of
-from journal.validation import check_beginning, check_session, newer_format_error
 
 logger = logging.getLogger("journal")
 

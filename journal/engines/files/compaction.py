@@ -17,7 +17,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from journal.backend import CompactionReport, History
-from journal.codec import FORMAT, Clock, control_line, digest_of
+from journal.codec import FORMAT, Clock, control_line, default_writer, digest_of
 from journal.engines.files.deletion import remove_history
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.recovery import (
@@ -29,6 +29,7 @@ from journal.engines.files.recovery import (
 )
 from journal.engines.files.sealing import check_can_be_cut, seal, take_back, unseal
 from journal.engines.files.storage import CHUNK, Storage, chunks, write_all
+from journal.engines.files.validation import check_session, newer_format_error
 from journal.errors import (
     CompactionAbandonedError,
     CompactionError,
@@ -37,10 +38,9 @@ from journal.errors import (
 )
 from journal.events import Clear, Event, Open, Set
 from journal.fold import apply
-from journal.locking import attempts, default_writer
 from journal.names import Paths
 from journal.scan import Scanner
-from journal.validation import check_session, newer_format_error
+from journal.waiting import attempts
 
 _CLOSE_ENOUGH = 1 << 16  # bytes left to copy with the lock held
 _MOST_ROUNDS = 20

@@ -20,6 +20,7 @@ from journal.backend import (
     SessionInfo,
     VerifyReport,
 )
+from journal.codec import default_writer
 from journal.engines.files.archives import pack_archives
 from journal.engines.files.compaction import compact
 from journal.engines.files.deletion import finish_deletion
@@ -33,7 +34,6 @@ from journal.engines.files.storage import chunks
 from journal.engines.files.verification import Verification
 from journal.errors import AppendError, JournalError, ReadError, StorageError
 from journal.events import Cursor, Event, Head
-from journal.locking import default_writer
 from journal.names import LOG_SUFFIX, Paths, paths_of, session_id_of
 from journal.scan import Scanner
 from journal.state import MAX_LINE

@@ -22,13 +22,13 @@ from journal.engines.files.logfile import LogFile
 from journal.engines.files.recovery import is_still_there
 from journal.engines.files.sealing import ends_deleted
 from journal.engines.files.storage import CHUNK, FileId, Storage, chunks
+from journal.engines.files.validation import check_beginning, check_session
 from journal.errors import CursorError, JournalError, ReadError, StorageError
 from journal.events import Cursor, Event, Open, Sealed
-from journal.locking import tell_after_fork
+from journal.forking import tell_after_fork
 from journal.names import Paths
 from journal.position import Position, StaleError, refusal
 from journal.scan import Scanner
-from journal.validation import check_beginning, check_session
 
 _BIG_TAIL = 1 << 20  # bytes of a torn tail that are not worth reading at every look
 

@@ -18,11 +18,11 @@ from journal.backend import Entry, Past, Problem
 from journal.engines.files.archives import read_archive
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.storage import Storage
+from journal.engines.files.validation import check_beginning, check_session
 from journal.errors import HistoryError, ReadError
 from journal.events import Open
 from journal.names import Paths
 from journal.scan import Scanner, summary_of
-from journal.validation import check_beginning, check_session
 
 logger = logging.getLogger("journal")
 

@@ -25,7 +25,7 @@ from msgspec import Struct
 
 from journal import exiting
 from journal.backend import EventFactory, Projection
-from journal.codec import FORMAT, Clock, control_line, digest_of, stamp
+from journal.codec import FORMAT, Clock, control_line, default_writer, digest_of, stamp
 from journal.config import Durability
 from journal.engines.files.appending import allow_writing, cut_back, open_or_begin, put
 from journal.engines.files.catchup import CatchUp, holds
@@ -34,21 +34,15 @@ from journal.engines.files.logfile import LogFile
 from journal.engines.files.recovery import begin_whole, cut_torn_tail
 from journal.engines.files.sealing import last_seal, unseal
 from journal.engines.files.storage import DiskStorage, FileId, Storage
+from journal.engines.files.validation import newer_format_error
 from journal.errors import AppendError, JournalError, ReadError, ReentryError, StorageError
 from journal.events import GENESIS, Event, Head, Open
+from journal.forking import leave_stopped_threads, tell_after_fork, tell_after_stop
 from journal.group_commit import Batch, Group, RefusedError, Request, Written
-from journal.locking import (
-    DEFAULT_TIMEOUT,
-    attempts,
-    default_writer,
-    leave_stopped_threads,
-    tell_after_fork,
-    tell_after_stop,
-)
 from journal.names import Paths
 from journal.room import Answer
 from journal.scan import NO_LOG_ID
-from journal.validation import newer_format_error
+from journal.waiting import DEFAULT_TIMEOUT, attempts
 
 logger = logging.getLogger("journal")
 

@@ -4,13 +4,13 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from errno import EBADF, ELOOP, EROFS
 
+from journal.engines.files.locking import acquire
 from journal.engines.files.storage import CHUNK, FileId, Storage
 from journal.errors import ReadError, SyncError
-from journal.locking import acquire, tell_after_fork
+from journal.forking import tell_after_fork
 
-_READ_ONLY_ERRNO = 30
-_EBADF = 9
 _CLOSED = (1 << 31) - 1  # a number that no file ever has: an OSError of whatever is called with it
 
 
@@ -69,7 +69,7 @@ class LogFile:
         except FileNotFoundError:
             raise
         except OSError as error:
-            if not isinstance(error, PermissionError) and error.errno != _READ_ONLY_ERRNO:
+            if not isinstance(error, PermissionError) and error.errno != EROFS:
                 raise ReadError(error.errno, _why_not(self.path, error)) from error
             self.write_error = error
             return None
@@ -276,7 +276,7 @@ class LogFile:
     def after_fork(self) -> None:
         self._turn = threading.Condition()
         self._syncing = None
-        self._sync_error = OSError(_EBADF, "the file was closed by a fork")
+        self._sync_error = OSError(EBADF, "the file was closed by a fork")
         self._close()
 
 
@@ -288,6 +288,6 @@ def _close_quietly(storage: Storage, fd: int) -> None:
 
 
 def _why_not(path: str, error: OSError) -> str:
-    if error.errno == 40:  # ELOOP, what O_NOFOLLOW gives
+    if error.errno == ELOOP:  # what O_NOFOLLOW gives
         return f"{path}: is a symbolic link, which the journal does not follow"
     return f"{path}: {error.strerror}"

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from journal.codec import default_writer
 from journal.engines.files.compaction import Compaction
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.recovery import discard, open_scratch
@@ -19,10 +20,10 @@ from journal.engines.files.salvage import Filling, Found, Salvage
 from journal.engines.files.sources import Source, sources_of
 from journal.engines.files.storage import Storage, chunks, write_all
 from journal.engines.files.survey import Survey
+from journal.engines.files.validation import check_session, newer_format_error
 from journal.errors import CompactionError, JournalError, NotFoundError, StorageError
-from journal.locking import DEFAULT_TIMEOUT, default_writer
 from journal.names import DAMAGED_SUFFIX, Paths
-from journal.validation import check_session, newer_format_error
+from journal.waiting import DEFAULT_TIMEOUT
 
 
 class Restored(NamedTuple):

@@ -3,6 +3,9 @@
 All of this happens with the log's lock held.
 """
 
+import os
+from errno import ENOSPC
+
 from journal.codec import Clock, control_line, decode_line
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.recovery import set_aside
@@ -43,7 +46,7 @@ def seal(
         line = b"\n" + line
     try:
         if storage.write(file.fd, line) != len(line):
-            raise OSError(28, "No space left on device")
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
         storage.sync(file.fd)
     except BaseException:
         take_back(storage, file, end)

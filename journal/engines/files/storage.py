@@ -14,6 +14,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterator
+from errno import EINVAL
 from typing import NamedTuple, Protocol, TypeAlias
 
 from journal.engines.files.modes import (
@@ -203,7 +204,7 @@ class DiskStorage:
     def identify(fd: int) -> FileId:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
-            raise OSError(22, "not a regular file")
+            raise OSError(EINVAL, "not a regular file")
         return FileId(found.st_dev, found.st_ino)
 
     @staticmethod

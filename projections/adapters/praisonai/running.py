@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from journal.locking import tell_after_fork, tell_after_stop
+from journal.forking import tell_after_fork, tell_after_stop
 from projections.adapters.context import current
 from projections.adapters.turns import Status, Turn
 

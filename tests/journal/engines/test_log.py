@@ -1303,8 +1303,8 @@ def test_a_log_that_is_replaced_before_its_reader_first_appends_is_opened_again(
 @pytest.fixture
 def stopped(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """From the call on it looks as if the interpreter had stopped all other threads."""
-    monkeypatch.setattr("journal.locking._stopped_at", None)
-    monkeypatch.setattr("journal.locking._stoppables", weakref.WeakValueDictionary())
+    monkeypatch.setattr("journal.forking.stopped_at", None)
+    monkeypatch.setattr("journal.forking._stoppables", weakref.WeakValueDictionary())
 
     def stop() -> None:
         monkeypatch.setattr("journal.exiting.begun", True)
@@ -1334,15 +1334,16 @@ def test_a_log_that_a_stopped_thread_was_writing_is_not_written_to(
     tmp_path: Path, stopped: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both could append an event of the same number. It is told at once, not after 30 s."""
-    monkeypatch.setattr("journal.locking.LAST_PATIENCE", 0.05)
+    monkeypatch.setattr("journal.waiting.LAST_PATIENCE", 0.05)
     now, naps = [1000.0], [0.0]
 
     def nap(seconds: float) -> None:
         now[0] += seconds
         naps[0] += seconds
 
-    monkeypatch.setattr("journal.locking.monotonic", lambda: now[0])
-    monkeypatch.setattr("journal.locking.sleep", nap)
+    for module in ("waiting", "forking"):
+        monkeypatch.setattr(f"journal.{module}.monotonic", lambda: now[0])
+    monkeypatch.setattr("journal.waiting.sleep", nap)
     log, _ = open_log(tmp_path, lock_timeout=30.0)
     log.append([set_event("a")])
     file = log._file

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from journal import CompactionAbandonedError, CompactionReport, Limits
+from journal.engines.files.locking import LockFile
 from journal.errors import LockTimeoutError
-from journal.locking import LockFile
 from projections import DefaultSessionStore
 from projections.store.async_store import AsyncSessionStore
 from projections.store.background import Job, Maintenance

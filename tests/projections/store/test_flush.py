@@ -20,9 +20,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from journal.engines.files.locking import LockFile
 from journal.engines.files.storage import DiskStorage
 from journal.errors import LockTimeoutError, SyncError
-from journal.locking import LockFile
 from projections import DefaultSessionStore
 from projections.store.dirty import Dirty, new_mark
 from projections.store.session_file import SessionFile

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from praisonaiagents.session.store import FileLock
 
+from journal.engines.files.locking import LockFile
 from journal.engines.files.storage import DiskStorage
 from journal.errors import AppendError, LockTimeoutError, SessionFileError
-from journal.locking import LockFile
 from projections import DefaultSessionStore
 from projections.store.session_file import SessionFile
 from tests.support import BOTH, TURN_1, TURN_2, state_in

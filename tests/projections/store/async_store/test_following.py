@@ -16,8 +16,8 @@ from journal.errors import (
 )
 from journal.events import Set
 from projections import DefaultSessionStore
-from projections.store import async_store as module
 from projections.replay import Pace, Step
+from projections.store import async_store as module
 from projections.store.async_store import AsyncSessionStore
 from projections.tail.tail import Arrival
 from tests.projections.store.async_store.gates import Gate, all_of, gated, put, run

@@ -6,7 +6,7 @@ from time import monotonic
 import pytest
 
 from journal.errors import LockTimeoutError
-from journal.locking import attempts, waiting_since
+from journal.waiting import attempts, waiting_since
 
 
 def tries(timeout: float, since: float | None = None) -> int:
