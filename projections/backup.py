@@ -1,4 +1,4 @@
-"""A copy of a folder of sessions that is whole, made while they are in use."""
+"""A complete copy of a folder of sessions, made while they are in use."""
 
 import os
 import shutil
@@ -26,11 +26,11 @@ _HINT = "mend the file, or name the sessions to copy"
 
 
 class Backup(Struct, frozen=True):
-    """What a backup has copied to `folder`, and what verifying the copies showed.
+    """What a backup copied to `folder`, and what the verification of the copies showed.
 
-    A log or a session file that is no regular file is not copied; its report says so.
-    `older` are the sessions that PraisonAI keeps and the journal has no log of. `size` is in
-    bytes, with the archives as they are packed.
+    A log or a session file that is not a regular file is not copied; its report says so.
+    `older` are the sessions of PraisonAI that have no log. `size` is in bytes, with archives
+    packed as they are.
     """
 
     folder: str
@@ -41,7 +41,7 @@ class Backup(Struct, frozen=True):
 
     @property
     def ok(self) -> bool:
-        """Whether nothing in it is damaged, and nothing was left out."""
+        """Whether nothing in the copy is damaged, and nothing was left out."""
         return all(report.ok for report in self.reports)
 
 
@@ -50,11 +50,11 @@ def back_up(
 ) -> Backup:
     """Copy the sessions of a folder, or those named, and verify the copy.
 
-    All that had been acknowledged before is in it; damage is copied as it is. Others go on
-    writing, compacting and deleting meanwhile; a session that is deleted meanwhile may be
-    missing. `to` appears when all of it is on the disk; it must not be there yet, or be an
-    empty folder, and not be inside `folder`. Reads each byte three times and writes it once,
-    in bounded memory.
+    Everything that had been acknowledged before is in the copy; damage is copied as it is.
+    Other processes may write, compact and delete meanwhile; a session that is deleted
+    meanwhile may be missing. `to` appears when the whole copy is on the disk. It must be
+    absent or an empty folder, and not inside `folder`. Reads each byte three times and writes
+    it once, in bounded memory.
 
     Raises `StorageError`, and then leaves nothing behind.
     """
@@ -62,7 +62,7 @@ def back_up(
     if is_within(to, folder):
         raise StorageError(EINVAL, f"{to}: is inside the folder of the sessions; name another")
     if not can_be_made(to):
-        raise StorageError(EEXIST, f"{to}: is there, and no empty folder; name another")
+        raise StorageError(EEXIST, f"{to}: exists, and is not an empty folder; name another")
     parent, name = os.path.split(to)
     try:
         scratch = tempfile.mkdtemp(prefix=f".{name}.", suffix=".new", dir=parent)
@@ -72,7 +72,7 @@ def back_up(
         ) from error
     made = scratch
     try:
-        backup = _Copying(storage, folder, scratch).run(session_ids)
+        backup = _BackupRun(storage, folder, scratch).run(session_ids)
         os.rename(scratch, to)
         made = to
         storage.sync_folder(parent)
@@ -91,18 +91,18 @@ def back_up(
 
 
 def can_be_made(to: str) -> bool:
-    """Whether a backup can be put at a path: nothing is there, or an empty folder."""
+    """Whether a backup can be made at a path: nothing is there, or an empty folder."""
     return not os.path.lexists(to) or (os.path.isdir(to) and not os.listdir(to))
 
 
 def is_within(path: str, folder: str) -> bool:
-    """Whether a path is that of a folder, or is inside it, wherever links lead."""
+    """Whether a path is a folder or something inside it, with links resolved."""
     folder = os.path.realpath(folder)
     return os.path.commonpath((os.path.realpath(path), folder)) == folder
 
 
 def _moved(backup: Backup, scratch: str, to: str) -> Backup:
-    """With the names under which the files are found now."""
+    """The backup with the paths that its files have now."""
     reports = [
         replace(
             report,
@@ -121,7 +121,7 @@ def _moved(backup: Backup, scratch: str, to: str) -> Backup:
 
 
 def _left_out(file: File) -> VerifyReport:
-    """The report about a session that is not in the copy, or not all of it."""
+    """The report about a session that is not, or not completely, in the copy."""
     stem, suffix = os.path.splitext(file.name)
     session_id = session_id_of(stem)
     what = "the session" if suffix == LOG_SUFFIX else "what PraisonAI keeps in it"
@@ -138,8 +138,8 @@ def _left_out(file: File) -> VerifyReport:
     )
 
 
-class _Copying:
-    """One backup, to a folder that is nobody else's yet."""
+class _BackupRun:
+    """One backup, to a folder that only we know yet."""
 
     def __init__(self, storage: Storage, folder: str, scratch: str) -> None:
         self._storage = storage
@@ -153,7 +153,7 @@ class _Copying:
         self._storage.make_folder(self._archive)
         for stem in self._logs(session_ids):
             self._copy_log(stem)
-        for name in self._session_files(session_ids):  # the log is the truth: so it comes first
+        for name in self._session_files(session_ids):  # after the logs, which are the truth
             self._copy_session_file(name)
         reports, older = self._verify()
         self._finish()
@@ -161,7 +161,7 @@ class _Copying:
         return Backup(self._scratch, reports, older, self._archives, self._size)
 
     def _logs(self, session_ids: Iterable[str] | None) -> list[str]:
-        """The stems of the logs; of all, also of those that are not what their names say."""
+        """The stems of the logs: of the named sessions, or of all files with such a name."""
         if session_ids is not None:
             stems = [paths_of(self._folder, session_id).stem for session_id in session_ids]
             return [
@@ -188,7 +188,7 @@ class _Copying:
         return found is not None and not found.is_regular
 
     def _no_files(self, session_ids: Iterable[str] | None) -> list[File]:
-        """What has the name of a log or of a session file, but is no file to be copied."""
+        """Things with the name of a log or of a session file that are not regular files."""
         if session_ids is None:
             names = sorted(os.listdir(self._folder))
         else:
@@ -217,7 +217,7 @@ class _Copying:
             self._storage.close(fd)
 
     def _verify(self) -> tuple[list[VerifyReport], list[str]]:
-        """Read the copy back. Its session files are to show what its logs say."""
+        """Read the copy back, and bring its session files up to date with its logs."""
         reports, older = [], []
         with DefaultSessionStore(self._scratch, storage=self._storage) as copy:
             for info in sorted(copy.list_sessions(), key=lambda info: info["session_id"]):
@@ -234,10 +234,10 @@ class _Copying:
         try:
             copy.refresh_session_file(session_id)
         except SessionFileError:
-            pass  # it is not readable, nor is its original
+            pass  # the original is not readable either
 
     def _finish(self) -> None:
-        """Only what was copied stays, on the disk, and in folders like the originals."""
+        """Remove locks and empty folders, give folders their owners and modes, and sync."""
         for name in self._storage.names(self._scratch, _LOCK):
             self._storage.unlink(os.path.join(self._scratch, name))
         if not os.listdir(self._archive):

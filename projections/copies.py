@@ -1,4 +1,4 @@
-"""Copies of a log that somebody names: whether they are, and what they have that it lacks."""
+"""Files given as copies of a log: whether they are, and which events only they have."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from projections.doctor.finding import shell, shown
 
 
 class _End(NamedTuple):
-    """How far a file goes: the last intact event in it. `has_ours`: that of the log too."""
+    """The last intact event in a file. `has_ours`: it also has the last event of the log."""
 
     seq: int
     hash: str
@@ -22,10 +22,10 @@ class _End(NamedTuple):
 
 
 class Copies:
-    """The files named as copies of one session's log.
+    """The files given as copies of one session's log.
 
-    Raises `StateValueError` when one is none, and `DamagedError` when the log itself is gone
-    or empty, with the command that brings it back. Reads no more than first lines.
+    Raises `StateValueError` if one is not a copy, and `DamagedError` if the log itself is gone
+    or empty, with the command that brings it back. Reads first lines only.
     """
 
     def __init__(self, storage: Storage, paths: Paths, copies: Sequence[str]) -> None:
@@ -54,7 +54,8 @@ class Copies:
         same = theirs is not None and theirs.session_id == self._paths.session_id
         if not same or (ours is not None and theirs is not None and theirs.log_id != ours.log_id):
             raise StateValueError(
-                f"--from {shown(path)} is no copy of this log: it does not begin with its header"
+                f"--from {shown(path)} is not a copy of this log: it does not begin with the log's "
+                "header"
             )
 
     def _header(self, path: str) -> Open | None:
@@ -75,7 +76,7 @@ class Copies:
         return _End(*last, has_ours)
 
     def left(self) -> list[str]:
-        """What they have and the log lacks still, in words. Reads all of them, and the log."""
+        """What they have and the log still lacks, in words. Reads all of them, and the log."""
         log = self._end(self._paths.log, "")
         lines = []
         for path in self._copies:

@@ -1,4 +1,4 @@
-"""Secrets where redaction does not reach: in the keys of states and in ids."""
+"""Warnings of secrets that redaction does not reach: in keys of states, and in ids."""
 
 import logging
 from typing import Any
@@ -12,14 +12,14 @@ _SHORTEST = 16  # characters of an id that may hold a secret
 
 
 class Exposure:
-    """Warns of such secrets, once for each kind and place. One for a store; for any thread.
+    """Warns of such secrets, once for each kind, in keys and in ids. One per store; thread-safe.
 
-    Two threads that find the same at once may both warn of it; nothing worse.
+    Two threads that find the same secret at once may both warn of it; nothing worse.
     """
 
     def __init__(self) -> None:
-        self._ids: set[str] = set()  # that were looked at
-        self._keys: set[str] = set()
+        self._ids: set[str] = set()  # those already looked at
+        self._keys: set[str] = set()  # likewise
         self._warned: set[tuple[str, str]] = set()
 
     def check_ids(self, *ids: str) -> None:
@@ -29,7 +29,7 @@ class Exposure:
                 self._look_at(text, self._ids, "an id (of a session, a runtime or a turn)")
 
     def check_keys(self, value: Any) -> None:
-        """Look at all keys of a state."""
+        """Look at all keys of a state, each once. O(size of the state), without recursion."""
         stack = [value]
         while stack:
             value = stack.pop()
@@ -49,9 +49,9 @@ class Exposure:
             if (what, kind) not in self._warned:
                 self._warned.add((what, kind))
                 logger.warning(
-                    "%s holds what looks like a secret (%s); it is saved as it is, for only "
+                    "%s holds what looks like a secret (%s); it is saved as it is, since only "
                     "string values are redacted. Use another one, and keep the secret in a value; "
-                    "`journal doctor --secrets` lists where it stands",
+                    "`journal doctor --secrets` lists where it is",
                     what,
                     kind,
                 )

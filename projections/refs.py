@@ -1,4 +1,4 @@
-"""Naming a state: `RUNTIME/TURN@AT~N`, each part but the ones before it optional.
+"""Names of states: `RUNTIME/TURN@AT~N`. Each part is optional.
 
     native/turn-1       a turn as it is now
     native/turn-1@7     … as of event 7
@@ -28,9 +28,9 @@ _NO_ID = "%"
 
 
 class Ref(Struct, frozen=True):
-    """Which state is meant. `back` counts versions.
+    """Names a state. `back` counts versions.
 
-    `at` may be given in whatever way `point_of` takes, and is a seq or a timestamp then.
+    `at` may be given in any form that `point_of` accepts; it is stored as a seq or timestamp.
     """
 
     runtime_id: str | None = None
@@ -100,7 +100,10 @@ def _unreadable(text: str) -> StateValueError:
 
 
 def ref_of(value: "Ref | str | int | datetime") -> Ref:
-    """A ref however a caller gives it; a bare seq or moment means the view as of then."""
+    """A ref in any form that a caller may give; a bare seq or moment means the view as of it.
+
+    Raises `StateTypeError` and `StateValueError`.
+    """
     if isinstance(value, Ref):
         return value
     return Ref.parse(value) if isinstance(value, str) else Ref(at=point_of(value))

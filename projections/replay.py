@@ -1,7 +1,7 @@
 """The turns of a session again, in order, and the view as of any event. Pure: no I/O.
 
-What goes in is a `journal.backend.Past` or its events; what comes out are steps,
-versions and views. Nothing is executed: a replay re-emits what was recorded.
+It turns a `journal.backend.Past`, or its events, into steps, versions and views. Nothing is
+executed: a replay only emits again what was recorded.
 """
 
 import math
@@ -20,8 +20,8 @@ from projections.view import View
 class Step(NamedTuple):
     """One event of a replay.
 
-    `turn` is the turn's id, None for events without one; `state` is what the turn held
-    from then on, None for events that set none.
+    `turn` is the turn's id, None for events without a turn. `state` is the turn's state from
+    then on, None for events that set none.
     """
 
     event: Event
@@ -30,14 +30,14 @@ class Step(NamedTuple):
 
 
 class Version(NamedTuple):
-    """What a turn held from `event` on; `state` is None where a clear dropped the turn."""
+    """The state of a turn from `event` on; None if `event` is a clear that dropped the turn."""
 
     event: Event
     state: Any
 
 
 def concerns(event: Event, runtime_id: str) -> bool:
-    """Whether an event is about a runtime: its turns, a clear of them, or its handoffs."""
+    """Whether an event concerns a runtime: a turn of its own, a clear, a handoff, a takeover."""
     match event:
         case Set() | Takeover():
             return event.runtime_id == runtime_id
@@ -62,9 +62,9 @@ def steps(
     since: int | str | None = None,
     until: int | str | None = None,
 ) -> Iterator[Step]:
-    """The steps of events in order of seq, those at `since` and `until` included.
+    """The steps of events, which come in order of seq, from `since` to `until` inclusive.
 
-    Both are a seq or a timestamp as in the log. O(1) memory.
+    Both are a seq, or a timestamp as in the log. O(1) memory. Raises `DamagedError`.
     """
     for event in events:
         if isinstance(until, int) and event.seq > until:
@@ -90,10 +90,10 @@ def _side(event: Event, point: int | str) -> int:
 
 
 class Pace:
-    """How long to wait before each step: as long as it took then, divided by `speed`.
+    """How long to wait before each step: the time between the two events, divided by `speed`.
 
-    At most `max_wait` seconds between two. What the consumer takes counts, so a long replay
-    does not drift. A clock that was set back makes no wait.
+    At most `max_wait` seconds between two steps. The time that the consumer takes counts, so
+    a long replay does not drift. If the recorded clock was set back, there is no wait.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ def paced(
     sleep: Callable[[float], object] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Step]:
-    """The same steps, as far apart as `Pace` has them."""
+    """The same steps, each after the wait that `Pace` says."""
     pace = Pace(speed, max_wait, clock)
     for step in replayed:
         wait = pace.wait(step)
@@ -153,13 +153,14 @@ def _seconds_between(earlier: str, later: str) -> float:
 
 
 def view_as_of(past: Past, seq: int, session_id: str) -> View:
-    """The view as of an event. Raises `HistoryError` and `NotFoundError`.
+    """The view as of event `seq`. O(events). `session_id` is only for messages.
 
-    `past` has to reach back to `seq`; `session_id` is for messages.
+    Raises `HistoryError` if `past` does not reach back to `seq`, and `NotFoundError` if it ends
+    before `seq`.
     """
     if past.floor > seq:
         raise HistoryError(
-            f"session {session_id!r}: as of event {seq} is not known any more: "
+            f"session {session_id!r}: its state as of event {seq} is not known any more: "
             f"{past.why_short}; event {past.floor} is the earliest that can be shown"
         )
     view = View()
@@ -175,10 +176,10 @@ def view_as_of(past: Past, seq: int, session_id: str) -> View:
 
 
 def seq_at(past: Past, ts: str) -> int:
-    """The seq of the last event not later than `ts`, 0 if there is none.
+    """The seq of the last event that is not later than `ts`, 0 if there is none. O(events).
 
-    By seq, not by time: when a clock was set back, events in between count too. Of a past
-    that compaction has shortened, the floor was reached when it was folded at the latest.
+    Last by seq, not by time: if a clock was set back, later events before it count too. If
+    compaction has shortened the past, its floor counts as of the time of that compaction.
     """
     found = past.floor if past.floor and ts >= past.folded_at else 0
     for entry in past.in_order():
@@ -188,7 +189,10 @@ def seq_at(past: Past, ts: str) -> int:
 
 
 def versions(events: Iterable[Event], runtime_id: str, turn_id: str) -> Iterator[Version]:
-    """Every version of one turn, oldest first; a clear that dropped it is one too."""
+    """Every version of one turn, oldest first; a clear that dropped it is a version too.
+
+    O(events). Raises `DamagedError` when a state cannot be decoded.
+    """
     alive = False
     for event in events:
         if isinstance(event, Set):

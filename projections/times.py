@@ -30,7 +30,7 @@ _DAYS = {"today": 0, "yesterday": -1, "tomorrow": 1}
 def moment(text: str, now: datetime | None = None) -> datetime:
     """The moment that `text` names, with its zone. Raises `StateValueError`.
 
-    `now` is what relative times start from.
+    Relative times count from `now`.
     """
     now = (now or datetime.now()).astimezone()
     words = text.strip().lower()
@@ -57,20 +57,20 @@ def _length(parts: str) -> timedelta:
 
 
 def _local(day: datetime, clock: time) -> datetime:
-    """That time of the day by the local clock, which may have been changed since."""
+    """That time of the day in the local zone, with the offset that holds on that day."""
     return datetime.combine(day.date(), clock).astimezone()
 
 
 def stamp_of(when: datetime) -> str:
-    """A moment as the log writes them, so that they compare as strings."""
+    """A moment as the log writes it, so that moments compare as strings."""
     utc = when.astimezone(UTC).replace(tzinfo=None)
     return f"{utc.isoformat(timespec='microseconds')}Z"
 
 
 def point_of(value: "int | str | datetime", name: str = "at") -> int | str:
-    """A seq, or the timestamp of a moment, from however a caller gives it.
+    """A seq, or the timestamp of a moment, from any form that a caller may give.
 
-    An int or digits are a seq. Raises `StateTypeError` and `StateValueError`.
+    An int, or text of digits, is a seq. Raises `StateTypeError` and `StateValueError`.
     """
     if isinstance(value, datetime):
         return stamp_of(value)

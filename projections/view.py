@@ -1,8 +1,8 @@
 """The view `{runtime_id: {turn_id: state}}`, folded from events. Pure: no I/O.
 
-It holds each state as encoded bytes and decodes when asked, so what it returns is
-always the caller's own copy, and its memory is that of the states plus about 150
-bytes a turn. It iterates over copies of its dicts: a signal handler may set a turn meanwhile.
+It holds each state as encoded bytes and decodes it when asked. So what it returns is always
+the caller's own copy, and its memory is that of the states plus about 150 bytes a turn.
+It iterates over copies of its dicts: a signal handler may set a turn meanwhile.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from journal.fold import apply
 from journal.state import decode_state, encode_text
 
 _LINE_OVERHEAD = 260
-"""Bytes of a set's line besides its state: what a live turn costs in the log."""
+"""About how many bytes a set's line has in the log besides its state."""
 
 
 class View:
@@ -49,7 +49,7 @@ class View:
         return {turn_id: decode_state(state) for turn_id, state in list(turns.items())}
 
     def to_json(self) -> bytes:
-        """The whole view as one JSON object; joins what is encoded already."""
+        """The whole view as one JSON object; joins the encoded states. O(bytes of the view)."""
         return _object(
             [
                 (runtime_id, _object(list(turns.items())))
@@ -64,7 +64,7 @@ class View:
 
     @property
     def live_bytes(self) -> int:
-        """About how many bytes of log the live turns need."""
+        """About how many bytes the live turns take in the log."""
         count = sum(map(len, self.turns.values()))
         return self.bytes + count * _LINE_OVERHEAD
 

@@ -3,7 +3,7 @@
 from journal.events import Handoff
 from projections.cli.terminal import Style
 from projections.cli.texts import joined
-from projections.handoffs.findings import Change, Status
+from projections.handoffs.findings import RuntimeChange, Status
 
 STATUS_STYLES: dict[Status, Style] = {
     "unannounced": "red",
@@ -13,7 +13,7 @@ STATUS_STYLES: dict[Status, Style] = {
 """Those that went as they should have none."""
 
 
-def reason_of(change: Handoff | Change, status: str = "") -> str:
+def reason_of(change: Handoff | RuntimeChange, status: str = "") -> str:
     """`pending: rate limited (turn-1)`, as far as there is anything to say."""
     turn = f"({change.turn_id})" if change.turn_id is not None else ""
     return joined(joined(status, change.reason, by=": "), turn)

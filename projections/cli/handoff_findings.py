@@ -8,7 +8,7 @@ from journal.events import Event, Set
 from projections.cli.lanes import Glyphs
 from projections.cli.lines import shorten
 from projections.cli.terminal import Style, Writer, plain, width
-from projections.handoffs.findings import Change, HandoffAudit, OpenCall, TurnRun
+from projections.handoffs.findings import HandoffAudit, OpenCall, RuntimeChange, TurnRun
 
 _MOST_REMARKS = 10  # of a kind that is no fault
 _MOST_STRETCHES = 6  # of seqs in one sentence
@@ -170,7 +170,7 @@ def _finished_later(audit: HandoffAudit) -> Iterator[str]:
             )
 
 
-def _open_calls(audit: HandoffAudit) -> Iterator[tuple[Change, OpenCall]]:
+def _open_calls(audit: HandoffAudit) -> Iterator[tuple[RuntimeChange, OpenCall]]:
     """Each call that was open at a change, at the first of them."""
     seen: set[str] = set()
     for change in audit.changes:

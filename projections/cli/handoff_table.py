@@ -13,7 +13,7 @@ from projections.cli.lines import clock
 from projections.cli.tables import Table
 from projections.cli.terminal import Segment, Style, Writer, colour_of, plain, width
 from projections.cli.texts import end_cut, middle_cut
-from projections.handoffs.findings import Change
+from projections.handoffs.findings import RuntimeChange
 
 _SHORTEST_NAME = 10  # columns of a runtime's name, where room is short
 _SHORTEST_REASON = 10
@@ -47,7 +47,7 @@ def _text(cell: _Cell) -> str:
     return "".join(plain(part if isinstance(part, str) else part[0]) for part in segments)
 
 
-def print_table(changes: Sequence[Change], glyphs: Glyphs) -> None:
+def print_table(changes: Sequence[RuntimeChange], glyphs: Glyphs) -> None:
     """Print the changes, of which there is at least one, as wide as standard output is."""
     columns, dropped = _fitted(changes, glyphs, width())
     table = Table(*(column.heading for column in columns))
@@ -59,7 +59,7 @@ def print_table(changes: Sequence[Change], glyphs: Glyphs) -> None:
 
 
 def _fitted(
-    changes: Sequence[Change], glyphs: Glyphs, room: int | None
+    changes: Sequence[RuntimeChange], glyphs: Glyphs, room: int | None
 ) -> tuple[list[_Column], list[str]]:
     """The columns that there is room for, and the titles of the others."""
     columns = _columns(changes, glyphs)
@@ -85,10 +85,10 @@ def _breadth(columns: Sequence[_Column]) -> int:
 
 
 def _columns(
-    changes: Sequence[Change], glyphs: Glyphs, longest_name: int | None = None
+    changes: Sequence[RuntimeChange], glyphs: Glyphs, longest_name: int | None = None
 ) -> list[_Column]:
     """All columns that say anything; `longest_name` is for where room is short."""
-    kinds: list[tuple[str, int, Callable[[Change], _Cell]]] = [
+    kinds: list[tuple[str, int, Callable[[RuntimeChange], _Cell]]] = [
         ("SEQ", 0, _seq),
         ("WHEN", 9, partial(_when, brief=longest_name is not None)),
         ("CHANGE", 0, partial(_change, glyphs=glyphs, longest_name=longest_name)),
@@ -107,19 +107,19 @@ def _columns(
 # Cells
 
 
-def _seq(change: Change) -> str:
+def _seq(change: RuntimeChange) -> str:
     """Of the event that the change began with."""
     if change.announced and change.handed_off_at is not None:
         return str(change.handoff_seq)
     return str(change.takeover_seq or change.first_write_seq or "")
 
 
-def _when(change: Change, *, brief: bool) -> Segment:
+def _when(change: RuntimeChange, *, brief: bool) -> Segment:
     when = clock(change.handed_off_at or change.taken_over_at or "")
     return when.partition(".")[0].rpartition(" ")[2] if brief else when, "dim"
 
 
-def _change(change: Change, *, glyphs: Glyphs, longest_name: int | None) -> list[Segment]:
+def _change(change: RuntimeChange, *, glyphs: Glyphs, longest_name: int | None) -> list[Segment]:
     source = _name(change.source, glyphs, longest_name) if change.source is not None else "?"
     return [source, f" {glyphs.arrow} ", _name(change.target, glyphs, longest_name)]
 
@@ -130,24 +130,24 @@ def _name(runtime_id: str, glyphs: Glyphs, longest: int | None) -> Segment:
     return shown, colour_of(runtime_id)
 
 
-def _took(change: Change) -> str:
+def _took(change: RuntimeChange) -> str:
     return duration(change.seconds) if change.seconds is not None else ""
 
 
-def _turns(change: Change) -> str:
+def _turns(change: RuntimeChange) -> str:
     return _inherited(change, sum(map(len, change.inherited_turns.values())))
 
 
-def _calls(change: Change) -> str:
+def _calls(change: RuntimeChange) -> str:
     return _inherited(change, len(change.inherited_calls))
 
 
-def _inherited(change: Change, count: int) -> str:
+def _inherited(change: RuntimeChange, count: int) -> str:
     """Nothing for who has not got the session yet, 0 for who got nothing with it."""
     return str(count) if change.seen_seq is not None else ""
 
 
-def _open(change: Change) -> Segment:
+def _open(change: RuntimeChange) -> Segment:
     lost = any(call.finished_seq is None for call in change.open_calls)
     return _count(len(change.open_calls), "red" if lost else "yellow")
 

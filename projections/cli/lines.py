@@ -10,8 +10,8 @@ from journal.events import Clear, Event, Handoff, Set, Takeover
 from journal.state import decode_state
 from projections.cli.shapes import op_of
 from projections.cli.terminal import Segment, Style, colour_of, is_terminal, json_plain, plain
-from projections.compare.difference import Change, diff
-from projections.compare.encoding import compact
+from projections.compare.difference import LeafChange, diff
+from projections.compare.encoding import compact_json
 from projections.view import View
 
 _MOST_CHANGES = 6
@@ -147,7 +147,9 @@ def what(event: Event, effect: Effect) -> list[Segment]:
             turns = f", {effect.dropped} turn{'s' * (effect.dropped != 1)}" if effect.known else ""
             return [("clear", "red"), f" {whose}{turns}"]
         case Handoff():
-            reason = f"  {shorten(compact(event.reason), _LONGEST_REASON)}" if event.reason else ""
+            reason = (
+                f"  {shorten(compact_json(event.reason), _LONGEST_REASON)}" if event.reason else ""
+            )
             target = shorten(event.target, _LONGEST_ID), colour_of(event.target)
             return [("handoff", "bold"), " → ", target, reason]
         case Takeover():
@@ -166,7 +168,7 @@ def _changes(event: Set, effect: Effect) -> list[Segment]:
     except DamagedError:
         return [("(its state cannot be decoded)", "red")]
     if not effect.known:
-        return [shorten(compact(new), 2 * _LONGEST_VALUE)]
+        return [shorten(compact_json(new), 2 * _LONGEST_VALUE)]
     changes = diff(old, new).lines()
     if not changes:
         return [("(unchanged)" if effect.before is not None else "{}", "dim")]
@@ -179,9 +181,9 @@ def _changes(event: Set, effect: Effect) -> list[Segment]:
     return found
 
 
-def change_text(change: Change, longest: int = _LONGEST_VALUE) -> str:
+def change_text(change: LeafChange, longest: int = _LONGEST_VALUE) -> str:
     """`+a=1`, `-a`, or `a=1→2`, values cut."""
-    old, new = (shorten(compact(value), longest) for value in (change.old, change.new))
+    old, new = (shorten(compact_json(value), longest) for value in (change.old, change.new))
     path = shorten(change.path, _LONGEST_PATH)
     match change.mark:
         case "+":

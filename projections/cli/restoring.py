@@ -20,7 +20,7 @@ from projections.cli.shapes import (
 )
 from projections.cli.terminal import Writer
 from projections.copies import Copies
-from projections.doctor.finding import Commands, shown
+from projections.doctor.finding import JournalCommands, shown
 from projections.doctor.losses import by_file
 from projections.store.store import DefaultSessionStore
 
@@ -61,7 +61,7 @@ def restore_sessions(
 def _archives_left(store: DefaultSessionStore, paths: Paths) -> list[str]:
     """What is wrong with the archives, which nothing but a backup mends."""
     lines: dict[str, str] = {}  # one for each file
-    drop = Commands(paths.folder).journal("compact", paths.session_id, "--drop-history")
+    drop = JournalCommands(paths.folder).journal("compact", paths.session_id, "--drop-history")
     for problem in store.verify(paths.session_id).problems:
         if os.path.dirname(problem.where) == paths.archive:
             name = f"archive/{shown(os.path.basename(problem.where))}"

@@ -37,11 +37,11 @@ def list_secrets(examination: Examination, progress: Progress, output: str) -> N
 
 
 def _search(examination: Examination, progress: Progress) -> Iterator[FoundSecret]:
-    search, sessions = SecretSearch(progress, examination.folder), examination.belongings()
-    for number, belongings in enumerate(sessions, 1):
-        label = f"searching {shown(belongings.stem)}, {number} of {len(sessions)}"
-        with progress.of(label, examination.size(belongings.stem)):
-            yield from search.session(belongings)
+    search, sessions = SecretSearch(progress, examination.folder), examination.listed_sessions()
+    for number, listed in enumerate(sessions, 1):
+        label = f"searching {shown(listed.stem)}, {number} of {len(sessions)}"
+        with progress.of(label, examination.size(listed.stem)):
+            yield from search.session(listed)
 
 
 def _print(found: Iterator[FoundSecret], output: str) -> tuple[int, int]:

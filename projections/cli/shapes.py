@@ -12,7 +12,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from journal.events import Clear, Cursor, Event, Handoff, Set, Takeover, Unknown
 from projections.cli.terminal import json_plain
-from projections.handoffs.findings import Change, DoubleRun, OpenCall, Span
+from projections.handoffs.findings import DoubleRun, OpenCall, OwnershipSpan, RuntimeChange
 
 VERSION = 1
 
@@ -361,8 +361,8 @@ class HandoffsDocument(Document, kw_only=True):
     session_id: str
     floor: int
     ok: bool
-    spans: tuple[Span, ...]
-    changes: tuple[Change, ...]
+    spans: tuple[OwnershipSpan, ...]
+    changes: tuple[RuntimeChange, ...]
     double_runs: tuple[DoubleRun, ...]
     shared_turns: tuple[DoubleRun, ...]
     lost_calls: tuple[OpenCall, ...]

@@ -20,7 +20,7 @@ from projections.cli.options import (
 )
 from projections.cli.shapes import StateDocument, json_document
 from projections.cli.terminal import Segment, Writer, colour_of, json_plain
-from projections.compare.encoding import compact
+from projections.compare.encoding import compact_json
 from projections.refs import Ref
 
 _WIDEST_TURN = 24
@@ -112,7 +112,7 @@ def _brief(state: Any, width: int) -> list[Segment]:
     """A turn's state on one line: its status first, which people look for, in one column."""
     status = _status(state)
     if not status:
-        return [" " * (width + 2 if width else 0), (compact(state), "dim")]
+        return [" " * (width + 2 if width else 0), (compact_json(state), "dim")]
     rest = {key: value for key, value in state.items() if key != "status"}
     style = _STATUS_STYLES.get(status, _USUAL_STYLE)
-    return [(status.ljust(width), style), "  ", (compact(rest) if rest else "", "dim")]
+    return [(status.ljust(width), style), "  ", (compact_json(rest) if rest else "", "dim")]

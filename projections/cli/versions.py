@@ -32,7 +32,7 @@ from projections.cli.shapes import (
 from projections.cli.tables import Table
 from projections.cli.terminal import Segment, Writer
 from projections.compare.blame import Blamed
-from projections.compare.encoding import compact
+from projections.compare.encoding import compact_json
 from projections.refs import Ref
 from projections.replay import Version
 
@@ -200,4 +200,4 @@ def _blame_item(blamed: Blamed) -> BlameItem:
 
 
 def _assignment(path: str, value: Any) -> list[Segment]:
-    return [(path, "bold"), f" = {shorten(compact(value), _LONGEST_VALUE)}"]
+    return [(path, "bold"), f" = {shorten(compact_json(value), _LONGEST_VALUE)}"]

@@ -1,1 +1,1 @@
-"""JSON values of different times: what is different, and which event set what."""
+"""JSON values of different times: their differences, and which event set which value."""

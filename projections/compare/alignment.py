@@ -1,4 +1,4 @@
-"""How two JSON arrays go together: which elements stayed, which came or went. Pure: no I/O.
+"""Aligns two JSON arrays: which elements stayed, which came and which went. Pure: no I/O.
 
 JSON values are compared strictly, by their JSON: 1, 1.0 and true are three values,
 0.0 and -0.0 are two, and the order of an object's keys does not matter.
@@ -11,15 +11,14 @@ from projections.compare.encoding import canonical
 from projections.compare.subsequence import Matches, matches
 
 _EXACT = (str, int, bool, type(None))
-"""Types whose own values Python compares strictly, which takes less than to encode them."""
+"""Types that Python itself compares strictly; that is quicker than encoding the values."""
 
 
 class Stretch(NamedTuple):
-    """Neighbours in an old array, and what stands in their place in a new one.
+    """Neighbours in an old array, and the elements in their place in a new one.
 
-    Either the elements are the `same`, one by one, or they changed: the first of the
-    old became the first of the new and so on, and what is left over in the longer
-    range was added or removed.
+    Either the elements are the `same`, one by one, or they changed: the first old one became
+    the first new one, and so on. Elements left over in the longer range were added or removed.
     """
 
     old: range
@@ -35,12 +34,12 @@ def same(old: Any, new: Any) -> bool:
 
 
 def align(old: list[Any], new: list[Any]) -> Iterator[Stretch]:
-    """Cover two arrays by stretches, in order, so that the most elements stay the same.
+    """Cover two arrays by stretches, in order, so that as many elements as possible are the same.
 
-    Where a few values fill long arrays, and over 32 elements came or went between the
-    ends that the two have in common, only elements that the new one holds once are
-    matched there; the others go by index. At worst, whatever the arrays hold:
-    O(size of the arrays + n log n) for n elements.
+    There is one exception, between the common beginning and the common end: if a few values
+    fill long arrays there, and over 32 elements came or went, only elements that occur once
+    in the new array are matched; the others go by index. At worst O(size of the arrays +
+    n log n) for n elements.
     """
     numbers: dict[bytes, int] = {}  # equal elements get one number, as they are compared often
     i = j = 0
@@ -58,7 +57,7 @@ def _numbered(elements: list[Any], numbers: dict[bytes, int]) -> list[int]:
 
 
 def _runs(matched: Matches) -> Iterator[tuple[int, int, int]]:
-    """Matches that are neighbours in both arrays as one: where it starts, and its length."""
+    """Runs of matches that are neighbours in both arrays: where each starts, and its length."""
     begin = 0
     for at, (i, j) in enumerate(matched, 1):
         if at == len(matched) or matched[at] != (i + 1, j + 1):

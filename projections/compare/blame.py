@@ -1,8 +1,8 @@
-"""Which event set what a turn holds, leaf by leaf. Pure: no I/O.
+"""Which event set each leaf of a turn's state. Pure: no I/O.
 
-Beside the state of each version goes its ownership, which is an event where that
-event set all that is below, else an object or array of ownerships, shaped like the
-state. So a new subtree costs nothing, however large it is.
+Each version of the state has an ownership of the same shape: an event, if that event set
+everything below; otherwise an object or array of ownerships. So a new subtree costs nothing,
+however large it is.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from journal.events import Clear, Event
 from projections.compare.alignment import align, same
-from projections.compare.paths import ROOT, child_path, is_leaf, steps
+from projections.compare.paths import ROOT, child_path, children, is_leaf
 
 
 class Blamed(NamedTuple):
@@ -24,13 +24,12 @@ class Blamed(NamedTuple):
 def blame(versions: Iterable[tuple[Event, Any]]) -> list[Blamed]:
     """The leaves of the last state, each with the oldest event since which it is unchanged.
 
-    A version is an event and the state it left, the oldest first; with a `Clear`,
-    whose state is not looked at, all starts anew. Empty when the turn does not exist.
-    In objects a leaf is followed by its key, in arrays by what `align` makes of them;
-    values are compared strictly.
+    A version is an event and the state it left, the oldest first. At a `Clear`, whose state is
+    ignored, everything starts anew. Empty when the turn does not exist. Leaves are followed by
+    key in objects, and by `align` in arrays. Values are compared strictly.
 
-    O(size of its state and the one before) per version, but times the depth to which
-    changed arrays nest, and with the searches of `align` in each of them.
+    Per version O(size of its state and the one before), times the depth to which changed
+    arrays nest, plus the searches of `align` in each of them.
     """
     latest: tuple[Any, Any] | None = None  # a state and its ownership
     for event, state in versions:
@@ -44,7 +43,7 @@ def blame(versions: Iterable[tuple[Event, Any]]) -> list[Blamed]:
 
 
 def _owned(old: Any, owner: Any, new: Any, event: Event) -> Any:
-    """The ownership of `new`, which `event` put where `old` was, owned by `owner`."""
+    """The ownership of `new`, which `event` put in the place of `old`; that had `owner`."""
     if isinstance(old, dict) and isinstance(new, dict) and new:
         return {
             key: _owned(old[key], _below(owner, key), item, event) if key in old else event
@@ -72,5 +71,5 @@ def _blamed(state: Any, owner: Any, path: str) -> Iterator[Blamed]:
     if is_leaf(state):
         yield Blamed(path, state, owner)
         return
-    for step, item in steps(state):
+    for step, item in children(state):
         yield from _blamed(item, _below(owner, step), child_path(path, step))

@@ -1,6 +1,6 @@
-"""Differences of two JSON values: as readable lines and as JSON Patch. Pure: no I/O.
+"""The difference between two JSON values, as readable lines and as JSON Patch. Pure: no I/O.
 
-JSON values are what `journal.state.decode_state` gives. They are compared strictly,
+JSON values are those that `journal.state.decode_state` returns. They are compared strictly,
 see `projections.compare.alignment`.
 """
 
@@ -10,17 +10,17 @@ from typing import Any, NamedTuple
 
 from projections.compare.alignment import same
 from projections.compare.edits import Edit, Mark, edits
-from projections.compare.encoding import compact
+from projections.compare.encoding import compact_json
 from projections.compare.patch import patch_of
 from projections.compare.paths import leaves, path_of
 
 
-class Change(NamedTuple):
+class LeafChange(NamedTuple):
     """One leaf that was added ("+"), removed ("-") or replaced ("~").
 
-    `path` is the place in the new value, for "-" in the old one. `old` is None for
-    "+", and `new` is None for "-". Where one kind of value replaced another, `old`
-    and `new` may be whole objects or arrays.
+    `path` leads to it in the new value, or for "-" in the old one. `old` is None for "+", and
+    `new` is None for "-". If a value was replaced by one of another type, `old` and `new` may
+    be whole objects or arrays.
     """
 
     mark: Mark
@@ -30,12 +30,12 @@ class Change(NamedTuple):
 
     def __str__(self) -> str:
         values = {"+": (self.new,), "-": (self.old,), "~": (self.old, self.new)}[self.mark]
-        return f"{self.mark} {self.path}: {' → '.join(map(compact, values))}"
+        return f"{self.mark} {self.path}: {' → '.join(map(compact_json, values))}"
 
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """What leads from one JSON value to another; true when there is anything.
+    """The difference between two JSON values; false if they are equal.
 
     It holds the two values themselves, so they must not be changed meanwhile.
     """
@@ -48,21 +48,21 @@ class Difference:
 
     @cached_property
     def patch(self) -> list[dict[str, Any]]:
-        """JSON Patch (RFC 6902) of `add`, `remove` and `replace`; empty when all is equal.
+        """JSON Patch (RFC 6902) of `add`, `remove` and `replace`; empty if the two are equal.
 
-        Applied to the old value it gives exactly the new one. It says what the lines
-        say: one operation for each value that came, went or was replaced, a whole
-        object or array at once where all of it came or went. The path of an `add` or
-        `replace` is the place in the new value. No value is moved: what stands elsewhere
-        in its array is removed and added. Costs what `lines` does.
+        Applied to the old value, it gives exactly the new one. It says the same as the lines,
+        with one operation for each value that came, went or was replaced; a whole object or
+        array that came or went is one operation. The path of an `add` or `replace` leads to
+        the value in the new document. There is no `move`: a value that moved within its array
+        is removed and added. Costs as much as `lines`.
         """
         return patch_of(self._edits)
 
-    def lines(self) -> list[Change]:
-        """One change per leaf, in the old value's order; keys that came follow those that stayed.
+    def lines(self) -> list[LeafChange]:
+        """One change per leaf, in the old value's order; new keys follow those that stayed.
 
-        Arrays go together as `align` says. O(size of the values), but times the depth
-        to which changed arrays nest, and with the searches of `align` in each of them.
+        Arrays are compared by `align`. O(size of the values), times the depth to which changed
+        arrays nest, plus the searches of `align` in each of them.
         """
         return [change for edit in self._edits for change in _changes(edit)]
 
@@ -80,13 +80,13 @@ def diff(old: Any, new: Any) -> Difference:
     return Difference(old, new)
 
 
-def _changes(edit: Edit) -> list[Change]:
-    """The leaves of what came or went; what was replaced is one change, whatever its size."""
+def _changes(edit: Edit) -> list[LeafChange]:
+    """One change for each leaf that came or went; one for a value that was replaced as a whole."""
     mark, was, now, old, new = edit
     match mark:
         case "+":
-            return [Change("+", path, None, leaf) for path, leaf in leaves(new, path_of(now))]
+            return [LeafChange("+", path, None, leaf) for path, leaf in leaves(new, path_of(now))]
         case "-":
-            return [Change("-", path, leaf, None) for path, leaf in leaves(old, path_of(was))]
+            return [LeafChange("-", path, leaf, None) for path, leaf in leaves(old, path_of(was))]
         case "~":
-            return [Change("~", path_of(now), old, new)]
+            return [LeafChange("~", path_of(now), old, new)]

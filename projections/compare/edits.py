@@ -1,7 +1,7 @@
-"""What leads from one JSON value to another, from the front to the back. Pure: no I/O.
+"""The edits that lead from one JSON value to another, from front to back. Pure: no I/O.
 
-The only walk over two values: what is shown of a difference, as lines or as a patch,
-is made from these edits, and so says the same.
+This is the only walk over two values. The lines and the patch of a difference are both made
+from these edits, so they say the same.
 """
 
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ Mark: TypeAlias = Literal["+", "-", "~"]
 class Edit(NamedTuple):
     """One value, with all below it, that was added ("+"), removed ("-") or replaced ("~").
 
-    `now` leads to it in the value as the edits before this one have left it, and as
-    these go from the front to the back, that is for "+" and "~" its place in the new
-    value. `was` leads to it in the old value, for "+" it is as `now`. `old` is None
-    for "+", and `new` is None for "-".
+    `now` leads to it in the value as the edits before this one have left it. Since edits go
+    from front to back, for "+" and "~" this is also its path in the new value. `was` leads to
+    it in the old value; for "+" it is the same as `now`. `old` is None for "+", and `new` is
+    None for "-".
     """
 
     mark: Mark
@@ -30,12 +30,11 @@ class Edit(NamedTuple):
 
 
 def edits(old: Any, new: Any) -> Iterator[Edit]:
-    """The edits in the old value's order; keys that came follow those that stayed.
+    """The edits in the old value's order; new keys follow those that stayed.
 
-    Two objects go together by key, two arrays as `align` says; no edit lies in the
-    value of another. Nothing when the two are strictly equal. O(size of the values),
-    but times the depth to which changed arrays nest, and with the searches of `align`
-    in each of them.
+    Objects are compared by key, arrays by `align`. No edit lies within the value of another.
+    There are none if the two are strictly equal. O(size of the values), times the depth to
+    which changed arrays nest, plus the searches of `align` in each of them.
     """
     return _edits(old, new, ROOT_STEPS, ROOT_STEPS)
 
@@ -68,7 +67,7 @@ def _edits_of_arrays(old: list[Any], new: list[Any], was: Steps, now: Steps) -> 
         for i, j in zip(stretch.old, stretch.new, strict=False):
             yield from _edits(old[i], new[j], (was, i), (now, j))
         for i in stretch.old[len(stretch.new) :]:
-            # those before are as in the new array by now, so it has moved to where these end
+            # The elements before it are as in the new array already: it is right behind them.
             yield Edit("-", (was, i), (now, stretch.new.stop), old[i], None)
         for j in stretch.new[len(stretch.old) :]:
             yield Edit("+", (now, j), (now, j), None, new[j])

@@ -1,7 +1,7 @@
-"""JSON values as bytes and as text, also those that are no JSON. Pure: no I/O.
+"""JSON values as bytes and as text, and also values that are not strictly JSON. Pure: no I/O.
 
-A session file that PraisonAI wrote may hold lone surrogates, NaN and infinities. The
-first no UTF-8 can carry, and the others msgspec encodes as null.
+A session file that PraisonAI wrote may hold lone surrogates, NaN and infinities. UTF-8 cannot
+carry lone surrogates, and msgspec encodes NaN and infinities as null.
 """
 
 import json
@@ -15,7 +15,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 def canonical(value: Any) -> bytes:
-    """Equal for strictly equal values only: 1, 1.0 and true are three, 0.0 and -0.0 two.
+    """Bytes that are equal only for strictly equal values: 1, 1.0 and true all differ.
 
     The order of an object's keys does not matter. O(size of the value).
     """
@@ -28,7 +28,7 @@ def canonical(value: Any) -> bytes:
     return encoded
 
 
-def compact(value: Any) -> str:
+def compact_json(value: Any) -> str:
     """A value as JSON on one line, without blanks and with printable characters only."""
     try:
         encoded = _encode(value)

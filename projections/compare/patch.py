@@ -10,7 +10,7 @@ _OPERATIONS: dict[Mark, str] = {"+": "add", "-": "remove", "~": "replace"}
 
 
 def patch_of(edits: Iterable[Edit]) -> list[dict[str, Any]]:
-    """The operations that make the edits, in their order. O(edits times their depth)."""
+    """One operation for each edit, in the same order. O(edits times their depth)."""
     return [_operation(edit) for edit in edits]
 
 

@@ -8,20 +8,20 @@ Matches: TypeAlias = list[tuple[int, int]]
 """Indexes of equal ints in the two lists; both rise from one to the next."""
 
 _REPEATED = 32
-"""How many pairs of equal ints are looked at, per int of the two lists. More come up
-only when a few values fill long lists."""
+"""At most so many pairs of equal ints are looked at, per int of the two lists. There are more
+only if a few values fill long lists."""
 
 _MOST_EDITS = 32
-"""How many insertions and removals are looked for where a few values fill long lists."""
+"""At most so many insertions and removals are looked for if a few values fill long lists."""
 
 
 def matches(old: list[int], new: list[int]) -> Matches:
-    """Which ints of two lists go together, so that the most of them do.
+    """Match as many equal ints of two lists as possible, in order.
 
-    O(n log n) for n ints: at worst 32 pairs of equal ints for each of them, or 65
-    diagonals. It is not the most where a few values fill long lists and over 32 ints
-    came or went between the common ends: then of all that is between these, only ints
-    that the new list holds once are matched.
+    O(n log n) for n ints: at worst 32 pairs of equal ints for each of them, or 65 diagonals.
+    The matches are fewer than possible in one case: between the common beginning and the
+    common end, a few values fill long lists, and over 32 ints came or went. Then only ints
+    that occur once in the new list are matched there.
     """
     head = _common(old, new)
     tail = _common(old[head:][::-1], new[head:][::-1])
@@ -41,24 +41,24 @@ def _common(old: list[int], new: list[int]) -> int:
 
 
 def _between(old: list[int], new: list[int]) -> Matches:
-    places: dict[int, list[int]] = {}
+    indexes: dict[int, list[int]] = {}
     for at, value in enumerate(new):
-        places.setdefault(value, []).append(at)
-    if sum(len(places.get(value, ())) for value in old) > _REPEATED * (len(old) + len(new)):
+        indexes.setdefault(value, []).append(at)
+    if sum(len(indexes.get(value, ())) for value in old) > _REPEATED * (len(old) + len(new)):
         found = _few_edits(old, new)
         if found is not None:
             return found
-        places = {value: at for value, at in places.items() if len(at) == 1}
-    pairs = ((i, j) for i, value in enumerate(old) for j in reversed(places.get(value, ())))
+        indexes = {value: at for value, at in indexes.items() if len(at) == 1}
+    pairs = ((i, j) for i, value in enumerate(old) for j in reversed(indexes.get(value, ())))
     return _rising(pairs)
 
 
 def _rising(pairs: Iterable[tuple[int, int]]) -> Matches:
-    """The most of the pairs that go together: both of their indices rise.
+    """The longest sequence of pairs in which both indexes rise.
 
     `lowest[n]` is the lowest new index at which a run of n + 1 pairs can end so far, and
-    `runs[n]` such a run, the last pair first. As pairs of one old index come with falling
-    new ones, no run takes two of them. O(n log n); Hunt and Szymanski, 1977.
+    `runs[n]` is such a run, the last pair first. Pairs with the same old index come with
+    falling new ones, so no run contains two of them. O(n log n); Hunt and Szymanski, 1977.
     """
     lowest: list[int] = []
     runs: list[Any] = []
@@ -78,8 +78,8 @@ def _rising(pairs: Iterable[tuple[int, int]]) -> Matches:
 def _few_edits(old: list[int], new: list[int]) -> Matches | None:
     """The most matches if no more than `_MOST_EDITS` ints came or went, else None.
 
-    After some edits, `reach` has how far in the old list each diagonal (old index less
-    new index) has come. O(n) for each diagonal; Myers, 1986.
+    After each number of edits, `reach` says how far each diagonal (old index minus new index)
+    has come in the old list. O(n) for each diagonal; Myers, 1986.
     """
     reach = {1: 0}
     before: list[dict[int, int]] = []  # `reach` as each number of edits found it
@@ -96,7 +96,7 @@ def _few_edits(old: list[int], new: list[int]) -> Matches | None:
 
 
 def _start(reach: dict[int, int], diagonal: int, edits: int) -> int:
-    """Where the last of some edits enters a diagonal: by an insertion or a removal."""
+    """Where the last edit, an insertion or a removal, enters a diagonal."""
     if diagonal == -edits or (diagonal < edits and reach[diagonal - 1] < reach[diagonal + 1]):
         return reach[diagonal + 1]
     return reach[diagonal - 1] + 1

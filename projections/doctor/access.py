@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from journal.engines.files.modes import is_shared
-from projections.doctor.finding import Finding, Severity, of_place, quoted, shell, shown
+from projections.doctor.finding import Finding, Severity, of_path, quoted, shell, shown
 from projections.doctor.folder import NEW, File, look_at
 from projections.doctor.remedies import Advice, Remedy
 
@@ -22,7 +22,7 @@ _MOST_NAMED = 20
 
 
 class Rules(NamedTuple):
-    """What should be so in a folder: the owner, the group if it is shared, and the modes."""
+    """What a folder should have: the owner, the group if it is shared, and the modes."""
 
     owner: int
     group: int | None
@@ -46,30 +46,29 @@ class Rules(NamedTuple):
 
 
 def check_access(folder: str, files: list[File], everything: bool) -> Iterator[Finding]:
-    """`files` are those below the folder, and folders; `everything` if these are all."""
-    place = _reachable(folder)
-    if place is None:
+    """Check a folder, and the files and folders in it; `everything` if `files` are all of them."""
+    reached = _reachable(folder)
+    if reached is None:
         return
-    if place.path != os.path.realpath(folder) or _belongs_elsewhere(place):
-        yield _of_folder(place)
+    if reached.path != os.path.realpath(folder) or _belongs_elsewhere(reached):
+        yield _of_folder(reached)
         return
-    rules = _rules_of(place)
-    strange = [
-        file for file in files if not (rules.fits_owner(file) or file.name.endswith(NEW))
-    ]  # of what another user may be writing now, see `Leftovers`
+    rules = _rules_of(reached)
+    # A file ending in NEW may be one that another user is writing now: `Debris` looks at those.
+    strange = [file for file in files if not (rules.fits_owner(file) or file.name.endswith(NEW))]
     if strange:
-        yield _strange(place, rules, strange, everything)
+        yield _strange(reached, rules, strange, everything)
     ours = [file for file in files if _is_made_by_us(file)]
-    checked = [place, *ours] if _is_only_for_sessions(place, ours) else ours
+    checked = [reached, *ours] if _is_only_for_sessions(reached, ours) else ours
     wrong = [file for file in checked if not rules.fits_mode(file)]
     for kind in (stat.S_ISDIR, stat.S_ISREG):
         some = [file for file in wrong if kind(file.info.st_mode)]
         if some:
-            yield from _wrong_modes(place, rules, some, everything)
+            yield from _wrong_modes(reached, rules, some, everything)
 
 
 def _is_only_for_sessions(folder: File, ours: list[File]) -> bool:
-    """Not one that all may write to, as /tmp, nor one in which there are no sessions (yet)."""
+    """False for a folder that everybody may write to, like /tmp, and for one without sessions."""
     if folder.info.st_mode & stat.S_ISVTX:
         return False
     try:
@@ -87,7 +86,7 @@ def is_barred(path: str) -> bool:
 
 
 def _reachable(path: str) -> File | None:
-    """The file or, where a folder on the way to it keeps us out, that folder."""
+    """The file; or the folder on the way to it that keeps us out; None if neither is there."""
     path = os.path.realpath(path)
     while True:
         try:
@@ -114,7 +113,7 @@ def _rules_of(folder: File) -> Rules:
 
 
 def _belongs_elsewhere(folder: File) -> bool:
-    """Whether it is another user's, and not shared with us."""
+    """Whether the folder is another user's, and not shared with us."""
     if os.geteuid() in (0, folder.info.st_uid):
         return False
     return not (is_shared(folder.path) and _is_accessible(folder))
@@ -124,7 +123,7 @@ def _of_folder(folder: File) -> Finding:
     owner, me = folder.info.st_uid, os.geteuid()
     if owner == me:
         advice = Remedy.CHMOD.of(command=shell("chmod", "700", "--", folder.path))
-        return of_place("error", "mode", folder.path, _mode_of(folder), advice)
+        return of_path("error", "mode", folder.path, _mode_of(folder), advice)
     what = f"the folder belongs to {_user(owner)}; you are {_user(me)}"
     above = look_at(os.path.dirname(folder.path))
     if above is not None and above.info.st_uid == me:
@@ -134,7 +133,7 @@ def _of_folder(folder: File) -> Finding:
         advice = Remedy.RUN_AS_MEMBER.of(group=_group(folder.info.st_gid))
     else:
         advice = Remedy.RUN_AS_OWNER.of(user=_user(owner))
-    return of_place(_severity([folder]), "owner", folder.path, what, advice)
+    return of_path(_severity([folder]), "owner", folder.path, what, advice)
 
 
 # What is in it
@@ -148,7 +147,7 @@ def _is_made_by_us(file: File) -> bool:
 
 
 def _severity(files: Iterable[File]) -> Severity:
-    """An error if what is in them is out of our reach."""
+    """An error if we cannot use the files, otherwise a warning."""
     return "warning" if all(map(_is_accessible, files)) else "error"
 
 
@@ -168,7 +167,7 @@ def _strange(folder: File, rules: Rules, strange: list[File], everything: bool) 
         what = f"belongs to {theirs}, the folder to {owner}"
         advice = Remedy.CHOWN.of(command=shell("chown", "-R", owner, "--", *paths))
     what += _others(folder, strange)
-    return of_place(_severity(strange), "owner", strange[0].path, what, advice)
+    return of_path(_severity(strange), "owner", strange[0].path, what, advice)
 
 
 def _names_of(files: list[File], name: Callable[[File], str]) -> str:
@@ -194,7 +193,7 @@ def _wrong_modes(
     what = _mode_of(wrong[0], wanted)
     if len(wrong) > 1:
         what += _others(folder, wrong).replace("so do", "so have")
-    yield of_place(
+    yield of_path(
         _severity(wrong), "mode", wrong[0].path, what, _chmod(folder, wanted, wrong, everything)
     )
 
@@ -204,7 +203,7 @@ def _mode_of(file: File, wanted: int = 0o700) -> str:
     is_folder = stat.S_ISDIR(file.info.st_mode)
     what = f"{'the folder has' if is_folder else 'has'} mode {mode:04o}, not {wanted:04o}"
     if wanted & ~mode:
-        return f"{what}: who should use it cannot"
+        return f"{what}: those who should use it cannot"
     return f"{what}: other users may {'look into it' if is_folder else 'read or write it'}"
 
 

@@ -1,4 +1,4 @@
-"""What a log holds: how large its turns are, and how much of it is dead."""
+"""The contents of a log: how large its turns are, and how much of it is dead."""
 
 import os
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from journal.config import Limits
 from journal.engines.files.storage import Storage, chunks
 from journal.events import Clear, Set
 from journal.scan import Scanner
-from projections.doctor.damage import Trouble
 from projections.doctor.finding import Finding
-from projections.doctor.folder import is_free
+from projections.doctor.findings import Findings
+from projections.doctor.locks import is_free
 from projections.doctor.remedies import Advice, Remedy
 from projections.store.sessions import DEAD_SPREAD, RECHECK, dead_limit
 from projections.view import View
@@ -18,10 +18,10 @@ from projections.view import View
 class Contents:
     """A session's log, folded."""
 
-    def __init__(self, storage: Storage, trouble: Trouble) -> None:
+    def __init__(self, storage: Storage, findings: Findings) -> None:
         self._storage = storage
-        self._trouble = trouble
-        self._case = trouble.case
+        self._findings = findings
+        self._snapshot = findings.snapshot
         self.view = View()
         self._size = 0
         self._others = 0  # bytes of events that no compaction drops
@@ -29,7 +29,7 @@ class Contents:
     def read(self) -> None:
         """Read the log. OSError."""
         scanner = Scanner()
-        fd = self._storage.open(self._case.paths.log, os.O_RDONLY)
+        fd = self._storage.open(self._snapshot.paths.log, os.O_RDONLY)
         try:
             for event in scanner.read(chunks(self._storage, fd, 0, self._storage.size(fd))):
                 self.view.fold(event)
@@ -40,9 +40,9 @@ class Contents:
         self._size = scanner.end
 
     def limits(self, limits: Limits) -> Iterator[Finding]:
-        """Turns and runtimes that are larger than they should be.
+        """Turns and runtimes that are larger than the default limits.
 
-        A note, for they are saved all the same, and the store may have been given others.
+        Only a note: they are saved all the same, and the store may have other limits.
         """
         turns = {
             (runtime, turn): len(state)
@@ -72,41 +72,41 @@ class Contents:
                 f"bytes, the largest is {runtime!r} with {size:,}"
             )
         if parts:
-            yield self._trouble.finding(
+            yield self._findings.make(
                 "note",
                 "limits",
-                self._case.paths.log,
+                self._snapshot.paths.log,
                 "; ".join(parts),
                 self._raise_limits(limits, largest),
             )
 
     def _raise_limits(self, limits: Limits, largest: tuple[str, ...]) -> Advice:
-        """Limits that what is there would fit into; never to clear anything."""
+        """Advises limits that fit what is there. Never advises to clear anything."""
         sizes = [len(state) for states in self.view.turns.values() for state in states.values()]
         return Remedy.RAISE_LIMITS.of(
             turn=max(limits.turn_bytes, *sizes),
             runtime=max(limits.runtime_bytes, *self.view.sizes.values()),
-            command=self._trouble.commands.show(self._case.paths.session_id, *largest),
+            command=self._findings.commands.show(self._snapshot.paths.session_id, *largest),
         )
 
     def dead(self) -> Iterator[Finding]:
-        """Whether compaction is overdue, by the rule of the automatic one.
+        """Whether compaction is overdue, by the rule of automatic compaction.
 
-        That looks only as the log grows, so it gets as much more. While one is under way,
-        it holds the lock of the scratch file.
+        Automatic compaction looks only when the log has grown by `RECHECK` bytes, so as much
+        more is allowed here. A compaction that is under way holds the lock of the scratch file.
         """
         live = self.view.live_bytes + self._others
         dead = self._size - live
         if dead <= DEAD_SPREAD * dead_limit(live) + RECHECK:
             return
-        if is_free(self._storage, self._case.paths.scratch):
-            yield self._trouble.finding(
+        if is_free(self._storage, self._snapshot.paths.scratch):
+            yield self._findings.make(
                 "warning",
                 "dead",
-                self._case.paths.log,
+                self._snapshot.paths.log,
                 f"about {dead:,} of {self._size:,} bytes are of turns that were overwritten or "
                 "cleared",
-                Remedy.COMPACT.of(command=self._trouble.journal("compact")),
+                Remedy.COMPACT.of(command=self._findings.journal("compact")),
             )
 
 

@@ -1,4 +1,6 @@
-"""What dead processes left half done. What a living one is at is none of this: its lock tells."""
+"""What dead processes left unfinished. Nothing here touches the work of a living one, which
+holds a lock.
+"""
 
 import os
 from collections.abc import Iterator
@@ -8,17 +10,10 @@ from journal.errors import JournalError
 from journal.events import Open, Sealed
 from journal.names import DAMAGED_SUFFIX
 from projections.doctor.access import is_barred
-from projections.doctor.damage import Trouble
 from projections.doctor.finding import Finding, shell
-from projections.doctor.folder import (
-    NEW,
-    Case,
-    Ends,
-    File,
-    header_of_archive,
-    is_left,
-    look_at,
-)
+from projections.doctor.findings import Findings
+from projections.doctor.folder import NEW, Ends, File, header_of_archive, look_at
+from projections.doctor.locks import is_left
 from projections.doctor.remedies import Advice, Remedy
 
 _LOG, _PACKED = ".jsonl", ".jsonl.gz"
@@ -26,96 +21,101 @@ _LARGE = 64 << 20
 """Bytes of a session's archives that are worth a note."""
 
 
-class Leftovers:
-    """The leftovers of one session; nothing is asked of files whose owner may be alive."""
+class Debris:
+    """The debris of one session. A file that a living process may own is not examined."""
 
-    def __init__(self, storage: Storage, trouble: Trouble) -> None:
+    def __init__(self, storage: Storage, findings: Findings) -> None:
         self._storage = storage
-        self._trouble = trouble
-        self._case: Case = trouble.case
+        self._findings = findings
+        self._snapshot = findings.snapshot
 
-    def half_done(self, ends: Ends) -> Iterator[Finding]:
-        """A log that ends in a seal: whoever sealed it has died, unless it holds the lock."""
-        seal, log = ends.seal, self._case.log
+    def unfinished(self, ends: Ends) -> Iterator[Finding]:
+        """A log that ends in a seal. If its lock is free, the process that sealed it has died."""
+        seal, log = ends.seal, self._snapshot.log
         if seal is None or log is None or not is_left(self._storage, log):
             return
         if seal.reason == "deleted":
             yield self._half_deleted(seal, log)
-        elif any(f.id == log.id and f.name.endswith(DAMAGED_SUFFIX) for f in self._case.archived):
-            command = self._trouble.commands.restore(self._case.paths.session_id)
+        elif self._is_being_restored(log):
+            command = self._findings.commands.restore(self._snapshot.paths.session_id)
             what = "a restoration died in its last steps; the log is as it was"
             advice = Remedy.RESTORE_AGAIN.of(command=command)
-            yield self._trouble.finding("warning", "unfinished", log.path, what, advice)
+            yield self._findings.make("warning", "unfinished", log.path, what, advice)
         else:
-            yield self._trouble.finding(
-                "warning",
-                "unfinished",
-                log.path,
-                "a compaction died in its last steps; the log is as it was, nothing is lost",
-                Remedy.COMPACT_AGAIN.of(command=self._trouble.journal("compact")),
-            )
+            what = "a compaction died in its last steps; the log is as it was, nothing is lost"
+            advice = Remedy.COMPACT_AGAIN.of(command=self._findings.journal("compact"))
+            yield self._findings.make("warning", "unfinished", log.path, what, advice)
+
+    def _is_being_restored(self, log: File) -> bool:
+        """Whether the log has a second name already, under which a restoration keeps it."""
+        return any(
+            file.id == log.id and file.name.endswith(DAMAGED_SUFFIX)
+            for file in self._snapshot.archived
+        )
 
     def _half_deleted(self, seal: Sealed, log: File) -> Finding:
-        paths = [file.path for file in self._case.archived]
+        paths = [file.path for file in self._snapshot.archived]
         name = os.path.basename(seal.session_file or "")
-        session_file = os.path.join(self._case.paths.folder, name)
+        session_file = os.path.join(self._snapshot.paths.folder, name)
         if name and _is_older(session_file, log):
             paths.insert(0, session_file)
-        if self._case.scratch is not None:
-            paths.append(self._case.scratch.path)
-        return self._trouble.finding(
+        if self._snapshot.scratch is not None:
+            paths.append(self._snapshot.scratch.path)
+        return self._findings.make(
             "warning",
             "unfinished",
             log.path,
-            "a deletion died half-way: the session is gone for every reader, but not its files",
+            "a deletion died half-way: no reader sees the session any more, but its files remain",
             Remedy.FINISH_DELETION.of(command=shell("rm", "-f", "--", *paths, log.path)),
         )
 
     def files(self) -> Iterator[Finding]:
         """Files that a crash left behind."""
-        case = self._case
-        if case.scratch is not None:
-            if is_left(self._storage, case.scratch):
-                yield self._scratch(case.scratch)
+        scratch = self._snapshot.scratch
+        if scratch is not None:
+            if is_left(self._storage, scratch):
+                yield self._scratch(scratch)
             else:
-                yield from self._of_another_user(case.scratch, case.scratch.path)
+                yield from self._of_another_user(scratch, scratch.path)
         yield from self._session_file_new()
-        for file in case.archived:
+        for file in self._snapshot.archived:
             if file.is_regular:
                 yield from self._archived(file)
 
     def _scratch(self, file: File) -> Finding:
-        if self._case.log is None:
+        if self._snapshot.log is None:
             what = "a new log that never took its place; there is no log beside it"
             remedy = Remedy.KEEP_OR_REMOVE
         else:
-            what = "a new log that never took its place: whoever wrote it has died"
+            what = "a new log that never took its place: its writer has died"
             remedy = Remedy.REMOVE
-        return self._leftover(file, what, remedy.of(command=shell("rm", "-f", "--", file.path)))
+        advice = remedy.of(command=shell("rm", "-f", "--", file.path))
+        return self._left_behind(file, what, advice)
 
     def _of_another_user(self, file: File, lock: str) -> Iterator[Finding]:
-        """One whose lock we may not try: root's, say."""
+        """A file whose lock we are not allowed to try, such as one of root's."""
         if not (file.is_regular and is_barred(file.path)):
             return
-        what = "a file that is being written, or was never finished, by another user"
+        what = "a file that another user is writing, or has never finished"
         words = ["rm", "-f", "--", file.path]
         if os.path.lexists(lock):
             words = ["flock", "-n", lock, *words]
-        yield self._leftover(file, what, Remedy.REMOVE_UNLESS_LOCKED.of(command=shell(*words)))
+        advice = Remedy.REMOVE_UNLESS_LOCKED.of(command=shell(*words))
+        yield self._left_behind(file, what, advice)
 
     def _session_file_new(self) -> Iterator[Finding]:
-        path = self._case.paths.session_file
+        path = self._snapshot.paths.session_file
         file = look_at(path + NEW)
         if file is None:
             return
         if not is_left(self._storage, file, f"{path}.lock"):
             yield from self._of_another_user(file, f"{path}.lock")
             return
-        what = "a session file that never took its place: whoever wrote it has died"
-        yield self._leftover(file, what, _remove(file))
+        what = "a session file that never took its place: its writer has died"
+        yield self._left_behind(file, what, _remove(file))
 
     def _archived(self, file: File) -> Iterator[Finding]:
-        log = self._case.log
+        log = self._snapshot.log
         if file.name.endswith(NEW):
             yield from self._unfinished_copy(file)
         elif file.name.endswith((_LOG, DAMAGED_SUFFIX)) and log is not None and file.id == log.id:
@@ -126,73 +126,70 @@ class Leftovers:
             yield self._evidence(file, "a torn tail that a repair set aside; it is evidence only")
         elif file.name.endswith(DAMAGED_SUFFIX):
             yield self._evidence(file, "the log as it was before lost events were put back")
-        elif file.name.endswith(".orphan"):
-            yield self._evidence(file, "an archive whose log was lost, moved out of the way")
 
     def _unfinished_copy(self, file: File) -> Iterator[Finding]:
-        """Its source is locked as long as somebody copies it."""
+        """A copy in the making. While a process makes it, it holds the lock of the source."""
         source = file.path.removesuffix(".gz" + NEW)
         if not file.name.endswith(".gz" + NEW):  # a torn tail being set aside
-            source = self._case.paths.log
+            source = self._snapshot.paths.log
         if not is_left(self._storage, file, source):
             yield from self._of_another_user(file, source)
         else:
-            what = "a copy that was never finished: whoever made it has died"
-            yield self._leftover(file, what, _remove(file))
+            what = "a copy that was never finished: its writer has died"
+            yield self._left_behind(file, what, _remove(file))
 
     def _second_name(self, file: File) -> Iterator[Finding]:
         if not is_left(self._storage, file):
             return
-        what = "is the log itself under a second name, which a compaction that died gave it"
+        what = "is the log itself under a second name, left by a compaction that died"
         advice = Remedy.REMOVE_NAME.of(command=shell("rm", "-f", "--", file.path))
-        yield self._leftover(file, what, advice)
+        yield self._left_behind(file, what, advice)
 
     def _packed_twice(self, file: File) -> Iterator[Finding]:
         if os.path.lexists(f"{file.path}.gz") and is_left(self._storage, file):
-            what = "is there unpacked and packed, with the same content: the packing was cut short"
-            advice = Remedy.FINISH_PACKING.of(command=self._trouble.journal("compact"))
-            yield self._leftover(file, what, advice)
+            what = "is there unpacked and packed, with the same content: packing was cut short"
+            advice = Remedy.FINISH_PACKING.of(command=self._findings.journal("compact"))
+            yield self._left_behind(file, what, advice)
 
-    def _leftover(self, file: File, what: str, advice: Advice) -> Finding:
-        return self._trouble.finding("warning", "leftover", file.path, what, advice)
+    def _left_behind(self, file: File, what: str, advice: Advice) -> Finding:
+        return self._findings.make("warning", "leftover", file.path, what, advice)
 
     def _evidence(self, file: File, what: str) -> Finding:
-        return self._trouble.finding("note", "evidence", file.path, what, _look_and_remove(file))
+        return self._findings.make("note", "evidence", file.path, what, _look_and_remove(file))
 
     def archives(self, header: Open | None) -> Iterator[Finding]:
-        """Archives that no log leads to, and how large those of the session are."""
-        logs = [file for file in self._case.archived if file.name.endswith((_LOG, _PACKED))]
+        """Archives that the log does not lead to, and archives that are large."""
+        logs = [file for file in self._snapshot.archived if file.name.endswith((_LOG, _PACKED))]
         chain = self._chain(header)
-        log = self._case.log
+        log = self._snapshot.log
         for file in logs:
             is_log = log is not None and file.id == log.id
             if chain is None or is_log or file.name.removesuffix(".gz") in chain:
                 continue
             what = "an archive that no log leads to any more, so no history shows it"
-            advice = _look_and_remove(file)
-            yield self._trouble.finding("note", "orphan", file.path, what, advice)
+            yield self._findings.make("note", "orphan", file.path, what, _look_and_remove(file))
         yield from self._large(sum(file.size for file in logs))
 
     def _large(self, size: int) -> Iterator[Finding]:
         if size < _LARGE:
             return
-        yield self._trouble.finding(
+        yield self._findings.make(
             "note",
             "history",
-            self._case.paths.archive,
+            self._snapshot.paths.archive,
             f"the archives of the session take {size:,} bytes",
-            Remedy.DROP_HISTORY.of(command=self._trouble.journal("compact", "--drop-history")),
+            Remedy.DROP_HISTORY.of(command=self._findings.journal("compact", "--drop-history")),
         )
 
     def _chain(self, header: Open | None) -> set[str] | None:
-        """The archives that the log leads to; None where the chain is broken."""
+        """The archives that the log leads to, one by one; None where that chain is broken."""
         if header is None:
             return None
         names: set[str] = set()
         while header is not None and header.archive is not None and header.archive not in names:
             names.add(header.archive)
             try:
-                header = header_of_archive(self._storage, self._case.paths, header.archive)
+                header = header_of_archive(self._storage, self._snapshot.paths, header.archive)
             except (JournalError, OSError):
                 return None
         return names if header is not None else None
@@ -207,7 +204,7 @@ def _look_and_remove(file: File) -> Advice:
 
 
 def _is_older(path: str, log: File) -> bool:
-    """As a deletion judges whether a session file is the deleted session's."""
+    """Whether a session file belongs to the deleted log; a deletion decides by the same rule."""
     try:
         return os.lstat(path).st_mtime <= log.info.st_mtime
     except FileNotFoundError:

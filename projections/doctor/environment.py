@@ -1,12 +1,12 @@
-"""What the journal stands on: the file system, the room on it, the clock."""
+"""What the journal relies on: the file system, the room on it, the clock."""
 
 import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from projections.doctor.damage import Trouble
-from projections.doctor.finding import Finding, of_place
+from projections.doctor.finding import Finding, of_path
+from projections.doctor.findings import Findings
 from projections.doctor.folder import Ends
 from projections.doctor.remedies import Remedy
 
@@ -23,10 +23,10 @@ _TOLERANCE = timedelta(minutes=1)
 
 
 def check_environment(folder: str, mounts: str) -> Iterator[Finding]:
-    """The file system of the folder. An unreadable table of mounts says nothing."""
+    """The file system of the folder. If the table of mounts is unreadable, only its room."""
     kind = file_system_of(os.path.realpath(folder), mounts)
     if kind is not None and _is_remote(kind):
-        yield of_place(
+        yield of_path(
             "warning",
             "file-system",
             folder,
@@ -36,7 +36,7 @@ def check_environment(folder: str, mounts: str) -> Iterator[Finding]:
     room = os.statvfs(folder)
     free, total = room.f_bavail * room.f_frsize, room.f_blocks * room.f_frsize
     if free < max(_LEAST_FREE, _LEAST_SHARE * total):
-        yield of_place(
+        yield of_path(
             "warning",
             "disk",
             folder,
@@ -76,16 +76,16 @@ def _is_below(path: bytes, point: bytes) -> bool:
     return path == point or path.startswith(point.rstrip(b"/") + b"/")
 
 
-def check_clock(trouble: Trouble, ends: Ends) -> Iterator[Finding]:
+def check_clock(findings: Findings, ends: Ends) -> Iterator[Finding]:
     """Whether a log's newest event is later than now."""
     last = ends.last
     limit = (datetime.now(UTC) + _TOLERANCE).isoformat(timespec="microseconds")
     ts = last.ts if last is not None else ""
     if ts > limit:
-        yield trouble.finding(
+        yield findings.make(
             "warning",
             "clock",
-            trouble.case.paths.log,
+            findings.snapshot.paths.log,
             f"the newest line is of {ts}, which is in the future: the clock was or is wrong",
             Remedy.CHECK_CLOCK.of(),
             seq=getattr(last, "seq", None),

@@ -1,8 +1,8 @@
-"""The whole examination: the folder, then session by session. Changes nothing.
+"""The whole examination: the folder first, then session by session. Changes nothing.
 
-Other processes go on meanwhile, and a look in the middle of what they do may show what
-is gone a moment later. So what looks wrong is looked at again, and only what stays counts.
-Locks are taken for microseconds, and only of files that look like leftovers.
+Other processes go on meanwhile. A look into the middle of their work may show something that
+is gone a moment later. So what looks wrong is looked at again, and only what stays is
+reported. Locks are taken for microseconds, and only of files that look like debris.
 """
 
 import errno
@@ -14,23 +14,24 @@ from journal.config import Limits
 from journal.engines.files.storage import DiskStorage, Storage
 from journal.errors import NotFoundError, ReadError
 from journal.names import session_id_of, stem_of
+from projections.doctor import damage
 from projections.doctor.access import check_access
 from projections.doctor.contents import Contents
-from projections.doctor.damage import Trouble, no_folder
-from projections.doctor.debris import Leftovers
+from projections.doctor.debris import Debris
 from projections.doctor.environment import MOUNTS, check_clock, check_environment
-from projections.doctor.finding import Commands, Finding, shown
+from projections.doctor.finding import Finding, JournalCommands, shown
+from projections.doctor.findings import Findings
 from projections.doctor.folder import (
-    Belongings,
     Ends,
     File,
+    ListedSession,
     Listing,
-    case_of,
     ends_of,
-    is_left,
     look_at,
+    take_snapshot,
 )
 from projections.doctor.identity import session_id_of_files
+from projections.doctor.locks import is_left
 from projections.doctor.problems import Problems
 from projections.doctor.session_files import check_session_file
 from projections.store.session_file import SessionFile
@@ -42,10 +43,10 @@ _LOOKS_AGAIN = (0.02, 0.2)  # seconds to wait before each
 class Examination:
     """One examination of a folder; for one thread.
 
-    `session_ids` names the sessions; all if it is None. With `quick` no log is read but for
-    its ends. `name_folder` is whether commands in remedies need to be told the folder.
-    Raises `NotFoundError` when the folder, or a session that was named, does not exist,
-    `ReadError` when it cannot be listed, and `StateValueError` for an impossible id.
+    `session_ids` names the sessions; None means all. With `quick` only the ends of logs are
+    read. With `name_folder` the commands in remedies name the folder.
+    Raises `NotFoundError` when the folder or a named session does not exist, `ReadError` when
+    the folder cannot be listed, and `StateValueError` for an impossible id.
     """
 
     def __init__(
@@ -63,14 +64,14 @@ class Examination:
         self._limits = limits or Limits()
         self._quick = quick
         self._mounts = mounts
-        self._commands = Commands(folder if name_folder else None)
+        self._commands = JournalCommands(folder if name_folder else None)
         self._everything = session_ids is None
         self.folder = folder
         self._listing = self._list()
         self._stems = self._stems_of(session_ids)
 
     def _list(self) -> Listing | None:
-        """None where we are not allowed to."""
+        """None if we are not allowed to list the folder."""
         try:
             return Listing(self.folder)
         except (FileNotFoundError, NotADirectoryError):
@@ -89,16 +90,16 @@ class Examination:
         if self._listing is None:
             return []
         if session_ids is None:
-            return [belongings.stem for belongings in self._listing]
+            return [listed.stem for listed in self._listing]
         found = [self._stem_of(self._listing, session_id) for session_id in session_ids]
         return list(dict.fromkeys(found))
 
     def _stem_of(self, listing: Listing, session_id: str) -> str:
         stem = stem_of(session_id)
-        belongings = listing.of(stem)
-        if belongings.names or belongings.archived:
+        listed = listing.of(stem)
+        if listed.names or listed.archived:
             return stem
-        paths = case_of(self.folder, belongings, session_id).paths
+        paths = take_snapshot(self.folder, listed, session_id).paths
         name = SessionFile(self._storage, paths, durable=False).name()
         if name is None:
             raise NotFoundError(
@@ -109,11 +110,11 @@ class Examination:
 
     @property
     def stems(self) -> list[str]:
-        """What to give to `session`, one after the other."""
+        """The sessions to examine: give these to `session`, one after the other."""
         return self._stems
 
-    def belongings(self) -> list[Belongings]:
-        """The files of each of them. Raises `ReadError` when the folder cannot be listed."""
+    def listed_sessions(self) -> list[ListedSession]:
+        """The sessions and the names of their files. Raises `ReadError` if none can be listed."""
         if self._listing is None:
             reason = os.strerror(errno.EACCES)
             raise ReadError(errno.EACCES, f"the folder {self.folder} cannot be read: {reason}")
@@ -123,13 +124,13 @@ class Examination:
         """About how many bytes the examination of a session reads."""
         if self._quick or self._listing is None:
             return 0
-        case = case_of(self.folder, self._listing.of(stem), None)
-        return sum(file.size for file in case.files if file.is_regular) + (
-            case.log.size if case.log is not None else 0
+        snapshot = take_snapshot(self.folder, self._listing.of(stem), None)
+        return sum(file.size for file in snapshot.files if file.is_regular) + (
+            snapshot.log.size if snapshot.log is not None else 0
         )
 
     def surroundings(self) -> Iterator[Finding]:
-        """The folder and what it is on, and who may read and write what is in it."""
+        """The folder, its file system, and who may read and write what is in it."""
         files: list[File] = []
         if self._listing is not None:
             yield from check_environment(self.folder, self._mounts)
@@ -137,117 +138,99 @@ class Examination:
             files = list(self._listing.files(stems))
             archive = look_at(self._listing.archive)
             if archive is not None and archive.kind != "a folder":
-                yield no_folder(archive)
+                yield damage.not_a_folder(archive)
                 files.remove(archive)
         yield from check_access(self.folder, files, self._everything)
 
     def session(self, stem: str) -> list[Finding]:
-        """All that is not as it should be with one session."""
+        """Everything that is not as it should be with one session."""
         found = self._look(stem)
         for pause in _LOOKS_AGAIN:
             if all(finding.severity == "note" for finding in found):
                 break
             sleep(pause)
             self._listing = self._list()
-            places = {finding.place for finding in found}
-            found = [f for f in self._look(stem) if f.place in places]
+            before = {finding.identity for finding in found}
+            found = [finding for finding in self._look(stem) if finding.identity in before]
         return found
 
     def _look(self, stem: str) -> list[Finding]:
         if self._listing is None:
             return []
-        belongings = self._listing.of(stem)
-        session_id = session_id_of_files(self._storage, self.folder, belongings)
-        case = case_of(self.folder, belongings, session_id)
-        trouble = Trouble(case, self._commands)
+        listed = self._listing.of(stem)
+        session_id = session_id_of_files(self._storage, self.folder, listed)
+        snapshot = take_snapshot(self.folder, listed, session_id)
+        findings = Findings(snapshot, self._commands)
         try:
-            return list(self._examine(trouble))
+            return list(self._examine(findings))
         except FileNotFoundError:
             return []  # deleted while we looked
         except OSError as error:
-            return list(trouble.unreadable(error.filename or case.paths.log, error))
+            return list(findings.unreadable(error.filename or snapshot.paths.log, error))
 
-    def _examine(self, trouble: Trouble) -> Iterator[Finding]:
-        case, log = trouble.case, trouble.case.log
-        for file in case.files:
+    def _examine(self, findings: Findings) -> Iterator[Finding]:
+        snapshot, log = findings.snapshot, findings.snapshot.log
+        for file in snapshot.files:
             if not file.is_regular:
-                yield trouble.no_file(file)
+                yield damage.not_a_file(findings, file)
         if log is None:
-            yield from self._examine_without_log(trouble)
+            yield from self._examine_without_log(findings)
         elif not log.is_regular:
             return
-        elif session_id_of(case.paths.stem) is None and "%-" not in case.paths.stem:
-            yield trouble.misnamed(log)
+        elif session_id_of(snapshot.paths.stem) is None and "%-" not in snapshot.paths.stem:
+            yield damage.misnamed(findings, log)
         else:
-            ends = ends_of(self._storage, log.path)
-            refusal = trouble.refusal(log, ends)
-            if refusal is not None:
-                yield refusal
-            elif ends.header is not None or trouble.has_lines(self._storage, log):
-                yield from self._examine_log(trouble, ends)
-            elif is_left(self._storage, log):
-                yield trouble.without_lines(self._storage, log)
+            yield from self._examine_file(findings, log)
 
-    def _examine_without_log(self, trouble: Trouble) -> Iterator[Finding]:
-        yield from trouble.without_log()
-        yield from Leftovers(self._storage, trouble).files()
-        if trouble.case.session_file is not None:
-            yield from self._examine_session_file(trouble, None)
+    def _examine_file(self, findings: Findings, log: File) -> Iterator[Finding]:
+        """A regular file that has the name of a log."""
+        ends = ends_of(self._storage, log.path)
+        other = damage.not_its_log(findings, log, ends)
+        if other is not None:
+            yield other
+        elif ends.header is not None or damage.has_intact_line(self._storage, log):
+            yield from self._examine_log(findings, ends)
+        elif is_left(self._storage, log):
+            yield damage.without_lines(self._storage, findings, log)
 
-    def _examine_log(self, trouble: Trouble, ends: Ends) -> Iterator[Finding]:
-        leftovers = Leftovers(self._storage, trouble)
-        yield from leftovers.half_done(ends)
+    def _examine_without_log(self, findings: Findings) -> Iterator[Finding]:
+        yield from damage.lost_log(findings)
+        yield from Debris(self._storage, findings).files()
+        if findings.snapshot.session_file is not None:
+            yield from self._examine_session_file(findings, None)
+
+    def _examine_log(self, findings: Findings, ends: Ends) -> Iterator[Finding]:
+        debris = Debris(self._storage, findings)
+        yield from debris.unfinished(ends)
         if ends.seal is not None and ends.seal.reason == "deleted":
             return
-        problems = Problems(self._storage, trouble)
+        problems = Problems(self._storage, findings)
         found = list(problems.quick(ends) if self._quick else problems.verify())
         yield from found
-        yield from leftovers.files()
-        yield from leftovers.archives(ends.header)
-        yield from check_clock(trouble, ends)
+        yield from debris.files()
+        yield from debris.archives(ends.header)
+        yield from check_clock(findings, ends)
         if self._quick:
-            yield from self._examine_session_file(trouble, None)
-            return
-        contents = Contents(self._storage, trouble)
+            yield from self._examine_session_file(findings, None)
+        else:
+            log = shown(findings.snapshot.paths.log)
+            damaged = any(finding.is_damage and finding.path == log for finding in found)
+            yield from self._examine_contents(findings, log_is_damaged=damaged)
+
+    def _examine_contents(self, findings: Findings, *, log_is_damaged: bool) -> Iterator[Finding]:
+        contents = Contents(self._storage, findings)
         contents.read()
-        log = trouble.case.paths.log
-        damaged = any(finding.is_damage and finding.path == shown(log) for finding in found)
-        yield from self._examine_session_file(trouble, contents.view, log_is_damaged=damaged)
+        yield from self._examine_session_file(
+            findings, contents.view, log_is_damaged=log_is_damaged
+        )
         yield from contents.limits(self._limits)
         yield from contents.dead()
 
     def _examine_session_file(
-        self, trouble: Trouble, view: View | None, *, log_is_damaged: bool = False
+        self, findings: Findings, view: View | None, *, log_is_damaged: bool = False
     ) -> Iterator[Finding]:
-        file = trouble.case.session_file
+        file = findings.snapshot.session_file
         if file is None or file.is_regular:
             yield from check_session_file(
-                self._storage, trouble, view, log_is_damaged=log_is_damaged
+                self._storage, findings, view, log_is_damaged=log_is_damaged
             )
-
-
-def examine(
-    folder: str,
-    session_ids: Sequence[str] | None = None,
-    *,
-    limits: Limits | None = None,
-    quick: bool = False,
-    name_folder: bool = True,
-    mounts: str = MOUNTS,
-) -> Iterator[Finding]:
-    """All findings about a folder, or about the sessions named; see `Examination`."""
-    examination = Examination(
-        folder,
-        session_ids,
-        limits=limits,
-        quick=quick,
-        name_folder=name_folder,
-        mounts=mounts,
-    )
-    return _all(examination)
-
-
-def _all(examination: Examination) -> Iterator[Finding]:
-    for stem in examination.stems:
-        yield from examination.session(stem)
-    yield from examination.surroundings()

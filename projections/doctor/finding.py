@@ -5,16 +5,16 @@ The kinds:
 - what verification reports: `corrupt` `gap` `chain` `order` `kept` `header` `archive`
   `base` `torn` (see `journal.scan.Damage`, `journal.backend.Problem`), and `lost`: a log
   that is gone while its archives are there
-- `unreadable`: a file that the operating system refuses, which says nothing of what is in it
-- `not-a-file`, `wrong-session`, `newer-format`, `misnamed`, `empty`: a file that is no log
+- `unreadable`: a file that the operating system refuses to read; its contents may be fine
+- `not-a-file`, `wrong-session`, `newer-format`, `misnamed`, `empty`: a file that is not a log
   of the session it is named after
 - `unfinished`: a deletion, compaction or restoration that died; `leftover`: a file that one
-  left behind
-- `orphan`, `evidence`: archives that no log leads to, and what was set aside
+  of these left behind
+- `orphan`: an archive that no log leads to; `evidence`: a file that was set aside
 - `session-file`: one that cannot be read or written; `stale`: one that lags behind its log
-- `limits`, `dead`, `history`: what is large
+- `limits`, `dead`, `history`: turns, dead events or archives that are large
 - `mode`, `owner`: who else may read and write
-- `file-system`, `disk`, `clock`: what the journal stands on
+- `file-system`, `disk`, `clock`: what the journal relies on
 """
 
 import os
@@ -37,8 +37,8 @@ DAMAGE = frozenset(
 class Finding(Struct, frozen=True, kw_only=True):
     """One thing that is not as it should be.
 
-    `session_id` is None where it is of no session, or of none that is known. `offset`, in
-    bytes, and `seq` say where in the file at `path`, if it is somewhere in it.
+    `session_id` is None if it concerns no session, or one whose id is unknown. `offset`, in
+    bytes, and `seq` say where in the file at `path` it is, if it is at one place in it.
     """
 
     severity: Severity
@@ -57,17 +57,17 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     @property
     def is_damage(self) -> bool:
-        """Whether it is data that is damaged, rather than something around it."""
+        """Whether data is damaged, rather than something around it."""
         return self.severity == "error" and self.kind in DAMAGE
 
     @property
-    def place(self) -> tuple[object, ...]:
-        """What makes it the same finding when it is looked for again."""
+    def identity(self) -> tuple[object, ...]:
+        """Equal for two findings of the same thing by two looks."""
         return self.kind, self.session_id, self.path, self.offset, self.seq
 
 
-def of_place(severity: Severity, kind: str, path: str, what: str, advice: Advice) -> Finding:
-    """A finding about a file or a folder, whatever session it is of."""
+def of_path(severity: Severity, kind: str, path: str, what: str, advice: Advice) -> Finding:
+    """A finding about a file or a folder, of no particular session."""
     return Finding(
         severity=severity,
         kind=kind,
@@ -78,8 +78,8 @@ def of_place(severity: Severity, kind: str, path: str, what: str, advice: Advice
     )
 
 
-class Commands:
-    """Commands for remedies. `folder` is named in those of the journal, unless it is None."""
+class JournalCommands:
+    """Commands of the journal, for remedies. They name `folder`, unless it is None."""
 
     def __init__(self, folder: str | None) -> None:
         self._folder = folder
@@ -110,15 +110,15 @@ def shell(*words: str) -> str:
     return f"`{' '.join(map(quoted, words))}`"
 
 
-def joined(*commands: str) -> str:
-    """Commands of which each is run when the one before it has worked."""
+def in_sequence(*commands: str) -> str:
+    """One command line that runs several commands, each only if the one before it worked."""
     return f"`{' && '.join(command[1:-1] for command in commands)}`"
 
 
 def aside(folder: str, *paths: str) -> str:
     """A command that moves files out of a folder, into one beside it."""
     target = f"{os.path.realpath(folder)}.aside"
-    return joined(
+    return in_sequence(
         shell("mkdir", "-p", "-m", "700", "--", target),
         shell("mv", "--backup=numbered", "-t", target, "--", *paths),
     )
@@ -127,14 +127,14 @@ def aside(folder: str, *paths: str) -> str:
 def copy_aside(folder: str, path: str) -> str:
     """A command that copies a file into a folder beside its own."""
     target = f"{os.path.realpath(folder)}.aside"
-    return joined(
+    return in_sequence(
         shell("mkdir", "-p", "-m", "700", "--", target),
         shell("cp", "-p", "--backup=numbered", "-t", target, "--", path),
     )
 
 
 def quoted(word: str) -> str:
-    """A word for a shell. What could not be shown as it is becomes an escape of bash."""
+    """A word for a shell. Characters that cannot be shown become escapes of bash."""
     if word.isprintable():
         return shlex.quote(word)
     return "$'" + "".join(map(_escaped, os.fsencode(word))) + "'"
@@ -148,5 +148,5 @@ def _escaped(byte: int) -> str:
 
 
 def shown(path: str) -> str:
-    """A path as text that every encoder takes; file names may be any bytes."""
+    """A path as text that can be encoded; file names may be any bytes."""
     return os.fsencode(path).decode(errors="backslashreplace")

@@ -1,9 +1,8 @@
-"""The files of a folder, sorted by session, and looks at single ones. Changes nothing."""
+"""The files of a folder by session, and the ends of single logs. Changes nothing."""
 
 import os
 import stat
 from collections.abc import Container, Iterator
-from time import sleep
 from typing import NamedTuple
 
 from journal.codec import decode_line
@@ -14,8 +13,6 @@ from journal.names import LOG_SUFFIX, Paths
 from journal.scan import Scanner
 
 _TAIL = 1 << 16  # bytes in which the last line is looked for
-_TRIES = 10
-_PAUSE = 0.005  # seconds between tries for a lock that a busy writer has
 
 SESSION_SUFFIX = ".json"
 NEW = ".new"
@@ -29,7 +26,7 @@ _KINDS = {
 
 
 class File(NamedTuple):
-    """What a path leads to, links not followed."""
+    """The file, folder or other thing at a path. Links are not followed."""
 
     path: str
     name: str
@@ -41,7 +38,7 @@ class File(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """What it is instead of a regular file."""
+        """What it is, if it is not a regular file."""
         return _KINDS.get(stat.S_IFMT(self.info.st_mode), "a device")
 
     @property
@@ -61,8 +58,8 @@ def look_at(path: str) -> File | None:
         return None
 
 
-class Belongings(NamedTuple):
-    """A session's files: the stem, and the names that were seen in `folder` and `archive`."""
+class ListedSession(NamedTuple):
+    """The names of a session's files, as a listing saw them in the folder and in its archive."""
 
     stem: str
     names: set[str]
@@ -70,15 +67,15 @@ class Belongings(NamedTuple):
 
 
 class Listing:
-    """What a folder holds, by stem. Raises the `OSError` of listing it.
+    """The contents of a folder, by stem. Raises the `OSError` of listing it.
 
-    Archives that we are not allowed to list count as none.
+    If we are not allowed to list the archives, there are none.
     """
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.archive = os.path.join(folder, "archive")
-        self._stems: dict[str, Belongings] = {}
+        self._stems: dict[str, ListedSession] = {}
         self._names = os.listdir(folder)
         self._archived = _names(self.archive)
         for name in self._names:
@@ -89,25 +86,25 @@ class Listing:
         for name in self._archived:
             self.of(name.partition(".")[0]).archived.add(name)
 
-    def of(self, stem: str) -> Belongings:
-        """The files of a stem; new ones may have come since."""
-        return self._stems.setdefault(stem, Belongings(stem, set(), set()))
+    def of(self, stem: str) -> ListedSession:
+        """The files of a stem, as of the listing."""
+        return self._stems.setdefault(stem, ListedSession(stem, set(), set()))
 
     def files(self, stems: Container[str] | None = None) -> Iterator[File]:
-        """All files as they are now, and the folder of archives; or those of these sessions."""
-        places = [(self.folder, name) for name in self._names]
-        places += [(self.archive, name) for name in self._archived]
-        for folder, name in sorted(places):
+        """The files of all sessions, or of these, as they are now; and the folder of archives."""
+        found = [(self.folder, name) for name in self._names]
+        found += [(self.archive, name) for name in self._archived]
+        for folder, name in sorted(found):
             if stems is not None and name != "archive" and name.partition(".")[0] not in stems:
                 continue
             try:
                 file = look_at(os.path.join(folder, name))
             except PermissionError:
-                continue  # the folder is what keeps us out
+                continue  # it is the folder that keeps us out
             if file is not None and (file.is_regular or file.path == self.archive):
                 yield file
 
-    def __iter__(self) -> Iterator[Belongings]:
+    def __iter__(self) -> Iterator[ListedSession]:
         return iter([self._stems[stem] for stem in sorted(self._stems)])
 
 
@@ -118,7 +115,7 @@ def _names(folder: str) -> list[str]:
         return []
 
 
-class Case(NamedTuple):
+class Snapshot(NamedTuple):
     """A session under examination: its files as they are at this moment."""
 
     paths: Paths
@@ -130,14 +127,14 @@ class Case(NamedTuple):
 
     @property
     def files(self) -> list[File]:
-        """All that are there, but for locks."""
+        """All that are there, except locks."""
         own = (self.log, self.session_file, self.scratch)
         return [*(file for file in own if file is not None), *self.archived]
 
 
-def case_of(folder: str, belongings: Belongings, session_id: str | None) -> Case:
-    """Look at a session's files: the log first, which a deletion removes last."""
-    stem = belongings.stem
+def take_snapshot(folder: str, listed: ListedSession, session_id: str | None) -> Snapshot:
+    """Look at a session's files, the log first: a deletion removes it last."""
+    stem = listed.stem
     log_path = os.path.join(folder, f"{stem}{LOG_SUFFIX}")
     paths = Paths(
         session_id=session_id if session_id is not None else stem,
@@ -151,10 +148,10 @@ def case_of(folder: str, belongings: Belongings, session_id: str | None) -> Case
     log = look_at(paths.log)
     archived = [
         file
-        for name in sorted(belongings.archived)
+        for name in sorted(listed.archived)
         if (file := look_at(os.path.join(paths.archive, name))) is not None
     ]
-    return Case(
+    return Snapshot(
         paths=paths,
         session_id=session_id,
         log=log,
@@ -165,7 +162,7 @@ def case_of(folder: str, belongings: Belongings, session_id: str | None) -> Case
 
 
 class Ends(NamedTuple):
-    """The first and the last line of a log: `header` and `last` are None if not intact."""
+    """The first and the last line of a log; `header` and `last` are None if not intact."""
 
     header: Open | None
     newer_format: int | None
@@ -177,7 +174,7 @@ class Ends(NamedTuple):
 
 
 def ends_of(storage: Storage, path: str) -> Ends:
-    """Look at a log's ends, whatever its size. OSError."""
+    """Read the ends of a log: at most 64 KiB, and a chunk, whatever its size. Raises OSError."""
     fd = storage.open(path, os.O_RDONLY)
     try:
         scanner = header_in(storage.read(fd, CHUNK, 0))
@@ -205,38 +202,3 @@ def header_of_archive(storage: Storage, paths: Paths, name: str) -> Open | None:
         if b"\n" in piece:
             break
     return header_in(beginning).header
-
-
-def is_free(storage: Storage, path: str) -> bool:
-    """Whether no process has the lock of the file at `path`, or there is no such file.
-
-    Takes the lock for some microseconds. A writer that is busy has it again and again, so
-    it is tried for a while. A file that cannot be opened, or is another by then, counts as
-    taken: somebody is at it.
-    """
-    try:
-        fd = storage.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    try:
-        for _ in range(_TRIES):
-            if storage.lock(fd):
-                storage.unlock(fd)
-                return storage.find(path) == storage.identify(fd)
-            sleep(_PAUSE)
-        return False
-    finally:
-        storage.close(fd)
-
-
-def is_left(storage: Storage, file: File, lock: str | None = None) -> bool:
-    """Whether whoever made a file is gone: the lock at `lock`, or its own, is free.
-
-    And whether the file is still there after that look.
-    """
-    if not (file.is_regular and is_free(storage, lock or file.path)):
-        return False
-    now = look_at(file.path)
-    return now is not None and now.id == file.id

@@ -1,4 +1,4 @@
-"""Whose files they are: what names, headers and session files tell."""
+"""Which session files belong to, by their names, headers and session files."""
 
 import os
 
@@ -6,30 +6,30 @@ from journal.engines.files.storage import Storage
 from journal.errors import JournalError
 from journal.events import Open
 from journal.names import session_id_of, stem_of
-from projections.doctor.folder import Belongings, case_of, ends_of, header_of_archive
+from projections.doctor.folder import ListedSession, ends_of, header_of_archive, take_snapshot
 from projections.store.session_file import session_id_in
 
 
-def session_id_of_files(storage: Storage, folder: str, belongings: Belongings) -> str | None:
-    """None if nothing tells. Of an over-long id only a header can."""
-    stem = belongings.stem
-    if f"{stem}.json" in belongings.names and f"{stem}.jsonl" not in belongings.names:
+def session_id_of_files(storage: Storage, folder: str, listed: ListedSession) -> str | None:
+    """The session's id; None if it is unknown. Only a header has an id too long for a name."""
+    stem = listed.stem
+    if f"{stem}.json" in listed.names and f"{stem}.jsonl" not in listed.names:
         return _id_in_session_file(storage, folder, stem)
     session_id = session_id_of(stem)
     if session_id is None and "%-" in stem:
-        return _id_in_headers(storage, folder, belongings)
+        return _id_in_headers(storage, folder, listed)
     return session_id
 
 
 def _id_in_session_file(storage: Storage, folder: str, stem: str) -> str | None:
-    """Of a session without a log, which PraisonAI may keep under another name."""
+    """For a session without a log: PraisonAI may keep it under another name."""
     found = session_id_in(storage, os.path.join(folder, f"{stem}.json")) or session_id_of(stem)
     return found if found is not None or not stem.isprintable() else stem
 
 
-def _id_in_headers(storage: Storage, folder: str, belongings: Belongings) -> str | None:
-    stem = belongings.stem
-    for name in (None, *sorted(belongings.archived)):
+def _id_in_headers(storage: Storage, folder: str, listed: ListedSession) -> str | None:
+    stem = listed.stem
+    for name in (None, *sorted(listed.archived)):
         try:
             header = _header(storage, folder, stem, name)
         except (JournalError, OSError):
@@ -40,8 +40,8 @@ def _id_in_headers(storage: Storage, folder: str, belongings: Belongings) -> str
 
 
 def _header(storage: Storage, folder: str, stem: str, archived: str | None) -> Open | None:
-    """The header of a log, or of one of its archives. `JournalError` and OSError."""
-    paths = case_of(folder, Belongings(stem, set(), set()), None).paths
+    """The header of a log, or of one of its archives. Raises `JournalError` and OSError."""
+    paths = take_snapshot(folder, ListedSession(stem, set(), set()), None).paths
     if archived is None:
         return ends_of(storage, paths.log).header
     return header_of_archive(storage, paths, archived.removesuffix(".gz"))

@@ -1,4 +1,4 @@
-"""What a damaged log has lost, and where that is whole still."""
+"""The events that a damaged log has lost, and the files that still have them."""
 
 import os
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from journal.names import Paths
 from projections.doctor.finding import shown
 
 RESTORABLE = frozenset(("corrupt", "gap", "order", "kept"))
-"""The kinds of damage of a log after which something may be put back."""
+"""The kinds of damage after which lost events can be put back into a log."""
 
 
 def what_can_be_restored(storage: Storage, paths: Paths) -> RestoreReport | None:
-    """None where that cannot be found out, which the other findings say."""
+    """None if that cannot be found out; then other findings say why."""
     try:
         return plan_restoration(storage, paths)
     except (JournalError, OSError):

@@ -17,21 +17,21 @@ class Advice(NamedTuple):
 
 @unique
 class Remedy(Enum):
-    """The texts; what stands in braces is filled in by `of`."""
+    """The texts; `of` fills in the names in braces."""
 
     # Who may read and write
     CHMOD = "{command}"
-    CHMOD_AS_ROOT = "mend the mode, as root: {command}"
+    CHMOD_AS_ROOT = "correct the mode, as root: {command}"
     CHOWN = "as root: {command}"
     CHGRP = "give it to the group, as root: {command}"
     RUN_AS_OWNER = "run the journal as {user}"
     RUN_AS_MEMBER = "run the journal as a member of the group {group}"
-    FIND_REFUSAL = (
+    FIND_WHAT_DENIES = (
         "its owner and mode would allow it, so something else refuses, such as SELinux, AppArmor "
         "or an ACL: {command}"
     )
 
-    # Files that are no logs
+    # Files that are not logs
     PUT_TARGET_IN_PLACE = "if it leads to the right file, put that in its place: {command}"
     REMOVE_LINK = "remove it: {command}"
     PUT_ARCHIVE_IN_PLACE = "put the folder in its place: {command}"
@@ -43,40 +43,40 @@ class Remedy(Enum):
     )
     UPGRADE = "upgrade: `pip install --upgrade runtime-journal`"
     RESTORE_OR_MOVE_AWAY = (
-        "restore the file from a backup, or move it and what archive/ has of the session out of "
+        "restore the file from a backup, or move it and the session's files in archive/ out of "
         "the folder: {command}"
     )
     RESTORE_OR_REMOVE = (
-        "restore the file from a backup if there was anything in it; otherwise the first write "
+        "if there was anything in it, restore the file from a backup; otherwise the next write "
         "begins it, or remove it: {command}"
     )
 
     # Damage
     CHECK_DISK = "check the disk (`dmesg`), then restore the file from a backup"
     WAIT_FOR_WRITE = (
-        "usually nothing to do: a writer died in the middle of what was never acknowledged, and "
-        "the next write sets it aside in archive/ and cuts it off. If none has died, a disk may "
-        "have damaged the last event: restore the file from a backup"
+        "usually nothing to do: a writer died in the middle of a write that was never "
+        "acknowledged; the next write sets it aside in archive/ and cuts it off. If no writer "
+        "has died, the disk may have damaged the last event: restore the file from a backup"
     )
     RESTORE_LINES = "{command} puts it back; the log as it is now stays in archive/ as evidence"
     TAKE_OUT = (
-        "no event is lost: {command} takes out what should not be there; the log as it is now "
-        "stays in archive/ as evidence"
+        "no event is lost: {command} takes out the lines that should not be there; the log as it "
+        "is now stays in archive/ as evidence"
     )
     RESTORE_LINES_OR_COMPACT = (
-        "with a backup of the log, {restore} puts back what that has. All other events are read. "
-        "To go on without, {command} writes a clean log and keeps this one in archive/ as "
-        "evidence; from then on nothing can be put back, and it is reported until {drop} drops "
-        "all history"
+        "with a backup of the log, {restore} puts back the events that the backup has. All other "
+        "events are read. To go on without them, {command} writes a clean log and keeps this one "
+        "in archive/ as evidence; from then on nothing can be put back, and it is reported until "
+        "{drop} drops all history"
     )
     RESTORE_OR_COMPACT = (
-        "restore the file from a backup; nothing else brings the lost back, but all other events "
-        "are read. To go on without, {command} writes a clean log and keeps this one in archive/ "
-        "as evidence; it is reported until {drop} drops all history"
+        "restore the file from a backup; nothing else brings back the lost events, but all others "
+        "are read. To go on without them, {command} writes a clean log and keeps this one in "
+        "archive/ as evidence; it is reported until {drop} drops all history"
     )
     RESTORE_OR_DROP = (
         "restore the file from a backup. If it was whole when it was archived, only history is "
-        "concerned, and the state is complete. To go on without, {command} drops all history"
+        "lost, and the state is complete. To go on without it, {command} drops all history"
     )
     COPY_ARCHIVE = (
         "restore it from a backup; without one, the newest archive has the session as of event "
@@ -84,16 +84,15 @@ class Remedy(Enum):
     )
 
     # What dead processes left
-    COMPACT_AGAIN = "run it again: {command}; the next write mends it too"
+    COMPACT_AGAIN = "run it again: {command}; the next write repairs it too"
     RESTORE_AGAIN = "run it again: {command}"
     FINISH_DELETION = (
-        "remove the rest, the log last: {command}; the next write to the session does that too"
+        "remove the rest, the log last: {command}; the next write to the session does so too"
     )
     REMOVE = "nothing in it is needed, remove it: {command}"
-    KEEP_OR_REMOVE = "if the session is missed, keep a copy of it; otherwise remove it: {command}"
+    KEEP_OR_REMOVE = "if the session is missing, keep a copy of it; otherwise remove it: {command}"
     REMOVE_UNLESS_LOCKED = (
-        "remove it, unless its lock tells that whoever made it is still at work; as root: "
-        "{command}"
+        "remove it, unless its lock shows that its writer is still at work; as root: {command}"
     )
     REMOVE_NAME = "nothing to do: the next compaction takes the name away. To do it now: {command}"
     FINISH_PACKING = "{command} finishes it"
@@ -104,12 +103,12 @@ class Remedy(Enum):
         "nothing to do: the next write brings it up to date. Until then {command} has the state"
     )
     COPY_SESSION_FILE = (
-        "before anything is written to the session, copy the file: {command}. What is missing in "
-        "the log can be taken from the copy"
+        "before anything is written to the session, copy the file: {command}. Turns that the log "
+        "lacks can be taken from the copy"
     )
     RESTORE_MESSAGES = (
-        "restore it from a backup if there were messages in it; what the log has is written to "
-        "it by the next write"
+        "if there were messages in it, restore it from a backup; the next write puts the "
+        "runtime state of the log into it"
     )
     RESTORE_SESSION_FILE = "restore it from a backup: PraisonAI's messages are in it"
     RESTORE_OR_RENEW = (
@@ -119,19 +118,19 @@ class Remedy(Enum):
 
     # What is large
     RAISE_LIMITS = (
-        "nothing to do: it is saved whole. If turns are meant to be so large, give the store "
+        "nothing to do: it is saved whole. If turns are meant to be this large, give the store "
         "`limits=Limits(turn_bytes={turn:_}, runtime_bytes={runtime:_})`; otherwise keep "
         "references to large data in states instead of the data. {command} shows the largest"
     )
     COMPACT = "{command} moves them to archive/, packed"
     DROP_HISTORY = "{command} drops them for good"
 
-    # What the journal stands on
+    # What the journal relies on
     MOVE_FOLDER = (
         "move it to a local file system (ext4, xfs, btrfs, tmpfs …), with --dir, $JOURNAL_DIR or "
         "the store's session_dir"
     )
-    MAKE_ROOM = "make room; when it is full, writing fails, and nothing that was saved is lost"
+    MAKE_ROOM = "make room; when the disk is full, writing fails, but nothing saved is lost"
     CHECK_CLOCK = (
         "check the clock: `date -u`. Order is by seq, so nothing is lost; times given to --since "
         "and --until miss such events. The next write at the right time ends this warning"

@@ -1,7 +1,7 @@
-"""Secrets that are in the files already: what today's rules find, and where.
+"""Secrets that are in the files already: those that today's rules find, and where.
 
-Logs and archives are read line by line, damaged ones too; of a session file the whole is
-read. Nothing is changed, and no secret is shown.
+Logs and archives are read line by line, damaged ones too; a session file is read as a whole.
+Nothing is changed, and no secret is shown.
 """
 
 import os
@@ -18,18 +18,18 @@ from journal.names import LOG_SUFFIX
 from journal.redaction import Located, locate, may_hold_secrets, redact_text
 from journal.state import MAX_LINE
 from projections.doctor.finding import shown
-from projections.doctor.folder import SESSION_SUFFIX, Belongings, File, case_of
+from projections.doctor.folder import SESSION_SUFFIX, File, ListedSession, take_snapshot
 from projections.doctor.identity import session_id_of_files
 
 _decode = msgspec.json.Decoder().decode
 
 
 class FoundSecret(Struct, frozen=True, kw_only=True):
-    """A place where a secret stands, or a file that could not be looked at: then `error`.
+    """The place of a secret; or, with an `error`, a file that could not be read.
 
-    `at` is the place in the event or the file, such as `state.calls[2].arguments`, empty in
-    a line that is no JSON. `offset` is where the line begins, in bytes, of an archive when
-    unpacked. The path and the session's id are given with their own secrets replaced.
+    `at` is the place in the event or the file, such as `state.calls[2].arguments`; it is empty
+    in a line that is not JSON. `offset` is where the line begins, in bytes of the unpacked
+    file. Secrets in the path and in the session's id are replaced.
     """
 
     session_id: str | None
@@ -49,25 +49,25 @@ class SecretSearch:
         self._storage = storage
         self._folder = folder
 
-    def session(self, belongings: Belongings) -> Iterator[FoundSecret]:
+    def session(self, listed: ListedSession) -> Iterator[FoundSecret]:
         """The secrets in all files of a session, file by file."""
-        session_id = session_id_of_files(self._storage, self._folder, belongings)
-        case = case_of(self._folder, belongings, session_id)
+        session_id = session_id_of_files(self._storage, self._folder, listed)
+        snapshot = take_snapshot(self._folder, listed, session_id)
         name = None if session_id is None else redact_text(session_id)
-        for file in case.files:
+        for file in snapshot.files:
             if file.is_regular:
-                yield from self._file(name, file, case.paths.archive)
+                yield from self._file(name, file, snapshot.paths.archive)
 
     def _file(self, session_id: str | None, file: File, archive: str) -> Iterator[FoundSecret]:
         path = redact_text(shown(file.path))
         try:
             pieces = self._pieces(file, archive)
             if file.name.endswith(SESSION_SUFFIX):
-                places = _in_document(b"".join(pieces))
+                secrets = _in_document(b"".join(pieces))
             else:
-                places = _in_lines(pieces)
-            for place in places:
-                yield msgspec.structs.replace(place, session_id=session_id, path=path)
+                secrets = _in_lines(pieces)
+            for secret in secrets:
+                yield msgspec.structs.replace(secret, session_id=session_id, path=path)
         except FileNotFoundError:
             return  # compacted or deleted meanwhile
         except (OSError, JournalError) as error:
@@ -76,8 +76,8 @@ class SecretSearch:
 
     def _pieces(self, file: File, archive: str) -> Iterator[bytes]:
         if os.path.dirname(file.path) == archive and LOG_SUFFIX in file.name:
-            case = case_of(self._folder, Belongings("", set(), set()), None)
-            yield from read_archive(self._storage, case.paths, file.name.removesuffix(".gz"))
+            snapshot = take_snapshot(self._folder, ListedSession("", set(), set()), None)
+            yield from read_archive(self._storage, snapshot.paths, file.name.removesuffix(".gz"))
             return
         fd = self._storage.open(file.path, os.O_RDONLY)
         try:
@@ -92,30 +92,30 @@ def _in_lines(pieces: Iterable[bytes]) -> Iterator[FoundSecret]:
             continue
         event = _decoded(line)
         seq = event.get("seq") if isinstance(event, dict) else None
-        for place in locate(event):
-            yield _found(place, seq if isinstance(seq, int) else None, offset)
+        for located in locate(event):
+            yield _found(located, seq if isinstance(seq, int) else None, offset)
 
 
 def _in_document(data: bytes) -> Iterator[FoundSecret]:
     if may_hold_secrets(data):
-        for place in locate(_decoded(data)):
-            yield _found(place, None, None)
+        for located in locate(_decoded(data)):
+            yield _found(located, None, None)
 
 
-def _found(place: Located, seq: int | None, offset: int | None) -> FoundSecret:
+def _found(located: Located, seq: int | None, offset: int | None) -> FoundSecret:
     return FoundSecret(
         session_id=None,
         path="",
         seq=seq,
         offset=offset,
-        at=place.path,
-        kind=place.kind,
-        in_key=place.in_key,
+        at=located.path,
+        kind=located.kind,
+        in_key=located.in_key,
     )
 
 
 def _decoded(data: bytes) -> Any:
-    """What a line or a file holds; its text if that is no JSON."""
+    """The JSON in a line or a file; its text if it is not JSON."""
     try:
         return _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -123,7 +123,7 @@ def _decoded(data: bytes) -> Any:
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Lines with their offsets. What is longer than any line may be comes in parts."""
+    """Lines with their offsets. A line that is longer than `MAX_LINE` comes in parts."""
     rest, offset = b"", 0
     for piece in pieces:
         *lines, rest = (rest + piece).split(b"\n")

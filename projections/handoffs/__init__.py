@@ -1,1 +1,1 @@
-"""Who had a session when, what was handed over, and what was lost: `audit` finds it out."""
+"""Who had a session when, what was handed over, and what was lost: see `audit`."""

@@ -1,9 +1,9 @@
 """The audit of handoffs: who had the session when, what was handed over, what was lost. Pure.
 
 It answers which runtime really ran a turn, what a new owner inherited, which tool calls
-nobody finished, and who wrote after it had handed off. `findings` says what its results
-mean, `ownership` and `turn_runs` by which rules they come about, `tool_calls` what a tool
-call is.
+nobody finished, and which runtimes wrote after they had handed off. `findings` defines the
+results, `ownership` and `turn_runs` have the rules behind them, and `tool_calls` says what
+counts as a tool call.
 
 An audit is as good as its history. A compacted log has only the last set of each turn: to see
 the others, give the events of its archives too.
@@ -14,20 +14,20 @@ from datetime import datetime
 
 from journal.events import Event, Set
 from projections.handoffs.findings import (
-    Change,
     HandoffAudit,
     OpenCall,
+    RuntimeChange,
 )
-from projections.handoffs.ownership import Ownership, Record
+from projections.handoffs.ownership import ChangeRecord, Ownership
 from projections.handoffs.turn_runs import TurnRuns
 
 
 def audit(events: Iterable[Event]) -> HandoffAudit:
-    """Audit a session's events, which must come in the order of their seqs.
+    """Audit a session's events, which must come in order of seq.
 
     Seqs may have gaps and start anywhere. A state that is not JSON counts as one without
-    calls. One pass; memory as of turns, the calls each shows, and handoffs; each change
-    costs as much again as there have been turns and calls.
+    calls. One pass. Memory: O(turns + the calls that each shows + handoffs). Time: O(events),
+    and for each change O(turns and calls so far).
     """
     ownership, runs = Ownership(), TurnRuns()
     for event in events:
@@ -45,10 +45,10 @@ def audit(events: Iterable[Event]) -> HandoffAudit:
     )
 
 
-def _change(record: Record, runs: TurnRuns) -> Change:
+def _change(record: ChangeRecord, runs: TurnRuns) -> RuntimeChange:
     seen = record.seen_seq
     turns, calls = runs.inherited(seen) if seen is not None else ({}, ())
-    return Change(
+    return RuntimeChange(
         source=record.source,
         target=record.target,
         status=record.status,
@@ -69,7 +69,7 @@ def _change(record: Record, runs: TurnRuns) -> Change:
     )
 
 
-def _lost(changes: Iterable[Change]) -> tuple[OpenCall, ...]:
+def _lost(changes: Iterable[RuntimeChange]) -> tuple[OpenCall, ...]:
     """The calls that were open at a change and finished by nobody, each once."""
     lost: dict[str, OpenCall] = {}
     for change in changes:

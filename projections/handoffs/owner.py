@@ -1,4 +1,4 @@
-"""Who has the session now: what a runtime that begins has to know. Pure: no I/O."""
+"""Which runtime has the session now; a runtime that begins a turn needs it. Pure: no I/O."""
 
 from collections.abc import Container, Mapping
 
@@ -10,14 +10,15 @@ _NO_TURNS: frozenset[str] = frozenset()
 class LatestOwner:
     """A projection: the runtime that has the session. Its owner locks.
 
-    By the audit's rules: who takes over has it, and so has who writes, unless it has handed the
-    session off, lost it, and only goes on with a turn that was there before. The audit knows
-    when each turn was begun; here one that is in the view counts as begun before.
+    By the audit's rules, a runtime gets the session when it takes over or writes. There is one
+    exception: a runtime that handed the session off and lost it may still go on with a turn
+    that it began before. The audit knows when each turn began; here a turn counts as begun
+    before if it is in the view.
 
-    `turn_id` is the turn that the owner wrote last since it has the session, None before that;
-    `seq` is that of the newest set or takeover.
-    Memory: one entry for each runtime that has handed off, or was handed the session. What is
-    older than what was folded, as kept turns may be after a compaction, changes nothing.
+    `turn_id` is the turn that the owner wrote last since it got the session, None if it wrote
+    none. `seq` is the newest set or takeover. An event that is older than one already folded
+    changes nothing: after a compaction, kept turns may come so.
+    Memory: one entry for each runtime that has handed off, or was handed the session.
     """
 
     def __init__(self) -> None:
@@ -31,7 +32,7 @@ class LatestOwner:
         self._lost: dict[str, bool] = {}  # source: whether it lost the session
 
     def fold(self, event: Event, turns: Mapping[str, Container[str]]) -> None:
-        """O(1). `turns` are those of the view before the event, by runtime."""
+        """O(1). `turns` is the view before the event: the turns of each runtime."""
         if type(event) is Set:
             if event.seq > self.seq:
                 self.seq = event.seq

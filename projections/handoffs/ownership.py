@@ -1,26 +1,27 @@
 """Who has the session: handoffs, takeovers and writes, folded in order of seq. Pure: no I/O.
 
 - The first runtime that sets, or takes over, has the session.
-- A handoff opens a change to its target; the source keeps the session until the target takes
-  over or, without that, writes. A later handoff to the same target replaces an older one.
-- A takeover answers the handoff it names, if that went to it and it has not had the session
-  by it yet. One that names a handoff which is not in the history was announced, by whoever
-  had the session. Any other is unannounced; by who has the session it is a restart, no change.
-- A set by who does not have the session is an implicit takeover if it was handed the session.
-  Otherwise, if it handed off and lost the session, and began this turn before it lost it, it
-  is only late. Otherwise it is an unannounced change.
-- A set by a source after its handoff is late, until a handoff to it or a takeover by it. A
-  handoff's `turn_id` makes no difference to this: the session is handed over as a whole.
+- A handoff opens a change to its target. The source keeps the session until the target takes
+  over or, without a takeover, writes. A later handoff to the same target replaces an older one.
+- A takeover answers the handoff it names, if that handoff went to this runtime and is not
+  answered yet. If the handoff is not in the history, the change was announced by the runtime
+  that had the session. Any other takeover is unannounced; by the runtime that has the session
+  it is a restart, not a change.
+- A set by a runtime that does not have the session is an implicit takeover if it was handed
+  the session. It is only late if the runtime handed off and lost the session, and began this
+  turn before that. Otherwise it is an unannounced change.
+- A set by a source after its handoff is late, until a handoff to it or a takeover by it. The
+  `turn_id` of a handoff makes no difference: the session is handed over as a whole.
 """
 
 from msgspec import Struct, field
 
 from journal.events import Event, Handoff, Set, Takeover
-from projections.handoffs.findings import Span, Status
+from projections.handoffs.findings import OwnershipSpan, Status
 
 
-class Record(Struct, kw_only=True, eq=False):
-    """A change of runtime as it comes about: `findings.Change` has the meanings."""
+class ChangeRecord(Struct, kw_only=True, eq=False):
+    """A change of runtime in the making; `findings.RuntimeChange` explains the fields."""
 
     source: str | None
     target: str
@@ -38,12 +39,12 @@ class Record(Struct, kw_only=True, eq=False):
 
 
 class _Window(Struct, eq=False):
-    """A runtime has handed off, and its sets are late: those of `record`.
+    """A runtime has handed off: its sets from now on are late writes of `record`.
 
-    `lost_seq` is when it last lost the session by a handoff of its own, None if it has not.
+    `lost_seq` is when it last lost the session by a handoff of its own, None if it never did.
     """
 
-    record: Record
+    record: ChangeRecord
     lost_seq: int | None
 
 
@@ -62,12 +63,12 @@ class Ownership:
     """A projection. Memory: one entry for each turn of a runtime and each change."""
 
     def __init__(self) -> None:
-        self.records: list[Record] = []
+        self.records: list[ChangeRecord] = []
         self._owner: str | None = None
-        self._came_by: Record | None = None  # the change that gave the owner the session
+        self._came_by: ChangeRecord | None = None  # the change that gave the owner the session
         self._stretches: list[_Stretch] = []
         self._handoffs: set[int] = set()  # the seqs of all of them
-        self._waiting: dict[str, dict[int, Record]] = {}  # unanswered, by target and seq
+        self._waiting: dict[str, dict[int, ChangeRecord]] = {}  # unanswered, by target and seq
         self._windows: dict[str, _Window] = {}  # by source
         self._begun: dict[tuple[str, str], int] = {}  # (runtime, turn): its first set
 
@@ -83,12 +84,12 @@ class Ownership:
             self._stretches[-1].until = event.ts
 
     def may_write(self, runtime_id: str) -> bool:
-        """Whether it has the session, has been handed it, or nobody has it."""
+        """Whether the runtime has the session or has been handed it, or nobody has it."""
         return self._owner in (None, runtime_id) or runtime_id in self._waiting
 
-    def spans(self) -> tuple[Span, ...]:
+    def spans(self) -> tuple[OwnershipSpan, ...]:
         return tuple(
-            Span(
+            OwnershipSpan(
                 runtime_id=each.runtime_id,
                 first_seq=each.first_seq,
                 last_seq=each.last_seq,
@@ -103,7 +104,7 @@ class Ownership:
 
     def _hand_off(self, event: Handoff) -> None:
         record = self._add(
-            Record(
+            ChangeRecord(
                 source=event.source,
                 target=event.target,
                 announced=True,
@@ -123,7 +124,7 @@ class Ownership:
         if event.source != event.target:
             self._open_window(event.source, record)
 
-    def _open_window(self, source: str, record: Record) -> None:
+    def _open_window(self, source: str, record: ChangeRecord) -> None:
         older = self._windows.get(source)
         self._windows[source] = _Window(record, older.lost_seq if older is not None else None)
 
@@ -133,7 +134,7 @@ class Ownership:
         runtime = event.runtime_id
         self._windows.pop(runtime, None)
         record = self._announced(event)
-        self._settle(runtime, record)
+        self._close_waiting(runtime, record)
         if record is None:
             if self._owner in (None, runtime):
                 self._give_to(runtime, event, self._came_by)
@@ -141,12 +142,12 @@ class Ownership:
             record = self._unannounced(runtime)
         else:
             record.status = "taken over"
-        last = event.seq - 1  # a claim to have seen more is no knowledge
+        last = event.seq - 1  # a takeover cannot have seen later events, whatever it claims
         record.takeover_seq = event.seq
         record.seen_seq = last if event.seen_seq is None else min(event.seen_seq, last)
         self._change_hands(record, event)
 
-    def _announced(self, event: Takeover) -> Record | None:
+    def _announced(self, event: Takeover) -> ChangeRecord | None:
         """The change that a takeover answers, None if it answers none."""
         answered = event.handoff_seq
         if answered is None:
@@ -156,7 +157,7 @@ class Ownership:
         if self._owner == event.runtime_id:
             return None
         record = self._add(
-            Record(
+            ChangeRecord(
                 source=self._owner,
                 target=event.runtime_id,
                 announced=True,
@@ -168,8 +169,8 @@ class Ownership:
             self._open_window(self._owner, record)
         return record
 
-    def _settle(self, runtime: str, record: Record | None) -> None:
-        """No handoff to `runtime` waits any longer, the one of `record` or another."""
+    def _close_waiting(self, runtime: str, record: ChangeRecord | None) -> None:
+        """No handoff to `runtime` waits any longer; `record` is answered, others superseded."""
         for other in self._waiting.pop(runtime, {}).values():
             if other is not record:
                 other.status = "superseded"
@@ -190,13 +191,13 @@ class Ownership:
         self._begun.setdefault((runtime, event.turn_id), event.seq)
 
     def _write_by_another(self, event: Set, window: _Window | None) -> None:
-        """A set by a runtime that does not have the session, if anyone has it."""
+        """A set by a runtime that does not have the session; perhaps no runtime has it."""
         runtime = event.runtime_id
         waiting = self._waiting.get(runtime)
         if waiting:
             record = waiting[max(waiting)]
             record.status = "implicit"
-            self._settle(runtime, record)
+            self._close_waiting(runtime, record)
         elif self._owner is None:
             self._give_to(runtime, event, None)
             return
@@ -213,24 +214,24 @@ class Ownership:
 
     # Changes
 
-    def _add(self, record: Record) -> Record:
+    def _add(self, record: ChangeRecord) -> ChangeRecord:
         self.records.append(record)
         return record
 
-    def _unannounced(self, runtime: str) -> Record:
+    def _unannounced(self, runtime: str) -> ChangeRecord:
         return self._add(
-            Record(source=self._owner, target=runtime, announced=False, status="unannounced")
+            ChangeRecord(source=self._owner, target=runtime, announced=False, status="unannounced")
         )
 
-    def _change_hands(self, record: Record, event: Set | Takeover) -> None:
+    def _change_hands(self, record: ChangeRecord, event: Set | Takeover) -> None:
         record.taken_over_at = event.ts
         window = self._windows.get(record.source) if record.source is not None else None
-        # what was taken without its word, it may take back: that is a change, not a late write
+        # If the session was taken from it unannounced, it may take it back: that is a change.
         if record.announced and record.source != record.target and window is not None:
             window.lost_seq = event.seq
         self._give_to(record.target, event, record)
 
-    def _give_to(self, runtime: str, event: Set | Takeover, record: Record | None) -> None:
+    def _give_to(self, runtime: str, event: Set | Takeover, record: ChangeRecord | None) -> None:
         if self._owner != runtime:
             self._owner = runtime
             seq, ts = event.seq, event.ts

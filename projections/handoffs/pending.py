@@ -1,4 +1,4 @@
-"""Which handoffs wait for an answer: what a takeover has to know. Pure: no I/O."""
+"""Which handoffs wait for an answer; a takeover needs to know. Pure: no I/O."""
 
 from journal.events import Event, Handoff, Set, Takeover
 
@@ -6,7 +6,7 @@ from journal.events import Event, Handoff, Set, Takeover
 class PendingHandoffs:
     """A projection: which handoff a takeover by a runtime would answer. Its owner locks.
 
-    Only a takeover answers, not a write, and it answers all that its runtime was handed.
+    A takeover answers all handoffs to its runtime; a write answers none.
     Memory: one entry for each target that has not taken over.
     """
 
@@ -26,5 +26,5 @@ class PendingHandoffs:
             self._latest.pop(event.runtime_id, None)
 
     def answered_by(self, runtime_id: str) -> int | None:
-        """The seq of the latest handoff to it that it has not answered; None if none."""
+        """The seq of the latest handoff to the runtime that it has not answered, or None."""
         return self._latest.get(runtime_id)

@@ -1,7 +1,7 @@
 """What one runtime wrote of one turn, and which calls it showed when. Pure: no I/O.
 
-It remembers when each turn was in the view and when its states had each call, so that what
-was there as of any seq can be told afterwards.
+It remembers when each turn was in the view, and when its states had each call. So it can say
+afterwards what was there as of any seq.
 """
 
 from bisect import bisect_right
@@ -13,7 +13,7 @@ from projections.handoffs.findings import TurnRun
 
 
 class Presence:
-    """When something was there: the seqs at which it came and went, in turns."""
+    """When something was there: the seqs at which it came and went, alternating."""
 
     __slots__ = ("_edges",)
 
@@ -29,9 +29,9 @@ class Presence:
             self._edges.append(seq)
 
     def since(self, seq: int) -> int | None:
-        """When it came, if it is there as of `seq`; None if not. O(log of its comings)."""
-        place = bisect_right(self._edges, seq)
-        return self._edges[place - 1] if place % 2 else None
+        """When it came, if it is there as of `seq`; None if not. O(log n) for n comings."""
+        index = bisect_right(self._edges, seq)
+        return self._edges[index - 1] if index % 2 else None
 
 
 class Call(Struct, eq=False):
@@ -50,7 +50,7 @@ class Call(Struct, eq=False):
         return self.finished_seq is not None and self.finished_seq <= seq
 
     def naming(self, seq: int) -> tuple["Run", int] | None:
-        """The first that was made by `seq` in a turn that is since then in the view."""
+        """The first naming up to `seq` in a turn that has been in the view since then."""
         for run, named in self.namings:
             if named <= seq:
                 born = run.life.since(seq)
@@ -69,13 +69,11 @@ class Run(Struct, eq=False):
     last_seq: int = 0
     writes: int = 0
     writers: dict[str, None] = field(default_factory=dict)
-    life: Presence = field(default_factory=Presence)  # in the view
-    calls: dict[Call, Presence] = field(
-        default_factory=dict
-    )  # in its state, as long as it is in the view
+    life: Presence = field(default_factory=Presence)  # when it was in the view
+    calls: dict[Call, Presence] = field(default_factory=dict)  # when its state had each
     finished: dict[Call, None] = field(default_factory=dict)
-    shown: list[Call] = field(default_factory=list)  # those in the state it has now
-    named: set[Call] = field(default_factory=set)  # those whose naming in this life is noted
+    shown: list[Call] = field(default_factory=list)  # the calls in its present state
+    named: set[Call] = field(default_factory=set)  # the calls whose naming in this life is noted
 
     def write(self, event: Set) -> None:
         self.life.comes(event.seq)

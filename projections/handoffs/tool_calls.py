@@ -1,13 +1,13 @@
 """Which tool calls a state names, and which of them it shows finished. Pure: no I/O.
 
-A state is whatever its runtime mirrors, so calls are recognised by the shapes in
-common use. An id is a string that is not empty; ids are one namespace per session.
+A runtime may mirror any state, so calls are recognised by the shapes in common use. An id is
+a string that is not empty; ids are one namespace per session.
 
 A call is **named** under a key `tool_calls`, at any depth (in messages too):
 
 - a list of ids: `["call-1"]`;
-- a list of objects, each with the id under `tool_call_id`, `call_id`, `tool_use_id` or
-  `id`, the first of these that holds one: `[{"id": "call-1", "function": {…}}]`;
+- a list of objects, each with the id under the first of `tool_call_id`, `call_id`,
+  `tool_use_id` or `id` that holds one: `[{"id": "call-1", "function": {…}}]`;
 - one such object by itself;
 - an object keyed by id, whose values are objects, statuses or null:
   `{"call-1": {"status": "running"}, "call-2": "done", "call-3": null}`.
@@ -22,10 +22,10 @@ c. anywhere, an object that refers to it by `tool_call_id`, `call_id` or `tool_u
 d. anywhere under a key `tool_results` or `tool_outputs`, an object keyed by id with a value
    for it that is not null, or a list of objects one of which has its id (keys as above);
 e. a final `status` of the state itself, at the top: then every call named in the state is
-   finished, but for those that a `status` of their own says are not.
+   finished, except those whose own `status` says that they are not.
 
-A result counts even if the state does not name the call: an earlier state may have, of
-another runtime perhaps. Whatever is of another type or shape is ignored.
+A result counts even if the state does not name the call: an earlier state may have named it,
+perhaps one of another runtime. Values of any other type or shape are ignored.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ FINAL = frozenset(
         *("cancelled", "canceled", "timeout", "timed_out", "rejected", "denied", "aborted"),
     }
 )
-"""Statuses after which nothing more is to come, in small letters."""
+"""Statuses after which nothing more is to come, in lower case."""
 
 _REFERENCES = ("tool_call_id", "call_id", "tool_use_id")
 _IDS = (*_REFERENCES, "id")  # OpenAI's responses have both: results refer to `call_id`
@@ -48,7 +48,7 @@ _OUTCOMES = ("result", "output", "error")
 
 
 def calls_in(state: Any) -> dict[str, bool]:
-    """`{id: finished}` of the calls that a state names or has a result of.
+    """`{id: finished}` of the calls that a state names, or has a result of.
 
     In the order in which they are met, outer objects first. Never raises. O(size of the
     state), without recursion.

@@ -1,10 +1,10 @@
 """Who ran which turn, and which tool calls it named and finished. Pure: no I/O.
 
-- A call is one by its id, in the whole session; `tool_calls` says when a state
-  names it and shows it finished. Finished once, it is finished for good.
-- A clear takes turns out of the view, but not from the history of who ran them.
-- Successive sets of a turn by two runtimes are in order if the first, after its set, handed
-  off to the second before that one's set, by way of others perhaps. A handoff with a
+- An id stands for one call in the whole session. `tool_calls` says when a state names a call
+  and when it shows it finished. Once finished, a call stays finished.
+- A clear takes turns out of the view, but not out of the history of who ran them.
+- Two successive sets of a turn by different runtimes are in order if, between them, handoffs
+  lead from the first runtime to the second, perhaps through others. A handoff with a
   `turn_id` counts for that turn only.
 """
 
@@ -23,7 +23,7 @@ from projections.handoffs.tool_calls import calls_in
 
 class _Turn(Struct, eq=False):
     runs: dict[str, Run] = field(default_factory=dict)  # by runtime
-    last: Run | None = None  # who wrote it last
+    last: Run | None = None  # by the runtime that wrote it last
     conflicts: list[Conflict] = field(default_factory=list)
 
 
@@ -37,7 +37,7 @@ class TurnRuns:
         self._handoffs: list[Handoff] = []
 
     def fold(self, event: Event, *, in_order: bool) -> None:
-        """`in_order` says of a set whether its runtime might write: had the session."""
+        """`in_order` says of a set whether `Ownership.may_write` its runtime."""
         if type(event) is Set:
             self._write(event, in_order)
         elif type(event) is Clear:
@@ -45,12 +45,12 @@ class TurnRuns:
         elif type(event) is Handoff:
             self._handoffs.append(event)
 
-    # What there was as of a seq
+    # The view as of a seq
 
     def inherited(self, seq: int) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
         """The turns in the view as of `seq`, by runtime, and the calls in their states.
 
-        In the order of the view. O(n log n) of all turns and calls there have been.
+        In the order of the view. O(n log n) for n turns and calls so far.
         """
         view = self._view_as_of(seq)
         turns = {runtime: tuple(run.turn_id for run in runs) for runtime, runs in view.items()}
@@ -64,7 +64,7 @@ class TurnRuns:
         return turns, tuple(calls)
 
     def _view_as_of(self, seq: int) -> dict[str, list[Run]]:
-        """The runs that were in the view, by runtime, in its order: of when they came."""
+        """The runs that were in the view as of `seq`, by runtime, in the order they came."""
         born = [
             (since, run)
             for turn in self._turns.values()
@@ -77,7 +77,7 @@ class TurnRuns:
         return view
 
     def open_calls(self, seq: int) -> tuple[OpenCall, ...]:
-        """The calls named by `seq` in turns of the view and not finished by then.
+        """The calls named up to `seq` in turns of the view, and not finished up to `seq`.
 
         In the order in which they were first met. O(all calls and their namings).
         """
@@ -112,7 +112,7 @@ class TurnRuns:
         ]
 
     def _judge(self, turn: _Turn, event: Set) -> None:
-        """Note a conflict if a turn changes its runtime without a handoff."""
+        """Note a conflict if a turn goes to another runtime without a handoff."""
         last = turn.last
         if last is None or last.runtime_id == event.runtime_id:
             return
@@ -126,14 +126,14 @@ class TurnRuns:
             turn.conflicts.append(conflict)
 
     def _handed_on(self, last: Run, event: Set) -> bool:
-        """Whether handoffs lead from who wrote the turn last to who sets it now.
+        """Whether handoffs lead from the turn's last runtime to the one that sets it now.
 
-        O(handoffs since then): each extends what the ones before it have reached.
+        O(handoffs since its last set): each may reach one more runtime.
         """
         reached = {last.runtime_id}
         start = bisect_right(self._handoffs, last.last_seq, key=lambda handoff: handoff.seq)
-        for place in range(start, len(self._handoffs)):
-            handoff = self._handoffs[place]
+        for index in range(start, len(self._handoffs)):
+            handoff = self._handoffs[index]
             if handoff.source in reached and handoff.turn_id in (None, event.turn_id):
                 reached.add(handoff.target)
         return event.runtime_id in reached
@@ -177,5 +177,5 @@ class TurnRuns:
 def _calls_of(event: Set) -> dict[str, bool]:
     try:
         return calls_in(decode_state(bytes(event.state)))
-    except (DamagedError, RecursionError):  # it is the log's to report
+    except (DamagedError, RecursionError):  # the log reports damage
         return {}

@@ -14,7 +14,7 @@ from praisonaiagents.session.store import DefaultSessionStore as PraisonAIStore
 from journal.errors import StorageError
 from projections import DefaultSessionStore
 from projections.backup import Backup, back_up
-from projections.doctor.examination import examine
+from tests.projections.examining import examine
 from tests.support import FaultyStorage, files_in, no_fault, state_in
 
 ODD = ["s", "a/b", "a_b", "", "x" * 300, "größe"]

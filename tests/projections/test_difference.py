@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.compare.difference import Change, Difference, diff
-from projections.compare.encoding import compact
+from projections.compare.difference import Difference, LeafChange, diff
+from projections.compare.encoding import compact_json
 from projections.compare.paths import (
     ROOT_STEPS,
     Steps,
     child_path,
+    children,
     leaves,
     path_of,
     pointer_of,
-    steps,
 )
 from tests.json_patch import apply_patch, value_at
 from tests.projections.json_values import ALIKE, VALUES, histories
@@ -67,7 +67,7 @@ def test_a_patch_says_what_the_lines_say(versions: list[Any]) -> None:
     assert repr(lines) == repr(list(changes_of(diff(old, new).patch, old, new)))
 
 
-def changes_of(patch: list[dict[str, Any]], document: Any, new: Any) -> Iterator[Change]:
+def changes_of(patch: list[dict[str, Any]], document: Any, new: Any) -> Iterator[LeafChange]:
     """The lines that go with a patch, of what is removed without the path."""
     for operation in patch:
         before, document = document, apply_patch([operation], document)
@@ -75,12 +75,12 @@ def changes_of(patch: list[dict[str, Any]], document: Any, new: Any) -> Iterator
         match operation["op"]:
             case "add":
                 came = leaves(value, readable(where, new))
-                yield from (Change("+", path, None, leaf) for path, leaf in came)
+                yield from (LeafChange("+", path, None, leaf) for path, leaf in came)
             case "remove":
                 went = leaves(value_at(before, where))
-                yield from (Change("-", "", leaf, None) for _, leaf in went)
+                yield from (LeafChange("-", "", leaf, None) for _, leaf in went)
             case "replace":
-                yield Change("~", readable(where, new), value_at(before, where), value)
+                yield LeafChange("~", readable(where, new), value_at(before, where), value)
 
 
 def readable(pointer: str, document: Any) -> str:
@@ -142,7 +142,7 @@ def test_lines_name_the_place_of_what_they_show(versions: list[Any]) -> None:
 def places(value: Any, path: str = ".") -> dict[str, Any]:
     """Every value in a value, by path; two places of one path would be an error."""
     found = {path: value}
-    for step, item in steps(value) if isinstance(value, dict | list) else ():
+    for step, item in children(value) if isinstance(value, dict | list) else ():
         below = places(item, child_path(path, step))
         assert not found.keys() & below.keys()
         found |= below
@@ -159,7 +159,7 @@ def test_a_change_is_one_line_of_printable_characters(value: dict[str, str]) -> 
 
 @given(st.text())
 def test_compact_json_is_json(text: str) -> None:
-    assert json.loads(compact({text: [text]})) == {text: [text]}
+    assert json.loads(compact_json({text: [text]})) == {text: [text]}
 
 
 STALE_MOVES: list[tuple[Any, Any]] = [
@@ -188,7 +188,7 @@ def test_values_on_which_moves_have_gone_wrong(old: Any, new: Any) -> None:
 
 @pytest.mark.parametrize(("one", "other"), ALIKE)
 def test_values_that_python_confuses_are_different(one: Any, other: Any) -> None:
-    line = Change("~", ".", one, other)
+    line = LeafChange("~", ".", one, other)
     assert repr(diff(one, other).lines()) == repr([line])
     for wrap in (lambda x: [x], lambda x: {"k": x}, lambda x: [0, [x], {"k": [x]}]):
         assert assert_right(wrap(one), wrap(other))
@@ -214,7 +214,7 @@ def test_values_that_json_cannot_carry_are_told_apart(value: Any, other: Any) ->
             assert [operation["op"] for operation in difference.patch] == ["replace"]
             (line,) = difference.lines()
             assert difference
-            assert compact(line.old) != compact(line.new)
+            assert compact_json(line.old) != compact_json(line.new)
             assert str(line).isprintable()
 
 
@@ -365,9 +365,9 @@ def test_the_text_of_a_turn_that_went_on() -> None:
 def test_elements_are_shown_where_they_are_or_were() -> None:
     """Not where they are halfway through a patch."""
     assert diff(["a", "b", "c", "d"], ["c", "x", "d"]).lines() == [
-        Change("-", "[0]", "a", None),
-        Change("-", "[1]", "b", None),
-        Change("+", "[1]", None, "x"),
+        LeafChange("-", "[0]", "a", None),
+        LeafChange("-", "[1]", "b", None),
+        LeafChange("+", "[1]", None, "x"),
     ]
     assert diff([{"n": 1}, {"n": 2}], ["new", {"n": 1}, {"n": 3}]).text().splitlines() == [
         '+ [0]: "new"',

@@ -25,14 +25,15 @@ from journal.engines.files.storage import DiskStorage
 from journal.errors import JournalError, NotFoundError, StateValueError
 from journal.events import Open
 from projections import DefaultSessionStore
-from projections.doctor import Finding, debris, environment, examination, examine
+from projections.doctor import Finding, debris, environment, examination
 from projections.doctor.finding import quoted
-from projections.doctor.folder import is_free
+from projections.doctor.locks import is_free
 from projections.doctor.remedies import Remedy
 from projections.store.session_file import SessionFile
 from tests.cli.terminal import SHELL, journal
 from tests.faults.sizes import sized
 from tests.faults.test_kill_at_every_call import MOST_CALLS, OPERATIONS
+from tests.projections.examining import examine
 from tests.support import (
     CHANGING,
     DiesAt,
@@ -97,7 +98,7 @@ def findings(folder: Path, *session_ids: str, **options: Any) -> list[Finding]:
     """What is found, having made sure that finding it changed nothing."""
     gc.collect()  # closes what a killed process would not have open any more
     before = snapshot(folder)
-    found = list(examine(str(folder), session_ids or None, **options))
+    found = examine(str(folder), session_ids or None, **options)
     assert snapshot(folder) == before
     return found
 
@@ -498,12 +499,6 @@ FAULTS = {
         0,
         {Remedy.LOOK_AND_REMOVE},
     ),
-    "an archive moved away": (
-        write("archive/s.9.orphan", b"x"),
-        {(N, "evidence")},
-        0,
-        {Remedy.LOOK_AND_REMOVE},
-    ),
     "an archive of no log": (
         write("archive/s.99.jsonl", b"x"),
         {(N, "orphan")},
@@ -765,7 +760,7 @@ WAYS: dict[Remedy, tuple[Way, ...]] = {
 ELSEWHERE = {
     # in TestSurroundings and in the tests of what the system refuses
     *(Remedy.MOVE_FOLDER, Remedy.MAKE_ROOM, Remedy.PUT_ARCHIVE_IN_PLACE),
-    *(Remedy.CHECK_DISK, Remedy.FIND_REFUSAL),
+    *(Remedy.CHECK_DISK, Remedy.FIND_WHAT_DENIES),
     # in test_doctor_access
     *(Remedy.CHMOD_AS_ROOT, Remedy.CHOWN, Remedy.CHGRP, Remedy.REMOVE_UNLESS_LOCKED),
     *(Remedy.RUN_AS_OWNER, Remedy.RUN_AS_MEMBER),
@@ -827,7 +822,7 @@ def test_what_the_remedies_say_leads_to_a_clean_doctor(
 
 def examined(folder: Path) -> list[Finding]:
     """As `findings`, without a look whether that changes anything."""
-    return list(examine(str(folder)))
+    return examine(str(folder))
 
 
 IN_LOG = ["an edited line", "a lost line"]
@@ -984,7 +979,7 @@ def test_nothing_looks_wrong_while_processes_write_compact_and_delete(
         looks = 0
         while any(writer.poll() is None for writer in writers):
             if tmp_path.exists():
-                assert not serious(list(examine(str(tmp_path))))
+                assert not serious(examine(str(tmp_path)))
                 looks += 1
         assert looks > 5
     finally:

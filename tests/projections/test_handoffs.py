@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from journal.events import Event, Set
 from projections.handoffs.audit import audit
-from projections.handoffs.findings import Change, OpenCall
+from projections.handoffs.findings import OpenCall, RuntimeChange
 from projections.handoffs.pending import PendingHandoffs
 from tests.projections.handoff_steps import at, clears, hands, log, takes, unknown, writes
 
@@ -41,7 +41,7 @@ def test_a_change_tells_all_there_is_to_know() -> None:
             finished_by="codex",
         ),
     )
-    assert found == Change(
+    assert found == RuntimeChange(
         source="native",
         target="codex",
         status="taken over",

@@ -9,7 +9,7 @@ from projections.cli.handoff_changes import STATUS_STYLES, reason_of
 from projections.cli.lanes.glyphs import Glyphs
 from projections.cli.lanes.rows import Row
 from projections.cli.terminal import plain
-from projections.handoffs.findings import Change, HandoffAudit, OpenCall
+from projections.handoffs.findings import HandoffAudit, OpenCall, RuntimeChange
 
 _MOST_LOST = 3  # lost calls that a change names, one a line
 
@@ -119,7 +119,7 @@ class Plot:
 
     # Changes
 
-    def _arrive(self, change: Change, event: Set | Takeover) -> None:
+    def _arrive(self, change: RuntimeChange, event: Set | Takeover) -> None:
         """A change by the takeover or the first write of its target."""
         lane, took_over = self._lane(change.target), isinstance(event, Takeover)
         is_drawn = change.handoff_seq in self._announced
@@ -133,7 +133,7 @@ class Plot:
         for row in self._lost_rows(change, lane):
             self._add(row, event, remark=True)
 
-    def _cross(self, change: Change, source: str, event: Set | Takeover) -> None:
+    def _cross(self, change: RuntimeChange, source: str, event: Set | Takeover) -> None:
         """The arrow of a change that no handoff in the history announces."""
         row = Row(note="unannounced", style="red", line=self._glyphs.heavy)
         if change.announced:
@@ -142,7 +142,7 @@ class Plot:
         self._lead(row, source, change.target)
         self._add(row, event, remark=isinstance(event, Set), before=True)
 
-    def _lost_rows(self, change: Change, lane: int) -> Iterator[Row]:
+    def _lost_rows(self, change: RuntimeChange, lane: int) -> Iterator[Row]:
         lost = [call for call in change.open_calls if self._is_lost(call)]
         for call in lost[:_MOST_LOST]:
             name, note = plain(call.id), "never finished"
@@ -159,14 +159,14 @@ class Plot:
         return True
 
 
-def _arrival_of(change: Change) -> int | None:
+def _arrival_of(change: RuntimeChange) -> int | None:
     """The seq of the event by which the target got the session."""
     if change.taken_over_at is None or change.takeover_seq is not None:
         return change.takeover_seq
     return change.first_write_seq
 
 
-def _timing(change: Change) -> str:
+def _timing(change: RuntimeChange) -> str:
     """How long it took, and what a takeover had seen if that was not all that there was."""
     took = f" ({duration(change.seconds)})" if change.seconds is not None else ""
     if change.takeover_seq is None or change.seen_seq in (None, change.takeover_seq - 1):
