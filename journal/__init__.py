@@ -1,5 +1,6 @@
 """The write side: events, the append-only log of each session, compaction, recovery."""
 
+from journal import system as _system  # noqa: F401 - first: it says where the journal runs
 from journal.backend import CompactionReport, Problem, SessionInfo, VerifyReport
 from journal.config import Durability, GatewayConfig, Limits, SessionConfig
 from journal.errors import (

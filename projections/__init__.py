@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from projections import shadowing as _shadowing  # noqa: F401 - first: it says what hides `journal`
 from projections.store.store import DefaultSessionStore
 
 if TYPE_CHECKING:

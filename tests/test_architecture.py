@@ -24,7 +24,13 @@ def imports_of(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import"
             found.add(node.module or "")
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            found |= {str(name.value) for name in node.args if isinstance(name, ast.Constant)}
     return found
+
+
+COMMAND = (ROOT / "journal/__main__.py", "projections.cli")
+"""`python -m journal` is the command, which reads. Nothing imports this module."""
 
 
 def test_the_write_side_never_imports_the_read_side() -> None:
@@ -32,7 +38,8 @@ def test_the_write_side_never_imports_the_read_side() -> None:
     assert len(modules) > 10
     for path in modules:
         for name in imports_of(path):
-            assert name.split(".")[0] not in ("projections", "tests"), f"{path} imports {name}"
+            allowed = name.split(".")[0] not in ("projections", "tests")
+            assert allowed or (path, name) == COMMAND, f"{path} imports {name}"
 
 
 def test_no_engine_is_known_to_what_engines_share() -> None:
