@@ -5,7 +5,6 @@ memory (`journal.engines.memory`), later on other machines. Nothing here speaks 
 offsets or locks. One suite of tests holds every engine to this contract.
 """
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict
 
@@ -13,6 +12,7 @@ from msgspec import Struct
 
 from journal.events import Cursor, Event, Head
 from journal.room import Answer
+from journal.stopping import StopEvent
 
 History: TypeAlias = Literal["archive", "drop"]
 """What compaction does with what it takes out of the log."""
@@ -274,7 +274,7 @@ class Backend(Protocol):
         """Reads on in a session's log from a place in it, or from its first event."""
         ...
 
-    def watch(self, stop: threading.Event) -> Iterator[frozenset[str]]:
+    def watch(self, stop: StopEvent) -> Iterator[frozenset[str]]:
         """Ids of sessions that may have news, as it happens; ends soon after `stop`.
 
         An empty set comes once it has begun, and then at least every second: look at

@@ -139,7 +139,7 @@ def test_package_roots_only_re_export() -> None:
 
 
 def test_importing_the_store_loads_nothing_heavy() -> None:
-    heavy = ("rich", "click", "watchfiles", "asyncio", "praisonaiagents")
+    heavy = ("rich", "click", "watchfiles", "ctypes", "asyncio", "praisonaiagents")
     code = (
         "import sys, projections; print(*[name for name in sys.argv[1:] if name in sys.modules])"
     )

@@ -20,7 +20,8 @@ from tests import warm
 from tests.support import python
 
 _BECOME = """
-import json, os, random, sys, time, watchfiles, projections.cli.main
+import json, os, random, sys, time, projections.cli.main
+import journal.engines.files.inotify
 uid, gid, *groups = json.loads(sys.argv.pop(1))
 os.setgroups(groups)
 os.setresgid(gid, gid, gid)

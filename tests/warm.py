@@ -161,6 +161,7 @@ def _become(request: _Request) -> None:
 _IMPORTED_LATE = (
     *("asyncio", "jsonpatch", "rich.cells", "watchfiles", "projections.handoffs.audit"),
     *("projections.compare.blame", "projections.compare.difference"),
+    "journal.engines.files.inotify",
 )
 """What another user may not be able to read."""
 

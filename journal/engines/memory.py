@@ -18,6 +18,7 @@ from journal.engines.files.log import LogOptions
 from journal.engines.files.storage import Entries, Entry, FileId, Names
 from journal.forking import tell_after_fork, tell_after_stop
 from journal.names import LOG_SUFFIX
+from journal.stopping import StopEvent
 
 _FOLDER = "/memory"
 _DEVICE = 0
@@ -229,7 +230,7 @@ class MemoryDirectory(Directory):
             ),
         )
 
-    def watch(self, stop: threading.Event) -> Iterator[frozenset[str]]:
+    def watch(self, stop: StopEvent) -> Iterator[frozenset[str]]:
         memory = self._memory
         seen = memory.changes
         tell_at = 0.0  # on the monotonic clock

@@ -19,6 +19,7 @@ from journal.errors import CursorError, HistoryError, JournalError, StateTypeErr
 from journal.events import Cursor, Event, Set
 from journal.room import Answer, offer, share
 from journal.state import check_text, decode_state
+from journal.stopping import StopEvent
 
 if TYPE_CHECKING:
     from projections.tail.async_tail import AsyncTail
@@ -78,7 +79,7 @@ class Tail:
         self._backend = backend
         self._names = _names(sessions)
         self._wanted_names = frozenset(self._names or ())  # for quick look-ups
-        self._stop = threading.Event()
+        self._stop = StopEvent()
         self._reading = threading.RLock()  # nobody closes the files meanwhile
         self._from_start = from_start
         self._cursors: dict[str, Cursor] = {}  # of sessions that nobody follows just now

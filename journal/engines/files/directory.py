@@ -4,12 +4,9 @@ Meets `journal.backend.Backend`. Keeps nothing in memory between calls; whoever 
 a `FileLog` from `open` decides how long it stays open.
 """
 
-import logging
 import os
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from time import monotonic, sleep
 
 from journal.backend import (
     CompactionReport,
@@ -32,18 +29,13 @@ from journal.engines.files.recovery import cut_torn_tail
 from journal.engines.files.sealing import check_can_be_cut, ends_deleted, seal
 from journal.engines.files.storage import chunks
 from journal.engines.files.verification import Verification
+from journal.engines.files.watching import FolderWatch
 from journal.errors import AppendError, JournalError, ReadError, StorageError
 from journal.events import Cursor, Event, Head
 from journal.names import LOG_SUFFIX, Paths, paths_of, session_id_of
 from journal.scan import Scanner
 from journal.state import MAX_LINE
-
-logger = logging.getLogger("journal")
-
-_WATCH_STEP = 1  # ms between watchfiles' looks at what the kernel has told
-_WATCH_TICK = 50  # ms after which it comes back without news
-_WATCH_PAUSE = _WATCH_TICK / 1000  # seconds between our own looks where there is no watch
-_WATCH_TIMEOUT = 1.0  # seconds between empty sets
+from journal.stopping import StopEvent
 
 
 class Directory:
@@ -89,49 +81,8 @@ class Directory:
         paths = self.paths(session_id)
         return FileFollower(self._storage, paths, after, self.history)
 
-    def watch(self, stop: threading.Event) -> Iterator[frozenset[str]]:
-        while not os.path.isdir(self.folder):
-            yield frozenset()
-            sleep(_WATCH_PAUSE)  # `stop` may be set by a signal handler in here
-            if stop.is_set():
-                return
-        try:
-            yield from self._told_by_kernel(stop)
-        except RuntimeError as error:  # of watchfiles: the kernel has no watch left for us
-            logger.warning(
-                "%s: looking for changes again and again, as the kernel does not tell of them "
-                "(%s). It may be out of inotify watches; see fs.inotify.max_user_instances",
-                self.folder,
-                error,
-            )
-            while not stop.is_set():
-                yield frozenset()
-                sleep(_WATCH_PAUSE)
-
-    def _told_by_kernel(self, stop: threading.Event) -> Iterator[frozenset[str]]:
-        from watchfiles import watch  # costs 15 ms to import, and few processes follow logs
-
-        tell_at = 0.0  # on the monotonic clock; the first empty set comes at once
-        for changes in watch(
-            self.folder,
-            watch_filter=None,  # which would also keep the empty sets back
-            step=_WATCH_STEP,
-            debounce=_WATCH_STEP,
-            rust_timeout=_WATCH_TICK,
-            yield_on_timeout=True,
-            stop_event=stop,
-            recursive=False,
-        ):
-            names = {os.path.basename(path) for _, path in changes if path.endswith(LOG_SUFFIX)}
-            if names:
-                yield frozenset(
-                    session_id
-                    for name in names
-                    if (session_id := self._session_id_at(name)) is not None
-                )
-            if monotonic() >= tell_at:
-                tell_at = monotonic() + _WATCH_TIMEOUT
-                yield frozenset()
+    def watch(self, stop: StopEvent) -> Iterator[frozenset[str]]:
+        return FolderWatch(self.folder, self._storage, self._session_id_at).reports(stop)
 
     def compact(
         self,

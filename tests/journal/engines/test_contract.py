@@ -16,6 +16,7 @@ from journal.engines.files.log import LogOptions
 from journal.engines.memory import MemoryDirectory
 from journal.errors import StateTypeError
 from journal.events import Clear, Cursor, Event, Handoff, Head, Set, Takeover
+from journal.stopping import StopEvent
 from projections.view import View
 from tests.support import Recorder, set_event
 
@@ -348,7 +349,7 @@ def test_verification_knows_a_head_noted_down_before(engine: Backend) -> None:
 def test_watching_tells_which_sessions_have_news_and_ends_when_told(engine: Backend) -> None:
     log = engine.open("s", Recorder())
     log.append([set_event("a")])
-    stop = threading.Event()
+    stop = StopEvent()
     looks: list[frozenset[str]] = []
     waiting = threading.Semaphore(0)
 

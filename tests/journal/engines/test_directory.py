@@ -4,8 +4,6 @@ import errno
 import itertools
 import json
 import os
-import signal
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +24,6 @@ from tests.support import (
     DiesAt,
     FaultyStorage,
     Killed,
-    Recorder,
     fails,
     files_in,
     open_log,
@@ -431,128 +428,3 @@ class TestPacking:
         before = files_in(tmp_path)
         assert directory(tmp_path).pack("s", lambda: True) == 0
         assert files_in(tmp_path) == before
-
-
-class TestWatching:
-    def test_it_may_begin_before_there_is_a_folder(self, tmp_path: Path) -> None:
-        folder = tmp_path / "later"
-        engine = directory(folder)
-        news = engine.watch(threading.Event())
-        assert [next(news), next(news)] == [frozenset(), frozenset()]
-        log = engine.open("s", Recorder())
-        log.append([set_event("a")])
-        assert next(news) == frozenset(), "the watch is in place from here on"
-        log.append([set_event("b")])
-        assert next(look for look in news if look) == {"s"}
-
-    def test_while_there_is_no_folder_it_looks_now_and_then(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """And not as fast as it can."""
-        slept: list[float] = []
-        monkeypatch.setattr("journal.engines.files.directory.sleep", slept.append)
-        news = directory(tmp_path / "later").watch(threading.Event())
-        for _ in range(3):
-            assert next(news) == frozenset()
-        assert len(slept) == 2
-        assert 0.001 < min(slept) <= max(slept) < 1
-
-    def test_it_ends_when_told_to_also_without_a_folder(self, tmp_path: Path) -> None:
-        stop = threading.Event()
-        news = directory(tmp_path / "never").watch(stop)
-        assert next(news) == frozenset()
-        stop.set()
-        assert list(news) == []
-
-    def test_it_looks_again_and_again_where_the_kernel_tells_nothing(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        def refuse(*args: object, **options: object) -> None:
-            raise RuntimeError("too many watches")
-
-        slept: list[float] = []
-        monkeypatch.setattr("journal.engines.files.directory.sleep", slept.append)
-        monkeypatch.setattr("watchfiles.watch", refuse)
-        stop = threading.Event()
-        news = directory(tmp_path).watch(stop)
-        assert [next(news), next(news)] == [frozenset(), frozenset()]
-        assert f"{tmp_path}: looking for changes" in caplog.text
-        assert "too many watches" in caplog.text
-        assert len(slept) == 1
-        assert 0.001 < slept[0] < 1
-        stop.set()
-        assert list(news) == []
-
-    def test_it_ends_when_told_to(self, tmp_path: Path) -> None:
-        stop = threading.Event()
-        news = directory(tmp_path).watch(stop)
-        assert next(news) == frozenset()
-        stop.set()
-        assert [look for look in news if look] == []
-
-    def test_news_come_at_once_and_silence_is_told_once_a_second(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        now = [0.0]  # the machine has just started
-        monkeypatch.setattr("journal.engines.files.directory.monotonic", lambda: now[0])
-        engine = directory(tmp_path)
-        log = engine.open("s", Recorder())
-        news = engine.watch(threading.Event())
-        assert next(news) == frozenset()
-        for number in range(3):
-            log.append([set_event(str(number))])
-            assert next(news) == {"s"}, "no time has gone by"
-        now[0] += 0.9
-        log.append([set_event("c")])
-        assert next(news) == {"s"}
-        now[0] += 0.1
-        assert next(look for look in news if look != {"s"}) == frozenset()
-
-    def test_no_name_is_taken_for_one_that_nobody_wants_to_know_of(self, tmp_path: Path) -> None:
-        """As watchfiles does with folders of tools and with what editors leave."""
-        folder = tmp_path / ".venv"
-        engine = directory(folder)
-        folder.mkdir()
-        news = engine.watch(threading.Event())
-        assert next(news) == frozenset()
-        open_log(folder, "flycheck_s")[0].append([set_event("a")])
-        seen = next((look for look in itertools.islice(news, 3) if look), None)
-        assert seen == frozenset({"flycheck_s"})
-
-    def test_the_kernel_is_asked_for_news_as_soon_as_there_are_some(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """The defaults of watchfiles hold them back for seconds, and so its end."""
-        asked: dict[str, Any] = {}
-
-        def note(*args: object, **options: object) -> list[object]:
-            asked.update(options)
-            return []
-
-        monkeypatch.setattr("watchfiles.watch", note)
-        assert list(directory(tmp_path).watch(threading.Event())) == []
-        assert 0 < asked["step"] <= asked["debounce"] < 10, "ms"
-        assert asked["debounce"] < asked["rust_timeout"] < 100, "ms"
-
-    def test_it_tells_of_the_logs_in_the_folder_and_of_nothing_else(self, tmp_path: Path) -> None:
-        (tmp_path / "archive").mkdir()
-        engine = directory(tmp_path)
-        news = engine.watch(threading.Event())
-        assert next(news) == frozenset()
-        for name in ("archive/a.jsonl", "a.json", "no.stem.jsonl", ".git.jsonl"):
-            (tmp_path / name).write_text("x")
-        open_log(tmp_path, LONG_ID)[0].append([set_event("a")])
-        seen: set[str] = set()
-        while not seen:
-            seen |= next(news)
-        assert seen == {LONG_ID}
-
-    def test_an_interrupt_is_passed_on(self, tmp_path: Path) -> None:
-        news = directory(tmp_path).watch(threading.Event())
-        next(news)
-        timer = threading.Timer(0.1, signal.raise_signal, [signal.SIGINT])
-        timer.start()
-        with pytest.raises(KeyboardInterrupt):
-            for _ in news:
-                pass
-        timer.join()
