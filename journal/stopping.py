@@ -5,7 +5,7 @@ import select
 import sys
 from collections.abc import Callable
 
-from journal.locking import tell_after_fork
+from journal.forking import tell_after_fork
 
 _OPEN_NONE = (-1, -1)
 

@@ -9,7 +9,7 @@ import os
 import select
 import struct
 
-from journal.locking import tell_after_fork
+from journal.forking import tell_after_fork
 from journal.room import leave_some
 from journal.stopping import StopEvent
 
