@@ -173,6 +173,38 @@ def test_an_endless_line_is_scanned_in_bounded_memory(
     figure(f"a line of {size:,} MiB: {grown / MIB:.0f} MiB of memory")
 
 
+@pytest.mark.parametrize("kept", [0, 1], ids=["whole", "compacted"])
+@sized(quick=40, storm=1024)
+def test_an_endless_line_in_place_of_a_followed_log_is_read_in_bounded_memory(
+    tmp_path: Path, size: int, kept: int, figure: Figure
+) -> None:
+    """By a tail that knew the log, by one that begins at its end, and by a store."""
+    path = tmp_path / "hostile"
+    path.write_bytes(seal_line({**OPENING, "kept": kept}) + b"x")
+    with path.open("r+b") as file:
+        file.truncate(size * MIB)
+    grown = growth(tmp_path, _FOLLOWS_HOSTILE, 1 << 30)
+    assert grown < 64 * MIB
+    figure(f"a followed log becomes a line of {size:,} MiB: {grown / MIB:.0f} MiB of memory")
+
+
+_FOLLOWS_HOSTILE = """
+import os
+folder = sys.argv[1]
+store.set_runtime_state("s", "native", "turn-1", {"n": 1})
+tail = store.tail(from_start=True)
+known = {next(tail).session_id, next(tail).session_id}
+os.replace(os.path.join(folder, "hostile"), os.path.join(folder, "s.jsonl"))
+for late in (None, store.tail()):
+    store.set_runtime_state("other", "native", "turn-1", {})
+    for follower in (tail, late):
+        if follower is not None:
+            assert next(follower).session_id == "other"
+assert known == {"s", "other"}
+assert store.get_runtime_state("s", "native", "turn-1") == {}
+"""
+
+
 @sized(quick=100_000, storm=1_000_000)
 def test_no_end_of_bad_lines_is_scanned_in_bounded_memory_and_time(
     tmp_path: Path, size: int, figure: Figure
