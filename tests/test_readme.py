@@ -1,5 +1,11 @@
-"""The README is run: its snippets, its example line, and that CI runs its commands."""
+"""The documentation is run: its snippets, its commands and its example lines.
 
+All pages are alike. The Python blocks of a page are one program; where a line says in a comment
+what it gives, it gives that. Then its console blocks are typed into one shell in the same folder,
+and print what stands there.
+"""
+
+import hashlib
 import json
 import os
 import re
@@ -10,13 +16,34 @@ from pathlib import Path
 import pytest
 
 from journal.codec import decode_line
+from tests.pages import FRONT, PAGES, blocks, name_of
 from tests.support import ROOT, finish, python
 
-README = (ROOT / "README.md").read_text()
+RUN = {"python", "console", "json"}
+NOT_RUN_HERE = {
+    ("README.md", "sh"): "CI runs these very commands",
+    ("README.md", "text"): "the rooms, which another test compares with the folders",
+    ("journal/README.md", "text"): "the bytes that are hashed, which another test hashes",
+    ("tests/README.md", "sh"): "runs of the tests, hours of them",
+    ("tests/benchmarks/README.md", "sh"): "runs of the benchmarks, minutes of them",
+}
+"""Blocks, by page and language, that no test of this module runs, and why."""
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def with_blocks(*languages: str) -> pytest.MarkDecorator:
+    pages = [page for page in PAGES if any(blocks(page, language) for language in languages)]
+    assert pages
+    return pytest.mark.parametrize("page", pages, ids=name_of)
+
+
+def test_every_block_is_run_or_is_an_exception_with_a_reason() -> None:
+    found = {
+        (name_of(page), language)
+        for page in PAGES
+        for language in re.findall(r"(?m)^```(.*)\n(?:.*\n)*?```$", page.read_text())
+    }
+    assert {block for block in found if block[1] not in RUN} == NOT_RUN_HERE.keys()
+    assert {language for _, language in found} >= RUN, "each kind is there to be run"
 
 
 NOTING = """
@@ -40,28 +67,18 @@ def noting(line: str) -> str:
     return f"{indent}promise({expression!r}, {expected!r}, {expression})"
 
 
-def test_the_python_snippets_run_and_give_what_they_say(tmp_path: Path) -> None:
-    """All in one program, and then the commands that show what they have left."""
-    snippets = blocks("python")
-    assert len(snippets) == 9
-    lines = [noting(line) for snippet in snippets for line in snippet.splitlines()]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "PRAISONAI_HOME": str(tmp_path)}
+def run_snippets(page: Path, folder: Path) -> None:
+    lines = [noting(line) for block in blocks(page, "python") for line in block.splitlines()]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PRAISONAI_HOME": str(folder)}
     env["PRAISONAI_TELEMETRY_DISABLED"] = "true"
-    script = "\n".join((NOTING, *lines, NOTED))
-    finish([python(script, cwd=tmp_path, env=env)])
-    seen = json.loads((tmp_path / "seen.json").read_bytes())
-    assert len(seen) == sum(line.lstrip().startswith("promise(") for line in lines) >= 24
+    finish([python("\n".join((NOTING, *lines, NOTED)), cwd=folder, env=env)])
+    seen = json.loads((folder / "seen.json").read_bytes())
+    assert len(seen) == sum(line.lstrip().startswith("promise(") for line in lines)
     for expression, expected, value in seen:
         assert value == expected, expression
-    commands = COMMANDS.findall("".join(blocks("text")))
-    assert commands
-    for command, expected in commands:
-        code = "from projections.cli import main; main()"
-        (output,) = finish([python(code, *command.split()[1:], cwd=tmp_path, env=env)])
-        assert alike(output) == alike(expected), command
 
 
-COMMANDS = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 
 
 def alike(text: str) -> list[str]:
@@ -74,20 +91,17 @@ def alike(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines()]
 
 
-def test_the_commands_print_what_stands_here(tmp_path: Path) -> None:
-    """In one shell, one after the other, as a reader would type them."""
-    typed = [match for block in blocks("console") for match in COMMANDS.findall(block)]
-    assert len(typed) >= 13
-    mark = "=== next"
-    script = "".join(f"{command}\necho '{mark}'\n" for command, _ in typed)
-    journal = f"{sys.executable} -c 'from projections.cli import main; main()'"
-    (tmp_path / "journal").write_text(f'#!/bin/sh\nexec {journal} "$@"\n')
-    (tmp_path / "journal").chmod(0o755)
-    shell = subprocess.run(
+def shell(script: str, folder: Path) -> str:
+    """What bash prints that has the command `journal`; it must complain of nothing."""
+    command = folder / "bin" / "journal"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m journal "$@"\n')
+    command.chmod(0o755)
+    done = subprocess.run(
         ["bash", "-c", script],
-        cwd=tmp_path,
+        cwd=folder,
         env={
-            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            "PATH": f"{command.parent}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "LANG": "C.UTF-8",
         },
@@ -96,46 +110,51 @@ def test_the_commands_print_what_stands_here(tmp_path: Path) -> None:
         timeout=100,
         check=False,
     )
-    assert shell.stderr == ""
-    outputs = shell.stdout.split(f"{mark}\n")[:-1]
+    assert done.stderr == ""
+    return done.stdout
+
+
+def run_commands(page: Path, folder: Path) -> None:
+    typed = [match for block in blocks(page, "console") for match in COMMAND.findall(block)]
+    mark = "=== next"
+    script = "".join(f"{command}\necho '{mark}'\n" for command, _ in typed)
+    outputs = shell(script, folder).split(f"{mark}\n")[:-1]
     assert len(outputs) == len(typed)
     for (command, expected), output in zip(typed, outputs, strict=True):
         assert alike(output) == alike(expected), command
 
 
-def test_the_example_line_is_a_real_one() -> None:
-    (line,) = blocks("json")
-    event = decode_line(line.strip().encode())
-    assert event is not None
-    assert json.loads(line)["hash"] == event.hash
+@with_blocks("python", "console")
+def test_snippets_and_commands_give_what_stands_there(page: Path, tmp_path: Path) -> None:
+    run_snippets(page, tmp_path)
+    run_commands(page, tmp_path)
+
+
+@with_blocks("json")
+def test_json_is_json_and_lines_of_a_log_are_real_ones(page: Path) -> None:
+    for block in blocks(page, "json"):
+        value = json.loads(block)
+        if "seq" in value:
+            event = decode_line(block.strip().encode())
+            assert event is not None
+            assert value["hash"] == event.hash
+
+
+def test_the_bytes_that_the_format_says_are_hashed_give_the_hash() -> None:
+    page = ROOT / "journal/README.md"
+    (line,) = blocks(page, "json")
+    hashed, digest = (block.strip() for block in blocks(page, "text"))
+    state = json.dumps(json.loads(line)["state"], separators=(",", ":"))
+    assert hashlib.sha256(state.encode()).hexdigest() == digest
+    whole = hashlib.sha256(hashed.replace("STATE", digest).encode()).hexdigest()
+    assert json.loads(line)["hash"] == whole[:32]
 
 
 @pytest.mark.parametrize("name", ["demo", "tests"])
 def test_ci_runs_the_very_commands_that_stand_here(name: str) -> None:
-    (command,) = re.findall(rf"<!-- command: {name} -->\n```sh\n(.*)\n```", README)
+    page = FRONT.read_text()
+    (command,) = re.findall(rf"<!-- command: {name} -->\n```sh\n(.*)\n```", page)
     assert command.startswith("python3 -m venv .venv && ")
-    assert f"<!-- command: {name} -->" in README
     ci = (ROOT / ".ci" / "run").read_text()
     assert "for name in demo tests; do" in ci
     assert 'bash -euo pipefail -c "$command"' in ci
-
-
-def test_every_module_is_on_the_map() -> None:
-    """Modules by name, packages with a slash after theirs."""
-    table = README[README.index("## Finding your way") :]
-    for package in ("journal", "projections"):
-        for path in (ROOT / package).iterdir():
-            name = path.stem if path.suffix == ".py" else f"{path.name}/"
-            if path.suffix == ".py" or (path / "__init__.py").exists():
-                found = re.search(rf"`({package}/)?{name}`", table)
-                assert found or name == "__init__", f"{name} is missing"
-
-
-def test_the_table_of_faults_names_tests_that_exist() -> None:
-    text = (ROOT / "tests" / "README.md").read_text()
-    modules = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
-    named = set(re.findall(r"\btest_\w+", text))
-    assert len(named) > 30
-    assert named <= modules
-    rooms = set(re.findall(r"`faults/(\w+)/`", text))
-    assert rooms == {path.parent.name for path in (ROOT / "tests/faults").glob("*/__init__.py")}

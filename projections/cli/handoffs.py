@@ -44,8 +44,8 @@ def handoffs_command(session_id: str, output: str, folder: str | None) -> None:
     change and that nobody finished. A handoff that waits is none.
 
     A tool call is what a state names under tool_calls. It is finished once a state shows a
-    result, output or error of it, or a final status, its own or the turn's. The README has
-    the exact rules.
+    result, output or error of it, or a final status, its own or the turn's. projections/README.md
+    has the exact rules.
 
     Exit code 0 when there is no fault, 1 when there is one, 3 when there is no such session.
 

@@ -1,0 +1,21 @@
+"""The pages of the documentation, and the blocks in them."""
+
+import re
+from pathlib import Path
+
+from tests.support import ROOT
+
+FRONT = ROOT / "README.md"
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(page for room in ROOT.glob("[!.]*/") for page in room.rglob("*.md"))]
+)
+
+
+def name_of(page: Path) -> str:
+    """Its path from the root."""
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """What stands in its fenced blocks of this language."""
+    return re.findall(rf"(?m)^```{language}\n((?:.*\n)*?)```$", page.read_text())
