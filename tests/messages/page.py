@@ -14,8 +14,8 @@ from tests.support import ROOT
 PAGE = ROOT / "projections/TROUBLESHOOTING.md"
 UNEXPLAINED = "Not explained yet"
 
-_ALIKE = 0.6
-"""The least likeness, by difflib, of a message to the one that it has replaced."""
+_ALIKE = 0.5
+"""The least likeness of a message to the one that it has replaced."""
 
 
 def listed(page: str) -> list[Message]:
@@ -70,14 +70,23 @@ def _line(message: Message) -> str:
 
 
 def _reworded(gone: list[Message], new: list[Message]) -> dict[Message, Message]:
-    """For messages that are gone, those of the same section that look like them."""
+    """For messages that are gone, those of the same section that look most like them."""
+    pairs = [(_likeness(old, one), old, one) for old in gone for one in new]
     found: dict[Message, Message] = {}
-    for message in gone:
-        left = {other.text for other in new if other.section == message.section}
-        left -= {other.text for other in found.values()}
-        for text in difflib.get_close_matches(message.text, sorted(left), n=1, cutoff=_ALIKE):
-            found[message] = Message(message.section, text)
+    for likeness, old, one in sorted(pairs, reverse=True):
+        if likeness >= _ALIKE and old not in found and one not in found.values():
+            found[old] = one
     return found
+
+
+def _likeness(one: Message, other: Message) -> float:
+    """From 0 to 1, by their words or their characters."""
+    if one.section != other.section:
+        return 0.0
+    return max(
+        difflib.SequenceMatcher(None, one.text.split(), other.text.split(), False).ratio(),
+        difflib.SequenceMatcher(None, one.text, other.text, False).ratio(),
+    )
 
 
 def _add(lines: list[str], message: Message) -> None:
