@@ -1,10 +1,10 @@
-"""Session id <-> file name, one to one.
+"""All names of files: session id <-> stem, one to one, and what is made and known by its suffix.
 
 Ids of ASCII letters, digits, `-` and `_` are their own stem. Every other byte of
 the UTF-8 form is percent-encoded, so no id can leave the folder and no two ids
 share a stem. A stem that would grow past `LONGEST` is cut and ends in `%-` and a
 digest of the whole id: `%-` is not a percent escape, so it cannot clash either.
-The empty id is a lone `%`.
+The empty id is a lone `%`. A stem has no dot: the first one ends it.
 """
 
 import hashlib
@@ -18,9 +18,27 @@ LONGEST = 160
 """Bytes of the longest stem: leaves room for suffixes in a name of 255 bytes."""
 
 LOG_SUFFIX = ".jsonl"
+SESSION_SUFFIX = ".json"
+
+NEW_SUFFIX = ".new"
+"""After a whole name: of a file that is being written and has not taken its place yet."""
+
+LOCK_SUFFIX = ".lock"
+"""After the whole name of a session file: of PraisonAI's lock on it. Nothing is in it."""
+
+PACKED_SUFFIX = ".gz"
+"""After the whole name of an archived log."""
+
+TORN_SUFFIX = ".torn"
+"""Of a torn tail in `archive/`, which a repair has cut off: evidence only."""
 
 DAMAGED_SUFFIX = ".damaged"
 """Of a log in `archive/` in whose place one with restored lines was put: evidence only."""
+
+ARCHIVE = "archive"
+"""The folder for what compactions have replaced and repairs have set aside."""
+
+_DIGEST_MARK = "%-"
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,%d}" % LONGEST)
 _STEM = re.compile(r"(?:[A-Za-z0-9_-]|%[0-9A-F]{2})+")
@@ -70,7 +88,7 @@ def session_id_of(stem: str) -> str | None:
 
 def _digested(encoded: str, session_id: str) -> str:
     digest = hashlib.sha256(session_id.encode()).hexdigest()[:_DIGEST]
-    return f"{encoded[: LONGEST - _DIGEST - 2]}%-{digest}"
+    return f"{encoded[: LONGEST - _DIGEST - 2]}{_DIGEST_MARK}{digest}"
 
 
 def _escape(byte: re.Match[bytes]) -> bytes:
@@ -79,6 +97,73 @@ def _escape(byte: re.Match[bytes]) -> bytes:
 
 def _unescape(byte: re.Match[bytes]) -> bytes:
     return bytes([int(byte[1], 16)])
+
+
+def has_digest(stem: str) -> bool:
+    """Whether only the file itself can tell the id: it was too long for a name."""
+    return _DIGEST_MARK in stem
+
+
+def stem_in(name: str) -> str:
+    """The stem of the session that a file is of, by its name in the folder or in `archive/`."""
+    return name.partition(".")[0]
+
+
+def unfinished(path: str) -> str:
+    """Where a file is written until it is whole and takes its place at `path`."""
+    return f"{path}{NEW_SUFFIX}"
+
+
+def is_in_folder(name: str) -> bool:
+    """Whether a file beside the logs has a name that the journal gives, or PraisonAI's lock."""
+    return name.endswith(
+        (
+            *(LOG_SUFFIX, unfinished(LOG_SUFFIX)),
+            *(SESSION_SUFFIX, unfinished(SESSION_SUFFIX), lock_of(SESSION_SUFFIX)),
+        )
+    )
+
+
+def lock_of(session_file: str) -> str:
+    """The file that PraisonAI locks when it writes the session file."""
+    return f"{session_file}{LOCK_SUFFIX}"
+
+
+def packed(path: str) -> str:
+    """An archived log, compressed."""
+    return f"{path}{PACKED_SUFFIX}"
+
+
+def as_archived(path: str) -> str:
+    """The name that an archived log has in headers, packed or not."""
+    return path.removesuffix(PACKED_SUFFIX)
+
+
+def packing(path: str) -> str:
+    """Where an archived log is written compressed, until all of it is."""
+    return unfinished(packed(path))
+
+
+def source_of_packing(path: str) -> str | None:
+    """The archived log that the file at `path` is an unfinished packed form of, if it is one."""
+    suffix = packing("")
+    return path.removesuffix(suffix) if path.endswith(suffix) else None
+
+
+def is_packed(path: str) -> bool:
+    """Whether an archived log is compressed."""
+    return path.endswith(PACKED_SUFFIX)
+
+
+def is_archived_log(name: str) -> bool:
+    """Whether a file in `archive/` is a log, packed or not."""
+    return as_archived(name).endswith(LOG_SUFFIX)
+
+
+def seq_in(archived_name: str) -> int:
+    """The event that the name of a file in `archive/` says it reaches; 0 if it says nothing."""
+    number = archived_name.partition(".")[2].partition(".")[0].partition("-")[0]
+    return int(number) if number.isascii() and number.isdigit() else 0
 
 
 class Paths(NamedTuple):
@@ -98,19 +183,27 @@ class Paths(NamedTuple):
     @property
     def session_file_apart(self) -> str:
         """The session file where another session's has the name: PraisonAI makes such."""
-        return os.path.join(self.folder, f"{_digested(self.stem, self.session_id)}.json")
+        name = f"{_digested(self.stem, self.session_id)}{SESSION_SUFFIX}"
+        return os.path.join(self.folder, name)
 
-    def archived(self, base_seq: int) -> str:
-        """Where the log goes that a compaction up to `base_seq` has replaced."""
-        return os.path.join(self.archive, f"{self.stem}.{base_seq}.jsonl")
+    def archived(self, base_seq: int, number: int = 1) -> str:
+        """Where the log goes that a compaction up to `base_seq` has replaced.
 
-    def owns(self, archived_name: str) -> bool:
-        """Whether a file in `archive` is this session's: stems have no dot."""
-        return archived_name.startswith(f"{self.stem}.")
+        A `number` tells those apart that reach the same event.
+        """
+        return self._in_archive(base_seq, number, LOG_SUFFIX)
 
-    def is_archived_log(self, archived_name: str) -> bool:
-        """Whether a file in `archive/` is a log of this session, packed or not."""
-        return self.owns(archived_name) and archived_name.endswith((".jsonl", ".jsonl.gz"))
+    def damaged(self, seq: int, number: int = 1) -> str:
+        """Where the log goes, as evidence, of which `seq` was the last event."""
+        return self._in_archive(seq, number, DAMAGED_SUFFIX)
+
+    def torn(self, offset: int, digest: str) -> str:
+        """Where a torn tail goes that stood at `offset`, in bytes, of the log."""
+        return os.path.join(self.archive, f"{self.stem}.{offset}-{digest}{TORN_SUFFIX}")
+
+    def _in_archive(self, seq: int, number: int, suffix: str) -> str:
+        which = f"{seq}-{number}" if number > 1 else str(seq)
+        return os.path.join(self.archive, f"{self.stem}.{which}{suffix}")
 
 
 def paths_of(folder: str, session_id: str) -> Paths:
@@ -127,7 +220,7 @@ def paths_of_stem(folder: str, stem: str, session_id: str = "") -> Paths:
         stem=stem,
         folder=folder,
         log=log,
-        session_file=f"{within}{stem}.json",
-        scratch=f"{log}.new",
-        archive=f"{within}archive",
+        session_file=f"{within}{stem}{SESSION_SUFFIX}",
+        scratch=unfinished(log),
+        archive=f"{within}{ARCHIVE}",
     )

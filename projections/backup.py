@@ -14,13 +14,21 @@ from journal.backend import Problem, VerifyReport
 from journal.engines.files.backup import copy_log, copy_open
 from journal.engines.files.storage import Storage
 from journal.errors import JournalError, ReadError, SessionFileError, StorageError
-from journal.names import LOG_SUFFIX, paths_of, paths_of_stem, session_id_of
+from journal.names import (
+    ARCHIVE,
+    LOCK_SUFFIX,
+    LOG_SUFFIX,
+    NEW_SUFFIX,
+    SESSION_SUFFIX,
+    paths_of,
+    paths_of_stem,
+    session_id_of,
+)
 from projections.doctor.folder import File, look_at
 from projections.store.session_file import SessionFile
 from projections.store.store import DefaultSessionStore
 
-_JSON = ".json"
-_LOCK = ".lock"
+_COPIED = (LOG_SUFFIX, SESSION_SUFFIX)
 _NOTHING = "Nothing was backed up"
 _HINT = "mend the file, or name the sessions to copy"
 
@@ -65,7 +73,7 @@ def back_up(
         raise StorageError(EEXIST, f"{to}: exists, and is not an empty folder; name another")
     parent, name = os.path.split(to)
     try:
-        scratch = tempfile.mkdtemp(prefix=f".{name}.", suffix=".new", dir=parent)
+        scratch = tempfile.mkdtemp(prefix=f".{name}.", suffix=NEW_SUFFIX, dir=parent)
     except OSError as error:
         raise StorageError(
             error.errno, f"{parent}: no folder can be made in it: {error.strerror}"
@@ -145,7 +153,7 @@ class _BackupRun:
         self._storage = storage
         self._folder = folder
         self._scratch = scratch
-        self._archive = os.path.join(scratch, "archive")
+        self._archive = os.path.join(scratch, ARCHIVE)
         self._archives = 0
         self._size = 0
 
@@ -172,7 +180,7 @@ class _BackupRun:
 
     def _session_files(self, session_ids: Iterable[str] | None) -> list[str]:
         if session_ids is None:
-            return self._storage.names(self._folder, _JSON)
+            return self._storage.names(self._folder, SESSION_SUFFIX)
         found = (
             SessionFile(self._storage, paths_of(self._folder, session_id), durable=True).name()
             for session_id in session_ids
@@ -193,8 +201,8 @@ class _BackupRun:
             names = sorted(os.listdir(self._folder))
         else:
             stems = dict.fromkeys(paths_of(self._folder, one).stem for one in session_ids)
-            names = [f"{stem}{suffix}" for stem in stems for suffix in (LOG_SUFFIX, _JSON)]
-        paths = [os.path.join(self._folder, n) for n in names if n.endswith((LOG_SUFFIX, _JSON))]
+            names = [f"{stem}{suffix}" for stem in stems for suffix in _COPIED]
+        paths = [os.path.join(self._folder, name) for name in names if name.endswith(_COPIED)]
         found = (look_at(path) for path in paths)
         return [file for file in found if file is not None and not file.is_regular]
 
@@ -238,12 +246,12 @@ class _BackupRun:
 
     def _finish(self) -> None:
         """Remove locks and empty folders, give folders their owners and modes, and sync."""
-        for name in self._storage.names(self._scratch, _LOCK):
+        for name in self._storage.names(self._scratch, LOCK_SUFFIX):
             self._storage.unlink(os.path.join(self._scratch, name))
         if not os.listdir(self._archive):
             os.rmdir(self._archive)
         else:
-            self._finish_folder(os.path.join(self._folder, "archive"), self._archive)
+            self._finish_folder(os.path.join(self._folder, ARCHIVE), self._archive)
         self._finish_folder(self._folder, self._scratch)
 
     def _finish_folder(self, source: str, target: str) -> None:

@@ -60,6 +60,20 @@ def products() -> list[Path]:
     ]
 
 
+SUFFIX = re.compile(r"\.(jsonl|json|new|lock|gz|torn|damaged|orphan)$")
+
+
+def test_names_of_files_are_made_and_known_in_one_module() -> None:
+    """In `journal.names`. Docstrings and texts for people, with blanks, may have examples."""
+    for path in set(products()) - {ROOT / "journal" / "names.py"}:
+        for node in ast.walk(ast.parse(path.read_text())):
+            where = f"{path}:{getattr(node, 'lineno', 0)}"
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert " " in node.value or not SUFFIX.search(node.value), where
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "os.path.join":
+                assert "'archive'" not in map(ast.unparse, node.args), where
+
+
 def test_errors_of_the_system_are_named() -> None:
     """Their numbers are not the same everywhere, and say nothing to a reader."""
     for path in products():

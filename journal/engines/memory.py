@@ -15,9 +15,9 @@ from msgspec import Struct, field
 
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
-from journal.engines.files.storage import Entries, Entry, FileId, Names
+from journal.engines.files.storage import Entry, FileId, Names
 from journal.forking import tell_after_fork, tell_after_stop
-from journal.names import LOG_SUFFIX
+from journal.names import LOG_SUFFIX, stem_in
 from journal.stopping import StopEvent
 
 _FOLDER = "/memory"
@@ -46,6 +46,7 @@ class MemoryStorage:
 
     def __init__(self) -> None:
         self._files: dict[str, _Node] = {}
+        self._by_stem: dict[tuple[str, str], dict[str, None]] = {}  # folder and stem -> names
         self._open: dict[int, _Node] = {}
         self._numbers = count(1)
         self.changes = 0
@@ -171,8 +172,12 @@ class MemoryStorage:
     def names(self, path: str, suffix: str) -> Names:
         return [entry.name for entry in self.list(path, suffix)]
 
-    def list_own(self, path: str) -> Entries:
-        return self.list(path)  # there are no links
+    def names_of(self, path: str, stem: str) -> Names:
+        with self.news:
+            return list(self._by_stem.get((path, stem), ()))
+
+    def own_names(self, path: str, stem: str) -> Names:
+        return self.names_of(path, stem)  # there are no links
 
     def _at_number(self, fd: int) -> _Node:
         try:
@@ -192,9 +197,16 @@ class MemoryStorage:
             self._unname(path)
         self._files[path] = node
         node.paths.add(path)
+        folder, name = os.path.split(path)
+        self._by_stem.setdefault((folder, stem_in(name)), {})[name] = None
 
     def _unname(self, path: str) -> None:
         self._files.pop(path).paths.discard(path)
+        folder, name = os.path.split(path)
+        names = self._by_stem[folder, stem_in(name)]
+        del names[name]
+        if not names:
+            del self._by_stem[folder, stem_in(name)]
 
     def _note_change(self, node: _Node) -> None:
         self.changes += 1

@@ -5,6 +5,7 @@ import os
 import click
 
 from journal.backend import VerifyReport
+from journal.names import ARCHIVE
 from projections.backup import Backup, back_up, can_be_made, is_within
 from projections.cli.listing import size
 from projections.cli.main import EXIT_DAMAGED
@@ -87,9 +88,8 @@ def _fault(backup: Backup) -> str:
 
 
 def _bytes_in(progress: Progress, folder: str) -> int:
-    return sum(
-        entry.size for place in (folder, f"{folder}/archive") for entry in progress.list(place)
-    )
+    folders = (folder, os.path.join(folder, ARCHIVE))
+    return sum(entry.size for place in folders for entry in progress.list(place))
 
 
 def _document(backup: Backup) -> BackupDocument:

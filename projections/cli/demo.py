@@ -15,6 +15,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from journal import GatewayConfig, JournalError, SessionConfig
+from journal.names import paths_of
 from projections.cli.terminal import colour_of
 from projections.store.store import DefaultSessionStore
 
@@ -94,7 +95,7 @@ def _heading(console: Console, title: str, *text: str) -> None:
 
 
 def _show_log(console: Console, folder: str) -> None:
-    path = Path(folder) / f"{_SESSION}.jsonl"
+    path = Path(paths_of(folder, _SESSION).log)
     lines = path.read_text().split("\n")[:-1]
     _heading(
         console,
@@ -147,7 +148,7 @@ def _print_tree(console: Console, store: DefaultSessionStore) -> None:
 
 def _show_session_file(console: Console, store: DefaultSessionStore, folder: str) -> None:
     store.flush()
-    path = Path(folder) / f"{_SESSION}.json"
+    path = Path(paths_of(folder, _SESSION).session_file)
     _heading(
         console,
         "3. The session file is for PraisonAI",

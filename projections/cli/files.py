@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from journal.errors import JournalError
+from journal.names import unfinished
 
 
 @contextmanager
@@ -16,7 +17,7 @@ def replacing(path: str, *, durable: bool) -> Iterator[BinaryIO]:
     not followed, and no other file is touched: until it is complete it has a name that
     nobody else has. Removed on any error, Ctrl-C included. Raises OSError naming `path`.
     """
-    scratch = os.path.join(os.path.dirname(path), f".journal-{os.urandom(8).hex()}.new")
+    scratch = unfinished(os.path.join(os.path.dirname(path), f".journal-{os.urandom(8).hex()}"))
     try:
         fd = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:

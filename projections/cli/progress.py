@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from time import monotonic
 
 from journal.engines.files.storage import DiskStorage
+from journal.names import ARCHIVE, is_archived_log, stem_in
 from projections.cli.terminal import plain
 
 _PATIENCE = 0.5  # seconds before there is anything to see
@@ -65,16 +66,13 @@ def bytes_of_sessions(folder: str) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     if is_shown():
-        for path, suffixes in (
-            (folder, (".jsonl",)),
-            (os.path.join(folder, "archive"), (".jsonl", ".gz")),
-        ):
+        for path in (folder, os.path.join(folder, ARCHIVE)):
             try:
                 entries = DiskStorage.list(path)
             except OSError:
                 continue
             for entry in entries:
-                if entry.name.endswith(suffixes):
-                    stem = entry.name.partition(".")[0]
+                if is_archived_log(entry.name):
+                    stem = stem_in(entry.name)
                     found[stem] = found.get(stem, 0) + entry.size
     return found

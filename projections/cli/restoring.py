@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from journal.engines.files.restoring import Restored, RestoreReport, restore
 from journal.engines.files.storage import Storage
-from journal.names import Paths, paths_of
+from journal.names import ARCHIVE, Paths, paths_of
 from projections.cli.main import EXIT_DAMAGED
 from projections.cli.options import require_session
 from projections.cli.shapes import (
@@ -64,7 +64,7 @@ def _archives_left(store: DefaultSessionStore, paths: Paths) -> list[str]:
     drop = JournalCommands(paths.folder).journal("compact", paths.session_id, "--drop-history")
     for problem in store.verify(paths.session_id).problems:
         if os.path.dirname(problem.where) == paths.archive:
-            name = f"archive/{shown(os.path.basename(problem.where))}"
+            name = os.path.join(ARCHIVE, shown(os.path.basename(problem.where)))
             event = f"event {problem.seq}, " if problem.seq is not None else ""
             lines.setdefault(
                 problem.where,

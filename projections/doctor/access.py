@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from journal.engines.files.modes import is_shared
+from journal.names import ARCHIVE, LOCK_SUFFIX, NEW_SUFFIX, is_in_folder
 from projections.doctor.finding import Finding, Severity, of_path, quoted, shell, shown
-from projections.doctor.folder import NEW, File, look_at
+from projections.doctor.folder import File, look_at
 from projections.doctor.remedies import Advice, Remedy
 
 _MOST_IN_COMMAND = 4
@@ -40,7 +41,7 @@ class Rules(NamedTuple):
             if self.group is None:
                 mode &= ~stat.S_ISGID
             return mode == self.folder_mode
-        if file.name.endswith(".lock"):  # nothing is in it, and PraisonAI makes it by its umask
+        if file.name.endswith(LOCK_SUFFIX):  # empty, and made by PraisonAI with its umask
             mode &= self.file_mode
         return mode == self.file_mode
 
@@ -54,8 +55,10 @@ def check_access(folder: str, files: list[File], everything: bool) -> Iterator[F
         yield _of_folder(reached)
         return
     rules = _rules_of(reached)
-    # A file ending in NEW may be one that another user is writing now: `Debris` looks at those.
-    strange = [file for file in files if not (rules.fits_owner(file) or file.name.endswith(NEW))]
+    # A file ending in NEW_SUFFIX may be one that another user is writing now: `Debris` looks at those.
+    strange = [
+        file for file in files if not (rules.fits_owner(file) or file.name.endswith(NEW_SUFFIX))
+    ]
     if strange:
         yield _strange(reached, rules, strange, everything)
     ours = [file for file in files if _is_made_by_us(file)]
@@ -141,9 +144,7 @@ def _of_folder(folder: File) -> Finding:
 
 def _is_made_by_us(file: File) -> bool:
     parent = os.path.basename(os.path.dirname(file.path))
-    return "archive" in (parent, file.name) or file.name.endswith(
-        (".jsonl", ".json", ".json.lock", ".jsonl.new", ".json.new")
-    )
+    return ARCHIVE in (parent, file.name) or is_in_folder(file.name)
 
 
 def _severity(files: Iterable[File]) -> Severity:

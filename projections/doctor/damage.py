@@ -8,7 +8,7 @@ from journal.engines.files.logfile import LogFile
 from journal.engines.files.recovery import lost_its_beginning
 from journal.engines.files.storage import Storage, chunks
 from journal.events import Open
-from journal.names import LOG_SUFFIX, stem_of
+from journal.names import LOG_SUFFIX, is_archived_log, is_packed, seq_in, stem_of
 from journal.scan import Scanner
 from projections.doctor.finding import Finding, aside, in_sequence, of_path, quoted, shell
 from projections.doctor.findings import Findings
@@ -110,11 +110,11 @@ def without_lines(storage: Storage, findings: Findings, file: File) -> Finding:
 
 def lost_log(findings: Findings) -> Iterator[Finding]:
     """A log that is gone while archives of it are there."""
-    logs = [file for file in findings.snapshot.archived if _is_log(file.name)]
+    logs = [file for file in findings.snapshot.archived if is_archived_log(file.name)]
     if not logs:
         return
-    newest = max(logs, key=lambda file: (_base_of(file.name), file.name.endswith(".gz")))
-    read = "zcat" if newest.name.endswith(".gz") else "cat"
+    newest = max(logs, key=lambda file: (seq_in(file.name), is_packed(file.name)))
+    read = "zcat" if is_packed(newest.name) else "cat"
     target = findings.snapshot.paths.log
     copy = f"{read} -- {quoted(newest.path)} > {quoted(target)}"
     are = "is" if len(logs) == 1 else "are"
@@ -124,17 +124,5 @@ def lost_log(findings: Findings) -> Iterator[Finding]:
         target,
         f"the log is gone, but {len(logs)} of its archives {are} there: a deletion would have "
         "removed both",
-        Remedy.COPY_ARCHIVE.of(
-            seq=_base_of(newest.name), command=f"`(umask 077; set -C; {copy})`"
-        ),
+        Remedy.COPY_ARCHIVE.of(seq=seq_in(newest.name), command=f"`(umask 077; set -C; {copy})`"),
     )
-
-
-def _is_log(name: str) -> bool:
-    return name.endswith((LOG_SUFFIX, f"{LOG_SUFFIX}.gz"))
-
-
-def _base_of(name: str) -> int:
-    """The event that an archive reaches, by its name."""
-    number = name.split(".")[1].partition("-")[0]
-    return int(number) if number.isascii() and number.isdigit() else 0

@@ -8,15 +8,25 @@ from collections.abc import Iterator
 from journal.engines.files.storage import Storage
 from journal.errors import JournalError
 from journal.events import Open, Sealed
-from journal.names import DAMAGED_SUFFIX
+from journal.names import (
+    DAMAGED_SUFFIX,
+    LOG_SUFFIX,
+    NEW_SUFFIX,
+    TORN_SUFFIX,
+    as_archived,
+    is_archived_log,
+    lock_of,
+    packed,
+    source_of_packing,
+    unfinished,
+)
 from projections.doctor.access import is_barred
 from projections.doctor.finding import Finding, shell
 from projections.doctor.findings import Findings
-from projections.doctor.folder import NEW, Ends, File, header_of_archive, look_at
+from projections.doctor.folder import Ends, File, header_of_archive, look_at
 from projections.doctor.locks import is_left
 from projections.doctor.remedies import Advice, Remedy
 
-_LOG, _PACKED = ".jsonl", ".jsonl.gz"
 _LARGE = 64 << 20
 """Bytes of a session's archives that are worth a note."""
 
@@ -105,32 +115,32 @@ class Debris:
 
     def _session_file_new(self) -> Iterator[Finding]:
         path = self._snapshot.paths.session_file
-        file = look_at(path + NEW)
+        file = look_at(unfinished(path))
         if file is None:
             return
-        if not is_left(self._storage, file, f"{path}.lock"):
-            yield from self._of_another_user(file, f"{path}.lock")
+        if not is_left(self._storage, file, lock_of(path)):
+            yield from self._of_another_user(file, lock_of(path))
             return
         what = "a session file that never took its place: its writer has died"
         yield self._left_behind(file, what, _remove(file))
 
     def _archived(self, file: File) -> Iterator[Finding]:
-        log = self._snapshot.log
-        if file.name.endswith(NEW):
+        log, of_logs = self._snapshot.log, (LOG_SUFFIX, DAMAGED_SUFFIX)
+        if file.name.endswith(NEW_SUFFIX):
             yield from self._unfinished_copy(file)
-        elif file.name.endswith((_LOG, DAMAGED_SUFFIX)) and log is not None and file.id == log.id:
+        elif file.name.endswith(of_logs) and log is not None and file.id == log.id:
             yield from self._second_name(file)
-        elif file.name.endswith(_LOG):
+        elif file.name.endswith(LOG_SUFFIX):
             yield from self._packed_twice(file)
-        elif file.name.endswith(".torn"):
+        elif file.name.endswith(TORN_SUFFIX):
             yield self._evidence(file, "a torn tail that a repair set aside; it is evidence only")
         elif file.name.endswith(DAMAGED_SUFFIX):
             yield self._evidence(file, "the log as it was before lost events were put back")
 
     def _unfinished_copy(self, file: File) -> Iterator[Finding]:
         """A copy in the making. While a process makes it, it holds the lock of the source."""
-        source = file.path.removesuffix(".gz" + NEW)
-        if not file.name.endswith(".gz" + NEW):  # a torn tail being set aside
+        source = source_of_packing(file.path)
+        if source is None:  # a torn tail being set aside
             source = self._snapshot.paths.log
         if not is_left(self._storage, file, source):
             yield from self._of_another_user(file, source)
@@ -146,7 +156,7 @@ class Debris:
         yield self._left_behind(file, what, advice)
 
     def _packed_twice(self, file: File) -> Iterator[Finding]:
-        if os.path.lexists(f"{file.path}.gz") and is_left(self._storage, file):
+        if os.path.lexists(packed(file.path)) and is_left(self._storage, file):
             what = "is there unpacked and packed, with the same content: packing was cut short"
             advice = Remedy.FINISH_PACKING.of(command=self._findings.journal("compact"))
             yield self._left_behind(file, what, advice)
@@ -159,12 +169,12 @@ class Debris:
 
     def archives(self, header: Open | None) -> Iterator[Finding]:
         """Archives that the log does not lead to, and archives that are large."""
-        logs = [file for file in self._snapshot.archived if file.name.endswith((_LOG, _PACKED))]
+        logs = [file for file in self._snapshot.archived if is_archived_log(file.name)]
         chain = self._chain(header)
         log = self._snapshot.log
         for file in logs:
             is_log = log is not None and file.id == log.id
-            if chain is None or is_log or file.name.removesuffix(".gz") in chain:
+            if chain is None or is_log or as_archived(file.name) in chain:
                 continue
             what = "an archive that no log leads to any more, so no history shows it"
             yield self._findings.make("note", "orphan", file.path, what, _look_and_remove(file))

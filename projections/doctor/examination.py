@@ -13,7 +13,7 @@ from time import sleep
 from journal.config import Limits
 from journal.engines.files.storage import DiskStorage, Storage
 from journal.errors import NotFoundError, ReadError
-from journal.names import session_id_of, stem_of
+from journal.names import SESSION_SUFFIX, has_digest, session_id_of, stem_of
 from projections.doctor import damage
 from projections.doctor.access import check_access
 from projections.doctor.contents import Contents
@@ -106,7 +106,7 @@ class Examination:
                 f"there is no session {session_id!r} in {self.folder}; "
                 "`journal sessions` lists what there is"
             )
-        return name.removesuffix(".json")
+        return name.removesuffix(SESSION_SUFFIX)
 
     @property
     def stems(self) -> list[str]:
@@ -177,7 +177,7 @@ class Examination:
             yield from self._examine_without_log(findings)
         elif not log.is_regular:
             return
-        elif session_id_of(snapshot.paths.stem) is None and "%-" not in snapshot.paths.stem:
+        elif session_id_of(snapshot.paths.stem) is None and not has_digest(snapshot.paths.stem):
             yield damage.misnamed(findings, log)
         else:
             yield from self._examine_file(findings, log)

@@ -9,14 +9,21 @@ from journal.codec import decode_line
 from journal.engines.files.archives import read_archive
 from journal.engines.files.storage import CHUNK, FileId, Storage
 from journal.events import Open, Record, Sealed
-from journal.names import LOG_SUFFIX, Paths
+from journal.names import (
+    ARCHIVE,
+    LOG_SUFFIX,
+    SESSION_SUFFIX,
+    Paths,
+    paths_of_stem,
+    stem_in,
+    unfinished,
+)
 from journal.scan import Scanner
 
 _TAIL = 1 << 16  # bytes in which the last line is looked for
 
-SESSION_SUFFIX = ".json"
-NEW = ".new"
-_IN_FOLDER = (LOG_SUFFIX, SESSION_SUFFIX, LOG_SUFFIX + NEW, SESSION_SUFFIX + NEW)
+_SUFFIXES = (LOG_SUFFIX, SESSION_SUFFIX)
+_IN_FOLDER = (*_SUFFIXES, *map(unfinished, _SUFFIXES))
 _KINDS = {
     stat.S_IFLNK: "a symbolic link",
     stat.S_IFDIR: "a folder",
@@ -74,7 +81,7 @@ class Listing:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        self.archive = os.path.join(folder, "archive")
+        self.archive = os.path.join(folder, ARCHIVE)
         self._stems: dict[str, ListedSession] = {}
         self._names = os.listdir(folder)
         self._archived = _names(self.archive)
@@ -84,7 +91,7 @@ class Listing:
                     self.of(name.removesuffix(suffix)).names.add(name)
                     break
         for name in self._archived:
-            self.of(name.partition(".")[0]).archived.add(name)
+            self.of(stem_in(name)).archived.add(name)
 
     def of(self, stem: str) -> ListedSession:
         """The files of a stem, as of the listing."""
@@ -95,7 +102,7 @@ class Listing:
         found = [(self.folder, name) for name in self._names]
         found += [(self.archive, name) for name in self._archived]
         for folder, name in sorted(found):
-            if stems is not None and name != "archive" and name.partition(".")[0] not in stems:
+            if stems is not None and name != ARCHIVE and stem_in(name) not in stems:
                 continue
             try:
                 file = look_at(os.path.join(folder, name))
@@ -135,16 +142,7 @@ class Snapshot(NamedTuple):
 def take_snapshot(folder: str, listed: ListedSession, session_id: str | None) -> Snapshot:
     """Look at a session's files, the log first: a deletion removes it last."""
     stem = listed.stem
-    log_path = os.path.join(folder, f"{stem}{LOG_SUFFIX}")
-    paths = Paths(
-        session_id=session_id if session_id is not None else stem,
-        stem=stem,
-        folder=folder,
-        log=log_path,
-        session_file=os.path.join(folder, f"{stem}{SESSION_SUFFIX}"),
-        scratch=log_path + NEW,
-        archive=os.path.join(folder, "archive"),
-    )
+    paths = paths_of_stem(folder, stem, session_id if session_id is not None else stem)
     log = look_at(paths.log)
     archived = [
         file

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from journal.engines.files.restoring import Restored, RestoreReport, plan_restoration
 from journal.engines.files.storage import Storage
 from journal.errors import JournalError
-from journal.names import Paths
+from journal.names import ARCHIVE, Paths
 from projections.doctor.finding import shown
 
 RESTORABLE = frozenset(("corrupt", "gap", "order", "kept"))
@@ -34,8 +34,8 @@ def by_file(restored: Sequence[Restored], one: str, many: str) -> str:
 
 def _name(where: str) -> str:
     folder, name = os.path.split(where)
-    is_archive = os.path.basename(folder) == "archive"
-    return shown(os.path.join("archive", name) if is_archive else where)
+    is_archive = os.path.basename(folder) == ARCHIVE
+    return shown(os.path.join(ARCHIVE, name) if is_archive else where)
 
 
 def _seqs(seqs: Sequence[int]) -> str:

@@ -9,7 +9,7 @@ from journal.backend import Problem
 from journal.engines.files.restoring import RestoreReport
 from journal.engines.files.storage import Storage
 from journal.engines.files.verification import Verification
-from journal.names import LOG_SUFFIX
+from journal.names import LOG_SUFFIX, packed
 from projections.doctor.access import is_barred
 from projections.doctor.finding import Finding, Severity, shell
 from projections.doctor.findings import NOT_PERMITTED, Findings
@@ -115,5 +115,5 @@ class Problems:
 
 def _as_packed(archive: str) -> str:
     """The packed file of an archive, if only that is there; otherwise the path itself."""
-    packed = f"{archive}.gz"
-    return packed if not os.path.lexists(archive) and os.path.lexists(packed) else archive
+    as_gzip = packed(archive)
+    return as_gzip if not os.path.lexists(archive) and os.path.lexists(as_gzip) else archive

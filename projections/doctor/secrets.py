@@ -14,11 +14,11 @@ from msgspec import Struct
 from journal.engines.files.archives import read_archive
 from journal.engines.files.storage import Storage, chunks
 from journal.errors import JournalError
-from journal.names import LOG_SUFFIX
+from journal.names import LOG_SUFFIX, SESSION_SUFFIX, as_archived
 from journal.redaction import Located, locate, may_hold_secrets, redact_text
 from journal.state import MAX_LINE
 from projections.doctor.finding import shown
-from projections.doctor.folder import SESSION_SUFFIX, File, ListedSession, take_snapshot
+from projections.doctor.folder import File, ListedSession, take_snapshot
 from projections.doctor.identity import session_id_of_files
 
 _decode = msgspec.json.Decoder().decode
@@ -77,7 +77,7 @@ class SecretSearch:
     def _pieces(self, file: File, archive: str) -> Iterator[bytes]:
         if os.path.dirname(file.path) == archive and LOG_SUFFIX in file.name:
             snapshot = take_snapshot(self._folder, ListedSession("", set(), set()), None)
-            yield from read_archive(self._storage, snapshot.paths, file.name.removesuffix(".gz"))
+            yield from read_archive(self._storage, snapshot.paths, as_archived(file.name))
             return
         fd = self._storage.open(file.path, os.O_RDONLY)
         try:

@@ -6,10 +6,8 @@ from datetime import UTC, datetime
 from journal.backend import SessionInfo
 from journal.engines.files.storage import Storage
 from journal.errors import ReadError
-from journal.names import session_id_of
+from journal.names import SESSION_SUFFIX, session_id_of
 from projections.store.session_file import session_id_in
-
-_SUFFIX = ".json"
 
 
 def with_session_files(
@@ -24,13 +22,13 @@ def with_session_files(
     known = {info["session_id"] for info in logs}
     found = list(logs)
     try:
-        names = storage.names(folder, _SUFFIX)
+        names = storage.names(folder, SESSION_SUFFIX)
     except OSError as error:
         raise ReadError(
             error.errno, f"the folder {folder} cannot be read: {error.strerror}"
         ) from error
     for name in names:
-        stem = name.removesuffix(_SUFFIX)
+        stem = name.removesuffix(SESSION_SUFFIX)
         if "_" not in stem and session_id_of(stem) in known:
             continue
         path = os.path.join(folder, name)

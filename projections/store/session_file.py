@@ -25,15 +25,16 @@ from journal.engines.files.folder import make_folders
 from journal.engines.files.locking import LockFile
 from journal.engines.files.storage import Storage, chunks, create_anew, write_all
 from journal.errors import JournalError, SessionFileError, StorageError
-from journal.names import Paths
+from journal.names import SESSION_SUFFIX, Paths, lock_of, unfinished
 from journal.room import NO_ROOM
 from journal.state import encode_text
 
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _KEY = "runtime_state"
-_UNFINISHED = ".new"
 _BLANK = b"\0 \r\n\t"
-_LONGEST = 255 - len(".json.lock")  # bytes of a name that PraisonAI can keep a session under
+_LONGEST = 255 - len(
+    lock_of(SESSION_SUFFIX)
+)  # bytes of a name that PraisonAI can keep a session under
 _ID_BYTES = 1 << 12  # of the beginning of a file: more than most ids take
 _STARTS_WITH_ID = re.compile(rb'\s*\{\s*"session_id"\s*:\s*("(?:[^"\\]|\\.)*+")\s*[,}]')
 _UNREADABLE = (ValueError, RecursionError)  # what `_loads` raises, for huge numbers too
@@ -117,7 +118,7 @@ class SessionFile:
         """Hold the lock that PraisonAI's own store takes. Raises `LockTimeoutError`."""
         while True:
             place = self._place()
-            lock = self._take_lock(f"{place}.lock", timeout)
+            lock = self._take_lock(lock_of(place), timeout)
             try:
                 if self._place() != place:  # PraisonAI has made its file while we waited
                     continue
@@ -175,7 +176,7 @@ class SessionFile:
         name = "".join(c if c.isalnum() or c in "-_" else "_" for c in self._paths.session_id)
         if len(name.encode()) > _LONGEST:
             return self._paths.session_file
-        return os.path.join(self._paths.folder, f"{name}.json")
+        return os.path.join(self._paths.folder, f"{name}{SESSION_SUFFIX}")
 
     def _is_ours(self, path: str, fields: dict[str, bytes]) -> bool:
         """A file belongs to the session it names, or to the one it is named after."""
@@ -206,7 +207,7 @@ class SessionFile:
         return None if is_blank else _parse(path, data)
 
     def _replace(self, path: str, data: bytes) -> None:
-        new = f"{path}{_UNFINISHED}"
+        new = unfinished(path)
         try:
             fd = create_anew(self._storage, new)
             try:
@@ -222,7 +223,7 @@ class SessionFile:
 
     def discard_unfinished(self) -> None:
         """With the lock held: remove what a refresh has left that was killed."""
-        self._remove(f"{self._place()}{_UNFINISHED}")
+        self._remove(unfinished(self._place()))
 
     def _remove(self, path: str) -> None:
         try:

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from journal.errors import StateTypeError, StateValueError
-from journal.names import paths_of, session_id_of, stem_of
+from journal.names import paths_of, session_id_of, stem_in, stem_of
 from projections import DefaultSessionStore
 
 LONGEST_SUFFIX = ".99999999999999999999.jsonl.gz.new"
@@ -70,7 +70,7 @@ def assert_apart(folder: str, first: str, second: str) -> None:
     assert {one.log, one.session_file, one.scratch}.isdisjoint(
         {other.log, other.session_file, other.scratch}
     )
-    assert not one.owns(os.path.basename(other.archived(7)))
+    assert stem_in(os.path.basename(other.archived(7))) != one.stem
 
 
 def test_no_two_nasty_ids_share_a_file() -> None:

@@ -13,9 +13,8 @@ from errno import ENOENT
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.storage import CHUNK, Storage, chunks, create_anew, write_all
 from journal.errors import ReadError
-from journal.names import Paths
+from journal.names import LOG_SUFFIX, Paths, is_packed, packed, packing, source_of_packing
 
-_UNFINISHED = ".gz.new"
 _LEVEL = 1  # hashes do not compress and JSON does so at once: more effort gains little
 
 
@@ -43,7 +42,7 @@ def open_archive(storage: Storage, paths: Paths, name: str) -> tuple[int, str]:
     try:
         return _open(storage, path), path
     except FileNotFoundError:
-        path += ".gz"
+        path = packed(path)
         return _open(storage, path), path
 
 
@@ -51,7 +50,7 @@ def unpacked(storage: Storage, fd: int, path: str) -> Iterator[bytes]:
     """The bytes of an open archive in pieces. Raises `ReadError` when it is damaged."""
     try:
         pieces = chunks(storage, fd, 0, storage.size(fd))
-        yield from _unpack(pieces) if path.endswith(".gz") else pieces
+        yield from _unpack(pieces) if is_packed(path) else pieces
     except zlib.error as error:
         raise ReadError(None, f"{path}: damaged gzip data ({error})") from error
     except OSError as error:
@@ -89,9 +88,9 @@ def pack_archives(storage: Storage, paths: Paths, stop: Callable[[], bool] = lam
     """
     packed = 0
     live = storage.find(paths.log)
-    for entry in storage.list_own(paths.archive):
-        path = os.path.join(paths.archive, entry.name)
-        if not paths.owns(entry.name) or storage.find(path) in (live, None):
+    for name in storage.own_names(paths.archive, paths.stem):
+        path = os.path.join(paths.archive, name)
+        if storage.find(path) in (live, None):
             continue
         if stop():
             break
@@ -104,9 +103,10 @@ def pack_archives(storage: Storage, paths: Paths, stop: Callable[[], bool] = lam
 
 def _pack_or_tidy(storage: Storage, path: str, stop: Callable[[], bool]) -> bool:
     """Whether it was packed. What an unfinished packing has left goes when its source has."""
-    if path.endswith(".jsonl"):
+    if path.endswith(LOG_SUFFIX):
         return _pack(storage, path, stop)
-    if path.endswith(_UNFINISHED) and storage.find(path.removesuffix(_UNFINISHED)) is None:
+    source = source_of_packing(path)
+    if source is not None and storage.find(source) is None:
         storage.unlink(path)
     return False
 
@@ -116,11 +116,11 @@ def _pack(storage: Storage, path: str, stop: Callable[[], bool]) -> bool:
     try:
         if not source.try_lock() or not source.is_current():
             return False
-        unfinished = f"{path}{_UNFINISHED}"
+        unfinished = packing(path)
         if not _compress(storage, source, unfinished, stop) or not source.is_current():
             storage.unlink(unfinished)
             return False
-        storage.rename(unfinished, f"{path}.gz")
+        storage.rename(unfinished, packed(path))
         storage.sync_folder(os.path.dirname(path))  # before its source goes
         storage.unlink(path)
         return True

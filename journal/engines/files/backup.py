@@ -25,7 +25,7 @@ from journal.engines.files.archives import open_archive, unpacked
 from journal.engines.files.storage import Storage, chunks, write_all
 from journal.errors import ReadError
 from journal.events import Open, Sealed
-from journal.names import Paths
+from journal.names import TORN_SUFFIX, Paths, as_archived, is_archived_log
 from journal.scan import Scanner
 from journal.state import MAX_LINE
 
@@ -148,20 +148,19 @@ class _Copying:
     def _copy_all_archives(self, log: int) -> None:
         """The way back is broken: what lies behind may still be of use to somebody."""
         for name in self._names():
-            if self._paths.is_archived_log(name):
+            if is_archived_log(name):
                 path = os.path.join(self._paths.archive, name)
                 if self._storage.find(path) != self._storage.identify(log):
-                    self._copy_if_there(name.removesuffix(".gz"))
+                    self._copy_if_there(as_archived(name))
 
     def _copy_evidence(self) -> None:
         """What repairs have set aside."""
         for name in self._names():
-            if name.endswith((".torn", ".orphan")):
+            if name.endswith(TORN_SUFFIX):
                 self._copy_if_there(name)
 
     def _names(self) -> list[str]:
-        entries = self._storage.list(self._paths.archive)
-        return [entry.name for entry in entries if self._paths.owns(entry.name)]
+        return self._storage.names_of(self._paths.archive, self._paths.stem)
 
     def _copy_if_there(self, name: str) -> None:
         try:
@@ -181,7 +180,7 @@ class _Copying:
             return False
         self._made.append(target)
         copy_open(self._storage, fd, target)
-        self.archives += self._paths.is_archived_log(name)
+        self.archives += is_archived_log(name)
         self.size += self._storage.size(fd)
         return True
 

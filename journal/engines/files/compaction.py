@@ -12,16 +12,16 @@ a file that a power cut could still take away.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
+from itertools import count
 from typing import NamedTuple
 
 from journal.backend import CompactionReport, History
 from journal.codec import FORMAT, Clock, control_line, default_writer, digest_of
-from journal.engines.files.deletion import remove_history
+from journal.engines.files.deletion import is_evidence, names_in_archive, remove_from_archive
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.recovery import (
-    UNFINISHED_COPY,
     cut_torn_tail,
     discard,
     is_still_there,
@@ -38,7 +38,7 @@ from journal.errors import (
 )
 from journal.events import Clear, Event, Open, Set
 from journal.fold import apply
-from journal.names import Paths
+from journal.names import TORN_SUFFIX, Paths, packed, unfinished
 from journal.scan import Scanner
 from journal.waiting import attempts
 
@@ -119,6 +119,7 @@ class Compaction:
         self._stop = stop
         self._clock = Clock()
         self._scanner = Scanner()  # of the old file, as far as it is in the new one
+        self._left: list[str] = []  # paths of what crashes left in the archive
 
     def run(self) -> CompactionReport | None:
         """Returns None when there is no such session.
@@ -220,11 +221,13 @@ class Compaction:
         self._write_kept(old, new, kept, archive)
         self._prove(new, living)
         self._storage.sync(old.fd)
+        archived = self._list_archive(old)
         self._catch_up(old, new)
         self._lock(old)
         self._swap(old, new, archive)
         if archive is None:
-            remove_history(self._storage, self._paths, evidence=False)
+            history = [name for name in archived if not is_evidence(name)]
+            remove_from_archive(self._storage, self._paths, history)
         appended = self._scanner.count - before
         return CompactionReport(
             session_id=self._paths.session_id,
@@ -326,8 +329,8 @@ class Compaction:
         if scanner.seal is not None:
             if scanner.seal.reason == "deleted":
                 raise self._changed_error()
-            unseal(storage, old, scanner, paths.archive)
-        cut_torn_tail(storage, old, scanner, paths.archive)
+            unseal(storage, old, scanner, paths)
+        cut_torn_tail(storage, old, scanner, paths)
         storage.sync(new.fd)
         seal(storage, old, scanner, reason="compacted", writer=self._writer)
         try:
@@ -337,7 +340,8 @@ class Compaction:
         except BaseException:
             if old.is_current():  # an interrupt may come when the rename is already done
                 take_back(storage, old, scanner.end)
-                self._unlink_from_archive(old)
+                if archive is not None and storage.find(archive) == old.id:
+                    storage.unlink(archive)
             raise
         self._sync_rename()
 
@@ -367,7 +371,11 @@ class Compaction:
     def _link(self, old: LogFile, archive: str) -> None:
         """Give the old log its name in the archive. Fails if that is taken."""
         storage = self._storage
-        self._unlink_from_archive(old)
+        for path in self._left:
+            try:
+                storage.unlink(path)
+            except FileNotFoundError:
+                pass  # a repair has finished since, or a packing has tidied up
         storage.link(old.path, archive)
         storage.sync_folder(self._paths.archive)
 
@@ -377,23 +385,26 @@ class Compaction:
         Only what `_link` will remove, the log itself, is in nobody's way.
         """
         find = self._storage.find
-        usual = name = self._paths.archived(base_seq)
-        number = 1
-        while find(name) not in (None, old.id) or find(f"{name}.gz") is not None:
-            number += 1
-            name = f"{usual.removesuffix('.jsonl')}-{number}.jsonl"
-        return name
+        names = (self._paths.archived(base_seq, number) for number in count(1))
+        return next(
+            name for name in names if find(name) in (None, old.id) and find(packed(name)) is None
+        )
 
-    def _unlink_from_archive(self, old: LogFile) -> None:
-        """Remove what crashes left in the archive: names of the log itself, of a compaction
-        that did not finish, and unfinished copies of torn tails, of a repair.
+    def _list_archive(self, old: LogFile) -> Sequence[str]:
+        """The names of the session's files in the archive, without the log's lock.
+
+        Notes those that crashes left there: names of the log itself, of a compaction that did
+        not finish, and unfinished copies of torn tails, of a repair. While we have the scratch
+        file, nobody else gives the log another name.
         """
-        for entry in self._storage.list_own(self._paths.archive):
-            path = os.path.join(self._paths.archive, entry.name)
-            if self._paths.owns(entry.name) and (
-                entry.name.endswith(UNFINISHED_COPY) or self._storage.find(path) == old.id
-            ):
-                self._storage.unlink(path)
+        names = names_in_archive(self._storage, self._paths)
+        paths = [os.path.join(self._paths.archive, name) for name in names]
+        self._left = [
+            path
+            for path in paths
+            if path.endswith(unfinished(TORN_SUFFIX)) or self._storage.find(path) == old.id
+        ]
+        return names
 
 
 def compact(

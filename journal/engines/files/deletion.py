@@ -3,33 +3,169 @@
 The seal is the moment it happens: a log that ends in a "deleted" seal does not exist
 for any reader, and the next writer finishes what a crash left of it. The log itself
 goes last, so that the seal is there until nothing else is.
+
+A folder may hold the archives of many sessions, so it is listed without the log's lock. What
+is listed once the seal is there is complete: whatever else would add a file of the session
+looks for the seal first, with the lock held. Only the packing of an archive still goes on.
 """
 
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from journal.engines.files.storage import Storage
-from journal.errors import StorageError
-from journal.names import DAMAGED_SUFFIX, Paths
+from journal.codec import default_writer
+from journal.engines.files.logfile import LogFile
+from journal.engines.files.recovery import cut_torn_tail
+from journal.engines.files.sealing import check_can_be_cut, seal
+from journal.engines.files.storage import Storage, chunks
+from journal.errors import AppendError, JournalError, StorageError
+from journal.names import DAMAGED_SUFFIX, LOG_SUFFIX, TORN_SUFFIX, Paths, packed, packing
+from journal.scan import Scanner
+
+
+class Deletion:
+    """One deletion of one session; `run` once. `session_file` is the name of that file."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        paths: Paths,
+        session_file: str | None,
+        lock_timeout: float,
+        writer: str | None,
+    ) -> None:
+        self._storage = storage
+        self._paths = paths
+        self._session_file = session_file
+        self._lock_timeout = lock_timeout
+        self._writer = writer or default_writer()
+
+    def run(self) -> bool:
+        """Returns False when there was no such session, and no such session file.
+
+        Raises `LockTimeoutError`, `AppendError` when nothing was deleted, and `StorageError`
+        when the session is gone but not all of its files are.
+        """
+        while True:
+            try:
+                file = LogFile(self._storage, self._paths.log, create=False, write=True)
+            except FileNotFoundError:
+                return self._remove_session_file()
+            try:
+                if self._delete(file):
+                    return True
+            except OSError as error:
+                if isinstance(error, JournalError):
+                    raise
+                raise AppendError(
+                    error.errno,
+                    f"session {self._paths.session_id!r}: cannot be deleted: {error.strerror}",
+                ) from error
+            finally:
+                file.close()
+
+    def _delete(self, file: LogFile) -> bool:
+        """False if the path leads to another file by now."""
+        file.lock(self._lock_timeout)
+        if not file.is_current():
+            return False
+        if file.write_error is not None:
+            raise file.write_error
+        self._seal(file)
+        names = list_unlocked(self._storage, self._paths, file)
+        file.lock(self._lock_timeout)
+        if file.is_current():  # else a writer has finished it
+            finish_deletion(
+                self._storage, self._paths, names, self._session_file, begun_by_us=True
+            )
+        return True
+
+    def _seal(self, file: LogFile) -> None:
+        storage, scanner = self._storage, Scanner()
+        for _ in scanner.read(chunks(storage, file.fd, 0, file.size())):
+            pass
+        if scanner.seal is not None and scanner.seal.reason == "deleted":
+            return
+        check_can_be_cut(storage, file)  # or it could not be removed either
+        cut_torn_tail(storage, file, scanner, self._paths)
+        seal(
+            storage,
+            file,
+            scanner,
+            reason="deleted",
+            writer=self._writer,
+            session_file=self._session_file,
+        )
+
+    def _remove_session_file(self) -> bool:
+        name = self._session_file
+        if name is None:
+            return False
+        try:
+            self._storage.unlink(os.path.join(self._paths.folder, os.path.basename(name)))
+            self._storage.sync_folder(self._paths.folder)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StorageError(
+                error.errno, f"{name}: cannot be deleted: {error.strerror}"
+            ) from error
+        return True
+
+
+def list_unlocked(storage: Storage, paths: Paths, file: LogFile) -> Sequence[str]:
+    """`names_in_archive`, after unlocking the log, which is sealed. Raises `StorageError`."""
+    file.unlock()
+    with _reporting(paths):
+        return names_in_archive(storage, paths)
+
+
+def names_in_archive(storage: Storage, paths: Paths) -> Sequence[str]:
+    """The names of the session's files in the archive, those of evidence last. OSError.
+
+    Lists until nothing more turns up: an archive that is packed meanwhile changes its name, and
+    may be missing from one list under either.
+    """
+    found: set[str] = set()
+    while more := {*storage.own_names(paths.archive, paths.stem)} - found:
+        found |= more
+    return sorted(found, key=lambda name: (is_evidence(name), name))
+
+
+def is_evidence(name: str) -> bool:
+    """Whether a repair has set a file aside in the archive, damaged as it is."""
+    return name.endswith((TORN_SUFFIX, DAMAGED_SUFFIX))
 
 
 def finish_deletion(
-    storage: Storage, paths: Paths, session_file: str | None, *, begun_by_us: bool = False
+    storage: Storage,
+    paths: Paths,
+    names: Sequence[str],
+    session_file: str | None,
+    *,
+    begun_by_us: bool = False,
 ) -> None:
     """Remove every file of a session whose log, which the caller holds, is sealed.
 
-    When somebody else began it, a session file that was written after the seal is a
-    new one and stays.
+    `names` are those in the archive, listed since it was sealed. When somebody else began it,
+    a session file that was written after the seal is a new one and stays.
     """
-    try:
+    with _reporting(paths):
         if session_file is not None and "\0" not in session_file:
             path = os.path.join(paths.folder, os.path.basename(session_file))
             if begun_by_us or _is_older(storage, path, than=paths.log):
                 _remove(storage, path)
-        remove_history(storage, paths, evidence=True)
+        remove_from_archive(storage, paths, names)
         _remove(storage, paths.scratch)
         storage.sync_folder(paths.folder)  # the seal must outlast all that it stands for
         _remove(storage, paths.log)
         storage.sync_folder(paths.folder)
+
+
+@contextmanager
+def _reporting(paths: Paths) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise StorageError(
             error.errno,
@@ -38,23 +174,21 @@ def finish_deletion(
         ) from error
 
 
-def remove_history(storage: Storage, paths: Paths, *, evidence: bool) -> None:
-    """Remove the session's archives, and with `evidence` what repairs set aside. OSError.
-
-    Looks again until nothing is left, for an archive may just be being packed.
-    """
-    removed = False
-    while names := [
-        entry.name
-        for entry in storage.list_own(paths.archive)
-        if paths.owns(entry.name)
-        and (evidence or not entry.name.endswith((".torn", DAMAGED_SUFFIX)))
-    ]:
-        for name in names:
-            _remove(storage, os.path.join(paths.archive, name))
-        removed = True
-    if removed:
+def remove_from_archive(storage: Storage, paths: Paths, names: Sequence[str]) -> None:
+    """Remove these files, and what an archive among them has been packed to since. OSError."""
+    for name in names:
+        for path in _forms(os.path.join(paths.archive, name)):
+            _remove(storage, path)
+    if names:
         storage.sync_folder(paths.archive)
+
+
+def _forms(path: str) -> tuple[str, ...]:
+    """The names of a file of the archive, in the order in which packing gives them.
+
+    It looks for its source before each, so that nothing comes back under an earlier one.
+    """
+    return (path, packing(path), packed(path)) if path.endswith(LOG_SUFFIX) else (path,)
 
 
 def _is_older(storage: Storage, path: str, than: str) -> bool:

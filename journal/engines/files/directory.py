@@ -17,22 +17,20 @@ from journal.backend import (
     SessionInfo,
     VerifyReport,
 )
-from journal.codec import default_writer
 from journal.engines.files.archives import pack_archives
 from journal.engines.files.compaction import compact
-from journal.engines.files.deletion import finish_deletion
+from journal.engines.files.deletion import Deletion
 from journal.engines.files.follower import FileFollower
 from journal.engines.files.history import gather
 from journal.engines.files.log import FileLog, LogOptions
 from journal.engines.files.logfile import LogFile
-from journal.engines.files.recovery import cut_torn_tail
-from journal.engines.files.sealing import check_can_be_cut, ends_deleted, seal
+from journal.engines.files.sealing import ends_deleted
 from journal.engines.files.storage import chunks
 from journal.engines.files.verification import Verification
 from journal.engines.files.watching import FolderWatch
-from journal.errors import AppendError, JournalError, ReadError, StorageError
+from journal.errors import ReadError, StorageError
 from journal.events import Cursor, Event, Head
-from journal.names import LOG_SUFFIX, Paths, paths_of, session_id_of
+from journal.names import LOG_SUFFIX, Paths, has_digest, paths_of, session_id_of
 from journal.scan import Scanner
 from journal.state import MAX_LINE
 from journal.stopping import StopEvent
@@ -118,59 +116,10 @@ class Directory:
         return Verification(self._storage, self.paths(session_id), head).run()
 
     def delete(self, session_id: str, session_file: str | None = None) -> bool:
+        options = self._options
         paths = self.paths(session_id)
-        try:
-            file = LogFile(self._storage, paths.log, create=False, write=True)
-        except FileNotFoundError:
-            return self._delete_session_file(session_file)
-        try:
-            file.lock(self._options.lock_timeout)
-            if not file.is_current():
-                return self.delete(session_id, session_file)
-            if file.write_error is not None:
-                raise file.write_error
-            self._seal_and_finish(paths, file, session_file)
-        except OSError as error:
-            if isinstance(error, JournalError):
-                raise
-            raise AppendError(
-                error.errno, f"session {session_id!r}: cannot be deleted: {error.strerror}"
-            ) from error
-        finally:
-            file.close()
-        return True
-
-    def _seal_and_finish(self, paths: Paths, file: LogFile, session_file: str | None) -> None:
-        scanner = Scanner()
-        for _ in scanner.read(chunks(self._storage, file.fd, 0, file.size())):
-            pass
-        if scanner.seal is None or scanner.seal.reason != "deleted":
-            check_can_be_cut(self._storage, file)  # or it could not be removed either
-            cut_torn_tail(self._storage, file, scanner, paths.archive)
-            writer = self._options.writer or default_writer()
-            seal(
-                self._storage,
-                file,
-                scanner,
-                reason="deleted",
-                writer=writer,
-                session_file=session_file,
-            )
-        finish_deletion(self._storage, paths, session_file, begun_by_us=True)
-
-    def _delete_session_file(self, name: str | None) -> bool:
-        if name is None:
-            return False
-        try:
-            self._storage.unlink(os.path.join(self.folder, os.path.basename(name)))
-            self._storage.sync_folder(self.folder)
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise StorageError(
-                error.errno, f"{name}: cannot be deleted: {error.strerror}"
-            ) from error
-        return True
+        timeout, writer = options.lock_timeout, options.writer
+        return Deletion(self._storage, paths, session_file, timeout, writer).run()
 
     def exists(self, session_id: str) -> bool:
         log = self.open(session_id, _NOTHING)
@@ -205,7 +154,7 @@ class Directory:
     def _session_id_at(self, name: str) -> str | None:
         """Whose log a file is; only over-long ids have to be looked up inside."""
         stem = name.removesuffix(LOG_SUFFIX)
-        if "%-" not in stem:
+        if not has_digest(stem):
             return session_id_of(stem)
         scanner = Scanner()
         try:

@@ -29,7 +29,7 @@ from journal.codec import FORMAT, Clock, control_line, default_writer, digest_of
 from journal.config import Durability
 from journal.engines.files.appending import allow_writing, cut_back, open_or_begin, put
 from journal.engines.files.catchup import CatchUp, holds
-from journal.engines.files.deletion import finish_deletion
+from journal.engines.files.deletion import finish_deletion, list_unlocked
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.recovery import begin_whole, cut_torn_tail
 from journal.engines.files.sealing import last_seal, unseal
@@ -439,18 +439,18 @@ class FileLog:
 
     def _settle_tail_locked(self, file: LogFile) -> bool:
         """Deal with a seal and a torn tail. False: the file is not the log any more."""
-        catchup, archive = self._catchup, self.paths.archive
+        catchup = self._catchup
         seal = catchup.scanner.seal
         if seal is not None:
             self._refuse_unwritable_locked(file)
             if seal.reason == "deleted":
-                finish_deletion(self._storage, self.paths, seal.session_file)
+                self._finish_deletion_locked(file, seal.session_file)
                 return False
-            unseal(self._storage, file, catchup.scanner, archive)
+            unseal(self._storage, file, catchup.scanner, self.paths)
             catchup.read_on(file, file.size())
         if file.size() > self.size:
             self._refuse_unwritable_locked(file)
-            cut = cut_torn_tail(self._storage, file, catchup.scanner, archive)
+            cut = cut_torn_tail(self._storage, file, catchup.scanner, self.paths)
             logger.warning(
                 "session %r: %s: cut off %d bytes at offset %d that are no intact event; unless "
                 "they were blank, %s has them",
@@ -458,9 +458,14 @@ class FileLog:
                 self.paths.log,
                 cut,
                 self.size,
-                archive,
+                self.paths.archive,
             )
         return True
+
+    def _finish_deletion_locked(self, file: LogFile, session_file: str | None) -> None:
+        names = list_unlocked(self._storage, self.paths, file)
+        if file.try_lock() and file.is_current():  # else another process is at it
+            finish_deletion(self._storage, self.paths, names, session_file)
 
     def _refuse_unwritable_locked(self, file: LogFile) -> None:
         if self._catchup.scanner.newer_format is not None:

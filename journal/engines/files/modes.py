@@ -9,6 +9,8 @@ import errno
 import os
 import stat
 
+from journal.names import unfinished
+
 PRIVATE = stat.S_IFREG | 0o600
 """What `stat` says of a file that is ours alone."""
 
@@ -85,7 +87,7 @@ def make_shared_folder(path: str) -> None:
     if os.path.lexists(path):
         refuse_link(path)
         return
-    unnamed = f"{path}.{os.getpid()}-{os.urandom(4).hex()}.new"
+    unnamed = unfinished(f"{path}.{os.getpid()}-{os.urandom(4).hex()}")
     os.mkdir(unnamed, 0o700)
     os.chmod(unnamed, 0o2770)  # noqa: S103 - the owner of the folder wants it
     try:

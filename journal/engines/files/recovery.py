@@ -5,18 +5,14 @@ nothing in it was ever acknowledged. Corrupt lines with intact events after them
 not touched by anything here.
 """
 
-import os
 from collections.abc import Callable
 from hashlib import sha256
 
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.storage import Storage, chunks, create_anew, write_all
 from journal.errors import AppendError
-from journal.names import LOG_SUFFIX, Paths
+from journal.names import Paths, is_archived_log, unfinished
 from journal.scan import Scanner
-
-UNFINISHED_COPY = ".torn.new"
-"""How a torn tail is called while it is copied, with the log's lock held."""
 
 _LAST_BYTES = 64  # enough of a line's end to hold its hash
 _MOST_BYTES = 1 << 12  # of a line's end and the blank lines after it
@@ -26,8 +22,8 @@ _BOM = b"\xef\xbb\xbf"
 _HEADER_START = b'{"op":"open",'
 
 
-def cut_torn_tail(storage: Storage, file: LogFile, scanner: Scanner, archive: str) -> int:
-    """Set the bytes after the last intact line aside in `archive`, then cut them off.
+def cut_torn_tail(storage: Storage, file: LogFile, scanner: Scanner, paths: Paths) -> int:
+    """Set the bytes after the last intact line aside in the archive, then cut them off.
 
     Returns how many there were. The copy is named after its place and content, so an
     interrupted repair that is run again does not leave a second one. Tails of nothing
@@ -37,7 +33,7 @@ def cut_torn_tail(storage: Storage, file: LogFile, scanner: Scanner, archive: st
     if size <= end:
         return 0
     try:
-        set_aside(storage, file, end, size, archive)
+        set_aside(storage, file, end, size, paths)
         storage.truncate(file.fd, end)
         storage.sync(file.fd)
     except OSError as error:
@@ -157,10 +153,11 @@ def lost_its_beginning(storage: Storage, file: LogFile, paths: Paths) -> bool:
     """
     if not is_unfinished_header(storage.read(file.fd, _LAST_BYTES, 0)):
         return True
-    return any(paths.is_archived_log(entry.name) for entry in storage.list(paths.archive))
+    return any(map(is_archived_log, storage.names_of(paths.archive, paths.stem)))
 
 
-def set_aside(storage: Storage, file: LogFile, start: int, stop: int, archive: str) -> None:
+def set_aside(storage: Storage, file: LogFile, start: int, stop: int, paths: Paths) -> None:
+    """Copy these bytes to the archive as evidence, unless all are blank or it has them."""
     digest = sha256()
     blank = True
     for data in chunks(storage, file.fd, start, stop):
@@ -168,18 +165,17 @@ def set_aside(storage: Storage, file: LogFile, start: int, stop: int, archive: s
         blank = blank and not data.strip(_NOTHING)
     if blank:
         return
-    storage.make_folder(archive)
-    stem = os.path.basename(file.path).removesuffix(LOG_SUFFIX)
-    target = os.path.join(archive, f"{stem}.{start}-{digest.hexdigest()[:8]}.torn")
+    storage.make_folder(paths.archive)
+    target = paths.torn(start, digest.hexdigest()[:8])
     if storage.find(target) is not None:
         return
-    copy = create_anew(storage, f"{target}.new")
+    copy = create_anew(storage, unfinished(target))
     try:
         for data in chunks(storage, file.fd, start, stop):
             write_all(storage, copy, data)
         storage.sync(copy)
     finally:
         storage.close(copy)
-    storage.rename(f"{target}.new", target)
-    storage.sync_folder(archive)
-    storage.sync_folder(os.path.dirname(archive))
+    storage.rename(unfinished(target), target)
+    storage.sync_folder(paths.archive)
+    storage.sync_folder(paths.folder)

@@ -6,8 +6,8 @@ the other. What is intact stays byte for byte, the header too: the new file is t
 was before it was damaged. The damaged one stays in `archive/` as evidence.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -22,7 +22,7 @@ from journal.engines.files.storage import Storage, chunks, write_all
 from journal.engines.files.survey import Survey
 from journal.engines.files.validation import check_session, newer_format_error
 from journal.errors import CompactionError, JournalError, NotFoundError, StorageError
-from journal.names import DAMAGED_SUFFIX, Paths
+from journal.names import Paths
 from journal.waiting import DEFAULT_TIMEOUT
 
 
@@ -149,6 +149,7 @@ class Restoration(Compaction):
             self._storage.make_folder(self._paths.archive)
             self._storage.sync_folder(self._paths.folder)
             self._storage.sync(old.fd)
+            self._list_archive(old)
             self._catch_up(old, new)
             old.lock(self._lock_timeout)
             self._swap(old, new, evidence)
@@ -213,12 +214,8 @@ class Restoration(Compaction):
             )
 
     def _free_evidence_name(self) -> str:
-        usual = os.path.join(self._paths.archive, f"{self._paths.stem}.{self._scanner.seq}")
-        number, name = 1, f"{usual}{DAMAGED_SUFFIX}"
-        while self._storage.find(name) is not None:
-            number += 1
-            name = f"{usual}-{number}{DAMAGED_SUFFIX}"
-        return name
+        names = (self._paths.damaged(self._scanner.seq, number) for number in count(1))
+        return next(name for name in names if self._storage.find(name) is None)
 
 
 def _left_in(filling: Filling) -> Iterator[str]:

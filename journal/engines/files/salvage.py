@@ -14,6 +14,7 @@ from journal.engines.files.compaction import Kept, Living
 from journal.engines.files.sources import Source, header_of, lines_in, readable
 from journal.engines.files.survey import Gap, Survey, digest_of_hashes
 from journal.events import Event, Open
+from journal.names import as_archived
 
 _KEPT = "of what compaction kept, some stays lost"
 
@@ -169,7 +170,7 @@ class Salvage:
 
     def _archive(self, name: str | None) -> Source | None:
         for source in self._sources:
-            if os.path.basename(source.where).removesuffix(".gz") == name:
+            if as_archived(os.path.basename(source.where)) == name:
                 return source
         return None
 

@@ -12,6 +12,7 @@ from journal.engines.files.recovery import set_aside
 from journal.engines.files.storage import Storage, chunks
 from journal.errors import StorageError
 from journal.events import Sealed
+from journal.names import Paths
 from journal.scan import Scanner
 from journal.state import MAX_LINE
 
@@ -94,15 +95,15 @@ def ends_deleted(storage: Storage, file: LogFile) -> bool:
     return found is not None and found.reason == "deleted"
 
 
-def unseal(storage: Storage, file: LogFile, scanner: Scanner, archive: str) -> None:
+def unseal(storage: Storage, file: LogFile, scanner: Scanner, paths: Paths) -> None:
     """Take off a compaction's seal that nothing came of: it died before the rename.
 
     The file is still the log, for the path leads to it. Every event is before the seal;
-    anything else after it is set aside in `archive`. Where the file cannot be cut, the log
+    anything else after it is set aside in the archive. Where the file cannot be cut, the log
     goes on after the seal.
     """
     if file.size() > scanner.seal_end:
-        set_aside(storage, file, scanner.seal_start, file.size(), archive)
+        set_aside(storage, file, scanner.seal_start, file.size(), paths)
     try:
         storage.truncate(file.fd, scanner.seal_start)
     except OSError:

@@ -1,7 +1,6 @@
 """Files that may have what a log has lost: archives, evidence, copies. Read, never written."""
 
 import os
-import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -11,10 +10,8 @@ from journal.engines.files.archives import read_archive
 from journal.engines.files.storage import Storage, chunks
 from journal.errors import JournalError
 from journal.events import Event, Open, Sealed
-from journal.names import DAMAGED_SUFFIX, Paths
+from journal.names import DAMAGED_SUFFIX, Paths, as_archived, is_archived_log, seq_in
 from journal.state import MAX_LINE
-
-_PACKED = ".gz"
 
 
 class Source(NamedTuple):
@@ -34,22 +31,21 @@ def sources_of(storage: Storage, paths: Paths, copies: Sequence[str]) -> list[So
         storage.close(storage.open(path, os.O_RDONLY))  # whoever named it wants to know
         found.append(Source(path, _reading(storage, path)))
     try:
-        names = [entry.name for entry in storage.list(paths.archive)]
+        names = storage.names_of(paths.archive, paths.stem)
     except OSError:
         names = []  # the events that are lost are not found there
     for name in sorted(names, key=_age):
         where = os.path.join(paths.archive, name)
-        if paths.is_archived_log(name):
+        if is_archived_log(name):
             found.append(Source(where, _reading_archive(storage, paths, name)))
-        elif paths.owns(name) and name.endswith(DAMAGED_SUFFIX):
+        elif name.endswith(DAMAGED_SUFFIX):
             found.append(Source(where, _reading(storage, where)))
     return found
 
 
 def _age(name: str) -> tuple[int, str]:
     """Sorts the newest archive first, by the event that its name says it reaches."""
-    number = re.search(r"\.(\d+)", name)
-    return -int(number[1]) if number else 0, name
+    return -seq_in(name), name
 
 
 def _reading(storage: Storage, path: str) -> Callable[[], Iterator[bytes]]:
@@ -64,7 +60,7 @@ def _reading(storage: Storage, path: str) -> Callable[[], Iterator[bytes]]:
 
 
 def _reading_archive(storage: Storage, paths: Paths, name: str) -> Callable[[], Iterator[bytes]]:
-    return lambda: read_archive(storage, paths, name.removesuffix(_PACKED))
+    return lambda: read_archive(storage, paths, as_archived(name))
 
 
 def readable(source: Source) -> Iterator[bytes]:

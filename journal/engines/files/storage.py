@@ -46,7 +46,6 @@ class Entry(NamedTuple):
     modified: float
 
 
-Entries: TypeAlias = list[Entry]
 Names: TypeAlias = list[str]
 
 
@@ -113,11 +112,21 @@ class Storage(Protocol):
         ...
 
     def names(self, path: str, suffix: str) -> Names:
-        """As `list`, for who needs no more than the names: takes a third of its time."""
+        """Like `list`, names only: takes a third of its time."""
         ...
 
-    def list_own(self, path: str) -> Entries:
-        """As `list`, for who is about to change them: OSError if the folder is a link."""
+    def names_of(self, path: str, stem: str) -> Names:
+        """The names of one session's files in a folder: those that begin with `stem` and a dot.
+
+        Nothing but the name is looked at of the files of others.
+        """
+        ...
+
+    def own_names(self, path: str, stem: str) -> Names:
+        """Like `names_of`, for a caller that is about to change the files.
+
+        OSError if the folder is a link.
+        """
         ...
 
 
@@ -260,9 +269,22 @@ class DiskStorage:
             return []
 
     @staticmethod
-    def list_own(path: str) -> Entries:
+    def names_of(path: str, stem: str) -> Names:
+        beginning = f"{stem}."
+        try:
+            with _scan(path) as entries:
+                return [
+                    item.name
+                    for item in entries
+                    if item.name.startswith(beginning) and item.is_file(follow_symlinks=False)
+                ]
+        except FileNotFoundError:
+            return []
+
+    @staticmethod
+    def own_names(path: str, stem: str) -> Names:
         refuse_link(path)
-        return DiskStorage.list(path)
+        return DiskStorage.names_of(path, stem)
 
 
 def _entry_of(item: "os.DirEntry[str]") -> Entry | None:

@@ -131,7 +131,7 @@ KINDS: dict[str, Callable[[int, Storage], Fault]] = {
     "I/O error": lambda number, disk: Error(number, errno.EIO, CHANGING),
     "looking fails": lambda number, disk: Error(number, errno.EIO, LOOKING),
     "looking is forbidden": lambda number, disk: Error(
-        number, errno.EACCES, {"open", "find", "list", "list_own", "modified"}
+        number, errno.EACCES, {"open", "find", "list", "names_of", "own_names", "modified"}
     ),
     "no locks": lambda number, disk: Error(number, errno.ENOLCK, {"lock"}),
     "short write": lambda number, disk: ShortWrite(number, disk, full=False),

@@ -434,7 +434,7 @@ def test_a_log_without_its_header_is_compacted_as_the_damaged_log_it_is(tmp_path
     assert len(header_of(path)["log_id"]) == 16
 
 
-@pytest.mark.parametrize("call", ["open", "read", "size", "identify", "find", "list_own"])
+@pytest.mark.parametrize("call", ["open", "read", "size", "identify", "find", "own_names"])
 def test_what_the_system_refuses_to_read_is_an_error_and_changes_nothing(
     tmp_path: Path, call: str
 ) -> None:

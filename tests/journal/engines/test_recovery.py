@@ -18,6 +18,7 @@ from journal.engines.files.recovery import cut_torn_tail, is_still_there, is_unf
 from journal.engines.files.storage import CHUNK, DiskStorage
 from journal.errors import AppendError, DamagedError
 from journal.events import Sealed, Set
+from journal.names import paths_of
 from journal.scan import Scanner
 from tests.support import (
     FailsAt,
@@ -346,9 +347,9 @@ def test_where_nothing_is_torn_nothing_is_cut_and_that_is_said(tmp_path: Path) -
     calls: list[str] = []
     storage = FaultyStorage(lambda name, args: calls.append(name))
     file = LogFile(storage, str(path), create=False)
-    assert cut_torn_tail(storage, file, scanner, str(tmp_path / "archive")) == 0
+    assert cut_torn_tail(storage, file, scanner, paths_of(str(tmp_path), "s")) == 0
     os.truncate(path, len(before) - 1)
-    assert cut_torn_tail(storage, file, scanner, str(tmp_path / "archive")) == 0
+    assert cut_torn_tail(storage, file, scanner, paths_of(str(tmp_path), "s")) == 0
     file.close()
     assert not {"truncate", "sync", "make_folder"} & set(calls)
 

@@ -407,7 +407,16 @@ def test_planning_changes_nothing(tmp_path: Path) -> None:
     report = plan_restoration(FaultyStorage(watch), paths_of(str(tmp_path), "s"))
     assert len(seqs(report)) == 1
     assert report.evidence is None
-    assert set(calls) <= {"open", "close", "read", "size", "identify", "list", "find", "unlock"}
+    assert set(calls) <= {
+        "open",
+        "close",
+        "read",
+        "size",
+        "identify",
+        "names_of",
+        "find",
+        "unlock",
+    }
 
 
 def test_it_waits_for_no_compaction_but_says_so(tmp_path: Path) -> None:
