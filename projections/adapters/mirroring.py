@@ -37,7 +37,7 @@ _mirrored: dict[str, "Mirror"] = {}  # by framework
 class Mirror:
     """Mirrors agents while it is open. A context manager; `close` undoes all of it.
 
-    `store` is where the turns go, `store.mirrors` whether they go anywhere. A store that was
+    `store` is where the turns go, `mirrors` whether they go anywhere. A store that was
     made here has durability "os", the usual limit for a turn and none for a whole runtime, and
     gives up a write after two seconds in which another process has the session's lock.
 
@@ -62,7 +62,7 @@ class Mirror:
         the error passes. Raises RuntimeError when the framework is being mirrored already.
         """
         try:
-            if self.store.mirrors:
+            if self.mirrors:
                 if _mirrored.setdefault(framework, self) is not self:
                     raise RuntimeError(
                         "this process is being mirrored already; close that mirror first"
@@ -73,6 +73,11 @@ class Mirror:
             self.close()
             raise
         return self
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether turns are recorded: not where a config does not say `mirror_runtime_state`."""
+        return self.recorder.mirrors
 
     @property
     def failures(self) -> int:
@@ -123,7 +128,7 @@ class Mirroring:
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
-        self.stopped = not recorder.store.mirrors
+        self.stopped = not recorder.mirrors
 
     def stop(self) -> None:
         """Write nothing any more, whatever is still running."""

@@ -27,9 +27,9 @@ from projections.adapters.failures import Failures
 from projections.adapters.ownership import Before, Handover, SessionOwner
 from projections.adapters.turns import Status, Turn
 from projections.adapters.writing import Write
-from projections.store.async_store import AsyncSessionStore, Begin
-from projections.store.queues import Done
-from projections.store.store import DefaultSessionStore
+from projections.store.async_store.entries import Done
+from projections.store.async_store.writer import AsyncWriter, Begin
+from projections.store.store import DefaultSessionStore, writer_of
 
 _PATIENCE = 1.0  # seconds that an agent waits for a disk or for another process
 
@@ -60,10 +60,16 @@ class Recorder:
         self.store = store
         self.users = 0  # how many mirrors share it; the last one closes a store that it owns
         self.owns_store = False
-        self._async_store = AsyncSessionStore(store)
+        self._writer = writer_of(store)
+        self._async_writer = AsyncWriter(self._writer)
         self._owner = SessionOwner()
         self._deferred = Deferred()
         self._failures = Failures()
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether the store records anything."""
+        return self._writer.mirrors
 
     @property
     def failures(self) -> int:
@@ -138,12 +144,12 @@ class Recorder:
     def join(self) -> None:
         """Block until all that was called for is written, also for tasks that are gone."""
         self.drain()
-        self._async_store.join()
+        self._async_writer.join()
 
     def end(self) -> None:
         """Join, and let the threads go."""
         self._deferred.end()
-        self._async_store.join()
+        self._async_writer.join()
 
     def note_failure(self, error: Exception) -> None:
         """Count trouble in an adapter's own code like trouble with the journal."""
@@ -168,17 +174,19 @@ class Recorder:
         self, turn: Turn, before: Before, after: Handover | None, done: Done, *, here: bool
     ) -> bool:
         """The one way to the journal. All is queued together, so that no cancellation parts it."""
-        if not self.store.mirrors:
+        if not self.mirrors:
             return False
 
         def line_up(state: dict[str, Any]) -> Begin:
-            event = self.store.encoder.event(turn.runtime_id, turn.turn_id, state)
-            refresh = turn.status != "open"
-            write = Write(self._async_store, turn.session_id, event, before, after, refresh, done)
-            return self._async_store.line_up(turn.session_id, write.entry, write.at_once)
+            session_id, refresh = turn.session_id, turn.status != "open"
+            event = self._writer.encoder.event(session_id, turn.runtime_id, turn.turn_id, state)
+            write = Write(
+                self.store, self._async_writer, session_id, event, before, after, refresh, done
+            )
+            return self._async_writer.line_up(session_id, write.entry, write.at_once)
 
         try:
-            begin = turn.put_in_line(self.store.limits, line_up)
+            begin = turn.put_in_line(self._writer.limits, line_up)
             begin(here=here)
         except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
             self._failures.of_write(turn, error)
@@ -189,9 +197,9 @@ class Recorder:
         """Wait until the queue is written, a second at most. To cancel this cancels no write."""
         try:
             if _in_event_loop():
-                await asyncio.wait({self._async_store.joined(turn.session_id)}, timeout=_PATIENCE)
+                await asyncio.wait({self._async_writer.joined(turn.session_id)}, timeout=_PATIENCE)
             else:
-                self._async_store.join(turn.session_id)
+                self._async_writer.join(turn.session_id)
         except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
             self._failures.of_write(turn, error)
 

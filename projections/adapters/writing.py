@@ -6,8 +6,9 @@ from journal.events import Set
 from journal.waiting import waiting_since
 from projections.adapters.ownership import NEXT, Before, FromOwner, Handover
 from projections.handoffs.tool_calls import FINAL
-from projections.store.async_store import AsyncSessionStore
-from projections.store.queues import Append, Call, Done
+from projections.store.async_store.entries import Append, Done, Entry
+from projections.store.async_store.writer import AsyncWriter
+from projections.store.store import DefaultSessionStore, writer_of
 
 
 class Write:
@@ -19,7 +20,8 @@ class Write:
 
     def __init__(
         self,
-        store: AsyncSessionStore,
+        store: DefaultSessionStore,
+        async_writer: AsyncWriter,
         session_id: str,
         event: Set,
         before: Before,
@@ -28,8 +30,9 @@ class Write:
         done: Done,
     ) -> None:
         """`refresh` asks for the session file."""
-        self._async_store = store
-        self._store = store.store
+        self._store = store
+        self._writer = writer_of(store)
+        self._async_writer = async_writer
         self._session_id = session_id
         self._event = event
         self._before = before
@@ -39,7 +42,7 @@ class Write:
         self._since = monotonic()
 
     @property
-    def entry(self) -> Append | Call:
+    def entry(self) -> Entry:
         """What stands in line: an append, which may be joined with others, or a call of its own.
 
         A write with handovers is a call: what comes before it has to be in the log by then.
@@ -54,7 +57,7 @@ class Write:
             return False
         error: Exception | None = None
         try:
-            if not self._store.append_at_once(
+            if not self._writer.append_at_once(
                 self._session_id, (self._event,), by_owner=self._before is not None
             ):
                 return False
@@ -76,10 +79,10 @@ class Write:
     def _end(self, error: Exception | None) -> None:
         self._done(error)
         if self._refresh:
-            self._async_store.refresh_soon(self._session_id)
+            self._async_writer.refresh_soon(self._session_id)
 
     def _append(self) -> None:
-        self._store.append(self._session_id, (self._event,), refresh=False)
+        self._writer.append(self._session_id, (self._event,), refresh=False)
 
     def _hand_over_before(self) -> None:
         before = self._before
@@ -99,7 +102,7 @@ class Write:
 
         A turn that never closed may go on in another process, or may have ended with one.
         """
-        owner = self._store.owner(self._session_id)
+        owner = self._writer.owner(self._session_id)
         if owner is None or owner[0] == wanted.target or owner[1] is None:
             return None
         runtime_id, turn_id = owner

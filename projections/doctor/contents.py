@@ -11,7 +11,7 @@ from projections.doctor.finding import Finding
 from projections.doctor.findings import Findings
 from projections.doctor.locks import is_free
 from projections.doctor.remedies import Advice, Remedy
-from projections.store.sessions import DEAD_SPREAD, RECHECK, dead_limit
+from projections.store.bloat import DEAD_SPREAD, RECHECK, dead_limit
 from projections.view import View
 
 

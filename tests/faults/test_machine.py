@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
 
-import projections.store.sessions
+import projections.store.refreshing
 from journal.errors import CompactionError, HistoryError, JournalError, LockTimeoutError
 from journal.events import Cursor
 from tests.faults.machine.desks import TROUBLES, Counts, Desk, DeskMachine, Trouble, found_in
@@ -360,7 +360,7 @@ def test_the_store_is_as_the_model_whatever_goes_wrong(
     size: int, figure: Figure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # a session file is refreshed after every write: which calls there are must not hang on time
-    monkeypatch.setattr(projections.store.sessions, "_SHARE", 0)
+    monkeypatch.setattr(projections.store.refreshing, "_SHARE", 0)
     StoreMachine.counts = counts = Counts()
     while counts.steps < size or counts.rarest < max(1, size // 1000):
         run_state_machine_as_test(
@@ -380,7 +380,7 @@ def test_the_store_is_as_the_model_whatever_goes_wrong(
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreMachine]:
-    monkeypatch.setattr(projections.store.sessions, "_SHARE", 0)
+    monkeypatch.setattr(projections.store.refreshing, "_SHARE", 0)
     machine = StoreMachine()
     yield machine
     machine.teardown()

@@ -162,9 +162,9 @@ MUTATIONS = {
         "tests/projections/store/test_flush.py",
     ),
     "nothing is marked after an append": Mutation(
-        "projections/store/sessions.py",
-        "events, self._seed, then)\n        finally:\n            self._mark()",
-        "events, self._seed, then)\n        finally:\n            pass",
+        "projections/store/session.py",
+        "events, self.older.events, on_appended)\n        finally:\n            self._mark()",
+        "events, self.older.events, on_appended)\n        finally:\n            pass",
         "tests/projections/store/test_flush.py",
     ),
     "a compaction that was told to stop goes on": Mutation(

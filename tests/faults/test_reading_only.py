@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from projections import DefaultSessionStore
+from projections.store.store import writer_of
 from projections.tail.tail import Tail
 from tests.faults.kernel.disks import overlay
 from tests.support import FaultyStorage
@@ -91,12 +92,15 @@ def test_the_first_append_goes_on_where_reading_has_come_to(folder: Path) -> Non
         size = (folder / "b.jsonl").stat().st_size
         assert read >= size
         storage.calls.clear()
-        assert store.append_at_once("b", [store.encoder.event("agent", "new", {"n": 1})]) is False
-        store.append("b", [store.encoder.event("agent", "new", {"n": 1})], refresh=False)
+        writer = writer_of(store)
+        new = writer.encoder.event("b", "agent", "new", {"n": 1})
+        assert writer.append_at_once("b", [new]) is False
+        writer.append("b", [new], refresh=False)
         assert storage.bytes_read - read <= 64, "no more than the end, to see that it is there"
         assert storage.calls.count("open") == 1
         storage.calls.clear()
-        store.append("b", [store.encoder.event("agent", "newer", {"n": 2})], refresh=False)
+        newer = writer.encoder.event("b", "agent", "newer", {"n": 2})
+        writer.append("b", [newer], refresh=False)
         assert sorted(storage.calls) == ["find", "lock", "read", "unlock", "write"]
         assert store.get_runtime_state("b", "agent") == {
             **before,

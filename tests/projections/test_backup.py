@@ -83,7 +83,7 @@ def test_a_session_file_that_lags_behind_is_brought_up_to_date_in_the_copy_only(
     folder: Path, to: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with DefaultSessionStore(folder) as store:
-        monkeypatch.setattr("projections.store.sessions.Budget.allows", lambda *_: False)
+        monkeypatch.setattr("projections.store.refreshing.Budget.allows", lambda *_: False)
         store.set_runtime_state("s", "native", "t", {"n": 4})
         before = (folder / "s.json").read_bytes()
         copy(folder, to)

@@ -11,6 +11,7 @@ from projections.handoffs.audit import audit
 from projections.handoffs.findings import HandoffAudit
 from projections.handoffs.owner import LatestOwner
 from projections.handoffs.pending import PendingHandoffs
+from projections.store.store import writer_of
 from projections.view import View
 from tests.projections.handoff_steps import at, hands, takes, writes
 
@@ -107,5 +108,5 @@ def test_a_store_says_who_has_a_session_and_what_that_wrote_last(steps: list[Eve
             elif isinstance(step, Takeover):
                 store.take_over("s", step.runtime_id)
         expected = folded(as_a_store_writes(steps))
-        found = store.owner("s")
+        found = writer_of(store).owner("s")
         assert found == (expected.runtime_id and (expected.runtime_id, expected.turn_id))

@@ -56,9 +56,9 @@ def _handle_for(
         return Mirror(source.journal), source
     if is_config(source):
         handle = Mirror(settings_of(source))
-        journal = handle.store
-        if not journal.mirrors:
+        if not handle.mirrors:
             return handle, None  # and no folder is made
+        journal = handle.store
         return handle, JournalSessionStore(journal.session_dir, journal=journal)
     return Mirror(cast(Source, source)), None
 

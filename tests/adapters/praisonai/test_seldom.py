@@ -351,7 +351,7 @@ def test_a_multi_channel_config_mirrors_as_its_gateway_says(tmp_path: Path) -> N
     session = theirs.SessionConfig(persist_path=str(tmp_path / "j"), mirror_runtime_state=True)
     whole = theirs.MultiChannelGatewayConfig(gateway=theirs.GatewayConfig(session_config=session))
     with mirror(whole, session_id="s") as handle:
-        assert handle.store.mirrors
+        assert handle.mirrors
         assert handle.store.session_dir == str(tmp_path / "j")
 
 
@@ -359,7 +359,7 @@ def test_a_multi_channel_config_mirrors_as_its_gateway_says(tmp_path: Path) -> N
 def test_a_file_that_says_nothing_of_sessions_does_not_mirror(text: str, tmp_path: Path) -> None:
     (tmp_path / "gateway.yaml").write_text(text)
     with mirror(tmp_path / "gateway.yaml") as handle:
-        assert not handle.store.mirrors
+        assert not handle.mirrors
 
 
 def test_a_broken_stream_whose_answer_at_once_fails_too_is_an_error(

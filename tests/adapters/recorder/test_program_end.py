@@ -12,6 +12,7 @@ from journal.errors import ReentryError
 from projections import DefaultSessionStore
 from projections.adapters.recorder import Recorder
 from projections.adapters.turns import Turn
+from projections.store.store import writer_of
 from tests.adapters.recorder.ways import new, states
 from tests.faults.ends.stage import Last
 from tests.projections.store.async_store.gates import PATIENCE
@@ -31,15 +32,16 @@ def test_a_turn_that_ends_while_it_is_being_queued_is_counted(
     """By a finalizer on the same thread: the older state must not come after the newer."""
     recorder, turn = Recorder(store), new()
     recorder.open(turn)
-    make_event = store.encoder.event
+    encoder = writer_of(store).encoder
+    make_event = encoder.event
 
     def interrupted(*args: Any) -> Any:
-        monkeypatch.setattr(store.encoder, "event", make_event)
+        monkeypatch.setattr(encoder, "event", make_event)
         event = make_event(*args)
         recorder.close_soon(turn)
         return event
 
-    monkeypatch.setattr(store.encoder, "event", interrupted)
+    monkeypatch.setattr(encoder, "event", interrupted)
     recorder.save(turn)
     assert recorder.failures == 1
     assert isinstance(recorder.last_failure, ReentryError)
@@ -112,7 +114,7 @@ def test_a_turn_that_is_collected_with_its_recorder_is_written(
 
         def end() -> None:
             recorder.close_soon(turn)
-            recorder._async_store.join()
+            recorder._async_writer.join()
             written.set()
 
         Last(lambda: recorder.defer(end)).in_a_circle()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from journal.config import Durability
+from journal.config import Durability, Limits
 from projections import DefaultSessionStore
 from projections.adapters.recorder import Recorder
 from projections.adapters.turns import Turn
@@ -104,7 +104,7 @@ def test_states_come_in_the_order_in_which_they_were(
     with DefaultSessionStore(tmp_path, storage=FaultyStorage(gate)) as store:
         recorder, turn = Recorder(store), new()
         recorder.open(turn)
-        line_up = recorder._async_store.line_up
+        line_up = recorder._async_writer.line_up
 
         def noted(*args: Any) -> Any:
             begin = line_up(*args)
@@ -120,7 +120,7 @@ def test_states_come_in_the_order_in_which_they_were(
                 waiting.append(asyncio.create_task(asyncio.to_thread(recorder.save, turn)))
             await gate.reached()
             turn.call_started("call-1", "search")
-            monkeypatch.setattr(recorder._async_store, "line_up", noted)
+            monkeypatch.setattr(recorder._async_writer, "line_up", noted)
             waiting.append(asyncio.create_task(asyncio.to_thread(recorder.save, turn)))
             assert await asyncio.to_thread(in_line.wait, PATIENCE)
             turn.call_ended("call-1")
@@ -160,7 +160,7 @@ def test_a_loop_goes_on_while_a_thread_of_the_turn_waits_for_another_process(
                 turn.call_started("call-1", "search")
                 thread = threading.Thread(target=recorder.save, args=(turn,))
                 thread.start()
-                while recorder._async_store._queues.is_idle("s"):
+                while recorder._async_writer.queues.is_idle("s"):
                     await asyncio.sleep(0)
                 beating = asyncio.create_task(beat())
                 turn.call_ended("call-1")
@@ -204,12 +204,12 @@ def test_the_loop_waits_for_the_disk_where_somebody_could_miss_it(tmp_path: Path
                     turn.call_ended("call-1")
                 waiting = asyncio.ensure_future(save(turn))
                 await asyncio.sleep(0)  # it has queued what it has to say
-                assert await recorder._async_store.has_log("other") is False
+                assert await asyncio.to_thread(store.has_log, "other") is False
                 assert not waiting.done()
                 gate.open()
                 await waiting
-                written = await recorder._async_store.history("s", "triage", "turn-1")
-                assert written[-1].state == turn.state(store.limits)
+                written = store.history("s", "triage", "turn-1")
+                assert written[-1].state == turn.state(Limits())
                 gate.shut()
             gate.open()
 
@@ -226,7 +226,7 @@ def test_an_agent_does_not_wait_for_ever_for_a_disk(
 
         async def main() -> None:
             await recorder.aopen(turn)
-            await recorder._async_store.flush()
+            await asyncio.to_thread(recorder.join)
             gate.shut()
             turn.call_started("c-1", "search")
             await recorder.asave(turn)
@@ -254,7 +254,7 @@ def test_a_turn_whose_closing_is_cancelled_is_written_and_handed_back_all_the_sa
             await recorder.aopen(outer)
             inner = inside(outer, "billing", "turn-2", "call-1")
             await recorder.aopen(inner)
-            await recorder._async_store.flush()
+            await asyncio.to_thread(recorder.join)
             gate.shut()
             closing = asyncio.ensure_future(recorder.aclose(inner))
             await gate.reached()
@@ -288,7 +288,7 @@ def test_what_fails_when_whoever_waits_is_gone_is_counted(gone: str, tmp_path: P
         async def main() -> None:
             turn = new()
             await recorder.aopen(turn)
-            await recorder._async_store.flush()
+            await asyncio.to_thread(recorder.join)
             gate.shut()
             gate.errors = [OSError(ENOSPC, "No space left on device")]
             closing = asyncio.ensure_future(recorder.aclose(turn))
@@ -298,7 +298,7 @@ def test_what_fails_when_whoever_waits_is_gone_is_counted(gone: str, tmp_path: P
                 await closing
             if gone == "the task":
                 gate.open()
-                await recorder._async_store.flush()
+                await asyncio.to_thread(recorder.join)
 
         asyncio.run(main())
         gate.open()

@@ -10,6 +10,7 @@ from journal.errors import ClosedError, DamagedError, StateTypeError
 from projections import DefaultSessionStore
 from projections.adapters.recorder import Recorder
 from projections.adapters.turns import Turn
+from projections.store.store import writer_of
 from tests.adapters.recorder.ways import Way, new, states, story
 from tests.support import FaultyStorage, fails, no_fault
 
@@ -66,7 +67,7 @@ def test_who_had_the_session_may_stay_unknown(
     def damaged(*_: object) -> None:
         raise DamagedError("nothing can be read")
 
-    monkeypatch.setattr(store, "owner", damaged)
+    monkeypatch.setattr(writer_of(store), "owner", damaged)
     turn = new()
     way.open(turn)
     way.close(turn)

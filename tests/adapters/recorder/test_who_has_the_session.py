@@ -10,7 +10,7 @@ from journal.config import Durability
 from projections import DefaultSessionStore
 from projections.adapters.recorder import Recorder
 from projections.adapters.turns import Turn
-from projections.store.sessions import Session
+from projections.store.refreshing import FileRefresher
 from tests.adapters.recorder.ways import Way, changes, inside, new, story
 from tests.support import FaultyStorage, no_fault
 
@@ -280,7 +280,7 @@ def test_to_open_a_turn_costs_the_same_in_a_long_session(
         storage = FaultyStorage(no_fault)
         folder = tmp_path / str(turns)
         with DefaultSessionStore(folder, storage=storage, durability=durability) as store:
-            monkeypatch.setattr(Session, "refresh_file_if_due", lambda _: None)
+            monkeypatch.setattr(FileRefresher, "refresh_if_due", lambda _: None)
             mine = way.to(Recorder(store))
             for number in range(turns):
                 turn = new("ab"[number % 2], f"turn-{number}")

@@ -10,7 +10,7 @@ from journal import Limits, SessionConfig
 from journal.config import Durability
 from projections import DefaultSessionStore
 from projections.adapters.recorder import Recorder
-from projections.store.sessions import Session
+from projections.store.refreshing import FileRefresher
 from tests.adapters.recorder.ways import Way, inside, new, states, story
 from tests.projections.store.async_store.gates import PATIENCE
 from tests.support import state_in
@@ -86,17 +86,16 @@ def test_the_session_file_is_written_after_a_turn_and_by_another_thread(
 ) -> None:
     """It takes longer than all else: not while the agent waits."""
     writers: list[threading.Thread] = []
-    write, written = Session.refresh_file, threading.Event()
+    write, written = FileRefresher.refresh, threading.Event()
 
-    def noted(self: Session, timeout: float | None = None) -> None:
+    def noted(self: FileRefresher, timeout: float | None = None) -> None:
         writers.append(threading.current_thread())
         write(self, timeout)
         written.set()
 
-    monkeypatch.setattr(Session, "refresh_file", noted)
-    monkeypatch.setattr(
-        "projections.store.sessions._SHARE", 0
-    )  # a slow one may be followed at once
+    monkeypatch.setattr(FileRefresher, "refresh", noted)
+    # a slow one may be followed at once
+    monkeypatch.setattr("projections.store.refreshing._SHARE", 0)
     with DefaultSessionStore(tmp_path, durability=durability) as store:
         recorder, first, second = Recorder(store), new(), new(turn="turn-2")
         recorder.open(first)

@@ -65,7 +65,7 @@ class Disk(NamedTuple):
             writer="writer",
             history=history,
         )
-        store._maintenance = _AtOnce()
+        store._compactor.maintenance = _AtOnce()
         return store
 
     def engine(self, lock_timeout: float = 1.0) -> Directory:

@@ -321,7 +321,7 @@ def test_a_flush_that_was_interrupted_still_owes_the_sessions_it_did_not_come_to
 def test_a_flush_syncs_each_session_that_was_closed_before_it_once(
     refreshed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projections.store.sessions.Budget.allows", lambda *_: refreshed)
+    monkeypatch.setattr("projections.store.refreshing.Budget.allows", lambda *_: refreshed)
     synced: list[str] = []
 
     def watch(name: str, args: tuple[object, ...]) -> None:

@@ -19,8 +19,8 @@ from journal.errors import LockTimeoutError
 from projections import DefaultSessionStore
 from projections.store.async_store import AsyncSessionStore
 from projections.store.background import Job, Maintenance
+from projections.store.bloat import DEAD_BYTES, DEAD_SPREAD, RECHECK
 from projections.store.locks import SessionLocks
-from projections.store.sessions import DEAD_BYTES, DEAD_SPREAD, RECHECK
 from tests.faults.sizes import Figure, sized
 from tests.support import FaultyStorage, files_in, no_fault
 
@@ -181,7 +181,7 @@ def test_a_close_carries_out_a_compaction_that_was_due(
 
     monkeypatch.setattr(Maintenance, "close", begin_to_close)
     store._maintenance.schedule("what keeps it waiting", lambda _: closing.wait(PATIENCE))
-    store._schedule_compaction("s")
+    store._compactor.schedule("s")
     store.close()
     assert (tmp_path / "s.jsonl").stat().st_size < 10_000
     assert caplog.records == []
@@ -199,10 +199,11 @@ def test_a_close_waits_for_the_locks_of_all_session_files_together_no_longer_tha
         raise LockTimeoutError("PraisonAI has it")
 
     store = store_at(tmp_path)
-    monkeypatch.setattr("projections.store.sessions.Budget.allows", lambda *_: False)
+    monkeypatch.setattr("projections.store.refreshing.Budget.allows", lambda *_: False)
     for number in range(20):
         store.set_runtime_state(f"s{number}", "r", "t", {})
-    monkeypatch.setattr("projections.store.sessions.monotonic", lambda: clock[0])
+    for module in ("refreshing", "open_sessions"):
+        monkeypatch.setattr(f"projections.store.{module}.monotonic", lambda: clock[0])
     monkeypatch.setattr(LockFile, "acquire", acquire)
     store.close()
     assert len(waited) == len(caplog.records) == 20, "each is tried, and told of"
@@ -250,7 +251,7 @@ def test_a_log_that_another_process_has_just_compacted_is_not_compacted_again(
     tmp_path: Path,
 ) -> None:
     with store_at(tmp_path) as store, store_at(tmp_path) as other:
-        store._maintenance = kept = Kept()
+        store._compactor.maintenance = kept = Kept()
         until_due(store)
         assert list(kept.jobs) == ["compaction of session 's'"]
         other.compact("s")
@@ -310,9 +311,9 @@ def test_how_much_is_dead_before_a_compaction_is_left_to_chance_within_limits(
     chance: bytes, limit: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that processes that write one session do not all begin at once."""
-    monkeypatch.setattr("projections.store.sessions.os.urandom", lambda count: chance)
+    monkeypatch.setattr("projections.store.bloat.os.urandom", lambda count: chance)
     with store_at(tmp_path) as store:
-        store._maintenance = kept = Kept()
+        store._compactor.maintenance = kept = Kept()
         while not kept.jobs:
             fill(store, 1)
         size = (tmp_path / "s.jsonl").stat().st_size
@@ -345,7 +346,8 @@ def test_compacting_waits_for_the_automatic_compaction_of_the_same_store(
 ) -> None:
     held = Held(call)
     with store_at(tmp_path, held) as store:
-        store._maintenance = kept = Kept()  # so that nobody writes while it has the log's lock
+        # nobody writes while the automatic compaction has the log's lock
+        store._compactor.maintenance = kept = Kept()
         until_due(store)
         automatic, _ = in_thread(kept.do_all, "journal-maintenance")
         assert held.reached.wait(PATIENCE)

@@ -25,8 +25,8 @@ from journal.engines.files.storage import DiskStorage
 from journal.errors import LockTimeoutError, SyncError
 from projections import DefaultSessionStore
 from projections.store.dirty import Dirty, new_mark
+from projections.store.session import Session
 from projections.store.session_file import SessionFile
-from projections.store.sessions import Session
 from tests.faults.sizes import Figure, sized
 from tests.support import files_in, state_in
 
@@ -134,7 +134,7 @@ def test_what_happens_to_a_session_before_a_thread_writes_through_it_loses_nothi
     with store_on(tmp_path, ledger) as store:
         store.set_runtime_state("a", "r", "before", {})
         store.flush()
-        monkeypatch.setattr("projections.store.sessions.Budget.allows", lambda *_: False)
+        monkeypatch.setattr("projections.store.refreshing.Budget.allows", lambda *_: False)
         monkeypatch.setattr(Session, "append", late)
         WRITES[write](store)
         assert not pending
@@ -156,7 +156,7 @@ def test_a_flush_in_the_middle_of_an_append_leaves_it_to_the_next_one(
         store.set_runtime_state("a", "r", "before", {})
         if at == "other flush":
             store.flush()
-        closed = [store._session("a")]
+        closed = [store._sessions.get("a")]
         store.get_runtime_state("b", "r")
 
         def through_closed(self: Session, *args: Any, **options: Any) -> None:
@@ -168,7 +168,7 @@ def test_a_flush_in_the_middle_of_an_append_leaves_it_to_the_next_one(
                 store.flush()
                 assert "a.jsonl" not in ledger.unsynced()
 
-        monkeypatch.setattr("projections.store.sessions.Budget.allows", lambda *_: False)
+        monkeypatch.setattr("projections.store.refreshing.Budget.allows", lambda *_: False)
         monkeypatch.setattr(Session, "append", through_closed)
         ledger.before_write = flush_before
         WRITES[write](store)
@@ -184,7 +184,7 @@ def test_a_deletion_that_fails_leaves_the_session_to_be_flushed(
     ledger = Ledger()
     with store_on(tmp_path, ledger) as store:
         store.set_runtime_state("a", "r", "t", {"n": 1})
-        monkeypatch.setattr("projections.store.sessions.Budget.allows", lambda *_: False)
+        monkeypatch.setattr("projections.store.refreshing.Budget.allows", lambda *_: False)
         store.set_runtime_state("a", "r", "t", {"n": 2})
         with monkeypatch.context() as patch:
 
@@ -240,7 +240,7 @@ def test_a_log_that_a_thread_uses_after_it_was_closed_is_not_left_open(
     """No more logs than `max_open` are open once the calls have returned."""
     with store_on(tmp_path, Ledger(), durability=durability) as store:
         store.set_runtime_state("a", "r", "before", {})
-        closed = [store._session("a")]
+        closed = [store._sessions.get("a")]
         store.get_runtime_state("b", "r")
         assert logs_open(tmp_path) == []
         find = store._sessions.get
@@ -277,7 +277,7 @@ def test_that_a_session_file_cannot_be_written_is_logged_once_until_it_can(
         for _ in range(2):
             with monkeypatch.context() as patch:
                 patch.setattr(SessionFile, "_replace", refuse)
-                patch.setattr("projections.store.sessions.Budget.allows", lambda *_: True)
+                patch.setattr("projections.store.refreshing.Budget.allows", lambda *_: True)
                 for number in range(3):
                     for session in ("a", "b"):
                         store.set_runtime_state(session, "r", "t", {"n": number})
@@ -287,7 +287,7 @@ def test_that_a_session_file_cannot_be_written_is_logged_once_until_it_can(
                 assert message.startswith(f"session '{session}': the session file is out of date")
             caplog.clear()
             for session in ("a", "b"):
-                store._session(session).refresh_file_or_warn()
+                store._sessions.get(session).refresher.refresh_or_warn()
             assert store._sessions.stale.failing == set()
 
 
@@ -329,7 +329,7 @@ def test_a_flush_syncs_the_logs_written_since_the_last_one_and_no_other(
 def test_what_is_remembered_is_that_of_sessions_written_since_the_last_flush(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projections.store.sessions.Budget.allows", lambda *_: False)
+    monkeypatch.setattr("projections.store.refreshing.Budget.allows", lambda *_: False)
     with store_on(tmp_path, Ledger()) as store:
         for number in range(20):
             store.set_runtime_state(f"s{number}", "r", "t", {})

@@ -299,7 +299,7 @@ class TestWhileOthersWrite:
             DefaultSessionStore(tmp_path, durability="os") as other,
         ):
             store.set_runtime_state("s", "native", "turn-1", TURN_1)
-            ours = store._session("s").log
+            ours = store._sessions.get("s").log
             monkeypatch.setattr(FileLog, "append", append_and_another)
             assert store.take_over("s", "plugin") == {"native": {"turn-1": TURN_1}}
             assert takeovers(store)[0].seen_seq == 1

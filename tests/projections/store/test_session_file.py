@@ -37,7 +37,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         clock.refreshes += 1
         clock.now += clock.takes
 
-    monkeypatch.setattr("projections.store.sessions.monotonic", clock)
+    monkeypatch.setattr("projections.store.refreshing.monotonic", clock)
     monkeypatch.setattr(SessionFile, "write", slow_write)
     return clock
 

@@ -19,7 +19,7 @@ from journal import (
     StateValueError,
 )
 from projections import DefaultSessionStore
-from projections.store.sessions import Session
+from projections.store.refreshing import FileRefresher
 from tests.support import FaultyStorage, fails, files_in
 
 SECRET_FREE = {"tool_calls": ["call-1"], "transcript": [{"role": "user", "content": "hi"}]}
@@ -127,7 +127,7 @@ class TestSetMany:
         items = [("r", f"t{n}", {"n": n}) for n in range(1000)]
         with DefaultSessionStore(tmp_path) as store:
             store.set_runtime_state("s", "r", "first", {})
-            monkeypatch.setattr(Session, "refresh_file_or_warn", lambda self, timeout=0: None)
+            monkeypatch.setattr(FileRefresher, "refresh_if_due", lambda _: None)
             for name in ("write", "sync"):
                 real = getattr(store._options.storage, name)
 

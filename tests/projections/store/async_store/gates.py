@@ -83,8 +83,8 @@ async def others_run() -> None:
 
 
 def join(store: AsyncSessionStore, session: str | None = None) -> None:
-    """As `store.join`, but a test that waits in vain fails."""
-    waiting = threading.Thread(target=store.join, args=(session,), daemon=True)
+    """Wait for all writes; a test that waits in vain fails."""
+    waiting = threading.Thread(target=store._writer.join, args=(session,), daemon=True)
     waiting.start()
     waiting.join(PATIENCE)
     assert not waiting.is_alive()

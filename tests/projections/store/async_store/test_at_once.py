@@ -15,6 +15,7 @@ from journal.errors import (
 )
 from projections import DefaultSessionStore
 from projections.store.async_store import AsyncSessionStore
+from projections.store.store import writer_of
 from tests.projections.store.async_store.gates import (
     PATIENCE,
     all_of,
@@ -31,7 +32,7 @@ def no_thread(store: AsyncSessionStore, monkeypatch: pytest.MonkeyPatch) -> None
     def refuse(*_: object) -> None:
         raise AssertionError("a thread was asked for a write")
 
-    monkeypatch.setattr(store._queues, "write", refuse)
+    monkeypatch.setattr(store._writer.queues, "write", refuse)
 
 
 def test_without_a_sync_a_set_is_written_when_the_call_returns(
@@ -41,7 +42,7 @@ def test_without_a_sync_a_set_is_written_when_the_call_returns(
 
     async def main() -> None:
         assert await put(async_store, "first"), "a thread opens the log"
-        while not async_store._queues.is_idle("s"):
+        while not async_store._writer.queues.is_idle("s"):
             pass  # the thread is about to leave
         with monkeypatch.context() as patch:
             no_thread(async_store, patch)
@@ -59,7 +60,9 @@ def test_with_a_sync_or_with_limits_that_reject_it_is_not(
     for name, options in {"a": {"limits": limits, "durability": "os"}, "b": {}}.items():
         store = DefaultSessionStore(tmp_path / name, **options)  # type: ignore[arg-type]
         store.set_runtime_state("s", "native", "first", {})
-        assert not store.append_at_once("s", [store.encoder.event("native", "second", {})])
+        writer = writer_of(store)
+        event = writer.encoder.event("s", "native", "second", {})
+        assert not writer.append_at_once("s", [event])
         assert turns(tmp_path / name) == ["first"]
         store.close()
 
@@ -71,7 +74,7 @@ def test_what_waits_is_not_overtaken(
 
     async def main() -> None:
         await put(async_store, "first")
-        async_store._queues.write("s", lambda: waits(go_on))
+        async_store._writer.queues.write("s", lambda: waits(go_on))
         second = put(async_store, "second")
         third = put(async_store, "third")
         assert turns(tmp_path) == ["first"]

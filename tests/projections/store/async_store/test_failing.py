@@ -16,6 +16,7 @@ from journal.errors import (
 )
 from projections import DefaultSessionStore
 from projections.store.async_store import AsyncSessionStore
+from projections.store.store import writer_of
 from tests.projections.store.async_store.gates import (
     PATIENCE,
     Gate,
@@ -259,7 +260,7 @@ def test_an_append_that_fails_in_no_known_way_is_told_to_all_and_others_go_on(
         slow = put(store, "slow")
         await gate.reached()
         with monkeypatch.context() as patch:
-            patch.setattr(store.store, "append", None)
+            patch.setattr(writer_of(store.store), "append", None)
             waiting = [put(store, "a"), put(store, "b")]
             gate.open()
             found = await all_of(*waiting)
@@ -278,7 +279,8 @@ def test_without_a_thread_to_be_had_each_call_is_made_once_by_the_caller(
     """The system may refuse a thread; what a thread that is there takes up is not done again."""
     async_store = AsyncSessionStore(DefaultSessionStore(tmp_path))
     asked: list[str] = []
-    append, audit = async_store.store.append, async_store.store.audit
+    writer = writer_of(async_store.store)
+    append, audit = writer.append, async_store.store.audit
 
     def counted_append(session_id: str, events: Any, *, refresh: bool) -> None:
         asked.extend(event.turn_id for event in events)
@@ -291,13 +293,13 @@ def test_without_a_thread_to_be_had_each_call_is_made_once_by_the_caller(
     def refused(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    queues, begun, go_on = async_store._queues, threading.Barrier(3), threading.Event()
+    queues, begun, go_on = async_store._writer.queues, threading.Barrier(3), threading.Event()
 
     def busy() -> None:
         begun.wait(PATIENCE)
         assert go_on.wait(PATIENCE)
 
-    monkeypatch.setattr(async_store.store, "append", counted_append)
+    monkeypatch.setattr(writer, "append", counted_append)
     monkeypatch.setattr(async_store.store, "audit", counted_audit)
 
     async def main() -> None:

@@ -17,7 +17,6 @@ from journal.errors import (
 from journal.events import Set
 from projections import DefaultSessionStore
 from projections.replay import Pace, Step
-from projections.store import async_store as module
 from projections.store.async_store import AsyncSessionStore
 from projections.tail.tail import Arrival
 from tests.projections.store.async_store.gates import Gate, all_of, gated, put, run
@@ -82,7 +81,7 @@ def test_a_replay_waits_as_long_as_it_took_without_blocking_the_loop(
         for number, at in enumerate(("00", "04", "30"), 1)
     ]
     monkeypatch.setattr(async_store.store, "replay", lambda *_: iter(events))
-    monkeypatch.setattr(module, "Pace", Paced)
+    monkeypatch.setattr("projections.store.async_store.looking_back.Pace", Paced)
 
     async def main() -> None:
         with monkeypatch.context() as patch:

@@ -16,8 +16,8 @@ CALLS: dict[str, Callable[[AsyncSessionStore], Any]] = {
     "set": lambda store: put(store, "inner"),
     "get": lambda store: store.get_runtime_state("s", "native"),
     "list_sessions": lambda store: store.list_sessions(),
-    "refresh_soon": lambda store: store.refresh_soon("s"),
-    "join": lambda store: store.join("s"),
+    "refresh_soon": lambda store: store._writer.refresh_soon("s"),
+    "join": lambda store: store._writer.join("s"),
 }
 
 

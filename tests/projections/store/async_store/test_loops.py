@@ -78,7 +78,8 @@ def test_join_waits_for_a_session_or_for_all(tmp_path: Path) -> None:
         assert turns(tmp_path, "other") == ["quick"]
         join(store, "never heard of")
         threads = [
-            threading.Thread(target=store.join, args=args, daemon=True) for args in ((), ("s",))
+            threading.Thread(target=store._writer.join, args=args, daemon=True)
+            for args in ((), ("s",))
         ]
         for thread in threads:
             thread.start()
@@ -125,13 +126,13 @@ asyncio.run(queue())
 reached.wait(60)
 child = os.fork()
 if child == 0:
-    async_store.join()
+    async_store._writer.join()
     asyncio.run(write("child", "d"))
-    async_store.join()
+    async_store._writer.join()
     sys.exit(0)
 assert os.waitpid(child, 0)[1] == 0
 release.set()
-async_store.join()
+async_store._writer.join()
 asyncio.run(write("s", "e"))
 """
 

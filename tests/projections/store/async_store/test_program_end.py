@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from journal.errors import ReentryError, StorageError
-from projections.store.queues import Append, Queues
+from projections.store.async_store.entries import Append
+from projections.store.async_store.queues import Queues
 from tests.projections.store.async_store.gates import PATIENCE
 from tests.support import set_event
 

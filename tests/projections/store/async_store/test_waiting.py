@@ -14,7 +14,7 @@ from journal.errors import LimitExceededError, LockTimeoutError
 from projections import DefaultSessionStore
 from projections.replay import Step
 from projections.store.async_store import AsyncSessionStore
-from projections.store.queues import READERS, WRITERS, Queues
+from projections.store.async_store.queues import READERS, WRITERS, Queues
 from tests.projections.store.async_store.gates import (
     PATIENCE,
     Gate,
@@ -62,7 +62,7 @@ def test_many_slow_sessions_stop_no_readers_and_other_writers_only_when_there_ar
             await asyncio.sleep(0.001)
         other = put(store, "quick")
         assert await store.get_runtime_state("other", "native") == {}
-        await asyncio.to_thread(store.join, "other")
+        await asyncio.to_thread(store._writer.join, "other")
         if number < WRITERS:
             assert await other
         assert not any(each.done() for each in slow)
@@ -85,7 +85,7 @@ def test_to_join_waits_for_no_reader(tmp_path: Path) -> None:
         store.store.verify = long_look  # type: ignore[method-assign, assignment]
         looks = [store.verify("s") for _ in range(READERS)]
         await asyncio.to_thread(join, store)
-        await store.joined("s")
+        await store._writer.joined("s")
         assert not any(look.done() for look in looks)
         goes_on.set()
         await asyncio.gather(*looks)

@@ -1,0 +1,197 @@
+"""Calls of many sessions carried out in threads, the writes of each session in order.
+
+A session that has anything waiting has a line. One thread at a time works on it: it takes
+what waits at the front, sets that follow each other as one append, and goes to the back of
+the queue of threads for the next. A call that only reads waits for the writes before it and
+then leaves the line for another thread, so a long look does not hold up later writes.
+
+At the end of the program no pool takes anything more: each call is carried out by the thread
+that makes it. Once `exiting.begun` nothing is left to another thread either, which may never
+run again.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+
+from journal import exiting
+from journal.errors import ClosedError, ReentryError
+from journal.forking import leave_stopped_threads, tell_after_fork, tell_after_stop
+from projections.store.async_store.entries import Append, Call, Entry
+from projections.store.async_store.lines import Lines
+from projections.store.async_store.soon import Soon
+from projections.store.async_store.threads import Entrance, Threads
+from projections.store.async_store.worker import Worker
+
+WRITERS = 64
+"""Sessions that can wait for their disk, or for another process, at the same time, where the
+process may have eight times as many open files."""
+
+READERS = 32
+"""Calls that can read at the same time; likewise."""
+
+
+class Queues:
+    """Carries out calls as the module says. Calls report by themselves what came of them.
+
+    Safe for threads. Not for finalizers and signal handlers: those may come in the middle of
+    a call on the same thread, and get `ReentryError` then. A forked child begins with nothing
+    waiting: that is its parent's.
+    """
+
+    def __init__(self, append: Callable[[str, Sequence[Append]], None]) -> None:
+        """`append` carries out one or more appends to a session, in order."""
+        self._append = append
+        self._is_closed = False
+        self.after_fork()
+        tell_after_fork(self)
+        tell_after_stop(self)
+        exiting.tell_at_exit(self)
+
+    def after_fork(self) -> None:
+        """Begin anew: the threads and what waited for them stayed with the parent."""
+        self._entrance = Entrance()
+        self._ending = threading.Lock()  # held by the thread that closes
+        self._lines = Lines()
+        self._soon = Soon()
+        self._writers = Threads(WRITERS, "journal-write")
+        self._readers = Threads(READERS, "journal-read")
+        self._worker = Worker(self._lines, self._writers, self._append)
+
+    def after_stop(self) -> None:
+        """What waits was called for by threads that were stopped in their calls."""
+        self.after_fork()
+
+    def at_exit(self) -> None:
+        """Have all done that was put off, while the threads that may be at it still run."""
+        self._soon.make_calls()
+        self.join()
+
+    def check_open(self) -> None:
+        """Raises `ClosedError` once `close` was called."""
+        if self._is_closed:
+            raise ClosedError("the store is closed; make a new one")
+
+    def is_idle(self, session_id: str) -> bool:
+        """Whether nothing of the session is waiting or being carried out."""
+        return self._lines.is_idle(session_id)
+
+    def write(self, session_id: str, entry: Entry) -> None:
+        """After all that was called for in this session before."""
+        self.begin(session_id, self.put(session_id, entry))
+
+    def put(self, session_id: str, entry: Entry) -> bool:
+        """Give it its place in line, and do no more, for a caller that holds a lock.
+
+        The caller passes the answer to `begin` next, without the lock: whether nobody works on
+        the session yet.
+        """
+        with self._entered():
+            return self._lines.put(session_id, entry)
+
+    def begin(
+        self,
+        session_id: str,
+        is_first: bool,
+        at_once: Callable[[], bool] | None = None,
+        *,
+        here: bool = False,
+    ) -> None:
+        """Have carried out what was `put`: by a thread, or `here`, by this one.
+
+        If it is the first in line, `at_once` may carry it out, and says whether it did. What
+        `at_once` raises passes, and counts as carried out.
+        """
+        if not is_first:
+            if exiting.begun and not self._worker.is_this_thread():
+                self.join(session_id)
+        elif at_once is None or not self._done_at_once(session_id, at_once):
+            self._have_worked(session_id, here)
+
+    def _done_at_once(self, session_id: str, at_once: Callable[[], bool]) -> bool:
+        """Whether it was. Then a thread goes on with what came behind it."""
+        is_done = True
+        try:
+            is_done = at_once()
+        finally:
+            if is_done:
+                self._lines.drop_first(session_id)
+                if self._lines.finish(session_id):
+                    self._have_worked(session_id, here=False)
+        return is_done
+
+    def _have_worked(self, session_id: str, here: bool) -> None:
+        if not here:
+            with self._entered():
+                here = not self._worker.start(session_id)
+        if here:
+            self._worker.work(session_id)
+
+    def read(self, session_id: str, call: Call) -> None:
+        """After the writes of this session so far; later ones do not wait for it."""
+        with self._entered():
+            waits = self._lines.put_behind(session_id, lambda: self.aside(call))
+        if not waits:
+            self.aside(call)
+
+    def after_all(self, call: Call) -> None:
+        """By a reading thread, after the writes of all sessions so far."""
+        self._after_all_writes(lambda: self.aside(call))
+
+    def aside(self, call: Call) -> None:
+        """As soon as a reading thread is free, whatever waits to be written."""
+        with self._entered():
+            started = self._readers.take(call)
+        if not started:
+            call()
+
+    def soon(self, session_id: str, call: Call) -> None:
+        """In a moment, and once for all who ask for it of a session meanwhile."""
+        with self._entered():
+            waits = self._soon.put(session_id, call)
+        if not waits:
+            self._soon.make_calls()
+
+    def join(self, session_id: str | None = None) -> None:
+        """Wait for the writes of a session, or of all sessions, so far.
+
+        Raises `ReentryError` in a thread that carries them out.
+        """
+        if self._worker.is_this_thread():
+            raise ReentryError(
+                "a thread that carries out writes would wait for itself; a finalizer cannot wait"
+            )
+        reached = threading.Event()
+        if session_id is None:
+            self._after_all_writes(reached.set)
+        else:
+            with self._entered():
+                if not self._lines.put_behind(session_id, reached.set):
+                    return
+        reached.wait()
+
+    def close(self, call: Call) -> None:
+        """After all that was called for so far; then let the threads go. Can be called twice."""
+        self._is_closed = True
+
+        def end() -> None:
+            with self._ending:
+                self._readers.end(wait=True)
+                call()
+                self._writers.end(wait=False)
+
+        def begin() -> None:
+            if not self._writers.take(end):
+                call()
+
+        self.after_all(begin)
+
+    def _entered(self) -> Entrance:
+        if exiting.begun:
+            leave_stopped_threads()  # which makes a new entrance
+        return self._entrance
+
+    def _after_all_writes(self, call: Call) -> None:
+        with self._entered():
+            waits = self._lines.put_behind_all(call)
+        if not waits:
+            call()

@@ -1,0 +1,35 @@
+"""Calls that can wait a moment, and are then made once for all who ask for them meanwhile."""
+
+import threading
+
+from journal import exiting
+from projections.store.async_store.entries import Call
+
+_MOMENT = 0.1  # seconds
+
+
+class Soon:
+    """Calls by name, made together by a thread of their own. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # reentrant for finalizers at the program's end
+        self._calls: dict[str, Call] = {}
+
+    def put(self, name: str, call: Call) -> bool:
+        """Have it made in a moment, in place of one of the same name that waits.
+
+        False where no thread will: then the caller has to `make_calls`.
+        """
+        with self._lock:
+            is_first = not self._calls
+            self._calls[name] = call
+        if exiting.begun:
+            return False
+        return not is_first or exiting.started(threading.Timer(_MOMENT, self.make_calls))
+
+    def make_calls(self) -> None:
+        """Make those that wait, now."""
+        with self._lock:
+            calls, self._calls = self._calls, {}
+        for call in calls.values():
+            call()

@@ -1,0 +1,157 @@
+"""`AsyncSessionStore`: the store for code that runs in an event loop."""
+
+from asyncio import Future
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Self
+
+from journal.backend import CompactionReport, History
+from journal.events import Set
+from projections.store.async_store.calls import AsyncCalls
+from projections.store.async_store.looking_back import AsyncLookingBack
+from projections.store.async_store.writer import AsyncWriter
+from projections.store.store import DefaultSessionStore, writer_of
+
+
+class AsyncSessionStore(AsyncLookingBack):
+    """A `DefaultSessionStore` that never makes the event loop wait for a sync or a lock.
+
+    Its methods are those of `DefaultSessionStore`, which say what they do, cost, return and
+    raise; here each returns at once a future to be awaited. A call counts from when it is made,
+    not from when it is awaited: states are taken as they are then, what was called for in a
+    session is written in that order, and a read sees the writes called for before it. Sets
+    of one session that wait together share a write and a sync. Other sessions go on meanwhile,
+    as long as no more than `queues.WRITERS` of them wait. What waits is held in memory.
+
+    A write that has been called for is carried out, even if nobody awaits it, or the task that
+    does is cancelled. An error that nobody awaits is reported by asyncio, and logged where that
+    cannot: when the task was cancelled, or the loop is closed. Safe for several event loops in
+    several threads; not for finalizers and signal handlers, which may get `ReentryError`.
+    `close`, or `async with`, waits for everything and closes the store underneath, which is
+    the attribute `store`. Once it is closed, methods raise `ClosedError`; outside of an event
+    loop, RuntimeError.
+
+    With durability "os" a set is a write into memory of the operating system. It is made in
+    the event loop, unless it had to wait for something: a thread takes four times as long.
+    """
+
+    def __init__(self, store: DefaultSessionStore) -> None:
+        """Starts no thread until one is needed."""
+        self.store = store
+        self._writes = writer_of(store)
+        self._writer = AsyncWriter(self._writes)
+        self._calls = AsyncCalls(self._writer.queues)
+
+    # PraisonAI's three methods
+
+    def set_runtime_state(
+        self,
+        session_id: str,
+        runtime_id: str,
+        turn_id: str,
+        state: dict[str, Any],
+        mirror_enabled: bool = True,
+    ) -> "Future[bool]":
+        """Save a turn's state, as it is now. True when it is saved.
+
+        The state is checked and encoded here, O(size of the state), and errors of that are
+        raised at once; those of writing where it is awaited.
+        """
+        events: list[Set] = []
+        if mirror_enabled and self._writes.mirrors:
+            events.append(self._writes.encoder.event(session_id, runtime_id, turn_id, state))
+        return self._writer.append(session_id, events)
+
+    def get_runtime_state(
+        self, session_id: str, runtime_id: str, turn_id: str | None = None
+    ) -> "Future[dict[str, Any]]":
+        """A turn's state, or `{turn_id: state}` of all turns in order. A copy of your own."""
+        return self._calls.read(
+            session_id, lambda: self.store.get_runtime_state(session_id, runtime_id, turn_id)
+        )
+
+    def clear_runtime_state(
+        self, session_id: str, runtime_id: str | None = None
+    ) -> "Future[bool]":
+        """Drop a runtime's state, or all of it. True: there is none now."""
+        return self._calls.write(
+            session_id, lambda: self.store.clear_runtime_state(session_id, runtime_id)
+        )
+
+    # What changes a session
+
+    def set_many(
+        self,
+        session_id: str,
+        items: Iterable[tuple[str, str, dict[str, Any]]],
+        mirror_enabled: bool = True,
+    ) -> "Future[bool]":
+        """Save many turns, `(runtime_id, turn_id, state)` each, as they are now.
+
+        One write and one sync. Checked and encoded here, as by `set_runtime_state`.
+        """
+        events: list[Set] = []
+        if mirror_enabled and self._writes.mirrors:
+            events = self._writes.encoder.events(session_id, items)
+        return self._writer.append(session_id, events)
+
+    def hand_off(
+        self,
+        session_id: str,
+        source: str,
+        target: str,
+        turn_id: str | None = None,
+        reason: str | None = None,
+    ) -> "Future[bool]":
+        """Record that a runtime gives the session, or one turn, to another. True."""
+        return self._calls.write(
+            session_id, lambda: self.store.hand_off(session_id, source, target, turn_id, reason)
+        )
+
+    def take_over(self, session_id: str, runtime_id: str) -> "Future[dict[str, dict[str, Any]]]":
+        """Record that a runtime takes the session over; the view that it inherits.
+
+        `{runtime_id: {turn_id: state}}`.
+        """
+        return self._calls.write(session_id, lambda: self.store.take_over(session_id, runtime_id))
+
+    def delete_session(self, session_id: str) -> "Future[bool]":
+        """Delete a session: log, history and session file. False when there was none."""
+        return self._calls.write(session_id, lambda: self.store.delete_session(session_id))
+
+    def refresh_session_file(self, session_id: str) -> "Future[None]":
+        """Write the session file if it is not what the log says."""
+        return self._calls.write(session_id, lambda: self.store.refresh_session_file(session_id))
+
+    def compact(
+        self, session_id: str, history: History | None = None
+    ) -> "Future[CompactionReport | None]":
+        """Rewrite a session's log with only what lives. Writes go on meanwhile.
+
+        Events and bytes before and after; None when there is no log.
+        """
+        return self._calls.read(session_id, lambda: self.store.compact(session_id, history))
+
+    # The end
+
+    def flush(self) -> "Future[None]":
+        """Make all that was saved durable and bring the session files up to date.
+
+        Waits for the writes of all sessions.
+        """
+        return self._calls.after_all(self.store.flush)
+
+    def close(self) -> "Future[None]":
+        """Wait for all that was called for, then close the store. Can be called twice."""
+        return self._calls.close(self.store.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()

@@ -1,0 +1,130 @@
+"""How sets get into a store without making their callers wait: in event loops, and for adapters.
+
+Not public: users call the methods of `AsyncSessionStore`, agents are mirrored by a recorder.
+"""
+
+import functools
+from asyncio import Future
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import TypeAlias
+
+from journal.errors import AppendError, LimitExceededError, StateTypeError, StateValueError
+from journal.events import Set
+from journal.state import check_text
+from journal.waiting import waiting_since
+from projections.store.async_store.entries import Append, Entry
+from projections.store.async_store.queues import Queues
+from projections.store.async_store.reply import Reply
+from projections.store.writer import Writer
+
+Begin: TypeAlias = Callable[..., None]
+
+_NOTHING_WRITTEN = (AppendError, LimitExceededError, StateTypeError, StateValueError)
+
+
+class AsyncWriter:
+    """Writes by `writer`, in the order of the calls for each session.
+
+    Safe for threads and for several event loops. `queues` carry out what has to wait.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self.queues = Queues(self._append_all)
+
+    def append(
+        self, session_id: str, events: Sequence[Set], *, refresh: bool = True
+    ) -> "Future[bool]":
+        """Save what the encoder made of states; True. Raises as `Writer.append`."""
+        reply: Reply[bool] = Reply(reports=True)
+        if not events:
+            reply.future.set_result(True)
+            return reply.future
+        self._check(session_id)
+        try:
+            if self._append_at_once(session_id, events, refresh):
+                reply.future.set_result(True)
+                return reply.future
+        except BaseException as error:  # noqa: BLE001 - raised where it is awaited
+            reply.future.set_exception(error)
+            return reply.future
+        done = functools.partial(reply.answer, True)
+        self.queues.write(session_id, Append(events, done, refresh))
+        return reply.future
+
+    def line_up(
+        self, session_id: str, entry: Entry, at_once: Callable[[], bool] | None = None
+    ) -> Begin:
+        """Give a write its place among the writes of a session, and no more.
+
+        For code that holds a lock, in whatever thread. What is returned is to be called next,
+        without the lock: it begins to write, with `here=True` in the calling thread. `at_once`
+        writes what needs no thread, if that is so, and says whether it did.
+        """
+        self._check(session_id)
+        is_first = self.queues.put(session_id, entry)
+        return functools.partial(self.queues.begin, session_id, is_first, at_once)
+
+    def refresh_soon(self, session_id: str) -> None:
+        """Have the session file written in a moment by a thread, if it may take time then."""
+        self.queues.soon(session_id, lambda: self._writer.refresh_file_if_due(session_id))
+
+    def join(self, session_id: str | None = None) -> None:
+        """Block until what was called for so far, in a session or in all, is written.
+
+        For code outside of the event loop.
+        """
+        self.queues.join(session_id)
+
+    def joined(self, session_id: str) -> "Future[None]":
+        """The same for a session, to be awaited."""
+        self._check(session_id)
+        reply: Reply[None] = Reply()
+        if self.queues.is_idle(session_id):
+            reply.future.set_result(None)
+        else:
+            self.queues.write(session_id, lambda: reply.answer(None, None))
+        return reply.future
+
+    def _check(self, session_id: str) -> None:
+        self.queues.check_open()
+        check_text(session_id, "session_id")
+
+    def _append_at_once(self, session_id: str, events: Sequence[Set], refresh: bool) -> bool:
+        """Where no sync is wanted and nobody is in the way, a thread would only cost time."""
+        at_once = self.queues.is_idle(session_id) and self._writer.append_at_once(
+            session_id, events
+        )
+        if at_once and refresh:
+            self.refresh_soon(session_id)
+        return at_once
+
+    def _append_all(self, session_id: str, appends: Sequence[Append]) -> None:
+        """Save together what waits together; if nothing of that was, each for itself."""
+        events = [event for append in appends for event in append.events]
+        try:
+            with waiting_since(appends[-1].since):
+                self._writer.append(session_id, events, refresh=False)
+        except _NOTHING_WRITTEN as error:
+            if len(appends) == 1:
+                appends[0].done(error)
+                return
+            for append in appends:
+                self._append_all(session_id, (append,))
+        except BaseException as error:  # noqa: BLE001 - raised where it is awaited
+            for append in appends:
+                append.done(error if append is appends[0] else _copy_of(error))
+        else:
+            for append in appends:
+                append.done(None)
+            if any(append.refresh for append in appends):
+                self.refresh_soon(session_id)
+
+
+def _copy_of(error: BaseException) -> BaseException:
+    """For another task, whose traceback and notes are its own."""
+    try:
+        return copy(error)
+    except Exception:  # noqa: BLE001 - of a class that cannot be copied
+        return error

@@ -1,0 +1,83 @@
+"""Compaction: when a caller wants it, and in the background when a log is bloated."""
+
+from collections.abc import Callable
+
+from journal.backend import CompactionReport, History
+from journal.engines.files.directory import Directory
+from journal.errors import StorageError
+from projections.store.background import Maintenance
+from projections.store.locks import SessionLocks
+from projections.store.open_sessions import OpenSessions
+from projections.store.session import Session
+
+
+class Compactor:
+    """Compacts the sessions of one store, one compaction of a session at a time."""
+
+    def __init__(
+        self,
+        backend: Directory,
+        sessions: OpenSessions,
+        maintenance: Maintenance,
+        history: History,
+        *,
+        is_automatic: bool,
+    ) -> None:
+        """`history` says what becomes of what is taken out, unless a caller says it."""
+        self._backend = backend
+        self._sessions = sessions
+        self._history: History = history
+        self._locks = SessionLocks()
+        self.is_automatic = is_automatic
+        self.maintenance = maintenance
+
+    def compact(self, session_id: str, history: History | None) -> CompactionReport | None:
+        """Compact now. Waits for another compaction of the session by this store.
+
+        Raises as `Backend.compact`.
+        """
+        session = self._sessions.get(session_id)
+        lock = self._locks.of(session_id)
+        with lock:
+            report = self._backend.compact(session_id, history or self._history)
+            self._note(session, report)
+            if report is not None:
+                session.refresher.refresh_or_warn()
+            return report
+
+    def schedule(self, session_id: str) -> None:
+        """Compact in the background, if that is still due then."""
+        self.maintenance.schedule(
+            f"compaction of session {session_id!r}",
+            lambda stop: self._compact_if_due(session_id, stop),
+        )
+
+    def _compact_if_due(self, session_id: str, stop: Callable[[], bool]) -> None:
+        """While the store may be closing. Others may have compacted the session."""
+        lock = self._locks.of(session_id)
+        if not lock.acquire(blocking=False):
+            return
+        try:
+            session = self._sessions.open(session_id)
+            if session.bloat.is_still_due():
+                self._note(session, self._compacted(session, stop))
+                session.refresher.refresh_or_warn(timeout=0.0)
+        finally:
+            lock.release()
+
+    def _compacted(self, session: Session, stop: Callable[[], bool]) -> CompactionReport | None:
+        try:
+            return self._backend.compact(session.session_id, self._history, stop)
+        except StorageError:  # most likely the next attempt will fail alike: not soon
+            session.bloat.wait_until_doubled(session.log.size)
+            raise
+
+    def _note(self, session: Session, report: CompactionReport | None) -> None:
+        """Watch the log grow anew, and pack in the background what was taken out."""
+        if report is None:
+            return
+        session.bloat.wait_until_doubled(report.bytes_after)
+        self.maintenance.schedule(
+            f"packing of session {session.session_id!r}",
+            lambda stop: self._backend.pack(session.session_id, stop),
+        )

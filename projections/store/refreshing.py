@@ -1,0 +1,121 @@
+"""When and how an open session's file is brought up to date with its log."""
+
+import logging
+import math
+from time import monotonic
+
+from journal.backend import Log
+from journal.errors import JournalError, LockTimeoutError
+from projections.store.dirty import Dirty
+from projections.store.session_file import SessionFile
+from projections.view import View
+
+logger = logging.getLogger("journal")
+
+PATIENCE = 5.0
+"""Seconds that a refresh waits for the session file's lock, unless it is told otherwise."""
+
+_SHARE = 20  # refreshes after sets may take one part in this many of the time …
+_SAVED = 0.1  # … and seconds of it may be saved up while a store rests
+
+
+class Budget:
+    """How much of a store's time refreshes after sets may take, in all its sessions together.
+
+    After a refresh, the others of the store wait until `_SHARE` times as long has gone by.
+    A store that has rested may spend `_SAVED` seconds at once, so that sets of a few hundred
+    sessions show at once; only a storm over more of them leaves session files to `flush` and
+    `close`. Without a lock: threads that meet in `spend` cause one refresh too many at worst.
+    """
+
+    def __init__(self) -> None:
+        self._paid_at = -math.inf  # on the monotonic clock: when all of them are paid for
+
+    def allows(self, now: float) -> bool:
+        """Whether a refresh may begin."""
+        return now >= self._paid_at
+
+    def spend(self, started: float, ended: float) -> None:
+        """Note a refresh."""
+        saved_from = started - _SHARE * _SAVED
+        self._paid_at = max(self._paid_at, saved_from) + _SHARE * (ended - started)
+
+
+class FileRefresher:
+    """Writes the view of one session into its session file. Safe for threads.
+
+    Where sessions are kept in memory, `file` is None and nothing is ever written.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        log: Log,
+        view: View,
+        file: SessionFile | None,
+        stale: Dirty,
+        budget: Budget,
+    ) -> None:
+        """`stale` has the sessions whose file is not what the log says."""
+        self._session_id = session_id
+        self._log = log
+        self._view = view
+        self._file = file
+        self._stale = stale
+        self._budget = budget
+        self._not_before = -math.inf if file is not None else math.inf  # on the monotonic clock
+        self.is_refreshing = False  # after a set
+
+    def refresh(self, timeout: float | None = None, *, anyway: bool = False) -> None:
+        """Write the view if this store has appended since the last time.
+
+        Or `anyway`: others may have. Costs O(size of the file); no system call without a need.
+        Raises `SessionFileError`, and `LockTimeoutError` after `timeout` seconds.
+        """
+        mark = self._stale.mark_of(self._session_id)
+        if self._file is None or (mark is None and not anyway):
+            return
+        started = monotonic()
+        try:
+            self._file.write(self._render, PATIENCE if timeout is None else timeout)
+            self._stale.clean(self._session_id, mark)
+        finally:
+            ended = monotonic()
+            self._not_before = ended + _SHARE * (ended - started)
+
+    def refresh_if_due(self) -> None:
+        """Refresh after a set, if that may take time now. Trouble is logged, not raised."""
+        started = monotonic()
+        if started < self._not_before or not self._budget.allows(started):
+            return
+        if self.is_refreshing or self._stale.mark_of(self._session_id) is None:
+            return  # another thread is at it, or we are in its signal handler
+        self.is_refreshing = True
+        try:
+            self.refresh_or_warn(timeout=0.0)
+            self._budget.spend(started, monotonic())
+        finally:
+            self.is_refreshing = False
+
+    def refresh_or_warn(self, timeout: float | None = None) -> None:
+        """As `refresh`, but trouble is logged, once until it works again.
+
+        The session file is derived, so nothing else may fail because of it.
+        """
+        try:
+            self.refresh(timeout)
+            self._stale.failing.discard(self._session_id)
+        except (JournalError, OSError) as error:
+            if isinstance(error, LockTimeoutError) and timeout == 0:
+                return  # PraisonAI is at it; a later append, flush or close comes back to it
+            if self._log.head is None:
+                return  # nothing was ever written, so there is nothing to show
+            if self._session_id not in self._stale.failing:
+                logger.warning(
+                    "session %r: the session file is out of date: %s", self._session_id, error
+                )
+                self._stale.failing.add(self._session_id)
+
+    def _render(self) -> bytes | None:
+        with self._log.lock:
+            return self._view.to_json() if self._log.refresh() else None

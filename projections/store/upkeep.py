@@ -1,0 +1,115 @@
+"""The store's methods for whole sessions: list, check, compact, delete, the session file."""
+
+from journal.backend import CompactionReport, History, SessionInfo, VerifyReport
+from journal.events import Head
+from projections.store.listing import with_session_files
+from projections.store.parts import StoreParts
+
+
+class Upkeep(StoreParts):
+    """What people and tools call that look after sessions."""
+
+    def list_sessions(self, limit: int | None = None) -> list[SessionInfo]:
+        """The sessions, last changed first, at most `limit` of them.
+
+        Each is `{"session_id", "updated_at" (ISO 8601, UTC), "log_bytes"}`. Those of PraisonAI
+        that have no log yet are listed too, with `log_bytes` 0. Reads the folder, the first
+        line of logs whose name does not tell their id, and the beginning of session files of
+        which the same is true; O(sessions) whatever the limit, and no message is read. Raises
+        ValueError for a negative limit, `ClosedError` and `ReadError`.
+        """
+        self._sessions.check_open()
+        if limit is not None and limit < 0:
+            raise ValueError(f"limit is {limit}; it must be 0 or more")
+        found = self._backend.sessions()
+        if self._in_files:
+            found = with_session_files(self._options.storage, self._backend.folder, found)
+        found.sort(key=lambda info: info["updated_at"], reverse=True)
+        return found[:limit]
+
+    def session_exists(self, session_id: str) -> bool:
+        """Whether there is a log or a session file of this id. Creates nothing.
+
+        Costs and raises as `get_runtime_state`, and `SessionFileError`.
+        """
+        return self._sessions.get(session_id).exists()
+
+    def has_log(self, session_id: str) -> bool:
+        """Whether anything was written to the session's log.
+
+        Costs and raises as `get_runtime_state`.
+        """
+        return self._sessions.get(session_id).log.refresh()
+
+    def delete_session(self, session_id: str) -> bool:
+        """Delete a session: log, history and session file, messages included.
+
+        Only the session file's empty lock file stays. Returns False when there was none.
+        A session made again under the id is a new one. O(archives of the session). Raises
+        `LockTimeoutError` when a writer or PraisonAI holds a lock for too long,
+        `SessionFileError`, `StorageError` and their siblings.
+        """
+        session = self._sessions.get(session_id)
+        there, file = session.has_files(), session.file
+
+        def delete() -> bool:
+            if file is None:
+                return self._backend.delete(session_id)
+            if not there:
+                return False
+            with file.locked(self._options.lock_timeout):
+                file.discard_unfinished()  # before the rest: that can be finished by others
+                return self._backend.delete(session_id, file.name())
+
+        return self._sessions.delete(session_id, delete)
+
+    def compact(self, session_id: str, history: History | None = None) -> CompactionReport | None:
+        """Rewrite a session's log with only what lives, now. None when there is no log.
+
+        Returns how many events and bytes the log had before and has after. What was
+        overwritten or cleared moves to `archive/`, or is dropped together with older archives
+        when `history` is "drop"; without it, as the store was told to. O(size of the log).
+        Writers go on meanwhile. Waits for another compaction of the session by this store.
+        Raises `CompactionAbandonedError` when one by another process is under way,
+        `CompactionError` and `StorageError`; the log is then as it was.
+        """
+        return self._compactor.compact(session_id, history)
+
+    def verify(self, session_id: str, head: Head | str | None = None) -> VerifyReport:
+        """Check every line of a session, the chain, and the archives. Changes nothing.
+
+        `head`, noted down from an earlier report, shows whether a tail was cut off since.
+        A session that does not exist has no problems and no head. Reads all of the log and of
+        its archives, and holds one line in memory. Raises `ReadError`, and TypeError and
+        ValueError for what is no head.
+        """
+        self._sessions.check_open()
+        noted = Head.parse(head) if isinstance(head, str) else head
+        if noted is not None and not isinstance(noted, Head):
+            raise TypeError(f"head must be a Head or its text, not {type(noted).__name__}")
+        return self._backend.verify(session_id, noted)
+
+    def session_document(self, session_id: str) -> bytes:
+        """The session file as a refresh would write it now: PraisonAI's data and the view.
+
+        JSON. Writes nothing. O(size of the session file and of the view). Raises
+        `SessionFileError`, also when everything is in memory, and as `get_runtime_state`.
+        """
+        return self._sessions.get(session_id).document()
+
+    def session_file_path(self, session_id: str) -> str | None:
+        """Where the session file is, or would be; None when everything is in memory.
+
+        Reads no file for ids whose file name can be no other session's. Raises
+        `SessionFileError` when it cannot be found out.
+        """
+        file = self._sessions.get(session_id).file
+        return file.path if file is not None else None
+
+    def refresh_session_file(self, session_id: str) -> None:
+        """Write the session file if it is not what the log says; `flush` does it for all.
+
+        O(size of the session file and of the view). Waits 5 s for PraisonAI's lock on it.
+        Raises `SessionFileError` and `LockTimeoutError`.
+        """
+        self._sessions.get(session_id).refresher.refresh(anyway=True)

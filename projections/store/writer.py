@@ -1,0 +1,99 @@
+"""How a store writes, and what the adapters and the event loops need of that beyond its API.
+
+Not public: users call the store's methods. The others make events at another time than they
+save them, must not wait, or have the session file written by another thread.
+"""
+
+from collections.abc import Sequence
+
+from journal.config import Limits
+from journal.events import Set
+from projections.store.compacting import Compactor
+from projections.store.encoder import StateEncoder
+from projections.store.limits import LimitCheck
+from projections.store.open_sessions import OpenSessions
+
+
+class Writer:
+    """Writes into the sessions of one store. Safe for threads.
+
+    `mirrors` says whether the store records anything: callers ask it before they write.
+    `limits` are those of the store, and `encoder` makes events of states.
+    """
+
+    def __init__(
+        self,
+        sessions: OpenSessions,
+        encoder: StateEncoder,
+        limits: Limits,
+        compactor: Compactor,
+        *,
+        mirrors: bool,
+    ) -> None:
+        self._sessions = sessions
+        self._check = LimitCheck(limits)
+        self._compactor = compactor
+        self.encoder = encoder
+        self.limits = limits
+        self.mirrors = mirrors
+
+    def append(self, session_id: str, events: Sequence[Set], *, refresh: bool = True) -> None:
+        """Save what `encoder` made of states, with one write and one sync.
+
+        Without `refresh`, the session file is left to `refresh_file_if_due`. Raises as
+        `DefaultSessionStore.set_runtime_state`.
+        """
+        if not events:
+            return
+        session = self._sessions.get(session_id)
+        check = self._check
+        if check.rejects:
+            if not session.log.refresh():
+                check.check(session, events)  # before there is a file
+            session.append(lambda: check.check(session, events), refresh=refresh)
+        else:
+            session.append(events, refresh=refresh)
+            check.warn(session, events)
+        if self._compactor.is_automatic and session.bloat.is_due():
+            self._compactor.schedule(session_id)
+
+    def append_at_once(
+        self, session_id: str, events: Sequence[Set], *, by_owner: bool = False
+    ) -> bool:
+        """As `append`, if that waits for nobody; else False, and nothing is saved.
+
+        For event loops. It would wait for a sync, for a lock that another thread or process
+        has, or for a log to be opened, read or repaired. With `by_owner`, nothing is saved
+        either where another runtime than that of the first event owns the session. Leaves the
+        session file to `refresh_file_if_due`, in a thread.
+        """
+        session = self._sessions.find(session_id)
+        if session is None or self._check.rejects:
+            return False
+        if by_owner and session.folded.owner.runtime_id not in (None, events[0].runtime_id):
+            return False
+        if not session.append_at_once(events):
+            return False
+        self._check.warn(session, events)
+        if self._compactor.is_automatic and session.bloat.is_due():
+            self._compactor.schedule(session_id)
+        return True
+
+    def owner(self, session_id: str) -> tuple[str, str | None] | None:
+        """The runtime that owns the session, and the turn that it wrote last since it does.
+
+        None if none does. The turn is None if it wrote none. Sees what any process has
+        written. O(1) where the session is open. Raises as
+        `DefaultSessionStore.get_runtime_state`.
+        """
+        return self._sessions.get(session_id).owner()
+
+    def refresh_file_if_due(self, session_id: str) -> None:
+        """Write the session file if it may take time now. Trouble is logged, not raised.
+
+        Nothing happens where the session, or the store, is closed: closing has done it or
+        remembers it.
+        """
+        session = None if self._sessions.is_closed else self._sessions.find(session_id)
+        if session is not None:
+            session.refresher.refresh_if_due()
