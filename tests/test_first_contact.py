@@ -143,3 +143,22 @@ def test_another_system_gets_one_clear_sentence(home: Path, lacks: str, imports:
     assert last.startswith("ImportError: runtime-journal runs on Linux, not on ")
     assert "fcntl" not in last
     assert "WSL" in last
+
+
+@pytest.mark.parametrize(
+    ("room", "extra", "packages"),
+    [
+        ("openai_agents", "openai-agents", ["agents"]),
+        ("praisonai", "praisonai", ["praisonaiagents", "wrapt"]),
+        ("pydantic_ai", "pydantic-ai", ["pydantic_ai", "pydantic"]),
+    ],
+)
+def test_a_framework_that_is_not_installed_is_named_with_its_extra(
+    home: Path, room: str, extra: str, packages: list[str]
+) -> None:
+    for package in packages:
+        code = f"import sys; sys.modules[{package!r}] = None; import projections.adapters.{room}"
+        failed = run("-c", code, cwd=home)
+        last = failed.stderr.splitlines()[-1]
+        assert last.startswith(f"ModuleNotFoundError: No module named '{package}")
+        assert last.endswith(f"install runtime-journal with its extra `{extra}`")

@@ -211,9 +211,17 @@ def _failed(error: Exception) -> int:
 
 def _show_usage(error: click.ClickException) -> None:
     """As click does, but with what was typed, which most messages quote, made harmless."""
-    if isinstance(error, click.UsageError) and not isinstance(error, click.MissingParameter):
+    if isinstance(error, click.UsageError) and not isinstance(error, _QUOTES_NOTHING):
         error = click.UsageError(plain(error.format_message()), error.ctx)
     error.show()
+
+
+_QUOTES_NOTHING = (
+    click.MissingParameter,
+    # The whole help, when nothing was typed at all; click has had it since 8.2.
+    getattr(click.exceptions, "NoArgsIsHelpError", click.MissingParameter),
+)
+"""Errors that say nothing of what was typed, and have lines of their own."""
 
 
 def _message(error: Exception) -> str:

@@ -63,6 +63,14 @@ def test_no_color_is_obeyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert not re.search(r"\x1b\[[0-9;]*3[1-7]m", shown)
 
 
+def test_the_command_alone_shows_its_help_in_lines() -> None:
+    result = journal()
+    shown = result.stdout + result.stderr  # the versions of click differ in where and how it ends
+    assert "Usage: " in shown.splitlines()[0]
+    assert shown == journal("--help").stdout
+    assert result.returncode in (0, 2)
+
+
 def test_the_demo_does_not_overwrite_and_says_what_to_do(tmp_path: Path) -> None:
     assert journal("demo", "--dir", str(tmp_path)).returncode == 0
     before = (tmp_path / "demo.jsonl").read_bytes()

@@ -18,7 +18,10 @@ from projections.doctor.remedies import Remedy
 from tests.support import ROOT
 
 LOGGED = {"debug", "info", "warning", "error", "exception", "log"}
-BUILT_IN = {"ImportError", "OSError", "RuntimeError", "TypeError", "ValueError"}
+BUILT_IN = {
+    *("ImportError", "ModuleNotFoundError", "OSError"),
+    *("RuntimeError", "TypeError", "ValueError"),
+}
 OF_THE_JOURNAL = {
     name for name, found in vars(errors).items() if isinstance(found, type) and "Error" in name
 }
