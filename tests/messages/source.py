@@ -87,7 +87,8 @@ class Source:
                 if ast.unparse(call.func).startswith("logger."):
                     place = _Argument(int(level == "log"))
                     for message in self._texts(path, call, place, "Log messages"):
-                        yield message._replace(text=re.sub(r"%[rsd]", GAP, message.text))
+                        text = re.sub(r"%[rsd]", GAP, message.text)
+                        yield message._replace(text=_tidy(text))
 
     def _noticed(self) -> Iterator[Message]:
         for path, call in self._calls["notice"]:
