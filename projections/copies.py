@@ -54,8 +54,8 @@ class Copies:
         same = theirs is not None and theirs.session_id == self._paths.session_id
         if not same or (ours is not None and theirs is not None and theirs.log_id != ours.log_id):
             raise StateValueError(
-                f"--from {shown(path)} is not a copy of this log: it does not begin with the log's "
-                "header"
+                f"--from {shown(path)} is not a copy of this log: it does not begin with "
+                "the log's header"
             )
 
     def _header(self, path: str) -> Open | None:

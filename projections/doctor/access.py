@@ -55,7 +55,7 @@ def check_access(folder: str, files: list[File], everything: bool) -> Iterator[F
         yield _of_folder(reached)
         return
     rules = _rules_of(reached)
-    # A file ending in NEW_SUFFIX may be one that another user is writing now: `Debris` looks at those.
+    # Another user may be writing a file that ends in NEW_SUFFIX: `Debris` looks at those.
     strange = [
         file for file in files if not (rules.fits_owner(file) or file.name.endswith(NEW_SUFFIX))
     ]
