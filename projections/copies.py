@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from journal.engines.files.backup import header_of
+from journal.engines.files.ends import header_of
 from journal.engines.files.storage import Storage, chunks
 from journal.errors import DamagedError, StateValueError
 from journal.events import Open

@@ -14,6 +14,7 @@ import pytest
 from msgspec import Raw
 
 from journal.engines.files.log import FileLog, LogOptions
+from journal.engines.files.segment import Segment
 from journal.engines.files.storage import DiskStorage
 from journal.events import Event, Set
 from journal.names import paths_of
@@ -56,6 +57,12 @@ def open_log(
     settings = {"durability": "os", **options}
     chosen = LogOptions(storage=storage or DiskStorage(), **settings)
     return FileLog(paths_of(str(folder), session), recorder, chosen), recorder
+
+
+def segment_of(log: FileLog) -> Segment:
+    """The file that the log has read last."""
+    assert log.catchup.segment is not None
+    return log.catchup.segment
 
 
 def turns_in(folder: Path, session: str = "s") -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from journal.codec import FORMAT
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.recovery import lost_its_beginning
+from journal.engines.files.segment import Segment
 from journal.engines.files.storage import Storage, chunks
 from journal.events import Open
 from journal.names import LOG_SUFFIX, is_archived_log, is_packed, seq_in, stem_of
@@ -94,7 +95,7 @@ def without_lines(storage: Storage, findings: Findings, file: File) -> Finding:
     paths = findings.snapshot.paths
     opened = LogFile(storage, file.path, create=False)
     try:
-        lost = lost_its_beginning(storage, opened, paths)
+        lost = lost_its_beginning(Segment(paths, opened))
     finally:
         opened.close()
     if lost:

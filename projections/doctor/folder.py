@@ -5,9 +5,9 @@ import stat
 from collections.abc import Container, Iterator
 from typing import NamedTuple
 
-from journal.codec import decode_line
 from journal.engines.files.archives import read_archive
-from journal.engines.files.storage import CHUNK, FileId, Storage
+from journal.engines.files.ends import header_of, last_record, scan_beginning
+from journal.engines.files.storage import FileId, Storage, chunks
 from journal.events import Open, Record, Sealed
 from journal.names import (
     ARCHIVE,
@@ -18,9 +18,6 @@ from journal.names import (
     stem_in,
     unfinished,
 )
-from journal.scan import Scanner
-
-_TAIL = 1 << 16  # bytes in which the last line is looked for
 
 _SUFFIXES = (LOG_SUFFIX, SESSION_SUFFIX)
 _IN_FOLDER = (*_SUFFIXES, *map(unfinished, _SUFFIXES))
@@ -172,31 +169,15 @@ class Ends(NamedTuple):
 
 
 def ends_of(storage: Storage, path: str) -> Ends:
-    """Read the ends of a log: at most 64 KiB, and a chunk, whatever its size. Raises OSError."""
+    """Read the ends of a log: a few KiB and a chunk, unless lines are longer. Raises OSError."""
     fd = storage.open(path, os.O_RDONLY)
     try:
-        scanner = header_in(storage.read(fd, CHUNK, 0))
-        size = storage.size(fd)
-        tail = storage.read(fd, _TAIL, max(0, size - _TAIL))
+        scanner = scan_beginning(chunks(storage, fd, 0, storage.size(fd)))
+        return Ends(scanner.header, scanner.newer_format, last_record(storage, fd))
     finally:
         storage.close(fd)
-    last = decode_line(tail.rstrip().rpartition(b"\n")[2])
-    return Ends(scanner.header, scanner.newer_format, last)
-
-
-def header_in(beginning: bytes) -> Scanner:
-    """A scanner that has read the first line of a file and nothing else."""
-    scanner = Scanner()
-    for _ in scanner.feed(beginning.lstrip().partition(b"\n")[0] + b"\n"):
-        pass
-    return scanner
 
 
 def header_of_archive(storage: Storage, paths: Paths, name: str) -> Open | None:
     """The header of an archive, packed or not. Raises `ReadError` and OSError."""
-    beginning = b""
-    for piece in read_archive(storage, paths, name):
-        beginning += piece
-        if b"\n" in piece:
-            break
-    return header_in(beginning).header
+    return header_of(read_archive(storage, paths, name))

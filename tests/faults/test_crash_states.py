@@ -24,16 +24,16 @@ LEAST = 12
 """Different disks that any story leaves at least; fewer would mean that nothing is tried."""
 
 ONLY_SHORTEN_A_WAIT = {
-    "compaction.py, _write_new: self._storage.sync(old.fd)",
+    "compaction.py, _replace: storage.sync(old.file.fd)",
     "compaction.py, _write_kept: self._storage.sync(new.fd)",
-    "compaction.py, _catch_up: self._storage.sync(new.fd)",
-    "compaction.py, _catch_up: self._storage.sync(old.fd)",
+    "replacing.py, catch_up: self._storage.sync(self._new.fd)",
+    "replacing.py, catch_up: self._storage.sync(self._old.file.fd)",
     "recovery.py, cut_torn_tail: storage.sync(file.fd)",
     "sealing.py, unseal: storage.sync(file.fd)",
 }
 """Syncs without which nothing can be lost, not even without all of them.
 
-Those of a compaction leave less to sync with the lock held, where `_swap` syncs the new
+Those of a compaction leave less to sync with the lock held, where `swap` syncs the new
 file and the seal syncs the old one. What is cut off a log was never acknowledged, and the
 sync of the append or seal that comes next covers the cut.
 """

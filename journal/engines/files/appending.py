@@ -7,18 +7,21 @@ from errno import ENOSPC
 
 from journal.engines.files.folder import make_folders
 from journal.engines.files.logfile import LogFile
+from journal.engines.files.segment import Segment
 from journal.engines.files.storage import Storage
 from journal.errors import AppendError, ReadError, StorageError
 from journal.names import Paths
 
 
-def open_or_begin(storage: Storage, paths: Paths) -> tuple[LogFile, bool]:
-    """The log's file, and whether it was not there before. Raises `AppendError`."""
+def open_or_begin(storage: Storage, paths: Paths) -> LogFile:
+    """The log's file; `is_new` if it was not there before. Raises `AppendError`."""
     try:
         try:
-            return LogFile(storage, paths.log, create=False, write=True), False
+            return LogFile(storage, paths.log, create=False, write=True)
         except FileNotFoundError:
-            return _begin(storage, paths), True
+            file = _begin(storage, paths)
+            file.is_new = True
+            return file
     except AppendError:
         raise
     except ReadError as error:
@@ -53,52 +56,57 @@ def _begin(storage: Storage, paths: Paths) -> LogFile:
     return LogFile(storage, paths.log, create=True)
 
 
-def put(storage: Storage, file: LogFile, data: bytes, start: int, session_id: str) -> None:
-    """One write at the end, which is at `start`. All of it or, with `AppendError`, none.
+def put(segment: Segment, data: bytes) -> None:
+    """One write at the end of what was read. All of it or, with `AppendError`, none.
 
     Raises `StorageError` if what was written in part could not be taken back.
     """
     try:
-        written = storage.write(file.fd, data)
+        written = segment.storage.write(segment.file.fd, data)
     except OSError as error:
-        _take_back(storage, file, start, session_id)
+        _take_back(segment)
         raise AppendError(
             error.errno,
-            f"session {session_id!r}: {file.path}: write at offset {start} failed "
+            f"{_place_in(segment)}: write at offset {segment.scanner.end} failed "
             f"({error.strerror}). Nothing was appended; try again once that is mended",
         ) from error
     except BaseException:
-        cut_back(storage, file, start)
+        cut_back(segment)
         raise
     if written != len(data):
-        _take_back(storage, file, start, session_id)
+        _take_back(segment)
         raise AppendError(
             ENOSPC,  # what a short write to a file means
-            f"session {session_id!r}: {file.path}: only {written} of {len(data)} bytes could be "
-            f"written at offset {start}; the disk is probably full. Nothing was appended; free "
+            f"{_place_in(segment)}: only {written} of {len(data)} bytes could be written at "
+            f"offset {segment.scanner.end}; the disk is probably full. Nothing was appended; free "
             "space and try again",
         )
 
 
-def _take_back(storage: Storage, file: LogFile, start: int, session_id: str) -> None:
+def _place_in(segment: Segment) -> str:
+    return f"session {segment.paths.session_id!r}: {segment.file.path}"
+
+
+def _take_back(segment: Segment) -> None:
     """`cut_back`, after a write that failed. Raises `StorageError` if that fails too."""
-    if not cut_back(storage, file, start):
+    if not cut_back(segment):
         raise StorageError(
             None,
-            f"session {session_id!r}: {file.path}: the write at offset {start} failed, and so did "
+            f"{_place_in(segment)}: the write at offset {segment.scanner.end} failed, and so did "
             "taking back what there is of it. Whether it was appended is unknown; read it back",
         )
 
 
-def cut_back(storage: Storage, file: LogFile, start: int) -> bool:
-    """Make the file end at `start` again; one that would be empty is removed.
+def cut_back(segment: Segment) -> bool:
+    """Make the file end again where it was read to; one that would be empty is removed.
 
     Says whether nothing is left of what was written.
     """
+    storage, file, end = segment.storage, segment.file, segment.scanner.end
     try:
-        if file.size() > start:
-            storage.truncate(file.fd, start)
-        if start == 0 and file.is_current():
+        if file.size() > end:
+            storage.truncate(file.fd, end)
+        if end == 0 and file.is_current():
             storage.unlink(file.path)
     except OSError:  # the next writer finds a torn tail, or an empty file, and mends it
         return False

@@ -16,21 +16,20 @@ Takes no lock and changes nothing. What is damaged is copied as it is.
 
 import os
 import stat
-from collections.abc import Iterator
 
 from msgspec import Struct
 
 from journal.codec import decode_line
 from journal.engines.files.archives import open_archive, unpacked
+from journal.engines.files.ends import ends_deleted, header_of
 from journal.engines.files.storage import Storage, chunks, write_all
 from journal.errors import ReadError
-from journal.events import Open, Sealed
+from journal.events import Open
 from journal.names import TORN_SUFFIX, Paths, as_archived, is_archived_log
 from journal.scan import Scanner
 from journal.state import MAX_LINE
 
 _MOST_TRIES = 100  # each but the last was in vain because somebody changed the session
-_SEAL_BYTES = 1 << 12  # more than any seal
 
 
 class CopiedLog(Struct, frozen=True):
@@ -132,18 +131,10 @@ class _Copying:
 
     def _accept_missing(self, log: int) -> None:
         """An archive is not there: is that damage, or has the session been changed?"""
-        seal = self._seal(log)
-        if seal is not None and seal.reason == "deleted":
+        if ends_deleted(self._storage, log):
             raise _DeletedError
         if self._storage.find(self._paths.log) not in (None, self._storage.identify(log)):
             raise _ChangedError
-
-    def _seal(self, log: int) -> Sealed | None:
-        """What the log ends in by now, if that is a seal."""
-        size = self._storage.size(log)
-        last = self._storage.read(log, _SEAL_BYTES, size - min(size, _SEAL_BYTES))
-        seal = decode_line(last.removesuffix(b"\n").rpartition(b"\n")[2])
-        return seal if isinstance(seal, Sealed) else None
 
     def _copy_all_archives(self, log: int) -> None:
         """The way back is broken: what lies behind may still be of use to somebody."""
@@ -214,17 +205,6 @@ class _Copying:
         if decode_line(rest) is not None:
             return size  # it only lacks its line end
         return start + len(lines) + len(newline) if newline else scanner.end
-
-
-def header_of(pieces: Iterator[bytes]) -> Open | None:
-    """The header at the beginning of a log, read no further than need be."""
-    scanner = Scanner()
-    for data in pieces:
-        for _ in scanner.feed(data):
-            break
-        if scanner.header is not None or scanner.count or scanner.end:
-            break
-    return scanner.header
 
 
 def copy_open(storage: Storage, source: int, target: str) -> None:

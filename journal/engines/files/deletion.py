@@ -17,10 +17,10 @@ from journal.codec import default_writer
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.recovery import cut_torn_tail
 from journal.engines.files.sealing import check_can_be_cut, seal
-from journal.engines.files.storage import Storage, chunks
+from journal.engines.files.segment import Segment
+from journal.engines.files.storage import Storage
 from journal.errors import AppendError, JournalError, StorageError
 from journal.names import DAMAGED_SUFFIX, LOG_SUFFIX, TORN_SUFFIX, Paths, packed, packing
-from journal.scan import Scanner
 
 
 class Deletion:
@@ -52,7 +52,7 @@ class Deletion:
             except FileNotFoundError:
                 return self._remove_session_file()
             try:
-                if self._delete(file):
+                if self._delete(Segment(self._paths, file)):
                     return True
             except OSError as error:
                 if isinstance(error, JournalError):
@@ -64,38 +64,30 @@ class Deletion:
             finally:
                 file.close()
 
-    def _delete(self, file: LogFile) -> bool:
+    def _delete(self, segment: Segment) -> bool:
         """False if the path leads to another file by now."""
+        file = segment.file
         file.lock(self._lock_timeout)
         if not file.is_current():
             return False
         if file.write_error is not None:
             raise file.write_error
-        self._seal(file)
-        names = list_unlocked(self._storage, self._paths, file)
+        self._seal(segment)
+        names = list_unlocked(segment)
         file.lock(self._lock_timeout)
         if file.is_current():  # else a writer has finished it
-            finish_deletion(
-                self._storage, self._paths, names, self._session_file, begun_by_us=True
-            )
+            finish_deletion(segment, names, self._session_file, begun_by_us=True)
         return True
 
-    def _seal(self, file: LogFile) -> None:
-        storage, scanner = self._storage, Scanner()
-        for _ in scanner.read(chunks(storage, file.fd, 0, file.size())):
+    def _seal(self, segment: Segment) -> None:
+        for _ in segment.read_on():
             pass
-        if scanner.seal is not None and scanner.seal.reason == "deleted":
+        found = segment.scanner.seal
+        if found is not None and found.reason == "deleted":
             return
-        check_can_be_cut(storage, file)  # or it could not be removed either
-        cut_torn_tail(storage, file, scanner, self._paths)
-        seal(
-            storage,
-            file,
-            scanner,
-            reason="deleted",
-            writer=self._writer,
-            session_file=self._session_file,
-        )
+        check_can_be_cut(segment)  # or it could not be removed either
+        cut_torn_tail(segment)
+        seal(segment, reason="deleted", writer=self._writer, session_file=self._session_file)
 
     def _remove_session_file(self) -> bool:
         name = self._session_file
@@ -113,11 +105,11 @@ class Deletion:
         return True
 
 
-def list_unlocked(storage: Storage, paths: Paths, file: LogFile) -> Sequence[str]:
+def list_unlocked(segment: Segment) -> Sequence[str]:
     """`names_in_archive`, after unlocking the log, which is sealed. Raises `StorageError`."""
-    file.unlock()
-    with _reporting(paths):
-        return names_in_archive(storage, paths)
+    segment.file.unlock()
+    with _reporting(segment.paths):
+        return names_in_archive(segment.storage, segment.paths)
 
 
 def names_in_archive(storage: Storage, paths: Paths) -> Sequence[str]:
@@ -138,18 +130,18 @@ def is_evidence(name: str) -> bool:
 
 
 def finish_deletion(
-    storage: Storage,
-    paths: Paths,
+    segment: Segment,
     names: Sequence[str],
     session_file: str | None,
     *,
     begun_by_us: bool = False,
 ) -> None:
-    """Remove every file of a session whose log, which the caller holds, is sealed.
+    """Remove every file of a session whose log is sealed, with its lock held.
 
     `names` are those in the archive, listed since it was sealed. When somebody else began it,
     a session file that was written after the seal is a new one and stays.
     """
+    storage, paths = segment.storage, segment.paths
     with _reporting(paths):
         if session_file is not None and "\0" not in session_file:
             path = os.path.join(paths.folder, os.path.basename(session_file))

@@ -20,19 +20,17 @@ from journal.backend import (
 from journal.engines.files.archives import pack_archives
 from journal.engines.files.compaction import compact
 from journal.engines.files.deletion import Deletion
+from journal.engines.files.ends import ends_deleted, header_of
 from journal.engines.files.follower import FileFollower
 from journal.engines.files.history import gather
 from journal.engines.files.log import FileLog, LogOptions
 from journal.engines.files.logfile import LogFile
-from journal.engines.files.sealing import ends_deleted
 from journal.engines.files.storage import chunks
 from journal.engines.files.verification import Verification
 from journal.engines.files.watching import FolderWatch
 from journal.errors import ReadError, StorageError
 from journal.events import Cursor, Event, Head
 from journal.names import LOG_SUFFIX, Paths, has_digest, paths_of, session_id_of
-from journal.scan import Scanner
-from journal.state import MAX_LINE
 from journal.stopping import StopEvent
 
 
@@ -59,7 +57,7 @@ class Directory:
             return None
         try:
             past = None
-            if not ends_deleted(self._storage, log):
+            if not ends_deleted(self._storage, log.fd):
                 past = gather(self._storage, paths, log, reaching)
         except OSError as error:
             log.close()
@@ -156,17 +154,15 @@ class Directory:
         stem = name.removesuffix(LOG_SUFFIX)
         if not has_digest(stem):
             return session_id_of(stem)
-        scanner = Scanner()
         try:
             file = LogFile(self._storage, os.path.join(self.folder, name), create=False)
         except (FileNotFoundError, ReadError):
             return None
         try:
-            for _ in scanner.read(chunks(self._storage, file.fd, 0, min(file.size(), MAX_LINE))):
-                break
+            header = header_of(chunks(self._storage, file.fd, 0, file.size()))
         finally:
             file.close()
-        return scanner.header.session_id if scanner.header is not None else None
+        return header.session_id if header is not None else None
 
     def close(self) -> None:
         """Nothing to do: logs are closed by who opened them."""

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 from journal.backend import Past
 from journal.codec import decode_line
+from journal.engines.files.ends import ends_deleted
 from journal.engines.files.logfile import LogFile
-from journal.engines.files.recovery import is_still_there
-from journal.engines.files.sealing import ends_deleted
+from journal.engines.files.segment import Segment
 from journal.engines.files.storage import CHUNK, FileId, Storage, chunks
 from journal.engines.files.validation import check_beginning, check_session
 from journal.errors import CursorError, JournalError, ReadError, StorageError
@@ -104,6 +104,9 @@ class FileFollower:
         self._big_tail = -1
         self._position.begin_file()
 
+    def _as_segment(self, file: LogFile) -> Segment:
+        return Segment(self._paths, file, self._scanner)
+
     @contextmanager
     def _leaving_on_error(self) -> Iterator[None]:
         try:
@@ -161,11 +164,11 @@ class FileFollower:
 
     def _has_scanned(self, file: LogFile) -> bool:
         scanner = self._scanner
-        return scanner.end > 0 and is_still_there(self._storage, file, scanner)
+        return scanner.end > 0 and self._as_segment(file).is_in_step()
 
     def _rest_of(self, file: LogFile) -> Iterator[Event]:
         size = file.size()
-        there = self._joined and is_still_there(self._storage, file, self._scanner)
+        there = self._joined and self._as_segment(file).is_in_step()
         if there and size in (self._scanner.end, self._big_tail):
             return
         if not there:
@@ -197,7 +200,7 @@ class FileFollower:
                 yield self._step(event)
             if self._file is not file:
                 return True
-        check_beginning(self._storage, file, self._paths, scanner)
+        check_beginning(self._as_segment(file))
         if not self._joined and scanner.header is not None:
             yield from self._join(file)
         if self._joined and not scanner.is_empty:
@@ -218,7 +221,7 @@ class FileFollower:
         """
         header = self._scanner.header
         check_session(self._paths, header)
-        if self._position.log_id != self._scanner.log_id and ends_deleted(self._storage, file):
+        if self._position.log_id != self._scanner.log_id and ends_deleted(self._storage, file.fd):
             return
         self._settle_log_id(header)
         if header is not None and not self._reaches(header):

@@ -17,6 +17,7 @@ from msgspec.structs import asdict
 from journal.backend import Entry, Past, Problem
 from journal.engines.files.archives import read_archive
 from journal.engines.files.logfile import LogFile
+from journal.engines.files.segment import Segment
 from journal.engines.files.storage import Storage
 from journal.engines.files.validation import check_beginning, check_session
 from journal.errors import HistoryError, ReadError
@@ -104,7 +105,7 @@ class _Gathering:
 
     def gather(self, reaching: int) -> Past | None:
         source = self._open_log()
-        check_beginning(self._storage, self._log, self._paths, source.scanner)
+        check_beginning(Segment(self._paths, self._log, source.scanner))
         check_session(self._paths, source.header)
         if source.header is None and not source.scanner.count:
             return None

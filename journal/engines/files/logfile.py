@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from errno import EBADF, ELOOP, EROFS
 
 from journal.engines.files.locking import acquire
-from journal.engines.files.storage import CHUNK, FileId, Storage
+from journal.engines.files.storage import CHUNK, Storage
 from journal.errors import ReadError, SyncError
 from journal.forking import tell_after_fork
 
@@ -30,15 +30,16 @@ class LogFile:
         """
         self.path = path
         self.fd = _CLOSED
+        self.is_new = False  # set by a writer that has just made it; the next look clears it
         self.write_error: OSError | None = None
-        self._writes = write or create
-        self._storage = storage
+        self.writes = write or create  # open for writing, or we may not write
+        self.storage = storage
         self._written = 0  # tickets given out; guarded by the owner's lock
-        self._turn = threading.Condition()  # its lock, never held during a sync, guards the rest
+        self._turn = threading.Condition()  # its lock guards the rest
         self._syncing: int | None = None  # the thread whose sync is under way
         self._synced = 0  # the last ticket covered
         self._in_place = 0  # the last one covered while the path led here
-        self._sync_error: OSError | None = None
+        self.sync_error: OSError | None = None  # once set, nothing more may be promised here
         self._folder_synced = False
         self.fd = self._open(create)
         try:
@@ -49,12 +50,12 @@ class LogFile:
         tell_after_fork(self)
 
     def _open(self, create: bool) -> int:
-        if self._writes:
+        if self.writes:
             fd = self._open_to_write(os.O_CREAT if create else 0)
             if fd is not None:
                 return fd
         try:
-            return self._storage.open(self.path, os.O_RDONLY)
+            return self.storage.open(self.path, os.O_RDONLY)
         except FileNotFoundError:
             if create and self.write_error is not None:
                 raise self.write_error from None
@@ -65,7 +66,7 @@ class LogFile:
     def _open_to_write(self, create: int) -> int | None:
         """None where we may not, which `write_error` explains then."""
         try:
-            return self._storage.open(self.path, os.O_RDWR | os.O_APPEND | create)
+            return self.storage.open(self.path, os.O_RDWR | os.O_APPEND | create)
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -80,13 +81,13 @@ class LogFile:
         Once: three calls. False when the path leads elsewhere by now. Where we may not write,
         `write_error` says so. Raises `ReadError` when the system refuses to look.
         """
-        if self._writes:
+        if self.writes:
             return True
         try:
             fd = self._open_to_write(0)
         except FileNotFoundError:
             return False
-        self._writes = True
+        self.writes = True
         if fd is not None:
             self._exchange(fd)
         return self.is_open
@@ -94,20 +95,15 @@ class LogFile:
     def _exchange(self, fd: int) -> None:
         """Go on with another descriptor of the same file; close if it is of another file."""
         try:
-            same = self._storage.identify(fd) == self.id
+            same = self.storage.identify(fd) == self.id
         except OSError:
             same = False  # no regular file is there now
         with self._turn:
             self._wait_for_sync_locked()
             self.fd, fd = (fd, self.fd) if same else (self.fd, fd)
-            _close_quietly(self._storage, fd)
+            _close_quietly(self.storage, fd)
         if not same:
             self.close()
-
-    @property
-    def writes(self) -> bool:
-        """Whether it is open for writing, or we may not write."""
-        return self._writes
 
     @property
     def is_open(self) -> bool:
@@ -126,33 +122,30 @@ class LogFile:
     def chunks(self, start: int, stop: int) -> Iterator[bytes]:
         """Like `storage.chunks`, for a reader that pauses in between: OSError once closed."""
         while start < stop:
-            data = self._storage.read(self.fd, min(CHUNK, stop - start), start)
+            data = self.storage.read(self.fd, min(CHUNK, stop - start), start)
             if not data:
                 return
             start += len(data)
             yield data
 
     def size(self) -> int:
-        return self._storage.size(self.fd)
+        return self.storage.size(self.fd)
 
     def try_lock(self) -> bool:
         """Take the lock between processes if it is free; says whether it did."""
-        return self._storage.lock(self.fd)
+        return self.storage.lock(self.fd)
 
     def lock(self, timeout: float) -> None:
         """Take the lock between processes. Raises `LockTimeoutError`."""
-        acquire(self._storage, self.fd, timeout, self.path)
+        acquire(self.storage, self.fd, timeout, self.path)
 
     def unlock(self) -> None:
-        self._storage.unlock(self.fd)
+        self.storage.unlock(self.fd)
 
     def is_current(self) -> bool:
         """Whether the path still leads here. Raises `ReadError`."""
-        return self._find() == self.id
-
-    def _find(self) -> FileId | None:
         try:
-            return self._storage.find(self.path)
+            return self.storage.find(self.path) == self.id
         except OSError as error:
             raise ReadError(error.errno, _why_not(self.path, error)) from error
 
@@ -172,12 +165,12 @@ class LogFile:
         many threads waiting here need one or two syncs between them. Raises
         `SyncError`; after that, all later calls on this file do too.
         """
-        if self._synced < ticket or self._sync_error is not None:
+        if self._synced < ticket or self.sync_error is not None:
             self._sync_through(ticket)
-            if self._sync_error is not None:
+            if self.sync_error is not None:
                 raise SyncError(
-                    self._sync_error.errno,
-                    f"{self.path}: sync failed ({self._sync_error.strerror}). Whether what was "
+                    self.sync_error.errno,
+                    f"{self.path}: sync failed ({self.sync_error.strerror}). Whether what was "
                     "written before it survives a power cut is unknown. The file was closed; "
                     "check the disk, then read back what matters",
                 )
@@ -188,7 +181,7 @@ class LogFile:
         me = threading.get_ident()
         with self._turn:
             self._wait_for_sync_locked()
-            if self._synced >= ticket or self._sync_error is not None:
+            if self._synced >= ticket or self.sync_error is not None:
                 return
             outer, self._syncing = self._syncing, me
             target = self._written
@@ -219,14 +212,14 @@ class LogFile:
             if here:
                 self._in_place = max(self._in_place, target)
         elif self._synced < target or self.is_open:  # else a handler has synced and closed it
-            self._sync_error = error
+            self.sync_error = error
 
     def _sync(self) -> OSError | None:
         try:
             if not self._folder_synced:
-                self._storage.sync_folder(os.path.dirname(self.path))
+                self.storage.sync_folder(os.path.dirname(self.path))
                 self._folder_synced = True
-            self._storage.sync(self.fd)
+            self.storage.sync(self.fd)
         except OSError as error:
             return error
         return None
@@ -241,11 +234,6 @@ class LogFile:
         except ReadError:
             return False
 
-    @property
-    def failed(self) -> bool:
-        """A sync has failed here, so nothing more may be promised for this descriptor."""
-        return self._sync_error is not None
-
     def close(self) -> None:
         """Unlock and close, after covering for those who still wait in `sync_through`."""
         with self._turn:
@@ -256,7 +244,7 @@ class LogFile:
                 self.unlock()
             except OSError:
                 pass  # closing unlocks too
-            if self._synced < self._written and self._sync_error is None:
+            if self._synced < self._written and self.sync_error is None:
                 error = self._sync()
                 self._note_sync(self._written, error, error is None and self._is_here())
             self._close()
@@ -264,7 +252,7 @@ class LogFile:
     def _close(self) -> None:
         fd, self.fd = self.fd, _CLOSED
         if fd != _CLOSED:
-            _close_quietly(self._storage, fd)
+            _close_quietly(self.storage, fd)
 
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         """Close, but not at the end of the program, where a stopped thread may be about to use
@@ -276,7 +264,7 @@ class LogFile:
     def after_fork(self) -> None:
         self._turn = threading.Condition()
         self._syncing = None
-        self._sync_error = OSError(EBADF, "the file was closed by a fork")
+        self.sync_error = OSError(EBADF, "the file was closed by a fork")
         self._close()
 
 

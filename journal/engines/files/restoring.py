@@ -13,12 +13,13 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from journal.codec import default_writer
-from journal.engines.files.compaction import Compaction
 from journal.engines.files.logfile import LogFile
-from journal.engines.files.recovery import discard, open_scratch
+from journal.engines.files.replacing import Replacement
 from journal.engines.files.salvage import Filling, Found, Salvage
+from journal.engines.files.scratch import discard, open_scratch
+from journal.engines.files.segment import Segment
 from journal.engines.files.sources import Source, sources_of
-from journal.engines.files.storage import Storage, chunks, write_all
+from journal.engines.files.storage import Storage, write_all
 from journal.engines.files.survey import Survey
 from journal.engines.files.validation import check_session, newer_format_error
 from journal.errors import CompactionError, JournalError, NotFoundError, StorageError
@@ -45,7 +46,7 @@ class RestoreReport(Struct, frozen=True, kw_only=True):
     evidence: str | None
 
 
-class Restoration(Compaction):
+class Restoration:
     """One restoration of one session; `restore` or `plan` once. `copies` are files."""
 
     def __init__(
@@ -56,9 +57,12 @@ class Restoration(Compaction):
         lock_timeout: float,
         writer: str,
     ) -> None:
-        super().__init__(storage, paths, "archive", lock_timeout, writer)
+        self._storage = storage
+        self._paths = paths
+        self._lock_timeout = lock_timeout
+        self._writer = writer
         self._copies = copies
-        self._survey = Survey(self._scanner)
+        self._survey = Survey()
         self._found: dict[str, Found] = {}
 
     def plan(self) -> RestoreReport:
@@ -74,13 +78,13 @@ class Restoration(Compaction):
         """
         return self._with_log(self._restore, write=True)
 
-    def _with_log(self, work: Callable[[LogFile], RestoreReport], *, write: bool) -> RestoreReport:
+    def _with_log(self, work: Callable[[Segment], RestoreReport], *, write: bool) -> RestoreReport:
         try:
             old = LogFile(self._storage, self._paths.log, create=False, write=write)
         except FileNotFoundError:
             raise self._not_found() from None
         try:
-            return work(old)
+            return work(Segment(self._paths, old, self._survey.scanner))
         except OSError as error:
             if isinstance(error, JournalError):
                 raise
@@ -95,10 +99,10 @@ class Restoration(Compaction):
     def _not_found(self) -> NotFoundError:
         return NotFoundError(f"there is no session {self._paths.session_id!r} to restore")
 
-    def _search(self, old: LogFile) -> list[Filling]:
+    def _search(self, old: Segment) -> list[Filling]:
         """Read the log, and what may have that which is missing in it."""
-        scanner, paths = self._scanner, self._paths
-        log = Source(paths.log, lambda: chunks(self._storage, old.fd, 0, old.size()))
+        scanner, paths = old.scanner, self._paths
+        log = Source(paths.log, lambda: old.pieces(0, old.file.size()))
         for _ in self._survey.read(log.pieces()):
             pass
         if scanner.newer_format is not None:
@@ -133,9 +137,9 @@ class Restoration(Compaction):
         kept = [digest for digest in filling.kept or () if digest not in self._survey.kept]
         return [*(self._found[digest] for digest in kept), *filling.before, *filling.after]
 
-    def _restore(self, old: LogFile) -> RestoreReport:
-        if old.write_error is not None:
-            raise old.write_error
+    def _restore(self, old: Segment) -> RestoreReport:
+        if old.file.write_error is not None:
+            raise old.file.write_error
         fillings = self._search(old)
         if not any(filling.is_whole or self._found_for(filling) for filling in fillings):
             return self._report(fillings, None)
@@ -148,11 +152,12 @@ class Restoration(Compaction):
             evidence = self._free_evidence_name()
             self._storage.make_folder(self._paths.archive)
             self._storage.sync_folder(self._paths.folder)
-            self._storage.sync(old.fd)
-            self._list_archive(old)
-            self._catch_up(old, new)
-            old.lock(self._lock_timeout)
-            self._swap(old, new, evidence)
+            self._storage.sync(old.file.fd)
+            replacement = Replacement(old, new, self._writer, lambda: None)
+            replacement.list_archive()
+            replacement.catch_up()
+            replacement.lock(self._lock_timeout)
+            replacement.swap(evidence)
         except BaseException:
             discard(self._storage, new)
             raise
@@ -168,7 +173,7 @@ class Restoration(Compaction):
 
     # The new file
 
-    def _pieces_of_new(self, old: LogFile, fillings: list[Filling]) -> Iterator[bytes]:
+    def _pieces_of_new(self, old: Segment, fillings: list[Filling]) -> Iterator[bytes]:
         """The old file up to where it was read, with the gaps filled."""
         place = 0
         for filling in fillings:
@@ -183,17 +188,17 @@ class Restoration(Compaction):
                 yield from self._lines_between(old, gap.start, gap.stop)
             yield from (found.line + b"\n" for found in filling.after)
             place = gap.stop
-        yield from self._lines_between(old, place, self._scanner.end)
+        yield from self._lines_between(old, place, old.scanner.end)
 
-    def _lines_between(self, old: LogFile, start: int, stop: int) -> Iterator[bytes]:
+    def _lines_between(self, old: Segment, start: int, stop: int) -> Iterator[bytes]:
         """Whole lines; the newline of the last may have been what was lost."""
         last = b"\n"
-        for last in chunks(self._storage, old.fd, start, stop):
+        for last in old.pieces(start, stop):
             yield last
         if not last.endswith(b"\n"):
             yield b"\n"
 
-    def _kept_lines(self, old: LogFile, hashes: list[str]) -> Iterator[bytes]:
+    def _kept_lines(self, old: Segment, hashes: list[str]) -> Iterator[bytes]:
         for digest in hashes:
             if digest in self._survey.kept:
                 yield from self._lines_between(old, *self._survey.kept[digest])
@@ -203,10 +208,11 @@ class Restoration(Compaction):
     def _prove_restored(self, new: LogFile, fillings: list[Filling]) -> None:
         """Read the new file back from the disk: it must hold all that was found."""
         check = Survey()
-        seen = {event.hash for event in check.read(chunks(self._storage, new.fd, 0, new.size()))}
+        pieces = Segment(self._paths, new).pieces(0, new.size())
+        seen = {event.hash for event in check.read(pieces)}
         found = {one.event.hash for filling in fillings for one in self._found_for(filling)}
         whole = all(filling.is_whole for filling in fillings)
-        same_end = check.scanner.hash == self._scanner.hash
+        same_end = check.scanner.hash == self._survey.scanner.hash
         if not (found <= seen and same_end) or (whole and check.gaps):
             raise CompactionError(
                 f"session {self._paths.session_id!r}: what was written to {new.path} is not the "
@@ -214,7 +220,7 @@ class Restoration(Compaction):
             )
 
     def _free_evidence_name(self) -> str:
-        names = (self._paths.damaged(self._scanner.seq, number) for number in count(1))
+        names = (self._paths.damaged(self._survey.scanner.seq, number) for number in count(1))
         return next(name for name in names if self._storage.find(name) is None)
 
 

@@ -10,8 +10,9 @@ import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from journal.engines.files.compaction import Kept, Living
-from journal.engines.files.sources import Source, header_of, lines_in, readable
+from journal.engines.files.ends import header_of
+from journal.engines.files.living import Kept, Living
+from journal.engines.files.sources import Source, lines_in, readable
 from journal.engines.files.survey import Gap, Survey, digest_of_hashes
 from journal.events import Event, Open
 from journal.names import as_archived
@@ -64,7 +65,7 @@ class Salvage:
         self._surveys: dict[str, Survey] = {}
 
     def _is_of_this_log(self, source: Source) -> bool:
-        ours, theirs = self._survey.header, header_of(source)
+        ours, theirs = self._survey.header, header_of(readable(source))
         return ours is not None and theirs is not None and theirs.log_id == ours.log_id
 
     def fillings(self) -> list[Filling]:

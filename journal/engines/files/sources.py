@@ -71,17 +71,6 @@ def readable(source: Source) -> Iterator[bytes]:
         return
 
 
-def header_of(source: Source) -> Open | None:
-    """The first line, if it is an intact header."""
-    beginning = b""
-    for piece in readable(source):
-        beginning += piece
-        if b"\n" in piece or len(beginning) > MAX_LINE:
-            break
-    record = decode_line(beginning.partition(b"\n")[0])
-    return record if isinstance(record, Open) else None
-
-
 def lines_in(source: Source) -> Iterator[tuple[Event, bytes]]:
     """The intact events and their lines, wherever they stand in the file."""
     carry, too_long = b"", False

@@ -1,26 +1,25 @@
 """What no reader may take for a session's log, and what it says then."""
 
 from journal.codec import FORMAT
-from journal.engines.files.logfile import LogFile
 from journal.engines.files.recovery import lost_its_beginning
-from journal.engines.files.storage import Storage
+from journal.engines.files.segment import Segment
 from journal.errors import DamagedError, UnsupportedFormatError, WrongSessionError
 from journal.events import Open
 from journal.names import Paths
 from journal.scan import Scanner
 
 
-def check_beginning(storage: Storage, file: LogFile, paths: Paths, scanner: Scanner) -> None:
-    """Refuse a file that holds bytes of which nothing could be read.
+def check_beginning(segment: Segment) -> None:
+    """Refuse a file, read as far as it goes, that holds bytes of which nothing could be read.
 
-    `scanner` has read it as far as it goes. Raises `DamagedError`, and
-    `UnsupportedFormatError` when that is why.
+    Raises `DamagedError`, and `UnsupportedFormatError` when that is why.
     """
+    scanner, paths = segment.scanner, segment.paths
     if scanner.header is not None or scanner.count or scanner.seal is not None:
         return
     if scanner.newer_format is not None:
         raise newer_format_error(paths, scanner)
-    if lost_its_beginning(storage, file, paths):
+    if lost_its_beginning(segment):
         raise DamagedError(
             f"{paths.log}: is not a journal log, or not any more: neither a header "
             "nor any intact event is in it. Restore it from a backup, or move it and what "

@@ -12,7 +12,8 @@ from journal.backend import Problem, VerifyReport
 from journal.codec import FORMAT
 from journal.engines.files.archives import read_archive
 from journal.engines.files.logfile import LogFile
-from journal.engines.files.storage import Storage, chunks
+from journal.engines.files.segment import Segment
+from journal.engines.files.storage import Storage
 from journal.errors import JournalError, ReadError
 from journal.events import Event, Head, Open
 from journal.names import Paths
@@ -54,9 +55,9 @@ class Verification:
             return self._report(None, 0, 0)
         try:
             size = file.size()
-            pieces = chunks(self._storage, file.fd, 0, size)
-            scanner = self._scan(self._paths.log, pieces)
-            torn = self._torn_bytes(file, scanner) if size > scanner.end else 0
+            segment = Segment(self._paths, file)
+            scanner = self._scan(self._paths.log, segment.pieces(0, size), segment.scanner)
+            torn = self._torn_bytes(segment) if size > scanner.end else 0
         finally:
             file.close()
         self._check_header(scanner)
@@ -70,13 +71,12 @@ class Verification:
         self._check_noted(head)
         return self._report(head, scanner.count, archived)
 
-    def _torn_bytes(self, file: LogFile, scanner: Scanner) -> int:
+    def _torn_bytes(self, segment: Segment) -> int:
         """How many bytes a dead writer left at the end. A living one has the lock."""
+        scanner, file = segment.scanner, segment.file
         if scanner.seal is not None or not file.try_lock():
             return 0
-        end = scanner.end
-        scanner.rewind()
-        for event in scanner.read(chunks(self._storage, file.fd, end, file.size())):
+        for event in segment.read_on():
             self._note_seen(event)
         return 0 if scanner.seal is not None else max(0, file.size() - scanner.end)
 
@@ -89,9 +89,8 @@ class Verification:
             problems=self._problems,
         )
 
-    def _scan(self, where: str, pieces: Iterator[bytes]) -> Scanner:
+    def _scan(self, where: str, pieces: Iterator[bytes], scanner: Scanner) -> Scanner:
         """Judge one file: its own damage, and what newer files expect of it."""
-        scanner = Scanner()
         expected, self._expected = self._expected, {}
         for event in scanner.read(pieces):
             self._note_seen(event)
@@ -154,7 +153,7 @@ class Verification:
             seen.add(name)
             try:
                 pieces = read_archive(self._storage, self._paths, name)
-                scanner = self._scan(where, pieces)
+                scanner = self._scan(where, pieces, Scanner())
             except FileNotFoundError:
                 what = f"is missing: the history up to event {header.base_seq} is gone"
                 self._add("archive", where, 0, 0, header.base_seq, what)

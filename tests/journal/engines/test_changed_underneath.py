@@ -28,7 +28,15 @@ from journal.events import Event, Set
 from journal.room import Answer
 from projections import DefaultSessionStore
 from tests.faults.sizes import sized
-from tests.support import FaultyStorage, Recorder, no_fault, open_log, set_event, turns_in
+from tests.support import (
+    FaultyStorage,
+    Recorder,
+    no_fault,
+    open_log,
+    segment_of,
+    set_event,
+    turns_in,
+)
 
 GONE = "which this process had read"
 
@@ -45,7 +53,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("journal.engines.files.log.monotonic", clock)
+    monkeypatch.setattr("journal.engines.files.reader.monotonic", clock)
     return clock
 
 
@@ -529,7 +537,7 @@ class TestWhileItIsSynced:
             other, _ = open_log(tmp_path)
             for _ in range(2):
                 other.append([set_event("c")])
-            log._looked = float("-inf")
+            log.look_again()
             log.refresh()
             other.append([set_event("d")])
             Directory(str(tmp_path), LogOptions("os")).compact("s", history)
@@ -772,7 +780,7 @@ def test_glued_lines_are_noted_alike_whoever_reads_them(tmp_path: Path) -> None:
         file.write(second)
     assert log.refresh()
     assert recorder.turns == ["t1", "t2"] == turns_in(path.parent)
-    found = log._catchup.scanner.damage
+    found = segment_of(log).scanner.damage
     assert [(damage.kind, damage.offset) for damage in found] == [
         ("corrupt", len(header + first) - 1)
     ]
@@ -799,7 +807,7 @@ class Strangers(RuleBasedStateMachine):
         self.path = self.folder / "s.jsonl"
         self.clock = Clock()
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr("journal.engines.files.log.monotonic", self.clock)
+        self.patch.setattr("journal.engines.files.reader.monotonic", self.clock)
         self.reports = Reports()
         logging.getLogger("journal").addHandler(self.reports)
         self.logs: list[tuple[FileLog, Recorder]] = []

@@ -13,8 +13,9 @@ import pytest
 
 from journal.backend import CompactionReport
 from journal.codec import control_line
-from journal.engines.files.compaction import Compaction, Living
+from journal.engines.files.compaction import Compaction
 from journal.engines.files.directory import Directory
+from journal.engines.files.living import Living
 from journal.engines.files.log import LogOptions
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.storage import CHUNK, DiskStorage
@@ -539,8 +540,8 @@ def test_a_writer_that_does_not_let_go_makes_it_give_up(tmp_path: Path) -> None:
     before = write_log(tmp_path).read_bytes()
     log, _ = open_log(tmp_path)
     log.refresh()
-    assert log._file is not None
-    assert log._file.try_lock()
+    assert log.file is not None
+    assert log.file.try_lock()
     with pytest.raises(LockTimeoutError, match=r"for 0\.01 s"):
         directory(tmp_path, lock_timeout=0.01).compact("s")
     assert (tmp_path / "s.jsonl").read_bytes() == before
@@ -918,8 +919,8 @@ class TestStopping:
         before = path.read_bytes()
         writer, _ = open_log(tmp_path)
         writer.refresh()
-        assert writer._file is not None
-        assert writer._file.try_lock()
+        assert writer.file is not None
+        assert writer.file.try_lock()
         tries: list[str] = []
 
         def watch(name: str, args: tuple[Any, ...]) -> None:

@@ -242,8 +242,8 @@ class TestDeletion:
         before = path.read_bytes()
         log, _ = open_log(tmp_path)
         log.refresh()
-        assert log._file is not None
-        assert log._file.try_lock()
+        assert log.file is not None
+        assert log.file.try_lock()
         with pytest.raises(LockTimeoutError, match=r"for 0\.01 s"):
             directory(tmp_path, lock_timeout=0.01).delete("s", "s.json")
         assert path.read_bytes() == before

@@ -31,6 +31,7 @@ from tests.support import (
     no_fault,
     open_log,
     python,
+    segment_of,
     set_event,
     turns_in,
 )
@@ -98,7 +99,7 @@ def test_a_reader_lets_go_of_what_was_cut_back(
         import time
 
         later = time.monotonic() + 1.0
-        monkeypatch.setattr("journal.engines.files.log.monotonic", lambda: later)
+        monkeypatch.setattr("journal.engines.files.reader.monotonic", lambda: later)
     reader.refresh()
     assert seen.turns == ["a", "y" if size == "same" else "longer than x"]
 
@@ -140,8 +141,8 @@ def test_an_append_never_goes_into_a_file_that_a_failed_beginner_removed(tmp_pat
 def test_reading_goes_on_while_a_writer_waits_for_another_process(tmp_path: Path) -> None:
     holder, _ = open_log(tmp_path)
     holder.append([set_event("a")])
-    assert holder._file is not None
-    assert holder._file.try_lock()
+    assert holder.file is not None
+    assert holder.file.try_lock()
     log, recorder = open_log(tmp_path)
     log.refresh()
     writer = threading.Thread(target=log.append, args=([set_event("b")],))
@@ -155,7 +156,7 @@ def test_reading_goes_on_while_a_writer_waits_for_another_process(tmp_path: Path
     reader = threading.Thread(target=read)
     reader.start()
     assert done.wait(10), "a reader waits for another process's lock"
-    holder._file.unlock()
+    holder.file.unlock()
     writer.join(10)
     assert recorder.turns == ["a", "b"]
 
@@ -587,7 +588,7 @@ def test_bad_lines_side_by_side_cost_no_memory_each(tmp_path: Path) -> None:
     with (tmp_path / "s.jsonl").open("ab") as file:
         file.write(b"x\n" * 100_000)
     log.refresh()
-    assert len(log._catchup.scanner._suspects) == 1
+    assert len(segment_of(log).scanner._suspects) == 1
     log.append([set_event("b")])
     assert turns_in(tmp_path) == ["a", "b"]
 

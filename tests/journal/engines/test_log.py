@@ -46,6 +46,7 @@ from tests.support import (
     no_fault,
     open_log,
     python,
+    segment_of,
     set_event,
     turns_in,
 )
@@ -384,7 +385,7 @@ class TestOtherProcesses:
         other, _ = open_log(tmp_path)
         other.append([set_event("new")])
         later = time.monotonic() + 1.0
-        monkeypatch.setattr("journal.engines.files.log.monotonic", lambda: later)
+        monkeypatch.setattr("journal.engines.files.reader.monotonic", lambda: later)
         log.refresh()
         assert recorder.turns == ["new"]
         log.append([set_event("next")])
@@ -415,7 +416,7 @@ class TestOtherProcesses:
         assert turns_in(tmp_path) == ["a", "y", "z"]
         fresh, _ = open_log(tmp_path)
         fresh.refresh()
-        assert fresh._catchup.scanner.damage == []
+        assert segment_of(fresh).scanner.damage == []
 
     def test_what_it_has_waited_for_its_turn_among_threads_counts(self, tmp_path: Path) -> None:
         log, _ = open_log(tmp_path, durability="fsync", lock_timeout=60.0)
@@ -431,7 +432,7 @@ class TestOtherProcesses:
     ) -> None:
         holder, _ = open_log(tmp_path)
         holder.append([set_event("a")])
-        file = holder._file
+        file = holder.file
         assert file is not None
         file.lock(1)
         waiting, _ = open_log(tmp_path, lock_timeout=0.05)
@@ -477,7 +478,7 @@ class TestOtherProcesses:
         log.append([set_event("0")])
         for name in ("lock", "read", "find", "write", "unlock", "sync"):
             calls.add(name)
-            assert log._file is not None
+            assert log.file is not None
             with pytest.raises(Interrupted):
                 log.append([set_event(name)])
             assert calls == set(), f"{name} was never called"
@@ -535,7 +536,7 @@ def test_a_header_that_lies_about_kept_events_is_noticed(tmp_path: Path) -> None
     log.append([set_event("a")])
     fresh, _ = open_log(tmp_path)
     fresh.refresh()
-    assert [damage.kind for damage in fresh._catchup.scanner.damage] == ["kept"]
+    assert [damage.kind for damage in segment_of(fresh).scanner.damage] == ["kept"]
 
 
 def test_clear_without_runtime_is_written_without_the_key(tmp_path: Path) -> None:
@@ -560,7 +561,7 @@ def counting(calls: list[str]) -> Callable[[str, tuple[Any, ...]], None]:
 
 def at(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Set the clock of everything that looks how long ago something was."""
-    monkeypatch.setattr("journal.engines.files.log.monotonic", lambda: seconds)
+    monkeypatch.setattr("journal.engines.files.reader.monotonic", lambda: seconds)
 
 
 def test_logs_are_durable_unless_told_otherwise_and_wait_half_a_minute() -> None:
@@ -631,7 +632,7 @@ def test_closing_a_log_closes_its_file_and_reading_opens_it_again(
     storage = FaultyStorage(counting(calls))
     log, recorder = open_log(tmp_path, storage=storage, durability=durability)
     log.append([set_event("a")])
-    file = log._file
+    file = log.file
     assert file is not None
     calls.clear()
     log.close()
@@ -732,10 +733,10 @@ class TestAfterAFork:
         thread = threading.Thread(target=hold)
         thread.start()
         assert held.wait(20)
-        old_lock, file = log.lock, log._file
+        old_lock, file = log.lock, log.file
         assert file is not None
         try:
-            log._busy = True
+            log.busy = True
             file.after_fork()
             log.after_fork()
             assert log.lock is not old_lock
@@ -1076,11 +1077,11 @@ def _others_append(log: FileLog, folder: Path) -> None:
 
 
 def _a_sync_fails(log: FileLog, folder: Path) -> None:
-    assert isinstance(log._storage, FaultyStorage)
-    before, log._storage.fault = log._storage.fault, fails("sync", errno.EIO)
+    assert isinstance(log.storage, FaultyStorage)
+    before, log.storage.fault = log.storage.fault, fails("sync", errno.EIO)
     with pytest.raises(SyncError):
         log.flush()
-    log._storage.fault = before
+    log.storage.fault = before
 
 
 def _a_writer_dies(log: FileLog, folder: Path) -> None:
@@ -1162,7 +1163,7 @@ def test_an_idle_log_is_closed_for_others_and_goes_on_where_it_was(tmp_path: Pat
     log, recorder = open_log(tmp_path)
     assert log.close_idle() is Answer.NONE, "it is not open yet"
     log.append([set_event("a")])
-    file = log._file
+    file = log.file
     assert file is not None
     assert log.close_idle() is Answer.CLOSED
     assert not file.is_open
@@ -1264,7 +1265,7 @@ def test_a_log_in_use_is_not_closed_for_others(tmp_path: Path) -> None:
             answers.append(log.close_idle())
             ask_aside()
 
-    log._storage = log._catchup._storage = FaultyStorage(fault)
+    log.storage = FaultyStorage(fault)
     log.append([set_event("a")])
     assert answers == [Answer.NONE, Answer.BUSY] * 2, "while it is written, and while it is synced"
     log.close()
@@ -1274,7 +1275,7 @@ def test_a_log_in_use_is_not_closed_for_others(tmp_path: Path) -> None:
 def test_what_was_written_and_not_yet_synced_is_not_closed_for_others(tmp_path: Path) -> None:
     log, _ = open_log(tmp_path)
     log.append([set_event("a")])
-    file = log._file
+    file = log.file
     assert file is not None
     file.mark_written()
     assert log.close_idle() is Answer.BUSY
@@ -1346,7 +1347,7 @@ def test_a_log_that_a_stopped_thread_was_writing_is_not_written_to(
     monkeypatch.setattr("journal.waiting.sleep", nap)
     log, _ = open_log(tmp_path, lock_timeout=30.0)
     log.append([set_event("a")])
-    file = log._file
+    file = log.file
     assert file is not None
     assert file.try_lock()
     stopped()

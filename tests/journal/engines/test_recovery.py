@@ -14,7 +14,8 @@ import pytest
 
 from journal.codec import control_line
 from journal.engines.files.logfile import LogFile
-from journal.engines.files.recovery import cut_torn_tail, is_still_there, is_unfinished_header
+from journal.engines.files.recovery import cut_torn_tail, is_unfinished_header
+from journal.engines.files.segment import Segment
 from journal.engines.files.storage import CHUNK, DiskStorage
 from journal.errors import AppendError, DamagedError
 from journal.events import Sealed, Set
@@ -347,9 +348,10 @@ def test_where_nothing_is_torn_nothing_is_cut_and_that_is_said(tmp_path: Path) -
     calls: list[str] = []
     storage = FaultyStorage(lambda name, args: calls.append(name))
     file = LogFile(storage, str(path), create=False)
-    assert cut_torn_tail(storage, file, scanner, paths_of(str(tmp_path), "s")) == 0
+    segment = Segment(paths_of(str(tmp_path), "s"), file, scanner)
+    assert cut_torn_tail(segment) == 0
     os.truncate(path, len(before) - 1)
-    assert cut_torn_tail(storage, file, scanner, paths_of(str(tmp_path), "s")) == 0
+    assert cut_torn_tail(segment) == 0
     file.close()
     assert not {"truncate", "sync", "make_folder"} & set(calls)
 
@@ -359,13 +361,14 @@ def test_what_was_read_is_still_there_only_if_it_is_in_its_place(tmp_path: Path)
     whole = path.read_bytes()
     scanner, _ = scan(whole)
     file = LogFile(DiskStorage(), str(path), create=False)
+    segment = Segment(paths_of(str(tmp_path), "s"), file, scanner)
     last = whole.splitlines(keepends=True)[-1]
     moved = whole[: -len(last)] + b"x" * 40 + last
     for content, there in ((whole, True), (moved, False), (whole[:-4], False), (b"", False)):
         path.write_bytes(content)
-        assert is_still_there(DiskStorage(), file, scanner) is there
+        assert segment.is_in_step() is there
     path.write_bytes(whole + b"half a li")
-    assert is_still_there(DiskStorage(), file, scanner)
+    assert segment.is_in_step()
     file.close()
 
 

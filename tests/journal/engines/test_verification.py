@@ -194,10 +194,10 @@ def test_an_append_under_way_is_not_taken_for_a_torn_tail(tmp_path: Path) -> Non
     record(tmp_path)
     log, _ = open_log(tmp_path)
     log.refresh()
-    assert log._file is not None
-    assert log._file.try_lock()  # a writer is at it, and has written half its line
+    assert log.file is not None
+    assert log.file.try_lock()  # a writer is at it, and has written half its line
     with (tmp_path / "s.jsonl").open("ab") as file:
         file.write(b'{"seq":10,"ts":"20')
     assert engine(tmp_path).verify("s").ok
-    log._file.unlock()  # it died
+    log.file.unlock()  # it died
     assert kinds(engine(tmp_path).verify("s")) == {"torn"}

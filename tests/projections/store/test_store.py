@@ -247,19 +247,11 @@ class TestSessions:
         self, tmp_path: Path
     ) -> None:
         from journal.engines.files.sealing import seal
-        from tests.support import open_log, set_event
+        from tests.support import open_log, segment_of, set_event
 
         log, _ = open_log(tmp_path)
         log.append([set_event("a")])
-        assert log._file is not None
-        seal(
-            log._storage,
-            log._file,
-            log._catchup.scanner,
-            reason="deleted",
-            writer="w",
-            session_file="s.json",
-        )
+        seal(segment_of(log), reason="deleted", writer="w", session_file="s.json")
         log.close()
         os.utime(tmp_path / "s.jsonl", (1, 1))
         (tmp_path / "s.json").write_text('{"session_id":"s","messages":[{"role":"user"}]}')

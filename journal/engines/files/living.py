@@ -1,0 +1,57 @@
+"""Which events of a log live, and where in its file they are."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from journal.events import Clear, Event, Set
+from journal.fold import apply
+from journal.scan import Scanner
+
+
+class Kept(NamedTuple):
+    """Where in the old file a line is that lives on."""
+
+    offset: int
+    length: int
+    seq: int
+    hash: str
+
+
+class Living:
+    """What compaction keeps: the last set of each live turn, handoffs, unknown ops."""
+
+    def __init__(self) -> None:
+        self.turns: dict[str, dict[str, Kept]] = {}
+        self.others: list[Kept] = []
+        self.deleted = False  # the log ends in the seal of a deletion
+
+    def take(self, event: Event, place: Kept) -> None:
+        if isinstance(event, Set | Clear):
+            apply(self.turns, event, place)
+        else:
+            self.others.append(place)
+
+    def lines(self) -> Iterator[Kept]:
+        """In the order they are written: others by seq, then turns as in the view."""
+        yield from sorted(self.others, key=lambda kept: kept.seq)
+        for turns in self.turns.values():
+            yield from turns.values()
+
+    def outcome(self) -> list[tuple[str, str, int, str]]:
+        """What the log folds to, each state by the hash of its line."""
+        return [
+            (runtime, turn, kept.seq, kept.hash)
+            for runtime, turns in self.turns.items()
+            for turn, kept in turns.items()
+        ]
+
+
+def scan_living(pieces: Iterator[bytes], scanner: Scanner) -> Living:
+    """Fold the pieces of a file, which begin where `scanner` is."""
+    living = Living()
+    for event in scanner.read(pieces):
+        length = scanner.end - scanner.start
+        living.take(event, Kept(scanner.start, length, event.seq, event.hash))
+    living.deleted = scanner.seal is not None and scanner.seal.reason == "deleted"
+    scanner.finish()  # what was kept is all there, so that no damage is found while it is copied
+    return living

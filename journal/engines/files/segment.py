@@ -1,0 +1,78 @@
+"""One log file that is open: its paths, its descriptor, and how far its bytes have been judged.
+
+A log is a chain of such segments: compaction seals one and puts another in its place. The
+scanner may outlive the descriptor, since a file that was closed while idle is opened again.
+"""
+
+from collections.abc import Iterator
+
+from journal.engines.files.logfile import LogFile
+from journal.engines.files.storage import chunks
+from journal.events import Event
+from journal.names import Paths
+from journal.scan import Scanner
+
+_LAST_BYTES = 64  # enough of a line's end to hold its hash
+_MOST_BYTES = 1 << 12  # of a line's end and the blank lines after it
+_LINE_END = b'"}\n'
+
+
+class Segment:
+    """Not safe for threads; its owner locks. Each call raises the OSError of reading the file."""
+
+    __slots__ = ("file", "paths", "scanner", "storage")
+
+    def __init__(self, paths: Paths, file: LogFile, scanner: Scanner | None = None) -> None:
+        self.paths = paths
+        self.file = file
+        self.storage = file.storage
+        self.scanner = scanner or Scanner()
+
+    def forget(self) -> None:
+        """Judge the file from its beginning again."""
+        self.scanner = Scanner()
+
+    def read_on(self, size: int | None = None) -> Iterator[Event]:
+        """Judge the bytes that come next, up to `size`, and yield the intact events in them.
+
+        What was undecided at the end is read again. O(bytes), in pieces of bounded size.
+        """
+        self.scanner.rewind()
+        stop = self.file.size() if size is None else size
+        return self.scanner.read(self.pieces(self.scanner.end, stop))
+
+    def pieces(self, start: int, stop: int) -> Iterator[bytes]:
+        """The bytes of the file from `start` to `stop`, in pieces of bounded size."""
+        return chunks(self.storage, self.file.fd, start, stop)
+
+    def is_at_end(self) -> bool:
+        """Whether the file ends where it was read to, and with the line that was read.
+
+        As an append finds it nearly always: one read tells. False too for lines that do not end
+        as we write them; the caller reads on to know more.
+        """
+        scanner = self.scanner
+        last = scanner.line_hash.encode() + _LINE_END
+        length = len(last)
+        return (
+            scanner.end > 0
+            and self.storage.read(self.file.fd, length + 1, max(0, scanner.end - length)) == last
+        )
+
+    def is_in_step(self) -> bool:
+        """Whether what was read without the lock is in the file to stay.
+
+        A reader may see lines of a batch whose write then fails and is cut back, and other
+        lines in their place later. The newest hash at its place shows that everything
+        before it is what was read. So it does where another program has written into the file.
+        """
+        scanner = self.scanner
+        if scanner.end == 0:
+            return True
+        place = max(0, scanner.end - scanner.padding - _LAST_BYTES)
+        found = self.storage.read(self.file.fd, min(scanner.end - place, _MOST_BYTES), place)
+        last = scanner.line_hash.encode()
+        if found.endswith(last + _LINE_END):  # just there, to the byte
+            return True
+        text = found.rstrip().removesuffix(b"}").rstrip()
+        return text.endswith(last + b'"') and found.endswith(b"\n") is not scanner.is_unended
