@@ -22,7 +22,7 @@ def scan_beginning(pieces: Iterable[bytes]) -> Scanner:
         for _ in scanner.feed(data):
             break
         left -= len(data)
-        if left < 0 or scanner.header is not None or scanner.count or scanner.end:
+        if left <= 0 or scanner.header is not None or scanner.count or scanner.end:
             break
     return scanner
 
