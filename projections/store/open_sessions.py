@@ -66,11 +66,6 @@ class OpenSessions:
 
         Raises `ClosedError`, and `StateTypeError` if the id is no string.
         """
-        session = self.find(session_id)
-        return session if session is not None else self.open(session_id)
-
-    def find(self, session_id: str) -> Session | None:
-        """The session if it is open. Raises as `get`."""
         if self.is_closed:
             self.check_open()
         if type(session_id) is not str:
@@ -81,7 +76,13 @@ class OpenSessions:
             session = self._sessions.get(session_id)
             if session is not None:
                 self._sessions.move_to_end(session_id)
-            return session
+                return session
+        return self.open(session_id)
+
+    def find(self, session_id: str) -> Session | None:
+        """The session if it is open, and the store too."""
+        is_open = not self.is_closed and session_id in self._sessions
+        return self.get(session_id) if is_open else None
 
     def open(self, session_id: str) -> Session:
         """The session, opened if need be, also while the store is being closed."""

@@ -52,10 +52,12 @@ class Recording(StoreParts):
         its siblings when a file is there but cannot be read.
         """
         session = self._sessions.get(session_id)
-        check_text(runtime_id, "runtime_id")
+        if type(runtime_id) is not str:
+            check_text(runtime_id, "runtime_id")
         if turn_id is None:
             return session.runtime(runtime_id)
-        check_text(turn_id, "turn_id")
+        if type(turn_id) is not str:
+            check_text(turn_id, "turn_id")
         state: dict[str, Any] = session.turn(runtime_id, turn_id)
         return state
 

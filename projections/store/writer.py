@@ -94,6 +94,6 @@ class Writer:
         Nothing happens where the session, or the store, is closed: closing has done it or
         remembers it.
         """
-        session = None if self._sessions.is_closed else self._sessions.find(session_id)
+        session = self._sessions.find(session_id)
         if session is not None:
             session.refresher.refresh_if_due()

@@ -1,0 +1,150 @@
+"""One session's file, read and written."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from journal.engines.files.folder import make_folders
+from journal.engines.files.locking import LockFile
+from journal.engines.files.storage import Storage, create_anew, write_all
+from journal.errors import JournalError, SessionFileError
+from journal.names import Paths, lock_of, unfinished
+from projections.store.session_file.document import (
+    RUNTIME_STATE,
+    UNREADABLE,
+    join,
+    loads,
+    new_fields,
+    with_state,
+)
+from projections.store.session_file.finding import Finder, refusal
+
+
+class SessionFile:
+    """One session's file. Safe for threads and processes: every write takes the lock.
+
+    Raises `SessionFileError` when the file is not JSON, or when the operating system refuses.
+    """
+
+    def __init__(self, storage: Storage, paths: Paths, *, durable: bool) -> None:
+        """`durable` syncs what is written. Touches nothing."""
+        self._storage = storage
+        self._paths = paths
+        self._durable = durable
+        self._finder = Finder(storage, paths)
+
+    # Reading
+
+    @property
+    def path(self) -> str:
+        """Where the file is, or would be. Raises `SessionFileError`."""
+        return self._finder.path()
+
+    def name(self) -> str | None:
+        """The name of the session's file if there is one, be it damaged."""
+        try:
+            path, fields = self._finder.find()
+        except SessionFileError:
+            own = self._paths.session_file
+            return os.path.basename(own) if self._storage.find(own) is not None else None
+        return os.path.basename(path) if fields is not None else None
+
+    def runtime_state(self) -> dict[str, dict[str, Any]]:
+        """What an older session file holds under `runtime_state`; `{}` if nothing."""
+        _, fields = self._finder.find()
+        raw = fields.get(RUNTIME_STATE) if fields is not None else None
+        if raw is None or raw == b"null":
+            return {}
+        try:
+            state = loads(raw)
+        except UNREADABLE:
+            state = None
+        if not isinstance(state, dict) or not all(isinstance(t, dict) for t in state.values()):
+            raise SessionFileError(
+                f"{self._paths.session_file}: `runtime_state` is not an object of objects; "
+                "mend it or move the file away"
+            )
+        return state
+
+    def document(self, state: bytes | None) -> bytes:
+        """The whole file with `state` under `runtime_state`; as it is if that is None."""
+        _, fields = self._finder.find()
+        if fields is None:
+            fields = new_fields(self._paths.session_id)
+        return join(fields) if state is None else with_state(fields, state)
+
+    # Writing
+
+    def write(self, render: Callable[[], bytes | None], timeout: float) -> None:
+        """Put what `render` gives under `runtime_state`; nothing if it gives None.
+
+        `render` is called with the lock held, so that whoever writes last writes the
+        newest. O(size of the file). Waits for the lock up to `timeout` seconds and raises
+        `LockTimeoutError`.
+        """
+        with self.locked(timeout):
+            path, fields = self._finder.find()
+            state = render()
+            if state is None or (fields is not None and fields.get(RUNTIME_STATE) == state):
+                return
+            if fields is None:
+                fields = new_fields(self._paths.session_id)
+            try:
+                self._replace(path, with_state(fields, state))
+            except OSError as error:
+                raise refusal(path, "written", error) from error
+
+    @contextmanager
+    def locked(self, timeout: float) -> Iterator[None]:
+        """Hold the lock that PraisonAI's own store takes. Raises `LockTimeoutError`."""
+        while True:
+            path = self.path
+            lock = self._take_lock(lock_of(path), timeout)
+            try:
+                if self.path != path:  # PraisonAI has made its file while we waited
+                    continue
+                yield
+                return
+            finally:
+                lock.release()
+
+    def _take_lock(self, path: str, timeout: float) -> LockFile:
+        try:
+            make_folders(self._storage, self._paths.folder)
+            lock = LockFile(self._storage, path)
+        except OSError as error:
+            raise refusal(path, "opened", error) from error
+        try:
+            lock.acquire(timeout)
+        except BaseException as error:
+            lock.release()
+            if isinstance(error, OSError) and not isinstance(error, JournalError):
+                raise refusal(path, "locked", error) from error
+            raise
+        return lock
+
+    def _replace(self, path: str, data: bytes) -> None:
+        new = unfinished(path)
+        try:
+            fd = create_anew(self._storage, new)
+            try:
+                write_all(self._storage, fd, data)
+                if self._durable:  # PraisonAI's messages are in there too
+                    self._storage.sync(fd)
+            finally:
+                self._storage.close(fd)
+            self._storage.rename(new, path)
+        except OSError:
+            self._remove(new)  # the log may need the room
+            raise
+
+    def discard_unfinished(self) -> None:
+        """With the lock held: remove what a refresh has left that was killed."""
+        self._remove(unfinished(self.path))
+
+    def _remove(self, path: str) -> None:
+        try:
+            self._storage.unlink(path)
+        except OSError:
+            pass  # it is not there, or the next refresh writes over it
