@@ -4,10 +4,9 @@ The log says who owns a session. This module knows what the log does not say: wh
 process are open, and which turn called for which.
 """
 
-import threading
 from typing import NamedTuple, TypeAlias
 
-from journal.forking import tell_after_fork, tell_after_stop
+from projections.adapters.open_turns import OpenTurns
 from projections.adapters.turns import Turn
 
 NEXT = "the turn before is over"
@@ -32,27 +31,10 @@ Before: TypeAlias = Handover | FromOwner | None
 
 
 class SessionOwner:
-    """Which turns are open in each session. Safe for threads.
-
-    A forked child knows of none: the turns that are open are its parent's. Memory: the open turns.
-    """
+    """Which turns are open in each session of this process. Safe for threads."""
 
     def __init__(self) -> None:
-        self.after_fork()
-        tell_after_fork(self)
-        tell_after_stop(self)
-
-    def after_fork(self) -> None:
-        """Begin anew."""
-        self._lock = threading.RLock()  # reentrant for finalizers at the program's end
-        self._open: dict[str, list[Turn]] = {}
-
-    def after_stop(self) -> None:
-        """The turns that are open may still end."""
-        self._lock = threading.RLock()
-        for turns in self._open.values():
-            for turn in turns:
-                turn.after_stop()
+        self._open: OpenTurns[str, Turn] = OpenTurns()
 
     def opened(self, turn: Turn) -> Before:
         """A turn opens: the handover that comes before its first state.
@@ -61,22 +43,18 @@ class SessionOwner:
         open beside it: they work side by side, and nobody hands over to anybody.
         """
         caller = _caller(turn)
-        with self._lock:
-            others = self._open.setdefault(turn.session_id, [])
-            alone = all(other.runtime_id == turn.runtime_id for other in others)
-            others.append(turn)
-        if caller is None:
-            return FromOwner(turn.runtime_id) if alone else None
-        return _handover(caller, turn, turn.parent_call_id or f"called for by {caller.turn_id}")
+        beside = self._open.add(turn.session_id, turn)
+        if caller is not None:
+            return _handover(
+                caller, turn, turn.parent_call_id or f"called for by {caller.turn_id}"
+            )
+        if any(other.runtime_id != turn.runtime_id for other in beside):
+            return None
+        return FromOwner(turn.runtime_id)
 
     def closed(self, turn: Turn) -> Handover | None:
         """A turn has closed: the handover that comes after its last state."""
-        with self._lock:
-            others = self._open.get(turn.session_id, [])
-            if turn in others:
-                others.remove(turn)
-            if not others:
-                self._open.pop(turn.session_id, None)
+        self._open.remove(turn.session_id, turn)
         caller = None if turn.handed_on else _returns_to(turn)
         if caller is None:
             return None

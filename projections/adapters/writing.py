@@ -6,7 +6,7 @@ from journal.events import Set
 from journal.waiting import waiting_since
 from projections.adapters.ownership import NEXT, Before, FromOwner, Handover
 from projections.handoffs.tool_calls import FINAL
-from projections.store.async_store.entries import Append, Done, Entry
+from projections.store.async_store.entries import Append, Done, LineItem
 from projections.store.async_store.writer import AsyncWriter
 from projections.store.store import DefaultSessionStore, writer_of
 
@@ -42,7 +42,7 @@ class Write:
         self._since = monotonic()
 
     @property
-    def entry(self) -> Entry:
+    def entry(self) -> LineItem:
         """What stands in line: an append, which may be joined with others, or a call of its own.
 
         A write with handovers is a call: what comes before it has to be in the log by then.

@@ -20,7 +20,7 @@ Job: TypeAlias = Callable[[Callable[[], bool]], object]
 
 
 _PATIENCE = 4.0  # seconds that a close waits for the work to be done …
-_GRACE = 1.0  # … and for it to stop, once it has been told to
+_GRACE = 1.0  # … and for it to stop, once it was asked to
 _SILENCE = "further failures are logged only once it has worked"
 
 

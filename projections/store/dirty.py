@@ -1,4 +1,4 @@
-"""Which sessions were written since something was last done about it: synced, or shown.
+"""Which sessions were written since they were last synced, or shown in their session files.
 
 It is remembered by session id, apart from the sessions that a store has open: those come
 and go, and a thread may write through one that was closed meanwhile.
@@ -22,7 +22,7 @@ class Dirty:
     and then gives that mark to `clean`: a session that was written in between stays dirty.
     Memory is that of the ids written since they were last cleaned.
 
-    `failing` are those whose cleaning has failed, which was logged.
+    `failing` are those whose last cleaning failed. The failure was logged.
     """
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from journal.forking import tell_after_fork, tell_after_stop
 
 
 class SessionLocks:
-    """Reentrant locks by session id, each there only as long as somebody refers to it.
+    """Reentrant locks by session id, each kept only as long as it is referred to.
 
     Between the threads of a store, whichever of them has the session open. A forked child
     begins with all of them free, and so does what is left when other threads were stopped.

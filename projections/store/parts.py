@@ -4,7 +4,7 @@ from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from projections.store.compacting import Compactor
 from projections.store.open_sessions import OpenSessions
-from projections.store.writer import Writer
+from projections.store.writer import StoreWriter
 
 
 class StoreParts:
@@ -14,5 +14,5 @@ class StoreParts:
     _options: LogOptions
     _in_files: bool
     _sessions: OpenSessions
-    _writer: Writer
+    _writer: StoreWriter
     _compactor: Compactor

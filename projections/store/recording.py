@@ -22,7 +22,7 @@ class Recording(StoreParts):
         """Save a turn's state, replacing what the turn held.
 
         `state` is a dict of plain JSON data; `get` gives an equal one back. Returns True
-        when it is saved as durably as the store was told to. With `mirror_enabled` False, or
+        when it is saved as durably as the store promises. With `mirror_enabled` False, or
         a config that does not mirror, it returns True and looks at nothing else.
 
         O(size of the state): one write and, with durability "fsync", one sync, which threads

@@ -13,7 +13,7 @@ from projections.view import View
 logger = logging.getLogger("journal")
 
 PATIENCE = 5.0
-"""Seconds that a refresh waits for the session file's lock, unless it is told otherwise."""
+"""Seconds that a refresh waits for the session file's lock, unless its caller says otherwise."""
 
 _SHARE = 20  # refreshes after sets may take one part in this many of the time …
 _SAVED = 0.1  # … and seconds of it may be saved up while a store rests

@@ -13,7 +13,7 @@ from projections.store.older import OlderSession
 from projections.store.refreshing import FileRefresher
 from projections.store.session_file import SessionFile
 
-View = dict[str, dict[str, Any]]
+States = dict[str, dict[str, Any]]
 """`{runtime_id: {turn_id: state}}`."""
 
 
@@ -36,7 +36,7 @@ class Session:
     ) -> None:
         """`folded` is what the log feeds. `file` is None where sessions are kept in memory.
 
-        `marked` are told of every append.
+        The session is marked in `marked` by every append.
         """
         self.session_id = session_id
         self.log = log
@@ -80,9 +80,9 @@ class Session:
         finally:
             self._mark()
 
-    def take_over(self, runtime_id: str) -> View:
+    def take_over(self, runtime_id: str) -> States:
         """Append the takeover by a runtime. Returns the view as of then. Raises as `append`."""
-        view: View = {}
+        view: States = {}
 
         def takeover() -> tuple[Takeover]:
             answered = self.folded.pending.answered_by(runtime_id)
@@ -134,7 +134,7 @@ class Session:
                 return self.view.runtime(runtime_id)
         return self._older_view().get(runtime_id, {})
 
-    def whole(self) -> View:
+    def whole(self) -> States:
         """The whole view."""
         with self.log.lock:
             if self.log.refresh():
@@ -172,9 +172,9 @@ class Session:
         """With the log's lock: the events that the next append will put first."""
         return () if self.log.head is not None else self.older.events()
 
-    def _view(self) -> View:
+    def _view(self) -> States:
         view = self.view
         return {runtime_id: view.runtime(runtime_id) for runtime_id in list(view.turns)}
 
-    def _older_view(self) -> View:
+    def _older_view(self) -> States:
         return {} if self.log.is_deleted else self.older.view()  # its file is as good as gone

@@ -1,4 +1,4 @@
-"""What a store was told, checked: each setting that makes no sense is named at once."""
+"""The settings of a store, checked: errors name the setting that makes no sense."""
 
 import math
 import os
@@ -106,7 +106,7 @@ def log_options(
 def check_others(
     redactor: Redactor | None, limits: Limits | None, history: History, max_open: int
 ) -> None:
-    """Refuse the settings that need no more than a look."""
+    """Check the other settings. Raises TypeError and ValueError."""
     if redactor is not None and not callable(redactor):
         raise TypeError(f"redact must be a callable or None, not {type(redactor).__name__}")
     if limits is not None and not isinstance(limits, Limits):

@@ -26,7 +26,7 @@ from projections.store.opening import SessionOpener
 from projections.store.recording import Recording
 from projections.store.settings import check_others, folder_of, log_options, session_settings
 from projections.store.upkeep import Upkeep
-from projections.store.writer import Writer
+from projections.store.writer import StoreWriter
 from projections.tail.tail import Tail
 
 _MOST_OPEN = 256
@@ -89,7 +89,7 @@ class DefaultSessionStore(Recording, Upkeep, Inspection):
             self._backend, self._sessions, self._maintenance, history, is_automatic=auto_compact
         )
         mirrors = settings is None or settings.mirror_runtime_state
-        self._writer = Writer(
+        self._writer = StoreWriter(
             self._sessions, encoder, limits or Limits(), self._compactor, mirrors=mirrors
         )
         self._tails: weakref.WeakSet[Tail] = weakref.WeakSet()
@@ -146,6 +146,6 @@ class DefaultSessionStore(Recording, Upkeep, Inspection):
         return self._sessions.get(session_id).whole()
 
 
-def writer_of(store: DefaultSessionStore) -> Writer:
+def writer_of(store: DefaultSessionStore) -> StoreWriter:
     """How a store writes: for the adapters and the event loops, which need more than its API."""
     return store._writer

@@ -7,14 +7,14 @@ from projections.store.parts import StoreParts
 
 
 class Upkeep(StoreParts):
-    """What people and tools call that look after sessions."""
+    """What people and tools call to look after sessions."""
 
     def list_sessions(self, limit: int | None = None) -> list[SessionInfo]:
         """The sessions, last changed first, at most `limit` of them.
 
         Each is `{"session_id", "updated_at" (ISO 8601, UTC), "log_bytes"}`. Those of PraisonAI
         that have no log yet are listed too, with `log_bytes` 0. Reads the folder, the first
-        line of logs whose name does not tell their id, and the beginning of session files of
+        line of logs whose name does not say their id, and the beginning of session files of
         which the same is true; O(sessions) whatever the limit, and no message is read. Raises
         ValueError for a negative limit, `ClosedError` and `ReadError`.
         """
@@ -68,8 +68,8 @@ class Upkeep(StoreParts):
 
         Returns how many events and bytes the log had before and has after. What was
         overwritten or cleared moves to `archive/`, or is dropped together with older archives
-        when `history` is "drop"; without it, as the store was told to. O(size of the log).
-        Writers go on meanwhile. Waits for another compaction of the session by this store.
+        when `history` is "drop"; by default, as the store's own `history` says. O(size of the
+        log). Writers go on meanwhile. Waits for another compaction of the session by this store.
         Raises `CompactionAbandonedError` when one by another process is under way,
         `CompactionError` and `StorageError`; the log is then as it was.
         """

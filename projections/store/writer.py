@@ -14,7 +14,7 @@ from projections.store.limits import LimitCheck
 from projections.store.open_sessions import OpenSessions
 
 
-class Writer:
+class StoreWriter:
     """Writes into the sessions of one store. Safe for threads.
 
     `mirrors` says whether the store records anything: callers ask it before they write.

@@ -196,7 +196,7 @@ def test_sessions_whose_turns_are_over_take_no_memory() -> None:
         turn = new("a", session=f"s-{number}")
         owner.opened(turn)
         ended(owner, turn)
-    assert owner._open == {}
+    assert owner._open._open == {}
 
 
 def test_threads_may_open_and_close_turns_at_the_same_time() -> None:
@@ -217,4 +217,4 @@ def test_threads_may_open_and_close_turns_at_the_same_time() -> None:
     for thread in threads:
         thread.join(60)
     assert failed == []
-    assert owner._open == {}
+    assert owner._open._open == {}

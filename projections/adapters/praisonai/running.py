@@ -10,8 +10,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from journal.forking import tell_after_fork, tell_after_stop
 from projections.adapters.context import current
+from projections.adapters.open_turns import OpenTurns
 from projections.adapters.turns import Status, Turn
 
 
@@ -57,6 +57,10 @@ class Running:
             number += 1
         return f"{stem}-{number + 1}"
 
+    def after_stop(self) -> None:
+        """See `journal.forking.Stoppable`."""
+        self.lock = threading.RLock()
+
     def outcome(self, result: object) -> tuple[Status, str | None]:
         """How a turn ended that returned `result`, and what went wrong.
 
@@ -84,42 +88,21 @@ class RunningTurns:
     """The open turns of each agent. Safe for threads."""
 
     def __init__(self) -> None:
-        self.after_fork()
-        tell_after_fork(self)
-        tell_after_stop(self)
-
-    def after_fork(self) -> None:
-        """Begin anew: what is open is open in the parent."""
-        self._lock = threading.RLock()  # reentrant for finalizers at the program's end
-        self._turns: dict[int, list[Running]] = {}
-
-    def after_stop(self) -> None:
-        """What is open may still end."""
-        self._lock = threading.RLock()
-        for turns in self._turns.values():
-            for running in turns:
-                running.lock = threading.RLock()
+        self._open: OpenTurns[int, Running] = OpenTurns()
 
     def add(self, running: Running) -> None:
-        with self._lock:
-            self._turns.setdefault(id(running.agent), []).append(running)
+        self._open.add(id(running.agent), running)
 
     def remove(self, running: Running) -> None:
-        with self._lock:
-            turns = self._turns.get(id(running.agent), [])
-            if running in turns:
-                turns.remove(running)
-            if not turns:
-                self._turns.pop(id(running.agent), None)
+        self._open.remove(id(running.agent), running)
 
     def of(self, agent: object) -> Running | None:
         """The turn of the agent that this code belongs to, None if that is not clear."""
         here = running_here()
         if here is not None and here[0].agent is agent:
             return here[0]
-        with self._lock:
-            turns = self._turns.get(id(agent), [])
-            return turns[0] if len(turns) == 1 else None
+        turns = self._open.of(id(agent))
+        return turns[0] if len(turns) == 1 else None
 
 
 def outcome_of(error: BaseException) -> Status:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from journal.events import Set
 
-Call: TypeAlias = Callable[[], None]
+Action: TypeAlias = Callable[[], None]
 """Reports what came of it by itself, and raises nothing but what ends the program."""
 
 Done: TypeAlias = Callable[[BaseException | None], None]
@@ -33,4 +33,4 @@ class Append:
         return sum(len(event.state) for event in self.events)
 
 
-Entry: TypeAlias = Append | Call
+LineItem: TypeAlias = Append | Action

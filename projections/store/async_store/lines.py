@@ -4,13 +4,13 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from projections.store.async_store.entries import Append, Call, Entry
+from projections.store.async_store.entries import Action, Append, LineItem
 
 _MOST_JOINED = 512  # appends that share a write and a sync …
 _MOST_BYTES = 8 << 20  # … and bytes of their states
 
 
-class Lines:
+class SessionLines:
     """Entries in the order in which they were put in, by session. Safe for threads.
 
     A session has a line from the first `put` until `finish` finds nothing more in it, so while
@@ -19,13 +19,13 @@ class Lines:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # reentrant for finalizers at the program's end
-        self._lines: dict[str, deque[Entry]] = {}
+        self._lines: dict[str, deque[LineItem]] = {}
 
     def is_idle(self, session_id: str) -> bool:
         """Whether the session has no line."""
         return session_id not in self._lines
 
-    def put(self, session_id: str, entry: Entry) -> bool:
+    def put(self, session_id: str, entry: LineItem) -> bool:
         """To the end of the line. Whether that makes it the first: then nobody works on it yet."""
         with self._lock:
             if self.put_behind(session_id, entry):
@@ -33,7 +33,7 @@ class Lines:
             self._lines[session_id] = deque((entry,))
             return True
 
-    def put_behind(self, session_id: str, entry: Entry) -> bool:
+    def put_behind(self, session_id: str, entry: LineItem) -> bool:
         """To the end of the line, if there is one; whether there is."""
         with self._lock:
             line = self._lines.get(session_id)
@@ -41,7 +41,7 @@ class Lines:
                 line.append(entry)
             return line is not None
 
-    def put_behind_all(self, call: Call) -> bool:
+    def put_behind_all(self, call: Action) -> bool:
         """Have `call` made once, when all that is in any line by now has been carried out.
 
         Whether there is a line; if there is none, the call is left to the caller.
@@ -53,14 +53,14 @@ class Lines:
                 line.append(last)
         return bool(lines)
 
-    def take(self, session_id: str) -> Call | Sequence[Append]:
+    def take(self, session_id: str) -> Action | Sequence[Append]:
         """What is at the front: one call, or the appends up to the next call."""
         with self._lock:
             line = self._lines[session_id]
             first = line.popleft()
             return self._joined_locked(first, line) if isinstance(first, Append) else first
 
-    def _joined_locked(self, first: Append, line: deque[Entry]) -> Sequence[Append]:
+    def _joined_locked(self, first: Append, line: deque[LineItem]) -> Sequence[Append]:
         joined = [first]
         room = _MOST_BYTES - first.size
         while line and len(joined) < _MOST_JOINED:
@@ -73,7 +73,7 @@ class Lines:
         return joined
 
     def drop_first(self, session_id: str) -> None:
-        """Take what is at the front, which was carried out in its place."""
+        """Take what is at the front: it has been carried out already."""
         with self._lock:
             self._lines[session_id].popleft()
 
@@ -85,7 +85,7 @@ class Lines:
             self._lines.pop(session_id, None)
             return False
 
-    def drop(self, session_id: str) -> Sequence[Entry]:
+    def drop(self, session_id: str) -> Sequence[LineItem]:
         """Do away with the line. Returns what waited in it."""
         with self._lock:
             return self._lines.pop(session_id, ())

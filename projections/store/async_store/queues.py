@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 from journal import exiting
 from journal.errors import ClosedError, ReentryError
 from journal.forking import leave_stopped_threads, tell_after_fork, tell_after_stop
-from projections.store.async_store.entries import Append, Call, Entry
-from projections.store.async_store.lines import Lines
+from projections.store.async_store.entries import Action, Append, LineItem
+from projections.store.async_store.lines import SessionLines
 from projections.store.async_store.soon import Soon
 from projections.store.async_store.threads import Entrance, Threads
 from projections.store.async_store.worker import Worker
@@ -51,7 +51,7 @@ class Queues:
         """Begin anew: the threads and what waited for them stayed with the parent."""
         self._entrance = Entrance()
         self._ending = threading.Lock()  # held by the thread that closes
-        self._lines = Lines()
+        self._lines = SessionLines()
         self._soon = Soon()
         self._writers = Threads(WRITERS, "journal-write")
         self._readers = Threads(READERS, "journal-read")
@@ -75,11 +75,11 @@ class Queues:
         """Whether nothing of the session is waiting or being carried out."""
         return self._lines.is_idle(session_id)
 
-    def write(self, session_id: str, entry: Entry) -> None:
+    def write(self, session_id: str, entry: LineItem) -> None:
         """After all that was called for in this session before."""
         self.begin(session_id, self.put(session_id, entry))
 
-    def put(self, session_id: str, entry: Entry) -> bool:
+    def put(self, session_id: str, entry: LineItem) -> bool:
         """Give it its place in line, and do no more, for a caller that holds a lock.
 
         The caller passes the answer to `begin` next, without the lock: whether nobody works on
@@ -126,25 +126,25 @@ class Queues:
         if here:
             self._worker.work(session_id)
 
-    def read(self, session_id: str, call: Call) -> None:
+    def read(self, session_id: str, call: Action) -> None:
         """After the writes of this session so far; later ones do not wait for it."""
         with self._entered():
             waits = self._lines.put_behind(session_id, lambda: self.aside(call))
         if not waits:
             self.aside(call)
 
-    def after_all(self, call: Call) -> None:
+    def after_all(self, call: Action) -> None:
         """By a reading thread, after the writes of all sessions so far."""
         self._after_all_writes(lambda: self.aside(call))
 
-    def aside(self, call: Call) -> None:
+    def aside(self, call: Action) -> None:
         """As soon as a reading thread is free, whatever waits to be written."""
         with self._entered():
             started = self._readers.take(call)
         if not started:
             call()
 
-    def soon(self, session_id: str, call: Call) -> None:
+    def soon(self, session_id: str, call: Action) -> None:
         """In a moment, and once for all who ask for it of a session meanwhile."""
         with self._entered():
             waits = self._soon.put(session_id, call)
@@ -169,7 +169,7 @@ class Queues:
                     return
         reached.wait()
 
-    def close(self, call: Call) -> None:
+    def close(self, call: Action) -> None:
         """After all that was called for so far; then let the threads go. Can be called twice."""
         self._is_closed = True
 
@@ -190,7 +190,7 @@ class Queues:
             leave_stopped_threads()  # which makes a new entrance
         return self._entrance
 
-    def _after_all_writes(self, call: Call) -> None:
+    def _after_all_writes(self, call: Action) -> None:
         with self._entered():
             waits = self._lines.put_behind_all(call)
         if not waits:

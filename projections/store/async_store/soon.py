@@ -3,7 +3,7 @@
 import threading
 
 from journal import exiting
-from projections.store.async_store.entries import Call
+from projections.store.async_store.entries import Action
 
 _MOMENT = 0.1  # seconds
 
@@ -13,9 +13,9 @@ class Soon:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # reentrant for finalizers at the program's end
-        self._calls: dict[str, Call] = {}
+        self._calls: dict[str, Action] = {}
 
-    def put(self, name: str, call: Call) -> bool:
+    def put(self, name: str, call: Action) -> bool:
         """Have it made in a moment, in place of one of the same name that waits.
 
         False where no thread will: then the caller has to `make_calls`.

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from journal import exiting
 from journal.errors import ReentryError
 from journal.room import share
-from projections.store.async_store.entries import Call
+from projections.store.async_store.entries import Action
 
 _FILES_SHARE = 8  # a call may have several open: log, archive, session file, lock, folder
 
@@ -17,11 +17,11 @@ class Threads:
     def __init__(self, most: int, name: str) -> None:
         self._pool = ThreadPoolExecutor(share(most, _FILES_SHARE), thread_name_prefix=name)
 
-    def take(self, call: Call) -> bool:
+    def take(self, call: Action) -> bool:
         """Whether one of them makes the call; if not, nobody has, and it is left to the caller.
 
         None does at the end of the program. Where the system refuses a new thread, those that
-        are there may still take the call up, unless the caller is told first that none does.
+        are there may still take the call up, unless False has been returned before.
         """
         if exiting.begun:
             return False

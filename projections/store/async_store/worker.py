@@ -6,7 +6,7 @@ from errno import EINTR
 
 from journal.errors import StorageError
 from projections.store.async_store.entries import Append
-from projections.store.async_store.lines import Lines
+from projections.store.async_store.lines import SessionLines
 from projections.store.async_store.threads import Threads
 
 _INTERRUPTED = "the thread that was to write it was interrupted. It was not appended"
@@ -16,7 +16,10 @@ class Worker:
     """Takes what is at the front of a line, then lets a thread go on at the back of theirs."""
 
     def __init__(
-        self, lines: Lines, threads: Threads, append: Callable[[str, Sequence[Append]], None]
+        self,
+        lines: SessionLines,
+        threads: Threads,
+        append: Callable[[str, Sequence[Append]], None],
     ) -> None:
         """`append` carries out one or more appends to a session, in order."""
         self._lines = lines

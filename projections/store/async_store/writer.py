@@ -13,10 +13,10 @@ from journal.errors import AppendError, LimitExceededError, StateTypeError, Stat
 from journal.events import Set
 from journal.state import check_text
 from journal.waiting import waiting_since
-from projections.store.async_store.entries import Append, Entry
+from projections.store.async_store.entries import Append, LineItem
 from projections.store.async_store.queues import Queues
 from projections.store.async_store.reply import Reply
-from projections.store.writer import Writer
+from projections.store.writer import StoreWriter
 
 Begin: TypeAlias = Callable[..., None]
 
@@ -29,14 +29,14 @@ class AsyncWriter:
     Safe for threads and for several event loops. `queues` carry out what has to wait.
     """
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: StoreWriter) -> None:
         self._writer = writer
         self.queues = Queues(self._append_all)
 
     def append(
         self, session_id: str, events: Sequence[Set], *, refresh: bool = True
     ) -> "Future[bool]":
-        """Save what the encoder made of states; True. Raises as `Writer.append`."""
+        """Save what the encoder made of states; True. Raises as `StoreWriter.append`."""
         reply: Reply[bool] = Reply(reports=True)
         if not events:
             reply.future.set_result(True)
@@ -54,7 +54,7 @@ class AsyncWriter:
         return reply.future
 
     def line_up(
-        self, session_id: str, entry: Entry, at_once: Callable[[], bool] | None = None
+        self, session_id: str, entry: LineItem, at_once: Callable[[], bool] | None = None
     ) -> Begin:
         """Give a write its place among the writes of a session, and no more.
 

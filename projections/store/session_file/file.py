@@ -18,7 +18,7 @@ from projections.store.session_file.document import (
     new_fields,
     with_state,
 )
-from projections.store.session_file.finding import Finder, refusal
+from projections.store.session_file.finding import SessionFileFinder, refusal
 
 
 class SessionFile:
@@ -32,7 +32,7 @@ class SessionFile:
         self._storage = storage
         self._paths = paths
         self._durable = durable
-        self._finder = Finder(storage, paths)
+        self._finder = SessionFileFinder(storage, paths)
 
     # Reading
 
@@ -79,8 +79,8 @@ class SessionFile:
     def write(self, render: Callable[[], bytes | None], timeout: float) -> None:
         """Put what `render` gives under `runtime_state`; nothing if it gives None.
 
-        `render` is called with the lock held, so that whoever writes last writes the
-        newest. O(size of the file). Waits for the lock up to `timeout` seconds and raises
+        `render` is called with the lock held, so the last writer writes the newest view.
+        O(size of the file). Waits for the lock up to `timeout` seconds and raises
         `LockTimeoutError`.
         """
         with self.locked(timeout):

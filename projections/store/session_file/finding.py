@@ -27,7 +27,7 @@ _LONGEST = 255 - len(lock_of(SESSION_SUFFIX))
 _ID_BYTES = 1 << 12  # of the beginning of a file: more than most ids take
 
 
-class Finder:
+class SessionFileFinder:
     """Finds the file of one session. Raises `SessionFileError` and `StorageError`."""
 
     def __init__(self, storage: Storage, paths: Paths) -> None:

@@ -72,10 +72,10 @@ def test_a_turn_that_ends_while_it_is_being_written_is_written_after_that(
 def test_a_turn_that_a_stopped_thread_was_writing_still_ends(store: DefaultSessionStore) -> None:
     recorder, turn = Recorder(store), new()
     recorder.open(turn)
-    for lock in (turn.lock, recorder._failures._lock, recorder._owner._lock):
+    for lock in (turn.lock, recorder._failures._lock, recorder._owner._open._lock):
         held(lock)
     turn.is_being_queued = True
-    recorder._owner.after_stop()
+    recorder._owner._open.after_stop()
     recorder._failures.after_stop()
     ending = threading.Thread(target=recorder.close_soon, args=(turn,), daemon=True)
     ending.start()

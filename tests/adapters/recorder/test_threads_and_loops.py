@@ -421,7 +421,7 @@ def test_a_forked_child_waits_for_no_thread_of_its_parents(store: DefaultSession
     """A thread that holds a lock at the fork is not there in the child to let go of it."""
     recorder = Recorder(store)
     recorder.open(new("parent"))
-    with recorder._owner._lock, recorder._failures._lock:
+    with recorder._owner._open._lock, recorder._failures._lock:
         child = os.fork()
         if child == 0:  # pragma: no cover
             signal.alarm(int(PATIENCE))
