@@ -106,6 +106,14 @@ def test_what_hides_the_package_on_the_path_is_named_and_not_run(
     assert "Rename it" in last
 
 
+def test_what_hides_the_other_package_on_the_path_is_named_and_not_run(home: Path) -> None:
+    (home / "projections.py").write_text("print('was run')\n")
+    failed = run("-m", "journal", "--version", cwd=home, path=(home,))
+    assert (failed.returncode, failed.stdout) == (1, "")
+    (line,) = failed.stderr.splitlines()
+    assert line.startswith(f"journal: {home / 'projections.py'} hides the package `projections`")
+
+
 def test_a_script_that_is_called_as_the_package_is_named(home: Path) -> None:
     (home / "journal.py").write_text(USES_STORE)
     failed = run("journal.py", cwd=home)

@@ -91,8 +91,9 @@ class Source:
                         yield message._replace(text=_tidy(text))
 
     def _noticed(self) -> Iterator[Message]:
-        for path, call in self._calls["notice"]:
-            yield from self._texts(path, call, _Argument(0), "Notices of the command")
+        for name in ("notice", "exit"):
+            for path, call in self._calls[name]:
+                yield from self._texts(path, call, _Argument(0), "Notices of the command")
 
     def _found(self) -> Iterator[Message]:
         for path, call in self._calls["Finding"]:

@@ -65,6 +65,7 @@ def test_a_text_is_followed_to_where_it_is_written(
         ('logger.warning("%r is odd", x)', Message("Log messages", "… is odd")),
         ('logger.log(level, "%s failed", x)', Message("Log messages", "… failed")),
         ('notice("nothing")', Message("Notices of the command", "nothing")),
+        ('sys.exit("too bad")', Message("Notices of the command", "too bad")),
         ('raise click.UsageError("say which")', Message("Wrong usage", "say which")),
         ('Problem(kind="x", reason="gone")', Message("Problems of a log", "gone")),
     ],
