@@ -3,13 +3,13 @@
 import importlib
 import os
 import sys
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 
 
 def main() -> None:
     """Run the command, whatever files the current folder has."""
     _leave_current_folder()
-    spec = find_spec("projections")
+    spec = PathFinder.find_spec("projections")
     if spec is not None and spec.submodule_search_locations is None:
         sys.exit(
             f"journal: {spec.origin} hides the package `projections` of runtime-journal. "

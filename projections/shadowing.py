@@ -7,20 +7,20 @@ nothing of what it finds.
 """
 
 import os
+import sys
 from importlib.machinery import PathFinder
-from importlib.util import find_spec
 
 
 def _shadow() -> str | None:
     """The file that is imported instead of our package `journal`; None if ours is."""
-    spec = find_spec("journal")
+    loaded = sys.modules.get("journal")
+    spec = PathFinder.find_spec("journal") if loaded is None else loaded.__spec__
     if spec is None or spec.origin is None:
-        return None  # the import itself says that there is none
-    folders = spec.submodule_search_locations
-    if folders is not None and PathFinder.find_spec("journal.events", list(folders)) is not None:
         return None
-    # In a program that was frozen into one file, modules are no files, and nothing hides them.
-    return spec.origin if os.path.isfile(spec.origin) else None
+    folders = spec.submodule_search_locations
+    is_ours = folders is not None and PathFinder.find_spec("journal.events", list(folders))
+    # In a program that was frozen, modules have origins that are no files: nothing hides them.
+    return spec.origin if not is_ours and os.path.isfile(spec.origin) else None
 
 
 def refuse_shadow() -> None:
