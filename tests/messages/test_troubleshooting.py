@@ -8,13 +8,13 @@ import pytest
 from journal import errors
 from projections.cli.main import exit_code_of
 from tests.messages.page import PAGE, UNEXPLAINED, entries, listed, updated
-from tests.messages.source import OF_THE_JOURNAL, Message, Source
+from tests.messages.source import OF_THE_JOURNAL, Message, messages, remedies
 
 HINT = "run `python -m tests.messages`, then explain what is new in projections/TROUBLESHOOTING.md"
 
 
 def test_the_page_lists_the_messages_of_the_source() -> None:
-    there, written = set(listed(PAGE.read_text())), Source().messages
+    there, written = set(listed(PAGE.read_text())), messages() | remedies()
     assert sorted(written - there) == [], HINT
     assert sorted(there - written) == [], HINT
 
@@ -34,8 +34,7 @@ def messages_of(folder: Path, code: str) -> set[Message]:
     package = folder / "journal"
     package.mkdir()
     (package / "module.py").write_text(code)
-    remedies = "Remedies of the doctor"
-    return {found for found in Source(folder).messages if found.section != remedies}
+    return messages(folder)
 
 
 @pytest.mark.parametrize(
