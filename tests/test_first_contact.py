@@ -1,6 +1,7 @@
 """What a newcomer meets before anything works: the ways to start it, and what stands in theirs."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,13 +18,13 @@ USES_STORE = "from projections import DefaultSessionStore\nprint(DefaultSessionS
 
 
 def run(
-    *args: str, cwd: Path, path: tuple[Path | str, ...] = ()
+    *args: str, cwd: Path, path: tuple[Path | str, ...] = (), **env: str
 ) -> "subprocess.CompletedProcess[str]":
     """Python with these arguments and folders of the user's on the path, before ours."""
     return subprocess.run(
         [sys.executable, *args],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (*path, ROOT)))},
+        env={**os.environ, **env, "PYTHONPATH": os.pathsep.join(map(str, (*path, ROOT)))},
         capture_output=True,
         text=True,
         timeout=100,
@@ -170,3 +171,12 @@ def test_a_framework_that_is_not_installed_is_named_with_its_extra(
         last = failed.stderr.splitlines()[-1]
         assert last.startswith(f"ModuleNotFoundError: No module named '{package}")
         assert last.endswith(f"install runtime-journal with its extra `{extra}`")
+
+
+def test_what_the_demo_says_to_try_next_can_be_typed(home: Path) -> None:
+    shown = run("-m", "journal", "demo", "--dir", "d", cwd=home, PATH="/usr/bin:/bin").stdout
+    (command,) = re.findall(r"(?m)^  (.* log demo --dir .*)$", shown)
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=home, env={"PYTHONPATH": str(ROOT)}, check=False
+    )
+    assert done.returncode == 0

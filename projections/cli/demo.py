@@ -201,9 +201,15 @@ def _show_verification(console: Console, store: DefaultSessionStore) -> None:
         raise JournalError("the demo's own log does not verify: please report this as a bug")
 
 
+def _as_typed() -> str:
+    """How the reader has called the command."""
+    is_module = os.path.basename(sys.argv[0]) == "__main__.py"
+    return f"{sys.orig_argv[0]} -m journal" if is_module else sys.argv[0]
+
+
 def _show_next_steps(console: Console, folder: str) -> None:
     _heading(console, "Try next")
-    journal = "journal" if shutil.which("journal") else sys.argv[0]
+    journal = "journal" if shutil.which("journal") else _as_typed()
     for command in (
         f"{journal} log {_SESSION} --dir {folder}",
         f"{journal} handoffs {_SESSION} --dir {folder}",
