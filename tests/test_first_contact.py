@@ -87,7 +87,7 @@ def test_no_file_of_the_users_folder_gets_in_the_way_of_the_command(
 @pytest.mark.parametrize(
     ("file", "named"), [("journal.py", "journal.py"), ("journal/__init__.py", "journal")]
 )
-@pytest.mark.parametrize("start", ["command", "import", "submodule"])
+@pytest.mark.parametrize("start", ["command", "import"])
 def test_what_hides_the_package_on_the_path_is_named_and_not_run(
     home: Path, command: Path, file: str, named: str, start: str
 ) -> None:
@@ -97,7 +97,6 @@ def test_what_hides_the_package_on_the_path_is_named_and_not_run(
     args = {
         "command": (str(command), "--version"),
         "import": ("-c", USES_STORE),
-        "submodule": ("-c", "import projections.tail"),
     }
     failed = run(*args[start], cwd=home, path=(home,))
     assert failed.returncode == 1
@@ -144,7 +143,7 @@ del os.fdatasync
 
 
 @pytest.mark.parametrize("lacks", [WINDOWS, MACOS], ids=["windows", "macos"])
-@pytest.mark.parametrize("imports", ["journal", "projections", "projections.cli"])
+@pytest.mark.parametrize("imports", ["journal", "projections.cli"])
 def test_another_system_gets_one_clear_sentence(home: Path, lacks: str, imports: str) -> None:
     failed = run("-c", f"{lacks}\nimport {imports}", cwd=home)
     assert failed.returncode == 1
