@@ -6,9 +6,8 @@ from pathlib import Path
 from tests.support import ROOT
 
 FRONT = ROOT / "README.md"
-PAGES = sorted(
-    [*ROOT.glob("*.md"), *(page for room in ROOT.glob("[!.]*/") for page in room.rglob("*.md"))]
-)
+ROOMS = ("journal", "projections", "tests", "findings")
+PAGES = sorted([*ROOT.glob("*.md"), *(p for room in ROOMS for p in (ROOT / room).rglob("*.md"))])
 
 
 def name_of(page: Path) -> str:
