@@ -19,7 +19,7 @@ History: TypeAlias = Literal["archive", "drop"]
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """One finding of a verification; `kind` as in `journal.scan.Damage`, or one of:
+    """One finding of a verification; `kind` as in `journal.damage.Damage`, or one of:
 
     `torn` (an unfinished append at the end), `archive` (history that should be there
     is not), `base` (a log that does not go on from its archive), `head` (the head

@@ -11,41 +11,19 @@ whole line at the end whose newline is missing counts: editors leave it out, and
 append makes good for it.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from hashlib import sha256
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
 
-from msgspec import Struct
-
-from journal.codec import FORMAT, HASH_DIGITS, decode_line, format_of
+from journal.codec import FORMAT, decode_line, format_of
+from journal.damage import Damage, missing_events
 from journal.events import GENESIS, Event, Head, Open, Record, Sealed, Set
+from journal.glued import EVENT_START, split_glued
+from journal.kept import KeptCheck
 from journal.state import MAX_LINE
 
 NO_LOG_ID = "0" * 16
 _BOM = b"\xef\xbb\xbf"
-_EVENT_START = b'{"seq":'
-_MOST_SPLITS = 64
-_LONG = 1 << 20  # bytes of a line that is not searched for as many
 _LONGEST_NOTED = 10_000
-_SHORTEST_LINE = 32  # bytes; the hash alone is as long
 _NO_NEWLINE = "the newline after this event is missing"
-
-
-class Damage(Struct, frozen=True):
-    """Something wrong at `offset` of a file, `length` bytes of it.
-
-    `kind` is one of: `corrupt` (bytes that are no event), `gap` (events missing),
-    `chain` (an event that does not follow the one before), `order` (an event seen
-    before, or moved), `kept` (what compaction kept was changed), `header` (no intact
-    header). `seq` is the event expected there, where one is known.
-    """
-
-    kind: str
-    offset: int
-    length: int
-    seq: int | None
-    reason: str
 
 
 class Scanner:
@@ -72,8 +50,7 @@ class Scanner:
         self.count = 0
         self.damage: list[Damage] = []
         self.damage_count = 0
-        self._kept_left = 0
-        self._kept_digest = sha256()
+        self._kept = KeptCheck()
         self._seen: set[int] = set()  # seqs, as long as there is no header to tell the order
         self._suspects: list[tuple[int, int]] = []  # bad lines since `end`
         self._carry = b""
@@ -127,7 +104,7 @@ class Scanner:
     def skip_to(self, event: Event, end: int) -> None:
         """Go on after `event`, whose line ends at `end`, without having read what is before."""
         self.advance(event.seq, event.hash, 0, end)
-        self._kept_left = 0
+        self._kept.skip()
         self.rewind()
 
     def skip_kept(self, header: Open, last_hash: str, end: int) -> None:
@@ -199,7 +176,7 @@ class Scanner:
     def _go_on_after_unended(self, data: bytes) -> None:
         """With its newline, most often, which counts as a blank line."""
         self._unended = -1
-        if data.startswith(_EVENT_START):
+        if data.startswith(EVENT_START):
             self._note("corrupt", self.end, 0, None, _NO_NEWLINE)
 
     def _end_at(self, end: int) -> None:
@@ -221,7 +198,7 @@ class Scanner:
     def _is_plain(self) -> bool:
         """Whether nothing is open that the next event could settle."""
         return not (
-            self._kept_left
+            self._kept.left
             or self._suspects
             or self._oversize
             or self.seal
@@ -250,9 +227,9 @@ class Scanner:
         self._end_at(after)
         if record.seq <= self.seq:
             return self._settle_kept(record, place, after)
-        self._finish_kept(place)
+        self._note_kept(place, self._kept.finish())
         if record.seq > expected and not lost:
-            what = _missing(expected, record.seq - 1, self.header is not None)
+            what = missing_events(expected, record.seq - 1, self.header is not None)
             self._note("gap", place, 0, expected, what)
         elif record.prev != self.hash and not lost and self.header is not None:
             self._note("chain", place, 0, record.seq, f"event {record.seq} has another prev")
@@ -268,11 +245,9 @@ class Scanner:
         else:
             self.header = header
             self.seq, self.hash = header.base_seq, header.base_hash
-            self._kept_left = header.kept
             if header.format > FORMAT:
                 self.newer_format = header.format
-            if not header.kept and header.kept_digest != self._digest_of_kept():
-                self._note("kept", place, 0, None, "the digest of no kept events is another")
+            self._note_kept(place, self._kept.begin(header))
         self.line_hash = header.hash
         self._end_at(after)
 
@@ -296,31 +271,21 @@ class Scanner:
             self._seen.add(event.seq)
             self.count += 1
             return event
-        if not self._kept_left:
+        if not self._kept.left:
             what = f"event {event.seq} comes again or was moved here"
             self._note("order", place, after - place, event.seq, what)
             return None
-        self._kept_left -= 1
-        self._kept_digest.update(event.hash.encode())
         self.count += 1
-        if not self._kept_left:
-            self._finish_kept(place, complete=True)
+        self._note_kept(place, self._kept.take(event.hash))
         return event
 
     def finish(self) -> None:
         """The file ends here: note what only its end can tell."""
-        self._finish_kept(self.end)
+        self._note_kept(self.end, self._kept.finish())
 
-    def _finish_kept(self, place: int, complete: bool = False) -> None:
-        if self.header is None or not (self._kept_left or complete):
-            return
-        if self._kept_left or self._digest_of_kept() != self.header.kept_digest:
-            what = f"the {self.header.kept} events kept by compaction are not all as they were"
-            self._note("kept", place, 0, None, what)
-        self._kept_left = 0
-
-    def _digest_of_kept(self) -> str:
-        return self._kept_digest.hexdigest()[:HASH_DIGITS]
+    def _note_kept(self, place: int, problem: str | None) -> None:
+        if problem is not None:
+            self._note("kept", place, 0, None, problem)
 
     def _bad_line(self, line: bytes, place: int, after: int) -> Iterator[Event]:
         """A line that is not intact; it may still have intact ones glued to it."""
@@ -337,7 +302,7 @@ class Scanner:
             claim = format_of(line.removeprefix(_BOM))
             if claim is not None and claim > FORMAT:
                 self.newer_format = claim
-        for part, start, stop in _split_glued(line, place):
+        for part, start, stop in split_glued(line, place):
             end = after if stop == after - 1 else stop
             record = decode_line(part) if part is not None else None
             if record is None:
@@ -347,7 +312,7 @@ class Scanner:
             event = self._settle(record, start, end)
             if event is not None:
                 yield event
-            if line.startswith(_EVENT_START, end - place):
+            if line.startswith(EVENT_START, end - place):
                 self._note("corrupt", end, 0, None, _NO_NEWLINE)
 
     def _pass_blank(self, place: int, after: int) -> None:
@@ -377,7 +342,7 @@ class Scanner:
             header = self.header is None and not self.count and place == 0
             what = "the header is not intact" if header else "not an intact event"
             kind = "header" if header else "corrupt"
-            seq = None if header or self._kept_left else expected  # which was kept is not known
+            seq = None if header or self._kept.left else expected  # which was kept is not known
             self._note(kind, place, after - place, seq, what)
         found = len(self._suspects)
         self._suspects.clear()
@@ -387,91 +352,3 @@ class Scanner:
         self.damage_count += 1
         if len(self.damage) < _LONGEST_NOTED:
             self.damage.append(Damage(kind, offset, length, seq, reason))
-
-
-def summary_of(damage: Sequence[Damage]) -> list[str]:
-    """A line for each kind: its first place, and how many more there are."""
-    first: dict[str, Damage] = {}
-    for found in damage:
-        first.setdefault(found.kind, found)
-    counts = Counter(found.kind for found in damage)
-    return [
-        f"{kind} at byte {found.offset}{f', {found.length} bytes' if found.length else ''}: "
-        + found.reason
-        + (f"; and {counts[kind] - 1:,} more of this kind" if counts[kind] > 1 else "")
-        for kind, found in first.items()
-    ]
-
-
-class KeptPart(NamedTuple):
-    """The beginning of a compacted log: up to `end` there are the header and what was kept."""
-
-    header: Open
-    last_hash: str
-    end: int
-
-
-def find_kept(pieces: Iterable[bytes]) -> KeptPart | None:
-    """What compaction has kept, found by counting its lines rather than reading them.
-
-    `pieces` are the bytes of a file from its beginning. None if nothing was kept, or if the
-    first or the last of these lines is not intact.
-    """
-    header: Open | None = None
-    last, end, left, carry = b"", 0, 1, b""
-    for piece in pieces:
-        *lines, carry = (carry + piece).split(b"\n")
-        if len(carry) > MAX_LINE:
-            return None
-        if header is None and lines:
-            first = decode_line(lines[0])
-            if not isinstance(first, Open) or first.format > FORMAT or not first.kept:
-                return None
-            header, left = first, first.kept + 1
-        kept = lines[:left]
-        if min(map(len, kept), default=_SHORTEST_LINE) < _SHORTEST_LINE:
-            return None  # a blank line, which does not count
-        left -= len(kept)
-        end += sum(map(len, kept)) + len(kept)
-        last = kept[-1] if kept else last
-        if not left:
-            return _kept_up_to(header, decode_line(last), end)
-    return None
-
-
-def _kept_up_to(header: Open | None, last: Record | None, end: int) -> KeptPart | None:
-    """None if the last line is not a kept one: where a newline was lost, too few are counted."""
-    if header is None or last is None or isinstance(last, Open | Sealed):
-        return None
-    return KeptPart(header, last.hash, end) if last.seq <= header.base_seq else None
-
-
-def _missing(first: int, last: int, is_sure: bool) -> str:
-    one = first == last
-    what = f"event {first} is missing" if one else f"events {first} to {last} are missing"
-    unless = f", unless a compaction moved or dropped {'it' if one else 'them'}"
-    return what if is_sure else f"{what}{unless}: only the header would tell"
-
-
-def _split_glued(line: bytes, place: int) -> list[tuple[bytes | None, int, int]]:
-    """A bad line as (text, start, stop) parts, of which some may be intact.
-
-    A torn write with a whole event written after it, or a newline turned into
-    another byte: the last part is a whole event, and so perhaps is the first.
-    """
-    stop = place + len(line)
-    at = 0
-    for _ in range(_MOST_SPLITS if len(line) < _LONG else 2):
-        at = line.find(_EVENT_START, at + 1)
-        if at < 0:
-            break
-        if decode_line(line[at:]) is None:
-            continue
-        for cut in (at, at - 1):
-            if decode_line(line[:cut]) is not None:
-                first: list[tuple[bytes | None, int, int]] = [(line[:cut], place, place + cut)]
-                if cut < at:
-                    first.append((None, place + cut, place + at))
-                return [*first, (line[at:], place + at, stop)]
-        return [(None, place, place + at), (line[at:], place + at, stop)]
-    return [(None, place, stop)]

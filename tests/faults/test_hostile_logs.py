@@ -234,11 +234,11 @@ class Counted(bytes):
 @pytest.mark.parametrize("length", [1_000, 100_000])
 def test_a_bad_line_full_of_beginnings_costs_no_more_the_longer_it_is(length: int) -> None:
     """Each place where an event may begin is worth a try, but not each of any number."""
-    from journal.scan import _split_glued  # the trap is in here: every try reads to the end
+    from journal.glued import split_glued  # the trap is in here: every try reads to the end
 
     Counted.calls = 0
     line = Counted(b"x" + b'{"seq":' * length)
-    assert _split_glued(line, 0) == [(None, 0, len(line))]
+    assert split_glued(line, 0) == [(None, 0, len(line))]
     assert Counted.calls <= 64
 
 

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from shlex import quote
 
 from journal.backend import Projection
+from journal.damage import summary_of
 from journal.engines.files.losses import Losses
 from journal.engines.files.segment import Segment
 from journal.engines.files.validation import check_beginning, check_session, newer_format_error
 from journal.events import Event, Head, Open
+from journal.kept import find_kept
 from journal.names import Paths
-from journal.scan import find_kept, summary_of
 
 logger = logging.getLogger("journal")
 

@@ -6,8 +6,11 @@ of an `O_APPEND` file does not mix with other writes, `flock` is released when i
 holder dies, `rename` replaces atomically, and what was synced is there after power
 loss. Paths are strings; descriptors are ints; offsets and sizes are bytes.
 
-Errors are the `OSError` of the call. Nothing here interprets them, but that one that says that
-too many files are open is tried to be mended first (`journal.room`).
+Errors are the `OSError` of the call, not interpreted here. One kind is mended first: when too
+many files are open, an idle log is closed and the call made again (`journal.room`).
+
+No call needs to be made again because of a signal: Python does so itself (PEP 475), unless the
+signal's handler raises. Then the call may have happened or not.
 """
 
 import fcntl
@@ -50,57 +53,93 @@ Names: TypeAlias = list[str]
 
 
 class Storage(Protocol):
-    """The calls. Each is one operating system call, or a loop of one."""
+    """The calls. Each is one operating system call, or a loop of one.
+
+    All raise OSError; what is said below is what callers rely on besides. The times are of one
+    call on a 2-core machine with ext4.
+    """
 
     def open(self, path: str, flags: int) -> int:
-        """Open without following a symbolic link.
+        """A new descriptor, which children of `exec` do not get. Follows no symbolic link.
 
-        A new file gets mode 0600; 0660 in a folder that is shared, see `is_shared`.
+        A new file gets mode 0600; 0660 in a folder that is shared, see `is_shared`. Does not
+        wait for a FIFO. Raises FileNotFoundError without O_CREAT where nothing is, or no
+        folder; FileExistsError with O_EXCL; ELOOP for a link.
         """
         ...
 
-    def close(self, fd: int) -> None: ...
-
-    def read(self, fd: int, length: int, offset: int) -> bytes: ...
-
-    def write(self, fd: int, data: bytes) -> int: ...
-
-    def truncate(self, fd: int, length: int) -> None: ...
-
-    def size(self, fd: int) -> int: ...
-
-    def sync(self, fd: int) -> None: ...
-
-    def sync_folder(self, path: str) -> None: ...
-
-    def lock(self, fd: int) -> bool:
-        """Take the exclusive `flock` if it is free; says whether it did."""
+    def close(self, fd: int) -> None:
+        """Unlock and close. On Linux the number is free afterwards, even if this raises."""
         ...
 
-    def unlock(self, fd: int) -> None: ...
+    def read(self, fd: int, length: int, offset: int) -> bytes:
+        """The bytes from `offset`, fewer than `length` only at the end of the file."""
+        ...
+
+    def write(self, fd: int, data: bytes) -> int:
+        """Append, in one piece, to a file opened with O_APPEND. 2 µs for 400 bytes.
+
+        Returns how many bytes were written. Fewer than `len(data)` means that the disk, a quota
+        or a limit of file sizes is full; if not even the first fits, it raises (ENOSPC, EDQUOT,
+        EFBIG).
+        """
+        ...
+
+    def truncate(self, fd: int, length: int) -> None:
+        """Make the file `length` bytes long. Refused for append-only files, with EPERM."""
+        ...
+
+    def size(self, fd: int) -> int:
+        """Bytes of the file. 0.4 µs."""
+        ...
+
+    def sync(self, fd: int) -> None:
+        """Return once the file's bytes and its size are on the disk: 0.1 to some milliseconds.
+
+        After an error nobody knows what is there, and a second call may succeed falsely.
+        """
+        ...
+
+    def sync_folder(self, path: str) -> None:
+        """Return once the names in a folder are on the disk, as `sync` for the bytes."""
+        ...
+
+    def lock(self, fd: int) -> bool:
+        """Take the exclusive `flock` if it is free; says whether it did. Never waits. 0.8 µs."""
+        ...
+
+    def unlock(self, fd: int) -> None:
+        """Let go of the `flock`; nothing happens if it was not held."""
+        ...
 
     def identify(self, fd: int) -> FileId:
-        """Raises OSError when the descriptor is no regular file."""
+        """Which file it is. Raises EINVAL when the descriptor is no regular file."""
         ...
 
     def find(self, path: str) -> FileId | None:
-        """The file a path leads to now; None when there is none."""
+        """The file a path leads to now, links not followed; None when there is none. 2 µs."""
         ...
 
     def modified(self, path: str) -> float:
-        """Seconds since the epoch."""
+        """When the file was last written, in seconds since the epoch. FileNotFoundError."""
         ...
 
-    def rename(self, source: str, target: str) -> None: ...
+    def rename(self, source: str, target: str) -> None:
+        """Give a file another name, atomically, in place of what had it. FileNotFoundError."""
+        ...
 
-    def link(self, source: str, target: str) -> None: ...
+    def link(self, source: str, target: str) -> None:
+        """Give a file a second name. FileExistsError; EPERM where there are no such links."""
+        ...
 
-    def unlink(self, path: str) -> None: ...
+    def unlink(self, path: str) -> None:
+        """Take away a name. FileNotFoundError."""
+        ...
 
     def make_folder(self, path: str) -> None:
         """Create a folder with mode 0700, or 02770 in one that is shared.
 
-        Fine if it is there already, but no link to one.
+        Fine if it is there already, but no link to one: ELOOP.
         """
         ...
 
@@ -125,7 +164,7 @@ class Storage(Protocol):
     def own_names(self, path: str, stem: str) -> Names:
         """Like `names_of`, for a caller that is about to change the files.
 
-        OSError if the folder is a link.
+        Raises ELOOP if the folder is a link.
         """
         ...
 

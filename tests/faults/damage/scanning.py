@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from journal.events import Event
+from journal.kept import KeptCheck
 from journal.scan import Scanner
 from tests.faults.damage.forgery import lines_of, write_session
 
@@ -55,10 +56,10 @@ class Parsed:
 
 def fork(scanner: Scanner) -> Scanner:
     """A copy that goes its own way."""
-    copy = Scanner.__new__(Scanner)
-    vars(copy).update(vars(scanner))
+    copy, kept = Scanner(), KeptCheck()
+    vars(copy).update(vars(scanner), _kept=kept)
+    vars(kept).update(vars(scanner._kept), _digest=scanner._kept._digest.copy())
     copy.damage = scanner.damage.copy()
-    copy._kept_digest = scanner._kept_digest.copy()
     copy._seen = scanner._seen.copy()
     copy._suspects = scanner._suspects.copy()
     return copy

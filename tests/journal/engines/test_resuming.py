@@ -11,8 +11,9 @@ from journal.engines.files.directory import Directory
 from journal.engines.files.log import FileLog, LogOptions
 from journal.engines.files.storage import CHUNK
 from journal.events import Clear, Event, Handoff
+from journal.kept import find_kept
 from journal.names import paths_of
-from journal.scan import Scanner, find_kept
+from journal.scan import Scanner
 from journal.state import MAX_LINE
 from projections.view import View
 from tests.support import open_log, set_event
