@@ -1,18 +1,92 @@
-"""A turn's state on its way into the log, with the handovers around it."""
+"""Turns on their way into the log: states, with the handovers around them, in their order.
 
+A state and its place in the line of its session are taken under the turn's lock; what may
+wait for a disk or for another process comes after that, with no lock held.
+"""
+
+import asyncio
+import functools
+from queue import SimpleQueue
 from time import monotonic
+from typing import Any
 
 from journal.events import Set
 from journal.waiting import waiting_since
+from projections.adapters.failures import Failures
 from projections.adapters.ownership import NEXT, Before, FromOwner, Handover
+from projections.adapters.turns import Turn
 from projections.handoffs.tool_calls import FINAL
 from projections.store.async_store.entries import Append, Done, LineItem
-from projections.store.async_store.writer import AsyncWriter
+from projections.store.async_store.writer import AsyncWriter, Begin
 from projections.store.store import DefaultSessionStore, writer_of
 
+_PATIENCE = 1.0  # seconds that an agent waits for a disk or for another process
 
-class Write:
-    """One entry in the queue of a session.
+
+class TurnWriter:
+    """Writes turns into a store. Safe for threads and for several event loops.
+
+    Nothing is raised but what ends the program: trouble with the journal goes to `failures`.
+    """
+
+    def __init__(self, store: DefaultSessionStore, failures: Failures) -> None:
+        self.store = store
+        self.writer = writer_of(store)
+        self.queued = AsyncWriter(self.writer)
+        self._failures = failures
+
+    def write(self, turn: Turn, before: Before = None, after: Handover | None = None) -> None:
+        """Write the turn as it is now, and wait for it. What ends the program passes.
+
+        A handover comes `before` the state, or `after` it.
+        """
+        outcome: SimpleQueue[BaseException | None] = SimpleQueue()
+        if self._put(turn, before, after, outcome.put, here=True):
+            error = outcome.get()
+            self._note(turn, error)
+            if error is not None and not isinstance(error, Exception):
+                raise error
+
+    def write_soon(self, turn: Turn, before: Before = None, after: Handover | None = None) -> bool:
+        """Have it written; whether that could be called for."""
+        return self._put(turn, before, after, functools.partial(self._note, turn), here=False)
+
+    async def written(self, turn: Turn) -> None:
+        """Wait until the queue is written, a second at most. To cancel this cancels no write."""
+        try:
+            if _in_event_loop():
+                await asyncio.wait({self.queued.joined(turn.session_id)}, timeout=_PATIENCE)
+            else:
+                self.queued.join(turn.session_id)
+        except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
+            self._failures.of_write(turn, error)
+
+    def _put(
+        self, turn: Turn, before: Before, after: Handover | None, done: Done, *, here: bool
+    ) -> bool:
+        """The one way to the journal. All is queued together, so that no cancellation parts it."""
+        if not self.writer.mirrors:
+            return False
+
+        def line_up(state: dict[str, Any]) -> Begin:
+            write = _Write(self, turn, state, before, after, done)
+            return self.queued.line_up(turn.session_id, write.entry, write.at_once)
+
+        try:
+            begin = turn.put_in_line(self.writer.limits, line_up)
+            begin(here=here)
+        except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
+            self._failures.of_write(turn, error)
+            return False
+        return True
+
+    def _note(self, turn: Turn, error: BaseException | None) -> None:
+        if isinstance(error, Exception):
+            self._failures.of_write(turn, error)
+
+
+class _Write:
+    """One entry in the line of a session.
 
     When it is written, `done` gets the first error, or None. Nothing is raised then, except what
     ends the program.
@@ -20,26 +94,24 @@ class Write:
 
     def __init__(
         self,
-        store: DefaultSessionStore,
-        async_writer: AsyncWriter,
-        session_id: str,
-        event: Set,
+        through: TurnWriter,
+        turn: Turn,
+        state: dict[str, Any],
         before: Before,
         after: Handover | None,
-        refresh: bool,
         done: Done,
     ) -> None:
-        """`refresh` asks for the session file."""
-        self._store = store
-        self._writer = writer_of(store)
-        self._async_writer = async_writer
-        self._session_id = session_id
-        self._event = event
+        """Raises as `StateEncoder.event`. The session file is asked for when the turn is over."""
+        self._through = through
+        self._session_id = turn.session_id
         self._before = before
         self._after = after
-        self._refresh = refresh
+        self._refresh = turn.status != "open"
         self._done = done
         self._since = monotonic()
+        self._events: tuple[Set] = (
+            through.writer.encoder.event(turn.session_id, turn.runtime_id, turn.turn_id, state),
+        )
 
     @property
     def entry(self) -> LineItem:
@@ -48,7 +120,7 @@ class Write:
         A write with handovers is a call: what comes before it has to be in the log by then.
         """
         if self._before is None and self._after is None:
-            return Append((self._event,), self._done, self._refresh, self._since)
+            return Append(self._events, self._done, self._refresh, self._since)
         return self._in_steps
 
     def at_once(self) -> bool:
@@ -57,8 +129,8 @@ class Write:
             return False
         error: Exception | None = None
         try:
-            if not self._writer.append_at_once(
-                self._session_id, (self._event,), by_owner=self._before is not None
+            if not self._through.writer.append_at_once(
+                self._session_id, self._events, by_owner=self._before is not None
             ):
                 return False
         except Exception as raised:  # noqa: BLE001 - reported
@@ -79,10 +151,10 @@ class Write:
     def _end(self, error: Exception | None) -> None:
         self._done(error)
         if self._refresh:
-            self._async_writer.refresh_soon(self._session_id)
+            self._through.queued.refresh_soon(self._session_id)
 
     def _append(self) -> None:
-        self._writer.append(self._session_id, (self._event,), refresh=False)
+        self._through.writer.append(self._session_id, self._events, refresh=False)
 
     def _hand_over_before(self) -> None:
         before = self._before
@@ -94,18 +166,28 @@ class Write:
     def _hand_over(self, handover: Handover | None) -> None:
         if handover is not None:
             source, target, reason = handover
-            self._store.hand_off(self._session_id, source, target, reason=reason)
-            self._store.take_over(self._session_id, target)
+            self._through.store.hand_off(self._session_id, source, target, reason=reason)
+            self._through.store.take_over(self._session_id, target)
 
     def _from_owner(self, wanted: FromOwner) -> Handover | None:
         """The handover; None unless the owner's latest turn is known to be over.
 
         A turn that never closed may go on in another process, or may have ended with one.
         """
-        owner = self._writer.owner(self._session_id)
+        owner = self._through.writer.owner(self._session_id)
         if owner is None or owner[0] == wanted.target or owner[1] is None:
             return None
         runtime_id, turn_id = owner
-        state: object = self._store.get_runtime_state(self._session_id, runtime_id, turn_id)
+        state: object = self._through.store.get_runtime_state(
+            self._session_id, runtime_id, turn_id
+        )
         is_over = isinstance(state, dict) and str(state.get("status")).lower() in FINAL
         return Handover(runtime_id, wanted.target, NEXT) if is_over else None
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

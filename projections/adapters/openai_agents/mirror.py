@@ -5,10 +5,11 @@ from typing import Any
 from agents import Agent
 from agents.run import get_default_agent_runner, set_default_agent_runner
 
-from projections.adapters.mirroring import Mirror, Mirroring, SessionChoice, Source
+from projections.adapters.mirroring import Mirror, Mirroring, Source
 from projections.adapters.openai_agents.runner import MirroringRunner
 from projections.adapters.openai_agents.sessions import Chosen, Sessions, choice_of
 from projections.adapters.openai_agents.tool_errors import watch_tool_errors
+from projections.adapters.session_choice import SessionChoice
 
 
 def mirror(source: Source, *, session_id: Chosen = None) -> Mirror:

@@ -5,7 +5,8 @@ from typing import Any, TypeAlias
 
 from agents import Agent, RunConfig, RunState
 
-from projections.adapters.mirroring import Mirroring, SessionChoice
+from projections.adapters.mirroring import Mirroring
+from projections.adapters.session_choice import SessionChoice
 
 Chosen: TypeAlias = str | Callable[[Agent[Any]], str | None] | None
 

@@ -5,12 +5,13 @@ from typing import Any, TypeAlias, cast
 
 from praisonaiagents.session import store as praisonai
 
-from projections.adapters.mirroring import Mirror, SessionChoice, Source
+from projections.adapters.mirroring import Mirror, Source
 from projections.adapters.praisonai.config import is_config, settings_of
 from projections.adapters.praisonai.instrument import ErrorCallback, install
 from projections.adapters.praisonai.patches import Patches
 from projections.adapters.praisonai.spans import TurnTracker
 from projections.adapters.praisonai.store import JournalSessionStore
+from projections.adapters.session_choice import SessionChoice
 
 SessionOf: TypeAlias = Callable[[Any], str | None]
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from projections.adapters.context import CallContext, use_context
-from projections.adapters.mirroring import Mirroring, SessionChoice
+from projections.adapters.mirroring import Mirroring
 from projections.adapters.praisonai.running import (
     Running,
     RunningTurns,
@@ -21,6 +21,7 @@ from projections.adapters.praisonai.running import (
     running_here,
 )
 from projections.adapters.recorder import Recorder
+from projections.adapters.session_choice import SessionChoice
 from projections.adapters.turns import Status, Turn
 
 

@@ -23,8 +23,9 @@ from pydantic_ai.messages import ToolCallPart
 from pydantic_ai.models import ModelRequestContext
 
 from projections.adapters.context import use_context
-from projections.adapters.mirroring import Mirror, SessionChoice, Source
+from projections.adapters.mirroring import Mirror, Source
 from projections.adapters.pydantic_ai.tracker import RunTracker, SessionOf
+from projections.adapters.session_choice import SessionChoice
 
 
 class JournalCapability(AbstractCapability[Any]):

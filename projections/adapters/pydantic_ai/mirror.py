@@ -7,9 +7,10 @@ from typing import Any
 from pydantic_ai import Agent
 from pydantic_ai.capabilities import CombinedCapability
 
-from projections.adapters.mirroring import Mirror, SessionChoice, Source
+from projections.adapters.mirroring import Mirror, Source
 from projections.adapters.pydantic_ai.capability import JournalCapability
 from projections.adapters.pydantic_ai.tracker import SessionOf
+from projections.adapters.session_choice import SessionChoice
 
 _ENTRANCE = "_base_run_capability"  # asked in every run, however it is started
 

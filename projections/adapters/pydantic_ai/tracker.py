@@ -14,7 +14,7 @@ from pydantic_ai.exceptions import ApprovalRequired, CallDeferred, SkipToolExecu
 from pydantic_ai.messages import ToolCallPart
 
 from projections.adapters.context import CallContext, current
-from projections.adapters.mirroring import Mirroring, SessionChoice
+from projections.adapters.mirroring import Mirroring
 from projections.adapters.pydantic_ai.contents import (
     answers_in,
     cause_of,
@@ -24,6 +24,7 @@ from projections.adapters.pydantic_ai.contents import (
     status_of,
 )
 from projections.adapters.recorder import Recorder
+from projections.adapters.session_choice import SessionChoice
 from projections.adapters.turns import Status, Turn, new_turn_id
 
 SessionOf: TypeAlias = Callable[[RunContext[Any]], str | None]

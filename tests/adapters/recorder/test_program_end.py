@@ -114,7 +114,7 @@ def test_a_turn_that_is_collected_with_its_recorder_is_written(
 
         def end() -> None:
             recorder.close_soon(turn)
-            recorder._async_writer.join()
+            recorder._turns.queued.join()
             written.set()
 
         Last(lambda: recorder.defer(end)).in_a_circle()

@@ -104,7 +104,7 @@ def test_states_come_in_the_order_in_which_they_were(
     with DefaultSessionStore(tmp_path, storage=FaultyStorage(gate)) as store:
         recorder, turn = Recorder(store), new()
         recorder.open(turn)
-        line_up = recorder._async_writer.line_up
+        line_up = recorder._turns.queued.line_up
 
         def noted(*args: Any) -> Any:
             begin = line_up(*args)
@@ -120,7 +120,7 @@ def test_states_come_in_the_order_in_which_they_were(
                 waiting.append(asyncio.create_task(asyncio.to_thread(recorder.save, turn)))
             await gate.reached()
             turn.call_started("call-1", "search")
-            monkeypatch.setattr(recorder._async_writer, "line_up", noted)
+            monkeypatch.setattr(recorder._turns.queued, "line_up", noted)
             waiting.append(asyncio.create_task(asyncio.to_thread(recorder.save, turn)))
             assert await asyncio.to_thread(in_line.wait, PATIENCE)
             turn.call_ended("call-1")
@@ -160,7 +160,7 @@ def test_a_loop_goes_on_while_a_thread_of_the_turn_waits_for_another_process(
                 turn.call_started("call-1", "search")
                 thread = threading.Thread(target=recorder.save, args=(turn,))
                 thread.start()
-                while recorder._async_writer.queues.is_idle("s"):
+                while recorder._turns.queued.queues.is_idle("s"):
                     await asyncio.sleep(0)
                 beating = asyncio.create_task(beat())
                 turn.call_ended("call-1")
@@ -219,7 +219,7 @@ def test_the_loop_waits_for_the_disk_where_somebody_could_miss_it(tmp_path: Path
 def test_an_agent_does_not_wait_for_ever_for_a_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projections.adapters.recorder._PATIENCE", 0.01)
+    monkeypatch.setattr("projections.adapters.writing._PATIENCE", 0.01)
     gate = Gate("write")
     with DefaultSessionStore(tmp_path, storage=FaultyStorage(gate)) as store:
         recorder, turn = Recorder(store), new()
