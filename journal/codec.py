@@ -4,8 +4,8 @@ The hash of a line is the first 32 hex digits of SHA-256 over its bytes up to
 `,"hash"`, with the bytes of `state`, where there is one, replaced by their own
 SHA-256 in hex. `prev` is the hash of the event before.
 
-Lines are assembled from a template rather than by an encoder because their key
-order is part of the format and the hash needs the pieces anyway.
+Lines are assembled from a template rather than by an encoder: their key order is part of the
+format, and the hash needs the pieces anyway.
 """
 
 import os
@@ -49,9 +49,9 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 def stamp(event: Event, seq: int, ts: str, writer: str, prev: str) -> tuple[bytes, Event]:
     """Encode an event as the line that follows `prev`.
 
-    Returns the line with its newline, and the event as reading the line would give it.
-    Raises `LimitExceededError` when it is longer than `MAX_LINE`, `StateTypeError` and
-    `StateValueError` when an id is no string. O(size of the event).
+    Returns the line with its newline, and the event as it would be read from the line.
+    Raises `LimitExceededError` if the line is longer than `MAX_LINE`, `StateTypeError` if an id
+    is not a string, and `StateValueError` if it is not valid Unicode. O(size of the event).
     """
     if type(event) is Set:
         head = b'{"seq":%d,"ts":"%b","op":"set","runtime_id":%b,"turn_id":%b,"writer":%b%b' % (
@@ -117,7 +117,7 @@ def _text(writer: str) -> bytes:
 
 
 def _body(event: Event, seq: int) -> bytes:
-    """The part of the line that depends on the op, for events without a state."""
+    """The fields that depend on the op, for events without a state."""
     match event:
         case Clear(runtime_id=None):
             return b'"op":"clear"'
@@ -159,18 +159,18 @@ def control_line(record: Open | Sealed) -> bytes:
 
 
 def decode_line(line: bytes) -> Record | None:
-    """The event or control line in `line` (without newline), None if it is not intact.
+    """The event or control line in `line` (without its newline); None if it is not intact.
 
-    Intact means: JSON, the fields of its op, and a hash that matches. O(len(line)).
+    An intact line is JSON, has the fields of its op, and a hash that matches. O(len(line)).
     """
     try:
         record: Record = _decode(line)
     except (*_UNREADABLE, RecursionError):
         return _decode_odd(line)
-    # A line that is exactly as we write it, which most are, takes a short way.
+    # Most lines are exactly as we write them: these take a shortcut.
     if type(record) is Set:
-        # All our keys are in it, none twice and no others: the number of quotes before the
-        # state tells, unless an id holds some, and then the longer way decides.
+        # The line must have all our keys, none twice and no others. The number of quotes before
+        # the state shows that; if an id holds quotes, the longer way decides.
         state = bytes(record.state)
         hash_at = len(line) - _HASH_TAIL
         prev_at = len(line) - _TAIL
@@ -194,7 +194,7 @@ def decode_line(line: bytes) -> Record | None:
 
 
 def _as_written(record: Record) -> bytes | None:
-    """The line we would write for what has no state, hash included."""
+    """The line that we would write for a record without a state, hash included."""
     if isinstance(record, Open | Sealed):
         return control_line(record)[:-1]
     if isinstance(record, Clear | Handoff | Takeover) and record.seq > 0 and record.prev:
@@ -206,7 +206,7 @@ def _decode_odd(line: bytes) -> Record | None:
     """`decode_line` for any line, however it is laid out."""
     try:
         return _decode_longer(line)
-    except RecursionError:  # it says more about the caller's depth than about the line
+    except RecursionError:  # the caller may be too deep in calls, not the line too deep
         return on_fresh_stack(_decode_from_the_bottom, line)
 
 
@@ -214,7 +214,7 @@ def _decode_from_the_bottom(line: bytes) -> Record | None:
     try:
         return _decode_longer(line)
     except RecursionError:
-        return None  # nested deeper than anything we write
+        return None  # nested deeper than any line of ours
 
 
 def _decode_longer(line: bytes) -> Record | None:
@@ -228,12 +228,12 @@ def _decode_longer(line: bytes) -> Record | None:
 
 
 def digest_of(covered: bytes) -> str:
-    """The hash of a line whose state has been replaced already."""
+    """The hash of a line, given its covered bytes with the state replaced by its own hash."""
     return sha256(covered).hexdigest()[:HASH_DIGITS]
 
 
 class _AnyEvent(msgspec.Struct):
-    """What every event has, whatever its op."""
+    """The fields that every event has, whatever its op."""
 
     seq: Number
     op: str
@@ -269,36 +269,36 @@ _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def _hash_by_layout(line: bytes) -> str | None:
-    """The hash a line should have, wherever in it `state` and other keys stand.
+    """The hash that a line should have, whatever the order of its keys.
 
-    Slower than what `decode_line` assumes of our own lines; for lines of newer or
-    other writers. None when `hash` is not the last key or a key comes twice.
+    For lines of newer or other writers; slower than the shortcut of `decode_line`. None if
+    `hash` is not the last key, or if a key comes twice.
     """
     try:
         values = list(_decode_fields(line).items())
     except _UNREADABLE:
         return None
     covered = bytearray()
-    done = place = 0
+    done = position = 0
     for name, raw in values:
-        key = _KEY.match(line, place)
+        key = _KEY.match(line, position)
         if key is None or line[key.end() : key.end() + len(bytes(raw))] != bytes(raw):
             return None
-        place = key.end() + len(bytes(raw))
+        position = key.end() + len(bytes(raw))
         if name == "state":
             covered += line[done : key.end()] + sha256(raw).hexdigest().encode()
-            done = place
+            done = position
         if name == "hash":
             covered += line[done : key.start(1)]  # up to the comma
-    if not values or values[-1][0] != "hash" or line[place:].strip() != b"}":
+    if not values or values[-1][0] != "hash" or line[position:].strip() != b"}":
         return None
     return digest_of(bytes(covered))
 
 
 def format_of(line: bytes) -> int | None:
-    """The format a header line claims, intact or not; None if it is no header.
+    """The format that a header line claims, intact or not; None if it is not a header.
 
-    Read before the hash is checked: a newer format may well hash otherwise.
+    It is read before the hash is checked: a newer format may hash in another way.
     """
     try:
         claim = _decode_claim(line)

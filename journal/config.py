@@ -1,19 +1,19 @@
 """Configuration: plain data. Nothing here reads the environment or a file.
 
-`SessionConfig` and `GatewayConfig` take the fields, the defaults and the checks of
-PraisonAI's classes of the same names (`praisonaiagents.gateway.config`), as far as
-they concern sessions; PraisonAI's own objects are accepted wherever ours are.
+`SessionConfig` and `GatewayConfig` have the fields, the defaults and the checks of PraisonAI's
+classes of the same names (`praisonaiagents.gateway.config`), as far as they concern sessions.
+PraisonAI's own objects are accepted wherever ours are.
 """
 
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
 Durability: TypeAlias = Literal["fsync", "os"]
-"""What a True from `set` promises: to survive power loss, or the process's death."""
+"""What a True from `set` promises: "fsync" to survive power loss, "os" the process's death."""
 
 
 class SessionSettings(Protocol):
-    """What the journal reads of a session config, ours or PraisonAI's."""
+    """The part of a session config, ours or PraisonAI's, that the journal reads."""
 
     persist: bool
     persist_path: str | None
@@ -21,7 +21,7 @@ class SessionSettings(Protocol):
 
 
 class GatewaySettings(Protocol):
-    """What the journal reads of a gateway config, ours or PraisonAI's."""
+    """The part of a gateway config, ours or PraisonAI's, that the journal reads."""
 
     @property
     def session_config(self) -> SessionSettings: ...
@@ -31,11 +31,10 @@ class GatewaySettings(Protocol):
 class SessionConfig:
     """How sessions are kept.
 
-    The journal acts on `persist` (False: in memory only), `persist_path` (the
-    folder) and `mirror_runtime_state` (opt-in; False makes `set` a no-op). The
-    others are carried for code that shares this object with a gateway: `timeout`
-    and `resume_window` in seconds, `max_messages` and `max_inbox` in messages,
-    `store` "sqlite" or "file".
+    The journal acts on `persist` (False: in memory only), `persist_path` (the folder) and
+    `mirror_runtime_state` (opt-in; False makes `set` a no-op). The other fields are for code
+    that shares this object with a gateway: `timeout` and `resume_window` in seconds,
+    `max_messages` and `max_inbox` in messages, `store` "sqlite" or "file".
 
     Raises ValueError for negative numbers and unknown stores.
     """
@@ -65,7 +64,7 @@ class SessionConfig:
 
 @dataclass
 class GatewayConfig:
-    """A gateway's configuration, reduced to what concerns the journal."""
+    """The part of a gateway's configuration that concerns the journal."""
 
     session_config: SessionConfig = field(default_factory=SessionConfig)
 
@@ -83,10 +82,10 @@ class GatewayConfig:
 class Limits:
     """How large states may grow, in bytes of encoded JSON.
 
-    `turn_bytes` bounds one turn, `runtime_bytes` all live turns of one runtime in
-    one session. `on_exceed` "warn" saves all the same and logs the first excess, once per
-    store and process; "reject" raises `LimitExceededError` and saves nothing. The hard cap
-    of 16 MiB a line always holds.
+    `turn_bytes` bounds one turn, `runtime_bytes` all live turns of one runtime in one session.
+    With `on_exceed` "warn", larger states are saved all the same, and the first is logged, once
+    per store and process; with "reject", `LimitExceededError` is raised and nothing is saved.
+    A line of the log is never longer than 16 MiB, whatever the limits.
     """
 
     turn_bytes: int = 1024

@@ -1,8 +1,8 @@
-"""What can go wrong, one class per thing a caller can act on.
+"""The errors of the journal: one class for each thing that a caller can act on.
 
-Every error of the journal is a `JournalError`. Most are also the built-in that
-fits (`TypeError`, `ValueError`, `OSError`, `TimeoutError`), so that code which
-knows nothing of the journal still catches the right thing.
+Every error is a `JournalError`. Most are also a fitting built-in (`TypeError`, `ValueError`,
+`OSError`, `TimeoutError`), so that code that knows nothing of the journal still catches the
+right thing.
 """
 
 from typing import TYPE_CHECKING
@@ -16,11 +16,16 @@ class JournalError(Exception):
 
 
 class StateTypeError(JournalError, TypeError):
-    """A value of a type that JSON does not have; the message names its path."""
+    """A state has a value of a type that JSON lacks, or another argument has the wrong type.
+
+    For a state, the message names the path of the value.
+    """
 
 
 class StateValueError(JournalError, ValueError):
-    """A value that JSON cannot carry unchanged (NaN, a lone surrogate …)."""
+    """A state has a value that JSON cannot carry (NaN, a lone surrogate …), or another argument,
+    such as an id, a time or a ref, has an impossible value.
+    """
 
 
 class LimitExceededError(StateValueError):
@@ -32,7 +37,7 @@ class ClosedError(JournalError, ValueError):
 
 
 class ReentryError(JournalError, RuntimeError):
-    """An append was interrupted, on its own thread, by another to the same session."""
+    """An append was interrupted, on its own thread, by another append to the same session."""
 
 
 class LockTimeoutError(JournalError, TimeoutError):
@@ -40,34 +45,34 @@ class LockTimeoutError(JournalError, TimeoutError):
 
 
 class StorageError(JournalError, OSError):
-    """The operating system refused; `errno` is its number, where it gave one."""
+    """The operating system refused a call; `errno` is its error number, if it gave one."""
 
     def __str__(self) -> str:
         return self.strerror or super().__str__()
 
 
 class AppendError(StorageError):
-    """An append failed and nothing of it is in the log."""
+    """An append failed, and nothing of it is in the log."""
 
 
 class SyncError(StorageError):
-    """A sync failed: whether what was just written survives a power cut is unknown."""
+    """A sync failed: it is unknown whether the last writes survive a power cut."""
 
 
 class ReadError(StorageError):
-    """A file exists but cannot be read. Never to be taken for an empty session."""
+    """A file exists but cannot be read. It must not be taken for an empty session."""
 
 
 class DamagedError(JournalError):
-    """Bytes on disk that are not what was written there."""
+    """The bytes on disk are not those that were written."""
 
 
 class UnsupportedFormatError(JournalError):
-    """The log was written by a newer version; this one does not touch it."""
+    """A newer version wrote the log; this version does not touch it."""
 
 
 class WrongSessionError(JournalError):
-    """A file belongs to another session than its name says."""
+    """A file belongs to a session other than the one that its name says."""
 
 
 class SessionFileError(JournalError):
@@ -79,8 +84,8 @@ class CompactionError(JournalError):
 
 
 class CompactionAbandonedError(CompactionError):
-    """A compaction gave way: to another one of the session, to a change of the log, or to
-    whoever asked it to stop. Nothing is wrong, and the log is as it was.
+    """A compaction gave way: to another one of the session, to a change of the log, or to a
+    request to stop. Nothing is wrong, and the log is as it was.
     """
 
 
@@ -89,18 +94,18 @@ class NotFoundError(JournalError, LookupError):
 
 
 class HistoryError(JournalError):
-    """History was asked for that a compaction has dropped, or that is lost."""
+    """The requested history was dropped by a compaction, or is lost."""
 
 
 class CursorError(JournalError, LookupError):
     """A cursor leads to no event of the log: the log was restored, replaced or cut.
 
-    `cursor` is the one that was refused. `resume_after` is where to go on: after the newest
-    event that is known to be still the one that was read, else before the first one.
+    `cursor` is the refused cursor. `resume_after` is the cursor to go on from: after the newest
+    event that is still the one that was read or, if none is known, before the first event.
     """
 
     def __init__(self, message: str, cursor: "Cursor", resume_after: "Cursor") -> None:
-        super().__init__(message, cursor, resume_after)  # all of them, so that it can be copied
+        super().__init__(message, cursor, resume_after)  # all three, so that it can be pickled
         self.cursor = cursor
         self.resume_after = resume_after
 
@@ -109,4 +114,4 @@ class CursorError(JournalError, LookupError):
 
 
 class FolderError(JournalError, ValueError):
-    """It is unclear which folder is meant: `~` stands for a home that nobody knows."""
+    """It is unclear which folder is meant: `~` stands for a home folder that is unknown."""

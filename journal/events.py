@@ -21,7 +21,7 @@ _HEX = frozenset("0123456789abcdef")
 
 
 Number: TypeAlias = Annotated[int, Meta(le=2**63 - 1)]
-"""A seq, or a count of events: no log reaches beyond, and no line that says so is intact."""
+"""A seq, or a number of events. A line with a larger one is not intact: no log grows so long."""
 
 
 class _Stamped(Struct, frozen=True, kw_only=True, gc=False, tag_field="op"):
@@ -33,7 +33,7 @@ class _Stamped(Struct, frozen=True, kw_only=True, gc=False, tag_field="op"):
 
 
 class Set(_Stamped, frozen=True, kw_only=True, gc=False, tag="set"):
-    """A turn's state, whole: it replaces what the turn held before."""
+    """A turn's whole state: it replaces the state that the turn had before."""
 
     runtime_id: str
     turn_id: str
@@ -41,7 +41,7 @@ class Set(_Stamped, frozen=True, kw_only=True, gc=False, tag="set"):
 
 
 class Clear(_Stamped, frozen=True, kw_only=True, gc=False, tag="clear"):
-    """Drops one runtime's turns, or those of all runtimes when `runtime_id` is None."""
+    """Drops the turns of one runtime, or of all runtimes if `runtime_id` is None."""
 
     runtime_id: str | None = None
 
@@ -58,8 +58,8 @@ class Handoff(_Stamped, frozen=True, kw_only=True, gc=False, tag="handoff"):
 class Takeover(_Stamped, frozen=True, kw_only=True, gc=False, tag="takeover"):
     """A runtime takes the session over, having seen all events up to `seen_seq`.
 
-    `handoff_seq` is the announcement it answers, None if there was none. A
-    `seen_seq` of None is filled in by the log with the last seq before this event.
+    `handoff_seq` is the handoff that it answers, None if there was none. If `seen_seq` is None,
+    the log fills in the last seq before this event.
     """
 
     runtime_id: str
@@ -68,7 +68,7 @@ class Takeover(_Stamped, frozen=True, kw_only=True, gc=False, tag="takeover"):
 
 
 class Unknown(Struct, frozen=True, kw_only=True):
-    """An event of an op this version does not know: kept, and skipped by the fold."""
+    """An event whose op this version does not know: kept, but skipped by the fold."""
 
     seq: int
     op: str
@@ -96,11 +96,10 @@ class Open(Struct, frozen=True, kw_only=True, tag_field="op", tag="open"):
 
 
 class Sealed(Struct, frozen=True, kw_only=True, tag_field="op", tag="sealed"):
-    """The last line of a file that compaction or deletion has replaced.
+    """The last line of a file that a compaction has replaced, or a deletion removes.
 
-    `reason` is "compacted" or "deleted"; `last_seq` and `last_hash` are those of
-    the last event in the file; `session_file` is the name of the session file
-    that goes with a deleted log.
+    `reason` is "compacted" or "deleted". `last_seq` and `last_hash` are those of the last event
+    in the file. `session_file` is the name of the session file that is deleted with the log.
     """
 
     reason: str
@@ -119,7 +118,7 @@ Record: TypeAlias = Event | Open | Sealed
 class Head(Struct, frozen=True):
     """The end of a log: note it down to prove later that nothing was cut off.
 
-    Written as `log_id:seq:hash`, with all 32 digits of the hash. It is read as a cursor too.
+    Written as `log_id:seq:hash`, with all 32 digits of the hash. `Cursor.parse` reads it too.
     """
 
     log_id: str
@@ -131,7 +130,7 @@ class Head(Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> "Head":
-        """Read `log_id:seq:hash`. Raises ValueError when it is not that."""
+        """Read `log_id:seq:hash`. Raises ValueError for any other text."""
         log_id, _, rest = text.partition(":")
         seq, _, digest = rest.partition(":")
         if not (log_id and seq.isascii() and seq.isdigit() and digest):
@@ -170,7 +169,7 @@ class Cursor(Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":
-        """Read `log_id:seq:hash`, or `log_id:seq`. Raises ValueError when it is not that."""
+        """Read `log_id:seq:hash` or `log_id:seq`. Raises ValueError for any other text."""
         log_id, _, rest = text.partition(":")
         seq, colon, digest = rest.partition(":")
         whole = len(digest) >= CURSOR_DIGITS and _HEX.issuperset(digest)

@@ -2,17 +2,18 @@
 
 The interpreter ends in three steps:
 
-1. The main thread is over. Threads that are no daemons go on and are waited for; thread
-   pools take nothing more.
-2. The functions of `atexit` run; beside them, only daemon threads. From Python 3.12 on no
-   thread starts any more. In our function, whatever was put off is done (`tell_at_exit`), and
-   from then on nothing is put off: `begun` is True.
+1. The main thread is over. Threads that are not daemons go on, and the interpreter waits for
+   them. Thread pools accept no more work.
+2. The functions of `atexit` run; besides them, only daemon threads. From Python 3.12 on, no
+   thread can be started any more. Our function does all deferred work (`tell_at_exit`). From
+   then on `begun` is True, and no work is deferred.
 3. Finalizers run, and with them turns end. No other thread ever runs again, whatever it was
    doing and whichever locks it holds (`forking.leave_stopped_threads`). A thread that is
-   started never begins; on Python 3.11 its `start()` waits for ever.
+   started now never begins; on Python 3.11 its `start()` waits for ever.
 
-We close nothing because the program ends. A later write would go to a number that may belong
-to another file by then. The kernel closes everything once nothing can write any more.
+The end of the program is no reason for us to close files: a later write would go to a
+descriptor that may belong to another file by then. The kernel closes everything once nothing
+can write any more.
 """
 
 import atexit
@@ -26,17 +27,17 @@ from typing import Protocol
 logger = logging.getLogger("journal")
 
 begun = False
-"""Whether what was put off has been done, and nothing is to be put off any more."""
+"""Whether deferred work has been done, and no work is to be deferred any more."""
 
 LAST_PATIENCE = 1.0
-"""Seconds in all to wait, once no other thread runs, for locks that they may hold."""
+"""Seconds to wait in all, once no other thread runs, for locks that such threads may hold."""
 
 
 class Deferring(Protocol):
-    """Something that puts work off."""
+    """Something that defers work."""
 
     def at_exit(self) -> None:
-        """Do it now. Called once, with `begun` True."""
+        """Do the deferred work now. Called once, with `begun` True."""
         ...
 
 
@@ -51,7 +52,7 @@ def tell_at_exit(deferring: Deferring) -> None:
 
 @atexit.register
 def begin() -> None:
-    """Do all work that was put off. Other functions of `atexit` may run before or after it."""
+    """Do all deferred work. Other functions of `atexit` may run before or after this one."""
     global begun
     begun = True
     for _, deferring in sorted(_deferring.items(), reverse=True):
@@ -64,12 +65,12 @@ def begin() -> None:
 
 
 def has_begun() -> bool:
-    """`begun`, for a caller that asks twice."""
+    """`begun`, for a caller that asks twice: type checkers narrow the variable."""
     return begun
 
 
 def started(thread: threading.Thread) -> bool:
-    """Start a thread. False where none is to be had: too many, or the program ends."""
+    """Start a thread. False if that is impossible: there are too many, or the program ends."""
     if sys.is_finalizing():
         return False
     try:

@@ -1,8 +1,8 @@
-"""States <-> JSON, exactly: what comes back is what went in, or nothing goes in.
+"""States <-> JSON, exactly: a state comes back as it went in, or it does not go in.
 
-A state is encoded once, decoded again and compared. Only when the two differ, or
-the encoder refuses, is the state walked to find out where and why; so the usual
-state costs one encode, one decode and one comparison in C.
+A state is encoded, decoded again and compared. Only if the two differ, or if the encoder
+refuses, the state is walked to find out where and why. So the usual state costs one encode,
+one decode and one comparison in C.
 """
 
 import math
@@ -18,8 +18,8 @@ from journal.errors import DamagedError, LimitExceededError, StateTypeError, Sta
 T = TypeVar("T")
 
 MAX_DEPTH = 128
-"""Deepest nesting of a state. Decoders recurse: a log must be readable from code
-that is itself deep in calls."""
+"""The deepest nesting of a state. Decoders recurse, and a log must be readable from code that
+is itself deep in calls."""
 
 MAX_LINE = 16 * 1024 * 1024
 """Bytes of the longest line, newline included."""
@@ -45,11 +45,11 @@ _HINTS = {
 
 
 def encode_state(state: Any, name: str = "state") -> bytes:
-    """The state as JSON, such that decoding gives an equal state again.
+    """The state as JSON; decoding it gives an equal state again. O(size of the state).
 
-    Raises `StateTypeError`, `StateValueError` or `LimitExceededError` naming the
-    path of the first value that would not come back (`state.calls[2].when`), below
-    `name`. Tuples are accepted and come back as lists.
+    Raises `StateTypeError` or `StateValueError`, naming the path below `name` of the first value
+    that would not come back (`state.calls[2].when`), and `LimitExceededError` if the state is
+    too large for a line. Tuples are accepted, and come back as lists.
     """
     try:
         encoded = _encode(state)
@@ -89,11 +89,11 @@ def decode_state(encoded: bytes) -> Any:
 
 
 def on_fresh_stack(function: Callable[[bytes], T], data: bytes) -> T:
-    """Call `function` where nothing is on the stack yet: in a thread of its own.
+    """Call `function` with an empty stack: in a thread of its own.
 
-    A caller that is itself deep in calls leaves the decoder no room for nested data.
-    That is no fault of the data. Raises what `function` raises; RecursionError where no
-    thread is to be had.
+    A caller that is itself deep in calls leaves the decoder no room for nested data, which is
+    no fault of the data. Raises what `function` raises. If no thread can be started, calls it
+    on this stack.
     """
     outcome: list[T] = []
     failure: list[BaseException] = []
@@ -114,13 +114,13 @@ def on_fresh_stack(function: Callable[[bytes], T], data: bytes) -> T:
 
 
 def check_text(text: str, name: str) -> None:
-    """Raise `StateTypeError` if an id is no string; `name` says which id it is."""
+    """Raise `StateTypeError` if an id is not a string; `name` says which id it is."""
     if not isinstance(text, str):
         raise StateTypeError(f"{name} must be a string, not {type(text).__name__}")
 
 
 def encode_text(text: str, name: str) -> bytes:
-    """A string as JSON. Raises like `encode_state`; `name` says whose it is."""
+    """A string as JSON. Raises `StateTypeError` and `StateValueError`, naming it `name`."""
     if type(text) is not str:
         check_text(text, name)
     try:
@@ -134,7 +134,7 @@ def encode_text(text: str, name: str) -> bytes:
 
 
 def _refuse_what_is_not_json(state: Any, name: str) -> None:
-    """Raise for the first value that JSON would bend; return if tuples were all it was."""
+    """Raise for the first value that JSON would change; return if there are only tuples."""
     for path, value in _walk(state, name):
         if isinstance(value, dict | list | tuple):
             continue
@@ -158,7 +158,7 @@ def _comes_back(value: Any) -> bool:
 
 
 def _walk(state: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Every value below `state` with its path; checks keys and depth on the way."""
+    """Every value in `state` with its path. Raises for a bad key, and if it nests too deep."""
     stack: list[tuple[str, Any, int]] = [(name, state, 1)]
     while stack:
         path, value, depth = stack.pop()
@@ -195,7 +195,7 @@ def _refuse_surrogates(path: str, text: str) -> None:
 
 
 def _refuse_deep(state: Any, name: str) -> None:
-    """Raise if containers nest deeper than `MAX_DEPTH`; a level at a time, no recursion."""
+    """Raise if containers nest deeper than `MAX_DEPTH`. Goes level by level, no recursion."""
     level: list[Any] = [state]
     for _ in range(MAX_DEPTH):
         level = [

@@ -176,7 +176,7 @@ def _import_all() -> None:
 
 if __name__ == "__main__":
     from projections.cli import main
-    from projections.cli.main import COMMANDS
+    from projections.cli.commands import COMMANDS
 
     _import_all()
     request = _serve(sys.argv[1])

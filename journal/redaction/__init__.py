@@ -1,14 +1,19 @@
-"""Secrets out of states, before anything touches the disk.
+"""Takes secrets out of states, before anything touches the disk.
 
-From the outside in: `markers` finds out cheaply whether there may be any (`anywhere` searches
-for many words at once), `walk` goes through data by the `names` of its members, `text` through texts. In a text, `json_text`
-reads what is JSON, `kinds` knows secrets by their own looks, `assignments` by the name
-before them (`quoting` and `bare` say where a value ends, `rows` what stands beside a name, `words`,
-`meaning`, `annotations` and `values` whether it is one), and
-`forms` by their place in an address, a header or a command. `locate` lists what is found.
+From the outside in:
 
-Only string values change. What matched becomes `[REDACTED:<kind>]` and is never echoed.
-Redacting twice is the same as once. The time is linear in the length of the data.
+- `markers` finds out cheaply whether there may be any secret; `anywhere` searches for many
+  words at once.
+- `walk` goes through data by the `names` of its members, `text` through texts.
+- In a text, `json_text` reads the JSON; `kinds` recognises secrets by their own form;
+  `assignments` by the name before them; `forms` by their place in an address, a header or a
+  command.
+- For a value after a name, `quoting` and `bare` find its end; `rows` reads values beside a
+  name; `words`, `meaning`, `annotations` and `values` decide whether it is a secret.
+- `locate` lists what is found.
+
+Only string values change. A match becomes `[REDACTED:<kind>]` and is never echoed. Redacting
+twice is the same as once. The time is linear in the length of the data.
 """
 
 from collections.abc import Callable

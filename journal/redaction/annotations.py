@@ -1,4 +1,4 @@
-"""What declarations, schemas and style sheets say after a name: a type, a state, a rule."""
+"""Recognises what declarations, schemas and style sheets put after a name: a type, a state."""
 
 import re
 
@@ -35,5 +35,5 @@ def is_type(text: str) -> bool:
 
 
 def is_pseudo_class(text: str) -> bool:
-    """Whether a text goes on like a selector of CSS after its colon: `focus { … }`."""
+    """Whether a text begins like a CSS selector after its colon: `focus { … }`."""
     return _PSEUDO.match(text) is not None

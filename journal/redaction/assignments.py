@@ -1,10 +1,10 @@
-"""Secrets that are known by the name before them, in texts of whatever syntax.
+"""Recognises secrets by the name before them, in texts of any syntax.
 
 A name, something that joins, a value: `password = "x"`, `DB_PASSWORD=x`, `"password":
-"x"`, `--password x`, `<password>x</password>`, `| password | x |`. The names are searched
-for, and what follows is read whatever language it is; the name and the value then say
-whether the value is a secret. The time is linear: a name reads at most so many
-characters after it, or what it reads is not read again.
+"x"`, `--password x`, `<password>x</password>`, `| password | x |`. Names are searched for, and
+the text after them is read in whatever language it is. Then the name and the value decide
+whether the value is a secret. The time is linear: for each name a bounded number of characters
+is read, or the characters are not read again.
 """
 
 import re
@@ -44,7 +44,7 @@ from journal.redaction.spans import Span
 
 def find_assigned(text: str) -> Iterator[Span]:
     """The values of sensitive names in a text."""
-    reader, position = _Reader(text), 0
+    reader, position = _AssignmentReader(text), 0
     for core in cores(text):
         if core.start() < position:
             continue
@@ -58,7 +58,7 @@ def find_assigned(text: str) -> Iterator[Span]:
 
 
 def assigned_at_end(text: str) -> Sensitivity | None:
-    """What the name says that the end of a text gives a value to, such as `"password": `."""
+    """What the name at the end of a text says, if a value follows it, as in `"password": `."""
     tail = text[-MAX_NAME - 40 :]
     for core in cores(tail):
         name, end = name_at(tail, core)
@@ -76,8 +76,8 @@ def _is_of_login(text: str, name: Name) -> bool:
     return LOGIN_BEFORE.search(text, max(0, name.start - 80), name.start) is not None
 
 
-class _Reader(PhraseReader):
-    """Reads what follows a name in one text. What the text has nothing of is not looked for."""
+class _AssignmentReader(PhraseReader):
+    """Reads what follows the names in one text. Skips syntaxes of which the text has no sign."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -114,7 +114,7 @@ class _Reader(PhraseReader):
             yield from self._joined(name, join, before)
 
     def _marked_up(self, name: Name, before: str) -> Iterable[Span] | None:
-        """Of a name in an element, an attribute, a `name` field; None if it is in none."""
+        """The values of a name in an element, an attribute or a `name` field; else None."""
         text = self._text
         if self._has_tags and text[name.start - 1 : name.start] in ("<", ":"):
             element = self._element(name)
@@ -158,7 +158,7 @@ class _Reader(PhraseReader):
         return None
 
     def _is_label(self, start: int) -> bool:
-        """Whether an element of texts for a screen only calls a secret by its name."""
+        """Whether an element holds a label for a screen, which only names a secret."""
         content = TEXT.match(self._text, start)
         return content is not None and content[0].isalpha() and is_name(content[0])
 
@@ -189,7 +189,7 @@ class _Reader(PhraseReader):
                 yield from self._assigned(name, join, before)
 
     def _is_other_colon(self, name: Name, join: re.Match[str], before: str) -> bool:
-        """Whether a colon gives no value: in a path of names, an expansion, a style sheet."""
+        """Whether a colon does not assign: in a path of names, an expansion, a style sheet."""
         after = self._text[join.end() : join.end() + 32]
         if STATEMENT.match(after) and CONDITION.search(before):
             return True  # `if not password: return`
@@ -231,7 +231,7 @@ class _Reader(PhraseReader):
         )
 
     def _is_empty(self, name: Name, join: re.Match[str]) -> bool:
-        """Of `NAME= word` and `'a=b&NAME=' word` whether NAME is empty, as it is in a shell."""
+        """Whether NAME is empty, as in a shell: `NAME= word` and `'a=b&NAME=' word`."""
         text, start = self._text, join.end()
         if join["before"]:
             return False
@@ -242,11 +242,11 @@ class _Reader(PhraseReader):
         return line[:1] not in "\\\"'`" and not is_word
 
     def _element(self, name: Name) -> tuple[Span, ...] | None:
-        """The secret of an element of this name; None if it is none."""
+        """The secret in an element of this name; None if the name is not that of an element."""
         text = self._text
         if text[name.start - 1] == ":":
             if PREFIXED.search(text, max(0, name.start - 42), name.start) is None:
                 return None
         tag = ELEMENT.match(text, name.end)
         found = tuple(self._of_text(name, tag.end())) if tag else ()
-        return found if tag and (found or "=" in tag[0]) else None  # its attributes are others
+        return found if tag and (found or "=" in tag[0]) else None  # attributes are read later

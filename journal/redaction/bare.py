@@ -1,6 +1,6 @@
-"""Where a value without quotes ends. Nothing marks it.
+"""Finds the end of a value without quotes. Nothing marks it.
 
-It may be the word of a shell, a field of a query, an item of a list, the rest of a line.
+The value may be a word of a shell, a field of a query, an item of a list, the rest of a line.
 """
 
 import re
@@ -27,12 +27,12 @@ class Bare(NamedTuple):
 
 _MAX_WORD = 4096
 _SHORTEST = 6  # characters of a value of an ambiguous name
-_GLANCE = 160  # characters of a value that are looked at to find out whether it is one
+_GLANCE = 160  # characters that are read first, to find out whether it is a secret
 _WORD = re.compile(
     r"(?:[^\s\"'`<\\\x1b]|[\"'`](?![\s,;:)\]}\\]|\Z)|<(?![/a-zA-Z!])|\\(?!\\*[\"'`]|\\*[nrt](?:[A-Z\s\"]|\Z)))*+"
 )
 _TOKEN = re.compile(r"[^\s\"'`<>=\x1b]*+={0,2}(?![A-Za-z])")
-"""What an ambiguous name can have for a value."""
+"""A possible value of an ambiguous name."""
 _NEXT_FIELD = re.compile(
     r"&(?:amp;)?(?=[\w.\[\]%-]{1,64}=)|&&|;(?=[ ]?[A-Za-z][\w .-]{0,40}=|\Z|[ \t])|\|\||%26(?=\w)"
     r"|,(?=[ ]?[\"']?[A-Za-z_][\w.-]{0,40}[\"']?[ ]?[=:])|\\+[\"'`]|\\+[nrt](?=\W|\w+[=:]|\Z)"
@@ -44,13 +44,13 @@ _OTHER = re.compile(
     r"|bash|sh|sudo|env|git|java|uv|pip|pytest|redis-cli|mongo\w*|kubectl|helm|terraform|wget|php"
     r"|ruby|rails|bundle|then|and|or|to|in|for|on|from|as|if|at|with|is|was|\./\S*)\b)"
 )
-"""What follows a value rather than going on with it: an option, a command, a comment."""
+"""Something that follows a value, and is not part of it: an option, a command, a comment."""
 _MORE_WORDS = re.compile(r"[ \t]*[\w' -]*")
 _END = re.compile(r"\s#|\\+[nr\"]")
 _END_OF_HEADER = re.compile(r"\\*[\"'`]|\\+[nr]|</")
 _NO_HEADER = re.compile(r"\\+[nr]|'")
 _UNIT = re.compile(r"(?:Environment=|-e |--env[= ]|\b[sS][eE][tT] )\\*[\"']\Z")
-"""What takes one `NAME=value` between quotes, with spaces in it."""
+"""Options that take one quoted `NAME=value`, with spaces in the value."""
 _LINE_START = re.compile(
     r"(?:^|\n|\\n)[\s>+|│*#\d:→-]{0,24}(?:(?:export|set|setx|ENV|ARG|declare\s-x|local|readonly|env|const|let"
     r"|var|final|-|\$env:)\s?)?[\s]{0,4}[\"'`]?\Z"
@@ -58,16 +58,16 @@ _LINE_START = re.compile(
 
 
 def at_line_start(text: str, start: int) -> bool:
-    """Whether nothing but what tools and shells put there is before `start` on its line."""
+    """Whether only things that tools and shells put there come before `start` on its line."""
     return _LINE_START.search(text, max(0, start - 48), start) is not None
 
 
 def bare_value(
     lines: Lines, start: int, bare: Bare, name: str, says: Sensitivity, *, header: bool
 ) -> tuple[int, bool] | None:
-    """Where the value at `start` ends and whether it is a secret for certain; None if it is none.
+    """Where the value at `start` ends, and whether it is certainly a secret; None if it is none.
 
-    First it is looked at a little way; only of a secret is the whole read.
+    Only its beginning is read at first. If it is a secret, it is read to the end.
     """
     near = _value_up_to(lines, start, start + _GLANCE, bare, name, says, header=header)
     if near is None or near[0] < start + _GLANCE - 32:
@@ -104,7 +104,7 @@ def _value_up_to(
 
 
 def _close_of(text: str, start: int, limit: int, enclosing: str) -> int | None:
-    """Where the string ends that a quote opened before the name."""
+    """Where a string ends whose opening quote is before the name."""
     depth, char = len(enclosing) - 1, enclosing[-1]
     for match in RUNS[char].finditer(text, start, limit):
         escapes = len(match[1])
@@ -114,7 +114,7 @@ def _close_of(text: str, start: int, limit: int, enclosing: str) -> int | None:
 
 
 def _word_end(text: str, start: int, limit: int, line: int, bare: Bare) -> int:
-    """Where a word ends, at `limit` at most. The `=` of a next field may stand beyond that."""
+    """Where a word ends, at `limit` at most. The `=` of the next field may be beyond that."""
     pattern = _WORD
     word = pattern.match(text, start, limit)
     end = word.end() if word else start
@@ -133,14 +133,14 @@ def _word_end(text: str, start: int, limit: int, line: int, bare: Bare) -> int:
 
 
 def _balanced(value: str) -> bool:
-    """Whether the last character belongs to the value: a bracket that it opened itself."""
+    """Whether the last character closes a bracket that the value itself opened."""
     pairs = {")": "(", "]": "[", "}": "{"}
     opened = pairs.get(value[-1])
     return opened is not None and value.count(opened) >= value.count(value[-1])
 
 
 def _rest_of_header(lines: Lines, start: int, limit: int) -> tuple[int, bool] | None:
-    """The value of a header is the rest of its line, or of the string that it stands in."""
+    """The value of a header: the rest of its line, or of the string around it."""
     text = lines.text
     is_digest = text[start - 8 : start].lower().endswith(("digest ", "digest\t"))
     stop = (_NO_HEADER if is_digest else _END_OF_HEADER).search(text, start, limit)
@@ -186,7 +186,7 @@ def _certain(
 
 
 def _length_of_more(word: Word, rest: str) -> int:
-    """How far a value goes on after its first word: a phrase, if nothing else is there."""
+    """How many more characters belong to the value; it may be a phrase that fills the line."""
     if word.enclosed and not word.spaced and not word.colon and word.is_first:
         is_all = rest[:1] == " " and "=" not in rest and not PROSE.search(rest[:80])
         return len(rest.rstrip()) if is_all else 0

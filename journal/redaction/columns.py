@@ -1,4 +1,4 @@
-"""Secrets in tables: under the name of their column, as in CSV or what `psql` prints."""
+"""Secrets in tables, under the name of their column, as in CSV or in the output of `psql`."""
 
 import re
 from collections.abc import Iterator
@@ -54,14 +54,14 @@ def find_in_columns(text: str) -> Iterator[Span]:
 
 
 def _goes_on(text: str, start: int, mark: str) -> bool:
-    """Whether the line before is one of the same table, so that this one is no header."""
+    """Whether the line before belongs to the same table, so that this line is not a header."""
     earlier = text[max(0, start - 1024) : start].split("\n")[-2::-1]
     before = next((line for line in earlier if not _RULE.fullmatch(line)), "")
     return mark in before
 
 
 def _names(line: str, mark: str) -> list[Sensitivity | None]:
-    """What each column's name says; nothing if this is no header."""
+    """What each column's name says; empty if the line is not a header."""
     names: list[Sensitivity | None] = []
     for cell in line.split(mark):
         name = _CELL_NAME.fullmatch(cell)
@@ -75,7 +75,7 @@ def _names(line: str, mark: str) -> list[Sensitivity | None]:
 
 
 def _rows(text: str, position: int, mark: str, columns: int) -> Iterator[tuple[int, list[str]]]:
-    """The lines after a header that have as many cells, each with its place."""
+    """The lines after a header that have as many cells, each with its offset."""
     while position < len(text):
         start = position + 1
         position = text.find("\n", start)

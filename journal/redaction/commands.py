@@ -1,4 +1,4 @@
-"""Passwords that commands and statements are given, at the place where each takes one."""
+"""Passwords in commands and statements, at the place where each of them takes one."""
 
 import re
 from collections.abc import Iterator
@@ -88,7 +88,7 @@ _NEEDED = (
     *(("secret",), ("auth",), ("auth(", "login(", "authenticate(", "password(")),
     *(("password(",), ("enable", "password ", "secret ")),
 )
-"""For each of the commands, words of which one is in whatever it matches, in lower case."""
+"""For each of the commands, words in lower case; every match contains one of them."""
 _SEARCHES = tuple(zip(_NEEDED, _COMMANDS, strict=True))
 _PROGRAMS = frozenset(
     (
@@ -106,7 +106,7 @@ _PROGRAMS = frozenset(
 
 
 def find_in_commands(text: str) -> Iterator[Span]:
-    """Passwords that commands and statements are given."""
+    """The passwords in commands and statements."""
     lower = text.lower()
     if "curl" in lower or "\t" in text:
         yield from _find_cookies(text)
@@ -120,7 +120,7 @@ def find_in_commands(text: str) -> Iterator[Span]:
 
 
 def _find_cookies(text: str) -> Iterator[Span]:
-    """Cookies that `curl` is given, and those of a file of cookies, if they stand for a login."""
+    """Cookies in `curl` commands and in cookie files, if they hold a session."""
     for match in _COOKIES.finditer(text):
         if holds_session(match["cookies"]):
             yield Span(*match.span("cookies"), "cookie")
@@ -130,7 +130,7 @@ def _find_cookies(text: str) -> Iterator[Span]:
 
 
 def is_program(name: str) -> bool:
-    """Whether it is a program whose options are known here."""
+    """Whether a program's options are known here."""
     return name.rpartition("/")[2] in _PROGRAMS
 
 

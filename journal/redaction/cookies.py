@@ -1,4 +1,4 @@
-"""Which cookies are worth hiding: those that stand for a session or a login."""
+"""Decides which cookies are secrets: those that hold a session or a login."""
 
 import re
 from functools import lru_cache
@@ -13,7 +13,7 @@ _MARKED = re.compile(r"\[REDACTED:[a-z-]+\]")
 
 
 def holds_session(value: str) -> bool:
-    """Whether `a=b; c=d` has a value that looks like a session, or is one itself."""
+    """Whether `a=b; c=d` has a value that looks like a session; or, without `=`, is one."""
     pairs = _PAIR.findall(_MARKED.sub("", value[:2048]))
     if not pairs:
         return is_random(value)

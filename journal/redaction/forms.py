@@ -1,6 +1,6 @@
-"""Secrets that stand where a form puts them: addresses, headers, commands, key files.
+"""Recognises secrets by their place: in addresses, headers, commands and key files.
 
-Here no name says that it is a secret; the place in a URL, a command line or a file does.
+No name says that such a value is a secret; its place in a URL, a command line or a file does.
 """
 
 import re
@@ -45,7 +45,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 
 
 def find_placed(text: str) -> Iterator[Span]:
-    """The secrets that their place in a text shows."""
+    """The secrets that are recognised by their place in a text."""
     if "@" in text and ("://" in text or "\\/" in text):
         yield from _logins(text)
     if "=" in text and ("?" in text or "&" in text):
@@ -72,7 +72,7 @@ def find_placed(text: str) -> Iterator[Span]:
 
 
 def _logins(text: str) -> Iterator[Span]:
-    """Passwords in the addresses of servers, whatever characters they have."""
+    """Passwords in the addresses of servers, of any characters."""
     for match in _URL.finditer(text):
         run = match[1].partition("://")[0]
         if "@" not in run:
@@ -96,7 +96,7 @@ def _queries(text: str) -> Iterator[Span]:
 
 
 def _schemes(text: str, lower: str) -> Iterator[Span]:
-    """`Bearer …` and `Basic …`: what follows must look like it, for prose has these words too."""
+    """`Bearer …` and `Basic …`. Prose has these words too, so the value must look like one."""
     for found in _AUTHORIZATION.finditer(lower):
         value = text[found.start("value") : found.end("value")].rstrip(".")
         is_basic = found[0].startswith("basic")
@@ -115,7 +115,7 @@ def _has_digits(value: str, is_basic: bool) -> bool:
 
 
 def _is_login(value: str) -> bool:
-    """Whether it is the base64 of `user:password`."""
+    """Whether a value is the base64 of `user:password`."""
     if len(value) < 8 or _BASE64.fullmatch(value) is None:
         return False
     try:
@@ -125,7 +125,7 @@ def _is_login(value: str) -> bool:
 
 
 def _ends_of_keys(text: str) -> Iterator[Span]:
-    """Private keys whose beginning was cut off: the lines before their end."""
+    """Private keys whose beginning was cut off: the lines before the end marker."""
     if "-----END" not in text:
         return
     for match in _KEY_END.finditer(text):
@@ -138,7 +138,7 @@ def _ends_of_keys(text: str) -> Iterator[Span]:
 
 
 def start_of_lines(text: str, first: int, end: int) -> int:
-    """Where the unbroken lines of base64 begin that end at `end`."""
+    """Where the lines of base64 that end at `end` begin."""
     lines = re.split(r"((?:\\+[nr]|\s)+)", text[first:end])
     start = end
     for index in range(len(lines) - 1, -1, -1):

@@ -1,7 +1,7 @@
-"""What joins a name and its value, and where a name or a value stands: the patterns.
+"""The patterns for what joins a name and its value, and for what stands around them.
 
-Each reads a bounded piece of a text after a name, or before it, and so takes a time that
-does not depend on the length of the text.
+Each reads a bounded piece of text before or after a name, so its time does not depend on the
+length of the text.
 """
 
 import re
@@ -62,7 +62,7 @@ LOGIN_LINE = re.compile(
     re.IGNORECASE,
 )
 LOGINS = ("user", "login", "host", "uid", "usr", "mail")
-"""Of which one is in whatever `LOGIN_BEFORE` finds."""
+"""Every match of `LOGIN_BEFORE` contains one of these."""
 SPACED_NAMES = frozenset(("requirepass", "masterauth", "bindpw", "rootpw"))
 PLIST = re.compile(r"</key>\s{0,80}<string>")
 TEXT = re.compile(r"[^<]{1,4096}(?=</|$)")
@@ -80,7 +80,7 @@ FORM_FIELD = re.compile(
     r"(?:\r?\n|\\+r\\+n)(?P<value>[^\r\n\\]{1,512})(?:(?=\r?\n|\\+r\\+n)|\Z)"
 )
 OPTION = re.compile(r"--[a-z][a-z-]{1,30}(?:=|(?=[\"'`\\]|\Z))|-[A-Za-z](?=[\"'`\\]|\Z)")
-"""The next option of a command: the one before it takes no value."""
+"""The next option of a command; then the one before it takes no value."""
 VARIABLE = re.compile(r"[A-Za-z_]\w{0,60}[ \t]{0,4}(?:[,;)}\]]|\r?\n|\Z)")
 CELL_OF_MARKUP = re.compile(
     r"\s{0,9}:?\s{0,9}</(?:td|th|dt)>\s{0,80}<(?:td|dd)(?:\s[^<>]{0,80})?>\s{0,80}(?:<code>)?([^\s<>]{1,256})\s{0,80}</"

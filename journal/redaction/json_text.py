@@ -1,8 +1,8 @@
-"""JSON in a text: whole, cut off, or in the midst of other things, and where its values stand.
+"""Reads JSON in a text, whole, cut off or amid other text, with the places of its values.
 
-It is not decoded and encoded again: numbers, doubled keys, spacing and escapes would
-change. It is read into nodes that know their places instead, so that a secret's own
-characters can be replaced and nothing else.
+It is not decoded and encoded again: numbers, doubled keys, spacing and escapes would change.
+Instead it is read into nodes that know their places, so that only the characters of a secret
+are replaced.
 """
 
 import re
@@ -23,28 +23,28 @@ _ESCAPE = re.compile(
 
 
 class Text(str):
-    """A string of a JSON text; `start` and `end` are the place of what is between its quotes."""
+    """A string of a JSON text; `start` and `end` are the ends of the text between its quotes."""
 
     start: int
     end: int
 
 
 class Number:
-    """A number of a JSON text, at its place."""
+    """A number of a JSON text, with its place."""
 
     def __init__(self, start: int, end: int) -> None:
         self.start, self.end = start, end
 
 
 class Pairs(dict[str, Any]):
-    """An object of a JSON text. A key that comes twice is in `pairs` twice."""
+    """An object of a JSON text. If a key comes twice, it is in `pairs` twice."""
 
     def __init__(self) -> None:
         super().__init__()
         self.pairs: list[tuple[str, Any]] = []
 
     def add(self, key: str, value: Any) -> None:
-        """One more member."""
+        """Add a member."""
         self[key] = value
         self.pairs.append((key, value))
 
@@ -57,11 +57,11 @@ class Part:
 
 
 def find_json(text: str) -> list[Part]:
-    """The JSON objects and lists in a text, in order. The last may be cut off by its end."""
+    """The JSON objects and lists in a text, in order. The end of the text may cut the last off."""
     parts: list[Part] = []
     position = 0
     while match := _START.search(text, position):
-        reader = _Reader(text, match.start())
+        reader = _JsonReader(text, match.start())
         value = reader.read()
         position = max(reader.position, match.end())
         if value is not None:
@@ -69,8 +69,8 @@ def find_json(text: str) -> list[Part]:
     return parts
 
 
-def place(text: str, node: Text, start: int, end: int) -> tuple[int, int]:
-    """Where characters `start` to `end` of a decoded string stand in its text."""
+def raw_span(text: str, node: Text, start: int, end: int) -> tuple[int, int]:
+    """The place in the text of characters `start` to `end` of a decoded string."""
     shifts = [(0, node.start)]
     decoded = 0
     last = node.start
@@ -88,7 +88,7 @@ def _raw(shifts: list[tuple[int, int]], decoded: int) -> int:
     return raw + decoded - before
 
 
-class _Reader:
+class _JsonReader:
     """Reads one value; `position` is then where it ended, or where it went wrong."""
 
     def __init__(self, text: str, start: int) -> None:
@@ -97,7 +97,7 @@ class _Reader:
         self._is_cut = False
 
     def read(self) -> Any:
-        """The value, None if this is no JSON."""
+        """The value, None if it is not JSON."""
         try:
             value = self._value(0)
         except _NotJsonError:
@@ -179,7 +179,7 @@ class _Reader:
         return token
 
     def _string(self) -> Text:
-        """A string. That the text ends in it is no fault; its last escape may be cut as well."""
+        """A string. The text may end within it, or within its last escape."""
         start = self.position
         body = _BODY.match(self._text, start)
         end = body.end() if body else start
@@ -189,11 +189,11 @@ class _Reader:
             self.position, self._is_cut = len(self._text), True
         else:
             raise _NotJsonError
-        # checked before: what is no string would cost the decoder a look at all before it
+        # Checked already: for a fault, the decoder would look at all the text before it.
         text = Text(scanstring(self._text[start:end] + '"', 0, False)[0])
         text.start, text.end = start, end
         return text
 
 
 class _NotJsonError(Exception):
-    """What is read is not JSON."""
+    """The text is not JSON."""

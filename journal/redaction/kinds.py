@@ -1,8 +1,8 @@
-"""Secrets that are known by their own looks: the prefixes that their makers give them.
+"""Recognises secrets by their own form: by the prefixes that their issuers give them.
 
-A kind's `markers` are texts of which every match holds one, in this very case or, where
-the pattern says so, in any. A pattern begins at a marker or a fixed length before it and
-reads one run of characters, so that the time of all matches is linear.
+Every match of a kind contains one of its `markers`, in the same case unless the pattern says
+otherwise. A pattern begins at a marker, or a fixed length before it, and reads one run of
+characters. So the time of all matches is linear.
 """
 
 import re
@@ -24,17 +24,17 @@ _CUT_BODY = (  # of a key whose end is not there
 
 
 class Shape(NamedTuple):
-    """How a kind of secret looks. If `random`, what matched must look drawn at random too."""
+    """The form of a kind of secret. If `random`, a match must also look random."""
 
     kind: str
     markers: tuple[str, ...]
     pattern: str
     random: bool = False
     inside: bool = False
-    """Whether the secret begins at the first marker in what matched."""
+    """Whether the secret begins at the first marker within the match."""
 
     def find(self, text: str) -> Iterator[Span]:
-        """Where such secrets stand in a text: the group `secret`, or all that matched."""
+        """The places of such secrets in a text: the group `secret`, or the whole match."""
         for match in _compiled(self.pattern).finditer(text):
             group = "secret" if "secret" in match.re.groupindex else 0
             if FILLER.search(match[group], 0, 64):
@@ -49,12 +49,12 @@ class Shape(NamedTuple):
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """Compiled at the first need: all of them take milliseconds, and few states need one."""
+    """Compiled when first needed: all together take milliseconds, and few states need one."""
     return re.compile(pattern, re.ASCII | re.DOTALL)
 
 
 def _token(kind: str, prefixes: str, run: str, *, random: bool = False) -> Shape:
-    """Secrets that are one of these prefixes and a run of characters."""
+    """Secrets that consist of one of these prefixes and a run of characters."""
     markers = tuple(prefixes.split())
     either = "|".join(map(re.escape, markers))
     return Shape(kind, markers, rf"{START}(?:{either}){run}", random)

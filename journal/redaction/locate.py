@@ -1,4 +1,4 @@
-"""Where in JSON data secrets stand, without showing them."""
+"""Lists the places of secrets in JSON data, without showing them."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _SHOWN = 60  # characters of a key in a path
 
 
 class Located(NamedTuple):
-    """A secret at a place such as `state.calls[2].arguments`. `in_key`: it is the key itself."""
+    """A secret at a path such as `state.calls[2].arguments`. `in_key`: the key itself is it."""
 
     path: str
     kind: str

@@ -1,13 +1,13 @@
 """The quick search: whether encoded JSON may hold a secret at all.
 
-A state with nothing to redact should cost next to nothing, so its encoded bytes are first
-searched for *markers*: short texts of which every secret we know has at least one. The
-words of names are searched for in all of it, what the kinds of secrets begin with in its
-long runs of characters only. Where `hyperscan` is installed (the extra `fast`), that comes
-second: only if one pass finds a marker.
+A state with nothing to redact should cost next to nothing. So its encoded bytes are first
+searched for *markers*, short texts of which every known secret has at least one. Words of
+names are searched for everywhere, prefixes of kinds only in long runs of characters. If
+`hyperscan` is installed (the extra `fast`), one pass of it comes first, and this search only
+follows if that pass finds a marker.
 
-Hyperscan lets other threads run while it searches. A daemon thread may so be ended inside
-it when the program ends; it is C, which may be left like that.
+Hyperscan lets other threads run while it searches. When the program ends, a daemon thread may
+therefore be stopped inside it. That is safe, as it is C code that holds nothing of ours.
 """
 
 import re
@@ -31,13 +31,13 @@ _WORDS = tuple(
         "zip -p",
     )
 )
-"""In any case; searched for in lower case. The names of secrets, and what forms need."""
+"""Words of names, and words that `forms` needs. They match in upper and lower case."""
 
 _BEFORE_HOST = (b"://", b"\\/")
-"""Before a password in an address, which an `@` follows."""
+"""What comes before a password in an address; an `@` comes after it."""
 
 _OF_SHAPES = tuple(dict.fromkeys(m.encode() for shape in SHAPES for m in shape.markers))
-"""In this very case: what the kinds of secrets begin with."""
+"""The markers of the kinds of secrets; their case matters."""
 
 _NOT_HARMLESS = {
     # a count of data, `"max_tokens":4096`; in JSON texts a \ is before the quote
@@ -45,15 +45,15 @@ _NOT_HARMLESS = {
     b"pass": rb"(?!e[ds]|ing|age|ive|ion|through|permissions)",
     b"auth": rb"(?!or(?!i[sz]ation)|enticate(?!\()|[_-]?(?:status|methods))",
     b"key": rb"(?!board|bind|word)",
-    b"7z": rb"(?<!\.\d\d7z)(?<!\d{5}7z)(?<!:\d7z)",  # the end of a time
+    b"7z": rb"(?<!\.\d\d7z)(?<!\d{5}7z)(?<!:\d7z)",  # not the end of a timestamp
 }
-"""What makes a word no marker. Of a name the last word decides, and none begins like these that
-is passed over as if it were not there."""
+"""What may not follow, or precede, a word that is a marker. The last word of a name decides, and
+`names` skips no qualifier that begins like one of these."""
 _COMPLETE = {
     b"sk-": rb"(?=[\w-]{16})",  # not `task-list`
     b"fc-": rb"(?=[a-f0-9]{32})",  # not a UUID
 }
-"""How the secrets of some short prefixes go on."""
+"""What must follow some short prefixes."""
 _named = any_of(_WORDS, _NOT_HARMLESS).search
 _shaped = any_of(_OF_SHAPES, _COMPLETE).search
 
@@ -65,11 +65,12 @@ _TO_RUNS = (
     )
     + b" " * 128
 )
-"""Every secret of a kind but a PEM key holds a run of so many such characters, its marker in it."""
+"""Every secret of a kind, except a PEM key, has a run of this many such characters around its
+marker."""
 
 
 def _long_runs(encoded: bytes) -> bytes:
-    """The parts of a text in which the secrets of kinds must be."""
+    """The parts of a text that may hold secrets of a kind."""
     runs = encoded.translate(_TO_RUNS)
     start = runs.find(_RUN)
     found = []
@@ -87,7 +88,7 @@ _SHORTEST = 16
 
 
 def may_be_shaped(text: str) -> bool:
-    """Whether a text may hold a secret that is known by its looks."""
+    """Whether a text may hold a secret that is recognised by its form."""
     encoded = text.encode(errors="surrogatepass")
     return b"-----BEGIN" in encoded or _shaped(_long_runs(encoded)) is not None
 
@@ -102,12 +103,12 @@ def search_by_marker(encoded: bytes) -> bool:
 
 
 def _make_search() -> Callable[[bytes], bool]:
-    """The fastest way at hand to find out whether encoded JSON holds any marker."""
+    """The fastest available search for markers in encoded JSON."""
     try:
         import hyperscan
     except ImportError:
         return search_by_marker
-    found = hyperscan.error  # a search that finds something is reported as one ended early
+    found = hyperscan.error  # a search that finds something ends early, by this error
     words = (*_WORDS, *_BEFORE_HOST)
     database = hyperscan.Database()
     once = hyperscan.HS_FLAG_SINGLEMATCH
@@ -118,7 +119,7 @@ def _make_search() -> Callable[[bytes], bool]:
     scan = database.scan
 
     class OfThread(threading.local):
-        """What a search needs for itself: two at once may not share it."""
+        """The scratch memory of a search; two searches at once may not share it."""
 
         def __init__(self) -> None:
             self.scratch = hyperscan.Scratch(database)
@@ -129,7 +130,7 @@ def _make_search() -> Callable[[bytes], bool]:
         try:
             scan(encoded, _stop, 0, None, own.scratch)
         except found:
-            return search_by_marker(encoded)  # which knows more exactly
+            return search_by_marker(encoded)  # it is more exact
         return False
 
     return search
@@ -140,12 +141,12 @@ def _stop(*_: object) -> bool:
 
 
 def may_hold_secrets(encoded: bytes) -> bool:
-    """Whether encoded JSON has to be looked at more closely. False is certain."""
+    """Whether encoded JSON may hold secrets. If False, it certainly holds none."""
     return _search(encoded)
 
 
 def _first_search(encoded: bytes) -> bool:
-    """Makes the search at its first use: to load hyperscan takes 5 ms."""
+    """Make the search when it is first used: loading hyperscan takes 5 ms."""
     global _search
     _search = _make_search()
     return _search(encoded)
@@ -155,7 +156,7 @@ _search = _first_search
 
 
 def may_hold(text: str) -> bool:
-    """Whether a text has to be looked at more closely. False is certain."""
+    """Whether a text may hold secrets. If False, it certainly holds none."""
     if len(text) < _SHORTEST and text.isascii() and text.isalnum():
         return False
     return may_hold_secrets(text.encode(errors="surrogatepass"))

@@ -1,6 +1,6 @@
-"""What a value means: a secret, where one is, the name of one, or a piece of a program.
+"""What a value means: a secret, a reference to one, the name of one, or a piece of a program.
 
-All judge one value, without what stands around it.
+All functions judge one value, without its surroundings.
 """
 
 import re
@@ -29,7 +29,7 @@ IDENTIFIER = re.compile(r"[&*!@$]*+([A-Za-z_][\w$]*)")
 
 
 def is_secret(says: Sensitivity, value: str) -> bool:
-    """Whether a value of a name is a secret: what stands between the quotes, unescaped or not."""
+    """Whether the value of a name is a secret. `value` is without quotes, unescaped or not."""
     if is_placeholder(value) or is_placeholder(value.strip("\\\"'` ")):
         return False
     if is_reference(says, value):
@@ -45,7 +45,7 @@ def is_secret(says: Sensitivity, value: str) -> bool:
 
 
 def is_reference(says: Sensitivity, value: str) -> bool:
-    """Whether a value says where the secret is, or what may be done with it: a file, `$password`."""
+    """Whether a value says where the secret is, or what may be done with it: `$password`, `read`."""
     if is_path(value) or ((says.folder or says.kind == "private-key") and is_folder(value)):
         return True
     if says.kind in ("secret", "token") and value in ACCESS:
@@ -54,7 +54,7 @@ def is_reference(says: Sensitivity, value: str) -> bool:
 
 
 def is_name(text: str) -> bool:
-    """Whether a value is the name of a secret rather than one: `db_password`, not `pass1234`."""
+    """Whether a value is only the name of a secret: `db_password`, but not `pass1234`."""
     digits = sum(map(str.isdigit, text))
     if sensitivity(text) is None:
         return False
@@ -77,7 +77,7 @@ def is_code(word: str, name: str) -> bool:
 
 
 def is_plain_word(text: str) -> bool:
-    """Whether a word that stands alone may be a password: it is no type, state, name or code."""
+    """Whether a single word may be a password: not a type, a state, a name or code."""
     lower = text.lower()
     if lower in STATUS or lower in LOGINS or PROSE.fullmatch(text) or is_type(text):
         return False

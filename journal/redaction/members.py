@@ -1,4 +1,4 @@
-"""What the members of an object, and the items of a list, say of each other."""
+"""What members of an object, and items of a list, say about each other."""
 
 import re
 from functools import lru_cache
@@ -12,7 +12,7 @@ _NAMES = frozenset(
     ("name", "key", "header", "variable", "env", "param", "parameter", "field", "property")
 )
 _TITLES = frozenset(("label", "id", "title"))
-"""Names of what is shown. The value beside one may be a choice, a count or a message as well."""
+"""Names of things on a screen. The value beside one may also be a choice, a count or a message."""
 _VALUES = frozenset(("value", "val", "values", "content", "stringvalue", "default"))
 _PLAIN_NAME = re.compile(r"[\w.$/: -]{1,100}")
 _ITEM_NAME = re.compile(r"-{0,2}[A-Za-z][\w.-]{0,100}")
@@ -30,7 +30,7 @@ _BESIDE_AT_END = re.compile(r"(?<=[a-z])(?:Name|At|Date|Type|Expiration|Expiry|U
 
 
 def said_of_pairs(value: dict[str, Any]) -> dict[str, Sensitivity]:
-    """What is said of members by others: in `{"name": …, "value": …}` and the like."""
+    """What members say about others, in `{"name": …, "value": …}` and the like."""
     said: dict[str, Sensitivity] = {}
     if not any(map(_is_of_pair, value)):
         return said
@@ -59,7 +59,7 @@ def said_of_pairs(value: dict[str, Any]) -> dict[str, Sensitivity]:
 
 
 def _is_said(field: str, prefix: str, other: str) -> bool:
-    """Whether what a field names is the value of another: `name` of `value`, `keyname` of `keyvalue`."""
+    """Whether a field names the value in another: `name` that of `value`, `keyname` of `keyvalue`."""
     if field in _ELEMENTS or field == "path":
         return other in ("value", "text")
     of_pair = other in _VALUES or (prefix != "" and other == f"{prefix}value")
@@ -67,7 +67,7 @@ def _is_said(field: str, prefix: str, other: str) -> bool:
 
 
 def _is_titled(says: Sensitivity, item: Any) -> bool:
-    """Whether a value beside a title is one rather than a choice or a count."""
+    """Whether a value beside a title is really a value, and not a choice or a count."""
     if not isinstance(item, str) or " " in item or item.lower() in STATUS:
         return False
     if says.plural or (item.isdigit() and says.kind != "password"):
@@ -81,13 +81,13 @@ def _field(key: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _is_of_pair(key: str) -> bool:
-    """Whether there may be a name beside this member of an object that says something of it."""
+    """Whether another member of the object may say something about this one."""
     field = _field(key)
     return _MAY_HOLD_PAIR.search(field) is not None or field in _CHANGED
 
 
 def said_of_item(item: str, length: int) -> Sensitivity | None:
-    """What an item of a list says of the next: an option, or a header of a list of two."""
+    """What an item of a list says about the next one: an option, or a header in a list of two."""
     if _ITEM_NAME.fullmatch(item) is None:
         return None
     says = sensitivity(item)
@@ -105,14 +105,14 @@ def said_of_item(item: str, length: int) -> Sensitivity | None:
 
 
 def is_beside(says: Sensitivity, key: str) -> bool:
-    """Whether a member of an object of secrets is none: a user, a date, a description."""
+    """Whether a member of an object of secrets is not one: a user, a date, a description."""
     if says.kind == "password" and says.plural:
-        return False  # by the names of users
+        return False  # its keys are names of users
     return key.lower().rpartition("_")[2] in BESIDE or _BESIDE_AT_END.search(key) is not None
 
 
 def is_thought(value: dict[str, Any]) -> bool:
-    """Whether it is a thought of a model, whose signature must be given back as it was."""
+    """Whether it is a thought of a model; its signature must stay as it is."""
     return "thinking" in value or value.get("type") in _THOUGHTS
 
 
@@ -120,7 +120,7 @@ def is_schema(value: dict[str, Any]) -> bool:
     """Whether it describes a value, as JSON Schema does."""
     kind = value.get("type")
     if "value" in value:
-        return False  # what Terraform gives out: a value and its type
+        return False  # an output of Terraform: a value and its type
     if isinstance(kind, str):
         return kind in _TYPES
     return isinstance(kind, list) or not _OF_SCHEMA.isdisjoint(value)

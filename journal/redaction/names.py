@@ -1,9 +1,9 @@
-"""Which names are names of secrets: keys of objects, variables, headers, options.
+"""Decides which names are names of secrets: keys of objects, variables, headers, options.
 
-Of a *certain* name (`password`, `api_key`) every value is a secret, but for empty ones,
-booleans and placeholders. Of an *ambiguous* name (`token`, `key`, `pass`) the value
-decides. A name is read as words, whatever joins them: `dbPassword`, `DB_PASSWORD`,
-`db.password`, `db-password` and `--db-password2` are the same name.
+Every value of a *certain* name (`password`, `api_key`) is a secret, except empty values,
+booleans and placeholders. For an *ambiguous* name (`token`, `key`, `pass`), the value decides.
+A name is read as words, whatever joins them: `dbPassword`, `DB_PASSWORD`, `db.password`,
+`db-password` and `--db-password2` are the same name.
 """
 
 import re
@@ -38,9 +38,9 @@ class Sensitivity(NamedTuple):
     certain: bool
     plural: bool = False
     strict: bool = False
-    """The value must look very much like a secret: the name is often something else's."""
+    """The value must look very much like a secret: other things often have this name."""
     folder: bool = False
-    """A path is none: `PWD` is where a process works, and a password in connection strings."""
+    """A path is not a secret: `PWD` is a working folder, but in connection strings a password."""
 
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-zñç]+|[0-9]+|[^\W\d_a-zA-Z]+")
@@ -63,7 +63,7 @@ _SECRET_LAST = frozenset(("secret", "secrets", "credential", "credentials"))
 def sensitivity(name: str) -> Sensitivity | None:
     """What a name says about its value; None if nothing."""
     if "::" in name:
-        return None  # what a resource is: `AWS::SecretsManager::Secret`
+        return None  # the type of a resource: `AWS::SecretsManager::Secret`
     if len(name) > MAX_NAME:
         name = name[-MAX_NAME:]
     words = [word.lower() for word in _WORDS.findall(name)]
@@ -118,13 +118,13 @@ def _of_words(words: list[str]) -> Sensitivity | None:
     if last in ("key", "keys"):
         return _of_key(words, before, plural)
     if words[-3:] == ["client", "key", "data"]:
-        return Sensitivity("private-key", True)  # of the settings of `kubectl`
+        return Sensitivity("private-key", True)  # in the settings of `kubectl`
     if last in ("token", "tokens"):
         return _of_token(before, plural)
     if last == "phrase" and before in ("seed", "recovery"):
         return _PLAIN["mnemonic"]
     if last == "signature" and before in ("thought", "thinking", "reasoning"):
-        return None  # a model's own, which it must be given back as it was
+        return None  # a model's own signature, which must stay as it is
     return _PLAIN.get(last) or _glued(last)
 
 

@@ -1,4 +1,4 @@
-"""Values that stand in calls, lists, commands and sentences, without a sign that assigns them."""
+"""Values in calls, lists, commands and sentences, which no sign assigns to their names."""
 
 import re
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ from journal.redaction.values import is_random
 
 
 def _is_set(before: str) -> bool:
-    """Whether the words before a name say that the word after it is its value."""
+    """Whether, by the words before a name, the word after it is its value."""
     if not before[-1:].isspace():
         return False
     *earlier, last = before.split()[-3:] or [""]
@@ -46,10 +46,10 @@ def _is_set(before: str) -> bool:
 
 
 class PhraseReader(ValueReader):
-    """Reads the values of names that something else than a sign gives them."""
+    """Reads the values that are not assigned to their names by a sign."""
 
     def _called(self, name: Name, start: int) -> Iterator[Span]:
-        """What a function of this name is called with: `set_password("x")`."""
+        """The argument of a function with this name: `set_password("x")`."""
         quote = self._lines.opening(start)
         if quote is None:
             return
@@ -90,7 +90,7 @@ class PhraseReader(ValueReader):
         return opens and name.says.certain and self._text.startswith(("}", ">>}"), after)
 
     def _start_of_paired(self, name: Name, before: str) -> int | None:
-        """Where the string begins that a map or a form of Lisp pairs with a name; None if none."""
+        """Where the string that a map or a Lisp form pairs with a name begins; None if none."""
         text = self._text
         for joined, opens in ((KEY_OF_MAP, BEFORE_KEY_OF_MAP), (DEFINED, BEFORE_DEFINED)):
             match = joined.match(text, name.end)
@@ -126,7 +126,7 @@ class PhraseReader(ValueReader):
         yield from self._said(name, space.end())
 
     def _is_setting(self, name: Name, space: re.Match[str]) -> bool:
-        """Whether a line of two words is one of a table or of a file of settings."""
+        """Whether a line of two words belongs to a table or to a file of settings."""
         if len(space[0]) > 1 or "\t" in space[0]:
             return True
         text = self._text

@@ -1,8 +1,8 @@
-"""Quotes and lines as they stand in texts: plain, escaped at any depth, or as entities.
+"""Quotes and lines in texts; quotes may be plain, escaped at any depth, or entities.
 
-A string in a string in a string has its quotes behind 1, 3, 7 … backslashes. The depth
-of a quote is told by these, so that a value ends where it ends and not at an escaped
-quote within it, nor runs on past the end of the string that it stands in.
+A string in a string in a string has its quotes behind 1, 3, 7 … backslashes. Their number gives
+the depth of a quote. So a value does not end at an escaped quote within it, nor run past the
+end of the string around it.
 """
 
 import re
@@ -18,18 +18,18 @@ _CLOSING = {"“": "”", "„": "“", "‘": "’", "«": "»"}
 RUNS = {char: re.compile(rf"(\\{{0,999}}){char}") for char in "\"'`"}
 
 MAX_QUOTED = 4096
-"""Characters of the longest value between quotes that runs over more than a line."""
+"""Characters of the longest quoted value that spans several lines."""
 
 
 class Lines:
-    """A text whose lines are looked for from left to right, each only once."""
+    """A text whose lines are found from left to right, each only once."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._known = (0, -1)
 
     def end(self, position: int) -> int:
-        """Where the line ends that `position` is in."""
+        """Where the line of `position` ends."""
         first, last = self._known
         if not first <= position <= last:
             last = self.text.find("\n", position)
@@ -39,11 +39,11 @@ class Lines:
         return last - 1 if last > position and self.text[last - 1] == "\r" else last
 
     def opening(self, start: int) -> re.Match[str] | None:
-        """The quote that begins at `start`, a prefix such as `b` or `f` before it allowed."""
+        """The quote at `start`; it may have a prefix such as `b` or `f`."""
         return _OPENING.match(self.text, start)
 
     def _is_doubled(self, match: re.Match[str], start: int, depth: int) -> bool:
-        """Whether a quote is the first of two that stand for one, as in SQL: `'it''s'`."""
+        """Whether a quote is the first of two that stand for one, as in SQL's `'it''s'`."""
         again = "\\" * depth + "'"
         before = match.end() - len(again)
         return before > start and match[0][-1] == "'" and self.text.startswith(again, match.end())
@@ -51,7 +51,7 @@ class Lines:
     def closing(self, quote: re.Match[str], *, one_line: bool = False) -> tuple[int, int]:
         """Where the string after an opening quote ends, and where the text goes on after it.
 
-        Without a closing quote it ends with its line.
+        Without a closing quote, the string ends with its line.
         """
         start, char = quote.end(), quote["char"]
         limit = self.end(start)

@@ -1,4 +1,4 @@
-"""The values that follow names in a text: between quotes, in lists and blocks, or bare."""
+"""Reads the values that follow names in a text: quoted, in lists and blocks, or bare."""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ class ValueReader(RowReader):
     """Reads the values of one text, from left to right."""
 
     def _value(self, name: Name, start: int, op: str, bare: Bare | None) -> Iterator[Span]:
-        """The value at `start`: between quotes, in a list, on the next lines, or bare."""
+        """The value at `start`: quoted, in a list, on the next lines, or bare."""
         text = self._text
         wrapper = WRAPPER.match(text, start) if self._has_wrappers else None
         if wrapper is not None:
@@ -56,9 +56,9 @@ class ValueReader(RowReader):
         if block is not None and name.says.certain:
             yield from self._block(name, block)
             return
-        following = NEXT_LINE.match(text, start)
-        if following is not None and op == ":":
-            yield from self._on_next_line(name, following)
+        next_one = NEXT_LINE.match(text, start)
+        if next_one is not None and op == ":":
+            yield from self._on_next_line(name, next_one)
             return
         if bare is None:
             bare = Bare(spaced=True, colon=True, enclosing=None, start=name.start)
@@ -73,18 +73,18 @@ class ValueReader(RowReader):
             if self._is_secret(name, self._text[start:end]):
                 yield Span(start, end, name.says.kind)
             more = CONCATENATION.match(self._text, after)
-            following = self._lines.opening(more.end()) if more else None
-            if following is None:
+            next_one = self._lines.opening(more.end()) if more else None
+            if next_one is None:
                 return
-            quote = following
+            quote = next_one
 
     def _is_command(self, opening: int, start: int, end: int) -> bool:
-        """Whether a string in backticks is a command whose output is the value: NAME=`pass db`."""
+        """Whether a string in backticks is a command that prints the value: NAME=`pass db`."""
         value = self._text[start:end].strip()
         return self._text[opening - 1 : opening] == "=" and (" " in value or is_name(value))
 
     def _after_scheme(self, name: Name, start: int, end: int) -> int:
-        """Of `Basic …` the value begins after the scheme."""
+        """Where the value begins: after the scheme, as in `Basic …`, if there is one."""
         if name.says.kind != "authorization":
             return start
         scheme = SCHEME.match(self._text, start, end)
@@ -106,7 +106,7 @@ class ValueReader(RowReader):
             yield Span(begin, end, name.says.kind)
 
     def _items(self, name: Name, start: int) -> Iterator[Span]:
-        """The strings of a list, up to anything that is none. A list of names is no secret."""
+        """The strings of a list, up to the first item of another kind. Names are not secrets."""
         text = self._text
         while True:
             quote = self._lines.opening(start)
@@ -128,20 +128,20 @@ class ValueReader(RowReader):
             start = comma.end()
 
     def _block(self, name: Name, block: re.Match[str]) -> Iterator[Span]:
-        """A block of YAML: all lines that are indented at least as far."""
+        """A block of YAML: all lines with at least the indentation of the first."""
         start, indent = block.end(), block["indent"]
         end = self._lines.end(start)
         line = re.compile(rf"\r?\n(?:{indent}[^\n]*|[ \t]*(?=\r?\n))")
-        while following := line.match(self._text, end):
-            end = following.end()
+        while next_one := line.match(self._text, end):
+            end = next_one.end()
         if not is_placeholder(self._text[start:end]):
             yield Span(start, end, name.says.kind)
 
-    def _on_next_line(self, name: Name, following: re.Match[str]) -> Iterator[Span]:
-        text, start = self._text, following.end()
+    def _on_next_line(self, name: Name, next_one: re.Match[str]) -> Iterator[Span]:
+        text, start = self._text, next_one.end()
         quote = self._lines.opening(start)
         if quote is not None and quote["triple"]:
-            return  # what documents a function
+            return  # the documentation of a function
         if quote is not None and not text.startswith(":", self._lines.closing(quote)[1]):
             yield from self._quoted(name, quote)
             return
@@ -149,8 +149,8 @@ class ValueReader(RowReader):
         if line and name.says.certain and not line.startswith("-") and is_mixed(line.strip("\"'")):
             yield Span(start, start + len(line), name.says.kind)
             return
-        line_start = following.end()
-        line_start -= len(text[following.start() : line_start].rpartition("\n")[2])
+        line_start = next_one.end()
+        line_start -= len(text[next_one.start() : line_start].rpartition("\n")[2])
         while item := ITEM.match(text, line_start):
             quote = self._lines.opening(item.end())
             if quote is not None:

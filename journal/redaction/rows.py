@@ -1,4 +1,4 @@
-"""Values that stand in a row beside their name: in a table, in settings of two words a line."""
+"""Reads values in a row beside their name: in tables, and in settings of two words a line."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from journal.redaction.values import is_random
 
 
 def is_mixed(value: str) -> bool:
-    """Whether a value is more than a word, be it short."""
+    """Whether a value is more than a word, even if it is short."""
     if len(value) < 6 or " " in value or is_code(value, "") or is_name(value):
         return False
     return MIXED.search(value) is not None or is_random(value, 6)
@@ -40,7 +40,7 @@ class RowReader:
             yield Span(*cell.span(1), name.says.kind)
 
     def _rest_of_line(self, name: Name, start: int) -> tuple[int, int] | None:
-        """Where the last word of a line stands that else has only the name and what joins them."""
+        """The last word of a line that otherwise has only the name and what joins the two."""
         end = self._lines.end(start)
         word = LAST_WORD.match(self._text, start, end)
         if (
@@ -51,7 +51,7 @@ class RowReader:
         return word.span(1)
 
     def _word_of_line(self, name: Name, start: int, end: int) -> Iterator[Span]:
-        """A word that is all there is beside the name: `password | x`, `[password] => x`."""
+        """A single word beside the name: `password | x`, `[password] => x`."""
         if self._is_rule(end):
             return  # the line is the header of a table
         value = self._text[start:end]

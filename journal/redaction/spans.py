@@ -1,4 +1,4 @@
-"""Places in a text that hold secrets, and what stands there afterwards."""
+"""Spans of a text that hold secrets, and the markers that replace them."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from typing import NamedTuple
 class Span(NamedTuple):
     """Characters `start` to `end` of a text are a secret of this kind.
 
-    `quote` is put on both sides of the marker: a number of a JSON text becomes a string.
+    `quote` is put on both sides of the marker, so that a number of a JSON text becomes a string.
     """
 
     start: int
@@ -17,14 +17,14 @@ class Span(NamedTuple):
 
 
 def marker(kind: str) -> str:
-    """What stands in place of a secret."""
+    """The text that replaces a secret."""
     return f"[REDACTED:{kind}]"
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:
-    """The spans in order; those that overlap become one, of the kind of the longest.
+    """The spans in order. Spans that overlap become one, of the kind of the longest.
 
-    Of two as long, the one that comes first among `spans` gives its kind.
+    If two are equally long, the kind is that of the one that comes first in `spans`.
     """
     result: list[Span] = []
     longest = 0
@@ -42,7 +42,7 @@ def merged(spans: Iterable[Span]) -> list[Span]:
 
 
 def replaced(text: str, spans: Iterable[Span]) -> str:
-    """The text with a marker in place of every span; they are in order and apart."""
+    """The text with a marker for every span; spans are in order and do not overlap."""
     parts, end = [], 0
     for span in spans:
         parts.append(text[end : span.start])

@@ -1,4 +1,4 @@
-"""The secrets of one text: its JSON is read as data, all else as it comes."""
+"""Finds the secrets of one text: JSON in it is read as data, everything else as plain text."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any
 from journal.redaction.assignments import assigned_at_end, find_assigned
 from journal.redaction.columns import find_in_columns
 from journal.redaction.forms import find_placed
-from journal.redaction.json_text import Number, Part, Text, find_json, place
+from journal.redaction.json_text import Number, Part, Text, find_json, raw_span
 from journal.redaction.kinds import SHAPES
 from journal.redaction.markers import may_be_shaped, may_hold
 from journal.redaction.names import Sensitivity
@@ -31,7 +31,7 @@ def redact_text(text: str) -> str:
 
 
 def find(text: str) -> list[Span]:
-    """Where the secrets of a text stand, in order and apart."""
+    """The spans of the secrets in a text, in order, without overlaps."""
     parts = find_json(text) if '"' in text else []
     if not parts:
         return merged(_find_flat(text))
@@ -71,7 +71,7 @@ def _find_shaped(text: str) -> Iterator[Span]:
 
 
 def _is_loose(text: str, span: Span, shaped: list[Span]) -> bool:
-    """Whether what a name points at is a known secret and a little around it."""
+    """Whether the value of a name is only a secret of known form, with punctuation around it."""
     for known in shaped:
         if span.start <= known.start and known.end <= span.end:
             around = text[span.start : known.start] + text[known.end : span.end]
@@ -90,17 +90,17 @@ def _find_in_json(text: str, part: Part, says: Sensitivity | None) -> list[Span]
 
 
 class _Finder:
-    """Notes where the secrets of a JSON text stand. A `Sink`; what it gives back is of no use."""
+    """Notes the spans of the secrets in a JSON text. A `Sink`; its return values are not used."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self.spans: list[Span] = []
 
     def text(self, value: str) -> str:
-        """Looks into a string, which may hold JSON in turn."""
+        """Look into a string, which may hold JSON in turn."""
         if isinstance(value, Text) and may_hold(value):
             for span in find(str(value)):
-                start, end = place(self._text, value, span.start, span.end)
+                start, end = raw_span(self._text, value, span.start, span.end)
                 self.spans.append(
                     Span(
                         start, end, span.kind, span.quote.replace("\\", "\\\\").replace('"', '\\"')
@@ -109,20 +109,20 @@ class _Finder:
         return value
 
     def blank(self, value: str, kind: str) -> str:
-        """Notes a string that is a secret as a whole."""
+        """Note a string that is a secret as a whole."""
         if isinstance(value, Text):
             self.spans.append(Span(value.start, value.end, kind))
         return value
 
     def part(self, value: str, start: int, end: int, kind: str) -> str:
-        """Notes some characters of a string."""
+        """Note some characters of a string."""
         if isinstance(value, Text):
-            self.spans.append(Span(*place(self._text, value, start, end), kind))
-            return str(value) + " "  # another one, so that it is known to be dealt with
+            self.spans.append(Span(*raw_span(self._text, value, start, end), kind))
+            return str(value) + " "  # another object: the caller sees that it was handled
         return value
 
     def number(self, value: Any, says: Sensitivity) -> Any:
-        """Notes a number that is a password: of a text all can be replaced."""
+        """Note a number that is a password: in a text, it can be replaced too."""
         if isinstance(value, Number) and says.certain and says.kind == "password":
             digits = self._text[value.start : value.end]
             if digits.isdigit() and len(digits) >= 4:
@@ -131,23 +131,23 @@ class _Finder:
 
 
 class _Cleaner:
-    """Replaces the secrets of data. A `Sink`."""
+    """Replaces the secrets in data. A `Sink`."""
 
     text = staticmethod(redact_text)
 
     @staticmethod
     def blank(_: str, kind: str) -> str:
-        """What stands in place of a string that is a secret as a whole."""
+        """The marker for a string that is a secret as a whole."""
         return marker(kind)
 
     @staticmethod
     def part(value: str, start: int, end: int, kind: str) -> str:
-        """A text with a marker in it."""
+        """The text with a marker in place of some characters."""
         return f"{value[:start]}{marker(kind)}{value[end:]}"
 
     @staticmethod
     def number(value: Any, _: Sensitivity) -> Any:
-        """Numbers of data stay: only strings are changed."""
+        """The number itself: in data only strings are changed."""
         return value
 
 

@@ -1,6 +1,6 @@
-"""Which values are secrets: placeholders are not, and words, numbers and ids mostly not.
+"""Decides which values look like secrets: not placeholders, and rarely words, numbers or ids.
 
-All pure functions of one short text; nothing here knows where the text stood.
+All are pure functions of one short text, without its surroundings.
 """
 
 import re
@@ -9,11 +9,11 @@ from functools import lru_cache
 from journal.redaction.vocabulary import ABBREVIATIONS, NOTHING
 
 MAX_JUDGED = 80
-"""Characters of a value that are looked at to judge it; more make no difference."""
+"""Only so many characters of a value are judged."""
 _MAX_PLACEHOLDER = 512
 
 SCHEMES = frozenset(("bearer", "basic", "digest", "negotiate", "ntlm"))
-"""What stands before the credentials in a header."""
+"""Words before the credentials in a header."""
 _PLACEHOLDER = re.compile(
     r"""(?xs)
     \[REDACTED(?::[a-z-]+)?\] | \[(?i:redacted|removed|masked|hidden|filtered|secret)\]
@@ -48,7 +48,7 @@ _MASKED = re.compile(
     re.IGNORECASE,
 )
 FILLER = re.compile(r"([xX0*#•])\1{9,}|(?:[xX]{3,}[-_.]){3}")
-"""What no secret holds: a row of one character, put where the secret would be."""
+"""A row of one character, put in place of a secret; no secret has one."""
 
 _PIECES = re.compile(r"[A-Za-z0-9]+")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
@@ -61,7 +61,7 @@ _HEX = re.compile(r"(?i)(?=.*[0-9])[0-9a-f]{16,}")
 _PADDED = re.compile(
     r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?:[A-Za-z0-9+/]{4})+(?:[\w+/]{2}==|[\w+/]{3}=)"
 )
-_PLAIN = re.compile(  # what is no secret whatever it is made of
+_PLAIN = re.compile(  # forms that are never secrets
     r"""(?xi)
     [\w.+-]+@[\w-]+\.[\w.-]+ | [a-z][a-z0-9+.-]*://\S* | (?:~|\.{1,2})?/[\w./@ -]*
     | [0-9T:.,+\s/Z-]+ | (?:sha\d+|md5)[:-][\w+/=-]+ | (?:ssh-\w+|ecdsa-\S+)\s.*
@@ -73,7 +73,7 @@ _PLAIN = re.compile(  # what is no secret whatever it is made of
 
 @lru_cache(maxsize=1024)
 def is_placeholder(value: str) -> bool:
-    """Whether a value only stands for a secret, or is none: `${NAME}`, `Bearer $T`, `true`."""
+    """Whether a value only stands for a secret, or is empty: `${NAME}`, `Bearer $T`, `true`."""
     value = value.strip()
     if len(value) <= 3 and not any(map(str.isalnum, value)):
         return True
@@ -88,13 +88,13 @@ def is_placeholder(value: str) -> bool:
 
 
 def _is_template(value: str) -> bool:
-    """Whether nothing but fields to be filled in is there: `{user}:{password}`, `%s:%s`."""
+    """Whether a value consists of fields to be filled in: `{user}:{password}`, `%s:%s`."""
     rest, fields = _FIELD.subn("", value)
     return fields > 0 and not any(map(str.isalnum, rest))
 
 
 def is_uuid(value: str) -> bool:
-    """Whether a value is a UUID, which is mostly an id."""
+    """Whether a value is a UUID; most are ids."""
     return _UUID.fullmatch(value) is not None
 
 
@@ -104,16 +104,16 @@ def is_path(value: str) -> bool:
 
 
 def is_folder(value: str) -> bool:
-    """Whether a value names a folder, as that of `PWD` does: from the root, or of words."""
+    """Whether a value names a folder, like that of `PWD`: from the root, or made of words."""
     if len(value) > _MAX_PLACEHOLDER or _FOLDER.fullmatch(value) is None:
         return False
     return not value[:1].isalnum() or value[1:2] == ":" or not is_random(value, 6)
 
 
 def is_random(value: str, shortest: int = 8, *, strict: bool = False) -> bool:
-    """Whether a value looks drawn at random, rather than made of words and numbers.
+    """Whether a value looks random, rather than made of words and numbers.
 
-    With `strict` it must be longer, and ids and digests do not count.
+    With `strict` it must be longer, and ids and digests do not count as random.
     """
     value = value[:MAX_JUDGED].strip()
     if len(value) < shortest or " " in value or not value.isprintable():

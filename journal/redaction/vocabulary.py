@@ -1,7 +1,6 @@
-"""The words that names and values are made of, in lower case: plain data.
+"""The words of names and values, in lower case: plain data.
 
-Which names are of secrets, which look like it and are not, and what a value that is no
-secret says.
+They say which names are those of secrets, which only look so, and which values are not secrets.
 """
 
 
@@ -16,16 +15,16 @@ QUALIFIERS = _words(
     base a b c v
     us eu wo"""
 )
-"""Words after the one that decides: `password_confirmation`, `SECRET_KEY_BASE`."""
+"""Words that may follow the word that decides: `password_confirmation`, `SECRET_KEY_BASE`."""
 NAMING = _words("env header var variable")
-"""Those after which a value is more often the name of what holds the secret."""
+"""Qualifiers after which the value is often only a name: that of the variable with the secret."""
 ACTIONS = _words(
     """is has show hide reset forgot forgotten require requires required enable enabled disable
     disabled allow allowed no missing invalid wrong incorrect weak change changed validate get
     fetch read load parse encrypt decrypt rotate revoke generate min max num count total number
     need needs use uses using with without if can should must save remember toggle"""
 )
-"""Words before it that make it the name of a deed, a message or a switch."""
+"""Words before it that make it the name of an action, a message or a switch."""
 PASSWORDS = _words(
     """password passwords passwd passwds passphrase passphrases passcode passcodes pwd pwds pw
     passwort kennwort contraseña contrasena senha pswd passwrd psw requirepass masterauth
@@ -67,7 +66,7 @@ PASS_CERTAIN = _words(
     registry docker master sql oracle mssql"""
 )
 PASS_VARIABLES = _words("sshpass pgpass ftppass mailpass redispass ldappass")
-"""Which are passwords in capitals, as names of variables; small ones are programs and files."""
+"""Passwords if in capitals, as variables; in lower case these are programs and files."""
 NOTHING = _words(
     """true false yes no on off none null nil undefined n/a na tbd todo unset empty redacted
     removed masked string str number integer int boolean bool object array any text bytes
@@ -88,33 +87,33 @@ ROOTS = _words(
     item obj values"""
 )
 ACCESS = _words("read write none read-all write-all include same-origin omit inherit")
-"""What a permission or a mode says under the name of a token or of credentials."""
+"""Permissions and modes, as values under the name of a token or of credentials."""
 TYPES = _words(
     """string str text bytes byte bytearray char chars wchar_t int integer number bool boolean float
     double any unknown never void object varchar nvarchar uuid buffer nil none null undefined
     uint8array secretstr secretstring securestring strictstr charsequence chararray nsstring
     c_char u8 i32 u32 i64 u64 int64 uint64 bigint rune cstring cstr osstring stringvalue"""
 )
-"""Types of values, as the languages of programs and schemas call them."""
+"""Types of values, as programming languages and schemas call them."""
 METAVARIABLES = _words(
     """NAME VALUE STRING TEXT STR KEY TOKEN PASS PASSWORD PASSWD PWD SECRET FILE PATH FILENAME URL
     ID USER PASSPHRASE APIKEY API_KEY TOK ARG CREDENTIALS"""
 )
-"""What the help of a command calls the value of an option."""
+"""Names for the value of an option in the help of a command."""
 BESIDE = _words(
     """username user login email mail host hostname port scope scopes region created updated expires
     expiration expiry at type label title description placeholder required sensitive provider url
     uri endpoint algorithm version status format kind length help hint message name"""
 )
-"""Members that stand beside a secret in an object of secrets and are none."""
+"""Members of an object of secrets that are not secrets themselves."""
 LOGINS = _words("user username login email mail host server port account uid database db name id")
-"""What stands beside passwords in tables and in files of settings."""
+"""Names beside passwords in tables and in files of settings."""
 ABBREVIATIONS = _words(
     """http https html xhtml smtp grpc mqtt mysqld ctrl bcrypt scrypt xml sql css ssl tls ssh tcp
     udp dns png svg csv mcp llm gpt rpc npm pnpm std str cfg ctx msg src dst tmp bz2 sha1 sha256 md5"""
 )
-"""Words without vowels, which are nothing drawn at random."""
+"""Words without vowels; they are not random."""
 LOOKUPS = _words("files compat db sss systemd nis ldap winbind")
-"""Where a system looks for its users, as `nsswitch.conf` has it."""
+"""Where a system looks for its users, by `nsswitch.conf`."""
 DEEDS = ACTIONS | _words("create delete list update add remove login install keys write")
-"""What is done to secrets: `rake secret:rotate`, the scope `token:create`."""
+"""Actions on secrets: `rake secret:rotate`, the scope `token:create`."""

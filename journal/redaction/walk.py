@@ -1,7 +1,6 @@
-"""JSON data without its secrets: by names of members, by pairs, by what texts hold.
+"""Walks JSON data and finds its secrets: by names of members, by pairs, and within texts.
 
-The same walk serves data and the JSON inside texts; `Sink` says what happens to what is
-found.
+The same walk serves data and the JSON inside texts. A `Sink` decides what happens to a secret.
 """
 
 import re
@@ -21,26 +20,26 @@ _LOGIN = frozenset(("user", "username", "user_name", "login", "host", "email", "
 _EXAMPLES = frozenset(("default", "example", "examples", "const", "enum"))
 _SETTING = re.compile(r"(-{0,2}[A-Za-z][\w.-]{0,100})=([^=&;\n]{0,512} [^=&;\n]{1,512})")
 _LONG_KEY = 16
-"""Characters of a key of a JSON text that may be a secret by its looks."""
+"""From so many characters on, a key of a JSON text may itself be a secret."""
 _REFERENCES = frozenset(
     ("valueFrom", "secretKeyRef", "secretName", "secretRef", "configMapKeyRef", "env", "from_env")
 )
 
 
 class Sink(Protocol):
-    """What happens to the texts of data."""
+    """Decides what happens to the texts of data."""
 
     def text(self, value: str) -> str:
-        """A text under no name that says anything."""
+        """A text under a name that says nothing about it."""
 
     def blank(self, value: str, kind: str, /) -> str:
         """A text that is a secret as a whole."""
 
     def part(self, value: str, start: int, end: int, kind: str) -> str:
-        """A text of which some characters are a secret."""
+        """A text in which some characters are a secret."""
 
     def number(self, value: Any, says: Sensitivity, /) -> Any:
-        """A number under a name of secrets."""
+        """A number under the name of a secret."""
 
 
 def clean(value: Any, sink: Sink) -> Any:
@@ -73,7 +72,7 @@ def _clean_object(value: dict[str, Any], sink: Sink) -> dict[str, Any]:
 
 
 def _clean_list(value: list[Any] | tuple[Any, ...], sink: Sink) -> list[Any]:
-    """A list; of an option or a header in it, the item after it is the value."""
+    """A list; the item after an option or a header is its value."""
     if len(value) > 1 and isinstance(value[0], str) and is_program(value[0]):
         return _clean_command(value, sink)
     return _clean_options(value, sink)
@@ -93,7 +92,7 @@ def _clean_options(value: list[Any] | tuple[Any, ...], sink: Sink) -> list[Any]:
 
 
 def _clean_setting(item: str, sink: Sink) -> str:
-    """An item `NAME=value` of a list of variables or arguments: the value is all of the rest."""
+    """An item `NAME=value` in a list of variables or arguments; the value is the whole rest."""
     setting = _SETTING.fullmatch(item) if "=" in item else None
     says = sensitivity(setting[1]) if setting else None
     if setting is None or says is None or not says.certain or PROSE.search(setting[2]):
@@ -104,7 +103,7 @@ def _clean_setting(item: str, sink: Sink) -> str:
 
 
 def _clean_command(value: list[Any] | tuple[Any, ...], sink: Sink) -> list[Any]:
-    """A command in parts. It is read as a whole: `["mysql", "-p…"]`."""
+    """A command given as a list, `["mysql", "-p…"]`. It is read as one text."""
     texts = [item if isinstance(item, str) else "" for item in value]
     spans = list(find_in_commands(" ".join(texts)))
     result: list[Any] = []
@@ -129,7 +128,7 @@ def _clean_value(says: Sensitivity, item: str, sink: Sink, is_value: bool) -> st
 
 
 def _members(value: dict[str, Any], sink: Sink) -> Iterable[tuple[str, Any]]:
-    """The members of an object. Of a JSON text the keys are looked into as well."""
+    """The members of an object. The keys of a JSON text are searched too."""
     if not isinstance(value, Pairs):
         return value.items()
     for key, _ in value.pairs:
@@ -139,7 +138,7 @@ def _members(value: dict[str, Any], sink: Sink) -> Iterable[tuple[str, Any]]:
 
 
 def clean_under(says: Sensitivity, value: Any, sink: Sink) -> Any:
-    """What stands under a name of secrets, however nested."""
+    """A copy of the value under the name of a secret, however nested, as the sink makes it."""
     if isinstance(value, str):
         return sink.blank(value, says.kind) if is_secret(says, value) else sink.text(value)
     if isinstance(value, dict):
@@ -165,7 +164,7 @@ def clean_under(says: Sensitivity, value: Any, sink: Sink) -> Any:
 
 
 def _clean_cookie(value: dict[str, Any], sink: Sink) -> dict[str, Any]:
-    """A cookie as HAR and browsers give it: a name, a value, where it is for."""
+    """A cookie as in HAR files and browsers: a name, a value, and a scope."""
     items = _members(value, sink)
     return {
         key: sink.blank(item, "cookie")

@@ -1,6 +1,6 @@
-"""Values without quotes: whether a word is one, or code, a type, or prose.
+"""Decides whether a word without quotes is a value, or code, a type, or prose.
 
-Much that follows the name of a secret is no value: `password: str`, `token = given`,
+Much that follows the name of a secret is not its value: `password: str`, `token = given`,
 `--password PASSWORD`, `password: must have a digit`.
 """
 
@@ -25,15 +25,15 @@ from journal.redaction.vocabulary import DEEDS, LOOKUPS, METAVARIABLES, ROOTS, S
 
 
 class Word(NamedTuple):
-    """A word without quotes after a certain name, and what stands around it."""
+    """A word without quotes after a certain name, and its surroundings."""
 
     text: str
     rest: str
-    """What follows on the line, empty if it is nothing but the end of a comment."""
+    """The rest of the line; empty if it is only the end of a comment."""
     name: str
     says: Sensitivity
     spaced: bool
-    """Whether there are spaces on a side of what joins it to its name."""
+    """Whether there are spaces around what joins it to its name."""
     colon: bool
     option: bool
     """Whether it follows an option of a command, after a space."""
@@ -97,7 +97,7 @@ def _is_nothing(text: str) -> bool:
 
 
 def _is_expression(word: Word) -> bool:
-    """Whether it is code. `NAME=secret` at the beginning of a line is a file of variables."""
+    """Whether it is code. `NAME=secret` at the beginning of a line is a setting instead."""
     is_setting = word.is_first and word.name.isupper() and not word.spaced and not word.colon
     if is_code(word.text, word.name):
         return not is_setting or IDENTIFIER.fullmatch(word.text) is None
@@ -111,7 +111,7 @@ def _is_expression(word: Word) -> bool:
 
 
 def _is_declared(word: Word) -> bool:
-    """Whether a word after a colon is a type, a file, a deed: what no password is."""
+    """Whether a word after a colon is a type, a file or an action: no password is."""
     text, closing = word.text, word.rest.partition(" ")[0]
     if is_type(text) or (closing[:1] == "<" and is_type(text + closing)):
         return True
@@ -151,7 +151,7 @@ def _is_variable(word: Word) -> bool:
 
 
 def _is_help(word: Word) -> bool:
-    """What the help of a command calls the value: `--password PASSWORD`."""
+    """Whether it is the name of a value in the help of a command: `--password PASSWORD`."""
     is_long = word.name.startswith("--")
     if (is_long or word.option) and word.text.strip("<>[]") in METAVARIABLES:
         return True
@@ -164,7 +164,7 @@ def _is_help(word: Word) -> bool:
 
 
 def _is_prose(word: Word) -> bool:
-    """Whether a word of letters only is the beginning of a sentence, or part of a formula."""
+    """Whether a word of letters only begins a sentence, or is part of a formula."""
     if word.says.kind not in ("password", "secret") and len(word.text) < 4:
         return True
     if not word.rest.strip() or not word.spaced:

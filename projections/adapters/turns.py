@@ -1,18 +1,18 @@
-"""What is kept of an agent's turn, as one small state. Pure: no I/O.
+"""An agent's turn, kept as one small state. Pure: no I/O.
 
     {"agent": "triage", "status": "open", "opened_at": "2026-11-23T10:20:41.714Z",
      "tool_calls": [{"id": "call-1", "name": "search", "status": "completed"}],
      "transcript": [{"role": "user", "content": "Where is my parcel?"}]}
 
-- `status` is `open`, and when the turn has ended `completed`, `error` or `cancelled`; then
-  there are `closed_at` and, if something went wrong, `error`. The same statuses are a tool
-  call's. A turn that ends without knowing how a call of it ended leaves that call `open`.
-- `transcript` is a slice: what went in and what came out, cut to what the limit leaves.
+- `status` is `open`, and once the turn has ended `completed`, `error` or `cancelled`. Then
+  there are `closed_at` and, if something went wrong, `error`. A tool call has the same
+  statuses. If a turn ends well but the end of a call is not known, that call stays `open`.
+- `transcript` is a slice: what went in and what came out, cut to the room in the limit.
 - `parent` is the turn that called for this one: `runtime`, `turn`, the `tool_call_id` if it
-  is known, and the `session` if that is another one.
-- `handoffs` are the turns that this one called for or handed over to: the same fields.
-- `tool_calls_omitted` counts finished calls that the limit left no room for; an earlier state
-  of the turn has them.
+  is known, and the `session` if it is another one.
+- `handoffs` are the turns that this one called for or handed over to, with the same fields.
+- `tool_calls_omitted` counts finished calls for which the limit left no room. Earlier states
+  of the turn have them.
 """
 
 import secrets
@@ -46,7 +46,7 @@ class ToolCall:
     error: str | None = None
 
     def state(self) -> dict[str, Any]:
-        """As it stands in the turn's state."""
+        """The call as it is in the turn's state."""
         found: dict[str, Any] = {
             "id": self.id,
             "name": shorten(self.name, _NAME_LENGTH),
@@ -59,14 +59,14 @@ class ToolCall:
 
 @dataclass(slots=True, eq=False)
 class Turn:
-    """A turn as it goes on. Safe for threads: tools of one turn may run in several.
+    """A turn under way. Thread-safe: tools of one turn may run in several threads.
 
-    `runtime_id` is the agent's name for most. `parent` is the turn that called for this one,
-    in its tool call `parent_call_id`; the session goes back to it when this turn closes.
-    Not so `for_good`: then it goes on where the parent's would have gone, the parent being
-    `handed_on`. `lock` guards the fields, and is held while the state is taken and queued to be
-    written. A finalizer may come into the middle of that, on the same thread, when the program
-    ends.
+    `runtime_id` is usually the agent's name. `parent` is the turn that called for this one, in
+    its tool call `parent_call_id`; the session goes back to it when this turn closes. A handoff
+    `for_good` does not come back: the parent is then `handed_on`, and when this turn closes,
+    the session goes where it would have gone from the parent. `lock` guards the fields, and is
+    held while the state is taken and queued. When the program ends, a finalizer may interrupt
+    that on the same thread.
     """
 
     session_id: str
@@ -88,11 +88,11 @@ class Turn:
     is_being_queued: bool = field(default=False, repr=False)
 
     def put_in_line(self, limits: Limits, line_up: Callable[[dict[str, Any]], T]) -> T:
-        """Take the state, as `state` does, and have `line_up` give it its place in a queue.
+        """Take the state, as `state` does, and let `line_up` put it into a queue.
 
-        Both under the lock, so `line_up` must not do I/O. Returns what that does. Raises
-        `ReentryError` when this very thread is in here already: an older state could come
-        behind a newer one otherwise.
+        Both happen under the lock, so `line_up` must not do I/O. Returns what `line_up` returns.
+        Raises `ReentryError` if this very thread is in here already: otherwise an older state
+        could be queued behind a newer one.
         """
         with self.lock:
             if self.is_being_queued:
@@ -111,21 +111,21 @@ class Turn:
         self.is_being_queued = False
 
     def says(self, role: str, content: object) -> None:
-        """Add to the transcript; what is no text is put as JSON. Nothing for None or ""."""
+        """Add to the transcript; content that is not text as JSON. None and "" add nothing."""
         text = shorten(text_of(content), _TEXT_LENGTH)
         if text:
             with self.lock:
                 self.transcript.append({"role": role, "content": text})
 
     def call_started(self, call_id: str, name: str) -> None:
-        """A tool call has been asked for, or has begun. Again for the same id: no change."""
+        """A tool call was asked for, or has begun. For an id that is known already: no change."""
         with self.lock:
             self.calls.setdefault(call_id, ToolCall(call_id, name))
 
     def call_ended(
         self, call_id: str, status: Status = "completed", error: object | None = None
     ) -> None:
-        """A tool call has ended. One that was never started is not known: nothing happens."""
+        """A tool call has ended. For an id that was never started, nothing happens."""
         with self.lock:
             call = self.calls.get(call_id)
             if call is not None:
@@ -139,15 +139,15 @@ class Turn:
             return any(call.status == "open" for call in self.calls.values())
 
     def handed_to(self, target: "Turn") -> None:
-        """Another runtime goes on, for a tool call of this turn or for good. Before it closes."""
+        """Another runtime goes on, for a tool call or for good. Call this before `close`."""
         with self.lock:
             self.handed_on = self.handed_on or target.for_good
             self.handoffs.append(_reference(target, self.session_id, target.parent_call_id))
 
     def close(self, status: Status = "completed", error: object | None = None) -> bool:
-        """The turn has ended; False if it had before, which changes nothing.
+        """The turn has ended. False, without effect, if it had ended before.
 
-        Calls still open end with a turn that is cancelled or went wrong.
+        If the turn was cancelled or went wrong, its open calls become cancelled.
         """
         with self.lock:
             if self.status != "open":
@@ -161,10 +161,10 @@ class Turn:
             return True
 
     def state(self, limits: Limits) -> dict[str, Any]:
-        """The turn as a state of at most `limits.turn_bytes` of JSON, if that can be.
+        """The turn as a state of at most `limits.turn_bytes` of JSON, if possible.
 
-        What it leaves out to get there: text of the transcript, then finished tool calls,
-        the oldest first. The latest finished one stays, and all that are not finished.
+        To get there it leaves out text of the transcript, then finished tool calls, the oldest
+        first. The latest finished call always stays, and so do all unfinished ones. O(calls).
         """
         with self.lock:
             state = self._without_transcript()
@@ -198,23 +198,23 @@ class Turn:
 
 
 def new_turn_id() -> str:
-    """An id that sorts by time and is nobody else's: `20261123T102041.714-9f3a1c`."""
+    """A unique id that sorts by time: `20261123T102041.714-9f3a1c`."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"[:-3] + f"-{secrets.token_hex(3)}"
 
 
 def now() -> str:
-    """The time as it stands in states: UTC, milliseconds."""
+    """The time in the form that states have: UTC, milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def text_of(content: object) -> str:
-    """Any content as text: strings as they are, other things as JSON or as they print."""
+    """Any content as text: strings as they are, anything else as JSON or by `str`."""
     if content is None:
         return ""
     if not isinstance(content, str):
         try:
             content = msgspec.json.encode(content, enc_hook=str).decode()
-        except Exception:  # noqa: BLE001 - whatever an agent says: it has to be shown somehow
+        except Exception:  # noqa: BLE001 - agents may say anything, and it must be shown
             content = _printed(content)
     return _valid(content)
 
@@ -233,7 +233,7 @@ def shorten(text: str, length: int) -> str:
 
 
 def _printed(value: object) -> str:
-    """As it prints; nothing if it does not."""
+    """Its `str`; empty if that raises."""
     try:
         return str(value)
     except Exception:  # noqa: BLE001 - of somebody else's class
@@ -241,7 +241,7 @@ def _printed(value: object) -> str:
 
 
 def _reference(turn: Turn, session_id: str, call_id: str | None) -> dict[str, str]:
-    """A turn as the state of a turn of `session_id` names it."""
+    """How the state of a turn in `session_id` names another turn."""
     found = {"runtime": turn.runtime_id, "turn": turn.turn_id}
     if turn.session_id != session_id:
         found["session"] = turn.session_id
@@ -251,7 +251,7 @@ def _reference(turn: Turn, session_id: str, call_id: str | None) -> dict[str, st
 
 
 def _valid(text: str) -> str:
-    """Without lone surrogates: no file can hold them."""
+    """The text without lone surrogates: UTF-8 cannot carry them."""
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
@@ -278,8 +278,8 @@ def _omit_calls(state: dict[str, Any], excess: int) -> None:
 def _slice(messages: list[dict[str, str]], room: int) -> list[dict[str, str]]:
     """The first message and the latest ones, cut so that they fit into `room` bytes.
 
-    The first is what was asked and the last what came of it: these two share the room, and
-    what they leave goes to those before the last.
+    The first is the question and the last the answer. These two share the room; the messages
+    before the last get the rest.
     """
     chosen: dict[int, dict[str, str]] = {}
     last = len(messages) - 1

@@ -3,20 +3,21 @@
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from journal.errors import JournalError, NotFoundError
 from journal.events import Cursor, Event
 from journal.names import paths_of
 from journal.position import Position, StaleError, refusal
+from projections.cli.effects import Effect, Effects
 from projections.cli.filters import Filter
-from projections.cli.lines import Effect, Effects
 from projections.cli.terminal import notice
 from projections.store.store import DefaultSessionStore
 from projections.view import View
 
 
 class Backlog:
-    """The events that are there already; `cursor` is the place after those read so far."""
+    """The events of a session that are there already; `cursor` follows those read so far."""
 
     def __init__(
         self,
@@ -28,8 +29,8 @@ class Backlog:
     ) -> None:
         """Begins after the cursor `after`, and ends with the event `last`.
 
-        Raises `NotFoundError`; reading raises `CursorError` where the log does not have the
-        event of the cursor.
+        Raises `NotFoundError`. Reading raises `CursorError` if the log does not have the event
+        of the cursor.
         """
         past = store.past(session_id)
         if past is None:
@@ -54,7 +55,7 @@ class Backlog:
         return Cursor.at(self.log_id, *self._head)
 
     def events(self) -> Iterator[tuple[Event, Effect]]:
-        """Every event after the cursor with what it met. Raises `CursorError`."""
+        """Every event after the cursor, with its effect. Raises `CursorError`."""
         try:
             yield from self._events()
         except StaleError as stale:
@@ -64,17 +65,14 @@ class Backlog:
     def _events(self) -> Iterator[tuple[Event, Effect]]:
         self._effects.begin(self.session_id, View())
         if self.past.floor:
-            notice(
-                f"{self.past.why_short}; of the events up to there these are the ones that the "
-                "log has kept"
-            )
+            notice(f"{self.past.why_short}; of the events up to there, only those kept are shown")
         for entry in self.past.in_order():
             event = entry.event
             if event.seq > self._last:
                 return
-            effect = self._effects.take(self.session_id, event)
+            effect = self._effects.effect_of(self.session_id, event)
             if event.seq <= self.past.floor:
-                effect = Effect(known=False)  # what it replaced was dropped
+                effect = Effect(known=False)  # the state that it replaced was dropped
             if event.seq >= self.past.floor:
                 self._head = (event.seq, event.hash)
             if not self._position.has_read(event):
@@ -85,7 +83,7 @@ class Backlog:
     def choose(
         self, chosen: Filter, lines: int | None, reverse: bool
     ) -> Iterable[tuple[Event, Effect]]:
-        """Those that were asked for: the last `lines` of them, or all."""
+        """The chosen events: the last `lines` of them, or all."""
         found = ((event, effect) for event, effect in self.events() if chosen(event))
         if lines is None and not reverse:
             return found
@@ -93,37 +91,57 @@ class Backlog:
         return reversed(last) if reverse else last
 
 
+class LastEvent(NamedTuple):
+    """One of the last events of several sessions."""
+
+    session_id: str
+    log_id: str
+    event: Event
+    effect: Effect
+
+
 def last_events(
     store: DefaultSessionStore,
-    places: Mapping[str, Cursor],
+    ends: Mapping[str, Cursor],
     effects: Effects,
     chosen: Filter,
     lines: int,
-) -> list[tuple[str, str, str, Event, Effect]]:
-    """The last events of several sessions together, by time, each up to its place.
+) -> list[LastEvent]:
+    """The last events of several sessions together, by time, each session up to its end.
 
-    The sessions that changed last are read first, and no more of them than can have one.
+    Reads the sessions that changed last first, and stops once no other can have a later event.
     """
-    last: list[tuple[str, str, str, Event, Effect]] = []
+    last: list[LastEvent] = []
     for info in store.list_sessions():
-        session_id = info["session_id"]
-        place = places.get(session_id)
-        if place is None:
+        end = ends.get(info["session_id"])
+        if end is None:
             continue
-        if len(last) == lines and (not lines or info["updated_at"] < last[0][0]):
+        if len(last) == lines and (not lines or info["updated_at"] < last[0].event.ts):
             break
-        try:
-            found = Backlog(store, session_id, None, effects, place.seq)
-            if found.log_id != place.log_id:
-                continue  # made again since: all of it is still to come
-            mine = [
-                (event.ts, session_id, found.log_id, event, effect)
-                for event, effect in found.choose(chosen, lines, False)
-            ]
-        except NotFoundError:
-            continue
-        except JournalError as error:
-            notice(f"session {session_id!r} is left out: {error}")
-            continue
-        last = sorted([*last, *mine], key=lambda item: item[0])[-lines:] if lines else []
+        own = _last_of_session(store, info["session_id"], end, effects, chosen, lines)
+        both = sorted([*last, *own], key=lambda each: each.event.ts)
+        last = both[-lines:] if lines else []
     return last
+
+
+def _last_of_session(
+    store: DefaultSessionStore,
+    session_id: str,
+    end: Cursor,
+    effects: Effects,
+    chosen: Filter,
+    lines: int,
+) -> list[LastEvent]:
+    try:
+        backlog = Backlog(store, session_id, None, effects, end.seq)
+        if backlog.log_id != end.log_id:
+            return []  # made again since: all its events are still to come
+        return [
+            LastEvent(session_id, backlog.log_id, event, effect)
+            for event, effect in backlog.choose(chosen, lines, False)
+        ]
+    except NotFoundError:
+        return []
+    except JournalError as error:
+        notice(f"session {session_id!r} is left out: {error}")
+        return []

@@ -1,4 +1,4 @@
-"""`journal backup`: a copy of a folder that is whole, made while it is in use."""
+"""`journal backup`: makes a complete copy of a folder while it is in use."""
 
 import os
 
@@ -7,21 +7,18 @@ import click
 from journal.backend import VerifyReport
 from journal.names import ARCHIVE
 from projections.backup import Backup, back_up, can_be_made, is_within
-from projections.cli.listing import size
-from projections.cli.main import EXIT_DAMAGED
-from projections.cli.maintain import print_report, verify_item
-from projections.cli.options import (
-    folder_option,
-    opened,
-    output_option,
-    require_session,
-    sessions_argument,
-)
+from projections.cli.arguments import sessions_argument
+from projections.cli.documents.sessions import BackupDocument
+from projections.cli.exit_codes import EXIT_DAMAGED
+from projections.cli.json_output import json_document
+from projections.cli.listing import size_text
+from projections.cli.opening import opened, require_session
+from projections.cli.options import folder_option, output_option
 from projections.cli.progress import Progress
-from projections.cli.shapes import BackupDocument, json_document
-from projections.cli.terminal import Writer, notice
+from projections.cli.terminal import LineWriter, notice
+from projections.cli.verify import print_report, verify_item
 
-_READS = 3  # of each byte: copied, verified, folded
+_READS = 3  # times that each byte is read: to copy, to verify, to fold
 
 
 @click.command()
@@ -32,13 +29,13 @@ _READS = 3  # of each byte: copied, verified, folded
 def backup_command(to: str, session_ids: tuple[str, ...], output: str, folder: str | None) -> None:
     """Copy a folder of sessions while they are in use.
 
-    All sessions, or those named: logs, archives and session files. All that had been
-    acknowledged before is in the copy, which is verified. DIR appears when it is complete;
-    it must be new or empty, and outside the folder of the sessions. To restore, move the
-    old folder away and put the copy in its place while nobody uses it.
+    Copies all sessions, or the named ones: logs, archives and session files. Everything that
+    had been acknowledged before is in the copy, and the copy is verified. DIR appears when it
+    is complete; it must be new or empty, and outside the folder of the sessions. To restore,
+    move the old folder away and put the copy in its place while nobody uses it.
 
-    Exit code 4 when the copy is damaged, since its original is, or when a session is not
-    in it, since its log is no regular file.
+    Exit code 4 when the copy is damaged because its original is, or when a session is not in
+    it because its log is not a regular file.
 
     \b
     Examples:
@@ -67,7 +64,7 @@ def backup_command(to: str, session_ids: tuple[str, ...], output: str, folder: s
 
 
 def _check_target(to: str) -> None:
-    """Raises click.UsageError for what cannot become the copy."""
+    """Raises click.UsageError for a path where no backup can be made."""
     if not to:  # an unset variable of a script
         raise click.UsageError("DIR is empty; name the folder to make")
     if not can_be_made(to):
@@ -79,17 +76,17 @@ def _check_target(to: str) -> None:
 
 def _fault(backup: Backup) -> str:
     kinds = {problem.kind == "not-a-file" for one in backup.reports for problem in one.problems}
-    said = {
-        True: "what is no file is not in the copy",
-        False: "what was damaged is damaged in the copy too",
+    reasons = {
+        True: "things that are not files are not in the copy",
+        False: "damaged files are damaged in the copy too",
     }
-    told = ", and ".join(said[kind] for kind in sorted(kinds))
-    return f"{told}; `journal doctor` says what to do"
+    reason = ", and ".join(reasons[kind] for kind in sorted(kinds))
+    return f"{reason}; `journal doctor` says what to do"
 
 
 def _bytes_in(progress: Progress, folder: str) -> int:
     folders = (folder, os.path.join(folder, ARCHIVE))
-    return sum(entry.size for place in folders for entry in progress.list(place))
+    return sum(entry.size for path in folders for entry in progress.list(path))
 
 
 def _document(backup: Backup) -> BackupDocument:
@@ -106,11 +103,11 @@ def _document(backup: Backup) -> BackupDocument:
 def _print(backup: Backup) -> None:
     for report in backup.reports:
         print_report(report)
-    writer = Writer(cut=False)
+    writer = LineWriter(cut=False)
     left_out = sum(_is_left_out(report) for report in backup.reports)
     count = len(backup.reports) - left_out + len(backup.older)
     sessions, archives = _number(count, "session"), _number(backup.archives, "archive")
-    writer.line([(backup.folder, "bold"), f"  {sessions}, {archives}, {size(backup.size)}"])
+    writer.line([(backup.folder, "bold"), f"  {sessions}, {archives}, {size_text(backup.size)}"])
     writer.flush()
 
 

@@ -1,4 +1,4 @@
-"""`journal completion`: what a shell needs to complete commands, options and ids."""
+"""`journal completion`: the script by which a shell completes commands, options and ids."""
 
 import click
 from click.shell_completion import get_completion_class

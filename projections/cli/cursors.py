@@ -1,25 +1,25 @@
-"""Cursor files: where a script left off.
+"""Cursor files: they keep the place where a script left off.
 
-A file for one session holds the cursor itself; one for several holds `{session: cursor}`.
+A file for one session holds the cursor itself; a file for several holds `{session: cursor}`.
 """
 
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import click
 
-from journal.events import Cursor
+from journal.events import Cursor, Event
 from projections.cli.files import replacing
 
 
 class CursorFile:
-    """The cursors to start after, and where to leave the new ones, if anywhere."""
+    """The cursors to start after, and the file to save the new ones in, if there is one."""
 
     def __init__(self, path: str | None, given: str | None = None, *, single: bool) -> None:
-        """Reads the file, if it is there; `single` says whether a new one is for one session.
+        """Reads the file, if it is there; `single` says whether a new file is for one session.
 
-        Raises click.UsageError when it is no cursor file.
+        Raises click.UsageError when the file is not a cursor file.
         """
         if path is not None and given is not None:
             raise click.UsageError("--after-cursor and --cursor-file both say where to start")
@@ -39,16 +39,16 @@ class CursorFile:
         except FileNotFoundError:
             return
         except UnicodeDecodeError:
-            raise click.UsageError(f"{path}: is no cursor file") from None
+            raise click.UsageError(f"{path}: is not a cursor file") from None
         self.was_there = bool(text)
         if text.startswith("{"):
             self._single = False
             try:
                 self.known = {name: _parse(text, path) for name, text in json.loads(text).items()}
             except (ValueError, AttributeError, RecursionError):
-                raise click.UsageError(f"{path}: is no cursor file") from None
+                raise click.UsageError(f"{path}: is not a cursor file") from None
         elif text and not self._single:
-            _parse(text, path)  # or it holds no cursor at all
+            _parse(text, path)  # raises if it holds no cursor at all
             raise click.UsageError(f"{path}: is for one session; use it with `journal log`")
         elif text:
             self._any = _parse(text, path)
@@ -58,7 +58,7 @@ class CursorFile:
         return self.known.get(session_id, self._any)
 
     def of_all(self, session_ids: Collection[str]) -> dict[str, Cursor]:
-        """Those of these sessions, or all that there are if none is named."""
+        """The cursors of these sessions, or all cursors if no session is named."""
         if self._any is not None:
             return dict.fromkeys(session_ids, self._any)
         return {
@@ -68,7 +68,7 @@ class CursorFile:
         }
 
     def save(self, cursors: Mapping[str, Cursor]) -> None:
-        """Note how far sessions were read; the file is replaced, never half written."""
+        """Save how far sessions were read. The file is replaced, never half written."""
         if self._path is None:
             return
         self.known.update(cursors)
@@ -79,9 +79,21 @@ class CursorFile:
         with replacing(self._path, durable=False) as file:
             file.write(text.encode() + b"\n")
 
+    def save_start(
+        self, cursors: Mapping[str, Cursor], first: Iterable[tuple[str, Event]]
+    ) -> None:
+        """Save the place before the events about to be shown, `first` the oldest of a session.
+
+        If we are killed while we show them, the next run shows them again.
+        """
+        start = dict(cursors)
+        for session_id, event in reversed(list(first)):
+            start[session_id] = Cursor.at(cursors[session_id].log_id, event.seq - 1, event.prev)
+        self.save(start)
+
 
 def _check_folder(path: str) -> None:
-    """Before anything is shown: a place that cannot be noted then is found too late."""
+    """Check, before anything is shown, that a cursor can be saved. Raises click.UsageError."""
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder):
         raise click.UsageError(f"{path}: there is no folder {folder}; make it first")

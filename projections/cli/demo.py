@@ -45,7 +45,7 @@ def demo_command(folder: str | None) -> None:
 
 
 def run(folder: str | None) -> None:
-    """Record and show. Raises `JournalError` when `folder` has a demo session already."""
+    """Record and show the session. Raises `JournalError` if `folder` has one already."""
     console = Console(highlight=False)
     path = str(Path(folder or tempfile.mkdtemp(prefix="journal-demo-")).absolute())
     config = GatewayConfig(session_config=SessionConfig(persist=True, mirror_runtime_state=True))

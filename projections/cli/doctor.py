@@ -1,4 +1,4 @@
-"""`journal doctor`: what is not as it should be in a folder, and what to do about it."""
+"""`journal doctor`: finds what is not as it should be in a folder, and says what to do."""
 
 import os
 import shutil
@@ -10,19 +10,16 @@ from click.core import ParameterSource
 
 from journal.engines.files.storage import DiskStorage
 from journal.errors import NotFoundError
-from projections.cli.main import EXIT_DAMAGED, EXIT_FAILURE
-from projections.cli.options import (
-    complete_sessions,
-    folder_option,
-    opened,
-    output_option,
-    require_session,
-)
+from projections.cli.arguments import complete_sessions
+from projections.cli.documents.doctor import DoctorDocument, FindingItem
+from projections.cli.exit_codes import EXIT_DAMAGED, EXIT_FAILURE
+from projections.cli.json_output import json_document, json_line
+from projections.cli.opening import opened, require_session
+from projections.cli.options import folder_option, output_option
 from projections.cli.progress import Progress
 from projections.cli.restoring import restore_sessions
 from projections.cli.secrets import list_secrets
-from projections.cli.shapes import DoctorDocument, FindingItem, json_document, json_line
-from projections.cli.terminal import Style, Writer, is_terminal, notice
+from projections.cli.terminal import LineWriter, Style, is_terminal, notice
 from projections.doctor import Examination, Finding, Severity
 from projections.doctor.finding import shown
 
@@ -33,7 +30,7 @@ _MARKS: dict[Severity, tuple[str, Style]] = {
     "note": ("·", "dim"),
 }
 _INDENT = "  "
-_UNBROKEN = "\u2007"  # stands for spaces that are not to become line ends
+_UNBROKEN = "\u2007"  # stands for spaces at which a line must not be broken
 
 
 @click.command()
@@ -48,7 +45,7 @@ _UNBROKEN = "\u2007"  # stands for spaces that are not to become line ends
     help="With --restore: also from this copy of the log.",
 )
 @click.option("--quick", is_flag=True, help="Look at the files without reading all their lines.")
-@click.option("--secrets", is_flag=True, help="List where secrets stand, without showing them.")
+@click.option("--secrets", is_flag=True, help="List where secrets are, without showing them.")
 @output_option("table", "json", "jsonl")
 @folder_option
 @click.pass_context
@@ -62,11 +59,11 @@ def doctor_command(
     output: str,
     folder: str | None,
 ) -> None:
-    """Find damage, leftovers and other trouble, and what to do.
+    """Find damage, debris and other problems, and what to do.
 
-    Of the sessions named, or of the whole folder: damaged lines and archives, files that
-    are no logs, what crashes left behind, modes and owners, session files, sizes, the file
-    system, the disk and the clock. Changes nothing; others may write meanwhile.
+    Examines the named sessions, or the whole folder: damaged lines and archives, files that
+    are not logs, debris of crashes, modes and owners, session files, sizes, the file system,
+    the disk and the clock. Changes nothing; others may write meanwhile.
 
     With --restore, puts lost events back into the log of SESSION: from its archives, and
     from the copy of the log named with --from. The log as it was stays in archive/. Exit
@@ -76,9 +73,9 @@ def doctor_command(
     fixed, a note (·) is for information. Exit codes: 0 nothing but notes, 1 warnings or
     errors, 3 no such session or folder, 4 data is damaged.
 
-    With --secrets it looks for nothing but the secrets that today's redaction
-    knows, in logs, archives and session files: saved by an older version, or with
-    redaction off. Exit codes: 0 none, 1 some, or a file cannot be read.
+    With --secrets, only looks for secrets that today's redaction knows, in logs, archives
+    and session files: an older version may have saved them, or a store with redaction off.
+    Exit codes: 0 no secrets, 1 secrets found, or a file that cannot be read.
 
     \b
     Examples:
@@ -110,7 +107,7 @@ def doctor_command(
             )
         except NotFoundError:
             for session_id in session_ids:
-                require_session(store, session_id)  # says which are nearly the same
+                require_session(store, session_id)  # its message has similar ids
             raise
     if secrets:
         list_secrets(examination, progress, output)
@@ -124,7 +121,7 @@ def doctor_command(
 
 
 def _check_together(**options: bool) -> None:
-    """Raises click.UsageError when one option would be dropped for another."""
+    """Raises click.UsageError for two options of which one would be ignored."""
     given = [f"--{name}" for name, is_given in options.items() if is_given]
     if len(given) > 1:
         raise click.UsageError(f"{given[0]} and {given[1]} do not go together; leave one out")
@@ -153,7 +150,7 @@ def _print(examination: Examination, found: list[Finding], output: str, *, quick
         for finding in found:
             click.echo(json_line(_item(finding)), nl=False)
     else:
-        writer = Writer(cut=False)
+        writer = LineWriter(cut=False)
         for finding in found:
             _print_block(writer, finding)
         if found:
@@ -177,26 +174,26 @@ def _item(finding: Finding) -> FindingItem:
     )
 
 
-def _print_block(writer: Writer, finding: Finding) -> None:
-    """Who, what, where, and what to do. Paths and commands are never broken: they are copied."""
+def _print_block(writer: LineWriter, finding: Finding) -> None:
+    """Whose, what, where, and what to do. Paths and commands are not broken, to be copied."""
     mark, style = _MARKS[finding.severity]
     whose = finding.session_id or "''"
     if finding.session_id is None:
         whose = os.path.basename(finding.path)
     writer.line([(mark, style), " ", (whose, "bold"), (f"  {finding.kind}", style)])
-    is_said = finding.seq is None or f"event {finding.seq} " in f"{finding.what} "
-    event = "" if is_said else f"event {finding.seq}: "
+    is_named = finding.seq is None or f"event {finding.seq} " in f"{finding.what} "
+    event = "" if is_named else f"event {finding.seq}: "
     for line in _wrapped(event + finding.what, _INDENT, _INDENT):
         writer.line([line])
-    place = finding.path if finding.offset is None else f"{finding.path}:{finding.offset}"
-    writer.line([(_INDENT + place, "dim")])
+    location = finding.path if finding.offset is None else f"{finding.path}:{finding.offset}"
+    writer.line([(_INDENT + location, "dim")])
     for line in _wrapped(finding.remedy, f"{_INDENT}→ ", f"{_INDENT}  "):
         writer.line([line])
     writer.line([])
 
 
 def _wrapped(text: str, first: str, rest: str) -> list[str]:
-    """On a terminal as wide as it is, elsewhere on one line. Not broken between backticks."""
+    """Lines as wide as the terminal; elsewhere one line. Not broken between backticks."""
     if not is_terminal():
         return [first + text]
     parts = text.split("`")

@@ -1,10 +1,10 @@
-"""Seconds as people read them."""
+"""Durations for people to read."""
 
 _UNITS = ((24 * 60 * 60, "d"), (60 * 60, "h"), (60, "m"), (1, "s"))
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people read them: `5 ms`, `0.8 s`, `12 s`, `4 m 10 s`, `3 h 5 m`, `2 d 4 h`."""
+    """Seconds as text: `5 ms`, `0.8 s`, `12 s`, `4 m 10 s`, `3 h 5 m`, `2 d 4 h`."""
     sign, seconds = "-" * (seconds < 0), abs(seconds)
     if seconds < 0.1:
         return f"{sign}{1000 * seconds:.0f} ms"

@@ -1,4 +1,4 @@
-"""`journal export`: a session for other programs, or for another place."""
+"""`journal export`: writes a session for other programs, or for another place."""
 
 import os
 import stat
@@ -11,14 +11,10 @@ import click
 
 from journal.names import stem_of
 from projections.backup import is_within
+from projections.cli.arguments import session_argument
 from projections.cli.files import replacing
-from projections.cli.options import (
-    folder_option,
-    opened,
-    require_log,
-    require_session,
-    session_argument,
-)
+from projections.cli.opening import opened, require_log, require_session
+from projections.cli.options import folder_option
 from projections.cli.progress import Progress, bytes_of_sessions
 from projections.cli.terminal import is_terminal, json_plain, notice
 from projections.store.store import DefaultSessionStore
@@ -47,11 +43,10 @@ def export_command(
 ) -> None:
     """Write a session's history, or its session file, elsewhere.
 
-    `jsonl` is every event in order of seq, each line as it stands in the log, so that its
-    hash can be checked. `session` is the session file with the view as it is now. A file
-    is written whole or not at all, and never in the folder of the sessions; pipes and
-    devices are written into, - is standard output. Exit code 4 says that damage left
-    something out.
+    `jsonl` is every event in order of seq, each line exactly as in the log, so that its hash
+    can be checked. `session` is the session file with the present view. FILE is written whole
+    or not at all, and never in the folder of the sessions. It may be a pipe or a device, and
+    - is standard output. Exit code 4 says that something is missing because of damage.
 
     \b
     Examples:
@@ -87,11 +82,11 @@ def _write_lines(
     for line in lines:
         file.write(_for_terminal(line, to) + b"\n")
     if past.floor:
-        notice(f"of the events up to {past.floor} only those are here that compaction kept")
+        notice(f"of the events up to {past.floor}, only those that compaction kept are here")
 
 
 def _for_terminal(data: bytes, to: str | None) -> bytes:
-    """The bytes as they are, unless a terminal would obey what is in them."""
+    """The bytes as they are; for a terminal, with control characters escaped."""
     if to is None and is_terminal():
         return json_plain(data.decode(errors="replace")).encode()
     return data
@@ -104,7 +99,7 @@ def _target(path: str | None) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
     elif _takes_writes(path):
-        with open(path, "ab") as file:  # a file may be behind a descriptor's name
+        with open(path, "ab") as file:  # append: a descriptor's name may lead to a file
             yield file
     else:
         with replacing(path, durable=True) as file:
@@ -112,7 +107,7 @@ def _target(path: str | None) -> Iterator[BinaryIO]:
 
 
 def _takes_writes(path: str) -> bool:
-    """Whether a target is to be written into: a pipe, a device, an open descriptor."""
+    """Whether a target is written into, not replaced: a pipe, a device, an open descriptor."""
     if path.startswith(_DESCRIPTORS):
         return True
     try:
@@ -123,17 +118,17 @@ def _takes_writes(path: str) -> bool:
 
 
 def _check_target(path: str, *, force: bool) -> None:
-    """Raises click.UsageError for what is not to be replaced."""
+    """Raises click.UsageError for a target that must not be replaced."""
     if _takes_writes(path) or not os.path.lexists(path):
         return
     if not (os.path.isfile(path) or os.path.islink(path)):
-        raise click.UsageError(f"{path} is no regular file; name another")
+        raise click.UsageError(f"{path} is not a regular file; name another")
     if not force:
         raise click.UsageError(f"{path} exists; add --force to replace it")
 
 
 def _require_elsewhere(path: str, folder: str) -> None:
-    """Raises click.UsageError for a file among the sessions: it may be, or pass for, a log."""
+    """Raises click.UsageError for a file in the folder of sessions: it may be taken for a log."""
     if not path.startswith(_DESCRIPTORS) and is_within(os.path.dirname(path) or ".", folder):
         raise click.UsageError(
             f"{path}: FILE must be outside the folder of the sessions, {folder}; name another"

@@ -13,9 +13,9 @@ from journal.names import unfinished
 def replacing(path: str, *, durable: bool) -> Iterator[BinaryIO]:
     """A file that takes the place of `path` when it is complete: whole or not at all.
 
-    Its mode is 0600, whatever the umask and whatever was there. A link at `path` is replaced,
-    not followed, and no other file is touched: until it is complete it has a name that
-    nobody else has. Removed on any error, Ctrl-C included. Raises OSError naming `path`.
+    Its mode is 0600, whatever the umask and the mode of a file that was there. A link at `path`
+    is replaced, not followed. Until it is complete, the file has a random name, so no other
+    file is touched. Removed on any error, Ctrl-C included. Raises OSError naming `path`.
     """
     scratch = unfinished(os.path.join(os.path.dirname(path), f".journal-{os.urandom(8).hex()}"))
     try:
@@ -33,7 +33,7 @@ def replacing(path: str, *, durable: bool) -> Iterator[BinaryIO]:
             raise
     except OSError as error:
         if isinstance(error, JournalError) or error.filename not in (None, scratch):
-            raise  # of what was read meanwhile
+            raise  # it is about another file, which was read meanwhile
         raise OSError(error.errno, error.strerror, path) from error
 
 
@@ -41,4 +41,4 @@ def _remove(scratch: str) -> None:
     try:
         os.unlink(scratch)
     except FileNotFoundError:
-        pass  # it had taken its place when we were interrupted
+        pass  # we were interrupted after it had taken its place

@@ -1,7 +1,8 @@
-"""Which events a command shows: fields, a pattern, and a stretch of time."""
+"""The choice of events to show: by fields, by a pattern, and by time."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import click
@@ -10,7 +11,8 @@ import msgspec
 from journal.errors import DamagedError
 from journal.events import Event, Set, Unknown
 from journal.state import decode_state
-from projections.cli.shapes import op_of
+from projections.cli.documents.events import op_of
+from projections.cli.options import POINT, TEXT
 from projections.replay import concerns, is_between
 
 _FIELDS = ("op", "seq", "writer", "runtime_id", "turn_id", "source", "target", "reason")
@@ -20,7 +22,7 @@ _SEARCHED = ("runtime_id", "turn_id", "source", "target", "reason")
 
 
 class Filter:
-    """All conditions have to hold; of several values for one field, any."""
+    """Events for which all conditions hold; of several values for one field, any counts."""
 
     def __init__(self) -> None:
         self._conditions: list[Callable[[Event], bool]] = []
@@ -36,7 +38,7 @@ class Filter:
             self._conditions.append(lambda event: is_between(event, since, until))
 
     def runtimes(self, runtime_ids: Iterable[str]) -> None:
-        """Events that concern one of these, handoffs to it included."""
+        """Events that concern one of these runtimes, handoffs to it included."""
         wanted = tuple(runtime_ids)
         if wanted:
             self._conditions.append(
@@ -44,7 +46,7 @@ class Filter:
             )
 
     def fields(self, matches: Iterable[str]) -> None:
-        """`FIELD=VALUE` each. Raises click.BadParameter."""
+        """Each match is `FIELD=VALUE`. Raises click.BadParameter."""
         wanted: dict[str, set[str]] = {}
         for match in matches:
             name, equals, value = match.partition("=")
@@ -57,7 +59,7 @@ class Filter:
             self._conditions.append(_field_condition(name, values))
 
     def grep(self, pattern: str | None) -> None:
-        """Ops, ids, reasons and states are searched, regardless of case if all is lower case.
+        """Search ops, ids, reasons and states. If `pattern` is all lower case, case is ignored.
 
         Raises click.BadParameter.
         """
@@ -103,7 +105,7 @@ def _as_text(value: Any) -> str | None:
 
 
 def _texts_of(event: Event) -> Iterator[str]:
-    """What people would search; neither names of fields nor numbers that all events have."""
+    """The texts that people search for; not the names of fields, nor what every event has."""
     if isinstance(event, Unknown):
         yield event.line.decode(errors="replace")
         return
@@ -114,3 +116,45 @@ def _texts_of(event: Event) -> Iterator[str]:
             yield value
     if isinstance(event, Set):
         yield bytes(event.state).decode()
+
+
+_text_option = partial(click.option, type=TEXT)
+
+
+def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that choose events; `chosen_by` takes all but `lines`."""
+    for decorate in reversed(
+        (
+            click.option("-n", "--lines", type=click.IntRange(min=0), help="At most so many."),
+            click.option("-S", "--since", type=POINT, help="Not before this seq or time."),
+            click.option("-U", "--until", type=POINT, help="Not after this seq or time."),
+            _text_option("-u", "--runtime", "runtimes", multiple=True, help="Of this runtime."),
+            _text_option("-t", "--turn", "turns", multiple=True, help="Of this turn."),
+            _text_option(
+                "-e", "--event", "events", multiple=True, help="Of this kind: set, clear, …"
+            ),
+            _text_option("-g", "--grep", "pattern", help="Matching a regular expression."),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+def chosen_by(
+    matches: tuple[str, ...],
+    since: int | str | None,
+    until: int | str | None,
+    runtimes: tuple[str, ...],
+    turns: tuple[str, ...],
+    events: tuple[str, ...],
+    pattern: str | None,
+) -> Filter:
+    """The filter that the options ask for. Raises click.BadParameter."""
+    chosen = Filter()
+    chosen.between(since, until)
+    chosen.runtimes(runtimes)
+    chosen.fields(
+        [*matches, *(f"turn_id={turn}" for turn in turns), *(f"op={event}" for event in events)]
+    )
+    chosen.grep(pattern)
+    return chosen

@@ -1,4 +1,4 @@
-"""How a change of runtime is told, in the drawing of `journal handoffs` as in its table."""
+"""How `journal handoffs` shows a change of runtime, in its drawing and in its table."""
 
 from journal.events import Handoff
 from projections.cli.terminal import Style
@@ -10,10 +10,10 @@ STATUS_STYLES: dict[Status, Style] = {
     "pending": "yellow",
     "superseded": "dim",
 }
-"""Those that went as they should have none."""
+"""A change that went as it should has no style."""
 
 
 def reason_of(change: Handoff | RuntimeChange, status: str = "") -> str:
-    """`pending: rate limited (turn-1)`, as far as there is anything to say."""
+    """`pending: rate limited (turn-1)`; each part only if there is one."""
     turn = f"({change.turn_id})" if change.turn_id is not None else ""
     return joined(joined(status, change.reason, by=": "), turn)

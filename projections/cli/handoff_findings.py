@@ -1,4 +1,4 @@
-"""The findings of `journal handoffs`: what the audit found, in words, the faults first."""
+"""The findings of `journal handoffs`: sentences for what the audit found, the faults first."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -7,10 +7,10 @@ from typing import NamedTuple
 from journal.events import Event, Set
 from projections.cli.lanes import Glyphs
 from projections.cli.lines import shorten
-from projections.cli.terminal import Style, Writer, plain, width
+from projections.cli.terminal import LineWriter, Style, plain, width
 from projections.handoffs.findings import HandoffAudit, OpenCall, RuntimeChange, TurnRun
 
-_MOST_REMARKS = 10  # of a kind that is no fault
+_MOST_REMARKS = 10  # of one kind that is not a fault
 _MOST_STRETCHES = 6  # of seqs in one sentence
 _MOST_CALLS = 3  # in one sentence
 _LONGEST_CALL = 60
@@ -22,12 +22,12 @@ class _Finding(NamedTuple):
 
 
 def print_findings(audit: HandoffAudit, events: Sequence[Event], glyphs: Glyphs) -> None:
-    """Print a sentence for each; `events` are those that `audit` is of.
+    """Print a sentence for each finding; `audit` is the audit of `events`.
 
     Sentences are wrapped to the width of a terminal, never cut.
     """
     columns = width()
-    writer = Writer(cut=False)
+    writer = LineWriter(cut=False)
     for text, style in _findings(audit, events):
         mark = glyphs.lost if style == "red" else "-"
         for number, line in enumerate(_wrapped(text, columns, len(mark) + 1)):
@@ -100,7 +100,7 @@ def _some(calls: Sequence[str]) -> str:
 
 
 def _unannounced(audit: HandoffAudit) -> Iterator[str]:
-    """One for each pair of runtimes and way, so that a quarrel is no thousand lines."""
+    """One for each pair of runtimes and each way, so that a quarrel is not a thousand lines."""
     seqs: dict[tuple[str, str, bool], list[int]] = {}
     for change in audit.changes:
         if not change.announced:
@@ -171,7 +171,7 @@ def _finished_later(audit: HandoffAudit) -> Iterator[str]:
 
 
 def _open_calls(audit: HandoffAudit) -> Iterator[tuple[RuntimeChange, OpenCall]]:
-    """Each call that was open at a change, at the first of them."""
+    """Each call that was open at a change, with the first such change."""
     seen: set[str] = set()
     for change in audit.changes:
         for call in change.open_calls:

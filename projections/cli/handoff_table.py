@@ -10,20 +10,19 @@ from projections.cli.durations import duration
 from projections.cli.handoff_changes import STATUS_STYLES, reason_of
 from projections.cli.lanes import Glyphs
 from projections.cli.lines import clock
-from projections.cli.tables import Table
-from projections.cli.terminal import Segment, Style, Writer, colour_of, plain, width
+from projections.cli.tables import GAP, Table
+from projections.cli.terminal import LineWriter, Segment, Style, colour_of, plain, width
 from projections.cli.texts import end_cut, middle_cut
 from projections.handoffs.findings import RuntimeChange
 
-_SHORTEST_NAME = 10  # columns of a runtime's name, where room is short
+_SHORT_NAME = 10  # columns of a runtime's name if room is short
 _SHORTEST_REASON = 10
-_GAP = 2  # columns between those of a table
 
 _Cell: TypeAlias = Segment | list[Segment]
 
 
 class _Column(NamedTuple):
-    """A column of the table; those with a high `rank` go first where there is no room."""
+    """A column of the table. If there is no room, columns with a high `rank` are left out."""
 
     heading: str
     rank: int
@@ -48,24 +47,24 @@ def _text(cell: _Cell) -> str:
 
 
 def print_table(changes: Sequence[RuntimeChange], glyphs: Glyphs) -> None:
-    """Print the changes, of which there is at least one, as wide as standard output is."""
-    columns, dropped = _fitted(changes, glyphs, width())
+    """Print the changes, at least one, as wide as standard output is."""
+    columns, dropped = _chosen(changes, glyphs, width())
     table = Table(*(column.heading for column in columns))
     for cells in zip(*(column.cells for column in columns), strict=True):
         table.row(*cells)
     table.print()
     if dropped:
-        Writer().line([(f"no room for {', '.join(dropped)}; -o json has all", "dim")])
+        LineWriter().line([(f"no room for {', '.join(dropped)}; -o json has all", "dim")])
 
 
-def _fitted(
+def _chosen(
     changes: Sequence[RuntimeChange], glyphs: Glyphs, room: int | None
 ) -> tuple[list[_Column], list[str]]:
     """The columns that there is room for, and the titles of the others."""
     columns = _columns(changes, glyphs)
     if room is None or _breadth(columns) <= room:
         return columns, []
-    columns = _columns(changes, glyphs, _SHORTEST_NAME)
+    columns = _columns(changes, glyphs, _SHORT_NAME)
     dropped: list[str] = []
     while (missing := _breadth(columns) - room) > 0 and len(columns) > 1:
         last = columns[-1]
@@ -81,13 +80,13 @@ def _fitted(
 
 
 def _breadth(columns: Sequence[_Column]) -> int:
-    return sum(column.columns + _GAP for column in columns) - _GAP
+    return sum(column.columns + GAP for column in columns) - GAP
 
 
 def _columns(
     changes: Sequence[RuntimeChange], glyphs: Glyphs, longest_name: int | None = None
 ) -> list[_Column]:
-    """All columns that say anything; `longest_name` is for where room is short."""
+    """All columns that are not empty; with `longest_name`, names are cut and times are brief."""
     kinds: list[tuple[str, int, Callable[[RuntimeChange], _Cell]]] = [
         ("SEQ", 0, _seq),
         ("WHEN", 9, partial(_when, brief=longest_name is not None)),
@@ -108,7 +107,7 @@ def _columns(
 
 
 def _seq(change: RuntimeChange) -> str:
-    """Of the event that the change began with."""
+    """The seq of the event with which the change began."""
     if change.announced and change.handed_off_at is not None:
         return str(change.handoff_seq)
     return str(change.takeover_seq or change.first_write_seq or "")
@@ -143,7 +142,7 @@ def _calls(change: RuntimeChange) -> str:
 
 
 def _inherited(change: RuntimeChange, count: int) -> str:
-    """Nothing for who has not got the session yet, 0 for who got nothing with it."""
+    """Empty if the target has not got the session yet; 0 if it inherited nothing."""
     return str(count) if change.seen_seq is not None else ""
 
 

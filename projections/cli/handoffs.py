@@ -1,4 +1,4 @@
-"""`journal handoffs`: who had the session when, what was handed over, and what was lost."""
+"""`journal handoffs`: shows who had the session when, and what was handed over or lost."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -10,19 +10,16 @@ from msgspec import Raw
 from journal.backend import Past
 from journal.errors import NotFoundError
 from journal.events import Event, Set
+from projections.cli.arguments import session_argument
+from projections.cli.documents.handoffs import HandoffsDocument
+from projections.cli.exit_codes import EXIT_FAILURE
 from projections.cli.handoff_findings import print_findings
 from projections.cli.handoff_table import print_table
+from projections.cli.json_output import json_document
 from projections.cli.lanes import ASCII, UNICODE, Glyphs, draw, legend
-from projections.cli.main import EXIT_FAILURE
-from projections.cli.options import (
-    folder_option,
-    opened,
-    output_option,
-    require_log,
-    session_argument,
-)
-from projections.cli.shapes import HandoffsDocument, json_document
-from projections.cli.terminal import Writer, notice, width
+from projections.cli.opening import opened, require_log
+from projections.cli.options import folder_option, output_option
+from projections.cli.terminal import LineWriter, notice, width
 from projections.handoffs.audit import audit
 from projections.handoffs.findings import HandoffAudit
 
@@ -36,16 +33,17 @@ _NO_STATE = Raw(b"null")
 def handoffs_command(session_id: str, output: str, folder: str | None) -> None:
     """Show who had the session when, and what was lost.
 
-    A drawing with a lane for each runtime, then a table of the changes from one to another,
-    then what was found, in words; -o lanes, table or findings give one of these.
+    First comes a drawing with a lane for each runtime, then a table of the changes from one
+    runtime to another, then the findings in words; -o lanes, table or findings gives one of
+    these.
 
     A fault is a turn that two runtimes ran without a handoff in between, a takeover or write
-    without a handoff, a write by who has handed off, and a tool call that was open at a
-    change and that nobody finished. A handoff that waits is none.
+    without a handoff, a write by a runtime after it handed off, or a tool call that was open
+    at a change and that nobody finished. A handoff that still waits is not a fault.
 
-    A tool call is what a state names under tool_calls. It is finished once a state shows a
-    result, output or error of it, or a final status, its own or the turn's. projections/README.md
-    has the exact rules.
+    A tool call is an id that a state names under tool_calls. It is finished once a state
+    shows its result, output or error, or a final status of the call or of its turn;
+    projections/README.md has the exact rules.
 
     Exit code 0 when there is no fault, 1 when there is one, 3 when there is no such session.
 
@@ -61,7 +59,7 @@ def handoffs_command(session_id: str, output: str, folder: str | None) -> None:
         if past is None:
             raise NotFoundError(f"there is no session {session_id!r} any more")
         found, events = _audited(past)
-    _tell_gaps(past)
+    _notice_gaps(past)
     if output == "json":
         click.echo(json_document(_document(session_id, past, found)), nl=False)
     else:
@@ -71,9 +69,9 @@ def handoffs_command(session_id: str, output: str, folder: str | None) -> None:
 
 
 def _audited(past: Past) -> tuple[HandoffAudit, list[Event]]:
-    """The audit, and the events that it is of without their states.
+    """The audit, and its events without their states.
 
-    Both from one reading, so that what is appended meanwhile is in both or neither.
+    Both come from one reading: an event that is appended meanwhile is in both or in neither.
     """
     events: list[Event] = []
 
@@ -87,16 +85,13 @@ def _audited(past: Past) -> tuple[HandoffAudit, list[Event]]:
     return audit(watched()), events
 
 
-def _tell_gaps(past: Past) -> None:
+def _notice_gaps(past: Past) -> None:
     if past.floor:
-        notice(
-            f"{past.why_short}; of the events up to there the audit knows only those that the "
-            "log has kept"
-        )
+        notice(f"{past.why_short}; of the events up to there, the audit knows only those kept")
     if past.problems:
         notice(
-            "the history is damaged, `journal verify` lists where; the audit knows only what "
-            "could be read"
+            "the history is damaged, `journal verify` lists where; the audit knows only the "
+            "events that could be read"
         )
 
 
@@ -124,7 +119,7 @@ def _print(found: HandoffAudit, events: list[Event], output: str) -> None:
 
 
 def _glyphs() -> Glyphs:
-    """What standard output can show: one that knows only ASCII would get question marks."""
+    """The glyphs that standard output can show: an encoding may not have all of them."""
     try:
         "".join(UNICODE).encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -137,7 +132,7 @@ def _print_lanes(found: HandoffAudit, events: list[Event], glyphs: Glyphs) -> No
     if not lines:
         notice("there are no events to draw")
         return
-    writer = Writer()
+    writer = LineWriter()
     for line in [*lines, [], legend(glyphs)]:
         writer.line(line)
 

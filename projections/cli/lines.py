@@ -1,96 +1,29 @@
-"""One event as one short line: when, who, and what it changed."""
+"""Events as lines of text: when, who, and what changed."""
 
-from collections import OrderedDict
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from journal.errors import DamagedError
 from journal.events import Clear, Event, Handoff, Set, Takeover
 from journal.state import decode_state
-from projections.cli.shapes import op_of
+from projections.cli.documents.events import op_of
+from projections.cli.effects import Effect
 from projections.cli.terminal import Segment, Style, colour_of, is_terminal, json_plain, plain
 from projections.compare.difference import LeafChange, diff
 from projections.compare.encoding import compact_json
-from projections.view import View
 
 _MOST_CHANGES = 6
 _LONGEST_VALUE = 40
 _LONGEST_ID = 16
 _LONGEST_PATH = 80
 _LONGEST_REASON = 200
-_MOST_VIEWS = 64
 _MARK_STYLES: dict[str, Style] = {"+": "green", "-": "red", "~": "yellow"}
 
 
-class Effect(NamedTuple):
-    """What an event met: the state it replaced, and how many turns a clear dropped.
-
-    `before` is encoded, None when there was none, `known` False when that is not known.
-    `lost` is how many events before it are gone for good.
-    """
-
-    before: bytes | None = None
-    dropped: int = 0
-    known: bool = True
-    lost: int = 0
-
-
-class Effects:
-    """Follows the views of sessions, to tell what each event changed.
-
-    `load` gives the view before an event of a session that is seen for the first time,
-    or None if it cannot be known.
-    """
-
-    def __init__(self, load: Callable[[str, int], View | None]) -> None:
-        self._load = load
-        self._views: OrderedDict[str, View] = OrderedDict()
-        self._partial: set[str] = set()  # sessions of which only what came since is known
-
-    def begin(self, session_id: str, view: View) -> None:
-        """The view to go on from, if the caller has it."""
-        self._views[session_id] = view
-        self._partial.discard(session_id)
-
-    def forget(self, session_id: str) -> None:
-        self._views.pop(session_id, None)
-        self._partial.discard(session_id)
-
-    def take(self, session_id: str, event: Event) -> Effect:
-        """What `event`, the session's next one, met."""
-        if session_id not in self._views:
-            self._begin_with(session_id, self._load(session_id, event.seq - 1))
-        view = self._views[session_id]
-        self._views.move_to_end(session_id)
-        effect = _effect(view, event)
-        view.fold(event)
-        if session_id in self._partial and effect.before is None:
-            return Effect(known=False)
-        return effect
-
-    def _begin_with(self, session_id: str, view: View | None) -> None:
-        self.begin(session_id, view or View())
-        if view is None:
-            self._partial.add(session_id)
-        if len(self._views) > _MOST_VIEWS:
-            self.forget(next(iter(self._views)))
-
-
-def _effect(view: View, event: Event) -> Effect:
-    if isinstance(event, Set):
-        return Effect(before=view.turns.get(event.runtime_id, {}).get(event.turn_id))
-    if isinstance(event, Clear):
-        if event.runtime_id is None:
-            return Effect(dropped=sum(map(len, view.turns.values())))
-        return Effect(dropped=len(view.turns.get(event.runtime_id, {})))
-    return Effect()
-
-
 class ShortLines:
-    """Lays events out in columns that grow with what comes.
+    """Lays events out in columns that grow with the ids that come.
 
-    On a terminal, where there is little room, today's events have a time and no date.
+    On a terminal there is little room, so today's events have a time but no date.
     """
 
     def __init__(self, *, with_session: bool = False) -> None:
@@ -112,7 +45,7 @@ class ShortLines:
             "  ",
             self._column("turn", turn, None),
             "  ",
-            *what(event, effect),
+            *describe(event, effect),
         ]
 
     def _column(self, name: str, text: str, style: Style) -> Segment:
@@ -136,8 +69,8 @@ def _who(event: Event) -> tuple[str, str]:
             return "", ""
 
 
-def what(event: Event, effect: Effect) -> list[Segment]:
-    """What an event did, for the end of a line; a set goes without saying so."""
+def describe(event: Event, effect: Effect) -> list[Segment]:
+    """What an event did, for the end of a line; a set is described by its changes alone."""
     match event:
         case Set():
             return _changes(event, effect)
@@ -182,7 +115,7 @@ def _changes(event: Set, effect: Effect) -> list[Segment]:
 
 
 def change_text(change: LeafChange, longest: int = _LONGEST_VALUE) -> str:
-    """`+a=1`, `-a`, or `a=1→2`, values cut."""
+    """`+a=1`, `-a`, or `a=1→2`; long values are cut."""
     old, new = (shorten(compact_json(value), longest) for value in (change.old, change.new))
     path = shorten(change.path, _LONGEST_PATH)
     match change.mark:
@@ -199,7 +132,7 @@ def shorten(text: str, longest: int) -> str:
 
 
 def clock(ts: str) -> str:
-    """A log's timestamp in local time, `Nov 22 10:18:00.123`; as it is if it is none."""
+    """A timestamp in local time, `Nov 22 10:18:00.123`; text that is none stays as it is."""
     try:
         local = datetime.fromisoformat(ts).astimezone()
     except (ValueError, OverflowError):
@@ -208,7 +141,7 @@ def clock(ts: str) -> str:
 
 
 def brief_clock(ts: str) -> str:
-    """The same without the date if that is today's."""
+    """Like `clock`, but without the date if it is today's."""
     text = clock(ts)
     return text.removeprefix(f"{datetime.now():%b %d} ")
 
@@ -230,5 +163,5 @@ def event_lines(event: Event, state: Any) -> list[list[Segment]]:
         text = json.dumps(state, indent=2, ensure_ascii=False)
         lines += [[f"  {json_plain(line)}"] for line in text.split("\n")]
     else:
-        lines.append(["  ", *what(event, Effect(known=False))])
+        lines.append(["  ", *describe(event, Effect(known=False))])
     return lines

@@ -1,4 +1,4 @@
-"""`journal sessions`: what there is in a folder."""
+"""`journal sessions`: lists the sessions of a folder."""
 
 from collections.abc import Iterable, Mapping, Sized
 from datetime import datetime
@@ -7,10 +7,12 @@ import click
 
 from journal.backend import SessionInfo
 from journal.errors import JournalError
+from projections.cli.documents.sessions import SessionItem, SessionsDocument
+from projections.cli.exit_codes import EXIT_DAMAGED, EXIT_FAILURE
+from projections.cli.json_output import json_document, json_line
 from projections.cli.lines import clock
-from projections.cli.main import EXIT_DAMAGED, EXIT_FAILURE
-from projections.cli.options import NOW, POINT, folder_option, opened, output_option
-from projections.cli.shapes import SessionItem, SessionsDocument, json_document, json_line
+from projections.cli.opening import NOW, opened
+from projections.cli.options import POINT, folder_option, output_option
 from projections.cli.tables import Table
 from projections.cli.terminal import notice, plain
 from projections.store.store import DefaultSessionStore
@@ -31,7 +33,7 @@ def sessions_command(
 ) -> None:
     """List the sessions of a folder.
 
-    The one that changed last comes first. EVENTS is how many the log has ever had.
+    The one that changed last comes first. EVENTS is how many events the log has ever had.
 
     Exit code 4 when a session is damaged, 1 when one cannot be read; the others are listed
     all the same.
@@ -68,7 +70,7 @@ def sessions_command(
 
 
 def _item(store: DefaultSessionStore, info: SessionInfo, codes: set[int]) -> SessionItem:
-    """A line of the listing. Adds to `codes` the exit code for what is wrong with it."""
+    """A line of the listing. If something is wrong with it, adds an exit code to `codes`."""
     item = SessionItem(
         session_id=info["session_id"],
         updated_at=info["updated_at"],
@@ -82,17 +84,17 @@ def _item(store: DefaultSessionStore, info: SessionInfo, codes: set[int]) -> Ses
     except JournalError as error:
         item.error = str(error)
         notice(item.error)
-        is_refused = isinstance(error, OSError) or isinstance(error.__cause__, OSError)
-        codes.add(EXIT_FAILURE if is_refused else EXIT_DAMAGED)
+        is_unreadable = isinstance(error, OSError) or isinstance(error.__cause__, OSError)
+        codes.add(EXIT_FAILURE if is_unreadable else EXIT_DAMAGED)
     return item
 
 
 def _counts(
     store: DefaultSessionStore, session_id: str
 ) -> tuple[int, Mapping[str, Sized], str | None]:
-    """The last seq, what is alive, and what is damaged.
+    """The last seq, the live turns, and what is damaged.
 
-    Of a session without a log, what PraisonAI keeps is alive.
+    The live turns of a session without a log are those in PraisonAI's session file.
     """
     past = store.past(session_id, reaching=NOW)
     if past is None:
@@ -112,7 +114,7 @@ def _print_table(items: Iterable[SessionItem]) -> None:
         table.row(
             (item.session_id, "bold"),
             *("?" if item.error and not item.events else str(count) for count in counts),
-            size(item.log_bytes),
+            size_text(item.log_bytes),
             (clock(item.updated_at), "dim"),
         )
     if table.rows:
@@ -121,8 +123,8 @@ def _print_table(items: Iterable[SessionItem]) -> None:
         notice("there are no sessions here")
 
 
-def size(count: int) -> str:
-    """Bytes as people read them."""
+def size_text(count: int) -> str:
+    """A number of bytes for people to read."""
     value = float(count)
     for unit in _UNITS:
         if value < _STEP or unit == _UNITS[-1]:

@@ -1,4 +1,4 @@
-"""How far long work has come: on a terminal, and only if it takes long."""
+"""Shows the progress of long work on a terminal."""
 
 import os
 import sys
@@ -17,12 +17,12 @@ _ERASE = "\r\x1b[K"
 
 
 def is_shown() -> bool:
-    """Whether anybody would see it."""
+    """Whether anybody would see the progress."""
     return sys.stderr.isatty()
 
 
 class Progress(DiskStorage):
-    """The disk, showing on standard error how much of what is `expected` has been read."""
+    """The disk. Shows on standard error how many of the `expected` bytes have been read."""
 
     def __init__(self) -> None:
         self._label = ""
@@ -44,7 +44,7 @@ class Progress(DiskStorage):
 
     @contextmanager
     def of(self, label: str, expected: int) -> Iterator[None]:
-        """Show the progress of what is done meanwhile, which reads about `expected` bytes."""
+        """Show the progress of the work in this context; it reads about `expected` bytes."""
         self._label = plain(label)[:_LONGEST_LABEL]
         self._expected, self._done = max(1, expected), 0
         if is_shown():
@@ -60,9 +60,10 @@ class Progress(DiskStorage):
 
 
 def bytes_of_sessions(folder: str) -> dict[str, int]:
-    """Bytes of each session's log and archives, by stem, as far as they can be seen.
+    """Bytes of each session's log and archives, by stem.
 
-    Both folders are listed once, and only where progress would be shown: nobody else asks.
+    Lists both folders once. Empty if no progress would be shown; folders that cannot be listed
+    count as empty.
     """
     found: dict[str, int] = {}
     if is_shown():

@@ -1,4 +1,4 @@
-"""`journal replay`: the events again, as far apart as they were, or faster."""
+"""`journal replay`: shows the events again, as far apart as they were, or faster."""
 
 import math
 import re
@@ -10,27 +10,21 @@ from collections.abc import Iterable, Iterator
 import click
 
 from journal.events import Event
+from projections.cli.arguments import session_argument
 from projections.cli.backlog import Backlog
 from projections.cli.durations import duration
+from projections.cli.effects import Effect
 from projections.cli.filters import Filter
-from projections.cli.following import Show
-from projections.cli.lines import Effect
-from projections.cli.options import (
-    POINT,
-    Converter,
-    folder_option,
-    opened,
-    output_option,
-    require_log,
-    session_argument,
-)
+from projections.cli.opening import opened, require_log
+from projections.cli.options import POINT, Converter, folder_option, output_option
+from projections.cli.printing import EventPrinter
 from projections.cli.terminal import notice
 from projections.replay import Step, paced
 
 _SPEED = re.compile(r"(\d+(?:\.\d*)?|\.\d+)x?", re.ASCII | re.IGNORECASE)
 _SLOWEST, _FASTEST = 0.001, 1_000_000.0
 _SHORTEST_NOTICE = 1.0  # seconds
-_TICK = 1.0  # seconds between two looks at how long it still is
+_TICK = 1.0  # seconds between two updates of the notice
 
 
 def _speed(text: str) -> float:
@@ -41,7 +35,7 @@ def _speed(text: str) -> float:
     speed = float(found[1]) if found is not None else 0.0
     if not _SLOWEST <= speed <= _FASTEST:
         raise ValueError(
-            f"{text!r} is not a speed; write 1x for that of then, 10x, 0.5x, or max "
+            f"{text!r} is not a speed; write 1x for the recorded speed, 10x, 0.5x, or max "
             f"(from {_SLOWEST}x to {_FASTEST:.0f}x)"
         )
     return speed
@@ -64,7 +58,7 @@ SECONDS = Converter("SECONDS", _seconds)
 
 @click.command()
 @session_argument
-@click.option("-u", "--runtime", "runtime_id", help="Only what is about this runtime.")
+@click.option("-u", "--runtime", "runtime_id", help="Only events of this runtime.")
 @click.option("-S", "--since", type=POINT, help="Not before this seq or time.")
 @click.option("-U", "--until", type=POINT, help="Not after this seq or time.")
 @click.option(
@@ -91,10 +85,10 @@ def replay_command(
     output: str,
     folder: str | None,
 ) -> None:
-    """Show the turns again, at the speed of then or faster.
+    """Show the turns again, at the recorded speed or faster.
 
-    Each event appears when it is due, archived ones included; at --speed 1x as long after
-    the one before as it was then, at 10x after a tenth of that, at max at once. Nothing is
+    Each event appears when it is due, archived ones included. At --speed 1x the time between
+    two events is the recorded one, at 10x a tenth of it; at max there is none. Nothing is
     executed. Looks like `journal log`, and -o jsonl has the same fields.
 
     \b
@@ -110,11 +104,11 @@ def replay_command(
     chosen.runtimes([runtime_id] if runtime_id is not None else [])
     with opened(folder) as store:
         require_log(store, session_id)
-        show = Show(store, output)
-        found = Backlog(store, session_id, None, show.effects)
+        printer = EventPrinter(store, output)
+        found = Backlog(store, session_id, None, printer.effects)
         for event, effect in in_time(found.choose(chosen, None, False), speed, max_wait):
-            show.event(session_id, found.log_id, event, effect)
-            show.writer.flush()
+            printer.print(session_id, found.log_id, event, effect)
+            printer.flush()
         if found.past.problems:
             notice(
                 "the history is damaged, so events are missing here; `journal verify` lists where"
@@ -124,23 +118,23 @@ def replay_command(
 def in_time(
     found: Iterable[tuple[Event, Effect]], speed: float, max_wait: float | None
 ) -> Iterator[tuple[Event, Effect]]:
-    """The same events with what they met, each when it is due."""
+    """The same events with their effects, each when it is due."""
     if speed == math.inf:
         yield from found
         return
-    met: deque[Effect] = deque()  # of the events that `paced` has been given and not given back
+    effects: deque[Effect] = deque()  # of the events that `paced` has taken but not yielded
 
     def steps() -> Iterator[Step]:
         for event, effect in found:
-            met.append(effect)
-            yield Step(event, None, None)  # its time is all that matters here
+            effects.append(effect)
+            yield Step(event, None, None)  # `paced` looks at its time only
 
     for step in paced(steps(), speed, max_wait, sleep=_pause):
-        yield step.event, met.popleft()
+        yield step.event, effects.popleft()
 
 
 def _pause(seconds: float) -> None:
-    """Sleep; on a terminal, a long sleep says how long it still is."""
+    """Sleep; on a terminal, show how long a long sleep still takes."""
     end = time.monotonic() + seconds
     noticed = seconds > _SHORTEST_NOTICE and sys.stderr.isatty()
     try:
@@ -154,6 +148,6 @@ def _pause(seconds: float) -> None:
 
 
 def _notice(text: str) -> None:
-    """Write over the terminal's last line, which stays where it is."""
+    """Write over the last line of the terminal."""
     sys.stderr.write(f"\r\x1b[K{text}")
     sys.stderr.flush()

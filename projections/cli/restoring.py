@@ -1,4 +1,4 @@
-"""`journal doctor --restore`: what a log has lost is put back from where it is whole."""
+"""`journal doctor --restore`: puts lost events back into a log, from archives and copies."""
 
 import os
 from collections.abc import Sequence
@@ -9,16 +9,11 @@ from msgspec.structs import replace
 from journal.engines.files.restoring import Restored, RestoreReport, restore
 from journal.engines.files.storage import Storage
 from journal.names import ARCHIVE, Paths, paths_of
-from projections.cli.main import EXIT_DAMAGED
-from projections.cli.options import require_session
-from projections.cli.shapes import (
-    RestoredItem,
-    RestoreDocument,
-    RestoreItem,
-    json_document,
-    json_line,
-)
-from projections.cli.terminal import Writer
+from projections.cli.documents.doctor import RestoredItem, RestoreDocument, RestoreItem
+from projections.cli.exit_codes import EXIT_DAMAGED
+from projections.cli.json_output import json_document, json_line
+from projections.cli.opening import require_session
+from projections.cli.terminal import LineWriter
 from projections.copies import Copies
 from projections.doctor.finding import JournalCommands, shown
 from projections.doctor.losses import by_file
@@ -32,9 +27,9 @@ def restore_sessions(
     copies: Sequence[str],
     output: str,
 ) -> None:
-    """Restore these sessions and say what was done. Exits with 4 if something stays lost."""
+    """Restore these sessions and print what was done. Exits with 4 if something stays lost."""
     named = None
-    if copies:  # of one session
+    if copies:  # then one session is named
         named = Copies(storage, paths_of(store.session_dir or "", session_ids[0]), copies)
     for session_id in session_ids:
         require_session(store, session_id)
@@ -59,7 +54,7 @@ def restore_sessions(
 
 
 def _archives_left(store: DefaultSessionStore, paths: Paths) -> list[str]:
-    """What is wrong with the archives, which nothing but a backup mends."""
+    """Damage of the archives, which only a backup can repair."""
     lines: dict[str, str] = {}  # one for each file
     drop = JournalCommands(paths.folder).journal("compact", paths.session_id, "--drop-history")
     for problem in store.verify(paths.session_id).problems:
@@ -68,7 +63,7 @@ def _archives_left(store: DefaultSessionStore, paths: Paths) -> list[str]:
             event = f"event {problem.seq}, " if problem.seq is not None else ""
             lines.setdefault(
                 problem.where,
-                f"{name}: {event}{problem.reason}. --restore mends logs only: restore the file "
+                f"{name}: {event}{problem.reason}. --restore repairs logs only: restore the file "
                 f"from a backup, or {drop} drops all history",
             )
     return list(lines.values())
@@ -88,7 +83,7 @@ def _restored(one: Restored) -> RestoredItem:
 
 
 def _print(report: RestoreReport) -> None:
-    writer = Writer(cut=False)
+    writer = LineWriter(cut=False)
     what = "nothing to put back"
     if report.restored:
         what = f"put back: {by_file(report.restored, 'from', 'from')}"

@@ -1,17 +1,21 @@
-"""`journal schema`: what the JSON output looks like, for machines."""
+"""`journal schema`: the JSON Schema of the output, for machines."""
 
 import click
 import msgspec
 
-from projections.cli import shapes
-from projections.cli.shapes import Document, json_document
+from projections.cli.documents import doctor, events, handoffs, sessions, states
+from projections.cli.documents.base import Document
+from projections.cli.json_output import json_document
+
+_MODULES = (doctor, events, handoffs, sessions, states)
 
 
 def documents() -> dict[str, type[Document]]:
     """Every kind of document and of JSONL line, by name."""
     found = {
         name: kind
-        for name, kind in vars(shapes).items()
+        for module in _MODULES
+        for name, kind in vars(module).items()
         if isinstance(kind, type) and issubclass(kind, Document) and kind is not Document
     }
     return dict(sorted(found.items()))
@@ -22,8 +26,8 @@ def documents() -> dict[str, type[Document]]:
 def schema_command(name: str | None) -> None:
     """Print the JSON Schema of what -o json and jsonl give.
 
-    Of one kind of document, or of all under `$defs`. Every document and every JSONL line
-    has a `version`, which is raised when a field changes its meaning or goes.
+    Prints the schema of one kind of document, or of all under `$defs`. Every document and
+    every JSONL line has a `version`. It is raised when a field changes its meaning or goes.
 
     \b
     Examples:
@@ -36,5 +40,5 @@ def schema_command(name: str | None) -> None:
         click.echo(json_document({"$defs": components}), nl=False)
         return
     if name not in kinds:
-        raise click.UsageError(f"there is no {name!r}; there are {', '.join(kinds)}")
+        raise click.UsageError(f"there is no document {name!r}; there are {', '.join(kinds)}")
     click.echo(json_document(msgspec.json.schema(kinds[name])), nl=False)

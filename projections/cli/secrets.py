@@ -1,20 +1,21 @@
-"""`journal doctor --secrets`: what the secrets that were found look like, without them."""
+"""`journal doctor --secrets`: lists where secrets are, without showing them."""
 
 from collections.abc import Iterator
 
 import click
 
-from projections.cli.main import EXIT_FAILURE
+from projections.cli.documents.doctor import SecretItem, SecretsDocument
+from projections.cli.exit_codes import EXIT_FAILURE
+from projections.cli.json_output import json_document, json_line
 from projections.cli.progress import Progress
-from projections.cli.shapes import SecretItem, SecretsDocument, json_document, json_line
-from projections.cli.terminal import Writer, notice
+from projections.cli.terminal import LineWriter, notice
 from projections.doctor import Examination
 from projections.doctor.finding import shown
 from projections.doctor.secrets import FoundSecret, SecretSearch
 
 
 def list_secrets(examination: Examination, progress: Progress, output: str) -> None:
-    """Print what is found, and end with `EXIT_FAILURE` if anything is, or cannot be read."""
+    """Print the secrets. Exits with 1 if there are any, or if a file cannot be read."""
     found = _search(examination, progress)
     if output == "json":
         items = list(map(_item, found))
@@ -45,9 +46,9 @@ def _search(examination: Examination, progress: Progress) -> Iterator[FoundSecre
 
 
 def _print(found: Iterator[FoundSecret], output: str) -> tuple[int, int]:
-    """How many places, and how many of them are secrets."""
+    """Print the findings. Returns how many there are, and how many of them are secrets."""
     count = secrets = 0
-    writer = Writer(cut=False)
+    writer = LineWriter(cut=False)
     for secret in found:
         count += 1
         secrets += secret.error is None
@@ -59,18 +60,18 @@ def _print(found: Iterator[FoundSecret], output: str) -> tuple[int, int]:
     return count, secrets
 
 
-def _print_line(writer: Writer, secret: FoundSecret) -> None:
+def _print_line(writer: LineWriter, secret: FoundSecret) -> None:
     """Session, event and place on one line, the file below it."""
     whose = secret.session_id if secret.session_id else "''"
     if secret.error is not None:
         writer.line([("✗", "red"), " ", (whose, "bold"), f"  {secret.error}"])
     else:
         event = f"event {secret.seq}" if secret.seq is not None else "no event"
-        at = f"{secret.at or 'the line'}{' (the key itself)' if secret.in_key else ''}"
+        where = f"{secret.at or 'the line'}{' (the key itself)' if secret.in_key else ''}"
         kind = (f"  {secret.kind}", "yellow")
-        writer.line([("!", "yellow"), " ", (whose, "bold"), f"  {event}  {at}", kind])
-    place = secret.path if secret.offset is None else f"{secret.path}:{secret.offset}"
-    writer.line([(f"  {place}", "dim")])
+        writer.line([("!", "yellow"), " ", (whose, "bold"), f"  {event}  {where}", kind])
+    location = secret.path if secret.offset is None else f"{secret.path}:{secret.offset}"
+    writer.line([(f"  {location}", "dim")])
 
 
 def _item(secret: FoundSecret) -> SecretItem:

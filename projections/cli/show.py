@@ -1,25 +1,17 @@
-"""`journal show`: the state of a session, now or at any moment."""
+"""`journal show`: shows the state of a session, now or at any moment."""
 
 import json
 from typing import Any
 
 import click
 
+from projections.cli.arguments import complete_turns, session_argument, some_runtime_argument
+from projections.cli.documents.states import StateDocument
+from projections.cli.json_output import json_document
 from projections.cli.lines import shorten
-from projections.cli.options import (
-    POINT,
-    TEXT,
-    complete_turns,
-    folder_option,
-    near_matches,
-    opened,
-    output_option,
-    require_session,
-    session_argument,
-    some_runtime_argument,
-)
-from projections.cli.shapes import StateDocument, json_document
-from projections.cli.terminal import Segment, Writer, colour_of, json_plain
+from projections.cli.opening import near_matches, opened, require_session
+from projections.cli.options import POINT, TEXT, folder_option, output_option
+from projections.cli.terminal import LineWriter, Segment, colour_of, json_plain
 from projections.compare.encoding import compact_json
 from projections.refs import Ref
 
@@ -48,8 +40,8 @@ def show_command(
 ) -> None:
     """Show the state of a session, now or at any moment.
 
-    Of all runtimes, of one, or one turn. `-o value` prints the bare state, without the
-    document around it that `-o json` gives.
+    Shows all runtimes, one runtime, or one turn. `-o value` prints the bare state, without
+    the document around it that `-o json` gives.
 
     \b
     Examples:
@@ -80,12 +72,12 @@ def show_command(
 
 def _print_tree(session_id: str, ref: Ref, state: Any) -> None:
     if ref.turn_id is not None:
-        writer = Writer(cut=False)
+        writer = LineWriter(cut=False)
         for line in json.dumps(state, indent=2, ensure_ascii=False).split("\n"):
             writer.line([json_plain(line)])
         return
     runtimes = state if ref.runtime_id is None else {ref.runtime_id: state}
-    writer = Writer()
+    writer = LineWriter()
     writer.line([(session_id, "bold"), (f"  as of {ref.at}" if ref.at is not None else "", "dim")])
     for runtime, turns in runtimes.items():
         writer.line(["  ", (runtime, colour_of(runtime)), (f"  {_turns(turns)}", "dim")])
@@ -103,13 +95,13 @@ def _turns(turns: Any) -> str:
 
 
 def _status(state: Any) -> str:
-    """What a turn says of itself under `status`, if that is a short text."""
+    """The `status` in a turn's state, if that is a short text."""
     status = state.get("status") if isinstance(state, dict) else None
     return status if isinstance(status, str) and len(status) <= _LONGEST_STATUS else ""
 
 
 def _brief(state: Any, width: int) -> list[Segment]:
-    """A turn's state on one line: its status first, which people look for, in one column."""
+    """A turn's state on one line. Its status comes first, in a column: people look for it."""
     status = _status(state)
     if not status:
         return [" " * (width + 2 if width else 0), (compact_json(state), "dim")]

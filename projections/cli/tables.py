@@ -1,20 +1,22 @@
-"""Tables in columns: on a terminal as wide as it is, elsewhere as wide as their content."""
+"""Tables: as wide as the terminal, and elsewhere as wide as their content."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from projections.cli.terminal import Piece, Segment, Writer, cut, plain, width
+from projections.cli.fitting import fitted
+from projections.cli.terminal import LineWriter, Piece, Segment, cut, plain, width
 
-_GAP = 2
+GAP = 2
+"""Columns between two columns of a table."""
 
 _Cell: TypeAlias = list[Piece]
 
 
 class Table:
-    """Rows under headings; a heading that ends in `>` is of a column of numbers.
+    """Rows under headings; a heading that ends in `>` is that of a column of numbers.
 
-    What is too wide for a terminal is taken from the widest columns, cell by cell with an
-    ellipsis, so short columns stay whole.
+    If the table is wider than the terminal, the widest columns are cut, with an ellipsis in
+    each cell that is cut. So short columns stay whole.
     """
 
     def __init__(self, *headings: str) -> None:
@@ -22,42 +24,38 @@ class Table:
         self.rows: list[Sequence[Segment | list[Segment]]] = []
 
     def row(self, *cells: Segment | list[Segment]) -> None:
-        """A cell is a text, a styled one, or several of them."""
+        """A cell is a text, a styled text, or a list of these."""
         self.rows.append(cells)
 
     def print(self) -> None:
-        writer = Writer()
+        writer = LineWriter()
         rows = [[_cell((heading.removesuffix(">"), "dim")) for heading in self._headings]]
         rows += [list(map(_cell, row)) for row in self.rows]
-        widths = _fitted([max(map(_size, column)) for column in zip(*rows, strict=True)], width())
+        widths = self._widths([max(map(_size, column)) for column in zip(*rows, strict=True)])
         for row in rows:
             writer.line(self._laid_out(row, widths))
+
+    def _widths(self, needs: list[int]) -> list[int]:
+        columns = width()
+        if columns is None:
+            return needs
+        return fitted(needs, columns - GAP * (len(needs) - 1)) or [1] * len(needs)
 
     def _laid_out(self, row: list[_Cell], widths: list[int]) -> _Cell:
         found: _Cell = []
         for cell, heading, columns in zip(row, self._headings, widths, strict=True):
             shown = cut(cell, columns)
             blanks: _Cell = [(" " * (columns - _size(shown)), None)]
-            found += [(" " * _GAP, None)] if found else []
+            found += [(" " * GAP, None)] if found else []
             found += blanks + shown if heading.endswith(">") else shown + blanks
         return _without_end(found)
 
 
 def _without_end(cell: _Cell) -> _Cell:
-    """Without blanks at the end, which would count as something to cut."""
+    """The cell without blanks at its end: they would count as something to cut."""
     while cell and not cell[-1][0].strip(" "):
         cell = cell[:-1]
     return cell
-
-
-def _fitted(widths: list[int], room: int | None) -> list[int]:
-    """Widths that fit, if that is possible with one character each."""
-    if room is None:
-        return widths
-    fitted = [min(columns, room) for columns in widths]
-    while sum(fitted) + _GAP * (len(fitted) - 1) > room and max(fitted) > 1:
-        fitted[fitted.index(max(fitted))] -= 1
-    return fitted
 
 
 def _cell(cell: Segment | list[Segment]) -> _Cell:

@@ -1,7 +1,7 @@
-"""What standard output is, and how text gets there: colour, width, and nothing harmful.
+"""Standard output: its width, its colours, and text that is safe for it.
 
-Ids, states and reasons come from runtimes, so they may hold anything. Whatever could
-steer a terminal is shown as an escape, in a pipe too.
+Ids, states and reasons come from runtimes, so they may hold anything. Characters that could
+steer a terminal are shown as escapes, in a pipe too.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import TypeAlias
 from zlib import crc32
 
 Style: TypeAlias = int | str | None
-"""A colour of the 256 of a terminal, or the name of a style of `_SGR`."""
+"""One of the 256 colours of a terminal, or the name of a style in `_SGR`."""
 
 Piece: TypeAlias = tuple[str, Style]
 Segment: TypeAlias = str | Piece
@@ -23,7 +23,7 @@ Segment: TypeAlias = str | Piece
 
 _SGR = {"bold": "1", "dim": "2", "red": "1;31", "green": "32", "yellow": "33"}
 _PALETTE = (39, 208, 141, 78, 220, 205, 44, 180, 111, 149, 215, 147)  # none of them red
-_SEED = 460  # gives the usual names, native, harness, reviewer …, a colour each
+_CRC_START = 460  # with this value, usual names (native, harness, reviewer …) differ in colour
 _HARMFUL = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
@@ -41,10 +41,10 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def json_plain(text: str) -> str:
-    """JSON text with the same characters, wherever they stand in strings, as JSON escapes.
+    """JSON text with such characters in strings as JSON escapes.
 
-    So is what standard output cannot show. Line feeds are left: in JSON text they only
-    ever stand between tokens.
+    Characters that standard output cannot show are escaped too. Line feeds stay: in JSON text
+    they only ever stand between tokens.
     """
     text = _HARMFUL.sub(lambda found: _json_escape(found.group()), text)
     try:
@@ -61,7 +61,7 @@ def _json_escape(char: str) -> str:
 @lru_cache(maxsize=4096)
 def colour_of(runtime_id: str) -> int:
     """The colour of a runtime: the same everywhere and always."""
-    return _PALETTE[crc32(runtime_id.encode(errors="surrogatepass"), _SEED) % len(_PALETTE)]
+    return _PALETTE[crc32(runtime_id.encode(errors="surrogatepass"), _CRC_START) % len(_PALETTE)]
 
 
 def is_terminal() -> bool:
@@ -69,7 +69,7 @@ def is_terminal() -> bool:
 
 
 def has_colour() -> bool:
-    """NO_COLOR switches colours off, FORCE_COLOR on; else a terminal has them."""
+    """NO_COLOR switches colours off, FORCE_COLOR on; otherwise only a terminal has them."""
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
@@ -82,11 +82,11 @@ def width() -> int | None:
     return shutil.get_terminal_size().columns if is_terminal() else None
 
 
-class Writer:
+class LineWriter:
     """Writes lines of styled segments to standard output.
 
-    On a terminal a line is cut at its right edge, unless told otherwise; elsewhere it
-    never is. Flushes only when asked: whoever follows does it after each batch.
+    With `cut`, a line is cut at the right edge of a terminal; elsewhere it never is. Flushes
+    only when asked: a caller that follows a session flushes after each event.
     """
 
     def __init__(self, *, cut: bool = True) -> None:
@@ -97,13 +97,13 @@ class Writer:
         pieces = [(part, None) if isinstance(part, str) else part for part in segments]
         pieces = [(plain(text), style) for text, style in pieces]
         if self._cut:
-            columns = shutil.get_terminal_size().columns  # asked each time: it may be resized
+            columns = shutil.get_terminal_size().columns  # each time, as it may be resized
             pieces = cut(pieces, columns)
         text = "".join(self._painted(text, style) for text, style in pieces)
         sys.stdout.write(text.rstrip(" ") + "\n")
 
     def raw(self, text: str) -> None:
-        """A text that is safe already."""
+        """Write a text that is safe already."""
         sys.stdout.write(text)
 
     def flush(self) -> None:
@@ -122,7 +122,7 @@ def paint(text: str, style: Style) -> str:
 
 
 def cut(pieces: list[Piece], columns: int) -> list[Piece]:
-    """As much of a line as fits, with an ellipsis where something is missing."""
+    """As much of a line as fits, with an ellipsis if it is cut."""
     from rich.cells import cell_len, set_cell_size
 
     if sum(cell_len(text) for text, _ in pieces) <= columns:
@@ -140,6 +140,6 @@ def cut(pieces: list[Piece], columns: int) -> list[Piece]:
 
 
 def notice(text: str) -> None:
-    """A line on standard error, where nothing is taken for data."""
+    """Print a line on standard error, where it is not taken for data."""
     sys.stderr.write(f"journal: {plain(text)}\n")
     sys.stderr.flush()

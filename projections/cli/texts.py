@@ -1,17 +1,15 @@
-"""Texts put together, and made to fit so many columns of a terminal."""
-
-from collections.abc import Sequence
+"""Joins texts, and cuts them to a number of columns of a terminal."""
 
 from rich.cells import cell_len, set_cell_size
 
 
 def joined(*parts: str | None, by: str = " ") -> str:
-    """Those parts that say anything."""
+    """The parts that are not empty, with `by` between them."""
     return by.join(filter(None, parts))
 
 
 def middle_cut(text: str, longest: int, cut: str = "…") -> str:
-    """`text` in at most so many columns, both its ends kept: ids often differ in the last."""
+    """`text` in at most `longest` columns. Keeps both ends, as ids often differ at the end."""
     if cell_len(text) <= longest:
         return text
     if longest <= len(cut):
@@ -27,13 +25,7 @@ def middle_cut(text: str, longest: int, cut: str = "…") -> str:
 
 
 def end_cut(text: str, longest: int, cut: str = "…") -> str:
-    """`text` in at most so many columns, its beginning kept."""
+    """`text` in at most `longest` columns. Keeps the beginning."""
     if cell_len(text) <= longest:
         return text
     return set_cell_size(text, max(longest - len(cut), 0)).rstrip() + cut
-
-
-def fairest_cut(sizes: Sequence[int], room: int) -> int:
-    """To what everything has to be cut that is longer, so that all of it fits. 0 if it cannot."""
-    fits = (most for most in range(room, 0, -1) if sum(min(n, most) for n in sizes) <= room)
-    return next(fits, 0)

@@ -1,4 +1,4 @@
-"""`journal history`, `journal diff` and `journal blame`: how a value came to be what it is."""
+"""`journal history`, `journal diff` and `journal blame`: show how a state came about."""
 
 from typing import Any
 
@@ -6,31 +6,22 @@ import click
 
 from journal.errors import NotFoundError
 from journal.events import Set
-from projections.cli.lines import Effect, clock, shorten, what
-from projections.cli.main import EXIT_FAILURE
-from projections.cli.options import (
-    POINT,
-    TEXT,
-    folder_option,
-    near_matches,
-    opened,
-    output_option,
-    require_session,
-    runtime_argument,
-    session_argument,
-    turn_argument,
-)
-from projections.cli.shapes import (
+from projections.cli.arguments import runtime_argument, session_argument, turn_argument
+from projections.cli.documents.states import (
     BlameDocument,
     BlameItem,
     DiffDocument,
     HistoryDocument,
     VersionItem,
-    json_document,
-    json_line,
 )
+from projections.cli.effects import Effect
+from projections.cli.exit_codes import EXIT_FAILURE
+from projections.cli.json_output import json_document, json_line
+from projections.cli.lines import clock, describe, shorten
+from projections.cli.opening import near_matches, opened, require_session
+from projections.cli.options import POINT, TEXT, folder_option, output_option
 from projections.cli.tables import Table
-from projections.cli.terminal import Segment, Writer
+from projections.cli.terminal import LineWriter, Segment
 from projections.compare.blame import Blamed
 from projections.compare.encoding import compact_json
 from projections.refs import Ref
@@ -50,8 +41,8 @@ def history_command(
 ) -> None:
     """Show every version of a turn.
 
-    The oldest first, archived ones included. Each line says what the version changed;
-    `~N` is how `journal diff` names it.
+    The oldest comes first, archived versions included. Each line says what the version
+    changed; `~N` is its name for `journal diff`.
 
     \b
     Examples:
@@ -92,12 +83,12 @@ def _version_item(version: Version) -> VersionItem:
 
 
 def _print_versions(versions: list[Version]) -> None:
-    writer = Writer()
+    writer = LineWriter()
     before: bytes | None = None
     for number, (event, _) in enumerate(versions, 1):
-        place = f"~{len(versions) - number:<3} {event.seq:>5}  {clock(event.ts)}  "
-        did = what(event, Effect(before)) if isinstance(event, Set) else [("cleared", "red")]
-        writer.line([(place, "dim"), *did])
+        head = f"~{len(versions) - number:<3} {event.seq:>5}  {clock(event.ts)}  "
+        did = describe(event, Effect(before)) if isinstance(event, Set) else [("cleared", "red")]
+        writer.line([(head, "dim"), *did])
         before = bytes(event.state) if isinstance(event, Set) else None
 
 
@@ -110,12 +101,12 @@ def _print_versions(versions: list[Version]) -> None:
 def diff_command(
     session_id: str, old: str, new: str | None, output: str, folder: str | None
 ) -> None:
-    """Show what is different between two states.
+    """Show the differences between two states.
 
-    OLD and NEW name a state each: RUNTIME/TURN, RUNTIME, or nothing for the whole session;
+    OLD and NEW each name a state: RUNTIME/TURN, RUNTIME, or nothing for the whole session;
     then @SEQ or @TIME for an earlier moment, or ~N for N versions back. Without NEW, OLD is
-    compared with what is there now, a turn with its version before. In ids write %2F
-    for /, %40 for @.
+    compared with the present state; if OLD is the present state of a turn, it is compared
+    with the version before. In ids write %2F for /, %40 for @.
 
     Exit code 0 when there is no difference, 1 when there is one. `-o patch` gives JSON
     Patch (RFC 6902).
@@ -140,7 +131,7 @@ def diff_command(
         )
         click.echo(json_document(document), nl=False)
     else:
-        writer = Writer(cut=False)
+        writer = LineWriter(cut=False)
         for change in found.lines():
             style = {"+": "green", "-": "red", "~": "yellow"}[change.mark]
             writer.line([(str(change), style)])

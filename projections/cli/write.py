@@ -1,4 +1,4 @@
-"""`journal set`, `clear`, `handoff` and `takeover`: for scripts and for mending by hand."""
+"""`journal set`, `clear`, `handoff` and `takeover`: for scripts and for repairs by hand."""
 
 import sys
 from typing import Any
@@ -6,19 +6,17 @@ from typing import Any
 import click
 import msgspec
 
-from projections.cli.options import (
-    TEXT,
+from projections.cli.arguments import (
     complete_runtimes,
-    folder_option,
-    opened,
-    output_option,
-    require_session,
     runtime_argument,
     session_argument,
     some_runtime_argument,
     turn_argument,
 )
-from projections.cli.shapes import TakeoverDocument, json_document
+from projections.cli.documents.states import TakeoverDocument
+from projections.cli.json_output import json_document
+from projections.cli.opening import opened, require_session
+from projections.cli.options import TEXT, folder_option, output_option
 
 
 @click.command()
@@ -33,7 +31,8 @@ def set_command(
     """Save a turn's state.
 
     STATE is a JSON object: as an argument, in a file with @FILE, or on standard input if it
-    is left out or `-`. Returns when it is safe on the disk; makes the session if need be.
+    is left out or `-`. Returns when the state is safe on the disk; makes the session if need
+    be.
 
     \b
     Examples:
@@ -47,7 +46,7 @@ def set_command(
 
 
 def _state(given: str | None) -> dict[str, Any]:
-    """The object a caller gives. Raises click.UsageError and OSError."""
+    """The JSON object that was given. Raises click.UsageError and OSError."""
     if given is None or given == "-":
         where, data = "standard input", sys.stdin.buffer.read()
     elif given.startswith("@"):
@@ -102,7 +101,7 @@ def handoff_command(
 ) -> None:
     """Record that a runtime gives the session to another.
 
-    TARGET has it once it takes over, see `journal takeover`.
+    TARGET has the session once it takes over, see `journal takeover`.
 
     \b
     Example:
@@ -121,8 +120,8 @@ def handoff_command(
 def takeover_command(session_id: str, runtime_id: str, output: str, folder: str | None) -> None:
     """Record that a runtime takes the session over.
 
-    Prints what it inherits: the state of all runtimes. Answers the latest handoff to
-    RUNTIME that is still open.
+    Prints the state that it inherits, of all runtimes. Answers the latest handoff to RUNTIME
+    that is still open.
 
     \b
     Example:

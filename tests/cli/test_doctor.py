@@ -14,8 +14,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from projections import DefaultSessionStore
-from projections.cli.main import cli
-from projections.cli.shapes import DoctorDocument, FindingItem, RestoreDocument, RestoreItem
+from projections.cli.commands import cli
+from projections.cli.documents.doctor import (
+    DoctorDocument,
+    FindingItem,
+    RestoreDocument,
+    RestoreItem,
+)
 from projections.doctor import environment, examination
 from tests.cli.terminal import HARMFUL, Terminal, journal
 from tests.projections.test_doctor import FAULTS, append, healthy, log, snapshot

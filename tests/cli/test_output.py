@@ -16,8 +16,38 @@ import msgspec
 import pytest
 
 from projections import DefaultSessionStore
-from projections.cli import shapes
-from projections.cli.main import COMMANDS, Commands
+from projections.cli.commands import COMMANDS, Commands
+from projections.cli.documents.base import VERSION, Document
+from projections.cli.documents.doctor import (
+    DoctorDocument,
+    FindingItem,
+    RestoredItem,
+    RestoreDocument,
+    RestoreItem,
+    SecretItem,
+    SecretsDocument,
+)
+from projections.cli.documents.events import EventItem, LogDocument
+from projections.cli.documents.handoffs import HandoffsDocument
+from projections.cli.documents.sessions import (
+    BackupDocument,
+    CompactDocument,
+    CompactItem,
+    ProblemItem,
+    SessionItem,
+    SessionsDocument,
+    VerifyDocument,
+    VerifyItem,
+)
+from projections.cli.documents.states import (
+    BlameDocument,
+    BlameItem,
+    DiffDocument,
+    HistoryDocument,
+    StateDocument,
+    TakeoverDocument,
+    VersionItem,
+)
 from projections.cli.schema import documents
 from tests.cli.terminal import (
     COMMAND,
@@ -192,29 +222,29 @@ def with_folder(args: list[str], factory: pytest.TempPathFactory) -> list[str]:
     return [str(factory.mktemp("to")) if arg == TO else arg for arg in args]
 
 
-JSON: list[tuple[list[str], type[shapes.Document]]] = [
-    (["sessions", "-o", "json"], shapes.SessionsDocument),
-    (["sessions", "-o", "jsonl"], shapes.SessionItem),
-    (["show", "my-session", "-o", "json"], shapes.StateDocument),
-    (["show", "my-session", "native", "turn-3", "--at", "7", "-o", "json"], shapes.StateDocument),
-    (["log", "my-session", "-o", "json"], shapes.LogDocument),
-    (["log", "my-session", "-o", "jsonl"], shapes.EventItem),
-    (["replay", "my-session", "-o", "jsonl"], shapes.EventItem),
-    (["history", "my-session", "harness", "turn-3", "-o", "json"], shapes.HistoryDocument),
-    (["history", "my-session", "harness", "turn-3", "-o", "jsonl"], shapes.VersionItem),
-    (["diff", "my-session", "@3", "-o", "json"], shapes.DiffDocument),
-    (["blame", "my-session", "native", "turn-3", "-o", "json"], shapes.BlameDocument),
-    (["blame", "my-session", "native", "turn-3", "-o", "jsonl"], shapes.BlameItem),
-    (["handoffs", "my-session", "-o", "json"], shapes.HandoffsDocument),
-    (["takeover", "my-session", "judge"], shapes.TakeoverDocument),
-    (["verify", "-o", "json"], shapes.VerifyDocument),
-    (["doctor", "-o", "json"], shapes.DoctorDocument),
-    (["doctor", "-o", "jsonl"], shapes.FindingItem),
-    (["doctor", "--restore", "my-session", "-o", "json"], shapes.RestoreDocument),
-    (["doctor", "--restore", "my-session", "-o", "jsonl"], shapes.RestoreItem),
-    (["doctor", "--secrets", "-o", "json"], shapes.SecretsDocument),
-    (["compact", "--all", "-o", "json"], shapes.CompactDocument),
-    (["backup", TO, "-o", "json"], shapes.BackupDocument),
+JSON: list[tuple[list[str], type[Document]]] = [
+    (["sessions", "-o", "json"], SessionsDocument),
+    (["sessions", "-o", "jsonl"], SessionItem),
+    (["show", "my-session", "-o", "json"], StateDocument),
+    (["show", "my-session", "native", "turn-3", "--at", "7", "-o", "json"], StateDocument),
+    (["log", "my-session", "-o", "json"], LogDocument),
+    (["log", "my-session", "-o", "jsonl"], EventItem),
+    (["replay", "my-session", "-o", "jsonl"], EventItem),
+    (["history", "my-session", "harness", "turn-3", "-o", "json"], HistoryDocument),
+    (["history", "my-session", "harness", "turn-3", "-o", "jsonl"], VersionItem),
+    (["diff", "my-session", "@3", "-o", "json"], DiffDocument),
+    (["blame", "my-session", "native", "turn-3", "-o", "json"], BlameDocument),
+    (["blame", "my-session", "native", "turn-3", "-o", "jsonl"], BlameItem),
+    (["handoffs", "my-session", "-o", "json"], HandoffsDocument),
+    (["takeover", "my-session", "judge"], TakeoverDocument),
+    (["verify", "-o", "json"], VerifyDocument),
+    (["doctor", "-o", "json"], DoctorDocument),
+    (["doctor", "-o", "jsonl"], FindingItem),
+    (["doctor", "--restore", "my-session", "-o", "json"], RestoreDocument),
+    (["doctor", "--restore", "my-session", "-o", "jsonl"], RestoreItem),
+    (["doctor", "--secrets", "-o", "json"], SecretsDocument),
+    (["compact", "--all", "-o", "json"], CompactDocument),
+    (["backup", TO, "-o", "json"], BackupDocument),
 ]
 
 
@@ -239,7 +269,7 @@ def damaged(prepared: str, tmp_path_factory: pytest.TempPathFactory) -> str:
 def documents_given(
     damaged: str, tmp_path_factory: pytest.TempPathFactory
 ) -> list["subprocess.CompletedProcess[str]"]:
-    def run(item: tuple[list[str], type[shapes.Document]]) -> "subprocess.CompletedProcess[str]":
+    def run(item: tuple[list[str], type[Document]]) -> "subprocess.CompletedProcess[str]":
         return journal(*with_folder(item[0], tmp_path_factory), "--dir", damaged)
 
     return side_by_side(run, JSON)
@@ -258,18 +288,18 @@ def test_json_is_what_the_schema_says_and_nothing_else(
     for text in texts:
         found = msgspec.json.decode(text, type=kind, strict=True)
         assert json.loads(msgspec.json.encode(found)) == json.loads(text), "no other keys"
-        assert found.version == shapes.VERSION
+        assert found.version == VERSION
         validator.validate(json.loads(text))
 
 
 def test_the_schema_has_every_kind_of_document(schema: Any) -> None:
     assert documents().keys() <= schema["$defs"].keys()
     assert {kind for _, kind in JSON} | {
-        shapes.ProblemItem,
-        shapes.SecretItem,
-        shapes.CompactItem,
-        shapes.RestoredItem,
-        shapes.VerifyItem,
+        ProblemItem,
+        SecretItem,
+        CompactItem,
+        RestoredItem,
+        VerifyItem,
     } == set(documents().values())
     one = json.loads(journal("schema", "EventItem").stdout)
     jsonschema.Draft202012Validator.check_schema(one)

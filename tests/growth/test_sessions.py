@@ -14,7 +14,7 @@ from journal import errors
 from journal.engines.files.storage import DiskStorage
 from projections import DefaultSessionStore
 from projections.cli import progress
-from projections.cli.main import cli
+from projections.cli.commands import cli
 from projections.tail.tail import Tail
 from tests.growth.counting import steps
 from tests.support import FaultyStorage

@@ -1,6 +1,6 @@
-"""What the SDK's own objects say: inputs, outputs, tool calls. Pure.
+"""Reads the SDK's own objects: inputs, outputs, tool calls. Pure: no I/O.
 
-Items of an input are dicts, those of a response are objects; both are read alike.
+Items of an input are dicts, items of a response are objects; both are read in the same way.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,7 +36,7 @@ _LOCAL: dict[type, str] = {
     ShellTool: "shell_call",
     ApplyPatchTool: "apply_patch_call",
 }
-"""The tools whose hooks do not get the id of their call, and the type of their calls."""
+"""The tools whose hooks do not get the id of the call, and the type of their calls."""
 
 
 class Refused(NamedTuple):
@@ -48,7 +48,7 @@ class Refused(NamedTuple):
 
 
 class ModelCall(NamedTuple):
-    """A tool call in a response: its id, the tool, and how it went if that is known."""
+    """A tool call in a response: its id, the tool, and its status if that is known."""
 
     id: str
     name: str
@@ -57,7 +57,7 @@ class ModelCall(NamedTuple):
 
 
 def input_text(items: object) -> str:
-    """The latest message of the user in an input; parts that are no text by their type."""
+    """The latest message of the user in an input; parts that are not text as `[type]`."""
     for item in reversed(items) if isinstance(items, list) else ():
         if _get(item, "role") == "user":
             content = _get(item, "content")
@@ -66,29 +66,31 @@ def input_text(items: object) -> str:
 
 
 def output_text(output: object) -> object:
-    """A final output, or whatever else, as it can be shown."""
+    """An output in a form that can be shown."""
     return output.model_dump_json() if isinstance(output, BaseModel) else output
 
 
 def response_text(output: Iterable[Any]) -> str:
-    """What a response says in words, also if that is a refusal."""
-    said = (ItemHelpers.extract_text(item) or ItemHelpers.extract_refusal(item) for item in output)
-    return "\n".join(text for text in said if text)
+    """The words of a response; they may be a refusal."""
+    texts = (
+        ItemHelpers.extract_text(item) or ItemHelpers.extract_refusal(item) for item in output
+    )
+    return "\n".join(text for text in texts if text)
 
 
 def hosted_calls(output: Iterable[Any]) -> list[ModelCall]:
-    """The calls in a response that the model's side has carried out by itself."""
+    """The calls in a response that the model's provider has carried out itself."""
     return [_hosted(item) for item in output if _get(item, "type") in _HOSTED]
 
 
 def local_calls(output: Iterable[Any], tool: object) -> list[str]:
-    """The ids of the calls in a response that are for such a tool, if its hooks need them."""
+    """The ids of a response's calls of this kind of tool, if its hooks do not get the id."""
     kind = _kind(tool)
     return [item.call_id for item in output if kind is not None and _get(item, "type") == kind]
 
 
 def handoff_call(output: Iterable[Any], source: Agent[Any]) -> ModelCall | None:
-    """The call by which an agent hands over: the SDK takes the first one."""
+    """The call by which an agent hands over; the SDK uses the first one."""
     names = {
         each.tool_name if isinstance(each, Handoff) else Handoff.default_tool_name(each)
         for each in source.handoffs
@@ -100,15 +102,16 @@ def handoff_call(output: Iterable[Any], source: Agent[Any]) -> ModelCall | None:
 
 
 def known_id(context: RunContextWrapper[Any], tool: object) -> str | None:
-    """The id of the call that a hook is for, if the SDK gives it.
+    """The id of the call that a hook is about, if the SDK gives it.
 
-    Inside an agent that is a tool, what else there is carries the id of that tool's call.
+    For tools in `_LOCAL` it does not: inside an agent used as a tool, their context carries
+    the id of the outer call.
     """
     return getattr(context, "tool_call_id", None) if _kind(tool) is None else None
 
 
 def error_text_in(context: RunContextWrapper[Any], tool: Any, result: object) -> str | None:
-    """The error that a tool's result stands for, if it is what the SDK puts in its place."""
+    """The result, if it is a text that the SDK puts in place of an error."""
     texts = [default_tool_error_function(context, Exception())]
     seconds = getattr(tool, "timeout_seconds", None)
     if seconds is not None:
@@ -140,7 +143,7 @@ def _get(item: object, name: str) -> Any:
 
 
 def refused_in(given: object) -> list[Refused]:
-    """The calls that the user said no to, in a state from which a run is to go on."""
+    """The calls that the user rejected, in a state from which a run goes on."""
     context = getattr(given, "_context", None)
     if not isinstance(given, RunState) or context is None:
         return []

@@ -1,4 +1,4 @@
-"""The SDK's run hooks, which tell how a run goes."""
+"""The SDK's run hooks, which report how a run goes."""
 
 from collections.abc import Coroutine
 from typing import Any
@@ -12,9 +12,10 @@ from projections.adapters.openai_agents.sessions import Chosen, Sessions, choice
 
 
 class RunJournal(RunHooks[Any]):
-    """Hooks that report to a `MirroredRun`, and after that somebody else's hooks.
+    """Hooks that report to a `MirroredRun`, and then call the user's hooks.
 
-    At the end of an agent's turn it is the other way round: if those raise, it is an error.
+    When an agent's turn ends, by a handoff or an output, the user's hooks come first: if they
+    raise, the turn ends as an error.
     """
 
     def __init__(self, run: MirroredRun, hooks: RunHooks[Any] | None = None) -> None:
@@ -43,8 +44,8 @@ class RunJournal(RunHooks[Any]):
     def on_tool_start(
         self, context: RunContextWrapper[Any], agent: Agent[Any], tool: Tool
     ) -> Coroutine[Any, Any, None]:
-        # Not a coroutine function: the SDK calls it in the context that the tool gets, and
-        # runs what it returns in another one.
+        # Not a coroutine function: the SDK calls it in the tool's own context, but runs the
+        # coroutine that it returns in another one.
         self._run.follow_now(self._run.call_begins, context, agent, tool)
         return self._tool_starts(context, agent, tool)
 
@@ -76,16 +77,18 @@ class RunJournal(RunHooks[Any]):
 class JournalHooks(RunJournal):
     """Mirrors the runs that it is passed to, one after the other: `Runner.run(…, hooks=…)`.
 
-    Use these if not all runs of the process are to be mirrored. Hooks do not see all that `mirror`
-    sees: how a run ends that fails, is cancelled or is stopped by a guardrail (its turn stays
-    open until these hooks see another run, which closes it as an error), that a run waits for
-    approvals (the same becomes of its turn, without the call), and what a tool has raised
-    (only that it has, if the SDK's own words are its result). Runs at the same time need hooks
-    of their own each.
+    Use these hooks to mirror only some runs of a process. Runs at the same time each need hooks
+    of their own. Hooks see less than `mirror` does:
 
-    `handle` is where the turns go; `hooks` are called as well. A turn goes to `session_id`,
-    or what that returns for its agent; else to the session of the run that it is part of;
-    else to one that is made up for these hooks. Raises TypeError for another `session_id`.
+    - If a run fails, is cancelled, is stopped by a guardrail or waits for approvals, they do not
+      see its end. Its turn stays open until these hooks see another run; then it is closed as an
+      error. Calls that wait for approval are missing.
+    - If a tool raises, they only see that it failed, if the SDK's own words are its result.
+
+    `handle` is where the turns go. `hooks` are called as well. The session of a turn is the
+    first of: `session_id`, or what `session_id` returns for its agent; the session of the run
+    that it is part of; one that is made up for these hooks. Raises TypeError for any other
+    `session_id`.
     """
 
     def __init__(

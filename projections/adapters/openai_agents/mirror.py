@@ -1,4 +1,4 @@
-"""`mirror`: every run of every agent in this process goes into the journal."""
+"""`mirror`: writes every run of every agent in this process into the journal."""
 
 from typing import Any
 
@@ -15,16 +15,17 @@ from projections.adapters.session_choice import SessionChoice
 def mirror(source: Source, *, session_id: Chosen = None) -> Mirror:
     """Mirror every run of every agent in this process, until the handle is closed.
 
-    Takes a store, the path of a folder, or a config; one that does not mirror changes nothing.
+    Takes a store, the path of a folder, or a config. A config without
+    `mirror_runtime_state=True` does nothing at all.
 
-    Each agent is a runtime, by its name. A run is one turn, or several if agents hand over:
-    then one for each. A run inside a tool is a turn that this tool call has called for. Turns
-    go to the session `session_id`, or what that returns for the agent; else to the
-    conversation, the session or the group that the run has in the SDK; else to the session of
-    the run that it is part of; else to one that is made up for this call.
+    Each agent is a runtime, named after the agent. A run is one turn; if agents hand over, it
+    is one turn for each agent. The parent of a run inside a tool is the turn of that tool call.
+    The session of a turn is the first of: `session_id`, or what `session_id` returns for the
+    agent; the conversation, session or group that the run has in the SDK; the session of the
+    run that it is part of; one that is made up for this mirror.
 
-    Raises TypeError and ValueError for a source or session id that makes no sense, and
-    RuntimeError when the process is being mirrored already.
+    Raises TypeError and ValueError for an invalid source or session id, and RuntimeError if
+    the process is being mirrored already.
     """
     choice = choice_of(session_id)
     handle = Mirror(source)
@@ -42,6 +43,6 @@ def _start(handle: Mirror, choice: SessionChoice[Agent[Any]]) -> None:
 
 
 def _put_back(runner: MirroringRunner) -> None:
-    """Not if somebody has put another one in front: that goes on through ours, which is idle."""
+    """Put back the runner from before, unless another runs in front; then ours stays, idle."""
     if get_default_agent_runner() is runner:
         set_default_agent_runner(runner.before)

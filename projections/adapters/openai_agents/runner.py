@@ -1,4 +1,4 @@
-"""The SDK's default runner, in front of the one that was there before."""
+"""Our default runner for the SDK, in front of the one that was there before."""
 
 import asyncio
 from typing import Any
@@ -23,7 +23,7 @@ from projections.adapters.openai_agents.sessions import Sessions
 
 
 class MirroringRunner(AgentRunner):
-    """Has another runner do the work, with hooks of ours around those that are given."""
+    """Lets another runner do the work, with our hooks around the given ones."""
 
     def __init__(self, before: AgentRunner, mirroring: Mirroring, sessions: Sessions) -> None:
         self.before = before
@@ -43,7 +43,7 @@ class MirroringRunner(AgentRunner):
         except Exception as error:
             await run.aend(Ending.by(error))
             raise
-        except BaseException as error:  # closed, or the process is about to end
+        except BaseException as error:  # it is closed, or the process ends
             run.defer_end(Ending.by(error))
             raise
         await run.aend(_complete(result))
@@ -77,12 +77,12 @@ class MirroringRunner(AgentRunner):
         return result
 
     def _begin(self, agent: Agent[Any], given: Any, kwargs: dict[str, Any]) -> MirroredRun | None:
-        """A run with hooks of ours put among its options; None if it is not to be mirrored."""
+        """A run, with our hooks put into its options; None if it is not mirrored."""
         hooks = kwargs.get("hooks")
         if self._mirroring.stopped or isinstance(hooks, JournalHooks):
             return None
         if not (hooks is None or isinstance(hooks, RunHooksBase)):
-            return None  # the SDK refuses it
+            return None  # the SDK will refuse it
         try:
             run = MirroredRun(self._mirroring, self._sessions.of_run(kwargs, given), watched=True)
             run.session_id = self._sessions.known(agent, kwargs, given)
@@ -95,12 +95,12 @@ class MirroringRunner(AgentRunner):
 
 
 def _complete(result: RunResult | RunResultStreaming) -> Ending:
-    """A run has returned, with its output or to have calls approved."""
+    """The end of a run that returned, with its output or with calls to approve."""
     return Ending(waiting=getattr(result, "interruptions", ()))
 
 
 def _end_with(run: MirroredRun, result: RunResultStreaming) -> None:
-    """End the run when its task ends, whether or not somebody reads its stream."""
+    """End the run when its task ends, whether or not anybody reads its stream."""
 
     def ended(task: asyncio.Task[Any]) -> None:
         run.mirroring.recorder.drain()
@@ -112,10 +112,10 @@ def _end_with(run: MirroredRun, result: RunResultStreaming) -> None:
 
 
 def _ending(run: MirroredRun, result: RunResultStreaming, task: asyncio.Task[Any]) -> Ending:
-    """How a streamed run ended. Not all that its reader gets raised is raised in its task."""
+    """How a streamed run ended. Some errors are raised for its reader, but not in its task."""
     if task.cancelled():
         return Ending("cancelled")
-    # `task.exception()` would count as looked at, and asyncio not tell of it any more
+    # `task.exception()` would mark it as retrieved, and asyncio would not report it any more.
     error = getattr(task, "_exception", None) or _raised_later(result)
     if error is not None:
         return Ending.by(error)
@@ -127,7 +127,7 @@ def _ending(run: MirroredRun, result: RunResultStreaming, task: asyncio.Task[Any
 
 
 def _raised_later(result: RunResultStreaming) -> Exception | None:
-    """What a guardrail makes the reader of the stream raise."""
+    """The error that a guardrail raises for the reader of the stream."""
     for before in result.input_guardrail_results:
         if before.output.tripwire_triggered:
             return InputGuardrailTripwireTriggered(before)

@@ -1,7 +1,7 @@
-"""One run as it goes on: which turn is open, and what is written when.
+"""One run under way: which turn is open, and what is written when.
 
-A run is a chain of turns, one for each agent that takes part: the agent that hands over ends
-its turn, and the other one begins its own.
+A run is a chain of turns, one for each agent that takes part. An agent that hands over ends
+its turn, and the other agent begins its own.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -28,7 +28,7 @@ SessionOf: TypeAlias = Callable[[Agent[Any]], str]
 
 
 class Ending(NamedTuple):
-    """How a run ended. `waiting` are the calls that it was interrupted for, to be approved."""
+    """How a run ended. `waiting` are the calls for whose approval it was interrupted."""
 
     status: Status = "completed"
     error: object = None
@@ -36,18 +36,18 @@ class Ending(NamedTuple):
 
     @classmethod
     def by(cls, error: BaseException) -> "Ending":
-        """By an exception: what is no `Exception` has stopped it."""
+        """The end by an exception. One that is not an `Exception` cancels the run."""
         if isinstance(error, Exception):
             return cls("error", error)
         return cls("cancelled")
 
 
 class MirroredRun:
-    """A run: hooks tell how it goes, and `end` how it ended.
+    """A run: hooks report how it goes, and `end` reports how it ended.
 
-    Where nobody tells how it ends, it is not `watched`: the turn of an agent is then closed
-    as soon as it has its output. `session_id` is the session of the latest turn; `refused` are
-    calls of which the user said no before the run went on.
+    If nobody reports the end, the run is not `watched`: the turn of an agent is then closed as
+    soon as it has its output. `session_id` is the session of the latest turn. `refused` are
+    calls that the user rejected before the run went on.
     """
 
     def __init__(self, mirroring: Mirroring, session_of: SessionOf, watched: bool) -> None:
@@ -61,14 +61,14 @@ class MirroredRun:
         self._watched = watched
         self._started_at = mirroring.here()
         self._turn: Turn | None = None
-        self._written = False  # whether the turn is
-        self._awaited: Agent[Any] | None = None  # whose turn is there before its hook
+        self._written = False  # whether `_turn` has been written
+        self._awaited: Agent[Any] | None = None  # its turn has begun, its hook is to come
         self._output: list[Any] = []  # the items of the latest response
-        self._unsaid = ""  # its words, if they are not in the transcript
-        self._raised: dict[str, tuple[Status, str | None]] = {}  # by calls that go on
+        self._unsaid = ""  # its words, while they are not in the transcript yet
+        self._raised: dict[str, tuple[Status, str | None]] = {}  # errors of calls under way
 
     async def follow(self, step: Callable[..., Awaitable[None]], *args: Any) -> None:
-        """Do what a hook tells: one of the methods below. Tools may go on when it is over."""
+        """Take a step that a hook reports. Nothing once the run is over; tools may go on then."""
         if not (self._over or self.mirroring.stopped):
             try:
                 await step(*args)
@@ -76,18 +76,18 @@ class MirroredRun:
                 self._recorder.note_failure(error)
 
     def follow_now(self, step: Callable[..., None], *args: Any) -> None:
-        """As `follow`, where nothing can be awaited."""
+        """Like `follow`, where nothing can be awaited."""
         if not (self._over or self.mirroring.stopped):
             self.mirroring.guard(step, *args)
 
-    # What hooks tell
+    # Steps that hooks report
 
     async def agent_started(self, context: RunContextWrapper[Any], agent: Agent[Any]) -> None:
         """An agent begins: at the start of the run, or after a handoff."""
         if self._turn is not None and self._awaited is agent:
             self._awaited = None
             return
-        if self._turn is not None:  # of a run that ended without a hook
+        if self._turn is not None:  # a run before this one ended without a hook
             await self._close(self._turn, "error", "the run ended early")
         if not self._watched:
             self._started_at = self.mirroring.here()
@@ -95,7 +95,7 @@ class MirroredRun:
         self._awaited = None
 
     async def model_answered(self, output: Iterable[Any]) -> None:
-        """There is a response."""
+        """The model has answered."""
         self._output = list(output)
         self._unsaid = response_text(self._output)
         calls = hosted_calls(self._output)
@@ -124,31 +124,31 @@ class MirroredRun:
         await self._save(after)
 
     def call_begins(self, context: RunContextWrapper[Any], agent: Agent[Any], tool: Any) -> None:
-        """A tool is about to be called; this is the context in which it will run."""
+        """A tool is about to be called; we are in the context in which it will run."""
         turn = self._turn_of(context, agent)
         call_id = known_id(context, tool) or self._next_id(turn, tool)
         turn.call_started(call_id, tool.name)
         enter_context(CallContext(self._recorder, self, turn, call_id))
 
     async def call_began(self) -> None:
-        """Write that one has."""
+        """A tool call has begun: write it."""
         if self._turn is not None:
             await self._save(self._turn)
 
     async def call_ended(
         self, context: RunContextWrapper[Any], agent: Agent[Any], tool: Any, result: object
     ) -> None:
-        """A tool has returned, or the SDK has put a result in the place of its error."""
+        """A tool has returned, or the SDK has put a result in place of its error."""
         turn = self._turn_of(context, agent)
         call_id = known_id(context, tool) or self._going_on(turn, tool)
         words = error_text_in(context, tool, result)
         known: tuple[Status, str | None] = ("completed" if words is None else "error", words)
-        turn.call_started(call_id, tool.name)  # in another run, before it waited for approval
+        turn.call_started(call_id, tool.name)  # a call approved since began in another run
         turn.call_ended(call_id, *self._raised.pop(call_id, known))
         await self._save(turn)
 
     def call_raised(self, call_id: str, error: BaseException) -> None:
-        """A tool has raised; what the SDK makes of it is not known yet."""
+        """A tool has raised; the SDK's result for it is not known yet."""
         status = Ending.by(error).status
         self._raised[call_id] = (status, error_text(error) if status == "error" else None)
 
@@ -160,7 +160,7 @@ class MirroredRun:
             if not self._watched:
                 await self._close(self._turn)
 
-    # What the runner tells
+    # Ends that the runner reports
 
     async def aend(self, ending: Ending) -> None:
         """The run is over."""
@@ -175,19 +175,19 @@ class MirroredRun:
             self._recorder.close(turn, ending.status, ending.error)
 
     def end_soon(self, ending: Ending) -> None:
-        """As `end`, without waiting."""
+        """Like `end`, without waiting."""
         turn = self._last_turn(ending)
         if turn is not None:
             self._recorder.close_soon(turn, ending.status, ending.error)
 
     def defer_end(self, ending: Ending) -> None:
-        """As `end_soon`, for a coroutine that is closed, by the garbage collector maybe."""
+        """Like `end_soon`, for a coroutine that is closed, perhaps by the garbage collector."""
         self._recorder.defer(lambda: self.end_soon(ending))
 
     # Inside
 
     def _turn_of(self, context: RunContextWrapper[Any], agent: Agent[Any]) -> Turn:
-        """The agent's turn. A run that goes on after an approval begins in its middle."""
+        """The agent's turn. It is begun if need be: a run after an approval starts in mid-turn."""
         if self._turn is None:
             turn = self._new_turn(context, agent)
             if self._started_at is not None:
@@ -223,14 +223,14 @@ class MirroredRun:
         await self._recorder.aclose(turn, status, error)
 
     def _last_turn(self, ending: Ending) -> Turn | None:
-        """The turn in which the run ends, with all that is known of it; None if there is none."""
+        """The turn in which the run ends, with its end noted; None if there is no open turn."""
         turn, self._turn, self._over = self._turn, None, True
         if turn is None or self.mirroring.stopped:
             return None
-        self.mirroring.guard(self._tell, turn, ending)
+        self.mirroring.guard(self._note_end, turn, ending)
         return turn
 
-    def _tell(self, turn: Turn, ending: Ending) -> None:
+    def _note_end(self, turn: Turn, ending: Ending) -> None:
         turn.says("assistant", self._unsaid)
         for call_id, (status, error) in self._raised.items():
             turn.call_ended(call_id, status, error)
@@ -239,13 +239,13 @@ class MirroredRun:
                 turn.call_started(item.call_id, str(item.name))
 
     def _next_id(self, turn: Turn, tool: Any) -> str:
-        """The id of the next call in the response that is for the tool; else one made up."""
+        """The id of the tool's next call in the response, or one that is made up."""
         for call_id in local_calls(self._output, tool):
             if call_id not in turn.calls:
                 return call_id
         return f"{tool.name}-{len(turn.calls) + 1}"
 
     def _going_on(self, turn: Turn, tool: Any) -> str:
-        """The id of the tool's call that has begun: of these tools it is one at a time."""
+        """The id of the tool's call under way; these tools are called one at a time."""
         ids = [each.id for each in turn.calls.values() if each.name == tool.name]
         return ids[-1] if ids else self._next_id(turn, tool)

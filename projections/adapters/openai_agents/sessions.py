@@ -1,4 +1,4 @@
-"""Which session a turn belongs to: what the SDK itself goes by."""
+"""Which session a turn belongs to, by the SDK's own conversations, sessions and groups."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -12,21 +12,21 @@ Chosen: TypeAlias = str | Callable[[Agent[Any]], str | None] | None
 
 
 def choice_of(chosen: Chosen) -> SessionChoice[Agent[Any]]:
-    """What the user has chosen. Raises TypeError as `SessionChoice`."""
+    """The choice of the user. Raises TypeError like `SessionChoice`."""
     return SessionChoice("openai-agents", chosen)
 
 
 class Sessions:
-    """Gives the sessions of runs."""
+    """Finds the sessions of runs."""
 
     def __init__(self, mirroring: Mirroring, choice: SessionChoice[Agent[Any]]) -> None:
         self._mirroring = mirroring
         self._choice = choice
 
     def of_run(self, options: dict[str, Any], given: object) -> Callable[[Agent[Any]], str]:
-        """What gives the session of an agent in a run with this input and these options.
+        """A function that gives the session of each agent in a run with this input and options.
 
-        Some sessions of the SDK have an id only once they are in use, so each agent asks anew.
+        It looks anew for each agent: some sessions of the SDK have an id only once they are used.
         """
 
         def session_of(agent: Agent[Any]) -> str:
@@ -35,7 +35,7 @@ class Sessions:
         return session_of
 
     def of_agent(self, agent: Agent[Any]) -> str:
-        """The session of an agent's turn that begins here, in a run that is not known."""
+        """The session of an agent's turn that begins here, if its run is not known."""
         return self.of_run({}, None)(agent)
 
     def known(self, agent: Agent[Any], options: dict[str, Any], given: object) -> str | None:
@@ -44,9 +44,9 @@ class Sessions:
 
 
 def _own(options: dict[str, Any], given: object) -> str | None:
-    """The session, conversation or group of a run: what the SDK itself goes by, in its order.
+    """The conversation, session or group of a run, in the order in which the SDK looks.
 
-    A run that goes on from a state is in the conversation and the group that this has.
+    A run that goes on from a state is in the conversation and the group of that state.
     """
     config = options.get("run_config")
     group_id = config.get("group_id") if isinstance(config, dict) else None
@@ -68,5 +68,5 @@ def _own(options: dict[str, Any], given: object) -> str | None:
 def _id_of(session: object) -> object:
     try:
         return getattr(session, "session_id", None)
-    except Exception:  # noqa: BLE001 - of a session that has none before it is used
+    except Exception:  # noqa: BLE001 - a session may raise before it is used: it has no id yet
         return None

@@ -1,7 +1,7 @@
-"""What tools raise, seen before the SDK makes a result of it for the model.
+"""Sees what tools raise, before the SDK makes a result of it for the model.
 
-Hooks get the result only. The function that makes it is the SDK's own business: where a
-release has it no more, a call that has failed is known by the SDK's words in its result.
+Hooks only get the result. The function that makes it is internal to the SDK. If a release does
+not have it, a failed call is recognised by the SDK's words in its result.
 """
 
 import functools
@@ -17,7 +17,7 @@ MODULES = ("agents.tool", "agents.run_internal.tool_execution")
 
 
 def watch_tool_errors() -> Callable[[], None]:
-    """Tell the runs what their tools raise. Returns what ends that."""
+    """Report to runs what their tools raise. Returns a function that ends this."""
     undo = [_watch(name) for name in MODULES]
 
     def end() -> None:

@@ -1,8 +1,8 @@
-"""What `mirror` takes: a gateway or session config, ours or PraisonAI's, as object or YAML.
+"""The configs that `mirror` accepts: gateway or session, ours or PraisonAI's, object or YAML.
 
 PraisonAI keeps a session's settings in its gateway file under `gateway`, `session_config`; its
 documentation also says `session`. Its own loader drops `mirror_runtime_state`, so the file is
-read here, and of it the session's settings only:
+read here, but only for the session's settings:
 
     gateway:
       session_config:
@@ -31,10 +31,10 @@ def is_config(source: object) -> bool:
 
 
 def settings_of(config: Any) -> SessionSettings:
-    """The session's settings of a config.
+    """The session's settings in a config.
 
-    Raises TypeError and ValueError for settings that make no sense, and OSError for a file
-    that cannot be read.
+    Raises TypeError and ValueError for invalid settings, and OSError for a file that cannot
+    be read.
     """
     if isinstance(config, str | os.PathLike):
         return _from_file(config)
@@ -50,7 +50,7 @@ def _from_file(path: str | os.PathLike[str]) -> SessionSettings:
         try:
             data = yaml.safe_load(file)
         except yaml.YAMLError as error:
-            raise ValueError(f"{os.fspath(path)} is no YAML: {error}") from error
+            raise ValueError(f"{os.fspath(path)} is not YAML: {error}") from error
     if not isinstance(data, Mapping):
         kind = type(data).__name__
         raise ValueError(f"{os.fspath(path)} holds no gateway config, but {kind}")
@@ -65,7 +65,7 @@ def _from_mapping(data: Mapping[str, Any], source: str) -> SessionSettings:
             found = _section(found, name, source)
             break
     else:
-        if found is not data:  # a gateway's own settings are not a session's
+        if found is not data:  # these are settings of the gateway, not of a session
             found = {}
     return _checked(SessionConfig(**{key: found[key] for key in found if key in _FIELDS}))
 

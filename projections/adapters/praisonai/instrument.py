@@ -1,10 +1,10 @@
-"""Where PraisonAI's agents are met: the few methods through which every turn and call goes.
+"""Instruments PraisonAI's agents: wraps the few methods through which every turn and call goes.
 
-`start`, `run`, teams and flows all come through `chat`, `achat` or `_start_stream`, or go to a
-backend that runs whole turns by `_delegate_to_backend`; every tool call comes through
+`start`, `run`, teams and flows all go through `chat`, `achat` or `_start_stream`, or through
+`_delegate_to_backend` to a backend that runs whole turns. Every tool call goes through
 `execute_tool` or `execute_tool_async`. These are wrapped on the class, each by a wrapper for
-its kind of function. PraisonAI returns where others raise, so three more places are
-watched for why a turn has failed; a release without them costs the reason.
+its kind of function. PraisonAI often returns where others raise, so three more methods are
+watched for the reason why a turn failed. In a release without these, the reason is missing.
 """
 
 import functools
@@ -26,7 +26,7 @@ _SHOWN = "error"  # the display callback for errors
 
 
 def install(tracker: TurnTracker, patches: Patches) -> None:
-    """Wrap the methods. Raises RuntimeError for a PraisonAI that has not all of them."""
+    """Wrap the methods. Raises RuntimeError if PraisonAI does not have all of them."""
     missing = [name for name in (*TURNS, *CALLS) if not hasattr(Agent, name)]
     if missing:
         raise RuntimeError(
@@ -47,15 +47,15 @@ def install(tracker: TurnTracker, patches: Patches) -> None:
 
 
 def _load_image_agent() -> None:
-    """It has a `chat` of its own, and has to be there when that is wrapped."""
+    """It overrides `chat`, so its class must be loaded when `chat` is wrapped."""
     try:
         import praisonaiagents.agent.image_agent  # noqa: F401
     except ImportError:
-        pass  # then there is none
+        pass  # this release has none
 
 
 def _router_agents() -> list[type]:
-    """The agent whose `execute` asks the models itself, past `chat`."""
+    """The agent whose `execute` asks the models itself, without `chat`."""
     try:
         from praisonaiagents.agent.router_agent import RouterAgent
     except ImportError:
@@ -67,7 +67,7 @@ MakeSpan: TypeAlias = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
 def _spanning(tracker: TurnTracker, prompt: str) -> Callable[[Any], Wrapper]:
-    """What wraps a method that is a turn, and has the prompt as its first argument."""
+    """Makes wrappers for a method that is a turn; its first argument, `prompt`, is the prompt."""
     return functools.partial(_wrapper, functools.partial(_turn, tracker, prompt))
 
 
@@ -89,7 +89,7 @@ def _argument(args: tuple[Any, ...], kwargs: dict[str, Any], index: int, name: s
 
 
 def _wrapper(span_of: MakeSpan, original: Any) -> Wrapper:
-    """What runs a function of the same kind as `original` within a span."""
+    """Runs the wrapped function, which is of the same kind as `original`, within a span."""
     if inspect.iscoroutinefunction(original):
         return _coroutine_wrapper(span_of)
     if inspect.isgeneratorfunction(original):
@@ -124,20 +124,20 @@ def _generator_wrapper(span_of: MakeSpan) -> Wrapper:
 
 
 def _delegation(tracker: TurnTracker, turn: Callable[[Any], Wrapper], original: Any) -> Wrapper:
-    """A turn, of which a backend may return a stream."""
+    """A turn of a backend, which may return a stream."""
     at_once = turn(original)
 
     def wrapper(wrapped: Any, agent: Any, args: Any, kwargs: Any) -> Any:
         if not _streams(agent, kwargs):
             return at_once(wrapped, agent, args, kwargs)
-        stream = wrapped(*args, **kwargs)  # which does nothing before it is read
+        stream = wrapped(*args, **kwargs)  # it does nothing before it is read
         return _in_turn(_turn(tracker, "prompt", agent, args, kwargs), stream)
 
     return wrapper
 
 
 def _streams(agent: Any, kwargs: dict[str, Any]) -> bool:
-    """Whether PraisonAI will return the stream of the agent's backend: its own conditions."""
+    """Whether PraisonAI will return the stream of the agent's backend, by its own conditions."""
     backend = agent.backend
     asked = bool(kwargs.get("stream")) and not hasattr(backend, "_execute_sync")
     return asked and hasattr(backend, "stream")
@@ -149,7 +149,7 @@ def _in_turn(span: TurnSpan, stream: Any) -> Generator[Any, Any, Any]:
 
 
 def _watch_cancelling(wrapped: Any, agent: Any, args: Any, kwargs: Any) -> Any:
-    """Keep the token by which a turn can be asked to stop: it knows whether it was."""
+    """Keep the token by which a turn can be asked to stop; it knows whether it was asked."""
     token = wrapped(*args, **kwargs)
     here = running_here()
     if here is not None and here[0].agent is agent:
@@ -158,7 +158,7 @@ def _watch_cancelling(wrapped: Any, agent: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _watch_guardrail(wrapped: Any, agent: Any, args: Any, kwargs: Any) -> Any:
-    """Note that an answer is withheld: what is returned in its place looks like one."""
+    """Note that an answer is withheld: the text returned in its place looks like an answer."""
     here = running_here()
     if here is not None and here[0].agent is agent:
         here[0].blocked = f"withheld by a guardrail: {_argument(args, kwargs, 0, 'error')}"
@@ -166,7 +166,7 @@ def _watch_guardrail(wrapped: Any, agent: Any, args: Any, kwargs: Any) -> Any:
 
 
 class ErrorCallback:
-    """PraisonAI's display callback for errors, in front of the one that was there before."""
+    """Our display callback for errors; it also calls the one that was there before."""
 
     def __init__(self) -> None:
         self._before = display.sync_display_callbacks.get(_SHOWN)
@@ -174,7 +174,7 @@ class ErrorCallback:
         display.register_display_callback(_SHOWN, self._callback)
 
     def close(self) -> None:
-        """Put back the one before, unless there is another one by now."""
+        """Put back the callback from before, unless somebody else has registered another."""
         if display.sync_display_callbacks.get(_SHOWN) is not self._callback:
             return
         if self._before is not None:
@@ -186,11 +186,11 @@ class ErrorCallback:
 def _noting(message: object = None) -> None:
     here = running_here()
     if here is not None and message is not None:
-        here[0].complaint = str(message)
+        here[0].shown_error = str(message)
 
 
 def _noting_before(callback: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(callback)  # PraisonAI passes what the signature has
+    @functools.wraps(callback)  # PraisonAI passes the arguments that the signature names
     def both(*args: Any, **kwargs: Any) -> Any:
         _noting(kwargs.get("message"))
         return callback(*args, **kwargs)

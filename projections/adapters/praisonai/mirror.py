@@ -1,4 +1,4 @@
-"""`mirror`: every turn of every PraisonAI agent in this process goes into the journal."""
+"""`mirror`: writes every turn of every PraisonAI agent in this process into the journal."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, cast
@@ -23,20 +23,20 @@ def mirror(
 ) -> Mirror:
     """Mirror every turn of every PraisonAI agent in this process, until the handle is closed.
 
-    Takes a gateway or session config, ours or PraisonAI's, a dict of one, or the path of a YAML
-    file of one: unless it says `mirror_runtime_state=True` nothing is done at all. Or a store,
-    ours or a `JournalSessionStore`, or the path of a folder.
+    Takes a store (ours or a `JournalSessionStore`), the path of a folder, or a config: gateway
+    or session, ours or PraisonAI's, as an object, a dict or the path of a YAML file. A config
+    without `mirror_runtime_state=True` does nothing at all.
 
-    With a config or a `JournalSessionStore`, PraisonAI's default session store is meanwhile
-    one whose runtime state is what is mirrored.
+    With a config or a `JournalSessionStore`, PraisonAI's default session store is replaced
+    meanwhile by one that shows the mirrored runtime state.
 
-    Each agent is a runtime, by its name. Its turns go to the session `session_id`, or what
-    that returns for the agent; else to the session that the agent has in PraisonAI; else to the
-    one of the turn that called for it; else to one that is made up for this call.
+    Each agent is a runtime, named after the agent. The session of its turns is the first of:
+    `session_id`, or what `session_id` returns for the agent; the session that the agent has in
+    PraisonAI; the session of the turn that called for it; one that is made up for this mirror.
 
-    Raises TypeError and ValueError for a config that makes no sense, OSError for a file that
-    cannot be read, and RuntimeError when the process is being mirrored already or PraisonAI is
-    not what this was made for.
+    Raises TypeError and ValueError for an invalid config, OSError for a file that cannot be
+    read, and RuntimeError if the process is being mirrored already or this release of PraisonAI
+    lacks a method that is needed.
     """
     choice: SessionChoice[Any] = SessionChoice("praisonai", session_id)
     handle, store = _handle_for(config_or_store)
@@ -52,13 +52,13 @@ def mirror(
 def _handle_for(
     source: Source | JournalSessionStore | Mapping[str, Any],
 ) -> tuple[Mirror, JournalSessionStore | None]:
-    """The handle, and what is to be PraisonAI's default store."""
+    """The handle, and the store that becomes PraisonAI's default, if any."""
     if isinstance(source, JournalSessionStore):
         return Mirror(source.journal), source
     if is_config(source):
         handle = Mirror(settings_of(source))
         if not handle.mirrors:
-            return handle, None  # and no folder is made
+            return handle, None  # nothing is mirrored, so no folder is made
         journal = handle.store
         return handle, JournalSessionStore(journal.session_dir, journal=journal)
     return Mirror(cast(Source, source)), None
@@ -74,7 +74,7 @@ def _start(handle: Mirror, choice: SessionChoice[Any]) -> None:
 
 
 def _make_default(store: object) -> Callable[[], None]:
-    """Make it PraisonAI's default session store; returns what puts back the one before."""
+    """Make it PraisonAI's default session store. Returns a function that undoes this."""
     before = praisonai._default_store
     praisonai._default_store = store
 

@@ -1,4 +1,4 @@
-"""Methods of classes wrapped for a while, by `wrapt`, and unwrapped again."""
+"""Wraps methods of classes by `wrapt`, and unwraps them again."""
 
 import inspect
 import threading
@@ -12,9 +12,9 @@ Wrapper: TypeAlias = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
 class Patches:
-    """Wrapped methods, and how to unwrap them. Safe for threads.
+    """The methods wrapped so far. Thread-safe.
 
-    After `undo` the wrappers do nothing, wherever somebody still has hold of one.
+    After `undo` the wrappers do nothing, even where somebody still holds one.
     """
 
     def __init__(self) -> None:
@@ -23,10 +23,10 @@ class Patches:
         self._made: list[tuple[type, str, bool, Any]] = []
 
     def wrap(self, owner: type, name: str, wrapper_for: Callable[[Any], Wrapper]) -> None:
-        """Wrap a method where `owner` has it and where a subclass has another one.
+        """Wrap a method of `owner`, and every override of it in a subclass.
 
-        `wrapper_for` gets the method. One that `owner` inherits is wrapped for it and its
-        subclasses only. Nothing happens where there is no such method, or something else.
+        `wrapper_for` gets the method. A method that `owner` inherits is wrapped for `owner` and
+        its subclasses only. If there is no such method, or it is not a function, nothing happens.
         """
         with self._lock:
             for each in (owner, *_overriding(owner, name)):
@@ -37,7 +37,7 @@ class Patches:
                     setattr(each, name, wrapper)
 
     def undo(self) -> None:
-        """Take out what is there, also from below wrappers of others. Others' methods stay."""
+        """Take out our wrappers, also from below those of others. Methods of others stay."""
         with self._lock:
             self._are_on = False
             while self._made:
@@ -58,7 +58,7 @@ def _take_out(owner: type, name: str, is_own: bool, wrapper: Any) -> None:
 
 
 def _take_out_from_below(current: Any, wrapper: Any) -> None:
-    """Where somebody else has wrapped it by `wrapt` as well; what else there is calls it idly."""
+    """Take our wrapper out from below others by `wrapt`. Below anything else it stays, idle."""
     while isinstance(current, wrapt.BaseObjectProxy):
         if current.__wrapped__ is wrapper:
             current.__wrapped__ = wrapper.__wrapped__
@@ -67,7 +67,7 @@ def _take_out_from_below(current: Any, wrapper: Any) -> None:
 
 
 def _overriding(owner: type, name: str) -> Iterator[type]:
-    """The subclasses that have a method of their own, each once."""
+    """The subclasses that override the method, each once."""
     seen: set[type] = set()
     waiting: list[type] = list(owner.__subclasses__())
     while waiting:

@@ -1,8 +1,8 @@
-"""Which agent's turn is running where: known from the context, else from the agent.
+"""Finds the turn that code belongs to: by the context, or else by the agent.
 
-PraisonAI copies the context into the threads and tasks in which it runs tools, so a tool call
-knows its turn there, and a turn that begins inside a tool call knows who called for it. Code
-that runs without that context is taken to be of the agent's turn if it has just one.
+PraisonAI copies the context into the threads and tasks in which it runs tools. So a tool call
+knows its turn there, and a turn that begins inside a tool call knows its caller. Code without
+that context is taken to belong to the agent's turn, if the agent has just one.
 """
 
 import asyncio
@@ -17,17 +17,17 @@ from projections.adapters.turns import Status, Turn
 
 @dataclass(slots=True, eq=False)
 class Running:
-    """An agent's turn as it goes on, with what PraisonAI lets be known of how it goes.
+    """An agent's turn under way, with what PraisonAI reveals of how it goes.
 
-    `complaint` is the last error that PraisonAI has shown instead of raising it, `blocked` why
-    a guardrail withheld the answer. `cancel` is PraisonAI's token of the turn: whether it was
-    asked to stop. A turn that `streams` may fall back to an answer at once; `came_to_nothing` says
-    that it did, and that there was none.
+    `shown_error` is the last error that PraisonAI showed instead of raising it. `blocked` is
+    the reason why a guardrail withheld the answer. `cancel` is PraisonAI's token of the turn:
+    it knows whether the turn was asked to stop. A turn that `streams` may fall back to an
+    answer without a stream; `came_to_nothing` says that it did, and that there was no answer.
     """
 
     agent: Any
     turn: Turn
-    complaint: str | None = None
+    shown_error: str | None = None
     blocked: str | None = None
     cancel: Any = None
     streams: bool = False
@@ -50,7 +50,7 @@ class Running:
         if isinstance(call_id, str) and call_id:
             stem, number = call_id, 1
             if call_id not in calls or calls[call_id].status == "open":
-                return call_id  # one that is open is that call itself, seen at two places
+                return call_id  # an open one is the same call, seen twice
         else:
             stem, number = "call", len(calls)
         while f"{stem}-{number + 1}" in calls:
@@ -62,22 +62,22 @@ class Running:
         self.lock = threading.RLock()
 
     def outcome(self, result: object) -> tuple[Status, str | None]:
-        """How a turn ended that returned `result`, and what went wrong.
+        """How a turn that returned `result` ended, and what went wrong.
 
-        As PraisonAI itself judges it: an answer of None is an error that it has swallowed.
+        PraisonAI swallows errors and returns None, so None counts as an error.
         """
         if getattr(self.cancel, "_observed", False):
-            return "cancelled", self.complaint
+            return "cancelled", self.shown_error
         if self.blocked is not None:
             return "error", self.blocked
         if result is None or self.came_to_nothing:
-            return "error", self.complaint or "no answer"
+            return "error", self.shown_error or "no answer"
         error = reported_error(result)
         return ("completed", None) if error is None else ("error", error)
 
 
 def running_here() -> tuple[Running, str | None] | None:
-    """The turn in which this code runs, and the call of it; None outside, and once it is over."""
+    """The turn in which this code runs, and its call; None outside a turn, or once it is over."""
     here = current()
     if here is None or not isinstance(here.work, Running) or here.work.turn.status != "open":
         return None
@@ -85,7 +85,7 @@ def running_here() -> tuple[Running, str | None] | None:
 
 
 class RunningTurns:
-    """The open turns of each agent. Safe for threads."""
+    """The open turns of each agent. Thread-safe."""
 
     def __init__(self) -> None:
         self._open: OpenTurns[int, Running] = OpenTurns()
@@ -97,7 +97,7 @@ class RunningTurns:
         self._open.remove(id(running.agent), running)
 
     def of(self, agent: object) -> Running | None:
-        """The turn of the agent that this code belongs to, None if that is not clear."""
+        """The turn of the agent to which this code belongs, None if that is not clear."""
         here = running_here()
         if here is not None and here[0].agent is agent:
             return here[0]
@@ -106,14 +106,14 @@ class RunningTurns:
 
 
 def outcome_of(error: BaseException) -> Status:
-    """What an exception that leaves a turn or a call makes of it."""
+    """The status of a turn or a call that ended by an exception."""
     # PraisonAI raises InterruptedError when it has been asked to stop.
     stopped = isinstance(error, InterruptedError | asyncio.CancelledError)
     return "cancelled" if stopped or not isinstance(error, Exception) else "error"
 
 
 def reported_error(result: object) -> str | None:
-    """What PraisonAI reports as failed, it returns as a dict with `error`."""
+    """The error in a result: PraisonAI returns a dict with `error` for a failure."""
     if isinstance(result, dict) and result.get("error"):
         return str(result["error"])
     return None

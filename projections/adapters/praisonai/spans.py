@@ -1,9 +1,9 @@
-"""From the beginning to the end of a turn and of a tool call: what is written when.
+"""Spans of turns and of tool calls: what is written at their beginning and at their end.
 
 A span is entered before the agent's own code runs and left after it. It never raises an
-`Exception`, whatever the agent's objects look like: what goes wrong in here is counted like
-trouble with the journal. Where a stream or a coroutine is closed, which the garbage collector
-may do at any moment, all that is deferred to another thread.
+`Exception`, whatever the agent's objects look like: errors in here are counted like failures of
+the journal. If a stream or a coroutine is closed, the end of its span is deferred to another
+thread: the garbage collector may close it at any moment.
 """
 
 import asyncio
@@ -34,9 +34,10 @@ class TurnTracker(Mirroring):
         self._choice = choice
 
     def begin(self, agent: Any, prompt: object) -> Running:
-        """A turn of the agent. Nothing is written yet.
+        """Begin a turn of the agent. Nothing is written yet.
 
-        Its runtime is the name that PraisonAI shows for the agent, `Agent 1` if it was given none.
+        Its runtime is the name that PraisonAI shows for the agent; that is `Agent 1` for an
+        agent without a name.
         """
         here = self.here()
         own = getattr(agent, "_session_id", None)
@@ -49,13 +50,13 @@ class TurnTracker(Mirroring):
         return running
 
 
-class ToWrite(NamedTuple):
-    """What there is to write: by a method of the recorder, or by one of its twins.
+class PendingWrite(NamedTuple):
+    """A write to make by one of three methods of the recorder, which differ in how they wait.
 
-    That for what is deferred to another thread is there for what comes at an end.
+    `write_soon` does not wait. Only writes at the end of a span have it.
     """
 
-    what: tuple[Any, ...]
+    arguments: tuple[Any, ...]
     write: Callable[..., None]
     awrite: Callable[..., Awaitable[None]]
     write_soon: Callable[..., None] | None = None
@@ -64,7 +65,7 @@ class ToWrite(NamedTuple):
 class AgentSpan:
     """What spans of turns and of calls have in common.
 
-    `result` is to be set to what the agent's code returned.
+    Set `result` to what the agent's code returned.
     """
 
     def __init__(self, tracker: TurnTracker) -> None:
@@ -74,21 +75,21 @@ class AgentSpan:
         self.result: Any = None
 
     def inside(self) -> use_context:
-        """Where the agent's code is to run."""
+        """The context in which the agent's code must run."""
         return use_context(self._context)
 
-    def _begin(self) -> ToWrite | None:
-        """What there is to write before the agent's code runs."""
+    def _begin(self) -> PendingWrite | None:
+        """The write before the agent's code runs, if there is one."""
         raise NotImplementedError
 
-    def _end(self, error: BaseException | None) -> ToWrite | None:
-        """The same after it has returned `result` or raised `error`."""
+    def _end(self, error: BaseException | None) -> PendingWrite | None:
+        """The write after it has returned `result` or raised `error`, if there is one."""
         raise NotImplementedError
 
     def __enter__(self) -> Self:
-        entry = self._guarded(self._begin)
-        if entry is not None:
-            entry.write(*entry.what)
+        pending = self._guarded(self._begin)
+        if pending is not None:
+            pending.write(*pending.arguments)
         return self
 
     def __exit__(
@@ -100,14 +101,14 @@ class AgentSpan:
         if isinstance(error, GeneratorExit):
             self._defer(error)
             return
-        entry = self._guarded(lambda: self._end(error))
-        if entry is not None:
-            entry.write(*entry.what)
+        pending = self._guarded(lambda: self._end(error))
+        if pending is not None:
+            pending.write(*pending.arguments)
 
     async def __aenter__(self) -> Self:
-        entry = self._guarded(self._begin)
-        if entry is not None:
-            await entry.awrite(*entry.what)
+        pending = self._guarded(self._begin)
+        if pending is not None:
+            await pending.awrite(*pending.arguments)
         return self
 
     async def __aexit__(
@@ -117,30 +118,30 @@ class AgentSpan:
         trace: TracebackType | None,
     ) -> None:
         if not (error is None or isinstance(error, Exception | asyncio.CancelledError)):
-            self._defer(error)  # closed, or the process is about to end: nothing can be awaited
+            self._defer(error)  # it is closed, or the process ends: nothing can be awaited
             return
-        entry = self._guarded(lambda: self._end(error))
-        if entry is None:
+        pending = self._guarded(lambda: self._end(error))
+        if pending is None:
             return
-        if isinstance(error, asyncio.CancelledError) and entry.write_soon is not None:
-            entry.write_soon(*entry.what)  # a caller that cancels does not wait for us
+        if isinstance(error, asyncio.CancelledError) and pending.write_soon is not None:
+            pending.write_soon(*pending.arguments)  # a caller that cancels does not wait for us
         else:
-            await entry.awrite(*entry.what)
+            await pending.awrite(*pending.arguments)
 
     def _defer(self, error: BaseException) -> None:
         def end() -> None:
-            entry = self._guarded(lambda: self._end(error))
-            if entry is not None and entry.write_soon is not None:
-                entry.write_soon(*entry.what)
+            pending = self._guarded(lambda: self._end(error))
+            if pending is not None and pending.write_soon is not None:
+                pending.write_soon(*pending.arguments)
 
         self._recorder.defer(end)
 
-    def _guarded(self, action: Callable[[], ToWrite | None]) -> ToWrite | None:
+    def _guarded(self, action: Callable[[], PendingWrite | None]) -> PendingWrite | None:
         return None if self._tracker.stopped else self._tracker.guard(action)
 
 
 class TurnSpan(AgentSpan):
-    """An agent's turn. Where it runs inside another method of the same turn, it is that one."""
+    """An agent's turn. Inside another method of the same turn, it is that turn."""
 
     def __init__(self, tracker: TurnTracker, agent: Any, prompt: object) -> None:
         super().__init__(tracker)
@@ -151,9 +152,9 @@ class TurnSpan(AgentSpan):
         self._said: list[Any] = []
 
     def steps(self, inner: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        """As `yield from inner`, with `inner` running inside the turn and its user outside.
+        """Like `yield from inner`, but `inner` runs inside the turn and its user outside.
 
-        What was said is what it yields; `result` is that in the end, None if it was nothing.
+        `result` becomes the list of what `inner` yielded, or None if it yielded nothing.
         """
         if self._running is not None:
             self._running.streams = True
@@ -176,7 +177,7 @@ class TurnSpan(AgentSpan):
             except BaseException as error:  # noqa: BLE001 - `inner` decides about it
                 step, argument = inner.throw, error
 
-    def _begin(self) -> ToWrite | None:
+    def _begin(self) -> PendingWrite | None:
         here = running_here()
         if here is not None and here[0].agent is self._agent and here[1] is None:
             self._outer = here[0]
@@ -184,9 +185,9 @@ class TurnSpan(AgentSpan):
         running = self._tracker.begin(self._agent, self._prompt)
         self._running = running
         self._context = CallContext(self._recorder, running, running.turn)
-        return ToWrite((running.turn,), self._recorder.open, self._recorder.aopen)
+        return PendingWrite((running.turn,), self._recorder.open, self._recorder.aopen)
 
-    def _end(self, error: BaseException | None) -> ToWrite | None:
+    def _end(self, error: BaseException | None) -> PendingWrite | None:
         if self._outer is not None and self._outer.streams:
             self._outer.came_to_nothing = self.result is None
         running = self._running
@@ -196,14 +197,14 @@ class TurnSpan(AgentSpan):
         running.turn.says("assistant", self._answer(running))
         ending = running.outcome(self.result) if error is None else (outcome_of(error), error)
         to = self._recorder
-        return ToWrite((running.turn, *ending), to.close, to.aclose, to.close_soon)
+        return PendingWrite((running.turn, *ending), to.close, to.aclose, to.close_soon)
 
     def _answer(self, running: Running) -> object:
         return "".join(map(str, self._said)) if running.streams else self.result
 
 
 class CallSpan(AgentSpan):
-    """A tool call of the turn that the agent is in, if that is known."""
+    """A tool call of the agent's present turn, if that turn is known."""
 
     def __init__(self, tracker: TurnTracker, agent: Any, name: object, call_id: object) -> None:
         super().__init__(tracker)
@@ -213,26 +214,26 @@ class CallSpan(AgentSpan):
         self._call_id = ""
         self._turn: Turn | None = None
 
-    def _begin(self) -> ToWrite | None:
+    def _begin(self) -> PendingWrite | None:
         running = self._tracker.turns.of(self._agent)
         if running is None:
             return None
         self._call_id = running.start_call(self._given_id, self._name)
         self._turn = running.turn
         self._context = CallContext(self._recorder, running, running.turn, self._call_id)
-        return self._entry(running.turn)
+        return self._save(running.turn)
 
-    def _end(self, error: BaseException | None) -> ToWrite | None:
+    def _end(self, error: BaseException | None) -> PendingWrite | None:
         turn = self._turn
         if turn is None or turn.status != "open":
-            return None  # it is not known, or did not wait for the call
+            return None  # the turn is not known, or ended without waiting for the call
         status, reason = self._outcome() if error is None else (outcome_of(error), error)
         turn.call_ended(self._call_id, status, reason)
-        return self._entry(turn)
+        return self._save(turn)
 
-    def _entry(self, turn: Turn) -> ToWrite:
+    def _save(self, turn: Turn) -> PendingWrite:
         to = self._recorder
-        return ToWrite((turn,), to.save, to.asave, to.save_soon)
+        return PendingWrite((turn,), to.save, to.asave, to.save_soon)
 
     def _outcome(self) -> tuple[Status, object]:
         error = reported_error(self.result)

@@ -1,10 +1,10 @@
 """PraisonAI's session stores with their runtime state in the journal.
 
-Messages, search, forks, metadata, export and import are PraisonAI's own code; what it reads
-and writes under `runtime_state` is the journal's view. The places where it comes in are few:
+Messages, search, forks, metadata, export and import are PraisonAI's own code. Under
+`runtime_state` it reads and writes the journal's view. The journal comes in at three points:
 
-- a session read from its file gets the view in place of what the file says;
-- a session written to its file is written with the view, where there is a log;
+- a session read from its file gets the view instead of the state in the file;
+- a session written to its file is written with the view, if there is a log;
 - an import and a fork put the states they bring into a log before the file is written.
 """
 
@@ -32,14 +32,14 @@ _KEY = "runtime_state"
 class JournalSessionStore(PraisonAIStore):  # type: ignore[misc]  # PraisonAI has no types
     """PraisonAI's `DefaultSessionStore`, with the runtime state of its sessions in the journal.
 
-    Takes what that takes, and `journal`: the journal's own store, to choose durability, limits
-    or redaction; without it one is made for `session_dir`, with its defaults. It is the
-    attribute `journal`, for all that PraisonAI's API has no name for: `replay`, `history`,
-    `hand_off`, `tail`, … .
+    Takes the same arguments, and `journal`: the journal's own store, to choose durability,
+    limits or redaction. Without it, a store with defaults is made for `session_dir`. The
+    attribute `journal` gives access to everything that PraisonAI's API lacks: `replay`,
+    `history`, `hand_off`, `tail`, and more.
 
-    It keeps PraisonAI's contract: where that returns False and logs, so does this, and
-    nothing that goes wrong with the journal is raised. Ids never share a file, as in the
-    journal; sessions that PraisonAI has written under names of its own are found.
+    It keeps PraisonAI's contract: where PraisonAI returns False and logs, so does this class,
+    and no error of the journal is raised. Two ids never share a file, as in the journal.
+    Sessions that PraisonAI wrote under file names of its own are found.
     """
 
     def __init__(
@@ -70,10 +70,10 @@ class JournalSessionStore(PraisonAIStore):  # type: ignore[misc]  # PraisonAI ha
         state: dict[str, Any],
         mirror_enabled: bool = True,
     ) -> bool:
-        """Save a turn's state; False, and a line in the log, if it cannot be saved.
+        """Save a turn's state. If it cannot be saved, logs an error and returns False.
 
-        As in PraisonAI, keys that are numbers, true or null become strings. NaN, which it
-        keeps though it is no JSON, is refused.
+        As in PraisonAI, keys that are numbers, true or null become strings. NaN is refused:
+        PraisonAI keeps it, but it is not JSON.
         """
 
         def save() -> None:
@@ -94,7 +94,7 @@ class JournalSessionStore(PraisonAIStore):  # type: ignore[misc]  # PraisonAI ha
     def get_runtime_state(
         self, session_id: str, runtime_id: str, turn_id: str | None = None
     ) -> dict[str, Any]:
-        """A turn's state, or all turns of a runtime; `{}`, and a line in the log, on an error."""
+        """A turn's state, or all turns of a runtime. Logs an error and returns `{}` if need be."""
         try:
             return self.journal.get_runtime_state(session_id, runtime_id, turn_id)
         except (JournalError, OSError) as error:
@@ -102,7 +102,7 @@ class JournalSessionStore(PraisonAIStore):  # type: ignore[misc]  # PraisonAI ha
             return {}
 
     def clear_runtime_state(self, session_id: str, runtime_id: str | None = None) -> bool:
-        """Drop a runtime's state, or all; False, and a line in the log, if that cannot be."""
+        """Drop a runtime's state, or all. If that fails, logs an error and returns False."""
         return self._do(
             "clear runtime state",
             session_id,
@@ -112,7 +112,7 @@ class JournalSessionStore(PraisonAIStore):  # type: ignore[misc]  # PraisonAI ha
     # Sessions as wholes
 
     def delete_session(self, session_id: str) -> bool:
-        """Delete a session, its log and its history; True also when there was none."""
+        """Delete a session, its log and its history. True also if there was no such session."""
         if not self._do(
             "delete session", session_id, lambda: self.journal.delete_session(session_id)
         ):
@@ -125,7 +125,7 @@ class JournalSessionStore(PraisonAIStore):  # type: ignore[misc]  # PraisonAI ha
         return bool(super().session_exists(session_id)) or self._has_log(session_id)
 
     def list_sessions(self, limit: int = 50) -> list[dict[str, Any]]:
-        """The sessions with what is known of them, last changed first, at most `limit`."""
+        """The metadata of at most `limit` sessions, the one that changed last first."""
         self._write_missing_files()
         found: list[dict[str, Any]] = super().list_sessions(limit)
         return found
@@ -157,7 +157,7 @@ class JournalSessionStore(PraisonAIStore):  # type: ignore[misc]  # PraisonAI ha
     # Where PraisonAI reads and writes session files
 
     def _get_session_path(self, session_id: str) -> str:
-        """The session's own file: the one that PraisonAI made for it, or one of its own."""
+        """The path of the session's file: the one PraisonAI made, or the journal's own."""
         try:
             path = self.journal.session_file_path(session_id)
         except JournalError as error:
@@ -168,10 +168,10 @@ class JournalSessionStore(PraisonAIStore):  # type: ignore[misc]  # PraisonAI ha
         return os.path.join(self.session_dir, os.path.basename(path))
 
     def _load_session(self, session_id: str) -> Any:
-        return self._shown(session_id, super()._load_session(session_id))
+        return self._with_view(session_id, super()._load_session(session_id))
 
     def _read_session_fresh(self, session_id: str) -> Any:
-        return self._shown(session_id, super()._read_session_fresh(session_id))
+        return self._with_view(session_id, super()._read_session_fresh(session_id))
 
     def _session_to_storage(self, session: Any) -> dict[str, Any]:
         data: dict[str, Any] = super()._session_to_storage(session)
@@ -184,7 +184,7 @@ class JournalSessionStore(PraisonAIStore):  # type: ignore[misc]  # PraisonAI ha
         is_new = not self.session_exists(session_id)
         if not overwrite and not is_new:
             raise FileExistsError(self._get_session_path(session_id))
-        session.runtime_state = {}  # as they came: only the journal redacts them
+        session.runtime_state = {}  # the file must not have states that are not redacted
         if not super()._save_imported_session(session, overwrite=overwrite):
             return False
         try:
@@ -194,7 +194,7 @@ class JournalSessionStore(PraisonAIStore):  # type: ignore[misc]  # PraisonAI ha
             if is_new:
                 self.delete_session(session_id)
             raise
-        self._shown(session_id, session)
+        self._with_view(session_id, session)
         return True
 
     def _collect_lineage(self, session: Any, *, exclude: str) -> list[dict[str, Any]]:
@@ -220,14 +220,14 @@ class JournalSessionStore(PraisonAIStore):  # type: ignore[misc]  # PraisonAI ha
             return False
 
     def _view(self, session_id: str, otherwise: View | None = None) -> View:
-        """The view; what the file says where the journal cannot be read."""
+        """The view; if the journal cannot be read, `otherwise`."""
         try:
             return self.journal.state_at(session_id)
         except (JournalError, OSError) as error:
             _log("read the runtime state of", session_id, error)
             return otherwise if otherwise is not None else {}
 
-    def _shown(self, session_id: str, session: Any) -> Any:
+    def _with_view(self, session_id: str, session: Any) -> Any:
         if self._has_log(session_id):
             session.runtime_state = self._view(session_id, session.runtime_state)
         return session
@@ -250,7 +250,7 @@ class JournalSessionStore(PraisonAIStore):  # type: ignore[misc]  # PraisonAI ha
         )
 
     def _write_missing_files(self) -> None:
-        """PraisonAI lists session files: write those that are not there yet."""
+        """Write session files that are missing: PraisonAI lists sessions by their files."""
         try:
             for info in self.journal.list_sessions():
                 if info["log_bytes"] and not super().session_exists(info["session_id"]):
@@ -265,7 +265,7 @@ class JournalHierarchicalSessionStore(
 ):
     """PraisonAI's `HierarchicalSessionStore`, with the runtime state in the journal.
 
-    A fork and an import bring their runtime state along, which PraisonAI's own drops.
+    A fork and an import keep their runtime state; PraisonAI's own store drops it.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -299,7 +299,9 @@ class JournalHierarchicalSessionStore(
         return saved
 
     def _load_extended_session(self, session_id: str, force_reload: bool = False) -> Any:
-        return self._shown(session_id, super()._load_extended_session(session_id, force_reload))
+        return self._with_view(
+            session_id, super()._load_extended_session(session_id, force_reload)
+        )
 
     @contextmanager
     def _fork_of(self, session_id: str) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """`JournalCapability`: an agent's runs as turns, with their tool calls.
 
-Pydantic AI calls `wrap_run` around a run, however it is started and however it ends: a stream
-that is left in the middle is cancelled. The hooks only say when; `tracker` does the rest.
+Pydantic AI calls `wrap_run` around every run, however it starts and ends; it cancels a stream
+that is left in the middle. The hooks only say when something happens; `tracker` does the rest.
 """
 
 import asyncio
@@ -31,18 +31,18 @@ from projections.adapters.session_choice import SessionChoice
 class JournalCapability(AbstractCapability[Any]):
     """Mirrors the runs of the agents that have it: `Agent(…, capabilities=[journal])`.
 
-    `source` is where to write, as for `mirror`, or what `mirror` returned. Agents that work in
-    one session share one capability. Its attribute `mirror` is the handle: it has the store,
+    `source` is a source as for `mirror`, or the handle that `mirror` returned. Agents that work
+    in one session share one capability. Its attribute `mirror` is the handle: it has the store,
     counts failures, and ends the mirroring when it is closed.
 
-    A run is a turn, the agent's name its runtime, the run id its id. Its session is
-    `session_id`, or what that returns for the run; else the one of the turn that called for
-    the run; else Pydantic AI's conversation id, which the message history carries on.
+    A run is a turn: the agent's name is its runtime, the run id its turn id. Its session is the
+    first of: `session_id`, or what `session_id` returns for the run; the session of the turn
+    that called for the run; Pydantic AI's conversation id, which the message history carries on.
 
-    Raises TypeError and ValueError for what cannot be a source.
+    Raises TypeError and ValueError for an invalid source.
     """
 
-    _safe_at_runtime = True  # adds nothing to a run; durable execution refuses what may
+    _safe_at_runtime = True  # adds nothing to a run; durable execution refuses others
 
     def __init__(
         self, source: Source | Mirror, *, session_id: str | SessionOf | None = None
@@ -53,7 +53,7 @@ class JournalCapability(AbstractCapability[Any]):
         self.mirror.on_close(self._tracker.stop)
 
     def get_ordering(self) -> CapabilityOrdering:
-        """Around all others: what is mirrored is what came of a run in the end."""
+        """Around all other capabilities, so that the final outcome of a run is mirrored."""
         return CapabilityOrdering(position="outermost")
 
     async def wrap_run(
@@ -61,18 +61,18 @@ class JournalCapability(AbstractCapability[Any]):
     ) -> AgentRunResult[Any]:
         """Mirror a run; its result and its errors pass as they are."""
         tracker = self._tracker
-        place = tracker.begin(ctx)
-        if place is None or place.turn is None:
+        context = tracker.begin(ctx)
+        if context is None or context.turn is None:
             return await handler()
-        turn = place.turn
-        with use_context(place):
+        turn = context.turn
+        with use_context(context):
             try:
                 await tracker.recorder.aopen(turn)
                 result = await handler()
             except (Exception, asyncio.CancelledError) as error:
                 await tracker.fail(turn, error)
                 raise
-            except BaseException:  # the process or the coroutine ends: nothing can be awaited
+            except BaseException:  # it is closed, or the process ends: nothing can be awaited
                 tracker.abandon(turn)
                 raise
             await tracker.complete(turn, result)
@@ -81,7 +81,7 @@ class JournalCapability(AbstractCapability[Any]):
     async def before_model_request(
         self, ctx: RunContext[Any], request_context: ModelRequestContext
     ) -> ModelRequestContext:
-        """Mirror the answers to calls that an earlier run has deferred: they are in there."""
+        """Mirror the answers to calls that an earlier run deferred: the request has them."""
         self._tracker.note_answers(ctx)
         return request_context
 
@@ -94,13 +94,13 @@ class JournalCapability(AbstractCapability[Any]):
         args: RawToolArgs,
         handler: WrapToolValidateHandler,
     ) -> ValidatedToolArgs:
-        """Mirror a call that goes no further: its arguments do not fit."""
+        """Mirror a call that ends here because its arguments are invalid."""
         try:
             return await handler(args)
         except (ValidationError, ModelRetry, ToolFailed) as error:
-            place = self._tracker.start_call(ctx, call)
-            if place is not None:
-                await self._tracker.call_raised(place, error)
+            context = self._tracker.start_call(ctx, call)
+            if context is not None:
+                await self._tracker.call_raised(context, error)
             raise
 
     async def wrap_tool_execute(
@@ -114,15 +114,15 @@ class JournalCapability(AbstractCapability[Any]):
     ) -> Any:
         """Mirror a tool call; its result and its errors pass as they are."""
         tracker = self._tracker
-        place = tracker.start_call(ctx, call)
-        if place is None or place.turn is None:
+        context = tracker.start_call(ctx, call)
+        if context is None or context.turn is None:
             return await handler(args)
-        with use_context(place):
+        with use_context(context):
             try:
-                await tracker.recorder.asave(place.turn)
+                await tracker.recorder.asave(context.turn)
                 result = await handler(args)
             except (Exception, asyncio.CancelledError) as error:
-                await tracker.call_raised(place, error)
+                await tracker.call_raised(context, error)
                 raise
-            await tracker.end_call(place)
+            await tracker.end_call(context)
             return result

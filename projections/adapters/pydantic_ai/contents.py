@@ -1,4 +1,4 @@
-"""What a turn keeps of Pydantic AI's objects. Pure: nothing is run or written."""
+"""Reads Pydantic AI's objects for what a turn keeps of them. Pure: no I/O."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ _STATUSES: dict[str, Status] = {"success": "completed", "denied": "cancelled"}
 
 
 class DeferredAnswer(NamedTuple):
-    """How a tool call ended that was asked for in an earlier run."""
+    """How a tool call of an earlier run ended."""
 
     call_id: str
     name: str
@@ -29,7 +29,7 @@ class DeferredAnswer(NamedTuple):
 
 
 def prompt_of(ctx: RunContext[Any]) -> str:
-    """What the user said: to this run, else at the end of the history it was given."""
+    """What the user said to this run, or at the end of the history that it was given."""
     if ctx.prompt is not None:
         return _text(ctx.prompt)
     last = ctx.messages[-1] if ctx.messages else None
@@ -38,19 +38,19 @@ def prompt_of(ctx: RunContext[Any]) -> str:
 
 
 def output_text(output: object) -> str:
-    """The output of a run: a string as it is, other things as Pydantic's JSON."""
+    """The output of a run: a string as it is, anything else as Pydantic's JSON."""
     return output if isinstance(output, str) else to_json(output, fallback=str).decode()
 
 
 def deferred_calls(output: object) -> Sequence[ToolCallPart]:
-    """The tool calls that a run left to somebody else: to approve, or to carry out."""
+    """The tool calls that a run left to somebody else, to approve or to carry out."""
     if isinstance(output, DeferredToolRequests):
         return [*output.calls, *output.approvals]
     return ()
 
 
 def answers_in(messages: Sequence[ModelMessage]) -> Iterator[DeferredAnswer]:
-    """How tool calls ended that these messages tell the model of."""
+    """How tool calls ended, by the results in messages to the model."""
     for message in messages:
         for part in message.parts if isinstance(message, ModelRequest) else ():
             if isinstance(part, ToolReturnPart):
@@ -60,19 +60,19 @@ def answers_in(messages: Sequence[ModelMessage]) -> Iterator[DeferredAnswer]:
 
 
 def status_of(error: BaseException) -> Status:
-    """What an exception that leaves a run or a tool call makes of it."""
+    """The status of a run or a tool call that ended by an exception."""
     stopped = isinstance(error, RunCancelled | asyncio.CancelledError)
     return "cancelled" if stopped or not isinstance(error, Exception) else "error"
 
 
 def cause_of(error: BaseException) -> BaseException:
-    """What the tool itself raised, where Pydantic AI has wrapped it for the model."""
+    """The exception of the tool itself, if Pydantic AI has wrapped it for the model."""
     wrapped = isinstance(error, ToolRetryError | ToolFailedError)
     return error.__cause__ if wrapped and error.__cause__ is not None else error
 
 
 def _text(content: object) -> str:
-    """Text as it is; of pictures, documents and the like only what they are."""
+    """Text as it is; pictures, documents and the like as the name of their type."""
     if isinstance(content, str):
         return content
     if isinstance(content, Sequence):

@@ -1,4 +1,4 @@
-"""`mirror`: every run of every Pydantic AI agent in this process goes into the journal."""
+"""`mirror`: writes every run of every Pydantic AI agent in this process into the journal."""
 
 import functools
 from collections.abc import Callable
@@ -18,14 +18,14 @@ _ENTRANCE = "_base_run_capability"  # asked in every run, however it is started
 def mirror(source: Source, *, session_id: str | SessionOf | None = None) -> Mirror:
     """Mirror every run of every Pydantic AI agent in this process, until the handle is closed.
 
-    Each run is given a `JournalCapability`, which says what becomes of it, and what
-    `session_id` does. An agent that has one of its own is mirrored by that one.
+    Each run is given a `JournalCapability`; its description says how a run is mirrored, and
+    explains `session_id`. An agent with a capability of its own is mirrored by that one.
 
-    `source` is a store, a gateway or session config, or the path of a folder. Unless a config
-    says `mirror_runtime_state=True` nothing is done at all.
+    `source` is a store, a gateway or session config, or the path of a folder. A config without
+    `mirror_runtime_state=True` does nothing at all.
 
-    Raises TypeError and ValueError for what cannot be a source, and RuntimeError when the
-    process is being mirrored already or Pydantic AI is not what this was made for.
+    Raises TypeError and ValueError for an invalid source, and RuntimeError if the process is
+    being mirrored already or this release of Pydantic AI lacks the method that is needed.
     """
     SessionChoice("pydantic-ai", session_id)  # before anything is opened
     handle = Mirror(source)
@@ -37,10 +37,10 @@ def mirror(source: Source, *, session_id: str | SessionOf | None = None) -> Mirr
 
 
 def _give_to_every_run(capability: JournalCapability) -> Callable[[], None]:
-    """Returns what undoes it.
+    """Add the capability to those of every agent. Returns a function that undoes this.
 
-    It joins the agent's own capabilities. Passed to `Agent.iter` it would be one that a run has
-    of its own, and Pydantic AI then makes the toolsets of all the others anew in each run.
+    If it were passed to `Agent.iter` instead, it would be a capability of the run, and Pydantic
+    AI would make the toolsets of all other capabilities anew in each run.
     """
     before = getattr(Agent, _ENTRANCE, None)
     if before is None:
@@ -56,7 +56,7 @@ def _give_to_every_run(capability: JournalCapability) -> Callable[[], None]:
 
     def put_back() -> None:
         mine = getattr(Agent, _ENTRANCE) is with_journal
-        if mine:  # else somebody has put another one around it
+        if mine:  # otherwise somebody has wrapped it since
             setattr(Agent, _ENTRANCE, before)
 
     setattr(Agent, _ENTRANCE, with_journal)

@@ -1,8 +1,8 @@
-"""The runs of one capability: which are under way, and what is written of them when.
+"""Tracks the runs of one capability: which are under way, and what is written of them when.
 
-What a run calls finds the run in the context, as in Pydantic AI's own tracing: a run inside a
-tool knows the turn and the call that it is for, one inside an output function or in the block
-of a stream knows the turn.
+Code that a run calls finds the run in the context, as in Pydantic AI's own tracing. A run
+inside a tool knows its caller's turn and call. A run inside an output function, or in the
+block of a stream, knows the turn.
 """
 
 from collections.abc import Callable
@@ -55,17 +55,17 @@ class RunTracker(Mirroring):
         self._turns.clear()
 
     def begin(self, ctx: RunContext[Any]) -> CallContext | None:
-        """Where a run that begins is to run; None if it is not mirrored, or is already.
+        """The context for a run that begins; None if it is not mirrored, or is already.
 
-        Not mirrored is what a durable workflow replays: it has a journal of its own, and
-        must not do anything that is not in there.
+        Runs in a durable workflow are not mirrored: the workflow replays them from a journal of
+        its own, and must not do anything that is not in that journal.
         """
         if self.stopped or ctx.in_durable_context:
             return None
         return self.guard(self._begin, ctx)
 
     async def complete(self, turn: Turn, result: AgentRunResult[Any]) -> None:
-        """The run has ended well. What it deferred stays open."""
+        """The run has ended well. Calls that it deferred stay open."""
         self.guard(self._complete, turn, result)
         if self._drop(turn):
             await self.recorder.aclose(turn)
@@ -81,7 +81,7 @@ class RunTracker(Mirroring):
             self.recorder.close_soon(turn, status)
 
     def abandon(self, turn: Turn) -> None:
-        """The run is closed, by the garbage collector maybe, or the process is about to end."""
+        """The run is closed, perhaps by the garbage collector, or the process ends."""
 
         def close() -> None:
             if self._drop(turn):
@@ -90,30 +90,30 @@ class RunTracker(Mirroring):
         self.recorder.defer(close)
 
     def note_answers(self, ctx: RunContext[Any]) -> None:
-        """The model is about to be asked: note what that says of calls of an earlier run."""
+        """The model is about to be asked: note the answers to calls of an earlier run."""
         self.guard(self._note_answers, ctx)
 
     def start_call(self, ctx: RunContext[Any], call: ToolCallPart) -> CallContext | None:
-        """Where a call runs, which is open now; None if its run is not mirrored."""
+        """Note a call as open. Returns its context; None if its run is not mirrored."""
         return self.guard(self._start_call, ctx, call)
 
     async def end_call(
-        self, place: CallContext, status: Status = "completed", error: object = None
+        self, context: CallContext, status: Status = "completed", error: object = None
     ) -> None:
         """The call has ended."""
-        turn, call_id = place.turn, place.call_id
+        turn, call_id = context.turn, context.call_id
         if turn is None or call_id is None or turn.turn_id not in self._turns:
-            return  # nobody waited for it
+            return  # the turn has ended without it
         turn.call_ended(call_id, status, error)
         await self.recorder.asave(turn)
 
-    async def call_raised(self, place: CallContext, error: BaseException) -> None:
-        """The call has raised: for the model or the program to see, or to be done later."""
-        if isinstance(error, SkipToolExecution):  # it brings the result
-            await self.end_call(place)
+    async def call_raised(self, context: CallContext, error: BaseException) -> None:
+        """The call has raised an error, or an exception by which it is deferred or skipped."""
+        if isinstance(error, SkipToolExecution):  # it carries the result
+            await self.end_call(context)
         elif not isinstance(error, CallDeferred | ApprovalRequired):
             status = status_of(error)
-            await self.end_call(place, status, cause_of(error) if status == "error" else None)
+            await self.end_call(context, status, cause_of(error) if status == "error" else None)
 
     def _begin(self, ctx: RunContext[Any]) -> CallContext | None:
         run_id = ctx.run_id
@@ -153,7 +153,7 @@ class RunTracker(Mirroring):
         return self._turns.pop(turn.turn_id, None) is turn
 
     def _run_of(self, ctx: RunContext[Any]) -> TrackedRun | None:
-        """The run: the one in whose context we are, if several have its id."""
+        """The run of `ctx`; if several have its id, the one in whose context we are."""
         here = self.here()
         run = here.work if here is not None else None
         if isinstance(run, TrackedRun) and (run.run_id, run.turn.status) == (ctx.run_id, "open"):
@@ -162,12 +162,12 @@ class RunTracker(Mirroring):
         return None if turn is None else TrackedRun(turn.turn_id, turn)
 
     def _turn_id(self, run_id: str) -> str:
-        """The run's id, which a program may have chosen; another one while that is going on."""
+        """The run's id; another id if a run with that id, which a program may choose, is open."""
         return run_id if run_id not in self._turns else f"{run_id}-{new_turn_id()}"
 
 
 def _is_tracked(run_id: str) -> bool:
-    """Whether the run that begins here is, by another capability that the agent has."""
+    """Whether another capability of the agent already tracks the run that begins here."""
     here = current()
     if here is None or not isinstance(here.work, TrackedRun):
         return False

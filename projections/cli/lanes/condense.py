@@ -1,27 +1,27 @@
-"""Rows that say nothing new are taken out; a fault stays, unless exactly the same is repeated."""
+"""Takes out rows that say nothing new. A fault stays, unless exactly the same one is repeated."""
 
 from itertools import chain, groupby
 
 from projections.cli.lanes.rows import Row
 
-_MOST_WRITES = 5  # rows of quiet writes in a stretch
-_ENDS_OF_WRITES = 2  # of which so many are shown at either end
+_MOST_WRITES = 5  # rows of quiet writes in a stretch that is shown whole
+_ENDS_OF_WRITES = 2  # rows shown at either end of a longer one
 _LONGEST_CYCLE = 12  # rows
 _FEWEST_REPEATS = 4
-_MOST_CALM = 8  # handoffs without a fault in a row
-_ENDS_OF_CALM = 3  # of which so many are shown at either end
+_MOST_CALM = 8  # handoffs without a fault in a stretch that is shown whole
+_ENDS_OF_CALM = 3  # handoffs shown at either end of a longer one
 
 
 def condense(rows: list[Row], more: str) -> list[Row]:
-    """The rows without those that say nothing new; for them stand rows marked with `more`."""
+    """The rows, with those that say nothing new replaced by rows marked with `more`."""
     return _without_calm(_without_cycles(_without_quiet(rows, more), more), more)
 
 
 def _without_quiet(rows: list[Row], more: str) -> list[Row]:
-    """Of a long stretch of one runtime's writes, the ends; those of a turn run twice stay."""
+    """Keep only the ends of a long stretch of one runtime's writes; turns run twice stay."""
     result: list[Row] = []
-    for key, group in groupby(rows, _quiet):
-        stretch = list(group)
+    for key, neighbours in groupby(rows, _quiet):
+        stretch = list(neighbours)
         if key is not None and len(stretch) > _MOST_WRITES:
             middle = stretch[_ENDS_OF_WRITES:-_ENDS_OF_WRITES]
             writes, turns = sum(row.writes for row in middle), len({row.name for row in middle})
@@ -32,14 +32,14 @@ def _without_quiet(rows: list[Row], more: str) -> list[Row]:
 
 
 def _quiet(row: Row) -> tuple[object, ...] | None:
-    """What a stretch of writes has in common; None for what is not quiet."""
+    """The same for all writes of a quiet stretch; None for a row that is not a quiet write."""
     if not row.writes or row.note not in ("", "late"):
         return None
     return row.lane, row.note, row.owner
 
 
 def _without_cycles(rows: list[Row], more: str) -> list[Row]:
-    """What is repeated again and again, once and how often. O(rows)."""
+    """Keep rows that repeat in a cycle once, with the number of repetitions. O(rows)."""
     keys = [row.key() for row in rows]
     result: list[Row] = []
     at = 0
@@ -55,7 +55,7 @@ def _without_cycles(rows: list[Row], more: str) -> list[Row]:
 
 
 def _cycle(keys: list[tuple[object, ...]], at: int) -> tuple[int, int]:
-    """How many rows from there on are repeated, and how often; (1, 1) if none are enough."""
+    """The rows in the cycle that begins there, and how often it comes; (1, 1) for no cycle."""
     for period in range(1, _LONGEST_CYCLE + 1):
         once, times = keys[at : at + period], 1
         while keys[at + times * period : at + (times + 1) * period] == once:
@@ -66,10 +66,11 @@ def _cycle(keys: list[tuple[object, ...]], at: int) -> tuple[int, int]:
 
 
 def _without_calm(rows: list[Row], more: str) -> list[Row]:
-    """Of many handoffs in which nothing went wrong, the first and the last."""
+    """Keep only the first and the last of many handoffs in which nothing went wrong."""
     result: list[Row] = []
-    for calm, group in groupby(_stretches(rows), lambda rows: all(row.is_calm for row in rows)):
-        stretches = list(group)
+    all_calm = groupby(_stretches(rows), lambda rows: all(row.is_calm for row in rows))
+    for calm, neighbours in all_calm:
+        stretches = list(neighbours)
         if calm and len(stretches) > _MOST_CALM:
             middle = list(chain(*stretches[_ENDS_OF_CALM:-_ENDS_OF_CALM]))
             note = f"{sum(row.handoffs for row in middle):,} handoffs more, without a fault"

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.cells import cell_len, set_cell_size
 
 from journal.events import Event
-from projections.cli.lanes.canvas import Line
+from projections.cli.lanes.canvas import UNICODE, Glyphs, Line
 from projections.cli.lanes.condense import condense
-from projections.cli.lanes.glyphs import UNICODE, Glyphs
 from projections.cli.lanes.gutter import day_of
 from projections.cli.lanes.layout import page_for
-from projections.cli.lanes.page import Lane, Page
+from projections.cli.lanes.pages import Lane, Page
 from projections.cli.lanes.plot import Plot
 from projections.cli.lanes.rows import Row
 from projections.cli.terminal import colour_of, plain
@@ -23,10 +22,10 @@ def draw(
     width: int | None = None,
     glyphs: Glyphs = UNICODE,
 ) -> list[Line]:
-    """The lines of the drawing of `events`, which are those that `audit` is of.
+    """The lines of the drawing of `events`; `audit` is the audit of these.
 
-    None is wider than `width` columns; without one, they are as wide as their ids. The states
-    of sets are not looked at.
+    No line is wider than `width` columns; without a width, lines are as wide as their ids.
+    The states of sets are not looked at.
     """
     plot = Plot(audit, glyphs)
     for event in events:
@@ -58,7 +57,7 @@ def _lines(page: Page, rows: Sequence[Row]) -> Iterator[Line]:
 
 
 def _clipped(line: Line, width: int | None) -> Line:
-    """The line without what is beyond the right edge, or spaces at its end."""
+    """The line, cut at the right edge, without spaces at its end."""
     result: Line = []
     left = width
     for segment in line:

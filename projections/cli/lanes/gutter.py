@@ -1,4 +1,4 @@
-"""What stands to the left of the lanes: seqs and times, as far as there is room."""
+"""Seqs and times to the left of the lanes, as far as there is room."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,14 +12,14 @@ _HEADING = "SEQ"
 
 
 class Gutter(NamedTuple):
-    """The columns for seqs and for times, 0 for what is left out."""
+    """The columns for seqs and for times; 0 leaves them out."""
 
     seqs: int = 0
     times: int = 0
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> "Gutter":
-        """With room for all that there is."""
+        """A gutter with room for all seqs and times."""
         return cls(
             max(len(_HEADING), *(len(row.seqs) for row in rows)),
             max(len(time_of(row.ts)) for row in rows),
@@ -44,13 +44,13 @@ class Gutter(NamedTuple):
 
 
 def time_of(ts: str) -> str:
-    """`10:18:00`, local; the beginning of what is no timestamp."""
+    """`10:18:00`, local; if `ts` is not a timestamp, its beginning."""
     when = _local(ts)
     return f"{when:%H:%M:%S}" if when is not None else plain(ts)[: len("10:18:00")]
 
 
 def day_of(ts: str) -> str:
-    """`Nov 22`, local; empty if that is not known."""
+    """`Nov 22`, local; empty if `ts` is not a timestamp."""
     when = _local(ts)
     return f"{when:%b %d}" if when is not None else ""
 

@@ -1,20 +1,19 @@
-"""Which page is the most readable one of those that are not too wide."""
+"""Chooses the most readable page that is not too wide."""
 
 from collections.abc import Sequence
 
 from rich.cells import cell_len
 
-from projections.cli.lanes.glyphs import Glyphs
-from projections.cli.lanes.graph import NARROWEST_TEXT, GraphPage
+from projections.cli.fitting import fitted
+from projections.cli.lanes.canvas import Glyphs
 from projections.cli.lanes.gutter import Gutter
-from projections.cli.lanes.page import Lane, Page
+from projections.cli.lanes.pages import NARROWEST_TEXT, GraphPage, Lane, Page, WidePage
 from projections.cli.lanes.rows import Row
-from projections.cli.lanes.wide import WidePage
-from projections.cli.texts import fairest_cut, joined
+from projections.cli.texts import joined
 
-_LONGEST_REASON = 40  # columns that a reason may widen a lane by
+_LONGEST_REASON = 40  # columns by which a reason may widen a lane
 _NARROWEST_LANE = 14
-_NARROW = 60  # columns of a terminal in which the lanes need the room of the times
+_NARROW = 60  # below so many columns, lanes may take the room of the times
 
 
 def page_for(lanes: list[Lane], rows: Sequence[Row], width: int | None, glyphs: Glyphs) -> Page:
@@ -25,7 +24,7 @@ def page_for(lanes: list[Lane], rows: Sequence[Row], width: int | None, glyphs: 
     if width is None:
         return WidePage(lanes, needs, full, glyphs)
     for gutter in [full] if width >= _NARROW else [full, brief]:
-        sizes = _shared(needs, width - gutter.columns)
+        sizes = fitted(needs, width - gutter.columns, least=_NARROWEST_LANE)
         if sizes is not None:
             return WidePage(lanes, sizes, gutter, glyphs)
     room = width - 2 * min(len(lanes), 2) - NARROWEST_TEXT
@@ -34,7 +33,7 @@ def page_for(lanes: list[Lane], rows: Sequence[Row], width: int | None, glyphs: 
 
 
 def _needs(lanes: list[Lane], rows: Sequence[Row], glyphs: Glyphs) -> list[int]:
-    """How wide each lane would be with nothing cut but reasons."""
+    """How wide each lane would be if only reasons were cut."""
     needs = [cell_len(lane.name) + 2 for lane in lanes]
     for row in rows:
         if row.across:
@@ -46,14 +45,3 @@ def _needs(lanes: list[Lane], rows: Sequence[Row], glyphs: Glyphs) -> list[int]:
             low = min(row.lane, row.to)
             needs[low] = max(needs[low], min(cell_len(row.note), _LONGEST_REASON) + 8)
     return needs
-
-
-def _shared(needs: list[int], room: int) -> list[int] | None:
-    """Widths for the lanes: what each needs, the widest cut to what there is room for.
-
-    None when that would be too little to be read.
-    """
-    if sum(needs) <= room:
-        return needs
-    most = fairest_cut(needs, room)
-    return [min(need, most) for need in needs] if most >= _NARROWEST_LANE else None

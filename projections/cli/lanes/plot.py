@@ -1,4 +1,4 @@
-"""Events become rows."""
+"""Folds events into rows."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -6,17 +6,19 @@ from collections.abc import Iterator
 from journal.events import Clear, Event, Handoff, Set, Takeover
 from projections.cli.durations import duration
 from projections.cli.handoff_changes import STATUS_STYLES, reason_of
-from projections.cli.lanes.glyphs import Glyphs
+from projections.cli.lanes.canvas import Glyphs
 from projections.cli.lanes.rows import Row
 from projections.cli.terminal import plain
 from projections.handoffs.findings import HandoffAudit, OpenCall, RuntimeChange
 
-_MOST_LOST = 3  # lost calls that a change names, one a line
+_MOST_LOST = 3  # lost calls that a change names, one to a line
 
 
 class Plot:
-    """A projection: the rows of the events so far. Memory: one row for each stretch of writes
-    of a turn."""
+    """A projection: the rows of the events so far.
+
+    Memory: one row for each event that is not a write, and for each run of writes of a turn.
+    """
 
     def __init__(self, audit: HandoffAudit, glyphs: Glyphs) -> None:
         self.rows: list[Row] = []
@@ -51,12 +53,12 @@ class Plot:
         return self.lanes.setdefault(runtime_id, len(self.lanes))
 
     def _owner(self, seq: int) -> int:
-        """The lane of who has the session as of an event, -1 if nobody."""
-        place = bisect_right(self._starts, seq) - 1
-        return self._lane(self._spans[place].runtime_id) if place >= 0 else -1
+        """The lane of the runtime that has the session as of an event, -1 if none has."""
+        index = bisect_right(self._starts, seq) - 1
+        return self._lane(self._spans[index].runtime_id) if index >= 0 else -1
 
     def _add(self, row: Row, event: Event, *, remark: bool = False, before: bool = False) -> None:
-        """A row of `event`, or a remark on it; the session is whose it was then, or before."""
+        """Add the row of `event`, or a remark on it. Its owner is the one then, or `before`."""
         if not remark:
             row.first = row.last = event.seq
         row.ts = event.ts
@@ -83,7 +85,7 @@ class Plot:
             self._add(row, event)
 
     def _take_over(self, event: Takeover) -> None:
-        """A takeover that changes nothing, or before which nobody is known to have had it."""
+        """A takeover that is not a change: the runtime had the session, or nobody had it."""
         lane = self._lane(event.runtime_id)
         gets = self._owner(event.seq) == lane != self._owner(event.seq - 1)
         note = "has the session" if gets else "takes over again"
@@ -111,7 +113,7 @@ class Plot:
         self._add(row, event)
 
     def _lead(self, row: Row, source: str, target: str) -> None:
-        """Make an arrow of a row; to where it comes from there is none."""
+        """Make the row an arrow; a handoff of a runtime to itself is a mark instead."""
         row.lane, row.to, row.handoffs = self._lane(source), self._lane(target), 1
         if row.to == row.lane:
             row.to, row.mark = None, self._glyphs.takes
@@ -134,7 +136,7 @@ class Plot:
             self._add(row, event, remark=True)
 
     def _cross(self, change: RuntimeChange, source: str, event: Set | Takeover) -> None:
-        """The arrow of a change that no handoff in the history announces."""
+        """Draw the arrow of a change that no handoff in the history announces."""
         row = Row(note="unannounced", style="red", line=self._glyphs.heavy)
         if change.announced:
             note = f"handoff {change.handoff_seq}, not kept"
@@ -152,7 +154,7 @@ class Plot:
             yield Row(lane=lane, mark=self._glyphs.lost, note=note, style="red")
 
     def _is_lost(self, call: OpenCall) -> bool:
-        """Whether nobody finished it, the first time that it is asked."""
+        """Whether nobody finished the call; True only once, so that it is drawn once."""
         if call.id not in self._lost:
             return False
         self._lost.remove(call.id)
@@ -167,7 +169,7 @@ def _arrival_of(change: RuntimeChange) -> int | None:
 
 
 def _timing(change: RuntimeChange) -> str:
-    """How long it took, and what a takeover had seen if that was not all that there was."""
+    """How long the handoff took, and what the takeover had seen if it had not seen everything."""
     took = f" ({duration(change.seconds)})" if change.seconds is not None else ""
     if change.takeover_seq is None or change.seen_seq in (None, change.takeover_seq - 1):
         return took

@@ -1,4 +1,4 @@
-"""A row of the drawing, before it is known how wide anything is."""
+"""A row of the drawing, before its layout."""
 
 from msgspec import Struct
 
@@ -9,10 +9,11 @@ from projections.cli.texts import joined
 class Row(Struct, kw_only=True):
     """What happened at one moment in one lane, or from one lane to another.
 
-    `first` and `last` are seqs, 0 for a remark on the event below or above. `name` is an id,
-    which is cut when room is short; `note` says what is the matter with it. `owner` is the
-    lane that has the session, -1 if none. `to` is the lane that an arrow leads to; it is made
-    of `line`. A row with `across` is of all lanes. `writes` and `handoffs` count those in it.
+    `first` and `last` are seqs, 0 for a remark on the event below or above. `name` is an id; it
+    is cut when room is short. `note` says what is the matter with it. `owner` is the lane that
+    has the session, -1 if none. `to` is the lane that an arrow leads to; `line` is the character
+    of the arrow. A row with `across` goes through all lanes. `writes` and `handoffs` are the
+    numbers of events that it stands for.
     """
 
     lane: int = 0
@@ -33,11 +34,11 @@ class Row(Struct, kw_only=True):
     waits: bool = False
 
     def key(self) -> tuple[object, ...]:
-        """What makes a row the same as an earlier one, but for when and how often."""
+        """Equal for rows that differ only in when and how often."""
         return (self.lane, self.mark, self.name, self.note, self.to, self.line, self.across)
 
     def text(self, times: str) -> tuple[str, str]:
-        """Its name, and what follows it; `times` stands before how often."""
+        """The name, and the text after it; `times` is the sign before a number of writes."""
         count = f"{times}{self.writes:,}" if self.writes > 1 else ""
         return self.name, joined(count, self.note + self.timing)
 

@@ -70,7 +70,7 @@ def test_redaction_finds_the_same_without_any_search(state: dict[str, Any]) -> N
         assert redact(state) == found
 
 
-class LooksForAll(assignments._Reader):
+class LooksForAll(assignments._AssignmentReader):
     """Looks for what the text has nothing of as well."""
 
     def __init__(self, text: str) -> None:
@@ -86,7 +86,7 @@ def test_what_a_text_has_no_word_of_is_not_in_it(name: str, value: str) -> None:
     corpus += [each.replace("§", value) for each in ANY] + HARMLESS
     usual = [text.redact_text(each) for each in corpus]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assignments, "_Reader", LooksForAll)
+        patch.setattr(assignments, "_AssignmentReader", LooksForAll)
         patch.setattr(commands, "_SEARCHES", [(("",), each) for each in commands._COMMANDS])
         patch.setattr(text, "may_hold", lambda _: True)
         patch.setattr(text, "may_be_shaped", lambda _: True)

@@ -1,0 +1,112 @@
+"""The commands by section. A command's module is imported when that command is asked for.
+
+Start-up is part of how a command feels: nothing here imports more than click.
+"""
+
+import difflib
+import importlib
+from typing import Any
+
+import click
+
+from journal import __version__
+
+COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
+    "Look": {
+        "sessions": ("listing", "List the sessions of a folder."),
+        "show": ("show", "Show the state of a session, now or at any moment."),
+        "log": ("log", "Show a session's events, and follow them."),
+        "tail": ("tail", "Follow many sessions at once."),
+    },
+    "Understand": {
+        "history": ("versions", "Show every version of a turn."),
+        "diff": ("versions", "Show the differences between two states."),
+        "blame": ("versions", "Show which event set each value of a turn."),
+        "replay": ("replay", "Show the turns again, at the recorded speed or faster."),
+        "handoffs": ("handoffs", "Show who had the session when, and what was lost."),
+    },
+    "Write": {
+        "set": ("write", "Save a turn's state."),
+        "clear": ("write", "Drop a runtime's state, or all of it."),
+        "handoff": ("write", "Record that a runtime gives the session to another."),
+        "takeover": ("write", "Record that a runtime takes the session over."),
+    },
+    "Look after": {
+        "verify": ("verify", "Check every line, the chain and the archives."),
+        "doctor": ("doctor", "Find damage, debris and other problems, and what to do."),
+        "compact": ("compact", "Rewrite a session's log without dead events."),
+        "export": ("export", "Write a session's history, or its session file, elsewhere."),
+        "backup": ("backup", "Copy a folder of sessions while they are in use."),
+        "delete": ("delete", "Delete a session with its history."),
+    },
+    "Learn": {
+        "demo": ("demo", "Show the journal at work on a small session."),
+        "schema": ("schema", "Print the JSON Schema of what -o json and jsonl give."),
+        "completion": ("completion", "Print the completion script for a shell."),
+    },
+}
+"""By section: the module of each command in this package, and its first line of help."""
+
+
+class ReaderGoneError(Exception):
+    """The reader of our output has closed its end."""
+
+
+class Commands(click.Group):
+    """The commands of the table, each imported when it is asked for."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ReaderGoneError from error  # click would end with an exit code of its own
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for section in COMMANDS.values() for name in section]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for section in COMMANDS.values():
+            if cmd_name in section:
+                module = importlib.import_module(f"projections.cli.{section[cmd_name][0]}")
+                command: click.Command = getattr(module, f"{cmd_name}_command")
+                return command
+        return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            if not close:
+                raise
+            message = f"{error.message} Did you mean {close[0]!r}?"
+            raise click.UsageError(message, ctx) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, section in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, line) for name, (_, line) in section.items()])
+
+
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
+)
+@click.version_option(__version__, prog_name="journal", message="%(prog)s %(version)s")
+def cli() -> None:
+    """The journal of AI agent runtime state.
+
+    Sessions are looked for in --dir, else $JOURNAL_DIR, else where PraisonAI keeps them.
+    Data goes to standard output, notices to standard error.
+
+    \b
+    Examples:
+      journal demo                    a tour on a small session
+      journal tail                    all runtimes, live
+      journal log my-session -n 20    the last 20 events
+      journal handoffs my-session     who handed what to whom
+
+    Exit codes: 0 fine, 1 a negative answer or a failure, 2 usage, 3 not found,
+    4 damaged data, 5 a cursor that leads to no event, 130 interrupted.
+    """

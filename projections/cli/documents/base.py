@@ -1,0 +1,11 @@
+"""The base of every JSON document and of every line of JSONL."""
+
+from msgspec import Struct
+
+VERSION = 1
+
+
+class Document(Struct, kw_only=True):
+    """Every JSON document, and every line of JSONL, begins with the version of the schema."""
+
+    version: int = VERSION

@@ -1,0 +1,80 @@
+"""Documents of `journal log`, `tail` and `replay`."""
+
+from msgspec import UNSET, Raw, UnsetType
+
+from journal.events import Clear, Cursor, Event, Handoff, Set, Takeover, Unknown
+from projections.cli.documents.base import Document
+
+
+class EventItem(Document, kw_only=True):
+    """An event. `cursor` is the place after it, `log_id:seq:hash`.
+
+    Keys that the event has no value for are absent.
+    """
+
+    session_id: str
+    cursor: str
+    seq: int
+    ts: str
+    op: str
+    runtime_id: str | UnsetType = UNSET
+    turn_id: str | UnsetType = UNSET
+    state: Raw | UnsetType = UNSET
+    source: str | UnsetType = UNSET
+    target: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    handoff_seq: int | UnsetType | None = UNSET
+    seen_seq: int | UnsetType | None = UNSET
+    writer: str
+    prev: str
+    hash: str
+    lost: int = 0
+    """How many events before this one are gone for good."""
+    line: str | UnsetType = UNSET
+    """The line as it is stored, if this version does not know the op."""
+
+
+class LogDocument(Document, kw_only=True):
+    """`journal log`: from event `floor` on, every event is still there."""
+
+    session_id: str
+    floor: int
+    cursor: str
+    events: list[EventItem]
+
+
+def event_item(session_id: str, log_id: str, event: Event, lost: int) -> EventItem:
+    item = EventItem(
+        session_id=session_id,
+        cursor=str(Cursor.at(log_id, event.seq, event.hash)),
+        seq=event.seq,
+        ts=event.ts,
+        op=op_of(event),
+        writer=event.writer,
+        prev=event.prev,
+        hash=event.hash,
+        lost=lost,
+    )
+    match event:
+        case Set():
+            item.runtime_id, item.turn_id = event.runtime_id, event.turn_id
+            item.state = event.state
+        case Clear():
+            item.runtime_id = _given(event.runtime_id)
+        case Handoff():
+            item.source, item.target = event.source, event.target
+            item.turn_id, item.reason = _given(event.turn_id), _given(event.reason)
+        case Takeover():
+            item.runtime_id = event.runtime_id
+            item.handoff_seq, item.seen_seq = event.handoff_seq, event.seen_seq
+        case Unknown():
+            item.line = event.line.decode(errors="replace")
+    return item
+
+
+def _given(value: str | None) -> str | UnsetType:
+    return UNSET if value is None else value
+
+
+def op_of(event: Event) -> str:
+    return event.op if isinstance(event, Unknown) else type(event).__name__.lower()

@@ -1,0 +1,81 @@
+"""Documents of commands for whole sessions: `journal sessions`, `verify`, `backup`, `compact`."""
+
+from projections.cli.documents.base import Document
+
+
+class SessionItem(Document, kw_only=True):
+    """A session. `events` is the last seq; `error` says why the rest could not be read."""
+
+    session_id: str
+    updated_at: str
+    log_bytes: int
+    events: int = 0
+    runtimes: int = 0
+    turns: int = 0
+    error: str | None = None
+
+
+class SessionsDocument(Document, kw_only=True):
+    """`journal sessions`, the one that changed last first."""
+
+    sessions: list[SessionItem]
+
+
+class ProblemItem(Document, kw_only=True):
+    """A problem in the file at `where`, of `length` bytes at `offset`."""
+
+    kind: str
+    where: str
+    offset: int
+    length: int
+    seq: int | None
+    reason: str
+
+
+class VerifyItem(Document, kw_only=True):
+    """`journal verify`: one session. Note the `head` down for `journal verify --head`."""
+
+    session_id: str
+    ok: bool
+    head: str | None
+    events: int
+    archived_events: int
+    problems: list[ProblemItem]
+
+
+class VerifyDocument(Document, kw_only=True):
+    """`journal verify` of several sessions."""
+
+    ok: bool
+    sessions: list[VerifyItem]
+
+
+class BackupDocument(Document, kw_only=True):
+    """`journal backup`: the copy in `folder`, and whether it is intact.
+
+    `older` are sessions of PraisonAI that have no log yet. `size` is in bytes.
+    """
+
+    folder: str
+    ok: bool
+    archives: int
+    size: int
+    sessions: list[VerifyItem]
+    older: list[str]
+
+
+class CompactItem(Document, kw_only=True):
+    """`journal compact`: one session. Sizes are in bytes."""
+
+    session_id: str
+    events_before: int
+    events_after: int
+    bytes_before: int
+    bytes_after: int
+    archive: str | None
+
+
+class CompactDocument(Document, kw_only=True):
+    """`journal compact`."""
+
+    sessions: list[CompactItem]

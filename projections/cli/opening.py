@@ -1,0 +1,107 @@
+"""How commands open a store, and make sure that it has the sessions they need."""
+
+import difflib
+import os
+import stat
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from journal.engines.files.storage import Storage
+from journal.errors import NotFoundError, ReadError
+from projections.refs import Ref
+from projections.store.store import DefaultSessionStore
+
+_MOST_SUGGESTED = 3
+
+
+NOW = 1 << 62
+"""A seq that no log reaches. A past read from there on holds the newest snapshot only."""
+
+
+@contextmanager
+def opened(
+    folder: str | None, *, create: bool = False, storage: Storage | None = None
+) -> Iterator[DefaultSessionStore]:
+    """A store on the folder. Raises `NotFoundError` if the folder does not exist.
+
+    With `create` it may be missing: the first write makes it.
+    """
+    with DefaultSessionStore(folder, storage=storage) as store:
+        if not create:
+            _require_folder(store)
+        yield store
+
+
+def _require_folder(store: DefaultSessionStore) -> None:
+    if store.session_dir is None:
+        return
+    try:
+        is_there = stat.S_ISDIR(os.stat(store.session_dir).st_mode)
+    except PermissionError as error:
+        raise ReadError(
+            error.errno,
+            f"the folder {store.session_dir} cannot be read: {error.strerror}; "
+            "`journal doctor` says what to do",
+        ) from error
+    except OSError:
+        is_there = False
+    if not is_there:
+        raise NotFoundError(
+            f"there is no folder {store.session_dir}; name the folder of your sessions with --dir "
+            "or $JOURNAL_DIR"
+        )
+
+
+def require_session(store: DefaultSessionStore, session_id: str) -> None:
+    """Raises `NotFoundError` if there is no such session; the message has similar ids."""
+    if store.session_exists(session_id):
+        return
+    known = [info["session_id"] for info in store.list_sessions()]
+    close = _close(session_id, known)
+    hint = "did you mean " + " or ".join(map(repr, close)) + "?" if close else ""
+    raise NotFoundError(
+        f"there is no session {session_id!r} in {store.session_dir}; "
+        + (hint or "`journal sessions` lists what there is")
+    )
+
+
+def require_log(store: DefaultSessionStore, session_id: str) -> None:
+    """Like `require_session`, but also raises for a session that only PraisonAI keeps."""
+    require_session(store, session_id)
+    if store.past(session_id, reaching=NOW) is None:
+        raise NotFoundError(
+            f"session {session_id!r} has no log yet, only PraisonAI's session file: "
+            "`journal show` has its state, and the first write begins the log"
+        )
+
+
+def named_or_all(store: DefaultSessionStore, session_ids: tuple[str, ...]) -> list[str]:
+    """The named sessions, or all that have a log. Raises `NotFoundError`."""
+    for session_id in session_ids:
+        require_session(store, session_id)
+    infos = store.list_sessions()
+    return list(session_ids) or sorted(i["session_id"] for i in infos if i["log_bytes"])
+
+
+@contextmanager
+def near_matches(store: DefaultSessionStore, session_id: str, *refs: Ref) -> Iterator[None]:
+    """Adds similar ids to a `NotFoundError` for a runtime or turn of one of the refs."""
+    try:
+        yield
+    except NotFoundError as error:
+        there = store.state_at(session_id)
+        close: list[str] = []
+        for ref in refs:
+            close += _close(ref.runtime_id, there) or _close(
+                ref.turn_id, there.get(ref.runtime_id or "", {})
+            )
+        if not close:
+            raise
+        raise NotFoundError(f"{error}; did you mean {' or '.join(map(repr, close))}?") from error
+
+
+def _close(wanted: str | None, known: Collection[str]) -> list[str]:
+    """Ids similar to a wanted one; none if it is there itself."""
+    if wanted is None or wanted in known:
+        return []
+    return difflib.get_close_matches(wanted, known, n=_MOST_SUGGESTED)

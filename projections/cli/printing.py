@@ -1,0 +1,62 @@
+"""Prints events in the form that was asked for."""
+
+from collections.abc import Callable
+
+from journal.errors import HistoryError, NotFoundError
+from journal.events import Event
+from journal.state import decode_state
+from projections.cli.documents.events import event_item
+from projections.cli.effects import Effect, Effects
+from projections.cli.json_output import json_line
+from projections.cli.lines import ShortLines, event_lines
+from projections.cli.terminal import LineWriter
+from projections.replay import view_as_of
+from projections.store.store import DefaultSessionStore
+from projections.view import View
+
+
+class EventPrinter:
+    """Prints events as `output` says: `short`, `pretty` or `jsonl`."""
+
+    def __init__(
+        self, store: DefaultSessionStore, output: str, *, with_session: bool = False
+    ) -> None:
+        self.effects = Effects(_loader(store))
+        self._writer = LineWriter(cut=output == "short")
+        self._output = output
+        self._with_session = with_session
+        self._short = ShortLines(with_session=with_session)
+
+    def print(self, session_id: str, log_id: str, event: Event, effect: Effect) -> None:
+        if self._output == "jsonl":
+            self._writer.raw(json_line(event_item(session_id, log_id, event, effect.lost)))
+        elif self._output == "pretty":
+            self._print_pretty(session_id, event)
+        else:
+            self._writer.line(self._short.line(session_id, event, effect))
+
+    def _print_pretty(self, session_id: str, event: Event) -> None:
+        state = getattr(event, "state", None)
+        decoded = decode_state(bytes(state)) if state is not None else None
+        if self._with_session:
+            self._writer.line([("session " + session_id, "bold")])
+        for line in event_lines(event, decoded):
+            self._writer.line(line)
+        self._writer.line([])
+
+    def print_line(self, text: str) -> None:
+        self._writer.line([text])
+
+    def flush(self) -> None:
+        self._writer.flush()
+
+
+def _loader(store: DefaultSessionStore) -> Callable[[str, int], View | None]:
+    def load(session_id: str, seq: int) -> View | None:
+        try:
+            past = store.past(session_id, seq)
+            return view_as_of(past, seq, session_id) if past is not None else None
+        except (HistoryError, NotFoundError):
+            return None
+
+    return load
