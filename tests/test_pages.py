@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from projections.cli.main import COMMANDS
+from projections.cli.commands import COMMANDS
 from tests.pages import FRONT, PAGES, blocks, name_of
 from tests.support import ROOT
 

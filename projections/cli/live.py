@@ -73,8 +73,7 @@ def _print_arrival(
     arrival: Arrival, printer: EventPrinter, chosen: Filter, last: Cursor | None
 ) -> None:
     session_id, cursor, event, lost = arrival
-    for gap in _gaps(arrival, last):
-        notice(f"session {session_id!r}{gap}")
+    if _notice_gap(arrival, last):
         printer.effects.forget(session_id)
     effect = printer.effects.effect_of(session_id, event)._replace(lost=lost)
     if chosen(event):
@@ -82,19 +81,22 @@ def _print_arrival(
         printer.flush()
 
 
-def _gaps(arrival: Arrival, last: Cursor | None) -> list[str]:
-    """What to say if an event does not simply follow the one at `last`."""
-    cursor, gaps = arrival.cursor, []
-    if last is not None and last.log_id != cursor.log_id:
-        gaps.append(" was deleted and made again")
-    elif last is not None and cursor.seq <= last.seq:
-        gaps.append(
-            f": the log goes on with another event {cursor.seq}: what was shown from there on is "
-            "no longer in it (its write failed, or an older copy of the log was put in its place)"
+def _notice_gap(arrival: Arrival, last: Cursor | None) -> bool:
+    """Say so if an event does not simply follow the one at `last`; True if it does not."""
+    session_id, cursor, _, lost = arrival
+    is_another = last is not None and last.log_id != cursor.log_id
+    goes_back = last is not None and not is_another and cursor.seq <= last.seq
+    if is_another:
+        notice(f"session {session_id!r} was deleted and made again")
+    if goes_back:
+        notice(
+            f"session {session_id!r}: the log goes on with another event {cursor.seq}: what was "
+            "shown from there on is no longer in it (its write failed, or an older copy of the "
+            "log was put in its place)"
         )
-    if arrival.lost:
-        gaps.append(
-            f": {arrival.lost} events before event {cursor.seq} are gone for good: dropped by a "
-            "compaction, or damaged"
+    if lost:
+        notice(
+            f"session {session_id!r}: {lost} events before event {cursor.seq} are gone for good: "
+            "dropped by a compaction, or damaged"
         )
-    return gaps
+    return is_another or goes_back or lost > 0

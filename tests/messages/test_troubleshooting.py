@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from journal import errors
-from projections.cli.main import exit_code_of
+from projections.cli.exit_codes import exit_code_of
 from tests.messages.page import PAGE, UNEXPLAINED, entries, listed, updated
 from tests.messages.source import OF_THE_JOURNAL, Message, messages, remedies
 
