@@ -125,15 +125,15 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that choose events; `chosen_by` takes all but `lines`."""
     for decorate in reversed(
         (
-            click.option("-n", "--lines", type=click.IntRange(min=0), help="At most so many."),
-            click.option("-S", "--since", type=POINT, help="Not before this seq or time."),
-            click.option("-U", "--until", type=POINT, help="Not after this seq or time."),
-            _text_option("-u", "--runtime", "runtimes", multiple=True, help="Of this runtime."),
-            _text_option("-t", "--turn", "turns", multiple=True, help="Of this turn."),
+            click.option("-n", "--lines", type=click.IntRange(min=0), help="At most this many."),
+            click.option("-S", "--since", type=POINT, help="Only from this seq or time on."),
+            click.option("-U", "--until", type=POINT, help="Only up to this seq or time."),
+            _text_option("-u", "--runtime", "runtimes", multiple=True, help="Only of this runtime."),
+            _text_option("-t", "--turn", "turns", multiple=True, help="Only of this turn."),
             _text_option(
-                "-e", "--event", "events", multiple=True, help="Of this kind: set, clear, …"
+                "-e", "--event", "events", multiple=True, help="Only of this kind: set, clear, …"
             ),
-            _text_option("-g", "--grep", "pattern", help="Matching a regular expression."),
+            _text_option("-g", "--grep", "pattern", help="Only those that match this pattern."),
         )
     ):
         command = decorate(command)

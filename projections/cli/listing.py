@@ -24,8 +24,8 @@ _STEP = 1024
 
 
 @click.command()
-@click.option("-S", "--since", type=POINT, help="Only those that changed since this time.")
-@click.option("-n", "--lines", type=click.IntRange(min=0), help="At most so many.")
+@click.option("-S", "--since", type=POINT, help="Only those that changed since then.")
+@click.option("-n", "--lines", type=click.IntRange(min=0), help="At most this many.")
 @output_option("table", "json", "jsonl", "name")
 @folder_option
 def sessions_command(

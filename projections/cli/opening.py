@@ -97,7 +97,8 @@ def near_matches(store: DefaultSessionStore, session_id: str, *refs: Ref) -> Ite
             )
         if not close:
             raise
-        raise NotFoundError(f"{error}; did you mean {' or '.join(map(repr, close))}?") from error
+        suggested = " or ".join(map(repr, dict.fromkeys(close)))
+        raise NotFoundError(f"{error}; did you mean {suggested}?") from error
 
 
 def _close(wanted: str | None, known: Collection[str]) -> list[str]:

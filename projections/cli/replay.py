@@ -59,8 +59,8 @@ SECONDS = Converter("SECONDS", _seconds)
 @click.command()
 @session_argument
 @click.option("-u", "--runtime", "runtime_id", help="Only events of this runtime.")
-@click.option("-S", "--since", type=POINT, help="Not before this seq or time.")
-@click.option("-U", "--until", type=POINT, help="Not after this seq or time.")
+@click.option("-S", "--since", type=POINT, help="Only from this seq or time on.")
+@click.option("-U", "--until", type=POINT, help="Only up to this seq or time.")
 @click.option(
     "--speed",
     type=SPEED,
@@ -71,7 +71,7 @@ SECONDS = Converter("SECONDS", _seconds)
 @click.option(
     "--max-wait",
     type=SECONDS,
-    help="Pause at most so long between two events.",
+    help="Pause at most this long between two events.",
 )
 @output_option("short", "pretty", "jsonl")
 @folder_option
