@@ -128,7 +128,9 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("-n", "--lines", type=click.IntRange(min=0), help="At most this many."),
             click.option("-S", "--since", type=POINT, help="Only from this seq or time on."),
             click.option("-U", "--until", type=POINT, help="Only up to this seq or time."),
-            _text_option("-u", "--runtime", "runtimes", multiple=True, help="Only of this runtime."),
+            _text_option(
+                "-u", "--runtime", "runtimes", multiple=True, help="Only of this runtime."
+            ),
             _text_option("-t", "--turn", "turns", multiple=True, help="Only of this turn."),
             _text_option(
                 "-e", "--event", "events", multiple=True, help="Only of this kind: set, clear, …"

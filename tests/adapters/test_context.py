@@ -86,7 +86,7 @@ def test_it_is_there_in_the_block_only_and_the_one_before_comes_back(recorder: R
     assert current() is None
 
 
-def test_another_recorder_is_not_told_of_it(store: DefaultSessionStore) -> None:
+def test_another_recorder_is_not_notified_of_it(store: DefaultSessionStore) -> None:
     one, other = Recorder(store), Recorder(store)
     here = CallContext(one, Work())
     with use_context(here):

@@ -76,7 +76,7 @@ def test_a_session_in_which_all_went_well(folder: str) -> None:
     assert findings == "- Nothing was lost.\n"
 
 
-def test_every_fault_is_told_in_words_and_the_exit_code_says_so(folder: str) -> None:
+def test_every_fault_is_reported_in_words_and_the_exit_code_says_so(folder: str) -> None:
     result = journal("handoffs", "faulty", "--dir", folder, "-o", "findings")
     assert result.returncode == 1
     assert result.stderr == ""
@@ -170,7 +170,7 @@ def test_other_widths_are_not_exceeded_either(folder: str, columns: int, part: s
     assert max(map(cell_len, COLOURS.sub("", shown).splitlines())) <= columns
 
 
-def test_what_the_table_has_no_room_for_is_told(folder: str) -> None:
+def test_what_the_table_has_no_room_for_is_reported(folder: str) -> None:
     _, shown = terminal("handoffs", "faulty", "--dir", folder, "-o", "table", columns=60)
     text = COLOURS.sub("", shown)
     assert "no room for WHEN" in text
@@ -304,7 +304,7 @@ def test_after_history_was_dropped_the_audit_says_what_it_knows(tmp_path: Path) 
     assert json.loads(result.stdout)["floor"] == 2
 
 
-def test_damage_is_told(folder: str) -> None:
+def test_damage_is_reported(folder: str) -> None:
     log = Path(folder) / "faulty.jsonl"
     lines = log.read_bytes().split(b"\n")
     lines[4] = lines[4].replace(b"harness", b"harmless")

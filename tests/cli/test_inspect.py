@@ -160,7 +160,7 @@ def test_a_long_id_leaves_room_for_the_counts(folder: str, store: DefaultSession
 
 
 @pytest.fixture
-def recorded(store: DefaultSessionStore) -> DefaultSessionStore:
+def saved(store: DefaultSessionStore) -> DefaultSessionStore:
     """A store with a session of which every event is as the tests below say."""
     store.set_runtime_state("s", "native", "turn-1", {"status": "open", "calls": ["a"]})  # 1
     store.set_runtime_state("s", "native", "turn-1", {"status": "done", "calls": ["a", "b"]})  # 2
@@ -178,14 +178,14 @@ def ask(folder: str, command: str, *args: str) -> Any:
     return json.loads(result.stdout)
 
 
-def test_show_gives_what_the_store_gives(folder: str, recorded: DefaultSessionStore) -> None:
-    assert ask(folder, "show", "-o", "value") == recorded.state_at("s")
-    assert ask(folder, "show", "native", "-o", "value") == recorded.get_runtime_state("s", "native")
+def test_show_gives_what_the_store_gives(folder: str, saved: DefaultSessionStore) -> None:
+    assert ask(folder, "show", "-o", "value") == saved.state_at("s")
+    assert ask(folder, "show", "native", "-o", "value") == saved.get_runtime_state("s", "native")
     assert ask(folder, "show", "native", "turn-1") == {"a/b": {"x@~%": 1}}, "a turn is for jq"
     ts = ask(folder, "log", "-o", "json")["events"][2]["ts"]
     for at in ("3", ts):
         document = ask(folder, "show", "--at", at, "-o", "json")
-        assert document["state"] == recorded.state_at("s", 3)
+        assert document["state"] == saved.state_at("s", 3)
         assert str(document["at"]) == at
     assert ask(folder, "show", "--at", "0", "-o", "value") == {}
     assert ask(folder, "show", "native", "turn-1", "--at", "1")["status"] == "open"
@@ -226,7 +226,7 @@ def test_a_wide_state_fits_a_terminal(folder: str, store: DefaultSessionStore) -
     ],
 )
 def test_what_is_not_there_is_3_and_what_is_near_is_named(
-    folder: str, recorded: DefaultSessionStore, args: list[str], words: list[str]
+    folder: str, saved: DefaultSessionStore, args: list[str], words: list[str]
 ) -> None:
     result = journal(*args, "--dir", folder)
     assert result.returncode == 3, result
@@ -238,7 +238,7 @@ def test_what_is_not_there_is_3_and_what_is_near_is_named(
 
 @pytest.mark.parametrize("refs", [["nativ/turn-1"], ["nativ/turn-1", "nativ/turn-2"]])
 def test_an_id_is_suggested_once_however_many_states_are_compared(
-    folder: str, recorded: DefaultSessionStore, refs: list[str]
+    folder: str, saved: DefaultSessionStore, refs: list[str]
 ) -> None:
     result = journal("diff", "s", *refs, "--dir", folder)
     assert result.stderr.endswith("did you mean 'native'?\n")
@@ -248,7 +248,7 @@ def test_an_id_is_suggested_once_however_many_states_are_compared(
 
 
 def test_history_lists_the_versions_archived_ones_too(
-    folder: str, recorded: DefaultSessionStore
+    folder: str, saved: DefaultSessionStore
 ) -> None:
     lines = journal("history", "s", "native", "turn-1", "--dir", folder).stdout.splitlines()
     words = [line.split() for line in lines]
@@ -261,7 +261,7 @@ def test_history_lists_the_versions_archived_ones_too(
     assert words[1][5:] == ['status="open"→"done"', '+calls[1]="b"']
     assert words[2][5:] == ["cleared"]
     versions = ask(folder, "history", "native", "turn-1", "-o", "json")["versions"]
-    wanted = recorded.history("s", "native", "turn-1")
+    wanted = saved.history("s", "native", "turn-1")
     assert [version["state"] for version in versions] == [version.state for version in wanted]
     assert [version["cleared"] for version in versions] == [False, False, True, False]
     ref = f"native/turn-1{words[1][0]}"
@@ -284,10 +284,10 @@ def test_history_lists_the_versions_archived_ones_too(
     ],
 )
 def test_a_diff_is_a_patch_from_one_state_to_the_other(
-    folder: str, recorded: DefaultSessionStore, refs: list[str], old: Any, new: Any
+    folder: str, saved: DefaultSessionStore, refs: list[str], old: Any, new: Any
 ) -> None:
     def state(runtime: str | None, turn: str | None, seq: int) -> Any:
-        found: Any = recorded.state_at("s", seq)
+        found: Any = saved.state_at("s", seq)
         for part in (runtime, turn):
             found = found[part] if part is not None else found
         return found
@@ -302,7 +302,7 @@ def test_a_diff_is_a_patch_from_one_state_to_the_other(
     assert all(re.match(r"[-+~] \S", line) for line in text.stdout.splitlines())
 
 
-def test_a_diff_in_words(folder: str, recorded: DefaultSessionStore) -> None:
+def test_a_diff_in_words(folder: str, saved: DefaultSessionStore) -> None:
     result = journal("diff", "s", "native/turn-1@1", "native/turn-1@2", "--dir", folder)
     assert result.stdout.splitlines() == ['~ status: "open" → "done"', '+ calls[1]: "b"']
     document = journal("diff", "s", "@6", "--dir", folder, "-o", "json")
@@ -313,7 +313,7 @@ def test_a_diff_in_words(folder: str, recorded: DefaultSessionStore) -> None:
         assert journal("diff", "s", nonsense, "--dir", folder).returncode == 2
 
 
-def test_blame_names_the_event_of_each_value(folder: str, recorded: DefaultSessionStore) -> None:
+def test_blame_names_the_event_of_each_value(folder: str, saved: DefaultSessionStore) -> None:
     result = journal("blame", "s", "native", "turn-1", "--at", "2", "--dir", folder)
     assert [(row[0], row[-1]) for row in rows_of(result.stdout)] == [
         ("2", 'status = "done"'),
@@ -322,7 +322,7 @@ def test_blame_names_the_event_of_each_value(folder: str, recorded: DefaultSessi
     ]
     values = ask(folder, "blame", "native", "turn-1", "--at", "2", "-o", "json")["values"]
     assert [(item["path"], item["value"], item["seq"]) for item in values] == [
-        (path, value, event.seq) for path, value, event in recorded.blame("s", "native", "turn-1", 2)
+        (path, value, event.seq) for path, value, event in saved.blame("s", "native", "turn-1", 2)
     ]
 
 

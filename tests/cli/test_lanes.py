@@ -139,7 +139,7 @@ def test_several_lost_calls_are_three_and_how_many_more() -> None:
     ]
 
 
-def test_another_day_is_told() -> None:
+def test_another_day_is_reported() -> None:
     first, second = log(writes("a", "t1"), writes("a", "t2"))
     lines = picture([first, replace(second, ts="2026-11-23T00:00:01.000000Z")])
     assert [line.split()[0] for line in lines] == ["SEQ", "1", "Nov", "2"]
@@ -198,7 +198,7 @@ def test_a_fault_amid_many_handoffs_is_shown() -> None:
     assert len(lines) < 50
 
 
-def test_a_quarrel_is_told_once_and_how_often() -> None:
+def test_a_quarrel_is_shown_once_and_how_often() -> None:
     lines = picture(log(*(writes("ab"[number % 2], "t") for number in range(1001))))
     assert len(lines) < 10
     assert any("the same 499 times more" in line for line in lines)

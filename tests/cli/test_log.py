@@ -455,8 +455,8 @@ class TestRestored:
             assert seqs_of(follower.lines) == [*range(1, 7)]
             places = [json.loads(line)["cursor"] for line in follower.lines]
             start = f"{noted[:16]}:0:000000000000"  # if it had not read on before it was restored
-            told = follower.errors
-        (place,) = [place for place in (places[2], start) if place in told]
+            notices = follower.errors
+        (place,) = [place for place in (places[2], start) if place in notices]
         assert noted in file.read_text()
         again = journal("log", "s", "-o", "jsonl", "--dir", folder, "--after-cursor", place)
         assert seqs_of(again.stdout.splitlines()) == [*range(1 if place == start else 4, 8)]
@@ -645,9 +645,9 @@ def test_a_missing_event_is_named_once(folder: str, store: DefaultSessionStore) 
     found = journal("doctor", "s", "--dir", folder).stdout
     assert "event 3 is missing" in found
     assert "event 3: " not in found
-    told = journal("log", "s", "--dir", folder).stderr
-    assert "event 3 is missing" in told
-    assert ", 0 bytes" not in told
+    notices = journal("log", "s", "--dir", folder).stderr
+    assert "event 3 is missing" in notices
+    assert ", 0 bytes" not in notices
 
 
 def test_a_cursor_is_of_one_session(folder: str, store: DefaultSessionStore) -> None:
@@ -690,7 +690,7 @@ def test_what_is_shown_fits_the_session_that_was_made_again(
         assert "deleted and made again" in follower.errors
 
 
-def test_after_history_was_dropped_changes_are_told_as_soon_as_they_can_be(
+def test_after_history_was_dropped_changes_are_reported_as_soon_as_they_can_be(
     folder: str, store: DefaultSessionStore, tmp_path: Path
 ) -> None:
     for n in range(3):

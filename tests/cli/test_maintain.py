@@ -137,7 +137,7 @@ def test_of_several_sessions_all_are_looked_for_first(
         assert Path(folder, "a.jsonl").read_bytes() == before
 
 
-def test_another_compaction_under_way_is_told_and_the_others_are_done(
+def test_another_compaction_under_way_is_reported_and_the_others_are_done(
     folder: str, store: DefaultSessionStore
 ) -> None:
     put(store, 4, "a")
@@ -326,7 +326,7 @@ class TestExportTarget:
         assert not list(tmp_path.glob(".*"))
 
     @pytest.mark.parametrize("call", ["fsync", "replace"])
-    def test_a_disk_that_fails_at_the_end_is_told_and_the_old_file_stays(
+    def test_a_disk_that_fails_at_the_end_is_reported_and_the_old_file_stays(
         self, folder: str, whole: str, tmp_path: Path, call: str
     ) -> None:
         to = tmp_path / "out"

@@ -70,7 +70,7 @@ def test_verify_lists_every_place(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_program_that_has_the_log_open_is_told_in_one_line(
+def test_a_program_that_has_the_log_open_is_reported_in_one_line(
     tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = damaged(tmp_path, kind, 30)

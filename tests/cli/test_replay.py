@@ -126,7 +126,7 @@ def test_a_long_pause_is_announced_on_a_terminal_and_the_notice_erased(slow: str
 
 def test_a_pause_is_as_long_as_asked_in_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     now, slept = [100.0], list[float]()
-    told: list[str] = []
+    notices: list[str] = []
 
     def sleep(seconds: float) -> None:
         slept.append(seconds)
@@ -135,15 +135,15 @@ def test_a_pause_is_as_long_as_asked_in_ticks(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     monkeypatch.setattr("time.sleep", sleep)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    monkeypatch.setattr(replay, "_notice", told.append)
+    monkeypatch.setattr(replay, "_notice", notices.append)
     replay._pause(250.5)
     assert sum(slept) == 250.5
     assert max(slept) <= 1.0
-    assert told[:2] == ["(next in 4 m 11 s)", "(next in 4 m 10 s)"]
-    assert told[-1] == ""
-    told.clear()
+    assert notices[:2] == ["(next in 4 m 11 s)", "(next in 4 m 10 s)"]
+    assert notices[-1] == ""
+    notices.clear()
     replay._pause(0.5)
-    assert told == []
+    assert notices == []
 
 
 def test_a_pipe_gets_no_notice(slow: str) -> None:
@@ -174,7 +174,7 @@ def test_what_could_steer_a_terminal_never_gets_there(tmp_path: Path) -> None:
             assert char not in result.stdout
 
 
-def test_dropped_history_is_told(tmp_path: Path) -> None:
+def test_dropped_history_is_reported(tmp_path: Path) -> None:
     with DefaultSessionStore(tmp_path, durability="os", history="drop") as store:
         for number in range(3):
             store.set_runtime_state("s", "native", "turn-1", {"n": number})
@@ -245,7 +245,7 @@ def test_seconds() -> None:
         SECONDS.convert("inf", None, None)
 
 
-def test_damage_is_told(folder: str) -> None:
+def test_damage_is_reported(folder: str) -> None:
     log = Path(folder) / "s.jsonl"
     log.write_bytes(log.read_bytes().replace(b"rate limited", b"rate-limited"))
     result = journal("replay", "s", "--dir", folder, "-o", "jsonl")

@@ -1,4 +1,4 @@
-"""Steps of a session for the tests of handoffs, and what is told of an audit."""
+"""Steps of a session for the tests of handoffs, and the facts that an audit finds."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -44,7 +44,7 @@ def log(*steps: Event, first: int = 1) -> list[Event]:
     ]
 
 
-def told(found: HandoffAudit) -> dict[str, list[str]]:
+def facts_of(found: HandoffAudit) -> dict[str, list[str]]:
     """An audit in a reader's words; what there is none of is left out."""
     everything = {
         "had it": [f"{span.runtime_id} {span.first_seq}-{span.last_seq}" for span in found.spans],
@@ -61,13 +61,13 @@ def told(found: HandoffAudit) -> dict[str, list[str]]:
             for each in turn.conflicts
         ],
         "shared": [turn.turn_id for turn in found.shared_turns],
-        "open": [told_of(call) for each in found.changes for call in each.open_calls],
+        "open": [story_of(call) for each in found.changes for call in each.open_calls],
         "lost": [call.id for call in found.lost_calls],
     }
     return {fact: lines for fact, lines in everything.items() if lines}
 
 
-def told_of(call: OpenCall) -> str:
+def story_of(call: OpenCall) -> str:
     named = f"{call.id} of {call.runtime_id} {call.turn_id} at {call.named_seq}"
     return (
         named if call.finished_seq is None else f"{named}, {call.finished_seq} {call.finished_by}"

@@ -1,4 +1,4 @@
-"""The doctor: each fault is made for real, found, mended as told, and gone."""
+"""The doctor: each fault is made for real, found, repaired as advised, and gone."""
 
 import gc
 import gzip

@@ -17,7 +17,7 @@ from projections.handoffs.audit import audit
 from projections.handoffs.findings import HandoffAudit
 from projections.handoffs.pending import PendingHandoffs
 from projections.handoffs.tool_calls import calls_in
-from tests.projections.handoff_steps import at, clears, hands, takes, told, writes
+from tests.projections.handoff_steps import at, clears, facts_of, hands, takes, writes
 
 RUNTIMES = st.sampled_from("abc")
 TURN_IDS = st.sampled_from(["t1", "t2", "t3"])
@@ -333,4 +333,4 @@ def test_a_long_session_is_audited_in_one_pass() -> None:
 
     found = audit(events())
     assert len(taken) == 3000
-    assert told(found) == {"had it": ["native 1-3000"]}
+    assert facts_of(found) == {"had it": ["native 1-3000"]}

@@ -4,7 +4,16 @@ import pytest
 
 from journal.events import Event
 from projections.handoffs.audit import audit
-from tests.projections.handoff_steps import Story, clears, hands, log, takes, told, unknown, writes
+from tests.projections.handoff_steps import (
+    Story,
+    clears,
+    facts_of,
+    hands,
+    log,
+    takes,
+    unknown,
+    writes,
+)
 
 CHANGES: dict[str, Story] = {
     "nothing happened": ([], {}),
@@ -650,7 +659,7 @@ STORIES = CHANGES | LATE | TURNS | CALLS
 @pytest.mark.parametrize(("events", "facts"), STORIES.values(), ids=STORIES)
 def test_the_audit_tells_the_story(events: list[Event], facts: dict[str, list[str]]) -> None:
     found = audit(events)
-    assert told(found) == facts
+    assert facts_of(found) == facts
     faults = {"late", "ran twice", "lost"} & set(facts)
     unannounced = any(line.endswith("unannounced") for line in facts.get("changes", ()))
     assert found.ok is not bool(faults or unannounced)

@@ -214,7 +214,7 @@ def test_a_stream_that_is_cancelled_cancels_the_turn(store: DefaultSessionStore)
     assert turns(store) == [CANCELLED]
 
 
-def test_a_stream_told_to_stop_after_its_turn_is_cancelled_then(
+def test_a_stream_asked_to_stop_after_its_turn_is_cancelled_then(
     store: DefaultSessionStore,
 ) -> None:
     async def main() -> None:

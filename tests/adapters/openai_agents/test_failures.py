@@ -35,7 +35,7 @@ def test_a_full_disk_fails_no_run_is_logged_once_and_counted(
 
 
 @EACH_RUN
-def test_a_session_that_cannot_be_told_fails_no_run(
+def test_a_session_that_cannot_be_found_fails_no_run(
     run: Run, store: DefaultSessionStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     def session_id(each: Agent[Any]) -> str:

@@ -27,17 +27,17 @@ from tests.adapters.openai_agents.test_endings import ModelError
 from tests.adapters.reported import ONE_CALL, ROME, call, changes, said, the_turn, turns, versions
 
 
-class Told(RunHooks[Any]):
-    """Notes what it is told, and what the journal has of it then."""
+class RecordingHooks(RunHooks[Any]):
+    """Records each call, and what the journal has at that moment."""
 
     def __init__(self, store: DefaultSessionStore, fails_at: str = "") -> None:
         self.store = store
         self.fails_at = fails_at
-        self.told: list[tuple[Any, ...]] = []
+        self.recorded: list[tuple[Any, ...]] = []
 
     def note(self, name: str, *what: Any) -> None:
         statuses = [turn["status"] for turn in turns(self.store)]
-        self.told.append((name, *what, statuses))
+        self.recorded.append((name, *what, statuses))
         if name == self.fails_at:
             raise ModelError(name)
 
@@ -73,15 +73,17 @@ def handing_over() -> Agent[Any]:
 
 
 @EACH_RUN
-def test_hooks_of_the_program_are_told_the_same(run: Run, store: DefaultSessionStore) -> None:
-    plain, mirrored = Told(store), Told(store)
+def test_hooks_of_the_program_are_reported_the_same(run: Run, store: DefaultSessionStore) -> None:
+    plain, mirrored = RecordingHooks(store), RecordingHooks(store)
     run(handing_over(), hooks=plain)
     with mirror(store, session_id="s"):
         run(handing_over(), hooks=mirrored)
-    assert {name for name, *_ in plain.told} == set(HOOKS)
-    assert [told[:-1] for told in mirrored.told] == [told[:-1] for told in plain.told]
-    statuses = {name: found for name, *_, found in mirrored.told[:-4]}
-    assert statuses["tool_start"] == ["open"], "the journal has it before they are told"
+    assert {name for name, *_ in plain.recorded} == set(HOOKS)
+    assert [recorded[:-1] for recorded in mirrored.recorded] == [
+        recorded[:-1] for recorded in plain.recorded
+    ]
+    statuses = {name: found for name, *_, found in mirrored.recorded[:-4]}
+    assert statuses["tool_start"] == ["open"], "the journal has it before they are called"
 
 
 @EACH_RUN
@@ -90,7 +92,7 @@ def test_hooks_that_fail_end_the_run_as_without_us(
     name: str, run: Run, store: DefaultSessionStore
 ) -> None:
     with mirror(store, session_id="s"), pytest.raises((ModelError, UserError)) as raised:
-        run(handing_over(), hooks=Told(store, fails_at=name))
+        run(handing_over(), hooks=RecordingHooks(store, fails_at=name))
     assert name in str(raised.value)
     (turn,) = turns(store)
     last = turns(store, "other")[0] if name == "agent_end" else turn
@@ -102,11 +104,11 @@ def test_hooks_that_fail_end_the_run_as_without_us(
 def test_hooks_alone_mirror_the_run_that_they_are_passed_to(
     run: Run, store: DefaultSessionStore
 ) -> None:
-    told = Told(store)
+    recorded = RecordingHooks(store)
     with Mirror(store) as handle:
-        run(handing_over(), hooks=JournalHooks(handle, session_id="s", hooks=told))
+        run(handing_over(), hooks=JournalHooks(handle, session_id="s", hooks=recorded))
         run(agent(name="not mirrored"))
-    assert [name for name, *_ in told.told[:2]] == ["agent_start", "llm_start"]
+    assert [name for name, *_ in recorded.recorded[:2]] == ["agent_start", "llm_start"]
     assert versions(store) == [*ONE_CALL[:3], ["completed", "completed", "completed"]]
     assert versions(store, "other") == [["open"], ["completed"]]
     assert changes(store) == [("native", "other", "c-pass")]
@@ -169,9 +171,9 @@ def test_hooks_alone_do_not_say_that_a_run_went_well_that_other_hooks_end(
     store: DefaultSessionStore,
 ) -> None:
     with Mirror(store) as handle:
-        told = Told(store, fails_at="agent_end")
+        recorded = RecordingHooks(store, fails_at="agent_end")
         with pytest.raises(ModelError):
-            run(agent(), hooks=JournalHooks(handle, session_id="s", hooks=told))
+            run(agent(), hooks=JournalHooks(handle, session_id="s", hooks=recorded))
     assert [turn["status"] for turn in turns(store)] == ["open"]
 
 

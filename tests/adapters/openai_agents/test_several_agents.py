@@ -317,7 +317,7 @@ def test_a_call_that_waits_for_approval_is_open_until_another_run_makes_it(
 
 
 @pytest.mark.parametrize("run", [run, run_streamed], ids=["run", "run_streamed"])
-def test_a_call_that_is_not_approved_is_cancelled_by_the_run_that_is_told(
+def test_a_call_that_is_not_approved_is_cancelled_by_the_run_that_is_notified(
     run: Run, store: DefaultSessionStore
 ) -> None:
     @function_tool(name_override="weather", needs_approval=True)

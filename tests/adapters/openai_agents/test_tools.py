@@ -105,7 +105,7 @@ def test_calls_that_the_models_side_carries_out_are_there(store: DefaultSessionS
     assert versions(store)[1] == ["open", "completed", "error"]
 
 
-def test_calls_whose_hooks_are_not_told_their_id_are_found_in_the_response(
+def test_calls_whose_hooks_do_not_get_their_id_are_found_in_the_response(
     store: DefaultSessionStore,
 ) -> None:
     """Also inside an agent that is a tool, where the hooks' context has that tool's id."""

@@ -99,7 +99,7 @@ def test_an_interrupt_from_the_keyboard_passes_and_cancels_the_turn(
     assert turn["status"] == "cancelled"
 
 
-def test_what_praisonai_is_told_to_stop_is_cancelled(store: DefaultSessionStore) -> None:
+def test_what_praisonai_is_asked_to_stop_is_cancelled(store: DefaultSessionStore) -> None:
     controller = InterruptController()
 
     def stopped() -> str:

@@ -196,7 +196,7 @@ def test_a_run_that_a_call_starts_with_the_id_of_its_own_run_is_another_turn(
     assert found["parent"] == {"runtime": "outer", "turn": "r-1", "tool_call_id": "c-ask"}
 
 
-def test_another_journal_is_not_told_of_a_caller_it_does_not_know(
+def test_another_journal_is_not_notified_of_a_caller_it_does_not_know(
     store: DefaultSessionStore, tmp_path: Path
 ) -> None:
     with DefaultSessionStore(tmp_path / "other", durability="os") as other:
