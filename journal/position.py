@@ -76,6 +76,15 @@ class Position:
             return self._claim or None
         return self._hashes[-1 - behind] if 0 <= behind < len(self._hashes) else None
 
+    @property
+    def is_cursor(self) -> bool:
+        """Whether nothing was read yet that leads up to the event `seq`."""
+        return self.seq > 0 and not self._hashes
+
+    def is_at(self, log_id: str, digest: str) -> bool:
+        """Whether event `seq` is, for all that we know, the one of that log with that hash."""
+        return log_id == self.log_id and digest.startswith(self.hash_of(self.seq) or "")
+
     def begin_log(self, log_id: str) -> None:
         """Another log: all of it is new."""
         self.log_id = log_id
@@ -173,10 +182,13 @@ class Position:
 
     def check_end(self, seq: int, digest: str) -> None:
         """The log ends with event `seq` and its hash `digest`. Raises `StaleError`."""
-        known = self.hash_of(self.settled)
-        if seq < self.settled:
+        settled = self.settled
+        if seq > settled:
+            return
+        if seq < settled:
             raise StaleError(f"the log ends with event {seq}, before the one that was read")
-        if seq == self.settled and known is not None and not digest.startswith(known):
+        known = self.hash_of(settled)
+        if known is not None and not digest.startswith(known):
             raise StaleError(_another(seq, digest, known))
 
 

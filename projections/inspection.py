@@ -16,7 +16,8 @@ from journal.state import check_text
 from projections.refs import Ref, ref_of
 from projections.replay import Step, Version, check_pace, paced, steps
 from projections.resolving import Resolver, events_of
-from projections.tail.tail import After, Tail
+from projections.tail.arguments import After
+from projections.tail.tail import Tail
 from projections.times import point_of
 
 if TYPE_CHECKING:

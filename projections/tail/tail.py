@@ -1,37 +1,34 @@
 """Events as they arrive, from any process: of some sessions or of a whole folder.
 
-The engine's `watch` says when to look; a `Follower` per session says what is there, so
-a notice that comes late, twice or never loses and repeats nothing. What has no notice
-is found by a look at everything, which takes at most a hundredth of the time.
+The engine's `watch` says when to look, and a `Follower` for each session says what is there.
+So a report that comes late or twice loses and repeats nothing. What nobody reports is found by
+looks at a few sessions at a time, which take at most a hundredth of the time.
 """
 
 import logging
 import sys
 import threading
-from collections import OrderedDict
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from journal.backend import Backend, Follower
-from journal.errors import CursorError, HistoryError, JournalError, StateTypeError, StateValueError
+from journal.backend import Backend
+from journal.errors import CursorError, JournalError, ReadError
 from journal.events import Cursor, Event, Set
-from journal.room import Answer, offer, share
-from journal.state import check_text, decode_state
+from journal.room import Answer, offer
+from journal.state import decode_state
 from journal.stopping import StopEvent
+from projections.tail.arguments import After, cursors_of, names_of
+from projections.tail.followers import Followers
+from projections.tail.rounds import Rounds
 
 if TYPE_CHECKING:
     from projections.tail.async_tail import AsyncTail
 
 logger = logging.getLogger("journal")
 
-After: TypeAlias = Cursor | str | Mapping[str, Cursor | str]
-
-_MOST_OPEN = 100  # followers that keep their file open, if there may be so many open files …
-_FILES_SHARE = 4  # … that these are no more than one in so many
-_MOST_FOLLOWERS = 1000  # of those that follow a whole folder; of the others a cursor is kept
-_LOOK_SHARE = 100  # a look at everything may take one part in this many of the time
+_LOOK_SHARE = 100  # looks at what nobody reports may take one part in this many of the time
 
 
 class Arrival(NamedTuple):
@@ -77,36 +74,28 @@ class Tail:
         at its first event with `from_start` or if it is new.
         """
         self._backend = backend
-        self._names = _names(sessions)
+        self._names = names_of(sessions)
         self._wanted_names = frozenset(self._names or ())  # for quick look-ups
         self._stop = StopEvent()
         self._reading = threading.RLock()  # nobody closes the files meanwhile
-        self._from_start = from_start
-        self._cursors: dict[str, Cursor] = {}  # of sessions that nobody follows just now
-        self._followers: OrderedDict[str, Follower] = OrderedDict()  # the last read is last
-        self._open: OrderedDict[str, Follower] = OrderedDict()  # those of them with open files
+        self._followers = Followers(backend, all_sessions=self._names is None)
+        self._rounds = Rounds(backend, self._names)
         self._broken: dict[str, str] = {}  # what was logged about sessions
-        self._take_places(_cursors(after, self._names))
+        self._is_unlisted = False
+        self._take_places(cursors_of(after, self._names), from_start)
         self._arrivals = self._run()
         offer(self)
 
-    def _take_places(self, after: dict[str, Cursor]) -> None:
-        for session_id in self._sessions():
-            follower = self._backend.follow(session_id, after.get(session_id))
-            if session_id not in after and not self._from_start:
+    def _take_places(self, after: dict[str, Cursor], from_start: bool) -> None:
+        for session_id in self._rounds.sessions():
+            follower = self._followers.begin(session_id, after.get(session_id))
+            if session_id not in after and not from_start:
                 try:
                     follower.to_end()
                 except JournalError as error:
                     self._note_broken(session_id, error)
-            self._keep(session_id, follower)
-        for session_id, cursor in after.items():
-            if session_id not in self._followers:
-                self._cursors.setdefault(session_id, cursor)
-
-    def _sessions(self) -> list[str]:
-        if self._names is not None:
-            return self._names
-        return sorted(info["session_id"] for info in self._backend.sessions())
+        for session_id in after.keys() - set(self._followers):
+            self._followers.note(session_id, after[session_id])
 
     # Iterating
 
@@ -123,51 +112,54 @@ class Tail:
         return AsyncTail(self)
 
     def _run(self) -> Generator[Arrival, None, None]:
-        look_at = 0.0  # on the monotonic clock: when to look at everything again
+        look_at = 0.0  # on the monotonic clock
         for news in self._backend.watch(self._stop):
             if self._stop.is_set():
                 return
             if news:
-                yield from self._read_all(self._wanted(news))
+                yield from self._read(self._wanted(news))
             elif monotonic() >= look_at:
                 spent = yield from self._look()
                 look_at = monotonic() + spent * _LOOK_SHARE
 
+    def _wanted(self, news: Iterable[str]) -> list[str]:
+        return sorted(news if self._names is None else self._wanted_names.intersection(news))
+
     def _look(self) -> Generator[Arrival, None, float]:
-        """Read all sessions. Returns how long we took, without what the consumer took."""
+        """What nobody reports. Returns how many seconds that took, without the consumer's."""
         started = monotonic()
-        for arrival in self._read_all(self._sessions()):
+        for arrival in self._read(self._due()):
             yielded = monotonic()
             yield arrival
             started += monotonic() - yielded
         return monotonic() - started
 
-    def _wanted(self, news: Iterable[str]) -> list[str]:
-        return sorted(news if self._names is None else self._wanted_names.intersection(news))
-
-    def _read_all(self, session_ids: Iterable[str]) -> Iterator[Arrival]:
-        for session_id in session_ids:
-            for arrival in self._read(session_id):
-                yield arrival
-                if self._stop.is_set():
-                    return
-
-    def _read(self, session_id: str) -> Iterator[Arrival]:
+    def _due(self) -> list[str]:
         try:
-            try:
-                yield from self._news_of(session_id)
-            except HistoryError:  # dropped while it was read: what is left is read now
-                yield from self._news_of(session_id)
-            self._broken.pop(session_id, None)
-        except JournalError as error:
-            self._note_broken(session_id, error)
+            due = self._rounds.due(self._broken)
+        except ReadError as error:  # which began after us; once it is over, we hear of it
+            if not self._is_unlisted:
+                logger.warning("sessions that are new are not followed: %s", error)
+            self._is_unlisted = True
+            return []
+        self._is_unlisted = False
+        return due
 
-    def _news_of(self, session_id: str) -> Iterator[Arrival]:
-        follower = self._follower(session_id)
-        for event in follower.read():
-            cursor = follower.cursor
-            if cursor is not None:
-                yield Arrival(session_id, cursor, event, follower.lost)
+    def _read(self, session_ids: Iterable[str]) -> Iterator[Arrival]:
+        """What is new in these sessions."""
+        for session_id in session_ids:
+            try:
+                follower = self._followers.of(session_id)
+                for event in follower.read():
+                    cursor = follower.cursor
+                    if cursor is not None:
+                        yield Arrival(session_id, cursor, event, follower.lost)
+                    if self._stop.is_set():
+                        return
+            except JournalError as error:
+                self._note_broken(session_id, error)
+            else:
+                self._broken.pop(session_id, None)
 
     def _note_broken(self, session_id: str, error: JournalError) -> None:
         if self._names is not None:
@@ -177,47 +169,19 @@ class Tail:
             self._broken[session_id] = what
             logger.warning("session %r is left out: %s", session_id, error)
 
-    # Followers
-
-    def _follower(self, session_id: str) -> Follower:
-        follower = self._followers.get(session_id)
-        if follower is None:
-            follower = self._backend.follow(session_id, self._cursors.pop(session_id, None))
-        self._keep(session_id, follower)
-        return follower
-
-    def _keep(self, session_id: str, follower: Follower) -> None:
-        """Make room: the followers that were read longest ago close, then go."""
-        self._followers[session_id] = self._open[session_id] = follower
-        self._followers.move_to_end(session_id)
-        self._open.move_to_end(session_id)
-        while len(self._open) > share(_MOST_OPEN, _FILES_SHARE):
-            self._open.popitem(last=False)[1].close()
-        if self._names is None and len(self._followers) > _MOST_FOLLOWERS:
-            gone, oldest = self._followers.popitem(last=False)
-            if oldest.cursor is not None:
-                self._cursors[gone] = oldest.cursor
-
     def close_idle(self) -> Answer:
         """Close one follower's file; it goes on later. See `journal.room.Holder`."""
         if not self._reading.acquire(blocking=False):
             return Answer.NONE  # another thread is reading, or waits for something to read
         try:
-            if len(self._open) < 2:  # the last one may be the one that needs room
-                return Answer.NONE
-            self._open.popitem(last=False)[1].close()
-            return Answer.CLOSED
+            return self._followers.close_idle()
         finally:
             self._reading.release()
 
     @property
     def cursors(self) -> dict[str, Cursor]:
         """How far each session has been read: what `after` takes to go on from here."""
-        found = dict(self._cursors)
-        for session_id, follower in self._followers.items():
-            if follower.cursor is not None:
-                found[session_id] = follower.cursor
-        return found
+        return self._followers.cursors
 
     # Ending
 
@@ -238,8 +202,7 @@ class Tail:
                 self._arrivals.close()
             except ValueError:
                 pass  # called in the middle of it, from a signal handler: it ends by itself
-            for follower in self._followers.values():
-                follower.close()
+            self._followers.close()
 
     def __enter__(self) -> Self:
         return self
@@ -251,45 +214,3 @@ class Tail:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _names(sessions: str | Iterable[str] | None) -> list[str] | None:
-    if sessions is None:
-        return None
-    if not isinstance(sessions, Iterable):
-        raise StateTypeError(
-            f"sessions must be an id, several ids or None, not {type(sessions).__name__}"
-        )
-    names = [sessions] if isinstance(sessions, str) else list(dict.fromkeys(sessions))
-    for name in names:
-        check_text(name, "session_id")
-    return names
-
-
-def _cursors(after: After | None, names: list[str] | None) -> dict[str, Cursor]:
-    """`after` by session. Raises `StateTypeError` and `StateValueError`."""
-    if after is None:
-        return {}
-    if isinstance(after, str | Cursor):
-        if names is None or len(names) != 1:
-            raise StateValueError(
-                "one cursor is a place in one session; to follow more of them give "
-                "after={session_id: cursor}"
-            )
-        return {names[0]: _cursor(after)}
-    if not isinstance(after, Mapping):
-        raise StateTypeError(
-            f"after must be a cursor or {{session_id: cursor}}, not {type(after).__name__}"
-        )
-    return {session_id: _cursor(cursor) for session_id, cursor in after.items()}
-
-
-def _cursor(value: Cursor | str) -> Cursor:
-    if isinstance(value, Cursor):
-        return value
-    if not isinstance(value, str):
-        raise StateTypeError(f"a cursor must be a Cursor or its text, not {type(value).__name__}")
-    try:
-        return Cursor.parse(value)
-    except ValueError as error:
-        raise StateValueError(str(error)) from None

@@ -398,15 +398,15 @@ class TestTailWithRoomForFew(TailMachine.TestCase):  # type: ignore[misc, valid-
 
     @pytest.fixture(autouse=True)
     def _little_room(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("projections.tail.tail._MOST_OPEN", 1)
-        monkeypatch.setattr("projections.tail.tail._MOST_FOLLOWERS", 2)
+        monkeypatch.setattr("projections.tail.followers._MOST_OPEN", 1)
+        monkeypatch.setattr("projections.tail.followers._MOST", 2)
 
 
 def test_more_sessions_than_open_files_of_those_asked_for(
     either: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projections.tail.tail._MOST_OPEN", 1)
-    monkeypatch.setattr("projections.tail.tail._MOST_FOLLOWERS", 2)
+    monkeypatch.setattr("projections.tail.followers._MOST_OPEN", 1)
+    monkeypatch.setattr("projections.tail.followers._MOST", 2)
     names = [f"s{number}" for number in range(6)]
     with either.tail(names) as tail:
         for number in range(3):
@@ -956,16 +956,12 @@ def test_looks_take_at_most_a_hundredth_of_the_time(
                 clock["now"] += 1.0
 
         def sessions(self) -> list[Any]:
-            return []
-
-    class SlowTail(Tail):
-        def _sessions(self) -> list[str]:
             clock["now"] += 2.0
             clock["looks"] += 1
             return []
 
     monkeypatch.setattr("projections.tail.tail.monotonic", lambda: clock["now"])
-    assert list(SlowTail(Slow(str(tmp_path), LogOptions()))) == []
+    assert list(Tail(Slow(str(tmp_path), LogOptions()))) == []
     assert clock["looks"] * 2.0 <= 10_000.0 / 100 + 4.0
     assert clock["looks"] > 25, "but it does look, every 200 seconds"
 

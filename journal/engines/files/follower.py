@@ -11,34 +11,24 @@ to be where it was, damage is only believed when it is found twice, and the `Pos
 knows by their hashes which events were yielded already.
 """
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NoReturn
 
 from journal.backend import Past
-from journal.codec import decode_line
 from journal.engines.files.ends import ends_deleted
 from journal.engines.files.logfile import LogFile
+from journal.engines.files.seeking import Place, find_end, find_event
 from journal.engines.files.segment import Segment
-from journal.engines.files.storage import CHUNK, FileId, Storage, chunks
+from journal.engines.files.storage import FileId, Storage, chunks
 from journal.engines.files.validation import check_beginning, check_session
-from journal.errors import CursorError, JournalError, ReadError, StorageError
-from journal.events import Cursor, Event, Open, Sealed
+from journal.errors import CursorError, HistoryError, JournalError, ReadError, StorageError
+from journal.events import Cursor, Event, Open
 from journal.forking import tell_after_fork
 from journal.names import Paths
 from journal.position import Position, StaleError, refusal
 from journal.scan import Scanner
 
 _BIG_TAIL = 1 << 20  # bytes of a torn tail that are not worth reading at every look
-
-
-class _LastAppend(NamedTuple):
-    """The events appended last, as far as they are known, as `Position.jump` takes them."""
-
-    settled: str
-    hashes: deque[str]
-    ts: str
 
 
 class FileFollower:
@@ -107,24 +97,21 @@ class FileFollower:
     def _as_segment(self, file: LogFile) -> Segment:
         return Segment(self._paths, file, self._scanner)
 
-    @contextmanager
-    def _leaving_on_error(self) -> Iterator[None]:
-        try:
-            yield
-        except StaleError as stale:
-            error = self._refusal(stale)
+    def _fail(self, error: StaleError | OSError) -> NoReturn:
+        """What every reading raises, said so that the reader can act on it."""
+        if isinstance(error, StaleError):
+            refused = self._refusal(error)
             if self._joined:
-                self._refused = error
+                self._refused = refused
             else:
                 self._leave_file()  # it was an archive that showed it, and may be mended alone
-            raise error from None
-        except OSError as failure:
-            self._leave_file()
-            if isinstance(failure, StorageError):
-                raise
-            raise ReadError(
-                failure.errno, f"{self._paths.log}: cannot be read: {failure.strerror}"
-            ) from failure
+            raise refused from None
+        self._leave_file()
+        if isinstance(error, StorageError):
+            raise error
+        raise ReadError(
+            error.errno, f"{self._paths.log}: cannot be read: {error.strerror}"
+        ) from error
 
     def _refusal(self, stale: StaleError) -> CursorError:
         position, paths = self._position, self._paths
@@ -140,81 +127,94 @@ class FileFollower:
     # Reading
 
     def read(self) -> Iterator[Event]:
-        self._raise_again()
-        with self._leaving_on_error():
+        try:
+            if self._refused is not None:
+                self._check_refused(self._refused)
             while (file := self._open_file()) is not None:
                 replaced = not file.is_current()  # asked first: what it holds now is all then
-                yield from self._rest_of(file)
+                size = file.size()
+                if self._may_have_news(file, size):
+                    yield from self._read_to(file, size)
                 if self._file is not file:
                     continue  # closed by whoever takes the events, or left behind by a fork
                 if not replaced:
                     return
                 self._leave_file()
+        except (StaleError, OSError) as error:
+            self._fail(error)
 
-    def _raise_again(self) -> None:
+    def _check_refused(self, refused: CursorError) -> None:
         """What was refused stays so while the log only grows: it need not be read again."""
-        if self._refused is None:
-            return
-        with self._leaving_on_error():
-            file = self._open_file()
-            if file is not None and file.is_current() and self._has_scanned(file):
-                raise CursorError(*self._refused.args)
-            self._refused = None
-            self._leave_file()
+        file = self._open_file()
+        if file is not None and file.is_current() and self._has_scanned(file):
+            raise CursorError(*refused.args)
+        self._refused = None
+        self._leave_file()
 
     def _has_scanned(self, file: LogFile) -> bool:
-        scanner = self._scanner
-        return scanner.end > 0 and self._as_segment(file).is_in_step()
+        return self._scanner.end > 0 and self._as_segment(file).is_in_step()
 
-    def _rest_of(self, file: LogFile) -> Iterator[Event]:
-        size = file.size()
-        there = self._joined and self._as_segment(file).is_in_step()
-        if there and size in (self._scanner.end, self._big_tail):
-            return
-        if not there:
-            self._read_anew(file)
-        if not (yield from self._read_to(file, size)):
-            self._read_anew(file)
-            if self._file is file:
-                yield from self._read_to(file, size, again=True)
+    def _may_have_news(self, file: LogFile, size: int) -> bool:
+        if self._joined and self._as_segment(file).is_in_step():
+            return size not in (self._scanner.end, self._big_tail)
+        self._read_anew(file)
+        self._seek(file, size)
+        return True
 
-    def _read_to(
-        self, file: LogFile, size: int, again: bool = False
-    ) -> Generator[Event, None, bool]:
-        """Yield what comes next in the file. False, unless `again`, when something is wrong.
+    def _seek(self, file: LogFile, size: int) -> None:
+        """Go to our place at once, if all that we know of it is a cursor."""
+        position = self._position
+        if position.is_cursor:
+            place = find_event(self._storage, file, size, position.seq)
+            if place is not None and position.is_at(place.scanner.log_id, place.hashes[-1]):
+                self._jump(place)
+
+    def _read_to(self, file: LogFile, size: int) -> Iterator[Event]:
+        """Yield what comes next in the file, and believe in damage when it is found twice.
 
         Either the file is damaged there, or what came before it was cut back and replaced
         since we read it. A full read tells which.
         """
-        scanner = self._scanner
+        if not (yield from self._read_on(file, size, believing=False)):
+            self._read_anew(file)
+            if self._file is file:
+                yield from self._read_on(file, size, believing=True)
+
+    def _read_on(
+        self, file: LogFile, size: int, *, believing: bool
+    ) -> Generator[Event, None, bool]:
+        """False when something is wrong, unless we believe it."""
+        scanner, position = self._scanner, self._position
         scanner.rewind()
         known = scanner.damage_count
+        base = self._base
         for event in scanner.read(chunks(self._storage, file.fd, scanner.end, size)):
-            if scanner.damage_count > known and not again:
+            if scanner.damage_count > known and not believing:
                 return False
             if not self._joined:
-                yield from self._join(file)
-                if not self._joined:
+                if not (yield from self._join(file)):
                     return True
-            if event.seq > self._base and not self._position.has_read(event):
-                yield self._step(event)
+                base = self._base
+            if event.seq > base and not position.has_read(event):
+                position.step(event)
+                yield event
             if self._file is not file:
                 return True
         check_beginning(self._as_segment(file))
         if not self._joined and scanner.header is not None:
             yield from self._join(file)
         if self._joined and not scanner.is_empty:
-            self._position.check_end(scanner.seq, scanner.hash)
+            position.check_end(scanner.seq, scanner.hash)
         self._big_tail = size if size - scanner.end > _BIG_TAIL else -1
-        return again or scanner.damage_count == known
+        return believing or scanner.damage_count == known
 
     @property
     def _base(self) -> int:
         header = self._scanner.header
         return header.base_seq if header is not None else 0
 
-    def _join(self, file: LogFile) -> Iterator[Event]:
-        """Find our place in a file whose header has just been read.
+    def _join(self, file: LogFile) -> Generator[Event, None, bool]:
+        """Find our place in a file whose header has just been read. Says whether it is there.
 
         Yields what came between our place and the file's base. Joins no log that is deleted,
         unless it has read from it.
@@ -222,17 +222,28 @@ class FileFollower:
         header = self._scanner.header
         check_session(self._paths, header)
         if self._position.log_id != self._scanner.log_id and ends_deleted(self._storage, file.fd):
-            return
+            return False
         self._settle_log_id(header)
         if header is not None and not self._reaches(header):
-            past = self._history(self._paths.session_id, self._position.settled)
-            if past is not None and past.log_id == header.log_id:
-                for entry in past.in_order():
-                    if entry.event.seq > header.base_seq:
-                        break
-                    if not self._position.has_read(entry.event):
-                        yield self._step(entry.event)
+            try:
+                yield from self._missed(header)
+            except HistoryError:  # dropped while it was read: what is left is read now
+                yield from self._missed(header)
         self._joined = True  # not before: whoever stops reading in the middle joins again
+        return True
+
+    def _missed(self, header: Open) -> Iterator[Event]:
+        """The events up to the file's base that we have not read, as far as they are left."""
+        position = self._position
+        past = self._history(self._paths.session_id, position.settled)
+        if past is None or past.log_id != header.log_id:
+            return
+        for entry in past.in_order():
+            if entry.event.seq > header.base_seq:
+                return
+            if not position.has_read(entry.event):
+                position.step(entry.event)
+                yield entry.event
 
     def _reaches(self, header: Open) -> bool:
         """Whether all that this file does not have was yielded."""
@@ -248,65 +259,21 @@ class FileFollower:
         elif header is not None and position.log_id != header.log_id:
             position.begin_log(header.log_id)
 
-    def _step(self, event: Event) -> Event:
-        self._position.step(event)
-        return event
-
     # Skipping
 
     def to_end(self) -> None:
-        with self._leaving_on_error():
+        try:
             while (file := self._open_file()) is not None and not file.is_current():
                 self._leave_file()
             if file is not None:
                 self._refused = None
-                self._jump(file)
+                self._jump(find_end(self._storage, file, file.size()))
+        except (StaleError, OSError) as error:
+            self._fail(error)
 
-    def _jump(self, file: LogFile) -> None:
-        size = file.size()
-        scanner, last = self._scan_ends(file, size) or self._scan_all(file, size)
-        check_session(self._paths, scanner.header)
-        if scanner.head is not None:
-            self._scanner, self._joined = scanner, True
-            self._settle_log_id(scanner.header)
-            self._position.jump(scanner.seq, *last)
-
-    def _scan_ends(self, file: LogFile, size: int) -> tuple[Scanner, _LastAppend] | None:
-        """At the end of the file by its first and last lines, if these allow it."""
-        scanner = Scanner()
-        for _ in scanner.feed(self._storage.read(file.fd, min(size, CHUNK), 0)):
-            break
-        place = max(0, size - CHUNK)
-        *lines, unfinished = self._storage.read(file.fd, size - place, place).split(b"\n")
-        last = decode_line(lines[-1]) if lines else None
-        if unfinished.rstrip().endswith(b"}"):
-            return None  # perhaps a whole line that lacks its newline
-        if scanner.header is None or last is None or isinstance(last, Open | Sealed):
-            return None
-        if last.seq <= scanner.header.base_seq:
-            return None
-        settled, hashes = last.prev, deque([last.hash])
-        for line in reversed(lines[:-1]):
-            event = decode_line(line)
-            if event is None or isinstance(event, Open | Sealed):
-                break
-            if (event.seq, event.ts) != (last.seq - len(hashes), last.ts):
-                break
-            hashes.appendleft(event.hash)
-            settled = event.prev
-        scanner.skip_to(last, size - len(unfinished))
-        return scanner, _LastAppend(settled, hashes, last.ts)
-
-    def _scan_all(self, file: LogFile, size: int) -> tuple[Scanner, _LastAppend]:
-        scanner = Scanner()
-        settled, hashes = "", deque[str]()
-        next_one = (0, "")  # what an event must have that was appended with the last
-        for event in scanner.read(chunks(self._storage, file.fd, 0, size)):
-            if (event.seq, event.ts) != next_one:
-                hashes.clear()
-                settled = event.prev
-            hashes.append(event.hash)
-            next_one = (event.seq + 1, event.ts)
-        if scanner.hash not in hashes:  # it is that of the log's base
-            return scanner, _LastAppend(scanner.hash, deque(), "")
-        return scanner, _LastAppend(settled, hashes, next_one[1])
+    def _jump(self, place: Place) -> None:
+        check_session(self._paths, place.scanner.header)
+        if place.scanner.head is not None:
+            self._scanner, self._joined = place.scanner, True
+            self._settle_log_id(place.scanner.header)
+            self._position.jump(place.scanner.seq, place.settled, place.hashes, place.ts)

@@ -14,8 +14,8 @@ from projections.refs import Ref
 from projections.replay import Pace, Step, Version, check_pace
 from projections.store.async_store.calls import AsyncCalls
 from projections.store.store import DefaultSessionStore
+from projections.tail.arguments import After
 from projections.tail.async_tail import AsyncTail
-from projections.tail.tail import After
 
 if TYPE_CHECKING:
     from projections.compare.blame import Blamed

@@ -416,6 +416,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """So small that a line or two fit: many more places for something to happen in."""
     monkeypatch.setattr("journal.engines.files.storage.CHUNK", 400)
+    monkeypatch.setattr("journal.engines.files.seeking._WINDOW", 400)
 
 
 def seqs(follower: FileFollower) -> list[int]:
@@ -532,6 +533,7 @@ class FollowerMachine(RuleBasedStateMachine):
     @initialize(chunk=st.integers(300, 900))
     def read_in_chunks(self, chunk: int) -> None:
         self.patch.setattr("journal.engines.files.storage.CHUNK", chunk)
+        self.patch.setattr("journal.engines.files.seeking._WINDOW", chunk)
 
     @rule(act=acts)
     def write(self, act: str) -> None:

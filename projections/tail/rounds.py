@@ -1,0 +1,49 @@
+"""Looks at sessions of which no news was reported, a few at a time.
+
+Where everything works, nothing is ever found by them. So what they cost at a time must not
+grow with the number of sessions; that a round takes longer then is the price.
+"""
+
+from collections.abc import Container, Iterator
+from itertools import islice
+
+from journal.backend import Backend, SessionInfo
+
+_AT_A_TIME = 50
+
+
+class Rounds:
+    """Sessions in turn, one round after the other: those named, or all in the folder."""
+
+    def __init__(self, backend: Backend, names: list[str] | None) -> None:
+        self._backend = backend
+        self._names = names
+        self._infos: dict[str, SessionInfo] = {}  # as the last listing found them
+        self._left: Iterator[tuple[str, bool]] = iter(())  # and whether the log has changed
+        self._at_a_time: int | None = None
+
+    def sessions(self) -> list[str]:
+        """All of them. Raises `ReadError` when the folder cannot be listed."""
+        if self._names is not None:
+            return self._names
+        return sorted(info["session_id"] for info in self._backend.sessions())
+
+    def due(self, broken: Container[str]) -> list[str]:
+        """At first all sessions; later those of the next 50 that have changed or are `broken`.
+
+        Lists the folder where a round begins; whether a session that was named has changed is
+        not known, so it is due. Raises as `sessions`.
+        """
+        turns = list(islice(self._left, self._at_a_time))
+        if not turns:
+            self._left = iter(self._round())
+            turns = list(islice(self._left, self._at_a_time))
+        self._at_a_time = _AT_A_TIME
+        return [session_id for session_id, changed in turns if changed or session_id in broken]
+
+    def _round(self) -> list[tuple[str, bool]]:
+        if self._names is not None:
+            return [(name, True) for name in self._names]
+        before = self._infos
+        self._infos = {info["session_id"]: info for info in self._backend.sessions()}
+        return [(name, before.get(name) != self._infos[name]) for name in sorted(self._infos)]
