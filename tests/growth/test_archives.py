@@ -80,6 +80,10 @@ def begin(folder: Path, foreign: int) -> None:
         Directory(str(folder), LogOptions()).compact("s")
     log.append([set_event("a")])
     log.close()
+    add_foreign(folder, foreign)
+
+
+def add_foreign(folder: Path, foreign: int) -> None:
     for number in range(foreign):
         (folder / "archive" / f"other-{number}.7.jsonl.gz").touch()
 
@@ -151,6 +155,21 @@ def test_the_archives_of_others_are_not_looked_at_and_not_listed_under_the_lock(
         return watching.calls
 
     assert calls(40) == calls(20)
+
+
+@pytest.mark.parametrize("left", [b"", b'{"op":"open","form'], ids=["nothing", "half a header"])
+def test_a_log_that_never_began_is_begun_without_a_list_under_the_lock(
+    tmp_path: Path, left: bytes
+) -> None:
+    (tmp_path / "archive").mkdir()
+    add_foreign(tmp_path, 20)
+    (tmp_path / LOG).write_bytes(left)
+    watching = Watching()
+    log, _ = open_log(tmp_path, storage=FaultyStorage(watching))
+    log.append([set_event("a")])
+    log.close()
+    assert "names_of" in watching.calls, "an archive would say that the log has begun"
+    assert watching.listed_under_lock == []
 
 
 @pytest.mark.parametrize("deed", [compact, drop, delete], ids=["compact", "drop", "delete"])

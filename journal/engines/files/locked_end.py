@@ -19,6 +19,8 @@ from journal.errors import AppendError
 
 logger = logging.getLogger("journal")
 
+_SHORT = 1 << 12  # bytes: no less than a header
+
 
 def lock_at_end(reader: LogReader) -> Segment | None:
     """What the path leads to, locked, writable and read to its end. Creates it if need be.
@@ -31,6 +33,8 @@ def lock_at_end(reader: LogReader) -> Segment | None:
         if segment is None:
             continue
         file = segment.file
+        if not (segment.scanner.end or file.is_new):
+            _look_at_beginning(segment)
         if not file.try_lock():
             if file.is_current():
                 return None
@@ -81,6 +85,17 @@ def _open_to_write(reader: LogReader) -> Segment | None:
             reader.leave_locked(segment)
             return None
     return reader.use_locked(open_or_begin(reader.storage, reader.paths))
+
+
+def _look_at_beginning(segment: Segment) -> None:
+    """Where no line is whole, only the archive tells whether the log has ever begun.
+
+    It may hold the files of many sessions, so it is listed before the lock is taken.
+    """
+    file = segment.file
+    size = file.size()
+    if size <= _SHORT and b"\n" not in segment.storage.read(file.fd, size, 0):
+        segment.look_for_archives()
 
 
 def _settle(reader: LogReader, segment: Segment) -> bool:

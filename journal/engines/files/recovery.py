@@ -10,7 +10,7 @@ from hashlib import sha256
 from journal.engines.files.segment import Segment
 from journal.engines.files.storage import create_anew, write_all
 from journal.errors import AppendError
-from journal.names import is_archived_log, unfinished
+from journal.names import unfinished
 
 _FIRST_BYTES = 64  # more than `_HEADER_START`
 _NOTHING = b"\0 \t\r\n"
@@ -84,7 +84,5 @@ def lost_its_beginning(segment: Segment) -> bool:
     Either it holds other bytes than an unfinished header, or there are archives: a log
     that was compacted has begun, so this is what is left of one.
     """
-    storage, paths = segment.storage, segment.paths
-    if not is_unfinished_header(storage.read(segment.file.fd, _FIRST_BYTES, 0)):
-        return True
-    return any(map(is_archived_log, storage.names_of(paths.archive, paths.stem)))
+    beginning = segment.storage.read(segment.file.fd, _FIRST_BYTES, 0)
+    return not is_unfinished_header(beginning) or segment.has_archives()

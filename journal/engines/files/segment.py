@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.storage import chunks
 from journal.events import Event
-from journal.names import Paths
+from journal.names import Paths, is_archived_log
 from journal.scan import Scanner
 
 _LAST_BYTES = 64  # enough of a line's end to hold its hash
@@ -20,13 +20,14 @@ _LINE_END = b'"}\n'
 class Segment:
     """Not safe for threads; its owner locks. Each call raises the OSError of reading the file."""
 
-    __slots__ = ("file", "paths", "scanner", "storage")
+    __slots__ = ("_archives", "file", "paths", "scanner", "storage")
 
     def __init__(self, paths: Paths, file: LogFile, scanner: Scanner | None = None) -> None:
         self.paths = paths
         self.file = file
         self.storage = file.storage
         self.scanner = scanner or Scanner()
+        self._archives: bool | None = None
 
     def forget(self) -> None:
         """Judge the file from its beginning again."""
@@ -44,6 +45,18 @@ class Segment:
     def pieces(self, start: int, stop: int) -> Iterator[bytes]:
         """The bytes of the file from `start` to `stop`, in pieces of bounded size."""
         return chunks(self.storage, self.file.fd, start, stop)
+
+    def look_for_archives(self) -> None:
+        """List the archive now, for the next `has_archives`, which may come under the lock."""
+        names = self.storage.names_of(self.paths.archive, self.paths.stem)
+        self._archives = any(map(is_archived_log, names))
+
+    def has_archives(self) -> bool:
+        """Whether compactions have put logs of the session into the archive."""
+        if self._archives is None:
+            self.look_for_archives()
+        found, self._archives = bool(self._archives), None
+        return found
 
     def is_at_end(self) -> bool:
         """Whether the file ends where it was read to, and with the line that was read.
