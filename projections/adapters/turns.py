@@ -17,23 +17,21 @@
 
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, TypeVar
 
-import msgspec
-
 from journal.config import Limits
 from journal.errors import ReentryError
+from projections.adapters.slices import omit_calls, size_of, slice_of
+from projections.adapters.texts import error_text, shorten, text_of
 
 T = TypeVar("T")
 Status: TypeAlias = Literal["open", "completed", "error", "cancelled"]
 
-_ERROR_LENGTH = 160  # characters of an error's text: enough to know it again
 _NAME_LENGTH = 120  # characters of a tool's or an agent's name
 _TEXT_LENGTH = 1 << 16  # characters of a message, whatever the limits allow
-_CUT = "…"
 
 
 @dataclass(slots=True)
@@ -168,12 +166,12 @@ class Turn:
         """
         with self.lock:
             state = self._without_transcript()
-            room = limits.turn_bytes - _size(state)
+            room = limits.turn_bytes - size_of(state)
             if room < 0:
-                _omit_calls(state, -room)
+                omit_calls(state, -room)
             elif self.transcript:
                 state["transcript"] = []
-                state["transcript"] = _slice(self.transcript, limits.turn_bytes - _size(state))
+                state["transcript"] = slice_of(self.transcript, limits.turn_bytes - size_of(state))
                 if not state["transcript"]:
                     del state["transcript"]
             return state
@@ -207,39 +205,6 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def text_of(content: object) -> str:
-    """Any content as text: strings as they are, anything else as JSON or by `str`."""
-    if content is None:
-        return ""
-    if not isinstance(content, str):
-        try:
-            content = msgspec.json.encode(content, enc_hook=str).decode()
-        except Exception:  # noqa: BLE001 - agents may say anything, and it must be shown
-            content = _printed(content)
-    return _valid(content)
-
-
-def error_text(error: object) -> str:
-    """`ValueError: no such city`, on one line, short."""
-    if isinstance(error, BaseException):
-        error = f"{type(error).__name__}: {_printed(error)}".rstrip(": ")
-    return shorten(" ".join(text_of(error).split()), _ERROR_LENGTH)
-
-
-def shorten(text: str, length: int) -> str:
-    """At most `length` characters; `…` says that there was more."""
-    text = _valid(text)
-    return text if len(text) <= length else text[: length - 1] + _CUT
-
-
-def _printed(value: object) -> str:
-    """Its `str`; empty if that raises."""
-    try:
-        return str(value)
-    except Exception:  # noqa: BLE001 - of somebody else's class
-        return ""
-
-
 def _reference(turn: Turn, session_id: str, call_id: str | None) -> dict[str, str]:
     """How the state of a turn in `session_id` names another turn."""
     found = {"runtime": turn.runtime_id, "turn": turn.turn_id}
@@ -248,67 +213,3 @@ def _reference(turn: Turn, session_id: str, call_id: str | None) -> dict[str, st
     if call_id is not None:
         found["tool_call_id"] = call_id
     return found
-
-
-def _valid(text: str) -> str:
-    """The text without lone surrogates: UTF-8 cannot carry them."""
-    return text if text.isascii() else text.encode(errors="replace").decode()
-
-
-def _size(value: object) -> int:
-    return len(msgspec.json.encode(value))
-
-
-def _omit_calls(state: dict[str, Any], excess: int) -> None:
-    """Leave out finished calls, the oldest first, until `excess` bytes are gone."""
-    calls = state.get("tool_calls", [])
-    finished = [call for call in calls if call["status"] != "open"][:-1]
-    excess += len('"tool_calls_omitted":,') + len(str(len(finished)))
-    omitted = set()
-    for call in finished:
-        if excess <= 0:
-            break
-        omitted.add(id(call))
-        excess -= _size(call) + 1
-    if omitted:
-        state["tool_calls"] = [call for call in calls if id(call) not in omitted]
-        state["tool_calls_omitted"] = len(omitted)
-
-
-def _slice(messages: list[dict[str, str]], room: int) -> list[dict[str, str]]:
-    """The first message and the latest ones, cut so that they fit into `room` bytes.
-
-    The first is the question and the last the answer. These two share the room; the messages
-    before the last get the rest.
-    """
-    chosen: dict[int, dict[str, str]] = {}
-    last = len(messages) - 1
-    shares = {0: room // 2} if last > 0 else {}
-    for index in _order(last):
-        share = min(shares.get(index, room), room)
-        cut = _cut_to(messages[index], share)
-        if cut is None:
-            if index:
-                break
-            continue
-        chosen[index] = cut
-        room -= _size(cut) + 1
-    return [chosen[index] for index in sorted(chosen)]
-
-
-def _order(last: int) -> Iterator[int]:
-    """The first, the last, then backwards from there."""
-    yield 0
-    yield from range(last, 0, -1)
-
-
-def _cut_to(message: dict[str, str], room: int) -> dict[str, str] | None:
-    """The message with its content cut to `room` bytes of JSON; None if that leaves nothing."""
-    if _size(message) <= room:
-        return message
-    text = message["content"]
-    kept = room - _size({**message, "content": _CUT})
-    text = text[: max(kept, 0)]  # a character takes a byte or more
-    while text and _size(text) - 2 > kept:
-        text = text[: len(text) - max(1, (_size(text) - 2 - kept) // 6)]
-    return {**message, "content": text + _CUT} if text else None

@@ -6,7 +6,7 @@ import click
 
 from journal.backend import VerifyReport
 from journal.names import ARCHIVE
-from projections.backup import Backup, back_up, can_be_made, is_within
+from projections.backup import back_up, can_be_made, is_within
 from projections.cli.arguments import sessions_argument
 from projections.cli.documents.sessions import BackupDocument
 from projections.cli.exit_codes import EXIT_DAMAGED
@@ -17,6 +17,7 @@ from projections.cli.options import folder_option, output_option
 from projections.cli.progress import Progress
 from projections.cli.terminal import LineWriter, notice
 from projections.cli.verify import print_report, verify_item
+from projections.copying import Backup
 
 _READS = 3  # times that each byte is read: to copy, to verify, to fold
 

@@ -16,6 +16,7 @@ from journal.engines.files.modes import is_shared
 from journal.names import ARCHIVE, LOCK_SUFFIX, NEW_SUFFIX, is_in_folder
 from projections.doctor.finding import Finding, Severity, of_path, quoted, shell, shown
 from projections.doctor.folder import File, look_at
+from projections.doctor.reach import is_accessible, reachable
 from projections.doctor.remedies import Advice, Remedy
 
 _MOST_IN_COMMAND = 4
@@ -48,7 +49,7 @@ class Rules(NamedTuple):
 
 def check_access(folder: str, files: list[File], everything: bool) -> Iterator[Finding]:
     """Check a folder, and the files and folders in it; `everything` if `files` are all of them."""
-    reached = _reachable(folder)
+    reached = reachable(folder)
     if reached is None:
         return
     if reached.path != os.path.realpath(folder) or _belongs_elsewhere(reached):
@@ -71,38 +72,13 @@ def check_access(folder: str, files: list[File], everything: bool) -> Iterator[F
 
 
 def _is_only_for_sessions(folder: File, ours: list[File]) -> bool:
-    """False for a folder that everybody may write to, like /tmp, and for one without sessions."""
+    """False for a folder that everybody may write to, like /tmp, or that has only other files."""
     if folder.info.st_mode & stat.S_ISVTX:
         return False
     try:
         return bool(ours) or not os.listdir(folder.path)
     except PermissionError:
         return True  # nobody can use it as it is
-
-
-def is_barred(path: str) -> bool:
-    """Whether the owner or the mode of a file, or of a folder above it, keeps us out."""
-    nearest = _reachable(path)
-    return nearest is not None and (
-        nearest.path != os.path.realpath(path) or not _is_accessible(nearest)
-    )
-
-
-def _reachable(path: str) -> File | None:
-    """The file; or the folder on the way to it that keeps us out; None if neither is there."""
-    path = os.path.realpath(path)
-    while True:
-        try:
-            return look_at(path)
-        except PermissionError:
-            path = os.path.dirname(path)
-        except OSError:
-            return None
-
-
-def _is_accessible(file: File) -> bool:
-    needed = os.R_OK | os.W_OK | (os.X_OK if stat.S_ISDIR(file.info.st_mode) else 0)
-    return os.access(file.path, needed, effective_ids=True)
 
 
 def _rules_of(folder: File) -> Rules:
@@ -119,7 +95,7 @@ def _belongs_elsewhere(folder: File) -> bool:
     """Whether the folder is another user's, and not shared with us."""
     if os.geteuid() in (0, folder.info.st_uid):
         return False
-    return not (is_shared(folder.path) and _is_accessible(folder))
+    return not (is_shared(folder.path) and is_accessible(folder))
 
 
 def _of_folder(folder: File) -> Finding:
@@ -149,7 +125,7 @@ def _is_made_by_us(file: File) -> bool:
 
 def _severity(files: Iterable[File]) -> Severity:
     """An error if we cannot use the files, otherwise a warning."""
-    return "warning" if all(map(_is_accessible, files)) else "error"
+    return "warning" if all(map(is_accessible, files)) else "error"
 
 
 def _strange(folder: File, rules: Rules, strange: list[File], everything: bool) -> Finding:

@@ -1,7 +1,7 @@
 """The contents of a log: how large its turns are, and how much of it is dead."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from journal.config import Limits
 from journal.engines.files.storage import Storage, chunks
@@ -40,45 +40,26 @@ class Contents:
         self._size = scanner.end
 
     def limits(self, limits: Limits) -> Iterator[Finding]:
-        """Turns and runtimes that are larger than the default limits.
+        """Turns and runtimes that are larger than `limits`.
 
         Only a note: they are saved all the same, and the store may have other limits.
         """
-        turns = {
+        turns: dict[tuple[str, ...], int] = {
             (runtime, turn): len(state)
             for runtime, states in self.view.turns.items()
             for turn, state in states.items()
-            if len(state) > limits.turn_bytes
         }
-        totals = {
-            runtime: size
-            for runtime, size in self.view.sizes.items()
-            if size > limits.runtime_bytes
+        runtimes: dict[tuple[str, ...], int] = {
+            (runtime,): size for runtime, size in self.view.sizes.items()
         }
-        parts = []
-        largest: tuple[str, ...] = ()
-        if turns:
-            largest, size = max(turns.items(), key=lambda item: item[1])
-            runtime, turn = largest
-            parts.append(
-                f"{_number(len(turns), 'turn')} over the limit of {limits.turn_bytes:,} bytes, "
-                f"the largest is {turn!r} of {runtime!r} with {size:,}"
-            )
-        if totals:
-            runtime, size = max(totals.items(), key=lambda item: item[1])
-            largest = largest or (runtime,)
-            parts.append(
-                f"{_number(len(totals), 'runtime')} over the limit of {limits.runtime_bytes:,} "
-                f"bytes, the largest is {runtime!r} with {size:,}"
-            )
-        if parts:
-            yield self._findings.make(
-                "note",
-                "limits",
-                self._snapshot.paths.log,
-                "; ".join(parts),
-                self._raise_limits(limits, largest),
-            )
+        large = [
+            *_over(turns, limits.turn_bytes, "turn"),
+            *_over(runtimes, limits.runtime_bytes, "runtime"),
+        ]
+        if large:
+            what = "; ".join(sentence for _, sentence in large)
+            advice = self._raise_limits(limits, large[0][0])
+            yield self._findings.make("note", "limits", self._snapshot.paths.log, what, advice)
 
     def _raise_limits(self, limits: Limits, largest: tuple[str, ...]) -> Advice:
         """Advises limits that fit what is there. Never advises to clear anything."""
@@ -110,5 +91,16 @@ class Contents:
             )
 
 
-def _number(count: int, noun: str) -> str:
-    return f"1 {noun} is" if count == 1 else f"{count:,} {noun}s are"
+def _over(
+    sizes: Mapping[tuple[str, ...], int], limit: int, noun: str
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The largest thing of a kind, and a sentence about all those that are over a limit."""
+    count = sum(size > limit for size in sizes.values())
+    if count:
+        largest, size = max(sizes.items(), key=lambda item: item[1])
+        number = f"1 {noun} is" if count == 1 else f"{count:,} {noun}s are"
+        name = " of ".join(map(repr, reversed(largest)))
+        yield (
+            largest,
+            f"{number} over the limit of {limit:,} bytes, the largest is {name} with {size:,}",
+        )

@@ -6,29 +6,24 @@ import os
 from collections.abc import Iterator
 
 from journal.engines.files.storage import Storage
-from journal.errors import JournalError
-from journal.events import Open, Sealed
+from journal.events import Sealed
 from journal.names import (
     DAMAGED_SUFFIX,
     LOG_SUFFIX,
     NEW_SUFFIX,
     TORN_SUFFIX,
-    as_archived,
-    is_archived_log,
     lock_of,
     packed,
     source_of_packing,
     unfinished,
 )
-from projections.doctor.access import is_barred
+from projections.doctor.archives import look_and_remove
 from projections.doctor.finding import Finding, shell
 from projections.doctor.findings import Findings
-from projections.doctor.folder import Ends, File, header_of_archive, look_at
+from projections.doctor.folder import Ends, File, look_at
 from projections.doctor.locks import is_left
+from projections.doctor.reach import is_barred
 from projections.doctor.remedies import Advice, Remedy
-
-_LARGE = 64 << 20
-"""Bytes of a session's archives that are worth a note."""
 
 
 class Debris:
@@ -165,52 +160,11 @@ class Debris:
         return self._findings.make("warning", "leftover", file.path, what, advice)
 
     def _evidence(self, file: File, what: str) -> Finding:
-        return self._findings.make("note", "evidence", file.path, what, _look_and_remove(file))
-
-    def archives(self, header: Open | None) -> Iterator[Finding]:
-        """Archives that the log does not lead to, and archives that are large."""
-        logs = [file for file in self._snapshot.archived if is_archived_log(file.name)]
-        chain = self._chain(header)
-        log = self._snapshot.log
-        for file in logs:
-            is_log = log is not None and file.id == log.id
-            if chain is None or is_log or as_archived(file.name) in chain:
-                continue
-            what = "an archive that no log leads to any more, so no history shows it"
-            yield self._findings.make("note", "orphan", file.path, what, _look_and_remove(file))
-        yield from self._large(sum(file.size for file in logs))
-
-    def _large(self, size: int) -> Iterator[Finding]:
-        if size < _LARGE:
-            return
-        yield self._findings.make(
-            "note",
-            "history",
-            self._snapshot.paths.archive,
-            f"the archives of the session take {size:,} bytes",
-            Remedy.DROP_HISTORY.of(command=self._findings.journal("compact", "--drop-history")),
-        )
-
-    def _chain(self, header: Open | None) -> set[str] | None:
-        """The archives that the log leads to, one by one; None where that chain is broken."""
-        if header is None:
-            return None
-        names: set[str] = set()
-        while header is not None and header.archive is not None and header.archive not in names:
-            names.add(header.archive)
-            try:
-                header = header_of_archive(self._storage, self._snapshot.paths, header.archive)
-            except (JournalError, OSError):
-                return None
-        return names if header is not None else None
+        return self._findings.make("note", "evidence", file.path, what, look_and_remove(file))
 
 
 def _remove(file: File) -> Advice:
     return Remedy.REMOVE.of(command=shell("rm", "-f", "--", file.path))
-
-
-def _look_and_remove(file: File) -> Advice:
-    return Remedy.LOOK_AND_REMOVE.of(command=shell("rm", "-f", "--", file.path))
 
 
 def _is_older(path: str, log: File) -> bool:

@@ -13,29 +13,22 @@ from time import sleep
 from journal.config import Limits
 from journal.engines.files.storage import DiskStorage, Storage
 from journal.errors import NotFoundError, ReadError
-from journal.names import SESSION_SUFFIX, has_digest, session_id_of, stem_of
+from journal.names import SESSION_SUFFIX, stem_of
 from projections.doctor import damage
 from projections.doctor.access import check_access
-from projections.doctor.contents import Contents
-from projections.doctor.debris import Debris
-from projections.doctor.environment import MOUNTS, check_clock, check_environment
-from projections.doctor.finding import Finding, JournalCommands, shown
+from projections.doctor.environment import MOUNTS, check_environment
+from projections.doctor.finding import Finding, JournalCommands
 from projections.doctor.findings import Findings
 from projections.doctor.folder import (
-    Ends,
     File,
     ListedSession,
     Listing,
-    ends_of,
     look_at,
     take_snapshot,
 )
 from projections.doctor.identity import session_id_of_files
-from projections.doctor.locks import is_left
-from projections.doctor.problems import Problems
-from projections.doctor.session_files import check_session_file
+from projections.doctor.session import SessionExamination
 from projections.store.session_file import SessionFile
-from projections.view import View
 
 _LOOKS_AGAIN = (0.02, 0.2)  # seconds to wait before each
 
@@ -161,76 +154,10 @@ class Examination:
         session_id = session_id_of_files(self._storage, self.folder, listed)
         snapshot = take_snapshot(self.folder, listed, session_id)
         findings = Findings(snapshot, self._commands)
+        session = SessionExamination(self._storage, findings, self._limits, quick=self._quick)
         try:
-            return list(self._examine(findings))
+            return list(session.run())
         except FileNotFoundError:
             return []  # deleted while we looked
         except OSError as error:
             return list(findings.unreadable(error.filename or snapshot.paths.log, error))
-
-    def _examine(self, findings: Findings) -> Iterator[Finding]:
-        snapshot, log = findings.snapshot, findings.snapshot.log
-        for file in snapshot.files:
-            if not file.is_regular:
-                yield damage.not_a_file(findings, file)
-        if log is None:
-            yield from self._examine_without_log(findings)
-        elif not log.is_regular:
-            return
-        elif session_id_of(snapshot.paths.stem) is None and not has_digest(snapshot.paths.stem):
-            yield damage.misnamed(findings, log)
-        else:
-            yield from self._examine_file(findings, log)
-
-    def _examine_file(self, findings: Findings, log: File) -> Iterator[Finding]:
-        """A regular file that has the name of a log."""
-        ends = ends_of(self._storage, log.path)
-        other = damage.not_its_log(findings, log, ends)
-        if other is not None:
-            yield other
-        elif ends.header is not None or damage.has_intact_line(self._storage, log):
-            yield from self._examine_log(findings, ends)
-        elif is_left(self._storage, log):
-            yield damage.without_lines(self._storage, findings, log)
-
-    def _examine_without_log(self, findings: Findings) -> Iterator[Finding]:
-        yield from damage.lost_log(findings)
-        yield from Debris(self._storage, findings).files()
-        if findings.snapshot.session_file is not None:
-            yield from self._examine_session_file(findings, None)
-
-    def _examine_log(self, findings: Findings, ends: Ends) -> Iterator[Finding]:
-        debris = Debris(self._storage, findings)
-        yield from debris.unfinished(ends)
-        if ends.seal is not None and ends.seal.reason == "deleted":
-            return
-        problems = Problems(self._storage, findings)
-        found = list(problems.quick(ends) if self._quick else problems.verify())
-        yield from found
-        yield from debris.files()
-        yield from debris.archives(ends.header)
-        yield from check_clock(findings, ends)
-        if self._quick:
-            yield from self._examine_session_file(findings, None)
-        else:
-            log = shown(findings.snapshot.paths.log)
-            damaged = any(finding.is_damage and finding.path == log for finding in found)
-            yield from self._examine_contents(findings, log_is_damaged=damaged)
-
-    def _examine_contents(self, findings: Findings, *, log_is_damaged: bool) -> Iterator[Finding]:
-        contents = Contents(self._storage, findings)
-        contents.read()
-        yield from self._examine_session_file(
-            findings, contents.view, log_is_damaged=log_is_damaged
-        )
-        yield from contents.limits(self._limits)
-        yield from contents.dead()
-
-    def _examine_session_file(
-        self, findings: Findings, view: View | None, *, log_is_damaged: bool = False
-    ) -> Iterator[Finding]:
-        file = findings.snapshot.session_file
-        if file is None or file.is_regular:
-            yield from check_session_file(
-                self._storage, findings, view, log_is_damaged=log_is_damaged
-            )

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from errno import EACCES, EPERM
 
-from projections.doctor.access import is_barred
 from projections.doctor.finding import Finding, JournalCommands, Severity, aside, shell, shown
 from projections.doctor.folder import Snapshot
+from projections.doctor.reach import is_barred
 from projections.doctor.remedies import Advice, Remedy
 
 NOT_PERMITTED = (EPERM, EACCES)

@@ -10,11 +10,11 @@ from journal.engines.files.restoring import RestoreReport
 from journal.engines.files.storage import Storage
 from journal.engines.files.verification import Verification
 from journal.names import LOG_SUFFIX, packed
-from projections.doctor.access import is_barred
 from projections.doctor.finding import Finding, Severity, shell
 from projections.doctor.findings import NOT_PERMITTED, Findings
 from projections.doctor.folder import Ends
 from projections.doctor.losses import RESTORABLE, by_file, what_can_be_restored
+from projections.doctor.reach import is_barred
 from projections.doctor.remedies import Advice, Remedy
 
 _AFTER_SEAL = "after a seal"

@@ -18,7 +18,8 @@ from projections.handoffs.findings import (
     OpenCall,
     RuntimeChange,
 )
-from projections.handoffs.ownership import ChangeRecord, Ownership
+from projections.handoffs.ownership import Ownership
+from projections.handoffs.records import ChangeRecord
 from projections.handoffs.turn_runs import TurnRuns
 
 

@@ -14,49 +14,9 @@
   `turn_id` of a handoff makes no difference: the session is handed over as a whole.
 """
 
-from msgspec import Struct, field
-
 from journal.events import Event, Handoff, Set, Takeover
-from projections.handoffs.findings import OwnershipSpan, Status
-
-
-class ChangeRecord(Struct, kw_only=True, eq=False):
-    """A change of runtime in the making; `findings.RuntimeChange` explains the fields."""
-
-    source: str | None
-    target: str
-    announced: bool
-    status: Status
-    handoff_seq: int | None = None
-    handed_off_at: str | None = None
-    takeover_seq: int | None = None
-    taken_over_at: str | None = None
-    first_write_seq: int | None = None
-    seen_seq: int | None = None
-    turn_id: str | None = None
-    reason: str | None = None
-    late_writes: list[int] = field(default_factory=list)
-
-
-class _Window(Struct, eq=False):
-    """A runtime has handed off: its sets from now on are late writes of `record`.
-
-    `lost_seq` is when it last lost the session by a handoff of its own, None if it never did.
-    """
-
-    record: ChangeRecord
-    lost_seq: int | None
-
-
-class _Stretch(Struct, eq=False):
-    """A `Span` that grows; the keys of `turns` are in the order of their first write."""
-
-    runtime_id: str
-    first_seq: int
-    since: str
-    last_seq: int
-    until: str
-    turns: dict[str, None]
+from projections.handoffs.findings import OwnershipSpan
+from projections.handoffs.records import ChangeRecord, GrowingSpan, LateWindow
 
 
 class Ownership:
@@ -66,10 +26,10 @@ class Ownership:
         self.records: list[ChangeRecord] = []
         self._owner: str | None = None
         self._came_by: ChangeRecord | None = None  # the change that gave the owner the session
-        self._stretches: list[_Stretch] = []
+        self._stretches: list[GrowingSpan] = []
         self._handoffs: set[int] = set()  # the seqs of all of them
         self._waiting: dict[str, dict[int, ChangeRecord]] = {}  # unanswered, by target and seq
-        self._windows: dict[str, _Window] = {}  # by source
+        self._windows: dict[str, LateWindow] = {}  # by source
         self._begun: dict[tuple[str, str], int] = {}  # (runtime, turn): its first set
 
     def fold(self, event: Event) -> None:
@@ -126,7 +86,7 @@ class Ownership:
 
     def _open_window(self, source: str, record: ChangeRecord) -> None:
         older = self._windows.get(source)
-        self._windows[source] = _Window(record, older.lost_seq if older is not None else None)
+        self._windows[source] = LateWindow(record, older.lost_seq if older is not None else None)
 
     # Takeovers
 
@@ -190,7 +150,7 @@ class Ownership:
                 self._came_by.first_write_seq = event.seq
         self._begun.setdefault((runtime, event.turn_id), event.seq)
 
-    def _write_by_another(self, event: Set, window: _Window | None) -> None:
+    def _write_by_another(self, event: Set, window: LateWindow | None) -> None:
         """A set by a runtime that does not have the session; perhaps no runtime has it."""
         runtime = event.runtime_id
         waiting = self._waiting.get(runtime)
@@ -208,7 +168,7 @@ class Ownership:
         record.seen_seq = event.seq - 1
         self._change_hands(record, event)
 
-    def _began_before_it_lost(self, event: Set, window: _Window) -> bool:
+    def _began_before_it_lost(self, event: Set, window: LateWindow) -> bool:
         begun = self._begun.get((event.runtime_id, event.turn_id))
         return begun is not None and window.lost_seq is not None and begun < window.lost_seq
 
@@ -235,5 +195,5 @@ class Ownership:
         if self._owner != runtime:
             self._owner = runtime
             seq, ts = event.seq, event.ts
-            self._stretches.append(_Stretch(runtime, seq, ts, seq, ts, {}))
+            self._stretches.append(GrowingSpan(runtime, seq, ts, seq, ts, {}))
         self._came_by = record

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from journal import Limits
 from journal.state import encode_state
-from projections.adapters.turns import Turn, error_text, new_turn_id, text_of
+from projections.adapters.texts import error_text, text_of
+from projections.adapters.turns import Turn, new_turn_id
 from projections.handoffs.tool_calls import calls_in
 
 LIMITS = Limits()

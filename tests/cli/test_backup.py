@@ -123,7 +123,7 @@ def test_what_is_no_file_is_not_left_out_in_silence(
     assert result.returncode == 4, result.stderr
     assert f"is {kind}, not a file: {what} is not in the copy" in result.stdout
     assert f"{path}\n" in result.stdout
-    assert "what is no file is not in the copy" in result.stderr
+    assert "things that are not files are not in the copy" in result.stderr
     assert name == "a.json" or not os.path.lexists(Path(to, name)), "made anew from the log"
     assert re.search("^b  intact", result.stdout, re.MULTILINE), "the others are copied"
     assert f"{to}  2 sessions, " in result.stdout, "the other file of that session is"

@@ -399,7 +399,7 @@ def test_a_file_that_is_no_copy_of_the_log_is_refused(tmp_path: Path) -> None:
     for path in ("/dev/null", folder / "s.json", folder / "other.jsonl"):
         result = journal("doctor", "--restore", "s", "--from", str(path), "--dir", str(folder))
         assert (result.returncode, result.stdout) == (2, "")
-        assert f"--from {path} is no copy of this log" in result.stderr
+        assert f"--from {path} is not a copy of this log" in result.stderr
     for path in (log(folder), tmp_path / "link"):
         result = journal("doctor", "--restore", "s", "--from", str(path), "--dir", str(folder))
         assert result.returncode == 2
@@ -416,7 +416,7 @@ def test_a_damaged_archive_is_left_and_said(tmp_path: Path, fault: str) -> None:
     result = doctor(tmp_path, "--restore", "s")
     assert result.exit_code == 4
     assert re.search(r"lost  archive/s\.\d+\.jsonl", result.stdout)
-    assert "--restore mends logs only" in result.stdout
+    assert "--restore repairs logs only" in result.stdout
     result = doctor(tmp_path, "--restore", "s", "-o", "json")
     (item,) = msgspec.json.decode(result.stdout, type=RestoreDocument, strict=True).sessions
     assert (len(item.left), item.evidence) == (1, None)

@@ -309,7 +309,7 @@ class TestExportTarget:
             listener.bind(str(place))
             result = self.export(folder, place, "--force")
         assert result.returncode == 2
-        assert "no regular file" in result.stderr
+        assert "is not a regular file" in result.stderr
         assert stat.S_ISSOCK(place.stat().st_mode)
 
     def test_with_no_room_for_it_the_old_file_stays_and_no_other(

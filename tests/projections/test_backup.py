@@ -13,7 +13,8 @@ from praisonaiagents.session.store import DefaultSessionStore as PraisonAIStore
 
 from journal.errors import StorageError
 from projections import DefaultSessionStore
-from projections.backup import Backup, back_up
+from projections.backup import back_up
+from projections.copying import Backup
 from tests.projections.examining import examine
 from tests.support import FaultyStorage, files_in, no_fault, state_in
 

@@ -25,7 +25,8 @@ from journal.engines.files.storage import DiskStorage
 from journal.errors import JournalError, NotFoundError, StateValueError
 from journal.events import Open
 from projections import DefaultSessionStore
-from projections.doctor import Finding, debris, environment, examination
+from projections.doctor import Finding, environment, examination
+from projections.doctor.archives import LARGE
 from projections.doctor.finding import quoted
 from projections.doctor.locks import is_free
 from projections.doctor.remedies import Remedy
@@ -285,7 +286,7 @@ def bloat(folder: Path) -> None:
 def large_history(folder: Path) -> None:
     path = folder / "archive" / "s.99.jsonl"
     path.touch(0o600)
-    os.truncate(path, debris._LARGE)
+    os.truncate(path, LARGE)
 
 
 def future(folder: Path) -> None:

@@ -22,7 +22,8 @@ from projections.adapters.openai_agents.contents import (
     output_text,
     response_text,
 )
-from projections.adapters.turns import Status, Turn, error_text
+from projections.adapters.texts import error_text
+from projections.adapters.turns import Status, Turn
 
 SessionOf: TypeAlias = Callable[[Agent[Any]], str]
 

@@ -4,10 +4,8 @@ from projections.adapters.extras import of_extra
 from projections.adapters.mirroring import Mirror
 
 with of_extra("praisonai"):
+    from projections.adapters.praisonai.hierarchy import JournalHierarchicalSessionStore
     from projections.adapters.praisonai.mirror import mirror
-    from projections.adapters.praisonai.store import (
-        JournalHierarchicalSessionStore,
-        JournalSessionStore,
-    )
+    from projections.adapters.praisonai.store import JournalSessionStore
 
 __all__ = ["JournalHierarchicalSessionStore", "JournalSessionStore", "Mirror", "mirror"]

@@ -17,7 +17,8 @@ from praisonaiagents import main as display
 
 from projections.adapters.praisonai.patches import Patches, Wrapper
 from projections.adapters.praisonai.running import running_here
-from projections.adapters.praisonai.spans import AgentSpan, CallSpan, TurnSpan, TurnTracker
+from projections.adapters.praisonai.spans import AgentSpan, CallSpan, TurnSpan
+from projections.adapters.praisonai.tracker import TurnTracker
 
 TURNS = ("chat", "achat", "_start_stream")
 DELEGATION = "_delegate_to_backend"

@@ -12,12 +12,10 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from praisonaiagents.session.hierarchy import HierarchicalSessionStore
 from praisonaiagents.session.store import DefaultSessionStore as PraisonAIStore
 
 from journal.errors import JournalError, StateTypeError
@@ -25,7 +23,7 @@ from projections.store.store import DefaultSessionStore
 
 logger = logging.getLogger("journal")
 
-View = dict[str, dict[str, Any]]
+States = dict[str, dict[str, Any]]
 _KEY = "runtime_state"
 
 
@@ -219,7 +217,7 @@ class JournalSessionStore(PraisonAIStore):  # type: ignore[misc]  # PraisonAI ha
             _log("look for the log of", session_id, error)
             return False
 
-    def _view(self, session_id: str, otherwise: View | None = None) -> View:
+    def _view(self, session_id: str, otherwise: States | None = None) -> States:
         """The view; if the journal cannot be read, `otherwise`."""
         try:
             return self.journal.state_at(session_id)
@@ -238,7 +236,7 @@ class JournalSessionStore(PraisonAIStore):  # type: ignore[misc]  # PraisonAI ha
             if isinstance(session_id, str) and self._has_log(session_id):
                 data[_KEY] = self._view(session_id, data.get(_KEY))
 
-    def _adopt(self, session_id: str, view: View) -> None:
+    def _adopt(self, session_id: str, view: States) -> None:
         """Put states from elsewhere into the log. Raises `JournalError`."""
         self.journal.set_many(
             session_id,
@@ -257,59 +255,6 @@ class JournalSessionStore(PraisonAIStore):  # type: ignore[misc]  # PraisonAI ha
                     self.journal.refresh_session_file(info["session_id"])
         except (JournalError, OSError) as error:
             _log("write the session files of", self.session_dir, error)
-
-
-class JournalHierarchicalSessionStore(
-    JournalSessionStore,
-    HierarchicalSessionStore,  # type: ignore[misc]  # as above
-):
-    """PraisonAI's `HierarchicalSessionStore`, with the runtime state in the journal.
-
-    A fork and an import keep their runtime state; PraisonAI's own store drops it.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._forking = threading.local()
-        super().__init__(*args, **kwargs)
-
-    def fork_session(
-        self,
-        session_id: str,
-        from_message_index: int | None = None,
-        title: str | None = None,
-    ) -> str:
-        """Fork a session; the fork has the messages up to the index and all runtime state."""
-        with self._fork_of(session_id):
-            fork_id: str = super().fork_session(session_id, from_message_index, title)
-            return fork_id
-
-    def _save_extended_session(self, session: Any, **kwargs: Any) -> bool:
-        if getattr(self._forking, "source", None) is not None:
-            session.runtime_state = self._view(self._forking.source)
-        is_new = not self.session_exists(session.session_id)
-        if is_new and session.runtime_state:
-            self._do(
-                "carry over the runtime state to",
-                session.session_id,
-                lambda: self._adopt(session.session_id, session.runtime_state),
-            )
-        saved: bool = super()._save_extended_session(session, **kwargs)
-        if not saved and is_new:
-            self.delete_session(session.session_id)
-        return saved
-
-    def _load_extended_session(self, session_id: str, force_reload: bool = False) -> Any:
-        return self._with_view(
-            session_id, super()._load_extended_session(session_id, force_reload)
-        )
-
-    @contextmanager
-    def _fork_of(self, session_id: str) -> Iterator[None]:
-        self._forking.source = session_id
-        try:
-            yield
-        finally:
-            self._forking.source = None
 
 
 def _as_json(state: object) -> dict[str, Any] | None:

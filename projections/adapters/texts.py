@@ -1,0 +1,46 @@
+"""Whatever agents say as short, valid text. Pure: no I/O."""
+
+import msgspec
+
+CUT = "…"
+"""The end of a text that was cut."""
+
+_ERROR_LENGTH = 160  # characters of an error: enough to recognise it
+
+
+def text_of(content: object) -> str:
+    """Any content as text: strings as they are, anything else as JSON or by `str`."""
+    if content is None:
+        return ""
+    if not isinstance(content, str):
+        try:
+            content = msgspec.json.encode(content, enc_hook=str).decode()
+        except Exception:  # noqa: BLE001 - agents may say anything, and it must be shown
+            content = _printed(content)
+    return _valid(content)
+
+
+def error_text(error: object) -> str:
+    """`ValueError: no such city`, on one line, short."""
+    if isinstance(error, BaseException):
+        error = f"{type(error).__name__}: {_printed(error)}".rstrip(": ")
+    return shorten(" ".join(text_of(error).split()), _ERROR_LENGTH)
+
+
+def shorten(text: str, length: int) -> str:
+    """At most `length` characters; `…` says that there was more."""
+    text = _valid(text)
+    return text if len(text) <= length else text[: length - 1] + CUT
+
+
+def _printed(value: object) -> str:
+    """Its `str`; empty if that raises."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - of somebody else's class
+        return ""
+
+
+def _valid(text: str) -> str:
+    """The text without lone surrogates: UTF-8 cannot carry them."""
+    return text if text.isascii() else text.encode(errors="replace").decode()

@@ -1,0 +1,44 @@
+"""Changes of runtime and spans in the making. Plain data."""
+
+from msgspec import Struct, field
+
+from projections.handoffs.findings import Status
+
+
+class ChangeRecord(Struct, kw_only=True, eq=False):
+    """A change of runtime in the making; `findings.RuntimeChange` explains the fields."""
+
+    source: str | None
+    target: str
+    announced: bool
+    status: Status
+    handoff_seq: int | None = None
+    handed_off_at: str | None = None
+    takeover_seq: int | None = None
+    taken_over_at: str | None = None
+    first_write_seq: int | None = None
+    seen_seq: int | None = None
+    turn_id: str | None = None
+    reason: str | None = None
+    late_writes: list[int] = field(default_factory=list)
+
+
+class LateWindow(Struct, eq=False):
+    """A runtime has handed off: its sets from now on are late writes of `record`.
+
+    `lost_seq` is when it last lost the session by a handoff of its own, None if it never did.
+    """
+
+    record: ChangeRecord
+    lost_seq: int | None
+
+
+class GrowingSpan(Struct, eq=False):
+    """A `Span` that grows; the keys of `turns` are in the order of their first write."""
+
+    runtime_id: str
+    first_seq: int
+    since: str
+    last_seq: int
+    until: str
+    turns: dict[str, None]
