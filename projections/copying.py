@@ -1,4 +1,4 @@
-"""Copies the files of a folder of sessions, and verifies the copies."""
+"""Copies a folder of sessions file by file, and verifies the copy."""
 
 import os
 import stat

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from journal.redaction.meaning import PROSE, is_code, is_secret
 from journal.redaction.names import Sensitivity
-from journal.redaction.quoting import RUNS, Lines
+from journal.redaction.quoting import RUNS, TextLines
 from journal.redaction.values import is_placeholder
 from journal.redaction.vocabulary import STATUS
 from journal.redaction.words import OPERATOR, Word, is_value
@@ -63,7 +63,7 @@ def at_line_start(text: str, start: int) -> bool:
 
 
 def bare_value(
-    lines: Lines, start: int, bare: Bare, name: str, says: Sensitivity, *, header: bool
+    lines: TextLines, start: int, bare: Bare, name: str, says: Sensitivity, *, header: bool
 ) -> tuple[int, bool] | None:
     """Where the value at `start` ends, and whether it is certainly a secret; None if it is none.
 
@@ -78,7 +78,14 @@ def bare_value(
 
 
 def _value_up_to(
-    lines: Lines, start: int, reach: int, bare: Bare, name: str, says: Sensitivity, *, header: bool
+    lines: TextLines,
+    start: int,
+    reach: int,
+    bare: Bare,
+    name: str,
+    says: Sensitivity,
+    *,
+    header: bool,
 ) -> tuple[int, bool] | None:
     text = lines.text
     limit = min(lines.end(start), reach)
@@ -139,7 +146,7 @@ def _balanced(value: str) -> bool:
     return opened is not None and value.count(opened) >= value.count(value[-1])
 
 
-def _rest_of_header(lines: Lines, start: int, limit: int) -> tuple[int, bool] | None:
+def _rest_of_header(lines: TextLines, start: int, limit: int) -> tuple[int, bool] | None:
     """The value of a header: the rest of its line, or of the string around it."""
     text = lines.text
     is_digest = text[start - 8 : start].lower().endswith(("digest ", "digest\t"))
@@ -161,7 +168,7 @@ def _rest_of_header(lines: Lines, start: int, limit: int) -> tuple[int, bool] | 
 
 
 def _certain(
-    lines: Lines, start: int, end: int, limit: int, bare: Bare, name: str, says: Sensitivity
+    lines: TextLines, start: int, end: int, limit: int, bare: Bare, name: str, says: Sensitivity
 ) -> tuple[int, bool] | None:
     text, rest = lines.text, lines.text[end:limit].partition("\x1b")[0]
     word = Word(

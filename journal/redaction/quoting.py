@@ -21,7 +21,7 @@ MAX_QUOTED = 4096
 """Characters of the longest quoted value that spans several lines."""
 
 
-class Lines:
+class TextLines:
     """A text whose lines are found from left to right, each only once."""
 
     def __init__(self, text: str) -> None:

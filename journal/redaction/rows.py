@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from journal.redaction.joins import CELL, FIRST_WORD, LAST_WORD, MIXED, RULE
 from journal.redaction.meaning import is_code, is_name, is_plain_word, is_secret
 from journal.redaction.naming import Name
-from journal.redaction.quoting import Lines
+from journal.redaction.quoting import TextLines
 from journal.redaction.spans import Span
 from journal.redaction.values import is_random
 
@@ -23,7 +23,7 @@ class RowReader:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._lines = Lines(text)
+        self._lines = TextLines(text)
         self._has_wrappers = "(" in text or "ConvertTo-" in text
 
     def _is_secret(self, name: Name, value: str) -> bool:

@@ -9,6 +9,7 @@ from projections.adapters.texts import CUT
 
 
 def size_of(value: object) -> int:
+    """Bytes of a value as JSON."""
     return len(msgspec.json.encode(value))
 
 

@@ -1,4 +1,4 @@
-"""Whatever agents say as short, valid text. Pure: no I/O."""
+"""Turns whatever agents say into short, valid text. Pure: no I/O."""
 
 import msgspec
 

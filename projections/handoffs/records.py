@@ -1,4 +1,4 @@
-"""Changes of runtime and spans in the making. Plain data."""
+"""Changes of runtime and spans of ownership in the making: plain data, changed by the fold."""
 
 from msgspec import Struct, field
 
@@ -34,7 +34,7 @@ class LateWindow(Struct, eq=False):
 
 
 class GrowingSpan(Struct, eq=False):
-    """A `Span` that grows; the keys of `turns` are in the order of their first write."""
+    """An `OwnershipSpan` that grows; the keys of `turns` are in the order of their first write."""
 
     runtime_id: str
     first_seq: int

@@ -1,4 +1,4 @@
-"""Which turns of PraisonAI's agents are open."""
+"""Tracks the open turns of PraisonAI's agents."""
 
 from typing import Any
 
