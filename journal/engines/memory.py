@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
-from journal.engines.files.storage import Entry, FileId, Names
+from journal.engines.files.storage import FileEntry, FileId, Names
 from journal.forking import tell_after_fork, tell_after_stop
 from journal.names import LOG_SUFFIX, stem_in
 from journal.stopping import StopEvent
@@ -161,10 +161,10 @@ class MemoryStorage:
     def make_folder(self, path: str) -> None:
         """Folders need not be made: a file's path is just a name here."""
 
-    def list(self, path: str, suffix: str = "") -> list[Entry]:
+    def list(self, path: str, suffix: str = "") -> list[FileEntry]:
         with self.news:
             return [
-                Entry(os.path.basename(name), len(node.data), node.modified)
+                FileEntry(os.path.basename(name), len(node.data), node.modified)
                 for name, node in self._files.items()
                 if os.path.dirname(name) == path and name.endswith(suffix)
             ]

@@ -41,7 +41,7 @@ class FileId(NamedTuple):
     inode: int
 
 
-class Entry(NamedTuple):
+class FileEntry(NamedTuple):
     """One regular file of a folder; `modified` is in seconds since the epoch."""
 
     name: str
@@ -143,7 +143,7 @@ class Storage(Protocol):
         """
         ...
 
-    def list(self, path: str, suffix: str = "") -> list[Entry]:
+    def list(self, path: str, suffix: str = "") -> list[FileEntry]:
         """The regular files of a folder in no order; none when there is no folder.
 
         Only those whose names end in `suffix`: looking at one takes 3 µs.
@@ -284,7 +284,7 @@ class DiskStorage:
         os.chmod(path, 0o700)
 
     @staticmethod
-    def list(path: str, suffix: str = "") -> list[Entry]:
+    def list(path: str, suffix: str = "") -> list[FileEntry]:
         try:
             with _scan(path) as entries:
                 return [
@@ -326,11 +326,11 @@ class DiskStorage:
         return DiskStorage.names_of(path, stem)
 
 
-def _entry_of(item: "os.DirEntry[str]") -> Entry | None:
+def _entry_of(item: "os.DirEntry[str]") -> FileEntry | None:
     try:
         if item.is_file(follow_symlinks=False):
             info = item.stat(follow_symlinks=False)
-            return Entry(item.name, info.st_size, info.st_mtime)
+            return FileEntry(item.name, info.st_size, info.st_mtime)
     except FileNotFoundError:
         pass  # deleted while we looked
     return None

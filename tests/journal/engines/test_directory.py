@@ -15,7 +15,7 @@ from journal.codec import control_line
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.engines.files.logfile import LogFile
-from journal.engines.files.storage import CHUNK, DiskStorage, Entry
+from journal.engines.files.storage import CHUNK, DiskStorage, FileEntry
 from journal.errors import AppendError, LockTimeoutError, ReadError, StorageError
 from journal.events import Clear, Sealed
 from journal.names import paths_of
@@ -85,13 +85,13 @@ class TestListing:
         begin(tmp_path)
         size = (tmp_path / "s.jsonl").stat().st_size
         others = [
-            Entry("notes.txt", 5, 1.0),
-            Entry("empty.jsonl", 0, 1.0),
-            Entry("not.a.stem.jsonl", 5, 1.0),
-            Entry("gone%-00.jsonl", 5, 1.0),
-            Entry("s.json", 2, 1.0),
+            FileEntry("notes.txt", 5, 1.0),
+            FileEntry("empty.jsonl", 0, 1.0),
+            FileEntry("not.a.stem.jsonl", 5, 1.0),
+            FileEntry("gone%-00.jsonl", 5, 1.0),
+            FileEntry("s.json", 2, 1.0),
         ]
-        listed = [*others, Entry("s.jsonl", size, 1_700_000_000.5)]
+        listed = [*others, FileEntry("s.jsonl", size, 1_700_000_000.5)]
         storage = FaultyStorage(lambda name, args: listed if name == "list" else None)
         assert directory(tmp_path, storage).sessions() == [
             {
