@@ -46,7 +46,7 @@ def entries_looked_at() -> Iterator[list[str]]:
     looked_at: list[str] = []
     scandir = os.scandir
 
-    class FileEntry:
+    class Entry:
         def __init__(self, entry: "os.DirEntry[str]") -> None:
             self.name = entry.name
             self._entry = entry
@@ -59,8 +59,8 @@ def entries_looked_at() -> Iterator[list[str]]:
         def __init__(self, path: str) -> None:
             self._entries = scandir(path)
 
-        def __enter__(self) -> Iterator[FileEntry]:
-            return map(FileEntry, self._entries)
+        def __enter__(self) -> Iterator[Entry]:
+            return map(Entry, self._entries)
 
         def __exit__(self, *_: object) -> None:
             self._entries.close()
