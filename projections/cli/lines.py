@@ -132,7 +132,7 @@ def shorten(text: str, longest: int) -> str:
 
 
 def clock(ts: str) -> str:
-    """A timestamp in local time, `Nov 22 10:18:00.123`; text that is none stays as it is."""
+    """A timestamp in local time, `Nov 22 10:18:00.123`; any other text stays as it is."""
     try:
         local = datetime.fromisoformat(ts).astimezone()
     except (ValueError, OverflowError):

@@ -91,7 +91,7 @@ class _Found:
         for item in value if isinstance(value, list | tuple) else [value]:
             if isinstance(item, dict):
                 self._name(_id_of(item), item, item.get("status"))
-            elif item is not value:  # a bare string is no list of ids
+            elif item is not value:  # a bare string is not a list of ids
                 self._name(item, {}, None)
 
     def _name_keyed(self, call_id: Any, own: Any) -> None:
