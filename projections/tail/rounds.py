@@ -24,14 +24,12 @@ class Rounds:
 
     def sessions(self) -> list[str]:
         """All of them. Raises `ReadError` when the folder cannot be listed."""
-        if self._names is not None:
-            return self._names
-        return sorted(info["session_id"] for info in self._backend.sessions())
+        return [session_id for session_id, _ in self._round()]
 
-    def due(self, broken: Container[str]) -> list[str]:
-        """At first all sessions; later those of the next 50 that have changed or are `broken`.
+    def due(self, unread: Container[str]) -> list[str]:
+        """Those of the next 50 sessions that have changed, or are `unread`; at first of all.
 
-        Lists the folder where a round begins; whether a session that was named has changed is
+        Lists the folder where a round begins. Whether a session that was named has changed is
         not known, so it is due. Raises as `sessions`.
         """
         turns = list(islice(self._left, self._at_a_time))
@@ -39,7 +37,7 @@ class Rounds:
             self._left = iter(self._round())
             turns = list(islice(self._left, self._at_a_time))
         self._at_a_time = _AT_A_TIME
-        return [session_id for session_id, changed in turns if changed or session_id in broken]
+        return [session_id for session_id, changed in turns if changed or session_id in unread]
 
     def _round(self) -> list[tuple[str, bool]]:
         if self._names is not None:

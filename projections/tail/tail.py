@@ -81,6 +81,7 @@ class Tail:
         self._followers = Followers(backend, all_sessions=self._names is None)
         self._rounds = Rounds(backend, self._names)
         self._broken: dict[str, str] = {}  # what was logged about sessions
+        self._unread: set[str] = set()  # sessions to look at even if they have not changed
         self._is_unlisted = False
         self._take_places(cursors_of(after, self._names), from_start)
         self._arrivals = self._run()
@@ -89,11 +90,13 @@ class Tail:
     def _take_places(self, after: dict[str, Cursor], from_start: bool) -> None:
         for session_id in self._rounds.sessions():
             follower = self._followers.begin(session_id, after.get(session_id))
-            if session_id not in after and not from_start:
-                try:
-                    follower.to_end()
-                except JournalError as error:
-                    self._note_broken(session_id, error)
+            if session_id in after or from_start:
+                self._unread.add(session_id)
+                continue
+            try:
+                follower.to_end()
+            except JournalError as error:
+                self._note_broken(session_id, error)
         for session_id in after.keys() - set(self._followers):
             self._followers.note(session_id, after[session_id])
 
@@ -136,7 +139,7 @@ class Tail:
 
     def _due(self) -> list[str]:
         try:
-            due = self._rounds.due(self._broken)
+            due = self._rounds.due(self._unread)
         except ReadError as error:  # which began after us; once it is over, we hear of it
             if not self._is_unlisted:
                 logger.warning("sessions that are new are not followed: %s", error)
@@ -160,10 +163,12 @@ class Tail:
                 self._note_broken(session_id, error)
             else:
                 self._broken.pop(session_id, None)
+                self._unread.discard(session_id)
 
     def _note_broken(self, session_id: str, error: JournalError) -> None:
         if self._names is not None:
             raise error
+        self._unread.add(session_id)
         what = str(error.cursor if isinstance(error, CursorError) else error)
         if self._broken.get(session_id) != what:  # where a refused log ends changes all the time
             self._broken[session_id] = what

@@ -15,8 +15,6 @@ from journal.engines.files.storage import DiskStorage
 from projections import DefaultSessionStore
 from projections.cli import progress
 from projections.cli.commands import cli
-from projections.tail.tail import Tail
-from tests.growth.counting import steps
 from tests.support import FaultyStorage
 
 
@@ -109,23 +107,6 @@ def test_the_id_of_a_session_file_is_found_wherever_it_stands(tmp_path: Path, te
     (tmp_path / "user_1.json").write_text(text)
     with DefaultSessionStore(tmp_path) as store:
         assert [info["session_id"] for info in store.list_sessions()] == ["user/1"]
-
-
-def test_a_tail_of_many_named_sessions_finds_those_with_news_in_time_linear_in_the_news(
-    tmp_path: Path,
-) -> None:
-    def cost(sessions: int) -> int:
-        folder = folder_of(tmp_path / str(sessions), sessions)
-        names = [f"s-{number}" for number in range(sessions)]
-        with DefaultSessionStore(folder) as store:
-            tail = store.tail(names)
-            assert isinstance(tail, Tail)
-            count = steps(lambda: tail._wanted(["s-1", "s-2", "another"]))
-            assert tail._wanted(["s-2", "another", "s-1"]) == ["s-1", "s-2"]
-            tail.close()
-        return count
-
-    assert cost(40) == cost(20)
 
 
 def test_every_error_can_be_imported_from_the_root() -> None:

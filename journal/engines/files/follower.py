@@ -17,7 +17,7 @@ from typing import NoReturn
 from journal.backend import Past
 from journal.engines.files.ends import ends_deleted
 from journal.engines.files.logfile import LogFile
-from journal.engines.files.seeking import Place, find_end, find_event
+from journal.engines.files.seeking import ReadPoint, find_end, find_event
 from journal.engines.files.segment import Segment
 from journal.engines.files.storage import FileId, Storage, chunks
 from journal.engines.files.validation import check_beginning, check_session
@@ -165,9 +165,9 @@ class FileFollower:
         """Go to our place at once, if all that we know of it is a cursor."""
         position = self._position
         if position.is_cursor:
-            place = find_event(self._storage, file, size, position.seq)
-            if place is not None and position.is_at(place.scanner.log_id, place.hashes[-1]):
-                self._jump(place)
+            point = find_event(self._storage, file, size, position.seq)
+            if point is not None and position.is_at(point.scanner.log_id, point.hashes[-1]):
+                self._jump(point)
 
     def _read_to(self, file: LogFile, size: int) -> Iterator[Event]:
         """Yield what comes next in the file, and believe in damage when it is found twice.
@@ -271,9 +271,9 @@ class FileFollower:
         except (StaleError, OSError) as error:
             self._fail(error)
 
-    def _jump(self, place: Place) -> None:
-        check_session(self._paths, place.scanner.header)
-        if place.scanner.head is not None:
-            self._scanner, self._joined = place.scanner, True
-            self._settle_log_id(place.scanner.header)
-            self._position.jump(place.scanner.seq, place.settled, place.hashes, place.ts)
+    def _jump(self, point: ReadPoint) -> None:
+        check_session(self._paths, point.scanner.header)
+        if point.scanner.head is not None:
+            self._scanner, self._joined = point.scanner, True
+            self._settle_log_id(point.scanner.header)
+            self._position.jump(point.scanner.seq, point.settled, point.hashes, point.ts)

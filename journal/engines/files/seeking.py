@@ -1,4 +1,4 @@
-"""Finding a place in a log without reading all of it: its end, or a certain event.
+"""Finding a point in a log without reading all of it: its end, or a certain event.
 
 After the header and what compaction has kept, the lines of a log are sorted by seq. So its
 first and last lines tell where it ends, and an event is found by halving. Wherever a line is
@@ -19,8 +19,8 @@ from journal.scan import Scanner
 _WINDOW = 1 << 16  # bytes read at a time while halving; a longer line is not searched for
 
 
-class Place(NamedTuple):
-    """After an event of a log; `scanner` goes on from there.
+class ReadPoint(NamedTuple):
+    """A point in a log from which to read on, after an event; `scanner` goes on from there.
 
     The event was appended together with those before it that have the same timestamp `ts`.
     `hashes` are theirs and its own, the last one last; `settled` is the hash of the event
@@ -33,21 +33,21 @@ class Place(NamedTuple):
     ts: str
 
 
-def find_end(storage: Storage, file: LogFile, size: int) -> Place:
-    """The place after the last event. Reads 2 MiB, or all of a log that ends in no event."""
+def find_end(storage: Storage, file: LogFile, size: int) -> ReadPoint:
+    """The point after the last event. Reads 2 MiB, or all of a log that ends in no event."""
     return _end_by_lines(storage, file, size) or _end_by_reading(storage, file, size)
 
 
-def _end_by_lines(storage: Storage, file: LogFile, size: int) -> Place | None:
+def _end_by_lines(storage: Storage, file: LogFile, size: int) -> ReadPoint | None:
     scanner = scan_beginning(chunks(storage, file.fd, 0, size))
     start = max(0, size - CHUNK)
     *lines, unfinished = storage.read(file.fd, size - start, start).split(b"\n")
     if unfinished.rstrip().endswith(b"}"):
         return None  # perhaps a whole line that lacks its newline
-    return _place_after(scanner, lines, size - len(unfinished))
+    return _point_after(scanner, lines, size - len(unfinished))
 
 
-def _end_by_reading(storage: Storage, file: LogFile, size: int) -> Place:
+def _end_by_reading(storage: Storage, file: LogFile, size: int) -> ReadPoint:
     scanner = Scanner()
     settled, hashes = "", deque[str]()
     next_one = (0, "")  # what an event must have that was appended with the last
@@ -58,12 +58,12 @@ def _end_by_reading(storage: Storage, file: LogFile, size: int) -> Place:
         hashes.append(event.hash)
         next_one = (event.seq + 1, event.ts)
     if scanner.hash not in hashes:  # it is that of the log's base
-        return Place(scanner, scanner.hash, deque(), "")
-    return Place(scanner, settled, hashes, next_one[1])
+        return ReadPoint(scanner, scanner.hash, deque(), "")
+    return ReadPoint(scanner, settled, hashes, next_one[1])
 
 
-def find_event(storage: Storage, file: LogFile, size: int, seq: int) -> Place | None:
-    """The place after event `seq`. None if it was not found, which says nothing of the log.
+def find_event(storage: Storage, file: LogFile, size: int, seq: int) -> ReadPoint | None:
+    """The point after event `seq`. None if it was not found, which says nothing of the log.
 
     O(log size) reads of 64 KiB.
     """
@@ -81,7 +81,7 @@ def find_event(storage: Storage, file: LogFile, size: int, seq: int) -> Place | 
             high = middle + 1
         else:
             low = start
-    return _place_in_window(storage, file, scanner, low, seq)
+    return _point_in_window(storage, file, scanner, low, seq)
 
 
 def _first_line_after(storage: Storage, file: LogFile, place: int) -> tuple[int, Record] | None:
@@ -97,9 +97,9 @@ def _is_beyond(record: Record, seq: int) -> bool:
     return isinstance(record, Sealed) or (not isinstance(record, Open) and record.seq > seq)
 
 
-def _place_in_window(
+def _point_in_window(
     storage: Storage, file: LogFile, scanner: Scanner, low: int, seq: int
-) -> Place | None:
+) -> ReadPoint | None:
     """Its line begins in the window after `low`; those that were appended with it, before it."""
     start = max(0, low - _WINDOW)
     lines: list[bytes] = []
@@ -109,12 +109,12 @@ def _place_in_window(
         end += len(line) + 1
         event = _event_in(line) if end > low else None
         if event is not None and event.seq == seq:
-            return _place_after(scanner, lines, end)
+            return _point_after(scanner, lines, end)
     return None
 
 
-def _place_after(scanner: Scanner, lines: Sequence[bytes], end: int) -> Place | None:
-    """The place after the last of these lines, which ends at `end`; the first may be a part."""
+def _point_after(scanner: Scanner, lines: Sequence[bytes], end: int) -> ReadPoint | None:
+    """The point after the last of these lines, which ends at `end`; the first may be a part."""
     last = _event_in(lines[-1]) if lines else None
     if scanner.header is None or last is None or last.seq <= scanner.header.base_seq:
         return None
@@ -126,7 +126,7 @@ def _place_after(scanner: Scanner, lines: Sequence[bytes], end: int) -> Place | 
         hashes.appendleft(event.hash)
         settled = event.prev
     scanner.skip_to(last, end)
-    return Place(scanner, settled, hashes, last.ts)
+    return ReadPoint(scanner, settled, hashes, last.ts)
 
 
 def _event_in(line: bytes) -> Event | None:

@@ -14,7 +14,7 @@ from journal.engines.files import seeking
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.engines.files.logfile import LogFile
-from journal.engines.files.seeking import Place, find_event
+from journal.engines.files.seeking import ReadPoint, find_event
 from journal.engines.files.storage import DiskStorage
 from journal.events import Cursor
 from journal.position import Position
@@ -33,7 +33,7 @@ def log_file(path: Path) -> Iterator[LogFile]:
         file.close()
 
 
-def found(path: Path, seq: int) -> Place | None:
+def found(path: Path, seq: int) -> ReadPoint | None:
     with log_file(path) as file:
         return find_event(STORAGE, file, file.size(), seq)
 
