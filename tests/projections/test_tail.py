@@ -34,6 +34,7 @@ from projections import DefaultSessionStore
 from projections.tail.async_tail import AsyncTail
 from projections.tail.tail import Arrival, Tail
 from tests.support import FaultyStorage, finish, python
+from tests.users import ALICE, folder_of, only_root, open_place
 
 T = TypeVar("T")
 
@@ -470,6 +471,63 @@ class TestWhereItBegins:
                 (second,) = take(tail, 1)
         assert first.event.seq == second.event.seq == 1
         assert first.cursor.log_id != second.cursor.log_id
+
+
+@only_root
+class TestPermissions:
+    """Of a folder that its owner may not enter for a while."""
+
+    def test_a_tail_of_all_sessions_goes_on_once_it_may(self) -> None:
+        with open_place() as place:
+            assert ALICE.run(_ALL_SESSIONS, str(folder_of(ALICE, place / "s"))) == "new\ns\n"
+
+    def test_a_tail_of_a_session_that_was_asked_for_raises(self) -> None:
+        with open_place() as place:
+            out = ALICE.run(_ONE_SESSION, str(folder_of(ALICE, place / "s")))
+        assert out == "ReadError\n2\n"
+
+
+_ALL_SESSIONS = """
+import logging
+from projections import DefaultSessionStore
+folder = sys.argv[1]
+
+def put(session):
+    with DefaultSessionStore(folder, durability="os") as other:
+        other.set_runtime_state(session, "r", "t", {})
+
+class GivesBack(logging.Handler):
+    def emit(self, record):
+        if "not followed" in record.getMessage():
+            os.chmod(folder, 0o700)
+            put("new")
+            put("s")
+
+put("s")
+logging.getLogger("journal").addHandler(GivesBack())
+tail = DefaultSessionStore(folder).tail()
+os.chmod(folder, 0)
+for session in sorted(next(tail).session_id for _ in range(2)):
+    print(session)
+"""
+
+_ONE_SESSION = """
+from journal import ReadError
+from projections import DefaultSessionStore
+folder = sys.argv[1]
+store = DefaultSessionStore(folder, durability="os")
+store.set_runtime_state("s", "r", "t", {})
+tail = store.tail("s")
+cursor = tail.cursors["s"]
+os.chmod(folder, 0)
+try:
+    next(tail)
+except ReadError as error:
+    print(type(error).__name__)
+os.chmod(folder, 0o700)
+store.set_runtime_state("s", "r", "t", {})
+print(next(store.tail("s", after=cursor)).event.seq)
+"""
 
 
 class TestResuming:

