@@ -58,6 +58,11 @@ class Tail:
     Raises `CursorError` where the log is not the one that was read before (it was restored
     from a backup), `ReadError` and its siblings for sessions that were asked for by name;
     of a whole folder, what cannot be read is logged and left out until it changes.
+
+    Making it takes time linear in the sessions. News of one session makes it read that one,
+    from where it was; at rest it costs the same however many there are. It keeps at most 100
+    logs open, and in memory a follower for each session that was named, or for the last
+    1,000 of a whole folder and a cursor for each of the others.
     """
 
     def __init__(
