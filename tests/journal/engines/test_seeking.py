@@ -143,7 +143,7 @@ def test_a_follower_with_a_cursor_reads_what_comes_after_it_and_little_else(
         cursor = cursor_at(path, events - 7)
         engine = Directory(str(folder), LogOptions("os", storage=FaultyStorage(fault)))
         follower = engine.follow("s", cursor)
-        monkeypatch.setattr(seeking, "CHUNK", 1 << 12)
+        monkeypatch.setattr("journal.engines.files.storage.CHUNK", 1 << 12)
         assert [event.seq for event in follower.read()] == list(range(events - 6, events + 1))
         follower.close()
         return sum(read)
