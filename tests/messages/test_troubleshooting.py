@@ -49,6 +49,10 @@ def messages_of(folder: Path, code: str) -> set[Message]:
             {"once", "twice"},
         ),
         ('END = "try again"\nraise ReadError(1, f"no: {END}")', {"no: try again"}),
+        (
+            'def where(x):\n    return f"in {x}"\nraise ReadError(1, f"{where(1)}: no")',
+            {"in …: no"},
+        ),
         ("raise ReadError(1, str(error))", set()),
     ],
 )

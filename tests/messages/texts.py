@@ -69,16 +69,16 @@ class Texts:
         return texts or {GAP}
 
     def _part(self, path: Path) -> Callable[[ast.expr], set[str]]:
-        """The texts of a part of an f-string: with a variable's, if it only has fixed ones."""
+        """The texts of a part of an f-string: with a variable's or helper's, if they are fixed."""
 
         def texts(part: ast.expr) -> set[str]:
             match part:
                 case ast.Constant(value=text):
                     return {str(text)}
                 case ast.FormattedValue(value=ast.Name() as node):
-                    given = self._given(path, node, callers=False)
-                    if all(isinstance(value, ast.Constant | ast.JoinedStr) for _, value in given):
-                        return {_flat(value) for _, value in given} or {GAP}
+                    return _flat(self._given(path, node, callers=False))
+                case ast.FormattedValue(value=ast.Call(func=ast.Name(id=name))):
+                    return _flat(self._returned(path, name))
             return {GAP}
 
         return texts
@@ -149,8 +149,14 @@ def _assigned(nodes: Iterator[ast.AST], name: str) -> list[ast.expr]:
     ]
 
 
-def _flat(text: ast.expr) -> str:
-    """A fixed text, or an f-string with nothing filled in."""
+def _flat(found: list[Placed]) -> set[str]:
+    """The texts of expressions if all are fixed, or f-strings, with nothing filled in."""
+    if not all(isinstance(text, ast.Constant | ast.JoinedStr) for _, text in found):
+        return {GAP}
+    return {_unfilled(text) for _, text in found} or {GAP}
+
+
+def _unfilled(text: ast.expr) -> str:
     if isinstance(text, ast.JoinedStr):
-        return "".join(map(_flat, text.values))
+        return "".join(map(_unfilled, text.values))
     return str(text.value) if isinstance(text, ast.Constant) else GAP
