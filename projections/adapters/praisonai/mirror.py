@@ -10,8 +10,8 @@ from projections.adapters.praisonai.config import is_config, settings_of
 from projections.adapters.praisonai.instrument import ErrorCallback, install
 from projections.adapters.praisonai.patches import Patches
 from projections.adapters.praisonai.store import JournalSessionStore
-from projections.adapters.session_choice import SessionChoice
 from projections.adapters.praisonai.tracker import TurnTracker
+from projections.adapters.session_choice import SessionChoice
 
 SessionOf: TypeAlias = Callable[[Any], str | None]
 
