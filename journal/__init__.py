@@ -1,7 +1,6 @@
 """The write side: events, the append-only log of each session, compaction, recovery."""
 
 from journal import system as _system  # noqa: F401 - first: it says where the journal runs
-from journal.backend import CompactionReport, Problem, SessionInfo, VerifyReport
 from journal.config import Durability, GatewayConfig, Limits, SessionConfig
 from journal.errors import (
     AppendError,
@@ -28,6 +27,7 @@ from journal.errors import (
 )
 from journal.events import Cursor, Head
 from journal.redaction import redact
+from journal.reports import CompactionReport, Problem, SessionInfo, VerifyReport
 
 __version__ = "0.1.0"
 

@@ -1,90 +1,29 @@
 """What every engine offers: append, read on, wait for more, compact, delete.
 
 An engine keeps the logs of many sessions: in a folder (`journal.engines.files.directory`), in
-memory (`journal.engines.memory`), later on other machines. Nothing here speaks of files,
-offsets or locks. One suite of tests holds every engine to this contract.
+memory (`journal.engines.memory`), on other machines. How it does that is its own affair: what
+only one engine can do (session files, packing, a path) is a method of that engine and not
+in here, and so are the options of each.
+
+One suite of tests holds every engine to this contract. It also runs over an engine that
+appends by compare-and-swap and whose answers get lost, which no product has yet.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict
+from typing import Any, Literal, Protocol, TypeAlias
 
-from msgspec import Struct
-
+from journal.config import Durability
 from journal.events import Cursor, Event, Head
+from journal.past import Past
+from journal.reports import CompactionReport, SessionInfo, VerifyReport
 from journal.room import Answer
 from journal.stopping import StopEvent
 
 History: TypeAlias = Literal["archive", "drop"]
 """What compaction does with what it takes out of the log."""
 
-
-class Problem(Struct, frozen=True, kw_only=True):
-    """One finding of a verification; `kind` as in `journal.damage.Damage`, or one of:
-
-    `torn` (an unfinished append at the end), `archive` (history that should be there
-    is not), `base` (a log that does not go on from its archive), `head` (the head
-    noted down before is not in the log), `unreadable` (the operating system refuses to
-    read an archive: whether it is damaged is unknown), `not-a-file` (of a backup: a folder, a
-    link or the like stands where the file should, so it is not in the copy).
-    """
-
-    kind: str
-    where: str
-    offset: int
-    length: int
-    seq: int | None
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.kind} at byte {self.offset}: {self.reason}"
-
-
-class Entry(NamedTuple):
-    """An event and its line as it is stored, byte for byte, without the newline."""
-
-    event: Event
-    line: bytes
-
-
-class Past(Struct, kw_only=True):
-    """What is left of a session's history, to be read once.
-
-    `rest` yields every event after `floor`. Of those up to `floor`, `kept` has the ones
-    that compaction kept, in the order in which folding them gives the view as of `floor`; it
-    is empty where `floor` is 0. Where the header that has the floor is damaged, `floor` is 0
-    and `kept` has all up to the last event that is out of order. `folded_at` is when that
-    compaction was, a timestamp like those of events, or empty; `floor_hash` is the hash of the
-    event `floor`, empty where the header that has it is damaged. `problems` is what turned out
-    to be damaged or missing; it may grow while `rest` is read.
-    """
-
-    log_id: str
-    floor: int
-    floor_hash: str
-    folded_at: str
-    kept: list[Entry]
-    rest: Iterator[Entry]
-    problems: list[Problem]
-
-    @property
-    def why_short(self) -> str:
-        """Why not all events up to the floor are there; to be asked where there is a floor."""
-        lost = (problem for problem in self.problems if problem.kind == "archive")
-        if any(problem.seq is None or problem.seq <= self.floor for problem in lost):
-            return f"the archive that has the events up to {self.floor} cannot be read"
-        return f"compaction has dropped what was overwritten before event {self.floor}"
-
-    def in_order(self) -> Iterator[Entry]:
-        """All that is left, by seq."""
-        yield from sorted(self.kept, key=lambda entry: entry.event.seq)
-        yield from self.rest
-
-    def to_fold(self) -> Iterator[Event]:
-        """All that is left, in the order in which folding gives the view."""
-        for entry in self.kept:
-            yield entry.event
-        for entry in self.rest:
-            yield entry.event
+Order: TypeAlias = Literal["newest", "id"]
+"""How sessions are listed: last changed first, or by id."""
 
 
 class Projection(Protocol):
@@ -99,12 +38,23 @@ class Projection(Protocol):
         ...
 
 
+class EventFactory(Protocol):
+    """Makes events from the newest state of the log.
+
+    It is asked as often as others are quicker, and only what it made last is appended: so it
+    makes the same of the same state and changes nothing. It may look at the projection. It must
+    not append; `Log.refresh` folds nothing while it runs.
+    """
+
+    def __call__(self) -> Sequence[Event]: ...
+
+
 class Log(Protocol):
     """One session's log, with the projection that follows it. Safe for threads."""
 
     @property
     def lock(self) -> Any:
-        """A reentrant lock: while it is held, the projection does not change."""
+        """A reentrant lock for threads: while it is held, the projection does not change."""
         ...
 
     @property
@@ -113,49 +63,61 @@ class Log(Protocol):
         ...
 
     @property
-    def size(self) -> int:
-        """Bytes of the log, as far as it has been read."""
+    def size(self) -> int | None:
+        """Bytes of the log, as far as it has been read; None where the engine does not know."""
         ...
 
     @property
     def is_deleted(self) -> bool:
-        """Whether the last look found a session whose deletion was begun, not finished."""
+        """Whether the last look found a session whose deletion was begun, not finished.
+
+        Always False where a deletion is one step.
+        """
         ...
 
     def refresh(self) -> bool:
         """Fold what others have appended. Returns False when there is no such session.
 
-        Never writes or waits for a writer. Raises `ReadError` and its siblings.
+        What was appended before the call, by whomever, is folded when it returns. Never writes
+        or waits for a writer. Raises `ReadError`, also when the engine cannot be reached, and its
+        siblings: that there is no session is never a guess.
         """
         ...
 
     def append(
         self,
-        events: "Sequence[Event] | EventFactory",
-        import_events: "EventFactory | None" = None,
+        events: Sequence[Event] | EventFactory,
+        import_events: EventFactory | None = None,
         on_appended: Callable[[], None] | None = None,
     ) -> Head:
         """Fold what others have appended, then append `events` and fold them.
 
-        All with one write and one sync; returns the head with them in it, once they are as
-        durable as the engine was told to make them. Events that depend on what others have
-        appended are given as a function, which is called when nobody else can append any
-        more; if it gives none, nothing is written (the head of no log has seq 0). `import_events`
-        is asked for events to put first when the log is new. `on_appended` is called, whichever
-        thread does the writing, before anybody else can append. Not to be called with
-        `lock` held. Raises `AppendError` (nothing
-        was written), `SyncError` (unknown), `LockTimeoutError`, `UnsupportedFormatError`
-        and their siblings.
+        All of them or none, next to each other. Returns the head with them in it, once they
+        are as durable as the engine promises (`Backend.durability`).
+
+        Events that depend on what is in the log are given as a function: they are made from the
+        newest state, as often as others are quicker, and appended only if nobody came between.
+        If it makes none, nothing is written (the head of no log has seq 0). `import_events`
+        makes events to put first when the log is new; it is repeatable too. `on_appended` is
+        called once, in whichever thread does the writing, when the events are in the log and
+        folded, and before anything later is folded into this projection; other processes may
+        have appended more by then. It is not called where nothing was written.
+
+        Not to be called with `lock` held. What a function raises is passed on, and nothing
+        was written then. Raises `AppendError` (nothing was written; also when the engine cannot
+        be reached), `LockTimeoutError` (nothing was written: others were in the way for too
+        long), `SyncError` and `StorageError` (whether it was written is unknown),
+        `UnsupportedFormatError` and their siblings.
         """
         ...
 
     def append_at_once(
-        self, events: "Sequence[Event]", import_events: "EventFactory | None" = None
+        self, events: Sequence[Event], import_events: EventFactory | None = None
     ) -> bool:
         """As `append`, if that waits for nobody; else False, and nothing is written.
 
-        It would wait for a sync, for a lock that somebody has, or for a log to be opened, read
-        on in or mended. Raises as `append`.
+        It would wait for a sync, for another machine, for a lock that somebody has, or for
+        a log to be opened, read on in or mended: some engines always would. Raises as `append`.
         """
         ...
 
@@ -170,12 +132,6 @@ class Log(Protocol):
     def close_idle(self) -> Answer:
         """As `close`, if nobody is using it. Waits for nothing."""
         ...
-
-
-class EventFactory(Protocol):
-    """Makes events when it is time to append them. Must not touch the log itself."""
-
-    def __call__(self) -> Sequence[Event]: ...
 
 
 class Follower(Protocol):
@@ -208,7 +164,7 @@ class Follower(Protocol):
         ...
 
     def to_end(self) -> None:
-        """Skip what is there by now."""
+        """Skip what is there by now. Raises as `read`."""
         ...
 
     def close(self) -> None:
@@ -216,50 +172,39 @@ class Follower(Protocol):
         ...
 
 
-class SessionInfo(TypedDict):
-    """A line of a listing. `updated_at` is ISO 8601 in UTC; sizes are in bytes."""
-
-    session_id: str
-    updated_at: str
-    log_bytes: int
-
-
-class CompactionReport(Struct, frozen=True, kw_only=True):
-    """What a compaction did. `archive` names where the history went, if anywhere."""
-
-    session_id: str
-    events_before: int
-    events_after: int
-    bytes_before: int
-    bytes_after: int
-    base_seq: int
-    archive: str | None
-
-
-class VerifyReport(Struct, frozen=True, kw_only=True):
-    """The outcome of a verification. `head` is worth noting down for the next one.
-
-    `events` are in the log. `archived_events` is how far back from there the archives
-    reach; what compaction kept of them is in the log as well.
-    """
-
-    session_id: str
-    head: Head | None
-    events: int
-    archived_events: int
-    problems: list[Problem]
-
-    @property
-    def ok(self) -> bool:
-        """No problems. A session that does not exist has none, and its head is None."""
-        return not self.problems
+def never() -> bool:
+    """Do not stop."""
+    return False
 
 
 class Backend(Protocol):
-    """The logs of many sessions. Safe for threads."""
+    """The logs of many sessions. Safe for threads and forks.
+
+    A forked child begins afresh with what its parent had open: it uses none of it, and ends
+    none of it, for the parent goes on with it.
+    """
+
+    @property
+    def durability(self) -> Durability | None:
+        """What an append has survived when it returns; None if not even the end of the process.
+
+        "fsync": the loss of power. "os": the death of the process.
+        """
+        ...
+
+    def check_durability(self) -> None:
+        """Ask whether `durability` can be promised, before anybody relies on it.
+
+        One round trip, where there is somebody to ask: a server may be set up not to sync.
+        Raises `StorageError` if it is, or if that cannot be found out.
+        """
+        ...
 
     def open(self, session_id: str, projection: Projection) -> Log:
-        """The session's log, with `projection` to be fed by it. Creates nothing."""
+        """The session's log, with `projection` to be fed by it. Creates nothing.
+
+        Raises `StateTypeError` and `StateValueError` for what is no id.
+        """
         ...
 
     def history(self, session_id: str, reaching: int = 0) -> Past | None:
@@ -282,28 +227,44 @@ class Backend(Protocol):
         """
         ...
 
-    def compact(self, session_id: str, history: History = "archive") -> CompactionReport | None:
+    def compact(
+        self,
+        session_id: str,
+        history: History = "archive",
+        stop: Callable[[], bool] = never,
+    ) -> CompactionReport | None:
         """Rewrite a log with only what lives. None when there is no such session.
 
-        Raises `CompactionAbandonedError` when another compaction of it is under way.
+        Asks `stop` now and then. Raises `CompactionAbandonedError` when that says True, or when
+        another compaction of the session is under way; `StorageError`. The log is as it was
+        then.
         """
         ...
 
     def verify(self, session_id: str, head: Head | None = None) -> VerifyReport:
-        """Check every line, the chain, the archives, and that `head` is still there."""
-        ...
+        """Check every line, the chain, the history, and that `head` is still there.
 
-    def delete(self, session_id: str, session_file: str | None = None) -> bool:
-        """Delete a session with its history. Returns False when there was none.
-
-        `session_file` is the name of the file that is derived from the log, if any.
+        Raises `ReadError`.
         """
         ...
 
-    def exists(self, session_id: str) -> bool: ...
+    def delete(self, session_id: str) -> bool:
+        """Delete a session with its history. Returns False when there was none.
 
-    def sessions(self) -> list[SessionInfo]:
-        """All sessions, in no order."""
+        Raises `AppendError` (it is still there), `StorageError` and their siblings.
+        """
         ...
 
-    def close(self) -> None: ...
+    def sessions(
+        self, *, limit: int | None = None, order: Order = "newest"
+    ) -> Iterator[SessionInfo]:
+        """The sessions, at most `limit` of them. Each is found out as it is asked for.
+
+        How much is read for the first of them is up to the engine, but no session's events are.
+        Raises `ReadError`, also on the way.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what the engine itself holds open; its logs are closed by who opened them."""
+        ...

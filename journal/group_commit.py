@@ -42,14 +42,20 @@ class Request(Struct, frozen=True):
 
 
 class Written(Struct, frozen=True):
-    """Events that are in the file; `sync` returns once they are on the disk, or raises."""
+    """Events that are in the log; `sync` returns once they are durable, or raises.
+
+    `sync` may be called by several threads and several times.
+    """
 
     head: Head
     sync: Callable[[], None]
 
 
 Batch: TypeAlias = Callable[[], Sequence[Request]]
-"""Gives what is to be written. Called when nobody else can write any more."""
+"""Gives what is to be written. Called once, as late as the writer can: more come meanwhile.
+
+A writer that others are quicker than asks the functions in the requests again, not this one.
+"""
 
 
 class RefusedError(Exception):
@@ -61,7 +67,7 @@ class RefusedError(Exception):
 
 
 class Writer(Protocol):
-    """Waits until it may write, takes, and writes all of it, or raises.
+    """Waits until it may write, takes, and writes all of it as one piece, or raises.
 
     `since` is when the caller began to wait, on the monotonic clock. Raises `RefusedError` when
     nothing was written because of what it took.
@@ -86,7 +92,7 @@ class _Waiting:
         self._wake.acquire()
 
     def take(self) -> Sequence[Request]:
-        """A `Take` of this one alone."""
+        """A `Batch` of this one alone."""
         return (self.request,)
 
     def sleep(self) -> None:
@@ -94,7 +100,7 @@ class _Waiting:
         self._wake.acquire()
 
     def outcome(self) -> Head:
-        """The head, once all is on the disk. Raises what writing or syncing raised."""
+        """The head, once all is durable. Raises what writing or syncing raised."""
         if isinstance(self.error, RefusedError):
             raise self.error.error from None
         if self.written is None:
@@ -127,7 +133,7 @@ class Group:
         return threading.get_ident() in self._inside
 
     def append(self, request: Request, write: Writer) -> Head:
-        """Return when the request is on the disk. Raises what writing or syncing it raises.
+        """Return when the request is durable. Raises what writing or syncing it raises.
 
         `write` may be used for the requests of other threads too.
         """

@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Collection
 from typing import NamedTuple
 
-from journal.backend import Past
 from journal.errors import CursorError
 from journal.events import CURSOR_DIGITS, GENESIS, Cursor, Event
+from journal.past import Past
 
 _REMEMBERED = 1000  # events whose hashes are known, and of what was read more of one append
 _NONE = -1

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from journal.backend import Problem, VerifyReport
 from journal.engines.files.backup import copy_log, copy_open
 from journal.engines.files.storage import Storage
 from journal.errors import SessionFileError
@@ -19,6 +18,7 @@ from journal.names import (
     paths_of_stem,
     session_id_of,
 )
+from journal.reports import Problem, VerifyReport
 from projections.doctor.folder import File, look_at
 from projections.store.session_file import SessionFile
 from projections.store.store import DefaultSessionStore

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from journal.backend import Backend, Past
+from journal.backend import Backend
 from journal.errors import DamagedError
+from journal.past import Past
 from journal.state import check_text
 from projections.refs import Ref, ref_of
 from projections.replay import Step, Version, check_pace, paced, steps

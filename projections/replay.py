@@ -1,6 +1,6 @@
 """The turns of a session again, in order, and the view as of any event. Pure: no I/O.
 
-It turns a `journal.backend.Past`, or its events, into steps, versions and views. Nothing is
+It turns a `journal.past.Past`, or its events, into steps, versions and views. Nothing is
 executed: a replay only emits again what was recorded.
 """
 
@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from journal.backend import Past
 from journal.errors import HistoryError, NotFoundError
 from journal.events import Clear, Event, Handoff, Set, Takeover
+from journal.past import Past
 from journal.state import decode_state
 from projections.view import View
 

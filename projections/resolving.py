@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from journal.backend import Entry, Past
 from journal.errors import HistoryError, NotFoundError
 from journal.events import Event
+from journal.past import Entry, Past
 from journal.state import check_text
 from projections.refs import Ref
 from projections.replay import Version, seq_at, versions, view_as_of

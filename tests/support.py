@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from msgspec import Raw
 
+from journal.backend import Backend
 from journal.engines.files.log import FileLog, LogOptions
 from journal.engines.files.segment import Segment
 from journal.engines.files.storage import DiskStorage
@@ -71,6 +72,15 @@ def turns_in(folder: Path, session: str = "s") -> list[str]:
     log.refresh()
     log.close()
     return [event.turn_id for event in recorder.events if isinstance(event, Set)]
+
+
+def is_there(engine: Backend, session: str = "s") -> bool:
+    """Whether an engine has a session."""
+    log = engine.open(session, Recorder())
+    try:
+        return log.refresh()
+    finally:
+        log.close()
 
 
 class Killed(BaseException):

@@ -19,6 +19,7 @@ from journal.engines.files.storage import FileEntry, FileId, Names
 from journal.forking import tell_after_fork, tell_after_stop
 from journal.names import LOG_SUFFIX, stem_in
 from journal.stopping import StopEvent
+from journal.waiting import DEFAULT_TIMEOUT
 
 _FOLDER = "/memory"
 _DEVICE = 0
@@ -229,18 +230,18 @@ class MemoryStorage:
 class MemoryDirectory(Directory):
     """The sessions of one store that does not persist. Safe for threads."""
 
-    def __init__(self, options: LogOptions) -> None:
-        """Durability and storage of `options` are not heeded."""
+    def __init__(
+        self, *, writer: str | None = None, lock_timeout: float = DEFAULT_TIMEOUT
+    ) -> None:
+        """`writer` None means host:pid; `lock_timeout` is in seconds, between two logs of one
+        session.
+        """
         self._memory = MemoryStorage()
-        super().__init__(
-            _FOLDER,
-            LogOptions(
-                durability="os",
-                lock_timeout=options.lock_timeout,
-                writer=options.writer,
-                storage=self._memory,
-            ),
-        )
+        super().__init__(_FOLDER, LogOptions("os", lock_timeout, writer, self._memory))
+
+    @property
+    def durability(self) -> None:
+        """It is all gone with the process."""
 
     def watch(self, stop: StopEvent) -> Iterator[frozenset[str]]:
         memory = self._memory
@@ -258,5 +259,6 @@ class MemoryDirectory(Directory):
                     session_id
                     for path in paths
                     if path.endswith(LOG_SUFFIX)
-                    and (session_id := self._session_id_at(os.path.basename(path))) is not None
+                    and (session_id := self._listing.session_id_at(os.path.basename(path)))
+                    is not None
                 )

@@ -4,8 +4,8 @@ import os
 
 import click
 
-from journal.backend import VerifyReport
 from journal.names import ARCHIVE
+from journal.reports import VerifyReport
 from projections.backup import back_up, can_be_made, is_within
 from projections.cli.arguments import sessions_argument
 from projections.cli.documents.sessions import BackupDocument

@@ -2,9 +2,9 @@
 
 import click
 
-from journal.backend import CompactionReport
 from journal.errors import JournalError
 from journal.names import stem_of
+from journal.reports import CompactionReport
 from projections.cli.arguments import sessions_argument
 from projections.cli.documents.sessions import (
     CompactDocument,

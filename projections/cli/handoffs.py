@@ -7,9 +7,9 @@ import click
 import msgspec
 from msgspec import Raw
 
-from journal.backend import Past
 from journal.errors import NotFoundError
 from journal.events import Event, Set
+from journal.past import Past
 from projections.cli.arguments import session_argument
 from projections.cli.documents.handoffs import HandoffsDocument
 from projections.cli.exit_codes import EXIT_FAILURE

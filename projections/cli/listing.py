@@ -5,8 +5,8 @@ from datetime import datetime
 
 import click
 
-from journal.backend import SessionInfo
 from journal.errors import JournalError
+from journal.reports import SessionInfo
 from projections.cli.documents.sessions import SessionItem, SessionsDocument
 from projections.cli.exit_codes import EXIT_DAMAGED, EXIT_FAILURE
 from projections.cli.json_output import json_document, json_line

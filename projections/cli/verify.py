@@ -3,10 +3,10 @@
 import click
 from msgspec.structs import asdict
 
-from journal.backend import Problem, VerifyReport
 from journal.errors import JournalError
 from journal.events import Head
 from journal.names import paths_of, stem_of
+from journal.reports import Problem, VerifyReport
 from projections.cli.arguments import sessions_argument
 from projections.cli.documents.sessions import (
     ProblemItem,
@@ -102,13 +102,6 @@ def _fault(report: VerifyReport) -> str:
     return "UNREADABLE" if unreadable else "DAMAGED"
 
 
-def _location(problem: Problem) -> str:
-    if problem.kind in ("head", "not-a-file"):
-        return problem.where  # it is at no particular byte
-    length = f", {problem.length} bytes" if problem.length else ""
-    return f"{problem.where}, byte {problem.offset}{length}"
-
-
 def _advice(report: VerifyReport) -> str:
     """Without the head, `journal doctor` cannot see a problem that only the head shows."""
     if all(problem.kind == "head" for problem in report.problems):
@@ -127,7 +120,7 @@ def print_report(report: VerifyReport) -> None:
     )
     for problem in report.problems:
         writer.line([("  " + problem.kind, "red"), f"  {problem.reason}"])
-        writer.line([(f"    {_location(problem)}", "dim")])
+        writer.line([(f"    {problem.location}", "dim")])
     if not report.ok:
         writer.line([(f"    {_advice(report)}", "dim")])
     writer.flush()

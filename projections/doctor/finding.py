@@ -3,7 +3,7 @@
 The kinds:
 
 - what verification reports: `corrupt` `gap` `chain` `order` `kept` `header` `archive`
-  `base` `torn` (see `journal.damage.Damage`, `journal.backend.Problem`), and `lost`: a log
+  `base` `torn` (see `journal.damage.Damage`, `journal.reports.Problem`), and `lost`: a log
   that is gone while its archives are there
 - `unreadable`: a file that the operating system refuses to read; its contents may be fine
 - `not-a-file`, `wrong-session`, `newer-format`, `misnamed`, `empty`: a file that is not a log

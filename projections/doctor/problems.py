@@ -5,11 +5,11 @@ the lost events.
 import os
 from collections.abc import Iterator
 
-from journal.backend import Problem
 from journal.engines.files.restoring import RestoreReport
 from journal.engines.files.storage import Storage
 from journal.engines.files.verification import Verification
 from journal.names import LOG_SUFFIX, packed
+from journal.reports import Problem
 from projections.doctor.finding import Finding, Severity, shell
 from projections.doctor.findings import NOT_PERMITTED, Findings
 from projections.doctor.folder import Ends

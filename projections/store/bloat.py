@@ -24,7 +24,7 @@ def dead_limit(live: int) -> int:
 
 
 class Bloat:
-    """Watches one log grow. Safe for threads."""
+    """Watches one log grow, if its engine says how large it is. Safe for threads."""
 
     def __init__(self, log: Log, view: View) -> None:
         self._log = log
@@ -37,7 +37,7 @@ class Bloat:
         Waits for nobody.
         """
         size = self._log.size
-        if size < self._check_at or not self._log.lock.acquire(blocking=False):
+        if size is None or size < self._check_at or not self._log.lock.acquire(blocking=False):
             return False  # while another thread has the log, a later set will look
         live = self._view.live_bytes
         self._log.lock.release()
@@ -52,7 +52,7 @@ class Bloat:
         """
         with self._log.lock:
             self._log.refresh()
-            size, live = self._log.size, self._view.live_bytes
+            size, live = self._log.size or 0, self._view.live_bytes
         if size - live > dead_limit(live):
             return True
         self.wait_until_doubled(size)

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from journal.backend import CompactionReport, History
-from journal.engines.files.directory import Directory
+from journal.backend import History
 from journal.errors import StorageError
+from journal.reports import CompactionReport
 from projections.store.background import Maintenance
+from projections.store.engine import Engine
 from projections.store.locks import SessionLocks
 from projections.store.open_sessions import OpenSessions
 from projections.store.session import Session
@@ -16,7 +17,7 @@ class Compactor:
 
     def __init__(
         self,
-        backend: Directory,
+        engine: Engine,
         sessions: OpenSessions,
         maintenance: Maintenance,
         history: History,
@@ -24,7 +25,8 @@ class Compactor:
         is_automatic: bool,
     ) -> None:
         """`history` says what becomes of what is taken out, unless a caller says it."""
-        self._backend = backend
+        self._backend = engine.backend
+        self._pack = engine.pack
         self._sessions = sessions
         self._history: History = history
         self._locks = SessionLocks()
@@ -69,15 +71,17 @@ class Compactor:
         try:
             return self._backend.compact(session.session_id, self._history, stop)
         except StorageError:  # most likely the next attempt will fail alike: not soon
-            session.bloat.wait_until_doubled(session.log.size)
+            session.bloat.wait_until_doubled(session.log.size or 0)
             raise
 
     def _note(self, session: Session, report: CompactionReport | None) -> None:
         """Watch the log grow anew, and pack in the background what was taken out."""
-        if report is None:
-            return
-        session.bloat.wait_until_doubled(report.bytes_after)
-        self.maintenance.schedule(
-            f"packing of session {session.session_id!r}",
-            lambda stop: self._backend.pack(session.session_id, stop),
-        )
+        if report is not None:
+            session.bloat.wait_until_doubled(report.bytes_after)
+            self._schedule_packing(session.session_id)
+
+    def _schedule_packing(self, session_id: str) -> None:
+        pack = self._pack
+        if pack is not None:
+            name = f"packing of session {session_id!r}"
+            self.maintenance.schedule(name, lambda stop: pack(session_id, stop))

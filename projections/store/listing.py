@@ -3,10 +3,10 @@
 import os
 from datetime import UTC, datetime
 
-from journal.backend import SessionInfo
 from journal.engines.files.storage import Storage
 from journal.errors import ReadError
 from journal.names import SESSION_SUFFIX, session_id_of
+from journal.reports import SessionInfo
 from projections.store.session_file import session_id_in
 
 

@@ -1,8 +1,8 @@
 """What a store consists of: what its methods, which stand in several rooms, have in common."""
 
-from journal.engines.files.directory import Directory
-from journal.engines.files.log import LogOptions
+from journal.backend import Backend
 from projections.store.compacting import Compactor
+from projections.store.engine import SessionFiles
 from projections.store.open_sessions import OpenSessions
 from projections.store.writer import StoreWriter
 
@@ -10,9 +10,8 @@ from projections.store.writer import StoreWriter
 class StoreParts:
     """`DefaultSessionStore.__init__` makes them; they stay the same from then on."""
 
-    _backend: Directory
-    _options: LogOptions
-    _in_files: bool
+    _backend: Backend
+    _files: SessionFiles | None
     _sessions: OpenSessions
     _writer: StoreWriter
     _compactor: Compactor

@@ -12,19 +12,19 @@ from typing import Any, Self
 
 from journal.backend import History
 from journal.config import Durability, GatewaySettings, Limits, SessionSettings
-from journal.engines.files.directory import Directory
+from journal.engines.files.log import LogOptions
 from journal.engines.files.storage import Storage
-from journal.engines.memory import MemoryDirectory
 from journal.redaction import Redactor, redact
 from journal.waiting import DEFAULT_TIMEOUT
 from projections.inspection import Inspection
 from projections.store.background import Maintenance
 from projections.store.compacting import Compactor
 from projections.store.encoder import StateEncoder
+from projections.store.engine import Engine, engine_of
 from projections.store.open_sessions import OpenSessions
 from projections.store.opening import SessionOpener
 from projections.store.recording import Recording
-from projections.store.settings import check_others, folder_of, log_options, session_settings
+from projections.store.settings import check_others, log_options, session_settings
 from projections.store.upkeep import Upkeep
 from projections.store.writer import StoreWriter
 from projections.tail.tail import Tail
@@ -39,8 +39,6 @@ class DefaultSessionStore(Recording, Upkeep, Inspection):
     Safe for threads, for forks, and for any number of processes on one folder. Use it
     as a context manager or call `close`; nothing acknowledged is lost if you don't.
     """
-
-    _backend: Directory
 
     def __init__(
         self,
@@ -74,19 +72,16 @@ class DefaultSessionStore(Recording, Upkeep, Inspection):
         """
         settings = session_settings(config)
         check_others(redact, limits, history, max_open)
-        self._in_files = settings is None or settings.persist
-        self._options = log_options(durability, lock_timeout, writer, storage)
-        self._backend = (
-            Directory(folder_of(session_dir, settings), self._options)
-            if self._in_files
-            else MemoryDirectory(self._options)
-        )
+        options = log_options(durability, lock_timeout, writer, storage)
+        engine = self._engine(session_dir, settings, options)
+        engine.backend.check_durability()
+        self._backend, self._files = engine.backend, engine.files
         encoder = StateEncoder(redact)
-        opener = SessionOpener(self._backend, self._options, encoder, in_files=self._in_files)
+        opener = SessionOpener(engine, encoder)
         self._sessions = OpenSessions(opener.open, max_open, _MOST_BYTES)
         self._maintenance = Maintenance()
         self._compactor = Compactor(
-            self._backend, self._sessions, self._maintenance, history, is_automatic=auto_compact
+            engine, self._sessions, self._maintenance, history, is_automatic=auto_compact
         )
         mirrors = settings is None or settings.mirror_runtime_state
         self._writer = StoreWriter(
@@ -94,10 +89,19 @@ class DefaultSessionStore(Recording, Upkeep, Inspection):
         )
         self._tails: weakref.WeakSet[Tail] = weakref.WeakSet()
 
+    def _engine(
+        self,
+        session_dir: str | os.PathLike[str] | None,
+        settings: SessionSettings | None,
+        options: LogOptions,
+    ) -> Engine:
+        """Where the logs are kept: the one thing in which stores of other engines differ."""
+        return engine_of(session_dir, settings, options)
+
     @property
     def session_dir(self) -> str | None:
         """The folder, None when everything is in memory."""
-        return self._backend.folder if self._in_files else None
+        return self._files.folder if self._files is not None else None
 
     def flush(self) -> None:
         """Make all that was saved durable and bring the session files up to date.
@@ -125,6 +129,7 @@ class DefaultSessionStore(Recording, Upkeep, Inspection):
             tail.stop()
         self._maintenance.close()
         self._sessions.close()
+        self._backend.close()
 
     def __enter__(self) -> Self:
         return self

@@ -1,8 +1,8 @@
 """The store's methods for whole sessions: list, check, compact, delete, the session file."""
 
-from journal.backend import CompactionReport, History, SessionInfo, VerifyReport
+from journal.backend import History
 from journal.events import Head
-from projections.store.listing import with_session_files
+from journal.reports import CompactionReport, SessionInfo, VerifyReport
 from projections.store.parts import StoreParts
 
 
@@ -21,9 +21,9 @@ class Upkeep(StoreParts):
         self._sessions.check_open()
         if limit is not None and limit < 0:
             raise ValueError(f"limit is {limit}; it must be 0 or more")
-        found = self._backend.sessions()
-        if self._in_files:
-            found = with_session_files(self._options.storage, self._backend.folder, found)
+        if self._files is None:
+            return list(self._backend.sessions(limit=limit))
+        found = self._files.listed_with(self._backend.sessions())
         found.sort(key=lambda info: info["updated_at"], reverse=True)
         return found[:limit]
 
@@ -53,13 +53,9 @@ class Upkeep(StoreParts):
         there, file = session.has_files(), session.file
 
         def delete() -> bool:
-            if file is None:
+            if self._files is None or file is None:
                 return self._backend.delete(session_id)
-            if not there:
-                return False
-            with file.locked(self._options.lock_timeout):
-                file.discard_unfinished()  # before the rest: that can be finished by others
-                return self._backend.delete(session_id, file.name())
+            return there and self._files.delete(session_id, file)
 
         return self._sessions.delete(session_id, delete)
 

@@ -7,7 +7,8 @@ grow with the number of sessions; that a round takes longer then is the price.
 from collections.abc import Container, Iterator
 from itertools import islice
 
-from journal.backend import Backend, SessionInfo
+from journal.backend import Backend
+from journal.reports import SessionInfo
 
 _AT_A_TIME = 50
 
@@ -43,5 +44,6 @@ class Rounds:
         if self._names is not None:
             return [(name, True) for name in self._names]
         before = self._infos
-        self._infos = {info["session_id"]: info for info in self._backend.sessions()}
-        return [(name, before.get(name) != self._infos[name]) for name in sorted(self._infos)]
+        listed = self._backend.sessions(order="id")
+        self._infos = {info["session_id"]: info for info in listed}
+        return [(name, before.get(name) != info) for name, info in self._infos.items()]

@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
 
 import projections.store.refreshing
+from journal.backend import never
 from journal.errors import CompactionError, HistoryError, JournalError, LockTimeoutError
 from journal.events import Cursor
+from projections import DefaultSessionStore
 from tests.faults.machine.desks import TROUBLES, Counts, Desk, DeskMachine, Trouble, found_in
 from tests.faults.machine.model import MeanwhileAt, Model, Told, change_a_byte, told
 from tests.faults.sizes import Figure, sized
@@ -200,7 +202,7 @@ class StoreMachine(DeskMachine):
 
     @rule(desk=desks, session=sessions, trouble=troubles)
     def pack(self, desk: int, session: str, trouble: Trouble) -> None:
-        self.attempt(desk, session, trouble, lambda store: store._backend.pack(session))
+        self.attempt(desk, session, trouble, lambda store: packed(store, session))
 
     @rule(desk=desks, session=sessions, trouble=troubles)
     def flush(self, desk: int, session: str, trouble: Trouble) -> None:
@@ -347,6 +349,13 @@ class StoreMachine(DeskMachine):
             listed = [info["session_id"] for info in desk.store.list_sessions()]
             assert sorted({*listed} - self.ghosts) == sorted(self.models)
             assert len(listed) == len({*listed})
+
+
+def packed(store: DefaultSessionStore, session: str) -> int:
+    """Pack what the session has archived, as the store would in the background."""
+    pack = store._compactor._pack
+    assert pack is not None
+    return pack(session, never)
 
 
 def check_compacted(model: Model, events: int) -> None:

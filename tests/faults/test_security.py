@@ -177,7 +177,7 @@ def do_everything(folder: Path, reports: list[str]) -> None:
             except JournalError as error:
                 reports.append(str(error))
             try:
-                store._backend.pack(SESSION)
+                Directory(str(folder), LogOptions()).pack(SESSION)
             except JournalError as error:
                 reports.append(str(error))
 

@@ -20,10 +20,10 @@ from typing import NamedTuple
 
 import pytest
 
-from journal.backend import Problem
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.events import Head
+from journal.reports import Problem
 from projections import DefaultSessionStore
 from tests.faults.damage.forgery import SESSION, lines_of, rechain, reseal, write_session
 from tests.faults.sizes import Figure, params

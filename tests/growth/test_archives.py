@@ -177,7 +177,7 @@ def test_in_memory_the_archives_of_others_cost_nothing(
     deed: Callable[[Directory], None],
 ) -> None:
     def cost(foreign: int) -> int:
-        directory = MemoryDirectory(LogOptions())
+        directory = MemoryDirectory()
         for number in range(foreign + 1):
             log = directory.open("s" if number == foreign else f"other-{number}", Nothing())
             for _ in range(3):

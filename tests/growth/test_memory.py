@@ -6,9 +6,7 @@ import threading
 import pytest
 
 from journal.config import SessionConfig
-from journal.engines.files.log import LogOptions
 from journal.engines.memory import MemoryDirectory, MemoryStorage
-from journal.waiting import DEFAULT_TIMEOUT
 from projections import DefaultSessionStore
 from tests.growth.counting import steps
 
@@ -38,8 +36,7 @@ def test_a_call_takes_the_same_steps_however_many_sessions_there_are(name: str) 
 
 def test_what_a_watcher_does_after_one_change_does_not_grow_with_the_sessions() -> None:
     def cost(sessions: int) -> int:
-        options = LogOptions("os", DEFAULT_TIMEOUT, None, MemoryStorage())
-        storage = MemoryDirectory(options)._memory
+        storage = MemoryDirectory()._memory
         for number in range(sessions):
             create(storage, f"/memory/{number}.jsonl")
         seen = storage.changes

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from itertools import count
 
-from journal.backend import CompactionReport, History
+from journal.backend import History
 from journal.codec import FORMAT, Clock, control_line, default_writer, digest_of
 from journal.engines.files.deletion import is_evidence, remove_from_archive
 from journal.engines.files.living import Kept, Living, scan_living
@@ -32,6 +32,7 @@ from journal.errors import (
 )
 from journal.events import Open
 from journal.names import Paths, packed
+from journal.reports import CompactionReport
 from journal.scan import Scanner
 
 

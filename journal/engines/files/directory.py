@@ -1,36 +1,30 @@
 """A folder of logs, one file per session: the engine for one machine.
 
 Meets `journal.backend.Backend`. Keeps nothing in memory between calls; whoever holds
-a `FileLog` from `open` decides how long it stays open.
+a `FileLog` from `open` decides how long it stays open. Beyond the Protocol it has what only
+files have: a `folder`, the `paths` in it, session files to delete with a session, and `pack`.
 """
 
-import os
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 
-from journal.backend import (
-    CompactionReport,
-    Entry,
-    History,
-    Past,
-    Projection,
-    SessionInfo,
-    VerifyReport,
-)
+from journal.backend import History, Order, Projection, never
+from journal.config import Durability
 from journal.engines.files.archives import pack_archives
 from journal.engines.files.compaction import compact
 from journal.engines.files.deletion import Deletion
-from journal.engines.files.ends import ends_deleted, header_of
+from journal.engines.files.ends import ends_deleted
 from journal.engines.files.follower import FileFollower
 from journal.engines.files.history import gather
+from journal.engines.files.listing import Listing
 from journal.engines.files.log import FileLog, LogOptions
 from journal.engines.files.logfile import LogFile
-from journal.engines.files.storage import chunks
 from journal.engines.files.verification import Verification
 from journal.engines.files.watching import FolderWatch
 from journal.errors import ReadError, StorageError
-from journal.events import Cursor, Event, Head
-from journal.names import LOG_SUFFIX, Paths, has_digest, paths_of, session_id_of
+from journal.events import Cursor, Head
+from journal.names import Paths, paths_of
+from journal.past import Entry, Past
+from journal.reports import CompactionReport, SessionInfo, VerifyReport
 from journal.stopping import StopEvent
 
 
@@ -41,10 +35,18 @@ class Directory:
         self.folder = folder
         self._options = options
         self._storage = options.storage
+        self._listing = Listing(options.storage, folder)
 
     def paths(self, session_id: str) -> Paths:
         """Where a session's files are. Raises `StateTypeError`, `StateValueError`."""
         return paths_of(self.folder, session_id)
+
+    @property
+    def durability(self) -> Durability | None:
+        return self._options.durability
+
+    def check_durability(self) -> None:
+        """Nobody is to be asked: the operating system says of each sync whether it worked."""
 
     def open(self, session_id: str, projection: Projection) -> FileLog:
         return FileLog(self.paths(session_id), projection, self._options)
@@ -78,17 +80,15 @@ class Directory:
         return FileFollower(self._storage, paths, after, self.history)
 
     def watch(self, stop: StopEvent) -> Iterator[frozenset[str]]:
-        return FolderWatch(self.folder, self._storage, self._session_id_at).reports(stop)
+        return FolderWatch(self.folder, self._storage, self._listing.session_id_at).reports(stop)
 
     def compact(
         self,
         session_id: str,
         history: History = "archive",
-        stop: Callable[[], bool] = lambda: False,
+        stop: Callable[[], bool] = never,
     ) -> CompactionReport | None:
-        """As in the Protocol. Asks `stop` after every few bytes; when that says True, raises
-        `CompactionAbandonedError` and leaves all as it was.
-        """
+        """As in the Protocol. Asks `stop` after every few bytes."""
         if history not in ("archive", "drop"):
             raise ValueError(f"history is {history!r}; it must be 'archive' or 'drop'")
         options = self._options
@@ -96,7 +96,7 @@ class Directory:
         timeout, writer = options.lock_timeout, options.writer
         return compact(self._storage, paths, history, timeout, writer, stop)
 
-    def pack(self, session_id: str, stop: Callable[[], bool] = lambda: False) -> int:
+    def pack(self, session_id: str, stop: Callable[[], bool] = never) -> int:
         """Gzip what compactions of a session have archived. Returns how many files.
 
         Raises `StorageError`; what could not be packed stays as it is.
@@ -114,58 +114,22 @@ class Directory:
         return Verification(self._storage, self.paths(session_id), head).run()
 
     def delete(self, session_id: str, session_file: str | None = None) -> bool:
+        """As in the Protocol. `session_file` is the name of the file that goes with the log.
+
+        Where there is no log but such a file, that is deleted, and the session was there.
+        """
         options = self._options
         paths = self.paths(session_id)
         timeout, writer = options.lock_timeout, options.writer
         return Deletion(self._storage, paths, session_file, timeout, writer).run()
 
-    def exists(self, session_id: str) -> bool:
-        log = self.open(session_id, _NOTHING)
-        try:
-            return log.refresh()
-        finally:
-            log.close()
-
-    def sessions(self) -> list[SessionInfo]:
-        found: list[SessionInfo] = []
-        try:
-            entries = self._storage.list(self.folder, LOG_SUFFIX)
-        except OSError as error:
-            raise ReadError(
-                error.errno, f"the folder {self.folder} cannot be read: {error.strerror}"
-            ) from error
-        for entry in entries:
-            if not entry.size:
-                continue
-            session_id = self._session_id_at(entry.name)
-            if session_id is not None:
-                changed = datetime.fromtimestamp(entry.modified, UTC)
-                found.append(
-                    {
-                        "session_id": session_id,
-                        "updated_at": changed.isoformat(),
-                        "log_bytes": entry.size,
-                    }
-                )
-        return found
-
-    def _session_id_at(self, name: str) -> str | None:
-        """Whose log a file is; only over-long ids have to be looked up inside."""
-        stem = name.removesuffix(LOG_SUFFIX)
-        if not has_digest(stem):
-            return session_id_of(stem)
-        try:
-            file = LogFile(self._storage, os.path.join(self.folder, name), create=False)
-        except (FileNotFoundError, ReadError):
-            return None
-        try:
-            header = header_of(chunks(self._storage, file.fd, 0, file.size()))
-        finally:
-            file.close()
-        return header.session_id if header is not None else None
+    def sessions(
+        self, *, limit: int | None = None, order: Order = "newest"
+    ) -> Iterator[SessionInfo]:
+        return self._listing.sessions(limit, order)
 
     def close(self) -> None:
-        """Nothing to do: logs are closed by who opened them."""
+        """Nothing to do: nothing stays open between two calls."""
 
 
 def _closing(log: LogFile, entries: Iterator[Entry]) -> Iterator[Entry]:
@@ -178,16 +142,3 @@ def _closing(log: LogFile, entries: Iterator[Entry]) -> Iterator[Entry]:
         raise ReadError(error.errno, f"{log.path}: {error.strerror}") from error
     finally:
         log.close()
-
-
-class _Nothing:
-    """A projection of no events."""
-
-    def fold(self, event: Event) -> None:
-        pass
-
-    def reset(self) -> None:
-        pass
-
-
-_NOTHING = _Nothing()

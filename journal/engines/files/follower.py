@@ -14,7 +14,6 @@ knows by their hashes which events were yielded already.
 from collections.abc import Callable, Generator, Iterator
 from typing import NoReturn
 
-from journal.backend import Past
 from journal.engines.files.ends import ends_deleted
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.seeking import ReadPoint, find_end, find_event
@@ -25,6 +24,7 @@ from journal.errors import CursorError, HistoryError, JournalError, ReadError, S
 from journal.events import Cursor, Event, Open
 from journal.forking import tell_after_fork
 from journal.names import Paths
+from journal.past import Past
 from journal.position import Position, StaleError, refusal
 from journal.scan import Scanner
 

@@ -14,7 +14,6 @@ from shlex import quote
 
 from msgspec.structs import asdict
 
-from journal.backend import Entry, Past, Problem
 from journal.damage import summary_of
 from journal.engines.files.archives import read_archive
 from journal.engines.files.logfile import LogFile
@@ -24,6 +23,8 @@ from journal.engines.files.validation import check_beginning, check_session
 from journal.errors import HistoryError, ReadError
 from journal.events import Open
 from journal.names import Paths
+from journal.past import Entry, Past
+from journal.reports import Problem
 from journal.scan import Scanner
 
 logger = logging.getLogger("journal")

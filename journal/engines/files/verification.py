@@ -8,7 +8,6 @@ hashes of the events that compaction kept.
 import os
 from collections.abc import Iterator
 
-from journal.backend import Problem, VerifyReport
 from journal.codec import FORMAT
 from journal.engines.files.archives import read_archive
 from journal.engines.files.logfile import LogFile
@@ -17,6 +16,7 @@ from journal.engines.files.storage import Storage
 from journal.errors import JournalError, ReadError
 from journal.events import Event, Head, Open
 from journal.names import Paths
+from journal.reports import Problem, VerifyReport
 from journal.scan import NO_LOG_ID, Scanner
 
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from journal.backend import SessionInfo, VerifyReport
 from journal.events import Head
+from journal.reports import SessionInfo, VerifyReport
 from projections.inspection import Point
 from projections.refs import Ref
 from projections.replay import Pace, Step, Version, check_pace

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
 
-from journal.backend import CompactionReport, History
+from journal.backend import History
 from journal.events import Set
+from journal.reports import CompactionReport
 from projections.store.async_store.calls import AsyncCalls
 from projections.store.async_store.looking_back import AsyncLookingBack
 from projections.store.async_store.writer import AsyncWriter

@@ -14,12 +14,12 @@ from typing import Any
 
 from hypothesis.stateful import RuleBasedStateMachine
 
-from journal.backend import VerifyReport
 from journal.engines.files.directory import Directory
 from journal.engines.files.follower import FileFollower
 from journal.engines.files.log import LogOptions
 from journal.errors import AppendError, JournalError
 from journal.events import Cursor
+from journal.reports import VerifyReport
 from projections import DefaultSessionStore
 from tests.faults.machine.model import (
     Fault,

@@ -24,7 +24,16 @@ from journal.errors import AppendError, StorageError
 from journal.events import Sealed
 from journal.names import paths_of
 from projections import DefaultSessionStore
-from tests.support import FaultyStorage, files_in, needs, no_fault, open_log, set_event, turns_in
+from tests.support import (
+    FaultyStorage,
+    files_in,
+    is_there,
+    needs,
+    no_fault,
+    open_log,
+    set_event,
+    turns_in,
+)
 
 REFUSED = {"truncate", "rename", "link", "unlink"}
 
@@ -282,7 +291,7 @@ def test_the_seal_of_a_deletion_is_never_passed(tmp_path: Path) -> None:
     seal_it(path, "deleted")
     with path.open("ab") as file:
         file.write(second)
-    assert not engine(tmp_path, DiskStorage()).exists("s")
+    assert not is_there(engine(tmp_path, DiskStorage()))
 
 
 def test_a_deletion_that_could_not_finish_is_not_begun(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from journal.backend import CompactionReport
 from journal.codec import control_line
 from journal.engines.files.compaction import Compaction
 from journal.engines.files.directory import Directory
@@ -30,6 +29,7 @@ from journal.errors import (
 )
 from journal.events import Clear, Handoff, Sealed
 from journal.names import paths_of
+from journal.reports import CompactionReport
 from projections.view import View
 from tests.support import (
     DiesAt,
@@ -38,6 +38,7 @@ from tests.support import (
     Killed,
     fails,
     files_in,
+    is_there,
     open_log,
     set_event,
     turns_in,
@@ -170,12 +171,12 @@ def test_a_log_deleted_while_it_is_compacted_stays_deleted(tmp_path: Path) -> No
     engine = directory(tmp_path)
 
     def fault(name: str, args: tuple[object, ...]) -> None:
-        if name == "sync" and engine.exists("s"):
+        if name == "sync" and is_there(engine):
             engine.delete("s")
 
     with pytest.raises(CompactionError):
         directory(tmp_path, FaultyStorage(fault)).compact("s")
-    assert not engine.exists("s")
+    assert not is_there(engine)
     assert files_in(tmp_path) == set()
 
 
@@ -657,7 +658,7 @@ def test_a_session_whose_deletion_was_begun_is_not_brought_back(tmp_path: Path) 
     path.write_bytes(sealed)
     assert directory(tmp_path).compact("s") is None
     assert path.read_bytes() == sealed
-    assert not directory(tmp_path).exists("s")
+    assert not is_there(directory(tmp_path))
 
 
 def test_a_deletion_that_dies_in_the_middle_of_a_compaction_is_not_undone(tmp_path: Path) -> None:
@@ -675,7 +676,7 @@ def test_a_deletion_that_dies_in_the_middle_of_a_compaction_is_not_undone(tmp_pa
         directory(tmp_path, FaultyStorage(seal)).compact("s")
     assert path.read_bytes() == before + seal_line("deleted")
     assert files_in(tmp_path) == {"s.jsonl"}
-    assert not directory(tmp_path).exists("s")
+    assert not is_there(directory(tmp_path))
 
 
 def test_a_torn_tail_is_not_archived_but_set_aside(tmp_path: Path) -> None:

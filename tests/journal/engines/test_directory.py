@@ -26,6 +26,7 @@ from tests.support import (
     Killed,
     fails,
     files_in,
+    is_there,
     open_log,
     set_event,
 )
@@ -93,7 +94,7 @@ class TestListing:
         ]
         listed = [*others, FileEntry("s.jsonl", size, 1_700_000_000.5)]
         storage = FaultyStorage(lambda name, args: listed if name == "list" else None)
-        assert directory(tmp_path, storage).sessions() == [
+        assert list(directory(tmp_path, storage).sessions()) == [
             {
                 "session_id": "s",
                 "updated_at": "2023-11-14T22:13:20.500000+00:00",
@@ -117,7 +118,7 @@ class TestListing:
     ) -> None:
         storage = FaultyStorage(fails("list", errno.EACCES))
         with pytest.raises(ReadError, match="cannot be read: Permission denied") as caught:
-            directory(tmp_path, storage).sessions()
+            next(directory(tmp_path, storage).sessions())
         assert caught.value.errno == errno.EACCES
         assert str(tmp_path) in str(caught.value)
 
@@ -133,17 +134,38 @@ class TestListing:
         assert [info["session_id"] for info in directory(tmp_path).sessions()] == ["x" * length]
         assert open_descriptors(tmp_path) == []
 
+    def test_what_is_not_asked_for_is_not_read(self, tmp_path: Path) -> None:
+        """The newest are found by one listing; only the files of those given are opened."""
+        ids = [f"{LONG_ID}-{number}" for number in range(6)]
+        for number, session in enumerate(ids):
+            begin(tmp_path, session)
+            os.utime(paths_of(str(tmp_path), session).log, (0, number))
+        calls: list[str] = []
+
+        def note(name: str, args: tuple[Any, ...]) -> None:
+            calls.append(name)
+
+        engine = directory(tmp_path, FaultyStorage(note))
+        newest = engine.sessions(limit=2)
+        assert calls == []
+        assert next(newest)["session_id"] == ids[5]
+        assert (calls.count("list"), calls.count("open")) == (1, 1)
+        assert [info["session_id"] for info in newest] == [ids[4]]
+        assert (calls.count("list"), calls.count("open")) == (1, 2)
+        assert list(engine.sessions(limit=0)) == []
+        assert calls.count("list") == 1
+
     def test_a_long_id_that_nothing_tells_any_more_is_not_listed(self, tmp_path: Path) -> None:
         path = begin(tmp_path, LONG_ID)
         lines = path.read_bytes().splitlines(keepends=True)
         path.write_bytes(b"".join([b"{}\n", *lines[1:]]))
         engine = directory(tmp_path)
-        assert engine.sessions() == []
+        assert list(engine.sessions()) == []
         path.write_bytes(b"\0")
-        assert engine.sessions() == []
+        assert list(engine.sessions()) == []
         path.unlink()
         path.symlink_to(tmp_path / "elsewhere")
-        assert engine.sessions() == []
+        assert list(engine.sessions()) == []
         assert open_descriptors(tmp_path) == []
 
     def test_looking_up_a_long_id_reads_no_more_than_the_first_line_may_be(
@@ -160,13 +182,8 @@ class TestListing:
                 path.write_bytes(b"")
             os.truncate(path, 1 << 30)  # a hole, which costs nothing
             read.clear()
-            assert len(engine.sessions()) == (0 if lost else 1)
+            assert len(list(engine.sessions())) == (0 if lost else 1)
             assert sum(read) == most
-
-    def test_asking_whether_a_session_exists_leaves_nothing_open(self, tmp_path: Path) -> None:
-        begin(tmp_path)
-        assert directory(tmp_path).exists("s") is True
-        assert open_descriptors(tmp_path) == []
 
 
 class TestDeletion:
@@ -273,7 +290,7 @@ class TestDeletion:
         expected = b'{"op":"sealed","reason":"deleted","last_seq":2,"last_hash":"%b"'
         assert last.startswith(expected % digest.encode())
         assert b'"writer":"me","session_file":"s.json"' in last
-        assert (path.exists(), directory(folder).exists("s")) == (True, False)
+        assert (path.exists(), is_there(directory(folder))) == (True, False)
         assert directory(folder).history("s") is None
 
     def test_one_that_was_begun_is_finished_without_a_second_seal(self, tmp_path: Path) -> None:
@@ -298,7 +315,7 @@ class TestDeletion:
         with pytest.raises(StorageError, match="could not be finished"):
             directory(tmp_path, storage, writer="w" * length).delete("s")
         engine = directory(tmp_path)
-        assert not engine.exists("s")
+        assert not is_there(engine)
         assert engine.history("s") is None
         assert list(engine.follow("s").read()) == []
         assert engine.verify("s").head is None
@@ -311,7 +328,7 @@ class TestDeletion:
         with pytest.raises(StorageError, match="could not be finished"):
             directory(tmp_path, storage).delete("s", "s.json")
         assert path.exists()
-        assert not directory(tmp_path).exists("s")
+        assert not is_there(directory(tmp_path))
         assert directory(tmp_path).history("s") is None
 
     def test_the_seal_of_a_compaction_that_died_does_not_stop_it(self, tmp_path: Path) -> None:
@@ -394,7 +411,7 @@ class TestHistory:
         seal = Sealed(reason="deleted", last_seq=0, last_hash="0" * 32, ts="", writer="")
         (tmp_path / "s.jsonl").write_bytes(control_line(seal))
         assert directory(tmp_path).history("s") is None
-        assert not directory(tmp_path).exists("s")
+        assert not is_there(directory(tmp_path))
 
     def test_it_reaches_back_to_the_first_event_unless_told_otherwise(
         self, tmp_path: Path

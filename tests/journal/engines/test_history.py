@@ -13,7 +13,6 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from journal.backend import Past
 from journal.codec import control_line, decode_line
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
@@ -26,6 +25,7 @@ from journal.errors import (
     WrongSessionError,
 )
 from journal.events import Clear, Event, Open
+from journal.past import Past
 from projections.view import View
 from tests.support import FaultyStorage, Recorder, no_fault, set_event
 

@@ -271,10 +271,10 @@ print("done")
 def test_a_flush_that_failed_is_still_owed_by_sessions_closed_before_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with DefaultSessionStore(tmp_path, durability="os", max_open=1) as store:
+    storage = DiskStorage()
+    with DefaultSessionStore(tmp_path, durability="os", max_open=1, storage=storage) as store:
         for session in ("a", "b", "c"):
             store.set_runtime_state(session, "r", "t", {})
-        storage = store._options.storage
         real = storage.sync
         synced: list[str] = []
         broken = [True]

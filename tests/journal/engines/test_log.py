@@ -62,24 +62,6 @@ def test_events_are_numbered_chained_and_folded_in_order(tmp_path: Path) -> None
     assert recorder.turns == ["a", "b", "c"]
 
 
-def test_a_second_reader_sees_what_was_appended_since(tmp_path: Path) -> None:
-    writer, _ = open_log(tmp_path)
-    reader, seen = open_log(tmp_path)
-    for count in range(1, 4):
-        writer.append([set_event(str(count))])
-        assert reader.refresh()
-        assert len(seen.events) == count
-    assert reader.head == writer.head
-
-
-def test_two_writers_take_turns_without_a_gap(tmp_path: Path) -> None:
-    one, _ = open_log(tmp_path)
-    two, _ = open_log(tmp_path)
-    heads = [log.append([set_event(str(i))]) for i in range(5) for log in (one, two)]
-    assert [head.seq for head in heads] == list(range(1, 11))
-    assert turns_in(tmp_path) == [str(i) for i in range(5) for _ in "12"]
-
-
 def test_reading_what_is_not_there_creates_nothing(tmp_path: Path) -> None:
     log, _ = open_log(tmp_path / "missing", "unknown")
     assert not log.refresh()
@@ -670,21 +652,6 @@ def test_where_the_lock_is_free_nobody_gets_ready_to_wait(
         "journal.engines.files.log.attempts", lambda *args: pytest.fail("it got ready")
     )
     assert [log.append([set_event(turn)]).seq for turn in "ab"] == [1, 2]
-
-
-def test_who_makes_events_sees_nothing_of_a_log_that_was_deleted(tmp_path: Path) -> None:
-    log, recorder = open_log(tmp_path)
-    log.append([set_event("a")])
-    assert Directory(str(tmp_path), LogOptions()).delete("s")
-    seen: list[str] = []
-
-    def make() -> list[Event]:
-        seen.extend(recorder.turns)
-        return [set_event("b")]
-
-    assert log.append(make).seq == 1
-    assert seen == []
-    assert recorder.turns == ["b"] == turns_in(tmp_path)
 
 
 def test_a_batch_is_one_write_and_its_events_have_one_time(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from journal.backend import VerifyReport
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.events import Head
+from journal.reports import VerifyReport
 from tests.support import open_log, set_event
 
 
@@ -165,24 +165,6 @@ def test_an_archive_of_another_log_is_not_taken_for_ours(tmp_path: Path) -> None
     record(other)
     (other / "archive" / "s.3.jsonl").rename(tmp_path / "archive" / "s.3.jsonl")
     assert "archive" in kinds(engine(tmp_path).verify("s"))
-
-
-def test_a_head_before_dropped_history_cannot_be_checked_and_is_no_problem(tmp_path: Path) -> None:
-    log, _ = open_log(tmp_path)
-    early = log.append([set_event("a")])
-    log.append([set_event("a"), set_event("b")])
-    engine(tmp_path).compact("s", "drop")
-    assert engine(tmp_path).verify("s", early).ok
-
-
-def test_a_head_inside_an_archive_is_found_there(tmp_path: Path) -> None:
-    log, _ = open_log(tmp_path)
-    early = log.append([set_event("a")])
-    log.append([set_event("a"), set_event("b")])
-    engine(tmp_path).compact("s")
-    assert engine(tmp_path).verify("s", early).ok
-    forged = Head(early.log_id, early.seq, "0" * 32)
-    assert kinds(engine(tmp_path).verify("s", forged)) == {"head"}
 
 
 def test_a_file_that_is_no_log_does_not_pass(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from journal.names import paths_of
 from projections import DefaultSessionStore
 from tests.support import ROOT
 
@@ -135,7 +136,7 @@ class StoreMachine(RuleBasedStateMachine):
     def dead_writer_leaves_a_tail(self, session: str, damage: bytes) -> None:
         if session not in self.model:
             return
-        path = self.store._backend.paths(session).log
+        path = paths_of(str(self.folder), session).log
         with open(path, "ab") as file:
             file.write(damage)
         assert self.store.set_runtime_state(session, "native", "t0", {}) is True
@@ -163,7 +164,7 @@ class StoreMachine(RuleBasedStateMachine):
     def set_and_flush(self, session: str, runtime: str, turn: str, state: dict[str, Any]) -> None:
         self.set(session, runtime, turn, state)
         self.store.flush()
-        path = Path(self.store._backend.paths(session).session_file)
+        path = Path(paths_of(str(self.folder), session).session_file)
         shown = json.loads(path.read_text())
         alive = {runtime: turns for runtime, turns in self.model[session].items() if turns}
         assert shown["session_id"] == session

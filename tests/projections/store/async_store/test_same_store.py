@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from journal import SessionConfig
-from journal.backend import CompactionReport
 from journal.errors import (
     NotFoundError,
     StateTypeError,
     StateValueError,
 )
 from journal.events import Event
+from journal.reports import CompactionReport
 from projections import DefaultSessionStore
 from projections.store.async_store import AsyncSessionStore
 from tests.projections.store.async_store.gates import Gate, T, all_of, gated, join, put, run, turns

@@ -1,0 +1,76 @@
+"""The engine of a store, and what engines of files can do that others cannot.
+
+A store asks every engine for what `journal.backend.Backend` says and no more. Session files
+and packing come with files; where an engine has none, the store does without.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeAlias
+
+from journal.backend import Backend
+from journal.config import SessionSettings
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import LogOptions
+from journal.engines.memory import MemoryDirectory
+from journal.reports import SessionInfo
+from projections.store.listing import with_session_files
+from projections.store.session_file import SessionFile
+from projections.store.settings import folder_of
+
+Pack: TypeAlias = Callable[[str, Callable[[], bool]], int]
+"""Packs what compactions of a session have archived; asks now and then whether to stop."""
+
+
+class SessionFiles:
+    """The session files of a folder, beside the logs. Safe for threads and processes."""
+
+    def __init__(self, logs: Directory, options: LogOptions) -> None:
+        self.folder = logs.folder
+        self._logs = logs
+        self._options = options
+
+    def of(self, session_id: str) -> SessionFile:
+        """A session's own. Raises `StateTypeError` and `StateValueError`."""
+        return SessionFile(
+            self._options.storage,
+            self._logs.paths(session_id),
+            durable=self._options.durability == "fsync",
+        )
+
+    def listed_with(self, logs: Iterable[SessionInfo]) -> list[SessionInfo]:
+        """`logs` and the sessions that only have a session file. Raises `ReadError`."""
+        return with_session_files(self._options.storage, self.folder, list(logs))
+
+    def delete(self, session_id: str, file: SessionFile) -> bool:
+        """Delete the session with its file. Returns False when there was neither.
+
+        Raises as `Backend.delete`, and `LockTimeoutError` where PraisonAI has the file.
+        """
+        with file.locked(self._options.lock_timeout):
+            file.discard_unfinished()  # before the rest: that can be finished by others
+            return self._logs.delete(session_id, file.name())
+
+
+class Engine(NamedTuple):
+    """Where the logs are. `files` and `pack` are None where the engine has no such thing."""
+
+    backend: Backend
+    files: SessionFiles | None = None
+    pack: Pack | None = None
+
+
+def engine_of(
+    session_dir: str | os.PathLike[str] | None,
+    settings: SessionSettings | None,
+    options: LogOptions,
+) -> Engine:
+    """A folder of files, or memory where the settings say so. Touches no file.
+
+    Raises as `folder_of`.
+    """
+    if settings is not None and not settings.persist:
+        memory = MemoryDirectory(writer=options.writer, lock_timeout=options.lock_timeout)
+        return Engine(memory, None, memory.pack)
+    directory = Directory(folder_of(session_dir, settings), options)
+    return Engine(directory, SessionFiles(directory, options), directory.pack)

@@ -1,0 +1,25 @@
+"""The engines that the contract is held against, each made by a factory of its own."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from journal.backend import Backend
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import LogOptions
+from journal.engines.memory import MemoryDirectory
+
+ENGINES: dict[str, Callable[[Path], Backend]] = {
+    "files": lambda folder: Directory(str(folder), LogOptions(durability="os")),
+    "files, synced": lambda folder: Directory(str(folder), LogOptions()),
+    "memory": lambda folder: MemoryDirectory(),
+}
+"""By name: makes an engine, which may use the folder."""
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
+    made = ENGINES[request.param](tmp_path)
+    yield made
+    made.close()
