@@ -1,6 +1,7 @@
 """The engines that the contract is held against, each made by a factory of its own."""
 
 from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,21 @@ from journal.backend import Backend
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.engines.memory import MemoryDirectory
+from tests.journal.engines.cas.engine import CasEngine
+from tests.journal.engines.cas.narrow import Fault, NarrowStore
+
+TROUBLE: list[Fault] = [
+    *(Fault.NONE, Fault.STALE, Fault.LOST, Fault.VAGUE, Fault.REFUSED, Fault.LATE, Fault.NONE),
+    *(Fault.NEVER, Fault.STALE, Fault.NONE, Fault.LATE, Fault.VAGUE, Fault.LOST, Fault.NONE),
+]
+"""What happens to the calls of an engine far away, over and over. It has patience for more."""
 
 ENGINES: dict[str, Callable[[Path], Backend]] = {
     "files": lambda folder: Directory(str(folder), LogOptions(durability="os")),
     "files, synced": lambda folder: Directory(str(folder), LogOptions()),
     "memory": lambda folder: MemoryDirectory(),
+    "compare and swap": lambda folder: CasEngine(NarrowStore()),
+    "compare and swap, with trouble": lambda folder: CasEngine(NarrowStore(cycle(TROUBLE))),
 }
 """By name: makes an engine, which may use the folder."""
 

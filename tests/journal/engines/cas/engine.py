@@ -1,0 +1,147 @@
+"""The engine: the logs of all sessions in one narrow store."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from itertools import islice
+
+from journal.backend import History, Order, Projection, never
+from journal.config import Durability
+from journal.errors import (
+    CompactionAbandonedError,
+    LockTimeoutError,
+    ReadError,
+    StorageError,
+)
+from journal.events import Cursor, Head
+from journal.past import Past
+from journal.reports import CompactionReport, SessionInfo, VerifyReport
+from journal.state import check_text
+from journal.stopping import StopEvent
+from tests.journal.engines.cas.follower import CasFollower, past_in
+from tests.journal.engines.cas.generations import Read, compacted, living, read, tombstone
+from tests.journal.engines.cas.log import CasLog
+from tests.journal.engines.cas.narrow import Listed, NarrowStore, UnreachableError
+from tests.journal.engines.cas.stream import Stream, is_tombstone
+from tests.journal.engines.cas.verification import verify
+
+_TICK = 0.05  # seconds between looks at whether to stop
+_QUIET_TICKS = 10  # of these without news come before an empty set
+
+
+class CasEngine:
+    """A `journal.backend.Backend`. One of each process that shares the store."""
+
+    stream_of: Callable[[NarrowStore, str], Stream] = Stream
+    durability: Durability = "fsync"
+
+    def __init__(self, store: NarrowStore, writer: str = "cas") -> None:
+        self._store = store
+        self._writer = writer
+
+    def _stream(self, session_id: str) -> Stream:
+        check_text(session_id, "session_id")
+        return type(self).stream_of(self._store, session_id)
+
+    def check_durability(self) -> None:
+        if not self._store.syncs:
+            raise StorageError(
+                None, "the store does not sync what it acknowledges; switch that on, or use 'os'"
+            )
+
+    def open(self, session_id: str, projection: Projection) -> CasLog:
+        return CasLog(self._stream(session_id), projection, self._writer)
+
+    def history(self, session_id: str, reaching: int = 0) -> Past | None:
+        return past_in(self._stream(session_id), reaching)
+
+    def follow(self, session_id: str, after: Cursor | None = None) -> CasFollower:
+        return CasFollower(self._stream(session_id), after)
+
+    def watch(self, stop: StopEvent) -> Iterator[frozenset[str]]:
+        seen, quiet = self._store.changes, _QUIET_TICKS
+        while not stop.is_set():
+            if quiet >= _QUIET_TICKS:
+                quiet = 0
+                yield frozenset()
+            seen, changed = self._store.wait(seen, _TICK)
+            quiet += 1
+            if changed:
+                yield changed
+
+    def compact(
+        self,
+        session_id: str,
+        history: History = "archive",
+        stop: Callable[[], bool] = never,
+    ) -> CompactionReport | None:
+        stream = self._stream(session_id)
+        for _ in range(stream.patience):
+            found = stream.generation()
+            if found is None or is_tombstone(found.newest):
+                return None
+            if stop():
+                raise CompactionAbandonedError("was told to stop; the log is as it was")
+            report = self._rewrite(stream, read(found.messages), found.newest.place, history)
+            if report is not None:
+                return report
+        raise CompactionAbandonedError("writers were quicker each time; the log is as it was")
+
+    def _rewrite(
+        self, stream: Stream, old: Read, newest: int, history: History
+    ) -> CompactionReport | None:
+        """None if somebody else was quicker."""
+        kept, drop = living(old.entries), history == "drop"
+        data = compacted(old, kept, self._writer, drop=drop)
+        is_needed = len(kept) < old.scanner.count or (drop and old.header.archive is not None)
+        if is_needed and stream.replace(newest, data, drop=drop) is None:
+            return None
+        return CompactionReport(
+            session_id=stream.session_id,
+            events_before=old.scanner.count,
+            events_after=len(kept) if is_needed else old.scanner.count,
+            bytes_before=old.size,
+            bytes_after=len(data) if is_needed else old.size,
+            base_seq=old.scanner.seq if is_needed else old.base,
+            archive=f"generation {old.start}" if is_needed and not drop else None,
+        )
+
+    def verify(self, session_id: str, head: Head | None = None) -> VerifyReport:
+        return verify(self._stream(session_id), head)
+
+    def delete(self, session_id: str) -> bool:
+        stream = self._stream(session_id)
+        for _ in range(stream.patience):
+            newest = stream.newest()
+            if newest is None or is_tombstone(newest):
+                return False
+            data = tombstone(0, "0" * 32, self._writer)
+            if stream.replace(newest.place, data, drop=True) is not None:
+                return True
+        raise LockTimeoutError(f"session {session_id!r}: others were quicker each time")
+
+    def sessions(
+        self, *, limit: int | None = None, order: Order = "newest"
+    ) -> Iterator[SessionInfo]:
+        found = [one for one in self._listed() if not is_tombstone(one.newest)]
+        if order == "id":
+            found.sort(key=lambda one: one.session)
+        else:
+            found.sort(key=lambda one: one.newest.at, reverse=True)
+        for one in islice(found, limit):
+            changed = datetime.fromtimestamp(one.newest.at, UTC)
+            yield {
+                "session_id": one.session,
+                "updated_at": changed.isoformat(),
+                "log_bytes": one.size,
+            }
+
+    def _listed(self) -> list[Listed]:
+        for _ in range(Stream.patience):
+            try:
+                return self._store.listed()
+            except UnreachableError:
+                continue
+        raise ReadError(None, "the store cannot be reached")
+
+    def close(self) -> None:
+        """Nothing is held open."""
