@@ -21,6 +21,7 @@ from journal.errors import AppendError, JournalError
 from journal.events import Cursor
 from journal.reports import VerifyReport
 from projections import DefaultSessionStore
+from projections.store.background import Job, Maintenance
 from tests.faults.machine.model import (
     Fault,
     Finding,
@@ -45,10 +46,10 @@ TROUBLES: dict[str, Callable[[int], Fault]] = {
 }
 
 
-class Store(DefaultSessionStore):
+class Idle(Maintenance):
     """Does nothing behind the machine's back: what packing does is one of its rules."""
 
-    def _schedule_packing(self, session_id: str) -> None:
+    def schedule(self, name: str, job: Job) -> None:
         pass
 
 
@@ -57,7 +58,7 @@ class Desk:
 
     def __init__(self, folder: Path) -> None:
         self.process = Process()
-        self.store = Store(
+        self.store = DefaultSessionStore(
             folder,
             redact=None,
             lock_timeout=0.0,
@@ -65,6 +66,7 @@ class Desk:
             auto_compact=False,
             storage=self.process.storage,
         )
+        self.store._compactor.maintenance = Idle()
 
 
 class Counts:
