@@ -86,7 +86,7 @@ def pack_archives(storage: Storage, paths: Paths, stop: Callable[[], bool] = lam
     the archive, its packed form, or both; the next call goes on from there. An archive
     that another process is packing, whose lock on it shows that, is left to it.
     """
-    packed = 0
+    count = 0
     live = storage.find(paths.log)
     for name in storage.own_names(paths.archive, paths.stem):
         path = os.path.join(paths.archive, name)
@@ -95,10 +95,10 @@ def pack_archives(storage: Storage, paths: Paths, stop: Callable[[], bool] = lam
         if stop():
             break
         try:
-            packed += _pack_or_tidy(storage, path, stop)
+            count += _pack_or_tidy(storage, path, stop)
         except FileNotFoundError:
             continue  # packed or deleted by another meanwhile
-    return packed
+    return count
 
 
 def _pack_or_tidy(storage: Storage, path: str, stop: Callable[[], bool]) -> bool:

@@ -35,7 +35,7 @@ class LogFile:
         self.writes = write or create  # open for writing, or we may not write
         self.storage = storage
         self._written = 0  # tickets given out; guarded by the owner's lock
-        self._turn = threading.Condition()  # its lock guards the rest
+        self._turn = threading.Condition()  # guards the rest; only `close` syncs with it held
         self._syncing: int | None = None  # the thread whose sync is under way
         self._synced = 0  # the last ticket covered
         self._in_place = 0  # the last one covered while the path led here
