@@ -37,7 +37,7 @@ def summary_of(damage: Sequence[Damage]) -> list[str]:
 
 
 def missing_events(first: int, last: int, is_sure: bool) -> str:
-    """How a gap is put; `is_sure` if there is a header, which tells what compaction took."""
+    """Words for a gap. `is_sure`: there is a header, so a compaction did not make it."""
     one = first == last
     what = f"event {first} is missing" if one else f"events {first} to {last} are missing"
     unless = f", unless a compaction moved or dropped {'it' if one else 'them'}"

@@ -16,7 +16,7 @@ _SHORTEST_LINE = 32  # bytes; the hash alone is as long
 
 
 class KeptCheck:
-    """Whether the kept events that are read are those that the header tells of.
+    """Compares the kept events that are read with what the header says of them.
 
     `left` is how many are still to come.
     """

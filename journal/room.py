@@ -1,9 +1,9 @@
 """Room for one more open file.
 
 A process may have only so many files open (`ulimit -n`), and ours are not its only ones. Logs
-stay open between two uses because that is faster, not because they must: whoever keeps some
-open registers here, and closes those not in use when a call finds no room. Nothing here knows
-what the files are.
+stay open between two uses because that is faster, not because they must. What keeps some open
+registers here, and closes those not in use when a call finds no room. Nothing here knows what
+the files are.
 """
 
 import os

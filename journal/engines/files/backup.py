@@ -68,7 +68,7 @@ class _ChangedError(Exception):
 
 
 class _DeletedError(Exception):
-    """The session has been deleted, whoever has made another under its name since."""
+    """The session has been deleted. There may be another under its name by now."""
 
 
 class _Copying:

@@ -134,7 +134,7 @@ class Compaction:
     def _go_on_or_raise(self) -> None:
         if self._stop():
             raise CompactionAbandonedError(
-                f"session {self._paths.session_id!r}: its compaction was told to stop; the log "
+                f"session {self._paths.session_id!r}: its compaction was asked to stop; the log "
                 "is as it was. A later one does it"
             )
 

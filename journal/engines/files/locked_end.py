@@ -88,9 +88,9 @@ def _open_to_write(reader: LogReader) -> Segment | None:
 
 
 def _look_at_beginning(segment: Segment) -> None:
-    """Where no line is whole, only the archive tells whether the log has ever begun.
+    """List the archive if no line of the file is whole: it shows whether the log ever began.
 
-    It may hold the files of many sessions, so it is listed before the lock is taken.
+    It may hold the files of many sessions, so this is done before the lock is taken.
     """
     file = segment.file
     size = file.size()

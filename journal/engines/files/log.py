@@ -1,10 +1,13 @@
 """One session's log: append to it, read on in it, let go, in step with other processes.
 
-The lock order is: this log's thread lock, then the `flock` of the open file. Syncs happen
-outside both, so that other writers go on meanwhile. What is being appended, or read, by a thread
-when a signal handler of its comes here, is not touched by that.
+- The lock order is: this log's thread lock, then the `flock` of the open file.
+- Syncs happen outside both, so that other writers go on meanwhile.
+- A signal handler may come here in the middle of its own thread's append or read, which `busy`
+  shows. It gets an error, or what is known already, and changes nothing.
 
-Reading is in `reader`, being at the end of the right file in `locked_end`, syncs in `syncing`.
+The steps have modules of their own: `reader` follows the path and reads, `locked_end` comes to
+the end of the right file with its lock held, `encoding` makes the lines, `syncing` makes them
+durable.
 """
 
 from collections.abc import Callable, Sequence

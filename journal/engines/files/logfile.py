@@ -17,9 +17,9 @@ _CLOSED = (1 << 31) - 1  # a number that no file ever has: an OSError of whateve
 class LogFile:
     """One open log file. Its owner serialises everything but `sync_through`.
 
-    `fd` is no file's number from the moment in which the file is closed: whoever comes too late
-    gets an OSError, and never another file that has the old number by now. At the end of the
-    program it is not closed at all.
+    Once the file is closed, `fd` is no file's number: a call that comes too late raises OSError,
+    and never reaches another file that has the old number by now. At the end of the program the
+    file is not closed at all.
     """
 
     def __init__(self, storage: Storage, path: str, *, create: bool, write: bool = False) -> None:
@@ -161,8 +161,8 @@ class LogFile:
         """Return once all that `ticket` stands for is on the disk, syncing if it is not.
 
         False: it is on the disk, but after the sync the path led elsewhere, or nowhere.
-        Callers share: whoever syncs covers all that was written before it began, so
-        many threads waiting here need one or two syncs between them. Raises
+        Callers share: a sync covers all that was written before it began, so many threads that
+        wait here need one or two syncs between them. Raises
         `SyncError`; after that, all later calls on this file do too.
         """
         if self._synced < ticket or self.sync_error is not None:

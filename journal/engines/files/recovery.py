@@ -1,7 +1,7 @@
 """Repair of a torn tail.
 
-Called with the log's lock held: whoever could have written the tail is dead, so
-nothing in it was ever acknowledged. Corrupt lines with intact events after them are
+Called with the log's lock held: the writer of the tail is dead, so nothing in it was ever
+acknowledged. Corrupt lines with intact events after them are
 not touched by anything here.
 """
 

@@ -1,4 +1,4 @@
-"""The seal: the line that tells everyone who has a log open that it is the log no more.
+"""The seal: the line that says to every process with the file open that it is no longer the log.
 
 All of this happens with the log's lock held.
 """

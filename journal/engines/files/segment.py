@@ -61,8 +61,8 @@ class Segment:
     def is_at_end(self) -> bool:
         """Whether the file ends where it was read to, and with the line that was read.
 
-        As an append finds it nearly always: one read tells. False too for lines that do not end
-        as we write them; the caller reads on to know more.
+        Nearly every append finds it so, with one read. False too for lines that do not end as
+        we write them: the caller then reads on.
         """
         scanner = self.scanner
         last = scanner.line_hash.encode() + _LINE_END

@@ -28,7 +28,7 @@ def sources_of(storage: Storage, paths: Paths, copies: Sequence[str]) -> list[So
     """
     found = []
     for path in copies:
-        storage.close(storage.open(path, os.O_RDONLY))  # whoever named it wants to know
+        storage.close(storage.open(path, os.O_RDONLY))  # raise now if it cannot be read
         found.append(Source(path, _reading(storage, path)))
     try:
         names = storage.names_of(paths.archive, paths.stem)

@@ -35,7 +35,7 @@ CHUNK = 1 << 20
 
 
 class FileId(NamedTuple):
-    """What tells two files apart whatever their names."""
+    """Which file it is, whatever its name."""
 
     device: int
     inode: int
@@ -258,7 +258,7 @@ class DiskStorage:
     @staticmethod
     def find(path: str) -> FileId | None:
         try:
-            found = _lstat(path)  # a fifth quicker than `stat` told not to follow links
+            found = _lstat(path)  # a fifth quicker than `stat` without following links
         except FileNotFoundError:
             return None
         return _new(FileId, (found.st_dev, found.st_ino))

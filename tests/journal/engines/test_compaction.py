@@ -878,7 +878,7 @@ class TestStopping:
         assert asks > 2
         for number in range(asks):
             answers = iter([False] * number + [True])
-            with pytest.raises(CompactionAbandonedError, match=r"'s': .+ told to stop"):
+            with pytest.raises(CompactionAbandonedError, match=r"'s': .+ asked to stop"):
                 directory(tmp_path).compact("s", stop=answers.__next__)
             assert path.read_bytes() == before
             assert files_in(tmp_path) == {"s.jsonl", "twin/s.jsonl", "twin/archive/s.3.jsonl"}
@@ -929,7 +929,7 @@ class TestStopping:
                 tries.append(name)
 
         engine = directory(tmp_path, FaultyStorage(watch), lock_timeout=60.0)
-        with pytest.raises(CompactionAbandonedError, match="told to stop"):
+        with pytest.raises(CompactionAbandonedError, match="asked to stop"):
             engine.compact("s", stop=lambda: len(tries) > 3)
         writer.close()
         assert path.read_bytes() == before
