@@ -77,7 +77,7 @@ def test_a_config_that_does_not_mirror_changes_nothing(shape: str, tmp_path: Pat
         ("gateway: [1]", "gateway of .* must be a mapping, not list"),
         ("session_config: 3", "session_config of .* must be a mapping, not int"),
         ("- 1", "holds no gateway config, but list"),
-        ("{", "is no YAML"),
+        ("{", "is not YAML"),
         ("session_config: {mirror_runtime_state: perhaps}", "'perhaps'"),
         ("session_config: {timeout: -1}", "timeout is -1"),
     ],
