@@ -31,7 +31,7 @@ class StoreWriter:
         mirrors: bool,
     ) -> None:
         self._sessions = sessions
-        self._check = LimitCheck(limits)
+        self._limit_check = LimitCheck(limits)
         self._compactor = compactor
         self.encoder = encoder
         self.limits = limits
@@ -46,7 +46,7 @@ class StoreWriter:
         if not events:
             return
         session = self._sessions.get(session_id)
-        check = self._check
+        check = self._limit_check
         if check.rejects:
             if not session.log.refresh():
                 check.check(session, events)  # before there is a file
@@ -68,13 +68,13 @@ class StoreWriter:
         session file to `refresh_file_if_due`, in a thread.
         """
         session = self._sessions.find(session_id)
-        if session is None or self._check.rejects:
+        if session is None or self._limit_check.rejects:
             return False
         if by_owner and session.folded.owner.runtime_id not in (None, events[0].runtime_id):
             return False
         if not session.append_at_once(events):
             return False
-        self._check.warn(session, events)
+        self._limit_check.warn(session, events)
         if self._compactor.is_automatic and session.bloat.is_due():
             self._compactor.schedule(session_id)
         return True

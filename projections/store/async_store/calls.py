@@ -5,7 +5,6 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TypeVar
 
-from journal.state import check_text
 from journal.waiting import waiting_since
 from projections.store.async_store.queues import Queues
 from projections.store.async_store.reply import Reply
@@ -25,7 +24,7 @@ class AsyncCalls:
 
     def write(self, session_id: str, call: Callable[[], T]) -> "Future[T]":
         """After what was called for in the session before; timeouts of locks count from now."""
-        self._check(session_id)
+        self._queues.check(session_id)
         since = monotonic()
         reply: Reply[T] = Reply(reports=True)
 
@@ -38,7 +37,7 @@ class AsyncCalls:
 
     def read(self, session_id: str, call: Callable[[], T]) -> "Future[T]":
         """After the writes that were called for in the session before."""
-        self._check(session_id)
+        self._queues.check(session_id)
         reply: Reply[T] = Reply()
         self._queues.read(session_id, lambda: reply.carry_out(call))
         return reply.future
@@ -62,7 +61,3 @@ class AsyncCalls:
         reply: Reply[None] = Reply()
         self._queues.close(lambda: reply.carry_out(call))
         return reply.future
-
-    def _check(self, session_id: str) -> None:
-        self._queues.check_open()
-        check_text(session_id, "session_id")

@@ -16,10 +16,12 @@ from collections.abc import Callable, Sequence
 from journal import exiting
 from journal.errors import ClosedError, ReentryError
 from journal.forking import leave_stopped_threads, tell_after_fork, tell_after_stop
+from journal.state import check_text
+from projections.store.async_store.coalescing import CoalescedCalls
 from projections.store.async_store.entries import Action, Append, LineItem
 from projections.store.async_store.lines import SessionLines
-from projections.store.async_store.soon import Soon
-from projections.store.async_store.threads import Entrance, Threads
+from projections.store.async_store.pool import ThreadPool
+from projections.store.async_store.reentry import ReentryGuard
 from projections.store.async_store.worker import Worker
 
 WRITERS = 64
@@ -49,12 +51,12 @@ class Queues:
 
     def after_fork(self) -> None:
         """Begin anew: the threads and what waited for them stayed with the parent."""
-        self._entrance = Entrance()
+        self._guard = ReentryGuard()
         self._ending = threading.Lock()  # held by the thread that closes
         self._lines = SessionLines()
-        self._soon = Soon()
-        self._writers = Threads(WRITERS, "journal-write")
-        self._readers = Threads(READERS, "journal-read")
+        self._soon = CoalescedCalls()
+        self._writers = ThreadPool(WRITERS, "journal-write")
+        self._readers = ThreadPool(READERS, "journal-read")
         self._worker = Worker(self._lines, self._writers, self._append)
 
     def after_stop(self) -> None:
@@ -70,6 +72,11 @@ class Queues:
         """Raises `ClosedError` once `close` was called."""
         if self._is_closed:
             raise ClosedError("the store is closed; make a new one")
+
+    def check(self, session_id: str) -> None:
+        """Raises `ClosedError`, and `StateTypeError` for an id that is no string."""
+        self.check_open()
+        check_text(session_id, "session_id")
 
     def is_idle(self, session_id: str) -> bool:
         """Whether nothing of the session is waiting or being carried out."""
@@ -140,7 +147,7 @@ class Queues:
     def aside(self, call: Action) -> None:
         """As soon as a reading thread is free, whatever waits to be written."""
         with self._entered():
-            started = self._readers.take(call)
+            started = self._readers.try_submit(call)
         if not started:
             call()
 
@@ -175,20 +182,20 @@ class Queues:
 
         def end() -> None:
             with self._ending:
-                self._readers.end(wait=True)
+                self._readers.shutdown(wait=True)
                 call()
-                self._writers.end(wait=False)
+                self._writers.shutdown(wait=False)
 
         def begin() -> None:
-            if not self._writers.take(end):
+            if not self._writers.try_submit(end):
                 call()
 
         self.after_all(begin)
 
-    def _entered(self) -> Entrance:
+    def _entered(self) -> ReentryGuard:
         if exiting.begun:
-            leave_stopped_threads()  # which makes a new entrance
-        return self._entrance
+            leave_stopped_threads()  # which makes a new guard
+        return self._guard
 
     def _after_all_writes(self, call: Action) -> None:
         with self._entered():

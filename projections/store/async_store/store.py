@@ -39,8 +39,8 @@ class AsyncSessionStore(AsyncLookingBack):
     def __init__(self, store: DefaultSessionStore) -> None:
         """Starts no thread until one is needed."""
         self.store = store
-        self._writes = writer_of(store)
-        self._writer = AsyncWriter(self._writes)
+        self._store_writer = writer_of(store)
+        self._writer = AsyncWriter(self._store_writer)
         self._calls = AsyncCalls(self._writer.queues)
 
     # PraisonAI's three methods
@@ -59,8 +59,8 @@ class AsyncSessionStore(AsyncLookingBack):
         raised at once; those of writing where it is awaited.
         """
         events: list[Set] = []
-        if mirror_enabled and self._writes.mirrors:
-            events.append(self._writes.encoder.event(session_id, runtime_id, turn_id, state))
+        if mirror_enabled and self._store_writer.mirrors:
+            events.append(self._store_writer.encoder.event(session_id, runtime_id, turn_id, state))
         return self._writer.append(session_id, events)
 
     def get_runtime_state(
@@ -92,8 +92,8 @@ class AsyncSessionStore(AsyncLookingBack):
         One write and one sync. Checked and encoded here, as by `set_runtime_state`.
         """
         events: list[Set] = []
-        if mirror_enabled and self._writes.mirrors:
-            events = self._writes.encoder.events(session_id, items)
+        if mirror_enabled and self._store_writer.mirrors:
+            events = self._store_writer.encoder.events(session_id, items)
         return self._writer.append(session_id, events)
 
     def hand_off(

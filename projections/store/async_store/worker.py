@@ -7,7 +7,7 @@ from errno import EINTR
 from journal.errors import StorageError
 from projections.store.async_store.entries import Append
 from projections.store.async_store.lines import SessionLines
-from projections.store.async_store.threads import Threads
+from projections.store.async_store.pool import ThreadPool
 
 _INTERRUPTED = "the thread that was to write it was interrupted. It was not appended"
 
@@ -18,7 +18,7 @@ class Worker:
     def __init__(
         self,
         lines: SessionLines,
-        threads: Threads,
+        threads: ThreadPool,
         append: Callable[[str, Sequence[Append]], None],
     ) -> None:
         """`append` carries out one or more appends to a session, in order."""
@@ -33,7 +33,7 @@ class Worker:
 
     def start(self, session_id: str) -> bool:
         """Have a thread work on the session's line; whether one does."""
-        return self._threads.take(lambda: self.work(session_id))
+        return self._threads.try_submit(lambda: self.work(session_id))
 
     def work(self, session_id: str) -> None:
         """Work on the line, which nobody does yet, here and then in other threads."""

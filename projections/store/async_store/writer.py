@@ -11,7 +11,6 @@ from typing import TypeAlias
 
 from journal.errors import AppendError, LimitExceededError, StateTypeError, StateValueError
 from journal.events import Set
-from journal.state import check_text
 from journal.waiting import waiting_since
 from projections.store.async_store.entries import Append, LineItem
 from projections.store.async_store.queues import Queues
@@ -33,24 +32,22 @@ class AsyncWriter:
         self._writer = writer
         self.queues = Queues(self._append_all)
 
-    def append(
-        self, session_id: str, events: Sequence[Set], *, refresh: bool = True
-    ) -> "Future[bool]":
+    def append(self, session_id: str, events: Sequence[Set]) -> "Future[bool]":
         """Save what the encoder made of states; True. Raises as `StoreWriter.append`."""
         reply: Reply[bool] = Reply(reports=True)
         if not events:
             reply.future.set_result(True)
             return reply.future
-        self._check(session_id)
+        self.queues.check(session_id)
         try:
-            if self._append_at_once(session_id, events, refresh):
+            if self._append_at_once(session_id, events):
                 reply.future.set_result(True)
                 return reply.future
         except BaseException as error:  # noqa: BLE001 - raised where it is awaited
             reply.future.set_exception(error)
             return reply.future
         done = functools.partial(reply.answer, True)
-        self.queues.write(session_id, Append(events, done, refresh))
+        self.queues.write(session_id, Append(events, done, refresh=True))
         return reply.future
 
     def line_up(
@@ -62,7 +59,7 @@ class AsyncWriter:
         without the lock: it begins to write, with `here=True` in the calling thread. `at_once`
         writes what needs no thread, if that is so, and says whether it did.
         """
-        self._check(session_id)
+        self.queues.check(session_id)
         is_first = self.queues.put(session_id, entry)
         return functools.partial(self.queues.begin, session_id, is_first, at_once)
 
@@ -79,7 +76,7 @@ class AsyncWriter:
 
     def joined(self, session_id: str) -> "Future[None]":
         """The same for a session, to be awaited."""
-        self._check(session_id)
+        self.queues.check(session_id)
         reply: Reply[None] = Reply()
         if self.queues.is_idle(session_id):
             reply.future.set_result(None)
@@ -87,16 +84,12 @@ class AsyncWriter:
             self.queues.write(session_id, lambda: reply.answer(None, None))
         return reply.future
 
-    def _check(self, session_id: str) -> None:
-        self.queues.check_open()
-        check_text(session_id, "session_id")
-
-    def _append_at_once(self, session_id: str, events: Sequence[Set], refresh: bool) -> bool:
+    def _append_at_once(self, session_id: str, events: Sequence[Set]) -> bool:
         """Where no sync is wanted and nobody is in the way, a thread would only cost time."""
         at_once = self.queues.is_idle(session_id) and self._writer.append_at_once(
             session_id, events
         )
-        if at_once and refresh:
+        if at_once:
             self.refresh_soon(session_id)
         return at_once
 

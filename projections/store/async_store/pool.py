@@ -1,23 +1,22 @@
-"""The threads that carry out calls, and who may come in while they are called for."""
+"""The threads that carry out calls."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from journal import exiting
-from journal.errors import ReentryError
 from journal.room import share
 from projections.store.async_store.entries import Action
 
 _FILES_SHARE = 8  # a call may have several open: log, archive, session file, lock, folder
 
 
-class Threads:
+class ThreadPool:
     """At most `most` threads, and less if the process may not have eight times as many files."""
 
     def __init__(self, most: int, name: str) -> None:
         self._pool = ThreadPoolExecutor(share(most, _FILES_SHARE), thread_name_prefix=name)
 
-    def take(self, call: Action) -> bool:
+    def try_submit(self, call: Action) -> bool:
         """Whether one of them makes the call; if not, nobody has, and it is left to the caller.
 
         None does at the end of the program. Where the system refuses a new thread, those that
@@ -37,29 +36,6 @@ class Threads:
             return not taken.acquire(blocking=False)
         return True
 
-    def end(self, *, wait: bool) -> None:
+    def shutdown(self, *, wait: bool) -> None:
         """Let them go when they have made all calls; `wait` for that."""
         self._pool.shutdown(wait=wait)
-
-
-class Entrance:
-    """`with entrance:` lets a thread in once. Another time, it would wait for itself.
-
-    Raises `ReentryError` then. A class, since every write comes by: a context manager made of
-    a generator takes 1 µs more.
-    """
-
-    def __init__(self) -> None:
-        self._inside: set[int] = set()
-
-    def __enter__(self) -> None:
-        me = threading.get_ident()
-        if me in self._inside:
-            raise ReentryError(
-                "a call came in the middle of a call on the same thread, from a finalizer or a "
-                "signal handler. Nothing was done; leave a note there and call afterwards"
-            )
-        self._inside.add(me)
-
-    def __exit__(self, *_: object) -> None:
-        self._inside.discard(threading.get_ident())

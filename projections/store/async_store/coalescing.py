@@ -8,7 +8,7 @@ from projections.store.async_store.entries import Action
 _MOMENT = 0.1  # seconds
 
 
-class Soon:
+class CoalescedCalls:
     """Calls by name, made together by a thread of their own. Safe for threads."""
 
     def __init__(self) -> None:
