@@ -1,5 +1,6 @@
 """What several test modules need: a projection that remembers, faults, other processes."""
 
+import gzip
 import json
 import os
 import shutil
@@ -205,4 +206,15 @@ def files_in(folder: Path) -> set[str]:
         str(path.relative_to(folder))
         for path in folder.rglob("*")
         if path.is_file() and not path.name.endswith(".json.lock")
+    }
+
+
+def bytes_in(folder: Path) -> dict[str, bytes]:
+    """Every file of the folder, unpacked."""
+    return {
+        path.name: gzip.decompress(path.read_bytes())
+        if path.suffix == ".gz"
+        else path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
     }

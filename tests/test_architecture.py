@@ -100,6 +100,16 @@ def _error_numbers(node: ast.AST) -> list[object]:
     return [part.value for part in parts if isinstance(part, ast.Constant)]
 
 
+def test_tests_share_only_what_the_support_modules_offer() -> None:
+    """So that a test module can be moved, run or deleted without another."""
+    modules = list((ROOT / "tests").rglob("*.py"))
+    assert len(modules) > 100
+    for path in modules:
+        for name in imports_of(path):
+            shared = name.startswith("tests.") and name.rpartition(".")[2].startswith("test_")
+            assert not shared, f"{path} imports {name}"
+
+
 def test_nothing_else_stands_at_the_top() -> None:
     if not (ROOT / ".git").exists():
         pytest.skip("no checkout: whatever an unpacked archive holds besides is not ours")

@@ -32,7 +32,7 @@ _IN_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
 _PATIENCE = 60.0  # seconds; only a failing test waits so long
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
-_STYLE = re.compile(r"\x1b\[[0-9;]*m")
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def environment() -> dict[str, str]:
@@ -86,9 +86,15 @@ def shell(script: str, **env: str) -> "subprocess.CompletedProcess[str]":
 
 def in_terminal(*args: str, columns: int = 80) -> str:
     """What a terminal of so many columns shows of a command that succeeds."""
-    with Terminal(*args, columns=columns) as terminal:
-        assert terminal.end() == 0, terminal.raw
-    return terminal.raw
+    code, shown = run_in_terminal(*args, columns=columns)
+    assert code == 0, shown
+    return shown
+
+
+def run_in_terminal(*args: str, columns: int = 80, **env: str) -> tuple[int, str]:
+    """The exit code of the command, and what a terminal of so many columns shows."""
+    with Terminal(*args, columns=columns, env=env) as terminal:
+        return terminal.end(), terminal.raw
 
 
 def side_by_side(run: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
@@ -136,7 +142,7 @@ class _Running:
     @property
     def lines(self) -> list[str]:
         """The whole lines that came so far, without their styles."""
-        return _STYLE.sub("", self.raw).split("\n")[:-1]
+        return STYLE.sub("", self.raw).split("\n")[:-1]
 
     def until(self, is_enough: Callable[[list[str]], Any]) -> list[str]:
         """Read until the lines are enough, then return them."""

@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 
 from journal import __version__
-from tests.cli.terminal import COMMAND as COMMAND
-from tests.cli.terminal import in_terminal as in_terminal
-from tests.cli.terminal import journal as journal
+from tests.cli.terminal import COMMAND, in_terminal, journal
 from tests.support import needs
 
 

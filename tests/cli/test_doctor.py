@@ -22,8 +22,8 @@ from projections.cli.documents.doctor import (
     RestoreItem,
 )
 from projections.doctor import environment, examination
-from tests.cli.terminal import HARMFUL, Terminal, journal
-from tests.projections.test_doctor import FAULTS, append, healthy, log, snapshot
+from tests.cli.terminal import HARMFUL, journal, run_in_terminal
+from tests.projections.doctor_faults import FAULTS, append, healthy, log, snapshot
 from tests.support import state_in
 
 ORDER = ["error", "warning", "note"]
@@ -40,13 +40,6 @@ def _quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def doctor(folder: Path, *args: str) -> Result:
     return CliRunner().invoke(cli, ["doctor", "--dir", str(folder), *args])
-
-
-def in_terminal(*args: str) -> tuple[str, int]:
-    """What a terminal of 80 columns shows, and the exit code."""
-    with Terminal("doctor", *args) as terminal:
-        code = terminal.end()
-    return terminal.raw, code
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -191,7 +184,7 @@ def test_a_terminal_gets_blocks_of_80_columns_in_colour(tmp_path: Path) -> None:
     healthy(tmp_path)
     FAULTS["an edited line"][0](tmp_path)
     log(tmp_path).chmod(0o644)
-    shown, code = in_terminal("--dir", str(tmp_path))
+    code, shown = run_in_terminal("doctor", "--dir", str(tmp_path))
     assert code == 4
     assert "\x1b[1;31m✗" in shown
     assert "\x1b[33m!" in shown
@@ -250,7 +243,7 @@ def test_progress_is_shown_on_a_terminal_only_if_it_takes_long(tmp_path: Path, s
             for number in range(40 if size == "small" else 100_000)
         ]
         store.set_many("s", items)
-    shown, _ = in_terminal("--dir", str(tmp_path))
+    _, shown = run_in_terminal("doctor", "--dir", str(tmp_path))
     assert ("examining s, 1 of 1" in shown) is (size == "large")
     if size == "large":
         assert shown.index("\x1b[K") < shown.rindex("examining")

@@ -1,12 +1,8 @@
 """`journal handoffs` as its users meet it: a real process, a terminal or a pipe."""
 
 import json
-import os
-import pty
 import re
-import select
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +10,8 @@ import pytest
 from rich.cells import cell_len
 
 from projections import DefaultSessionStore
-from tests.cli.test_command import COMMAND, in_terminal, journal
+from tests.cli.terminal import STYLE, in_terminal, journal, run_in_terminal
 from tests.support import needs
-
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-
-
-def terminal(*args: str, columns: int = 80, **env: str) -> tuple[int, str]:
-    """The exit code of the command in a terminal of so many columns, and what that shows."""
-    pid, screen = pty.fork()
-    if pid == 0:
-        os.environ.update(COLUMNS=str(columns), LINES="40", TERM="xterm-256color", **env)
-        os.execv(sys.executable, [*COMMAND, *args])
-    shown = b""
-    while select.select([screen], [], [], 60)[0]:
-        try:
-            data = os.read(screen, 65536)
-        except OSError:
-            break
-        if not data:
-            break
-        shown += data
-    os.close(screen)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode()
 
 
 def state(*calls: str, done: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -151,10 +126,10 @@ def test_the_help_says_what_a_fault_a_tool_call_and_the_exit_codes_are() -> None
 
 
 def test_eighty_columns_are_enough_and_never_exceeded(folder: str) -> None:
-    code, shown = terminal("handoffs", "faulty", "--dir", folder)
+    code, shown = run_in_terminal("handoffs", "faulty", "--dir", folder)
     assert code == 1
     assert "\x1b[1;31m" in shown, "faults are red"
-    lines = COLOURS.sub("", shown).splitlines()
+    lines = STYLE.sub("", shown).splitlines()
     assert max(map(len, lines)) <= 80
     text = " ".join(" ".join(lines).split())
     assert "turn-2 ×3 late" in text
@@ -165,22 +140,24 @@ def test_eighty_columns_are_enough_and_never_exceeded(folder: str) -> None:
 @pytest.mark.parametrize("columns", [20, 40, 60, 100, 200])
 @pytest.mark.parametrize("part", ["lanes", "table", "findings"])
 def test_other_widths_are_not_exceeded_either(folder: str, columns: int, part: str) -> None:
-    code, shown = terminal("handoffs", "faulty", "--dir", folder, "-o", part, columns=columns)
+    code, shown = run_in_terminal(
+        "handoffs", "faulty", "--dir", folder, "-o", part, columns=columns
+    )
     assert code == 1
-    assert max(map(cell_len, COLOURS.sub("", shown).splitlines())) <= columns
+    assert max(map(cell_len, STYLE.sub("", shown).splitlines())) <= columns
 
 
 def test_what_the_table_has_no_room_for_is_reported(folder: str) -> None:
-    _, shown = terminal("handoffs", "faulty", "--dir", folder, "-o", "table", columns=60)
-    text = COLOURS.sub("", shown)
+    _, shown = run_in_terminal("handoffs", "faulty", "--dir", folder, "-o", "table", columns=60)
+    text = STYLE.sub("", shown)
     assert "no room for WHEN" in text
     assert "native → harness" in text
-    wide = terminal("handoffs", "faulty", "--dir", folder, "-o", "table", columns=200)[1]
+    wide = run_in_terminal("handoffs", "faulty", "--dir", folder, "-o", "table", columns=200)[1]
     assert "no room" not in wide
 
 
 def test_no_color_is_obeyed(folder: str) -> None:
-    code, shown = terminal("handoffs", "faulty", "--dir", folder, NO_COLOR="1")
+    code, shown = run_in_terminal("handoffs", "faulty", "--dir", folder, NO_COLOR="1")
     assert code == 1
     assert "\x1b" not in shown
     assert "┃" in shown
@@ -231,8 +208,8 @@ def test_what_could_steer_a_terminal_never_gets_there(tmp_path: Path) -> None:
             assert char not in result.stdout
         if output != "json":
             assert "\\x1b]0;owned\\x07" in result.stdout
-    shown = terminal("handoffs", "s", "--dir", str(tmp_path))[1]
-    assert "\x1b" not in COLOURS.sub("", shown)
+    shown = run_in_terminal("handoffs", "s", "--dir", str(tmp_path))[1]
+    assert "\x1b" not in STYLE.sub("", shown)
     document = json.loads(journal("handoffs", "s", "--dir", str(tmp_path), "-o", "json").stdout)
     assert document["changes"][0]["reason"] == f"r{evil}"
 
@@ -247,8 +224,8 @@ def test_ids_of_every_script_are_laid_out_by_their_width(tmp_path: Path) -> None
     lines = result.stdout.splitlines()
     bar = cell_len(lines[0].split("🦀")[0])
     assert [cell_len(line[: line.rindex("┃")]) for line in lines[3:5]] == [bar, bar]
-    _, shown = terminal("handoffs", "s", "--dir", str(tmp_path), columns=50)
-    assert max(map(cell_len, COLOURS.sub("", shown).splitlines())) <= 50
+    _, shown = run_in_terminal("handoffs", "s", "--dir", str(tmp_path), columns=50)
+    assert max(map(cell_len, STYLE.sub("", shown).splitlines())) <= 50
 
 
 # Sessions of every size

@@ -16,8 +16,8 @@ from projections.cli.lanes import ASCII, UNICODE, Glyphs, draw, legend
 from projections.cli.terminal import plain
 from projections.cli.texts import end_cut, middle_cut
 from projections.handoffs.audit import audit
+from tests.projections.handoff_histories import HISTORIES, events_of
 from tests.projections.handoff_steps import clears, hands, log, takes, unknown, writes
-from tests.projections.test_handoff_model import HISTORIES, events_of
 
 
 @pytest.fixture(autouse=True)

@@ -49,6 +49,7 @@ from projections.cli.documents.states import (
     VersionItem,
 )
 from projections.cli.schema import documents
+from tests.cli.hostile_text import AS_ARGUMENT, NASTY
 from tests.cli.terminal import (
     COMMAND,
     HARMFUL,
@@ -442,8 +443,6 @@ def on_terminal(*args: str, **env: str) -> str:
 
 # What could steer a terminal
 
-NASTY = "a\x1b[31mb\x07c\nINJECTED\rd\x9b2Je\x85f\u2028g\u202eh\u200bi\u2066j\x7fk\ufeffl\x00m"
-AS_ARGUMENT = NASTY.replace("\x00", "")
 N = AS_ARGUMENT
 
 

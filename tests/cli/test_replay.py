@@ -14,8 +14,7 @@ import pytest
 from projections import DefaultSessionStore
 from projections.cli import replay
 from projections.cli.replay import SECONDS, SPEED
-from tests.cli.test_command import COMMAND, journal
-from tests.cli.test_handoffs import COLOURS, terminal
+from tests.cli.terminal import COMMAND, STYLE, journal, run_in_terminal
 
 
 @pytest.fixture
@@ -113,10 +112,14 @@ def test_max_wait_caps_the_pauses(slow: str) -> None:
 
 
 def test_a_long_pause_is_announced_on_a_terminal_and_the_notice_erased(slow: str) -> None:
-    code, shown = terminal("replay", "s", "--dir", slow, "--speed", "1x", "--max-wait", "0.3")
+    code, shown = run_in_terminal(
+        "replay", "s", "--dir", slow, "--speed", "1x", "--max-wait", "0.3"
+    )
     assert code == 0
     assert "next in" not in shown, "that is not long"
-    code, shown = terminal("replay", "s", "--dir", slow, "--speed", "3000x", "--max-wait", "9")
+    code, shown = run_in_terminal(
+        "replay", "s", "--dir", slow, "--speed", "3000x", "--max-wait", "9"
+    )
     assert code == 0
     before, _, after = shown.rpartition("\r\x1b[K")
     assert "\r\x1b[K(next in 2 s)" in before
@@ -155,11 +158,11 @@ def test_a_pipe_gets_no_notice(slow: str) -> None:
 def test_eighty_columns_are_not_exceeded(folder: str) -> None:
     with DefaultSessionStore(folder, durability="os") as store:
         store.set_runtime_state("s", "运行时" * 20, "t" * 200, {"text": "x" * 500})
-    code, shown = terminal("replay", "s", "--dir", folder)
+    code, shown = run_in_terminal("replay", "s", "--dir", folder)
     assert code == 0
     assert "\x1b[" in shown
-    assert max(map(len, COLOURS.sub("", shown).splitlines())) <= 80
-    assert "\x1b" not in terminal("replay", "s", "--dir", folder, NO_COLOR="1")[1]
+    assert max(map(len, STYLE.sub("", shown).splitlines())) <= 80
+    assert "\x1b" not in run_in_terminal("replay", "s", "--dir", folder, NO_COLOR="1")[1]
 
 
 def test_what_could_steer_a_terminal_never_gets_there(tmp_path: Path) -> None:

@@ -16,12 +16,13 @@ from journal.engines.files.log import LogOptions
 from journal.engines.files.storage import DiskStorage
 from journal.errors import JournalError
 from projections import DefaultSessionStore
-from tests.cli.test_output import AS_ARGUMENT
+from tests.cli.hostile_text import AS_ARGUMENT
 from tests.faults.damage import endure
 from tests.faults.damage.commands import DOCUMENTED, reading, run
 from tests.faults.damage.forgery import SESSION, append_raw, lines_of, write_session
-from tests.journal.redaction.test_redaction import SECRETS, bytes_in
-from tests.journal.test_names import NASTY
+from tests.journal.redaction.credentials import SECRETS
+from tests.journal.session_ids import NASTY
+from tests.support import bytes_in
 
 TORN = b'{"seq":99,"ts":"20'
 WRITE_ANYWHERE = ["s.jsonl", "s.json", "s.json.lock", "s.json.new", "s.jsonl.new"]

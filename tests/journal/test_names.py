@@ -12,41 +12,11 @@ from hypothesis import strategies as st
 from journal.errors import StateTypeError, StateValueError
 from journal.names import paths_of, session_id_of, stem_in, stem_of
 from projections import DefaultSessionStore
+from tests.journal.session_ids import NASTY
 
 LONGEST_SUFFIX = ".99999999999999999999.jsonl.gz.new"
 MOST_BYTES = 255  # of a name, on every common file system
 
-NASTY = {
-    "slash": "a/b",
-    "underscore": "a_b",
-    "dot": "a.b",
-    "dots": "..",
-    "one dot": ".",
-    "empty": "",
-    "percent": "%",
-    "escape": "a%2Fb",
-    "digest look-alike": "a%-b",
-    "root": "/",
-    "climbing": "../../etc/passwd",
-    "backslash": "a\\b",
-    "NUL": "a\0b",
-    "newline": "a\nb",
-    "space": "a b",
-    "tilde": "~",
-    "composed": "\u00e9",
-    "decomposed": "e\u0301",
-    "reserved": "CON",
-    "lower": "con",
-    "capital": "Con",
-    "suffix": "a.jsonl",
-    "archived": "a.1.jsonl.gz",
-    "our folder": "archive",
-    "300 letters": "x" * 300,
-    "300 letters, last differs": "x" * 299 + "y",
-    "300 slashes": "/" * 300,
-    "300 wide letters": "日" * 300,
-    "150 accented letters": "é" * 150,
-}
 nasty = pytest.mark.parametrize("session_id", NASTY.values(), ids=NASTY.keys())
 
 # Short alphabets make near misses likely; the prefixes put them beyond the longest stem.

@@ -1,7 +1,6 @@
 """The doctor: each fault is made for real, found, repaired as advised, and gone."""
 
 import gc
-import gzip
 import json
 import os
 import random
@@ -16,24 +15,32 @@ from typing import Any
 import msgspec
 import pytest
 
-from journal.codec import control_line, decode_line
 from journal.config import Limits
-from journal.engines.files.directory import Directory
-from journal.engines.files.log import LogOptions
-from journal.engines.files.restoring import restore
 from journal.engines.files.storage import DiskStorage
 from journal.errors import JournalError, NotFoundError, StateValueError
-from journal.events import Open
 from projections import DefaultSessionStore
 from projections.doctor import Finding, environment, examination
-from projections.doctor.archives import LARGE
 from projections.doctor.finding import quoted
 from projections.doctor.locks import is_free
 from projections.doctor.remedies import Remedy
 from projections.store.session_file import SessionFile
 from tests.cli.terminal import SHELL, journal
+from tests.faults.crashes.log_operations import MOST_CALLS, OPERATIONS
 from tests.faults.sizes import sized
-from tests.faults.test_kill_at_every_call import MOST_CALLS, OPERATIONS
+from tests.projections.doctor_faults import (
+    FAULTS,
+    E,
+    N,
+    W,
+    append,
+    cut_archive,
+    engine,
+    healthy,
+    log,
+    rewrite,
+    snapshot,
+    write,
+)
 from tests.projections.examining import examine
 from tests.support import (
     CHANGING,
@@ -43,7 +50,6 @@ from tests.support import (
     files_in,
     open_log,
     python,
-    set_event,
 )
 
 
@@ -60,39 +66,6 @@ def _no_pauses(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """Nobody else is at work, but in the one test that has its own name for it."""
     if "processes" not in request.node.name:
         monkeypatch.setattr(examination, "_LOOKS_AGAIN", (0.0, 0.0))
-
-
-def engine(folder: Path, storage: DiskStorage | None = None) -> Directory:
-    return Directory(str(folder), LogOptions("os", 5.0, None, storage or DiskStorage()))
-
-
-def healthy(folder: Path) -> None:
-    """Session `s`, compacted twice: three files of history, one packed."""
-    with DefaultSessionStore(folder, durability="os") as store:
-        for number in range(4):
-            store.set_runtime_state("s", "native", f"t{number % 2}", {"n": number})
-        store.compact("s")
-    with DefaultSessionStore(folder, durability="os") as store:
-        for number in range(4, 8):
-            store.set_runtime_state("s", "native", f"t{number % 3}", {"n": number})
-        store.hand_off("s", "native", "harness")
-        store.compact("s")
-    with DefaultSessionStore(folder, durability="os") as store:
-        for number in range(8, 12):
-            store.set_runtime_state("s", "native", f"t{number % 4}", {"n": number})
-
-
-def snapshot(folder: Path) -> dict[str, tuple[Any, ...]]:
-    """All that could be changed: names, contents, modes, times."""
-    found: dict[str, tuple[Any, ...]] = {}
-    for path in [folder, *folder.rglob("*")]:
-        info = path.lstat()
-        content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
-        found[str(path)] = (
-            content,
-            *(info.st_mode, info.st_uid, info.st_ino, info.st_nlink, info.st_mtime_ns),
-        )
-    return found
 
 
 def findings(folder: Path, *session_ids: str, **options: Any) -> list[Finding]:
@@ -128,483 +101,6 @@ def follow(found: list[Finding], number: int = 0) -> None:
     """Do what the remedies say: of each the command of this number."""
     for finding in found:
         run(commands_in(finding)[number])
-
-
-# The faults
-
-
-def log(folder: Path) -> Path:
-    return folder / "s.jsonl"
-
-
-def lines(folder: Path) -> list[bytes]:
-    return log(folder).read_bytes().splitlines(keepends=True)
-
-
-def rewrite(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Path], None]:
-    def build(folder: Path) -> None:
-        log(folder).write_bytes(b"".join(change(lines(folder))))
-
-    return build
-
-
-def write(name: str, content: bytes = b"", mode: int = 0o600) -> Callable[[Path], None]:
-    def build(folder: Path) -> None:
-        (folder / name).write_bytes(content)
-        (folder / name).chmod(mode)
-
-    return build
-
-
-def archives(folder: Path) -> list[Path]:
-    """Those of the log, the oldest first."""
-    return sorted(
-        (folder / "archive").glob("s.*.jsonl*"), key=lambda path: int(path.name.split(".")[1])
-    )
-
-
-def append(folder: Path, session: str = "s") -> None:
-    with DefaultSessionStore(folder, durability="os") as store:
-        store.set_runtime_state(session, "native", "next", {})
-
-
-def newer(folder: Path) -> None:
-    header = decode_line(lines(folder)[0].rstrip())
-    assert isinstance(header, Open)
-    changed = control_line(msgspec.structs.replace(header, format=2, hash=""))
-    log(folder).write_bytes(changed + b"".join(lines(folder)[1:]))
-
-
-def dies(operation: Callable[[Directory], object], call: str, *, nth: int = 1) -> Any:
-    """The operation, in a process that is killed before the `nth` `call`."""
-
-    def build(folder: Path) -> None:
-        left = [nth]
-        dead = [False]
-
-        def fault(name: str, args: tuple[object, ...]) -> None:
-            left[0] -= name == call
-            dead[0] = dead[0] or left[0] == 0
-            if dead[0] and name != "close":
-                raise Killed
-
-        with pytest.raises(Killed):
-            operation(engine(folder, FaultyStorage(fault)))
-
-    return build
-
-
-def compact(directory: Directory) -> object:
-    return directory.compact("s")
-
-
-def delete(directory: Directory) -> object:
-    return directory.delete("s", "s.json")
-
-
-def pack(directory: Directory) -> object:
-    return directory.pack("s")
-
-
-def interrupted_packing(nth: int) -> Callable[[Path], None]:
-    def build(folder: Path) -> None:
-        engine(folder).compact("s")
-        dies(pack, "unlink" if nth else "rename")(folder)
-
-    return build
-
-
-def second_name(folder: Path) -> None:
-    dies(compact, "rename")(folder)
-    gc.collect()
-    append(folder)
-    assert any(path.samefile(log(folder)) for path in archives(folder))
-
-
-def new_session_file(folder: Path) -> None:
-    def fault(name: str, args: tuple[object, ...]) -> None:
-        if name == "rename":
-            raise Killed
-
-    log, _ = open_log(folder)
-    log.append([set_event("unseen")])
-    log.close()
-    file = SessionFile(FaultyStorage(fault), log.paths, durable=False)
-    with pytest.raises(Killed):
-        file.write(lambda: b"{}", 1.0)
-
-
-def renamed(folder: Path) -> None:
-    log(folder).rename(folder / "elsewhere.jsonl")
-
-
-def copied(folder: Path) -> None:
-    shutil.copy(log(folder), folder / "copy.jsonl")
-
-
-def link(folder: Path) -> None:
-    log(folder).rename(folder / "real")
-    log(folder).symlink_to("real")
-
-
-def in_place_of(name: str, make: Callable[[Path], object]) -> Callable[[Path], None]:
-    def build(folder: Path) -> None:
-        (folder / name).unlink()
-        make(folder / name)
-
-    return build
-
-
-def damage_archive(number: int, change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
-    def build(folder: Path) -> None:
-        path = archives(folder)[number]
-        path.write_bytes(gzip.compress(change(gzip.decompress(path.read_bytes()))))
-
-    return build
-
-
-def lose_archive(folder: Path) -> None:
-    archives(folder)[0].unlink()
-
-
-def cut_archive(folder: Path) -> None:
-    path = archives(folder)[-1]
-    path.write_bytes(path.read_bytes()[:-20])
-
-
-def lose_log(folder: Path) -> None:
-    log(folder).unlink()
-
-
-def bloat(folder: Path) -> None:
-    with DefaultSessionStore(folder, durability="os", auto_compact=False) as store:
-        for number in range(40):
-            store.set_runtime_state("s", "native", "t0", {"n": str(number) * 50_000})
-        store.set_runtime_state("s", "native", "t0", {})
-
-
-def large_history(folder: Path) -> None:
-    path = folder / "archive" / "s.99.jsonl"
-    path.touch(0o600)
-    os.truncate(path, LARGE)
-
-
-def future(folder: Path) -> None:
-    log, _ = open_log(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("journal.codec.time_ns", lambda: 4_000_000_000_000_000_000)
-        log.append([set_event("later")])
-    log.close()
-    with DefaultSessionStore(folder) as store:
-        store.flush()
-
-
-def others(folder: Path) -> None:
-    """PraisonAI's session `a/b` under the name that `a_b` has."""
-    (folder / "a_b.json").write_text(json.dumps({"session_id": "a/b", "messages": []}))
-    (folder / "a_b.json").chmod(0o600)
-    log, _ = open_log(folder, "a_b")
-    log.append([set_event("t")])
-    log.close()
-
-
-def lag(folder: Path) -> None:
-    log, _ = open_log(folder)
-    log.append([set_event("unseen")])
-    log.close()
-
-
-def open_all(folder: Path) -> None:
-    for name in "abc":
-        append(folder, name)
-    for path in folder.rglob("*.json*"):
-        path.chmod(0o666)
-
-
-def put_back(engine: Directory) -> None:
-    restore(engine._options.storage, engine.paths("s"))
-
-
-def restoration_dies(folder: Path) -> None:
-    """Before the rename: the log is sealed, and has a name as evidence."""
-    rewrite(lambda x: [*x[:2], x[2].replace(b'"n"', b'"m"'), *x[3:]])(folder)
-    dies(put_back, "rename")(folder)
-
-
-def oversize(folder: Path) -> None:
-    with DefaultSessionStore(folder, durability="os") as store:
-        store.set_runtime_state("s", "native", "big", {"x": "y" * 1100})
-        store.set_runtime_state("s", "native", "bigger", {"x": "y" * 20_000})
-
-
-E, W, N = "error", "warning", "note"
-
-Fault = Callable[[Path], object]
-FAULTS: dict[str, tuple[Fault, set[tuple[str, str]], int, set[Remedy]]]
-"""How it is made, what is found, the exit code, and which remedies are printed."""
-
-FAULTS = {
-    "half a line at the end": (
-        lambda f: log(f).write_bytes(log(f).read_bytes() + b'{"seq":14,"ts'),
-        {(W, "torn")},
-        1,
-        {Remedy.WAIT_FOR_WRITE},
-    ),
-    "NULs at the end": (
-        lambda f: log(f).write_bytes(log(f).read_bytes() + b"\0" * 4096),
-        {(W, "torn")},
-        1,
-        {Remedy.WAIT_FOR_WRITE},
-    ),
-    "an edited line": (
-        rewrite(lambda x: [*x[:6], x[6].replace(b'"n":9', b'"n":7'), *x[7:]]),
-        {(E, "corrupt"), (W, "stale")},
-        4,
-        {Remedy.COPY_SESSION_FILE, Remedy.RESTORE_LINES_OR_COMPACT},
-    ),
-    "a lost line": (
-        rewrite(lambda x: [*x[:6], *x[7:]]),
-        {(E, "gap"), (W, "stale")},
-        4,
-        {Remedy.COPY_SESSION_FILE, Remedy.RESTORE_LINES_OR_COMPACT},
-    ),
-    "a repeated line": (
-        rewrite(lambda x: [*x[:6], x[5], *x[6:]]),
-        {(E, "order")},
-        4,
-        {Remedy.TAKE_OUT},
-    ),
-    "a kept line changed": (
-        rewrite(lambda x: [x[0], x[2], x[1], *x[3:]]),
-        {(E, "kept")},
-        4,
-        {Remedy.TAKE_OUT},
-    ),
-    "a damaged header": (
-        rewrite(lambda x: [b"#" + x[0][1:], *x[1:]]),
-        {(E, "header")},
-        4,
-        {Remedy.RESTORE_OR_COMPACT},
-    ),
-    "no log at all": (
-        write("s.jsonl", b"hello\n"),
-        {(E, "header")},
-        4,
-        {Remedy.RESTORE_OR_MOVE_AWAY},
-    ),
-    "emptied, with archives": (
-        write("s.jsonl"),
-        {(E, "header")},
-        4,
-        {Remedy.RESTORE_OR_MOVE_AWAY},
-    ),
-    "an archive is missing": (lose_archive, {(E, "archive")}, 4, {Remedy.RESTORE_OR_DROP}),
-    "an archive is cut": (cut_archive, {(E, "archive")}, 4, {Remedy.RESTORE_OR_DROP}),
-    "an archive is edited": (
-        damage_archive(0, lambda x: x.replace(b'"n":2', b'"n":9')),
-        {(E, "corrupt"), (E, "base")},
-        4,
-        {Remedy.RESTORE_OR_DROP},
-    ),
-    "the log is lost": (lose_log, {(E, "lost")}, 4, {Remedy.COPY_ARCHIVE}),
-    "an empty log": (write("e.jsonl"), {(W, "empty")}, 1, {Remedy.RESTORE_OR_REMOVE}),
-    "half a header": (
-        write("e.jsonl", b'{"op":"ope'),
-        {(W, "empty")},
-        1,
-        {Remedy.RESTORE_OR_REMOVE},
-    ),
-    "a symbolic link": (link, {(E, "not-a-file")}, 1, {Remedy.PUT_TARGET_IN_PLACE}),
-    "a link that leads to nothing": (
-        lambda f: (f / "d.jsonl").symlink_to("nowhere"),
-        {(E, "not-a-file")},
-        1,
-        {Remedy.REMOVE_LINK},
-    ),
-    "a folder": (in_place_of("s.jsonl", Path.mkdir), {(E, "not-a-file")}, 1, {Remedy.MOVE_AWAY}),
-    "a FIFO": (in_place_of("s.jsonl", os.mkfifo), {(E, "not-a-file")}, 1, {Remedy.MOVE_AWAY}),
-    "a FIFO as session file": (
-        in_place_of("s.json", os.mkfifo),
-        {(E, "not-a-file")},
-        1,
-        {Remedy.MOVE_AWAY},
-    ),
-    "a renamed log": (
-        renamed,
-        {(E, "wrong-session"), (E, "lost")},
-        4,
-        {Remedy.COPY_ARCHIVE, Remedy.RENAME_BACK},
-    ),
-    "a copied log": (copied, {(E, "wrong-session")}, 1, {Remedy.MOVE_COPY_AWAY}),
-    "a newer format": (newer, {(E, "newer-format")}, 1, {Remedy.UPGRADE}),
-    "a name of nobody": (write("s copy.jsonl", b"x\n"), {(W, "misnamed")}, 1, {Remedy.MOVE_AWAY}),
-    "a scratch file": (dies(compact, "sync"), {(W, "leftover")}, 1, {Remedy.REMOVE}),
-    "a compaction that died sealed": (
-        dies(compact, "rename"),
-        {(W, "unfinished"), (W, "leftover")},
-        1,
-        {Remedy.REMOVE, Remedy.REMOVE_NAME, Remedy.COMPACT_AGAIN},
-    ),
-    "a compaction that died sealed, and a write": (
-        dies(compact, "link"),
-        {(W, "unfinished"), (W, "leftover")},
-        1,
-        {Remedy.REMOVE, Remedy.COMPACT_AGAIN},
-    ),
-    "a second name of the log": (
-        second_name,
-        {(W, "leftover")},
-        1,
-        {Remedy.REMOVE, Remedy.REMOVE_NAME},
-    ),
-    "a deletion that died": (
-        dies(delete, "unlink"),
-        {(W, "unfinished")},
-        1,
-        {Remedy.FINISH_DELETION},
-    ),
-    "a deletion that died late": (
-        dies(delete, "unlink", nth=3),
-        {(W, "unfinished")},
-        1,
-        {Remedy.FINISH_DELETION},
-    ),
-    "a deletion that died, and a write": (
-        dies(delete, "unlink", nth=2),
-        {(W, "unfinished")},
-        1,
-        {Remedy.FINISH_DELETION},
-    ),
-    "a session file half written": (
-        new_session_file,
-        {(W, "leftover"), (N, "stale")},
-        1,
-        {Remedy.WAIT_FOR_REFRESH, Remedy.REMOVE},
-    ),
-    "a packing that died": (interrupted_packing(0), {(W, "leftover")}, 1, {Remedy.REMOVE}),
-    "a packing that died at the end": (
-        interrupted_packing(1),
-        {(W, "leftover")},
-        1,
-        {Remedy.FINISH_PACKING},
-    ),
-    "a tail half set aside": (
-        write("archive/s.9-12345678.torn.new", b"x"),
-        {(W, "leftover")},
-        1,
-        {Remedy.REMOVE},
-    ),
-    "a tail set aside": (
-        write("archive/s.9-12345678.torn", b"x"),
-        {(N, "evidence")},
-        0,
-        {Remedy.LOOK_AND_REMOVE},
-    ),
-    "an archive of no log": (
-        write("archive/s.99.jsonl", b"x"),
-        {(N, "orphan")},
-        0,
-        {Remedy.LOOK_AND_REMOVE},
-    ),
-    "an open folder": (lambda f: f.chmod(0o755), {(W, "mode")}, 1, {Remedy.CHMOD}),
-    "an open archive": (lambda f: (f / "archive").chmod(0o750), {(W, "mode")}, 1, {Remedy.CHMOD}),
-    "an open log": (lambda f: log(f).chmod(0o644), {(W, "mode")}, 1, {Remedy.CHMOD}),
-    "a log that the group may read": (
-        lambda f: log(f).chmod(0o640),
-        {(W, "mode")},
-        1,
-        {Remedy.CHMOD},
-    ),
-    "many open files": (open_all, {(W, "mode")}, 1, {Remedy.CHMOD}),
-    "a session file behind": (lag, {(N, "stale")}, 0, {Remedy.WAIT_FOR_REFRESH}),
-    "a session file lost": (
-        lambda f: (f / "s.json").unlink(),
-        {(N, "stale")},
-        0,
-        {Remedy.WAIT_FOR_REFRESH},
-    ),
-    "a session file of no JSON": (
-        write("s.json", b"{"),
-        {(E, "session-file")},
-        4,
-        {Remedy.RESTORE_OR_RENEW},
-    ),
-    "an older session file of no JSON": (
-        write("o.json", b"{"),
-        {(E, "session-file")},
-        4,
-        {Remedy.RESTORE_SESSION_FILE},
-    ),
-    "an older session file of another shape": (
-        write("o.json", b'{"session_id":"a.b","runtime_state":[]}'),
-        {(E, "session-file")},
-        4,
-        {Remedy.RESTORE_SESSION_FILE},
-    ),
-    "a blank session file": (
-        write("s.json", b"\0" * 100),
-        {(W, "session-file")},
-        1,
-        {Remedy.RESTORE_MESSAGES},
-    ),
-    "a blank older session file": (
-        write("o.json"),
-        {(W, "session-file")},
-        1,
-        {Remedy.RESTORE_MESSAGES},
-    ),
-    "a session file of another": (others, {(N, "stale")}, 0, {Remedy.WAIT_FOR_REFRESH}),
-    "large turns": (oversize, {(N, "limits")}, 0, {Remedy.RAISE_LIMITS}),
-    "a log of which most is dead": (bloat, {(W, "dead")}, 1, {Remedy.COMPACT}),
-    "a large history": (
-        large_history,
-        {(N, "history"), (N, "orphan")},
-        0,
-        {Remedy.LOOK_AND_REMOVE, Remedy.DROP_HISTORY},
-    ),
-    "an event of the future": (
-        future,
-        {(W, "clock"), (N, "stale")},
-        1,
-        {Remedy.WAIT_FOR_REFRESH, Remedy.CHECK_CLOCK},
-    ),
-    "a kept line lost": (
-        rewrite(lambda x: [*x[:2], *x[3:]]),
-        {(E, "kept")},
-        4,
-        {Remedy.RESTORE_LINES},
-    ),
-    "a kept line damaged": (
-        rewrite(lambda x: [*x[:2], x[2].replace(b'"n"', b'"m"'), *x[3:]]),
-        {(E, "corrupt"), (E, "kept")},
-        4,
-        {Remedy.RESTORE_LINES},
-    ),
-    "a log appended to itself": (
-        lambda f: log(f).write_bytes(log(f).read_bytes() * 2),
-        {(E, "order")},
-        4,
-        {Remedy.TAKE_OUT},
-    ),
-    "a restoration that died": (
-        restoration_dies,
-        {(W, "unfinished"), (W, "leftover"), (E, "kept"), (E, "corrupt")},
-        4,
-        {Remedy.RESTORE_LINES, Remedy.RESTORE_AGAIN, Remedy.REMOVE, Remedy.REMOVE_NAME},
-    ),
-    "evidence of a restoration": (
-        write("archive/s.9.damaged", b"x"),
-        {(N, "evidence")},
-        0,
-        {Remedy.LOOK_AND_REMOVE},
-    ),
-    "a scratch file and no log": (
-        write("n.jsonl.new", b"x"),
-        {(W, "leftover")},
-        1,
-        {Remedy.KEEP_OR_REMOVE},
-    ),
-}
 
 
 def after(fault: str, folder: Path) -> list[Finding]:

@@ -18,7 +18,7 @@ from journal import (
 )
 from projections import DefaultSessionStore
 from projections.refs import Ref
-from tests.projections.test_replay import (
+from tests.projections.replay_model import (
     RUNTIMES,
     START,
     TURNS,

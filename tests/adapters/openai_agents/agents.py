@@ -121,3 +121,10 @@ def inside(asked: str, inner: Agent[Any], name: str = "outer") -> Agent[Any]:
     """An agent that has another one as its tool."""
     tool = inner.as_tool("ask", "asks")
     return agent(calls((asked, "ask", {"input": "please"})), says("done"), name=name, tools=[tool])
+
+
+class ModelError(Exception):
+    pass
+
+
+HOOKS = ["agent_start", "llm_start", "llm_end", "tool_start", "tool_end", "handoff", "agent_end"]

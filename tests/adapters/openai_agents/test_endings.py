@@ -32,6 +32,7 @@ from tests.adapters.openai_agents.agents import (
     CANCELLED,
     EACH_RUN,
     RUNS,
+    ModelError,
     Run,
     Waiting,
     agent,
@@ -40,10 +41,6 @@ from tests.adapters.openai_agents.agents import (
 from tests.adapters.reported import ONE_CALL, ROME, call, said, turns, versions
 from tests.projections.store.async_store.gates import Gate
 from tests.support import FaultyStorage
-
-
-class ModelError(Exception):
-    pass
 
 
 @EACH_RUN

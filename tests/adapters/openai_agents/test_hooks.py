@@ -17,13 +17,14 @@ from tests.adapters.openai_agents.agents import (
     CALL_BROKEN,
     CALL_ROME,
     EACH_RUN,
+    HOOKS,
+    ModelError,
     Run,
     agent,
     calls,
     run,
     says,
 )
-from tests.adapters.openai_agents.test_endings import ModelError
 from tests.adapters.reported import ONE_CALL, ROME, call, changes, said, the_turn, turns, versions
 
 
@@ -61,9 +62,6 @@ class RecordingHooks(RunHooks[Any]):
 
     async def on_agent_end(self, context: Any, agent: Any, output: Any) -> None:
         self.note("agent_end", output)
-
-
-HOOKS = ["agent_start", "llm_start", "llm_end", "tool_start", "tool_end", "handoff", "agent_end"]
 
 
 def handing_over() -> Agent[Any]:

@@ -16,9 +16,7 @@ from agents.run import AgentRunner, set_default_agent_runner
 
 from projections.adapters.openai_agents import tool_errors
 from projections.adapters.openai_agents.runner import MirroringRunner
-from tests.adapters.openai_agents.agents import RUNS, agent, calls, run, says
-from tests.adapters.openai_agents.test_endings import ModelError
-from tests.adapters.openai_agents.test_hooks import HOOKS
+from tests.adapters.openai_agents.agents import HOOKS, RUNS, ModelError, agent, calls, run, says
 
 
 def test_the_runner_that_is_the_default_does_all_runs() -> None:

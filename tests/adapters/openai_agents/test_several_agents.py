@@ -24,6 +24,7 @@ from tests.adapters.openai_agents.agents import (
     CALL_BERN,
     CALL_ROME,
     EACH_RUN,
+    ModelError,
     Run,
     agent,
     calls,
@@ -34,7 +35,6 @@ from tests.adapters.openai_agents.agents import (
     says,
     weather,
 )
-from tests.adapters.openai_agents.test_endings import ModelError
 from tests.adapters.reported import (
     BERN,
     ONE_CALL,

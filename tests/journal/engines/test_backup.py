@@ -16,7 +16,7 @@ from journal.engines.files.log import LogOptions
 from journal.engines.files.storage import CHUNK, DiskStorage
 from journal.errors import ReadError
 from journal.names import paths_of
-from tests.journal.engines.test_compaction import seal_line
+from tests.journal.engines.seals import seal_line
 from tests.support import FaultyStorage, files_in, no_fault, open_log, set_event, turns_in
 
 Prepare: TypeAlias = Callable[[Path], None]

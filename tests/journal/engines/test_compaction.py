@@ -27,10 +27,11 @@ from journal.errors import (
     UnsupportedFormatError,
     WrongSessionError,
 )
-from journal.events import Clear, Handoff, Sealed
+from journal.events import Clear, Handoff
 from journal.names import paths_of
 from journal.reports import CompactionReport
 from projections.view import View
+from tests.journal.engines.seals import seal_line
 from tests.support import (
     DiesAt,
     FailsAt,
@@ -56,11 +57,6 @@ def write_log(folder: Path, session: str = "s") -> Path:
     log.append([set_event("a"), set_event("b"), set_event("a")])
     log.close()
     return folder / f"{session}.jsonl"
-
-
-def seal_line(reason: str) -> bytes:
-    seal = Sealed(reason=reason, last_seq=3, last_hash="0" * 32, ts="", writer="")
-    return control_line(seal)
 
 
 def header_of(path: Path) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journal.redaction import may_hold_secrets, redact, redact_text, search_by_marker
+from tests.journal.redaction.credentials import SECRETS, SENSITIVE, STYLES
 from tests.journal.redaction.harmless import TEXTS, VALUES
 from tests.journal.redaction.secrets import ANY, KNOWN, RANDOM, SECRET, WORD
 from tests.journal.redaction.syntaxes import SYNTAXES, Syntax, filled
-from tests.journal.redaction.test_redaction import SECRETS, SENSITIVE, STYLES
 
 NAMES = ["DB_PASSWORD", "password", "apiKey", "X-API-Key"]
 PASSWORDS = [SECRET, WORD, "8675309", "Tr0ub4dor&3!x", "p/w+q=="]

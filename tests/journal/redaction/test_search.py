@@ -18,10 +18,10 @@ from journal.redaction import (
 from journal.redaction.anywhere import any_of, lowered
 from journal.redaction.kinds import SHAPES
 from journal.redaction.vocabulary import QUALIFIERS
+from tests.journal.redaction.credentials import SECRETS
 from tests.journal.redaction.harmless import TEXTS as HARMLESS
 from tests.journal.redaction.secrets import ANY, SECRET, WORD
 from tests.journal.redaction.syntaxes import SYNTAXES, filled
-from tests.journal.redaction.test_redaction import SECRETS
 
 NAMES = (
     *("pass", "password", "pwd", "dbpw", "secret", "token", "api_key", "auth", "authorization"),

@@ -4,12 +4,13 @@ import asyncio
 import gc
 import os
 import threading
-from collections.abc import Awaitable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
 from journal.events import Set
 from projections import DefaultSessionStore
+from projections.replay import Step
 from projections.store.async_store import AsyncSessionStore
 from tests.support import FaultyStorage
 
@@ -110,3 +111,7 @@ def turns(folder: Path, session: str = "s") -> list[str]:
 
 def waits(event: threading.Event) -> None:
     assert event.wait(PATIENCE)
+
+
+async def collect(replay: Callable[[], AsyncIterator[Step]]) -> list[Step]:
+    return [step async for step in replay()]

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import os
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,8 @@ from projections import DefaultSessionStore
 from projections.replay import Pace, Step
 from projections.store.async_store import AsyncSessionStore
 from projections.tail.tail import Arrival
-from tests.projections.store.async_store.gates import Gate, all_of, gated, put, run
+from tests.projections.store.async_store.gates import Gate, all_of, collect, gated, put, run
 from tests.support import set_event
-
-
-async def collect(replay: Callable[[], AsyncIterator[Step]]) -> list[Step]:
-    return [step async for step in replay()]
 
 
 @pytest.mark.parametrize("limits", [{}, {"runtime_id": "harness"}, {"since": 3, "until": "150"}])

@@ -19,6 +19,7 @@ from tests.projections.store.async_store.gates import (
     PATIENCE,
     Gate,
     all_of,
+    collect,
     gated,
     join,
     others_run,
@@ -26,7 +27,6 @@ from tests.projections.store.async_store.gates import (
     run,
     turns,
 )
-from tests.projections.store.async_store.test_following import collect
 from tests.support import FaultyStorage
 
 

@@ -1,0 +1,88 @@
+"""What changes a log, each on a folder prepared for it, and what may be there when it stopped."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import LogOptions
+from journal.engines.files.storage import DiskStorage
+from projections.view import View
+from tests.support import set_event
+
+SESSION = "s"
+BASE = {"a": "2", "b": "1"}
+MOST_CALLS = 60
+
+
+def engine(folder: Path, storage: DiskStorage | None = None) -> Directory:
+    return Directory(str(folder), LogOptions("fsync", 1.0, None, storage or DiskStorage()))
+
+
+def turns(directory: Directory) -> dict[str, str] | None:
+    """What the log folds to, `{turn: n}`; None when there is no session."""
+    view = View()
+    log = directory.open(SESSION, view)
+    try:
+        if not log.refresh():
+            return None
+        return {turn: state["n"] for turn, state in view.runtime("native").items()}
+    finally:
+        log.close()
+
+
+def append(directory: Directory, *pairs: tuple[str, str]) -> None:
+    log = directory.open(SESSION, View())
+    try:
+        log.append([set_event(turn, {"n": n}) for turn, n in pairs])
+    finally:
+        log.close()
+
+
+def prepare(folder: Path) -> None:
+    """A log with something dead in it, so that there is something to compact."""
+    directory = engine(folder)
+    append(directory, ("a", "1"))
+    append(directory, ("b", "1"))
+    append(directory, ("a", "2"))
+
+
+def prepare_compacted(folder: Path) -> None:
+    prepare(folder)
+    engine(folder).compact(SESSION)
+    engine(folder).pack(SESSION)
+    append(engine(folder), ("b", "0"), ("b", "1"))
+
+
+def prepare_archive(folder: Path) -> None:
+    prepare(folder)
+    engine(folder).compact(SESSION)
+
+
+def prepare_torn(folder: Path) -> None:
+    prepare(folder)
+    with (folder / "s.jsonl").open("ab") as file:
+        file.write(b'{"seq":4,"ts":"20')
+
+
+def nothing(folder: Path) -> None:
+    """No session yet."""
+
+
+Operation = Callable[[Directory], object]
+NEW = ("c", "1"), ("a", "3")
+
+OPERATIONS: dict[str, tuple[Callable[[Path], None], Operation, list[dict[str, str] | None]]] = {
+    "create": (nothing, lambda d: append(d, ("c", "1")), [None, {"c": "1"}]),
+    "append": (prepare, lambda d: append(d, ("c", "1")), [BASE, {**BASE, "c": "1"}]),
+    "append many": (prepare, lambda d: append(d, *NEW), [BASE, {"a": "3", "b": "1", "c": "1"}]),
+    "repair": (prepare_torn, lambda d: append(d, ("c", "1")), [BASE, {**BASE, "c": "1"}]),
+    "compact": (prepare, lambda d: d.compact(SESSION), [BASE]),
+    "compact and drop": (prepare, lambda d: d.compact(SESSION, "drop"), [BASE]),
+    "compact again": (prepare_compacted, lambda d: d.compact(SESSION), [BASE]),
+    "pack": (
+        prepare_archive,
+        lambda d: d.pack(SESSION),
+        [BASE],
+    ),
+    "delete": (prepare_compacted, lambda d: d.delete(SESSION, "s.json"), [BASE, None]),
+}
