@@ -1,5 +1,6 @@
 """Fixtures of more than one module."""
 
+import gc
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # No property is judged by time: a machine may be busy with other things.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+def pytest_collection_finish() -> None:
+    """What the imports have made stays: no collection of garbage need look at it again.
+
+    With the frameworks that the adapters are for, it is a million objects, half a second each.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

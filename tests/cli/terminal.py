@@ -15,23 +15,17 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 from rich.cells import cell_len
 
 from tests import warm
-from tests.support import ROOT
 
 COMMAND = [sys.executable, "-c", "from projections.cli import main; main()"]
-SHELL = f'journal() {{ {sys.executable} -c "from projections.cli import main; main()" "$@"; }}\n'
-"""Defines `journal` for a shell script."""
-
-_SCRIPT = f"#!{sys.executable}\nfrom projections.cli import main\nmain()\n"
-
-_IN_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
 _PATIENCE = 60.0  # seconds; only a failing test waits so long
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+Completed: TypeAlias = "subprocess.CompletedProcess[str]"
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -41,37 +35,47 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in unusual}
 
 
-def journal(*args: str, **env: str) -> "subprocess.CompletedProcess[str]":
+def journal(*args: str, **env: str) -> Completed:
     """Run a command to its end, its output in files.
 
     In a process that need not import everything first, unless `env` has something that
     an interpreter looks at when it starts.
     """
+    with tempfile.TemporaryFile() as out:
+        result = journal_into(out.fileno(), *args, **env)
+        out.seek(0)
+        result.stdout = out.read().decode()
+        return result
+
+
+def journal_into(stdout: int, *args: str, **env: str) -> Completed:
+    """As `journal`, but that what it prints goes to a descriptor."""
     whole = {**environment(), **env}
-    with (
-        open(os.devnull) as nothing,
-        tempfile.TemporaryFile("w+") as out,
-        tempfile.TemporaryFile("w+") as err,
-    ):
+    with open(os.devnull) as nothing, tempfile.TemporaryFile() as err:
+        streams = [nothing.fileno(), stdout, err.fileno()]
         if any(name.startswith(("PYTHON", "LC_", "LANG")) for name in env):
             code = subprocess.call(
-                [*COMMAND, *args], stdin=nothing, stdout=out, stderr=err, env=whole
+                [*COMMAND, *args],
+                stdin=streams[0],
+                stdout=streams[1],
+                stderr=streams[2],
+                env=whole,
             )
         else:
-            streams = [nothing.fileno(), out.fileno(), err.fileno()]
             code = warm.run(args, whole, streams, os.getcwd())
-        for stream in (out, err):
-            stream.seek(0)
-        return subprocess.CompletedProcess(args, code, out.read(), err.read())
+        err.seek(0)
+        return subprocess.CompletedProcess(args, code, "", err.read().decode())
 
 
-def shell(script: str, **env: str) -> "subprocess.CompletedProcess[str]":
+def with_journal() -> dict[str, str]:
+    """The environment of a script that finds `journal` on its path."""
+    path = f"{warm.folder_with_journal()}:{os.environ['PATH']}"
+    return {**environment(), "PATH": path}
+
+
+def shell(script: str, **env: str) -> Completed:
     """Run a bash script that finds `journal` on its path, as do the programs it starts."""
     with tempfile.TemporaryDirectory() as folder:
-        with open(os.path.join(folder, "journal"), "w") as file:
-            file.write(_SCRIPT)
-        os.chmod(file.name, 0o700)
-        path = f"{folder}:{os.environ['PATH']}"
         return subprocess.run(
             ["bash", "-c", script],
             capture_output=True,
@@ -80,7 +84,7 @@ def shell(script: str, **env: str) -> "subprocess.CompletedProcess[str]":
             check=False,
             stdin=subprocess.DEVNULL,
             cwd=folder,
-            env={**environment(), "PATH": path, "PYTHONPATH": str(ROOT), **env},
+            env={**with_journal(), **env},
         )
 
 
@@ -106,7 +110,7 @@ def side_by_side(run: Callable[[_Item], _Result], items: Iterable[_Item]) -> lis
 class _Running:
     """A process whose output is read as it comes."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", output: int) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes] | warm.Process", output: int) -> None:
         self.process = process
         self._output = output
         self._data = b""
@@ -185,19 +189,19 @@ class Terminal(_Running):
         *args: str,
         columns: int = 80,
         rows: int = 24,
-        code: str = "from projections.cli import main; main()",
+        code: str | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
         ours, theirs = pty.openpty()
         self._terminal = ours
         self.resize(columns, rows)
-        process = subprocess.Popen(
-            [sys.executable, "-c", _IN_TERMINAL + code, *args],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-            env={**environment(), "TERM": "xterm-256color", **(env or {})},
+        process = warm.start(
+            args,
+            {**environment(), "TERM": "xterm-256color", **(env or {})},
+            [theirs, theirs, theirs],
+            os.getcwd(),
+            code=code,
+            terminal=True,
         )
         os.close(theirs)
         super().__init__(process, ours)
@@ -219,15 +223,17 @@ class Terminal(_Running):
 
 
 class Pipe(_Running):
-    """A command whose standard output is a pipe; its errors go to `errors`.
+    """A command, or Python `code`, whose standard output is a pipe; its errors go to `errors`.
 
+    With `script` it is one of bash, in which `journal` is a program.
     With `is_full` nothing fits into the pipe, so what is written first blocks.
     """
 
     def __init__(
         self,
         *args: str,
-        command: list[str] | None = None,
+        code: str | None = None,
+        script: str | None = None,
         env: Mapping[str, str] | None = None,
         is_full: bool = False,
     ) -> None:
@@ -235,17 +241,25 @@ class Pipe(_Running):
         if is_full:
             os.write(theirs, b"\n" * fcntl.fcntl(theirs, fcntl.F_GETPIPE_SZ))
         self._reader = ours
-        process = subprocess.Popen(
-            [*(command or COMMAND), *args],
-            stdin=subprocess.DEVNULL,
-            stdout=theirs,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            env={**environment(), **(env or {})},
-        )
+        errors, their_errors = os.pipe()
+        process: subprocess.Popen[bytes] | warm.Process
+        with open(os.devnull) as nothing:
+            if script is not None:
+                process = subprocess.Popen(
+                    ["bash", "-c", script],
+                    stdin=nothing,
+                    stdout=theirs,
+                    stderr=their_errors,
+                    start_new_session=True,
+                    env={**with_journal(), **(env or {})},
+                )
+            else:
+                streams = [nothing.fileno(), theirs, their_errors]
+                whole = {**environment(), **(env or {})}
+                process = warm.start(args, whole, streams, os.getcwd(), code=code)
         os.close(theirs)
-        assert process.stderr is not None
-        self._stderr = process.stderr
+        os.close(their_errors)
+        self._stderr = open(errors, "rb", buffering=0)  # noqa: SIM115
         self._errors = b""
         super().__init__(process, ours)
 

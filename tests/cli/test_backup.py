@@ -227,9 +227,7 @@ def test_long_work_shows_how_far_it_is_on_a_terminal_only(
         assert terminal.end() == 0
     assert re.search(r"\r\x1b\[Kbacking up \d+ %", terminal.raw)
     assert terminal.raw.rindex("\r\x1b[K") > terminal.raw.rindex(" %"), "erased at the end"
-    with Pipe(
-        "backup", f"{to}-2", "--dir", folder, command=[sys.executable, "-c", impatient]
-    ) as pipe:
+    with Pipe("backup", f"{to}-2", "--dir", folder, code=impatient) as pipe:
         assert pipe.end() == 0
         assert pipe.errors == ""
         assert "%" not in pipe.raw

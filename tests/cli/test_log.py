@@ -21,7 +21,6 @@ from rich.cells import cell_len
 from projections import DefaultSessionStore
 from tests.cli.terminal import (
     COMMAND,
-    SHELL,
     Pipe,
     Terminal,
     journal,
@@ -220,8 +219,8 @@ def test_a_signal_ends_it_at_once_without_a_word(
 
 def test_it_ends_quietly_when_its_reader_does(folder: str, store: DefaultSessionStore) -> None:
     put(store, 1)
-    script = f"{SHELL} journal log s -f --dir '{folder}' | head -2; echo code ${{PIPESTATUS[0]}}"
-    with Pipe(command=["bash", "-c", script]) as follower:
+    script = f"journal log s -f --dir '{folder}' | head -2; echo code ${{PIPESTATUS[0]}}"
+    with Pipe(script=script) as follower:
         while follower.process.poll() is None:  # it notices when it has something to write
             put(store, 1)
             time.sleep(0.02)
@@ -247,8 +246,8 @@ def test_a_large_log_into_head_ends_quietly(folder: str, store: DefaultSessionSt
 def test_each_event_reaches_jq_when_it_comes(folder: str, store: DefaultSessionStore) -> None:
     needs("jq")
     put(store, 1)
-    script = f"{SHELL} journal log s -f -o jsonl --dir '{folder}' | jq --unbuffered -c .seq"
-    with Pipe(command=["bash", "-c", f"{script}; true"]) as follower:
+    script = f"journal log s -f -o jsonl --dir '{folder}' | jq --unbuffered -c .seq"
+    with Pipe(script=f"{script}; true") as follower:
         for seq in range(1, 6):  # the next is appended when the one before has come through
             assert follower.until(partial(ends_with, str(seq)))
             put(store, 1)

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import stat
@@ -18,7 +19,7 @@ from praisonaiagents.session.store import DefaultSessionStore as PraisonAIStore
 
 from projections import DefaultSessionStore
 from tests.cli.terminal import COMMAND, Pipe, Terminal, environment, journal, shell
-from tests.support import files_in
+from tests.support import ROOT, files_in
 
 
 @pytest.fixture
@@ -318,8 +319,8 @@ class TestExportTarget:
         put(store, 20)
         to = tmp_path / "out"
         to.write_text("old")
-        command = f"journal export s --dir '{folder}' --to '{to}' --force"
-        result = shell(f"ulimit -f 2; {command}")  # KiB; the history has more
+        command = shlex.join([*COMMAND, "export", "s", "--dir", folder, "--to", f"{to}", "-f"])
+        result = shell(f"ulimit -f 2; {command}", PYTHONPATH=str(ROOT))  # KiB
         assert result.returncode == 1
         assert f"{to}: File too large" in result.stderr
         assert to.read_text() == "old"
@@ -435,7 +436,7 @@ def test_long_work_shows_how_far_it_is_on_a_terminal_only(
         assert terminal.end() == 0
     assert re.search(r"\r\x1b\[K(verify|compact|export)ing s \d+ %", terminal.raw)
     assert terminal.raw.rindex("\r\x1b[K") > terminal.raw.rindex(" %"), "erased at the end"
-    with Pipe(*args, "--dir", folder, command=[sys.executable, "-c", impatient]) as pipe:
+    with Pipe(*args, "--dir", folder, code=impatient) as pipe:
         assert pipe.end() == 0
         assert pipe.errors == ""
         assert "%" not in pipe.raw

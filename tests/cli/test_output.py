@@ -51,12 +51,11 @@ from projections.cli.documents.states import (
 from projections.cli.schema import documents
 from tests.cli.hostile_text import AS_ARGUMENT, NASTY
 from tests.cli.terminal import (
-    COMMAND,
     HARMFUL,
     Pipe,
     Terminal,
-    environment,
     journal,
+    journal_into,
     shell,
     side_by_side,
 )
@@ -338,13 +337,7 @@ def test_a_full_disk_is_one_line_and_1(prepared: str) -> None:
         ["verify"],
     ):
         with open("/dev/full", "w") as full:
-            result = subprocess.run(
-                [*COMMAND, *args, "--dir", prepared],
-                stdout=full,
-                stderr=subprocess.PIPE,
-                text=True,
-                check=False,
-            )
+            result = journal_into(full.fileno(), *args, "--dir", prepared)
         assert result.returncode == 1, args
         assert re.fullmatch(r"journal: .*No space left on device\n", result.stderr), args
 
@@ -513,28 +506,26 @@ OUTPUTS = [
 
 
 @pytest.fixture(scope="module")
-def given(nasty: str, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[bytes, bytes]]:
+def given(nasty: str, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
     """Standard output and standard error of each."""
 
-    def run(args: list[str]) -> tuple[bytes, bytes]:
+    def run(args: list[str]) -> tuple[str, str]:
         folder = nasty
         if args[0] in ("set", "clear", "handoff", "takeover", "compact", "delete"):
             folder = str(tmp_path_factory.mktemp("own") / os.path.basename(nasty))
             shutil.copytree(nasty, folder)
-        process = subprocess.Popen(
-            [*COMMAND, *with_folder(args, tmp_path_factory)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**environment(), "JOURNAL_DIR": folder, "COLUMNS": "80"},
-        )
-        first = b""
+        env = {"JOURNAL_DIR": folder, "COLUMNS": "80"}
         if args[0] == "tail":
-            assert process.stdout is not None
-            first = process.stdout.readline()
-            process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-        return first + out, err
+            return followed(args, env)
+        result = journal(*with_folder(args, tmp_path_factory), **env)
+        return result.stdout, result.stderr
+
+    def followed(args: list[str], env: dict[str, str]) -> tuple[str, str]:
+        with Pipe(*args, env=env) as follower:
+            follower.until(bool)
+            follower.signal(signal.SIGINT)
+            follower.end()
+            return follower.raw, follower.errors
 
     return side_by_side(run, OUTPUTS)
 
@@ -545,10 +536,9 @@ def given(nasty: str, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[by
     ids=[" ".join(args).replace(N, "N")[:60] for args in OUTPUTS],
 )
 def test_nothing_that_steers_a_terminal_gets_there(
-    number: int, given: list[tuple[bytes, bytes]]
+    number: int, given: list[tuple[str, str]]
 ) -> None:
-    for stream in given[number]:
-        text = stream.decode()
+    for text in given[number]:
         assert HARMFUL.search(text) is None, repr(text)
         assert "\nINJECTED" not in text
         assert "Traceback" not in text
@@ -587,16 +577,12 @@ NO_TEXT = [
 def test_arguments_that_are_no_text_are_refused(own: str) -> None:
     before = sorted(os.listdir(own))
 
-    def run(args: list[str]) -> "subprocess.CompletedProcess[bytes]":
-        env = {**environment(), "JOURNAL_DIR": own}
-        return subprocess.run(
-            [*COMMAND, *args], capture_output=True, check=False, timeout=60, env=env
-        )
+    def run(args: list[str]) -> "subprocess.CompletedProcess[str]":
+        return journal(*args, JOURNAL_DIR=own)
 
     for result in side_by_side(run, NO_TEXT):
-        assert (result.returncode, result.stdout) == (2, b""), result
-        assert b"Traceback" not in result.stderr
-        result.stderr.decode()
+        assert (result.returncode, result.stdout) == (2, ""), result
+        assert "Traceback" not in result.stderr
     assert sorted(os.listdir(own)) == before
 
 
@@ -604,16 +590,12 @@ def test_a_folder_of_which_the_name_is_no_text_works(own: str) -> None:
     folder = f"{own}\udcff"
     os.rename(own, folder)
     for args in (["compact", "my-session"], ["verify"], ["sessions"], ["doctor"]):
-        result = subprocess.run(
-            [*COMMAND, *args, "-o", "json", "--dir", folder], capture_output=True, check=False
-        )
+        result = journal(*args, "-o", "json", "--dir", folder)
         assert result.returncode in (0, 1), result.stderr
         assert json.loads(result.stdout)["version"] == 1
-    result = subprocess.run(
-        [*COMMAND, "log", "x", "--dir", folder], capture_output=True, check=False
-    )
+    result = journal("log", "x", "--dir", folder)
     assert result.returncode == 3
-    assert b"Traceback" not in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 # Folders

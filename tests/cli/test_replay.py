@@ -2,9 +2,7 @@
 
 import json
 import os
-import select
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import pytest
 from projections import DefaultSessionStore
 from projections.cli import replay
 from projections.cli.replay import SECONDS, SPEED
-from tests.cli.terminal import COMMAND, STYLE, journal, run_in_terminal
+from tests.cli.terminal import STYLE, Pipe, journal, run_in_terminal, shell
 
 
 @pytest.fixture
@@ -86,21 +84,13 @@ def test_what_changed_is_told_even_if_what_was_before_is_not_shown(folder: str) 
 
 
 def test_events_appear_when_they_are_due_and_an_interrupt_is_quiet(slow: str) -> None:
-    command = [*COMMAND, "replay", "s", "--dir", slow, "--speed", "1x", "-o", "jsonl"]
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": ""},
-    ) as process:
-        assert process.stdout is not None
-        arrived = select.select([process.stdout], [], [], 30)[0]
-        first = process.stdout.readline() if arrived else "{}"
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-    assert json.loads(first).get("seq") == 1, "it came before the pause"
-    assert (process.returncode, out, err.strip()) == (130, "", "")
+    with Pipe("replay", "s", "--dir", slow, "--speed", "1x", "-o", "jsonl") as replay:
+        replay.until(bool)
+        replay.signal(signal.SIGINT)
+        assert replay.end() == 130
+        (first,) = replay.lines
+        assert json.loads(first)["seq"] == 1, "it came before the pause"
+        assert replay.errors.strip() == ""
 
 
 def test_max_wait_caps_the_pauses(slow: str) -> None:
@@ -188,10 +178,7 @@ def test_dropped_history_is_reported(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_has_enough_ends_it_quietly(folder: str) -> None:
-    line = f"{' '.join(COMMAND[:1])} -c '{COMMAND[2]}' replay s --dir {folder} | head -n1"
-    result = subprocess.run(
-        ["bash", "-c", line], capture_output=True, text=True, timeout=60, check=True
-    )
+    result = shell(f"journal replay s --dir '{folder}' | head -n1")
     assert len(result.stdout.splitlines()) == 1
     assert result.stderr == ""
 

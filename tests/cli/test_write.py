@@ -3,14 +3,14 @@
 import json
 import os
 import stat
-import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from journal.events import Handoff
 from projections import DefaultSessionStore
-from tests.cli.terminal import COMMAND, journal, shell, side_by_side
+from tests.cli.terminal import Pipe, journal, shell, side_by_side
 
 
 @pytest.fixture
@@ -164,10 +164,11 @@ def test_only_set_makes_a_session(folder: str, args: list[str]) -> None:
 
 
 def test_two_scripts_at_once_lose_nothing(folder: str) -> None:
-    commands = [
-        subprocess.Popen([*COMMAND, "set", "s", f"r-{n}", "t", f'{{"n": {n}}}', "--dir", folder])
-        for n in range(6)
-    ]
-    assert [command.wait(timeout=60) for command in commands] == [0] * 6
+    with ExitStack() as running:
+        commands = [
+            running.enter_context(Pipe("set", "s", f"r-{n}", "t", "{}", "--dir", folder))
+            for n in range(6)
+        ]
+        assert [command.end() for command in commands] == [0] * 6
     with DefaultSessionStore(folder) as store:
         assert store.state_at("s").keys() == {f"r-{n}" for n in range(6)}

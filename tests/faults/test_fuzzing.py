@@ -68,7 +68,7 @@ def in_pieces(data: bytes, length: int) -> tuple[Scanner, list[Event]]:
     return scanner, events
 
 
-@sized(quick=150, storm=2_000, long=20_000)
+@sized(quick=50, storm=2_000, long=20_000)
 def test_the_scanner_judges_any_bytes(whole: dict[str, bytes], size: int, figure: Figure) -> None:
     """It never raises, says the same however it is fed, and speaks of bytes that are there."""
     count = found = 0

@@ -32,10 +32,12 @@ def test_session_config_has_praisonais_fields_defaults_and_order() -> None:
 
 
 @pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(praisonai.SessionConfig)])
-@pytest.mark.parametrize("value", [-1, -0.5, 0, 7, None, "", "file", "SQLITE", [], True], ids=repr)
-def test_session_config_takes_and_refuses_what_praisonais_does(field: str, value: Any) -> None:
-    settings = {field: value}
-    assert outcome(ours.SessionConfig, settings) == outcome(praisonai.SessionConfig, settings)
+def test_session_config_takes_and_refuses_what_praisonais_does(field: str) -> None:
+    values: list[Any] = [-1, -0.5, 0, 7, None, "", "file", "SQLITE", [], True]
+    for value in values:
+        settings = {field: value}
+        mine = outcome(ours.SessionConfig, settings)
+        assert mine == outcome(praisonai.SessionConfig, settings), value
 
 
 @pytest.mark.parametrize("field", ["timeout", "max_messages", "resume_window", "max_inbox"])

@@ -24,7 +24,7 @@ from projections.doctor.finding import quoted
 from projections.doctor.locks import is_free
 from projections.doctor.remedies import Remedy
 from projections.store.session_file import SessionFile
-from tests.cli.terminal import SHELL, journal
+from tests.cli.terminal import journal, shell
 from tests.faults.crashes.log_operations import MOST_CALLS, OPERATIONS
 from tests.faults.sizes import sized
 from tests.projections.doctor_faults import (
@@ -94,7 +94,8 @@ def run(command: str) -> None:
         done = journal(*shlex.split(command)[1:])
         assert done.returncode == 0, (command, done.stderr)
         return
-    subprocess.run(["bash", "-c", SHELL + command], capture_output=True, timeout=60, check=True)
+    done = shell(command)
+    assert done.returncode == 0, (command, done.stderr)
 
 
 def follow(found: list[Finding], number: int = 0) -> None:

@@ -1,21 +1,31 @@
 """What goes wrong with the journal, or with the process."""
 
 import errno
+import os
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-from agents import (
-    Agent,
-)
+from agents import Agent, function_tool
 
 from journal.errors import AppendError
 from projections import DefaultSessionStore
 from projections.adapters.openai_agents import mirror
-from tests.adapters.openai_agents.agents import ASK_ROME, EACH_RUN, Run, agent, run, says
+from tests.adapters.openai_agents.agents import (
+    ASK_ROME,
+    CALL_ROME,
+    EACH_RUN,
+    Run,
+    agent,
+    calls,
+    run,
+    says,
+    weather,
+)
 from tests.adapters.reported import KEY, ROME, call, said, turns
-from tests.support import FaultyStorage, fails, python
+from tests.support import FaultyStorage, fails
 
 
 @EACH_RUN
@@ -75,24 +85,21 @@ def test_secrets_are_replaced(store: DefaultSessionStore, tmp_path: Path) -> Non
     assert not any(KEY in text for text in written)
 
 
-KILLED = """
-import sys
-from agents import Runner, function_tool, set_tracing_disabled
-from projections.adapters.openai_agents import mirror
-from tests.adapters.openai_agents.agents import CALL_ROME, agent, calls, weather
-from tests.adapters.openai_agents.agents import run, run_streamed, run_sync
+def call_for_ever(run: Run, folder: str, begun: int) -> None:
+    """In a process of its own: an agent in a call that says so through a pipe, and never ends."""
 
-@function_tool
-def waiting() -> str:
-    "Waits for ever."
-    print("in the call", flush=True)
-    return sys.stdin.read()
+    @function_tool
+    def waiting() -> str:
+        "Waits for ever."
+        os.write(begun, b"in the call")
+        return str(threading.Event().wait())
 
-set_tracing_disabled(True)
-mirror(sys.argv[1], session_id="s")
-steps = [calls(CALL_ROME), calls(("c-wait", "waiting", {}))]
-globals()[sys.argv[2]](agent(*steps, tools=[weather, waiting]), "wait")
-"""
+    try:
+        mirror(folder, session_id="s")
+        steps = [calls(CALL_ROME), calls(("c-wait", "waiting", {}))]
+        run(agent(*steps, tools=[weather, waiting]), "wait")
+    finally:
+        os._exit(1)
 
 
 @EACH_RUN
@@ -100,12 +107,15 @@ def test_a_process_killed_in_a_call_leaves_an_open_turn(
     run: Run, store: DefaultSessionStore
 ) -> None:
     assert store.session_dir is not None
-    process = python(KILLED, store.session_dir, run.__name__, stdin=-1)
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    process.send_signal(signal.SIGKILL)
-    _, trouble = process.communicate()
-    assert line == "in the call\n", trouble
+    said_here, said_there = os.pipe()
+    child = os.fork()  # has imported the framework already, which takes seconds
+    if child == 0:
+        call_for_ever(run, store.session_dir, said_there)
+    os.close(said_there)
+    with open(said_here, "rb") as pipe:
+        assert pipe.read(len(b"in the call")) == b"in the call"
+        os.kill(child, signal.SIGKILL)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     assert turns(store) == [
         {
             "status": "open",

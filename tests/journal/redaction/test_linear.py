@@ -122,9 +122,8 @@ def test_there_are_hostile_texts_enough() -> None:
 def test_hostile_texts_take_linear_time(size: int) -> None:
     """All of them where there is time, else those of every other beginning."""
     for unit in HOSTILE if size > 60_000 else HOSTILE[:: 2 * len(_ENDINGS)]:
-        for length in (size // 2, size):
-            text = unit * (length // len(unit))
-            assert seconds(text) < _PER_CHARACTER * length, unit
+        text = unit * (size // len(unit))
+        assert seconds(text) < _PER_CHARACTER * size, unit
 
 
 def patterns_in(found: object) -> list[re.Pattern[str]]:
@@ -149,9 +148,13 @@ SEARCHED = {
 
 
 @pytest.mark.parametrize("pattern", SEARCHED.values(), ids=SEARCHED)
-@sized(quick=1_000, storm=20_000)
+@sized(quick=250, storm=20_000)
 def test_every_pattern_alone_takes_linear_time(pattern: re.Pattern[str], size: int) -> None:
-    """All hostile texts one after the other: at twice the length at most thrice the time."""
+    """All hostile texts one after the other: at twice the length at most thrice the time.
+
+    The quick size notices what tries every possible way; what looks ahead from each place
+    needs the large one.
+    """
 
     def taken(length: int) -> float:
         before = process_time()
