@@ -41,7 +41,6 @@ from tests.adapters.pydantic_ai.agents import (
     by_stream_sync,
     cancel_in_a_call,
     in_loop,
-    waiting,
 )
 from tests.adapters.reported import ROME, call, said, turns, versions
 
@@ -160,9 +159,19 @@ def test_a_cancelled_task_cancels_the_turn_and_its_call(
     assert handle.failures == 0
 
 
-def test_a_run_that_times_out_is_cancelled(store: DefaultSessionStore) -> None:
+def test_a_run_that_times_out_is_cancelled(
+    store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def waiting() -> str:
+        """An hour passes in it."""
+        loop = asyncio.get_running_loop()
+        now = loop.time
+        monkeypatch.setattr(loop, "time", lambda: now() + 3600)
+        await asyncio.sleep(FOREVER)
+        return "never"
+
     with mirror(store, session_id="s"), pytest.raises(RunTimedOut):
-        agent(tools=[waiting]).run_sync("wait", timeout=1)  # the call has begun by then
+        agent(tools=[waiting]).run_sync("wait", timeout=600)
     (turn,) = turns(store)
     assert turn["status"] == "cancelled"
     assert turn["tool_calls"] == [call("c-wait", "waiting", "cancelled")]
