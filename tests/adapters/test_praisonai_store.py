@@ -177,7 +177,7 @@ def portable(session: dict[str, Any]) -> str:
 
 
 @given(CALLS, st.sampled_from(["plain", "hierarchical"]))
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=50, database=None)
 def test_it_answers_as_praisonais_own_does(
     tmp_path_factory: pytest.TempPathFactory,
     calls: list[tuple[str, str, tuple[Any, ...]]],

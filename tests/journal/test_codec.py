@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
@@ -252,7 +252,6 @@ def test_nesting_too_deep_to_read_is_no_event_and_no_error(op: str) -> None:
         assert format_of(bad) is None
 
 
-@settings(deadline=None, max_examples=300)
 @given(st.binary() | st.text().map(str.encode), st.sampled_from(list(LINES.values())), st.data())
 def test_garbage_is_no_event_and_no_error(
     garbage: bytes, line: bytes, data: st.DataObject

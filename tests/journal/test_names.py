@@ -53,7 +53,6 @@ def test_a_nasty_id_stays_inside_the_folder(session_id: str) -> None:
     assert_inside("/sessions", session_id)
 
 
-@settings(deadline=None, max_examples=300)
 @given(IDS | st.text(), IDS | st.text())
 @example("/" * 53 + "/a", "/" * 53 + "/b")
 def test_no_two_ids_share_a_file(first: str, second: str) -> None:

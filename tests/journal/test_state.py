@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from journal.config import SessionConfig
@@ -39,7 +39,6 @@ def saved(value: Any) -> Any:
     return decode_state(encode_state(value))
 
 
-@settings(deadline=None, max_examples=300)
 @given(containers(JSON_LEAVES, st.text()))
 def test_json_comes_back_equal_with_the_same_types_and_order(value: Any) -> None:
     assert repr(saved(value)) == repr(value)  # tells 1 from True and 1.0, and 0.0 from -0.0
@@ -55,7 +54,6 @@ ANY_LEAVES = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=300)
 @given(containers(ANY_LEAVES, st.text() | st.integers() | st.none() | st.booleans()))
 def test_any_value_comes_back_equal_or_is_refused(value: Any) -> None:
     try:

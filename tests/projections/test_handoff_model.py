@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from msgspec.structs import replace
 
 from journal.events import Clear, Event, Handoff, Set, Takeover
@@ -132,7 +132,6 @@ def view_by_hand(events: list[Event], seen: int) -> dict[str, dict[str, Set]]:
     return view
 
 
-@settings(deadline=None, max_examples=200)
 @given(HISTORIES)
 def test_double_runs_are_what_the_definition_says(events: list[Event]) -> None:
     found = audit(events)
@@ -151,7 +150,6 @@ def test_double_runs_are_what_the_definition_says(events: list[Event]) -> None:
     assert len(found.double_runs + found.shared_turns) == len(of_several)
 
 
-@settings(deadline=None, max_examples=200)
 @given(HISTORIES.map(answering))
 def test_late_writes_are_what_the_definition_says(events: list[Event]) -> None:
     late = {
@@ -162,7 +160,6 @@ def test_late_writes_are_what_the_definition_says(events: list[Event]) -> None:
     assert late == late_by_hand(events)
 
 
-@settings(deadline=None, max_examples=200)
 @given(HISTORIES)
 def test_what_is_inherited_and_open_is_what_the_definition_says(events: list[Event]) -> None:
     for change in audit(events).changes:
@@ -183,7 +180,6 @@ def test_what_is_inherited_and_open_is_what_the_definition_says(events: list[Eve
         assert len(change.open_calls) == len(listed)
 
 
-@settings(deadline=None, max_examples=200)
 @given(HISTORIES)
 def test_when_the_runtime_of_successive_writes_changes_a_change_or_a_late_write_says_so(
     events: list[Event],
@@ -203,7 +199,6 @@ def test_when_the_runtime_of_successive_writes_changes_a_change_or_a_late_write_
         assert came or before.seq in late or after.seq in late
 
 
-@settings(deadline=None, max_examples=200)
 @given(HISTORIES)
 def test_spans_follow_each_other_and_each_begins_with_a_change(events: list[Event]) -> None:
     found = audit(events)
@@ -220,7 +215,6 @@ def test_spans_follow_each_other_and_each_begins_with_a_change(events: list[Even
     assert bool(found.spans) == any(isinstance(event, Set | Takeover) for event in events)
 
 
-@settings(deadline=None, max_examples=200)
 @given(HISTORIES)
 def test_every_handoff_is_one_change_and_every_change_adds_up(events: list[Event]) -> None:
     found = audit(events)
@@ -243,7 +237,6 @@ def test_every_handoff_is_one_change_and_every_change_adds_up(events: list[Event
     assert began == sorted(began, key=lambda seq: seq or 0)
 
 
-@settings(deadline=None, max_examples=200)
 @given(HISTORIES)
 def test_the_audit_is_the_same_after_a_round_through_json(events: list[Event]) -> None:
     found = audit(events)
@@ -253,7 +246,6 @@ def test_the_audit_is_the_same_after_a_round_through_json(events: list[Event]) -
     assert msgspec.json.decode(msgspec.json.encode(found), type=HandoffAudit) == found
 
 
-@settings(deadline=None, max_examples=200)
 @given(HISTORIES)
 def test_pending_handoffs_are_what_the_definition_says(events: list[Event]) -> None:
     pending = PendingHandoffs()

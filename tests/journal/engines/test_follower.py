@@ -582,7 +582,7 @@ class FollowerMachine(RuleBasedStateMachine):
 
 TestFollowers = FollowerMachine.TestCase
 TestFollowers.settings = settings(
-    max_examples=200, stateful_step_count=25, deadline=None, derandomize=True
+    max_examples=100, stateful_step_count=25, deadline=None, derandomize=True
 )
 
 

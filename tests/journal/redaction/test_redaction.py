@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from journal.engines.files.directory import Directory
@@ -133,7 +133,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=100)
 @given(VALUES)
 @example("AIza" + BODY[:35] + "sk-" + BODY[:24])
 @example("https://" + "ghp_" + BODY[:36] + "@host")
@@ -141,7 +140,6 @@ def test_redacting_twice_is_the_same_as_once(value: Any) -> None:
     assert redact(redact(value)) == redact(value)
 
 
-@settings(deadline=None, max_examples=200)
 @given(VALUES)
 @example({"PASSword": "hunter2"})
 @example({"password\n": "hunter2"})
@@ -152,7 +150,6 @@ def test_the_quick_search_misses_nothing_that_would_be_redacted(value: Any) -> N
         assert may_hold_secrets(encoded(value))
 
 
-@settings(deadline=None, max_examples=100)
 @given(st.sampled_from(SECRETS), NOISE, NOISE)
 def test_what_matched_is_never_echoed(secret: tuple[str, str], before: str, after: str) -> None:
     assert secret[1] not in redact(f"{before} {secret[1]} {after}")

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from journal.redaction import (
@@ -46,7 +46,6 @@ STATES = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=300)
 @given(STATES)
 @example({"a": '{"password":1234}'})
 @example({"access_tokens": {"a": "hunter2"}, "passed": 1})
@@ -60,7 +59,6 @@ def test_what_would_be_replaced_is_never_passed_over(state: dict[str, Any]) -> N
         assert may_hold_secrets(encoded.encode(errors="surrogatepass"))
 
 
-@settings(deadline=None, max_examples=300)
 @given(STATES)
 def test_redaction_finds_the_same_without_any_search(state: dict[str, Any]) -> None:
     found = redact(state)
