@@ -20,6 +20,7 @@ from journal.engines.files.segment import Segment
 from journal.engines.files.storage import DiskStorage
 from journal.events import Event, Set
 from journal.names import paths_of
+from projections import DefaultSessionStore
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -185,6 +186,11 @@ def finish(processes: Sequence["subprocess.Popen[str]"]) -> list[str]:
         assert process.returncode == 0, err
         outputs.append(out)
     return outputs
+
+
+def finish_maintenance(store: DefaultSessionStore) -> None:
+    """Wait until what a store does in the background is done."""
+    assert store._maintenance.wait(60)
 
 
 def state_in(path: Path) -> Any:

@@ -13,7 +13,7 @@ import pytest
 
 from projections import DefaultSessionStore
 from tests.cli.terminal import Pipe, Terminal, environment, journal
-from tests.support import files_in
+from tests.support import files_in, finish_maintenance
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def store(folder: str) -> Iterator[DefaultSessionStore]:
             for number in range(4):
                 store.set_runtime_state(session, "native", "t", {"n": number})
         store.compact("a")
-        store._maintenance.wait(30)
+        finish_maintenance(store)
         yield store
 
 

@@ -21,9 +21,15 @@ from projections.cli.documents.doctor import (
     RestoreDocument,
     RestoreItem,
 )
-from projections.doctor import environment, examination
 from tests.cli.terminal import HARMFUL, journal, run_in_terminal
-from tests.projections.doctor_faults import FAULTS, append, healthy, log, snapshot
+from tests.projections.doctor_faults import (
+    FAULTS,
+    append,
+    healthy,
+    log,
+    snapshot,
+    use_quiet_machine,
+)
 from tests.support import state_in
 
 ORDER = ["error", "warning", "note"]
@@ -31,10 +37,7 @@ ORDER = ["error", "warning", "note"]
 
 @pytest.fixture(autouse=True)
 def _quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "_LEAST_FREE", 0)
-    monkeypatch.setattr(environment, "_LEAST_SHARE", 0)
-    monkeypatch.setattr(environment, "_NETWORK", frozenset(("nfs4",)))
-    monkeypatch.setattr(examination, "_LOOKS_AGAIN", (0.0, 0.0))
+    use_quiet_machine(monkeypatch)
     monkeypatch.delenv("JOURNAL_DIR", raising=False)
 
 

@@ -12,7 +12,7 @@ from journal.engines.files.modes import open_shared
 from journal.engines.files.storage import DiskStorage, create_anew
 from projections import DefaultSessionStore
 from tests.faults.sizes import sized
-from tests.support import FaultyStorage, finish
+from tests.support import FaultyStorage, finish, finish_maintenance
 from tests.users import ALICE, BOB, EVE, TEAM, folder_of, only_root, open_place
 
 SHARED = 0o2770
@@ -190,7 +190,7 @@ def test_a_new_file_of_a_group_is_never_seen_with_another_mode(tmp_path: Path, u
             for number in range(2):
                 store.set_runtime_state("s", "r", "t", {"n": number})
             store.compact("s")
-            store._maintenance.wait(10)
+            finish_maintenance(store)
     finally:
         os.umask(before)
     assert len(seen) >= 5

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from projections import DefaultSessionStore
+from tests.support import finish_maintenance
 
 Record = dict[str, Any]
 
@@ -76,7 +77,7 @@ def record_session(folder: Path) -> tuple[str, dict[str, Any]]:
         store.set_runtime_state(session, "runtime 0", "t0", {})
         store.compact(session)
         store.set_runtime_state(session, "native", "", {"last": -0.0})
-        store._maintenance.wait(30)
+        finish_maintenance(store)
         runtimes = [f"runtime {n}" for n in range(3)] + ["native"]
         return session, {name: store.get_runtime_state(session, name) for name in runtimes}
 

@@ -19,6 +19,7 @@ from journal.engines.files.restoring import restore
 from journal.engines.files.storage import DiskStorage
 from journal.events import Open
 from projections import DefaultSessionStore
+from projections.doctor import environment, examination
 from projections.doctor.archives import LARGE
 from projections.doctor.remedies import Remedy
 from projections.store.session_file import SessionFile
@@ -28,6 +29,15 @@ from tests.support import (
     open_log,
     set_event,
 )
+
+
+def use_quiet_machine(monkeypatch: pytest.MonkeyPatch, *, alone: bool = True) -> None:
+    """Its disk and file system are not what is tested; `alone`, nobody else is at work."""
+    monkeypatch.setattr(environment, "_LEAST_FREE", 0)
+    monkeypatch.setattr(environment, "_LEAST_SHARE", 0)
+    monkeypatch.setattr(environment, "_NETWORK", frozenset(("nfs4",)))
+    if alone:
+        monkeypatch.setattr(examination, "_LOOKS_AGAIN", (0.0, 0.0))
 
 
 def engine(folder: Path, storage: DiskStorage | None = None) -> Directory:

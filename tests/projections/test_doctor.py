@@ -19,7 +19,7 @@ from journal.config import Limits
 from journal.engines.files.storage import DiskStorage
 from journal.errors import JournalError, NotFoundError, StateValueError
 from projections import DefaultSessionStore
-from projections.doctor import Finding, environment, examination
+from projections.doctor import Finding, environment
 from projections.doctor.finding import quoted
 from projections.doctor.locks import is_free
 from projections.doctor.remedies import Remedy
@@ -39,6 +39,7 @@ from tests.projections.doctor_faults import (
     log,
     rewrite,
     snapshot,
+    use_quiet_machine,
     write,
 )
 from tests.projections.examining import examine
@@ -48,24 +49,16 @@ from tests.support import (
     FaultyStorage,
     Killed,
     files_in,
+    finish_maintenance,
     open_log,
     python,
 )
 
 
 @pytest.fixture(autouse=True)
-def _roomy_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever machine this runs on, its disk and file system are not what is tested."""
-    monkeypatch.setattr(environment, "_LEAST_FREE", 0)
-    monkeypatch.setattr(environment, "_LEAST_SHARE", 0)
-    monkeypatch.setattr(environment, "_NETWORK", frozenset(("nfs4",)))
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def _quiet_machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody else is at work, but in the one test that has its own name for it."""
-    if "processes" not in request.node.name:
-        monkeypatch.setattr(examination, "_LOOKS_AGAIN", (0.0, 0.0))
+    use_quiet_machine(monkeypatch, alone="processes" not in request.node.name)
 
 
 def findings(folder: Path, *session_ids: str, **options: Any) -> list[Finding]:
@@ -398,7 +391,7 @@ def check_work_without_findings(tmp_path: Path, dice: random.Random) -> None:
             for _ in range(40):
                 name = dice.choice(["set"] * 6 + list(OPS))
                 OPS[name](store, dice)
-            store._maintenance.wait(10)
+            finish_maintenance(store)
             assert not serious(findings(tmp_path))
         assert findings(tmp_path) == []
         assert findings(tmp_path, quick=True) == []
@@ -602,7 +595,7 @@ def test_the_rule_for_dead_bytes_is_that_of_automatic_compaction(tmp_path: Path)
     with DefaultSessionStore(tmp_path, durability="os") as store:
         for number in range(100):
             store.set_runtime_state("s", "native", "t", {"x": str(number % 10) * 30_000})
-            store._maintenance.wait(10)
+            finish_maintenance(store)
             if number % 7 == 0:
                 assert "dead" not in {finding.kind for finding in findings(tmp_path)}
         assert store.verify("s").archived_events > 0

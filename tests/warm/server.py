@@ -54,12 +54,8 @@ class Server:
                     request = self._fork(self._listener.accept()[0])
                     if request is not None:
                         return request
-                elif key.fd in self._children:
-                    self._end(self._children[key.fd], is_over=key.fd not in self._askers)
-
-    @property
-    def _askers(self) -> set[int]:
-        return {child.asker.fileno() for child in self._children.values()}
+                elif (child := self._children.get(key.fd)) and child is key.data:
+                    self._end(child, is_over=key.fd == child.pidfd)  # else it has ended just now
 
     def _fork(self, asker: socket.socket) -> Request | None:
         length, fds, _, _ = socket.recv_fds(asker, HEAD, STREAMS)
@@ -77,7 +73,7 @@ class Server:
         child = _Child(pid, os.pidfd_open(pid), asker)
         for fd in (child.pidfd, asker.fileno()):
             self._children[fd] = child
-            self._selector.register(fd, selectors.EVENT_READ)
+            self._selector.register(fd, selectors.EVENT_READ, child)
         return None
 
     def _end(self, child: _Child, *, is_over: bool) -> None:
@@ -159,7 +155,7 @@ def _import_all() -> None:
 
 if __name__ == "__main__":
     from projections.cli import main
-    from projections.cli.main import COMMANDS
+    from projections.cli.commands import COMMANDS
 
     _import_all()
     server = Server(sys.argv[1])

@@ -27,6 +27,7 @@ from projections import DefaultSessionStore
 from tests.support import (
     FaultyStorage,
     files_in,
+    finish_maintenance,
     is_there,
     needs,
     no_fault,
@@ -309,7 +310,7 @@ def grow(store: DefaultSessionStore, bytes_to_write: int) -> None:
     """Overwrite a turn until so much is dead; after each set, let a compaction try."""
     for number in range(bytes_to_write >> 16):
         store.set_runtime_state("s", "r", "t", {"n": number, "text": "x" * (1 << 16)})
-        assert store._maintenance.wait(20)
+        finish_maintenance(store)
 
 
 def test_a_compaction_by_itself_that_fails_so_is_tried_less_and_less(

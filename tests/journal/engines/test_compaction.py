@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from journal.codec import control_line
 from journal.engines.files.compaction import Compaction
 from journal.engines.files.directory import Directory
 from journal.engines.files.living import Living

@@ -24,7 +24,15 @@ from journal.names import paths_of
 from journal.scan import Scanner
 from projections import DefaultSessionStore
 from tests.faults.sizes import sized
-from tests.support import DiesAt, FaultyStorage, Killed, finish, python, set_event
+from tests.support import (
+    DiesAt,
+    FaultyStorage,
+    Killed,
+    finish,
+    finish_maintenance,
+    python,
+    set_event,
+)
 
 MOST_CALLS = 100
 
@@ -47,7 +55,7 @@ def work(folder: Path, dice: random.Random, steps: int = 40) -> None:
                     store.hand_off("s", "x", "y")
                 case _:
                     store.compact("s")
-                    store._maintenance.wait(10)
+                    finish_maintenance(store)
 
 
 def compacted(folder: Path) -> None:
@@ -60,7 +68,7 @@ def compacted(folder: Path) -> None:
         for number in (5, 6):
             store.set_runtime_state("s", "x", f"t{number % 5}", {"n": number})
         store.compact("s")
-        store._maintenance.wait(10)
+        finish_maintenance(store)
         for number in (7, 8):
             store.set_runtime_state("s", "x", f"t{number}", {"n": number})
 
@@ -184,7 +192,7 @@ def test_whatever_was_kept_and_is_damaged_comes_back(
     with store_in(folder) as store:
         store.set_runtime_state("s", "x", "t0", {"n": -1})
         store.compact("s")
-        store._maintenance.wait(10)
+        finish_maintenance(store)
         view = store.state_at("s")
     for _ in range(dice.randrange(3)):
         with store_in(folder) as store:
@@ -636,7 +644,7 @@ def test_twice_as_many_events_are_read_as_often(
                 if number % (events // 3) == 0:
                     store.compact("s")
             store.compact("s")
-            store._maintenance.wait(10)
+            finish_maintenance(store)
         damage(log(folder), "garbage", events // 4)
         calls[0] = 0
         assert len(restore(FaultyStorage(watch), paths_of(str(folder), "s")).restored) == 1

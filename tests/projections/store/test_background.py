@@ -22,7 +22,7 @@ from projections.store.background import Job, Maintenance
 from projections.store.bloat import DEAD_BYTES, DEAD_SPREAD, RECHECK
 from projections.store.locks import SessionLocks
 from tests.faults.sizes import Figure, sized
-from tests.support import FaultyStorage, files_in, no_fault
+from tests.support import FaultyStorage, files_in, finish_maintenance, no_fault
 
 PATIENCE = 60.0
 """Seconds after which something that has to happen has not happened."""
@@ -219,11 +219,11 @@ def test_that_another_process_is_at_it_is_no_failure_of_an_automatic_compaction(
     with store_at(tmp_path) as store:
         with compacted_elsewhere(tmp_path):
             until_due(store)
-            assert store._maintenance.wait(PATIENCE)
+            finish_maintenance(store)
         assert archives(tmp_path) == []
         assert caplog.records == []
         until_due(store)
-        assert store._maintenance.wait(PATIENCE)
+        finish_maintenance(store)
         assert archives(tmp_path) != []
 
 
@@ -243,7 +243,7 @@ def test_that_the_log_is_another_by_now_is_no_failure_of_an_automatic_compaction
         if how == "deleted and made again":
             other.set_runtime_state("s", "r", "t", {})
         held.go_on.set()
-        assert store._maintenance.wait(PATIENCE)
+        finish_maintenance(store)
         assert [record.getMessage() for record in caplog.records] == []
 
 
@@ -255,7 +255,7 @@ def test_a_log_that_another_process_has_just_compacted_is_not_compacted_again(
         until_due(store)
         assert list(kept.jobs) == ["compaction of session 's'"]
         other.compact("s")
-        assert other._maintenance.wait(PATIENCE)
+        finish_maintenance(other)
         store.set_runtime_state("s", "r", "t", {"dead": "by now"})
         store.set_runtime_state("s", "r", "t", {})
         size = (tmp_path / "s.jsonl").stat().st_size
@@ -281,7 +281,7 @@ def test_a_compaction_that_fails_is_told_once_until_it_has_worked(
             until(lambda: caplog.records != [], store)
             for _ in range(3):
                 until_due(store)
-                assert store._maintenance.wait(PATIENCE)
+                finish_maintenance(store)
             (record,) = caplog.records
             assert record.levelno == logging.WARNING
             assert "compaction of session 's' failed" in record.getMessage()
@@ -297,7 +297,7 @@ def until(reached: Callable[[], bool], store: DefaultSessionStore) -> None:
     """Write until it is: after a failure, the log has to grow before it is tried again."""
     for _ in range(50):
         until_due(store)
-        assert store._maintenance.wait(PATIENCE)
+        finish_maintenance(store)
         if reached():
             return
     raise AssertionError("it was not tried again")

@@ -20,7 +20,7 @@ from journal import (
 )
 from projections import DefaultSessionStore
 from projections.store.refreshing import FileRefresher
-from tests.support import FaultyStorage, fails, files_in
+from tests.support import FaultyStorage, fails, files_in, finish_maintenance
 
 SECRET_FREE = {"tool_calls": ["call-1"], "transcript": [{"role": "user", "content": "hi"}]}
 
@@ -327,7 +327,7 @@ class TestAutomaticCompaction:
         with store_at(tmp_path, limits=Limits(10_000, 100_000)) as store:
             for number in range(3000):
                 store.set_runtime_state("s", "r", f"t{number % 7}", {**state, "n": number})
-            store._maintenance.wait(30)
+            finish_maintenance(store)
             assert (tmp_path / "s.jsonl").stat().st_size < 2_500_000
             assert len(store.get_runtime_state("s", "r")) == 7
             report = store.verify("s")
@@ -343,5 +343,5 @@ class TestAutomaticCompaction:
     def test_a_log_full_of_living_turns_is_left_alone(self, tmp_path: Path) -> None:
         with store_at(tmp_path, limits=Limits(10_000, 10_000_000)) as store:
             store.set_many("s", [("r", f"t{n}", {"x": "y" * 1000}) for n in range(2000)])
-            store._maintenance.wait(30)
+            finish_maintenance(store)
             assert store.verify("s").archived_events == 0
