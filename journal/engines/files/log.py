@@ -143,19 +143,7 @@ class FileLog(LogReader):
         self.busy = True
         try:
             segment = lock_segment(self)
-            if segment is None:
-                return None
-            requests = take() if callable(take) else take
-            encoded = self._encode_locked(segment, requests)
-            if not encoded.events:
-                self._step_back_locked(segment)
-                return Appended(segment.scanner.head or _BEFORE_ALL, segment.file, None, 0)
-            head = self._write_locked(segment, encoded)
-            ticket = segment.file.mark_written() if self._durable else None
-            segment.file.unlock()
-            for request in requests:
-                if request.on_appended is not None:
-                    request.on_appended()
+            return self._append_to_locked(segment, take) if segment is not None else None
         except RefusedError:
             raise  # nothing was touched, so nothing has to be forgotten
         except BaseException as error:
@@ -169,6 +157,25 @@ class FileLog(LogReader):
             raise
         finally:
             self.busy = False
+
+    def _append_to_locked(self, segment: Segment, take: Batch | Sequence[Request]) -> Appended:
+        """Write what is taken as one piece at the end, and fold it. Unlocks the file."""
+        requests = take() if callable(take) else take
+        encoded = self._encode_locked(segment, requests)
+        if not encoded.events:
+            self._step_back_locked(segment)
+            return Appended(segment.scanner.head or _BEFORE_ALL, segment.file, None, 0)
+        data = encoded.data
+        if encoded.imports:
+            segment.file = begin_whole(self.storage, segment.file, self.paths.scratch, data)
+        else:
+            put(segment, data)
+        head = self.catchup.wrote(segment, encoded.header, encoded.events, len(data))
+        ticket = segment.file.mark_written() if self._durable else None
+        segment.file.unlock()
+        for request in requests:
+            if request.on_appended is not None:
+                request.on_appended()
         return Appended(head, segment.file, ticket, self.catchup.losses.count)
 
     def _encode_locked(self, segment: Segment, requests: Sequence[Request]) -> Encoded:
@@ -192,13 +199,3 @@ class FileLog(LogReader):
             self.let_go_locked()  # closes the file, and with that unlocks it
         else:
             segment.file.unlock()
-
-    def _write_locked(self, segment: Segment, encoded: Encoded) -> Head:
-        """Write it as one piece at the end and fold it. Returns the new head."""
-        if encoded.imports:
-            segment.file = begin_whole(
-                self.storage, segment.file, self.paths.scratch, encoded.data
-            )
-        else:
-            put(segment, encoded.data)
-        return self.catchup.wrote(segment, encoded.header, encoded.events, len(encoded.data))
