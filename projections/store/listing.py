@@ -19,30 +19,43 @@ def with_session_files(
     without a log of the same name, and those with a `_`, which PraisonAI puts in place of
     other characters. Raises `ReadError`.
     """
-    known = {info["session_id"] for info in logs}
-    found = list(logs)
+    found = {info["session_id"]: info for info in logs}
+    for name in _names(storage, folder):
+        if "_" not in name and session_id_of(name.removesuffix(SESSION_SUFFIX)) in found:
+            continue
+        session_id = _session_of(storage, folder, name)
+        if session_id is None or session_id in found:
+            continue
+        changed = _changed(storage, os.path.join(folder, name))
+        if changed is not None:
+            found[session_id] = {
+                "session_id": session_id,
+                "updated_at": changed.isoformat(),
+                "log_bytes": 0,
+            }
+    return list(found.values())
+
+
+def _names(storage: Storage, folder: str) -> list[str]:
     try:
-        names = storage.names(folder, SESSION_SUFFIX)
+        return storage.names(folder, SESSION_SUFFIX)
     except OSError as error:
         raise ReadError(
             error.errno, f"the folder {folder} cannot be read: {error.strerror}"
         ) from error
-    for name in names:
-        stem = name.removesuffix(SESSION_SUFFIX)
-        if "_" not in stem and session_id_of(stem) in known:
-            continue
-        path = os.path.join(folder, name)
-        session_id = session_id_in(storage, path)
-        if session_id is None:
-            session_id = session_id_of(stem)
-        if session_id is None or session_id in known:
-            continue
-        try:
-            changed = datetime.fromtimestamp(storage.modified(path), UTC)
-        except FileNotFoundError:
-            continue  # deleted while we looked
-        except OSError as error:
-            raise ReadError(error.errno, f"{path}: {error.strerror}") from error
-        known.add(session_id)
-        found.append({"session_id": session_id, "updated_at": changed.isoformat(), "log_bytes": 0})
-    return found
+
+
+def _session_of(storage: Storage, folder: str, name: str) -> str | None:
+    """The session that a file says it is of; else the one that it is named after."""
+    said = session_id_in(storage, os.path.join(folder, name))
+    return said if said is not None else session_id_of(name.removesuffix(SESSION_SUFFIX))
+
+
+def _changed(storage: Storage, path: str) -> datetime | None:
+    """When a file was changed; None if it was deleted while we looked."""
+    try:
+        return datetime.fromtimestamp(storage.modified(path), UTC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ReadError(error.errno, f"{path}: {error.strerror}") from error

@@ -23,7 +23,7 @@ class OpenSessions:
     """At most `most` open sessions; the least recently used one makes room. For threads.
 
     Making room costs the caller one `close` and no more: `stale` and `unsynced`
-    remember what is to be done about sessions, open or not.
+    remember which sessions a flush has to work on, open or not.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Calls that can wait a moment, and are then made once for all who ask for them meanwhile."""
+"""Calls that can wait a moment: those asked for several times meanwhile are made once."""
 
 import threading
 

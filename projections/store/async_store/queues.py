@@ -152,7 +152,7 @@ class Queues:
             call()
 
     def soon(self, session_id: str, call: Action) -> None:
-        """In a moment, and once for all who ask for it of a session meanwhile."""
+        """In a moment; once, if it is asked for several times for a session meanwhile."""
         with self._entered():
             waits = self._soon.put(session_id, call)
         if not waits:
