@@ -53,6 +53,11 @@ def messages_of(folder: Path, code: str) -> set[Message]:
             'def where(x):\n    return f"in {x}"\nraise ReadError(1, f"{where(1)}: no")',
             {"in …: no"},
         ),
+        (
+            'class Part:\n    def check(self):\n        return "bad" if x else None\n'
+            "raise ReadError(1, part.check())",
+            {"bad"},
+        ),
         ("raise ReadError(1, str(error))", set()),
     ],
 )

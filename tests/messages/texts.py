@@ -25,12 +25,14 @@ class Texts:
     def __init__(self, paths: list[Path]) -> None:
         self._trees = {path: ast.parse(path.read_text()) for path in paths}
         self._calls: dict[str, list[tuple[Path, ast.Call]]] = defaultdict(list)
+        self._functions: dict[str, list[tuple[Path, Function]]] = defaultdict(list)
         self._within: dict[ast.AST, Function] = {}
         for path, tree in self._trees.items():
             for node in ast.walk(tree):
                 if isinstance(node, ast.Call):
                     self._calls[_called(node)].append((path, node))
                 elif isinstance(node, Function):
+                    self._functions[node.name].append((path, node))
                     self._within |= dict.fromkeys(ast.walk(node), node)
 
     def calls(self, name: str) -> list[tuple[Path, ast.Call]]:
@@ -60,8 +62,8 @@ class Texts:
                 return self._any_of([(path, body), (path, otherwise)], above)
             case ast.Name():
                 return self._any_of(self._given(path, node), above)
-            case ast.Call(func=ast.Name(id=name)):
-                return self._any_of(self._returned(path, name), above)
+            case ast.Call():
+                return self._any_of(self._returned(path, _called(node)), above)
         return {GAP}
 
     def _any_of(self, found: list[Placed], above: tuple[ast.AST, ...]) -> set[str]:
@@ -105,10 +107,12 @@ class Texts:
         return [(path, argument) for path, argument in arguments if argument is not None]
 
     def _returned(self, path: Path, name: str) -> list[Placed]:
+        """What a function of this name returns: one of this file, else of any."""
+        functions = self._functions[name]
+        here = [placed for placed in functions if placed[0] == path]
         return [
-            (path, node.value)
-            for function in ast.walk(self._trees[path])
-            if isinstance(function, Function) and function.name == name
+            (where, node.value)
+            for where, function in here or functions
             for node in ast.walk(function)
             if isinstance(node, ast.Return) and node.value is not None
         ]
