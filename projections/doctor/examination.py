@@ -21,8 +21,8 @@ from projections.doctor.finding import Finding, JournalCommands
 from projections.doctor.findings import Findings
 from projections.doctor.folder import (
     File,
+    FolderListing,
     ListedSession,
-    Listing,
     look_at,
     take_snapshot,
 )
@@ -63,10 +63,10 @@ class Examination:
         self._listing = self._list()
         self._stems = self._stems_of(session_ids)
 
-    def _list(self) -> Listing | None:
+    def _list(self) -> FolderListing | None:
         """None if we are not allowed to list the folder."""
         try:
-            return Listing(self.folder)
+            return FolderListing(self.folder)
         except (FileNotFoundError, NotADirectoryError):
             raise NotFoundError(
                 f"there is no folder {self.folder}; name the folder of your sessions with "
@@ -87,7 +87,7 @@ class Examination:
         found = [self._stem_of(self._listing, session_id) for session_id in session_ids]
         return list(dict.fromkeys(found))
 
-    def _stem_of(self, listing: Listing, session_id: str) -> str:
+    def _stem_of(self, listing: FolderListing, session_id: str) -> str:
         stem = stem_of(session_id)
         listed = listing.of(stem)
         if listed.names or listed.archived:

@@ -70,7 +70,7 @@ class ListedSession(NamedTuple):
     archived: set[str]
 
 
-class Listing:
+class FolderListing:
     """The contents of a folder, by stem. Raises the `OSError` of listing it.
 
     If we are not allowed to list the archives, there are none.
