@@ -15,8 +15,9 @@ class Upkeep(StoreParts):
         Each is `{"session_id", "updated_at" (ISO 8601, UTC), "log_bytes"}`. Those of PraisonAI
         that have no log yet are listed too, with `log_bytes` 0. Reads the folder, the first
         line of logs whose name does not say their id, and the beginning of session files of
-        which the same is true; O(sessions) whatever the limit, and no message is read. Raises
-        ValueError for a negative limit, `ClosedError` and `ReadError`.
+        which the same is true, or all of one that does not begin with its id. O(sessions)
+        whatever the limit. Raises ValueError for a negative limit, `ClosedError` and
+        `ReadError`.
         """
         self._sessions.check_open()
         if limit is not None and limit < 0:
@@ -45,9 +46,10 @@ class Upkeep(StoreParts):
         """Delete a session: log, history and session file, messages included.
 
         Only the session file's empty lock file stays. Returns False when there was none.
-        A session made again under the id is a new one. O(archives of the session). Raises
-        `LockTimeoutError` when a writer or PraisonAI holds a lock for too long,
-        `SessionFileError`, `StorageError` and their siblings.
+        A session made again under the id is a new one. Lists the names in `archive/` and
+        removes those of the session. Raises `LockTimeoutError` when a writer or PraisonAI
+        holds a lock for too long, then nothing was deleted; `StorageError` when the session
+        is gone but not all of its files are; `SessionFileError` and their siblings.
         """
         session = self._sessions.get(session_id)
         there, file = session.has_files(), session.file

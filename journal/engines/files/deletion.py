@@ -73,11 +73,23 @@ class Deletion:
         if file.write_error is not None:
             raise file.write_error
         self._seal(segment)
-        names = list_unlocked(segment)
-        file.lock(self._lock_timeout)
-        if file.is_current():  # else a writer has finished it
-            finish_deletion(segment, names, self._session_file, begun_by_us=True)
+        self._finish(segment)
         return True
+
+    def _finish(self, segment: Segment) -> None:
+        """Remove the files of the session, which is gone for every reader by now.
+
+        The session file goes first: while the lock is free, a writer may finish the rest, and it
+        keeps a session file that looks newer than the seal.
+        """
+        file = segment.file
+        with _reporting(self._paths):
+            if self._session_file is not None:
+                _remove(self._storage, session_file_at(self._paths, self._session_file))
+            names = list_unlocked(segment)
+            file.lock(self._lock_timeout)
+            if file.is_current():  # else a writer has finished it
+                finish_deletion(segment, names, None)
 
     def _seal(self, segment: Segment) -> None:
         for _ in segment.read_on():
@@ -94,7 +106,7 @@ class Deletion:
         if name is None:
             return False
         try:
-            self._storage.unlink(os.path.join(self._paths.folder, os.path.basename(name)))
+            self._storage.unlink(session_file_at(self._paths, name))
             self._storage.sync_folder(self._paths.folder)
         except FileNotFoundError:
             return False
@@ -110,6 +122,11 @@ def list_unlocked(segment: Segment) -> Sequence[str]:
     segment.file.unlock()
     with _reporting(segment.paths):
         return names_in_archive(segment.storage, segment.paths)
+
+
+def session_file_at(paths: Paths, name: str) -> str:
+    """Where the session file of this name is: in the folder of the log, whatever the name."""
+    return os.path.join(paths.folder, os.path.basename(name))
 
 
 def names_in_archive(storage: Storage, paths: Paths) -> Sequence[str]:
@@ -129,23 +146,17 @@ def is_evidence(name: str) -> bool:
     return name.endswith((TORN_SUFFIX, DAMAGED_SUFFIX))
 
 
-def finish_deletion(
-    segment: Segment,
-    names: Sequence[str],
-    session_file: str | None,
-    *,
-    begun_by_us: bool = False,
-) -> None:
+def finish_deletion(segment: Segment, names: Sequence[str], session_file: str | None) -> None:
     """Remove every file of a session whose log is sealed, with its lock held.
 
-    `names` are those in the archive, listed since it was sealed. When somebody else began it,
-    a session file that was written after the seal is a new one and stays.
+    `names` are those in the archive, listed since it was sealed. A session file that was
+    written after the seal is a new one and stays.
     """
     storage, paths = segment.storage, segment.paths
     with _reporting(paths):
         if session_file is not None and "\0" not in session_file:
-            path = os.path.join(paths.folder, os.path.basename(session_file))
-            if begun_by_us or _is_older(storage, path, than=paths.log):
+            path = session_file_at(paths, session_file)
+            if _is_older(storage, path, than=paths.log):
                 _remove(storage, path)
         remove_from_archive(storage, paths, names)
         _remove(storage, paths.scratch)
@@ -158,11 +169,14 @@ def finish_deletion(
 def _reporting(paths: Paths) -> Iterator[None]:
     try:
         yield
+    except StorageError:
+        raise
     except OSError as error:
+        why = error.strerror or "another writer holds the lock"
         raise StorageError(
             error.errno,
             f"session {paths.session_id!r}: its deletion could not be finished "
-            f"({error.strerror}); the next write or deletion goes on with it",
+            f"({why}); the next write or deletion goes on with it",
         ) from error
 
 

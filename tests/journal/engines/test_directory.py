@@ -1,9 +1,11 @@
 """A folder of logs: what is a session in it, what is none, and what deleting leaves."""
 
 import errno
+import fcntl
 import itertools
 import json
 import os
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -168,6 +170,11 @@ class TestListing:
         assert list(engine.sessions()) == []
         assert open_descriptors(tmp_path) == []
 
+    def test_a_header_that_only_lacks_its_newline_tells_a_long_id(self, tmp_path: Path) -> None:
+        path = begin(tmp_path, LONG_ID)
+        path.write_bytes(path.read_bytes().partition(b"\n")[0])
+        assert [info["session_id"] for info in directory(tmp_path).sessions()] == [LONG_ID]
+
     def test_looking_up_a_long_id_reads_no_more_than_the_first_line_may_be(
         self, tmp_path: Path
     ) -> None:
@@ -265,6 +272,37 @@ class TestDeletion:
             directory(tmp_path, lock_timeout=0.01).delete("s", "s.json")
         assert path.read_bytes() == before
         assert (tmp_path / "s.json").exists()
+
+    def test_once_it_is_sealed_a_lock_that_others_hold_leaves_it_to_the_next_write(
+        self, tmp_path: Path
+    ) -> None:
+        """The archive is listed without the lock, which another process may then take."""
+        path = begin(tmp_path)
+        with path.open("rb") as other:
+            take = once("own_names", lambda: fcntl.flock(other, fcntl.LOCK_EX))
+            with pytest.raises(StorageError, match=r"could not be finished \(another writer"):
+                directory(tmp_path, FaultyStorage(take), lock_timeout=0.01).delete("s", "s.json")
+        assert not is_there(directory(tmp_path))
+        assert not (tmp_path / "s.json").exists()
+        log, recorder = open_log(tmp_path)
+        log.append([set_event("new")])
+        log.close()
+        assert recorder.turns == ["new"]
+        assert files_in(tmp_path) == {"s.jsonl"}
+
+    def test_a_writer_that_finishes_it_keeps_no_session_file_of_a_later_time(
+        self, tmp_path: Path
+    ) -> None:
+        """As after a clock that went back. It would be taken for a new session's."""
+        begin(tmp_path)
+        later = time.time() + 3600
+        os.utime(tmp_path / "s.json", (later, later))
+        log, recorder = open_log(tmp_path)
+        write = once("own_names", lambda: log.append([set_event("new")]))
+        assert directory(tmp_path, FaultyStorage(write)).delete("s", "s.json") is True
+        log.close()
+        assert recorder.turns == ["new"]
+        assert files_in(tmp_path) == {"s.jsonl"}
 
     def test_what_may_not_be_written_is_not_deleted(self, tmp_path: Path) -> None:
         path = begin(tmp_path)
