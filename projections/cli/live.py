@@ -36,7 +36,7 @@ def follow_on(tail: Tail, printer: EventPrinter, chosen: Filter, file: CursorFil
                     save_at = monotonic() + _SAVE_EVERY
         except KeyboardInterrupt:
             if terminated.is_set():
-                raise Terminated from None  # watchfiles turns every signal into an interrupt
+                raise Terminated from None  # watchfiles makes an interrupt of every signal
             raise
         finally:
             file.save(cursors)

@@ -19,12 +19,13 @@ def with_session_files(
     without a log of the same name, and those with a `_`, which PraisonAI puts in place of
     other characters. Raises `ReadError`.
     """
-    found = {info["session_id"]: info for info in logs}
+    known = {info["session_id"] for info in logs}
+    found: dict[str, SessionInfo] = {}
     for name in _names(storage, folder):
-        if "_" not in name and session_id_of(name.removesuffix(SESSION_SUFFIX)) in found:
+        if "_" not in name and session_id_of(name.removesuffix(SESSION_SUFFIX)) in known:
             continue
         session_id = _session_of(storage, folder, name)
-        if session_id is None or session_id in found:
+        if session_id is None or session_id in known or session_id in found:
             continue
         changed = _changed(storage, os.path.join(folder, name))
         if changed is not None:
@@ -33,7 +34,7 @@ def with_session_files(
                 "updated_at": changed.isoformat(),
                 "log_bytes": 0,
             }
-    return list(found.values())
+    return [*logs, *found.values()]
 
 
 def _names(storage: Storage, folder: str) -> list[str]:

@@ -81,8 +81,13 @@ class OpenSessions:
 
     def find(self, session_id: str) -> Session | None:
         """The session if it is open, and the store too."""
-        is_open = not self.is_closed and session_id in self._sessions
-        return self.get(session_id) if is_open else None
+        if self.is_closed:
+            return None
+        with self._lock:
+            session = self._sessions.get(session_id)
+            if session is not None:
+                self._sessions.move_to_end(session_id)
+            return session
 
     def open(self, session_id: str) -> Session:
         """The session, opened if need be, also while the store is being closed."""

@@ -23,7 +23,9 @@ def scan_beginning(pieces: Iterable[bytes]) -> Scanner:
             break
         left -= len(data)
         if left <= 0 or scanner.header is not None or scanner.count or scanner.end:
-            break
+            return scanner
+    for _ in scanner.rest():
+        break
     return scanner
 
 

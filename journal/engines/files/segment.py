@@ -32,6 +32,7 @@ class Segment:
     def forget(self) -> None:
         """Judge the file from its beginning again."""
         self.scanner = Scanner()
+        self._archives = None
 
     def read_on(self, size: int | None = None) -> Iterator[Event]:
         """Judge the bytes that come next, up to `size`, and yield the intact events in them.
