@@ -29,7 +29,7 @@ DROPPED = "dropped"
 DELETED = "deleted"
 """A session that is made and deleted again and again."""
 SESSIONS = (*ARCHIVED, DROPPED)
-_ROUND = 25  # copies, after which all begins anew: else history gets longer and longer
+_ROUND = 5  # copies, after which all begins anew: each takes longer, and history grows meanwhile
 
 Counts: TypeAlias = "SynchronizedArray[int]"
 """How many sets of each writer in each session were acknowledged."""
