@@ -26,6 +26,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 from journal.engines.files.storage import FileId
 from journal.engines.memory import MemoryStorage
 from tests.faults.crashes.memory_disk import Stored
+from tests.support import ROOT
 
 _DEVICE = 0
 _T = TypeVar("_T")
@@ -161,15 +162,17 @@ class RecordingStorage(MemoryStorage):
         return FileId(_DEVICE, 0) if path == "/" else super().find(path)
 
 
+_PRODUCTS = tuple(f"{ROOT / package}{os.sep}" for package in ("journal", "projections"))
+
+
 def _asking_line() -> str | None:
     """The innermost line of the product that is being run: `file, function: source`."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         path = frame.f_code.co_filename
-        folder, name = os.path.split(path)
-        if os.path.basename(folder) in ("journal", "projections"):
+        if path.startswith(_PRODUCTS):
             source = linecache.getline(path, frame.f_lineno).strip()
-            return f"{name}, {frame.f_code.co_name}: {source}"
+            return f"{os.path.basename(path)}, {frame.f_code.co_name}: {source}"
         frame = frame.f_back
     return None
 
