@@ -6,6 +6,7 @@ has gone is killed.
 
 import ast
 import fcntl
+import gc
 import importlib
 import os
 import selectors
@@ -151,6 +152,8 @@ def _import_all() -> None:
             importlib.import_module(f"projections.cli.{module}")
     for module in _IMPORTED_LATE:
         importlib.import_module(module)
+    gc.collect()
+    gc.freeze()  # or each process looks for garbage here when it ends, and so copies all pages
 
 
 if __name__ == "__main__":
