@@ -3,7 +3,6 @@
 import json
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,6 @@ import pytest
 from projections import DefaultSessionStore
 from tests.cli.terminal import Terminal, in_terminal, journal, shell, side_by_side
 from tests.json_patch import apply_patch
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> str:
-    return str(tmp_path)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[DefaultSessionStore]:
-    with DefaultSessionStore(tmp_path, durability="os") as store:
-        yield store
 
 
 def rows_of(text: str) -> list[list[str]]:
