@@ -35,26 +35,31 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in unusual}
 
 
-def journal(*args: str, **env: str) -> Completed:
-    """Run a command to its end, its output in files.
+def after(code: str) -> str:
+    """Python code that runs the command after some other code, which may patch it."""
+    return f"{code}\nfrom projections.cli import main\nmain()"
 
-    In a process that need not import everything first, unless `env` has something that
-    an interpreter looks at when it starts.
+
+def journal(*args: str, code: str | None = None, **env: str) -> Completed:
+    """Run a command, or Python `code`, to its end, its output in files.
+
+    In a process that need not import everything first, unless `env` has a locale, which an
+    interpreter looks at when it starts.
     """
     with tempfile.TemporaryFile() as out:
-        result = journal_into(out.fileno(), *args, **env)
+        result = journal_into(out.fileno(), *args, code=code, **env)
         out.seek(0)
         result.stdout = out.read().decode()
         return result
 
 
-def journal_into(stdout: int, *args: str, **env: str) -> Completed:
+def journal_into(stdout: int, *args: str, code: str | None = None, **env: str) -> Completed:
     """As `journal`, but that what it prints goes to a descriptor."""
     whole = {**environment(), **env}
     with open(os.devnull) as nothing, tempfile.TemporaryFile() as err:
         streams = [nothing.fileno(), stdout, err.fileno()]
-        if any(name.startswith(("PYTHON", "LC_", "LANG")) for name in env):
-            code = subprocess.call(
+        if any(name.startswith(("LC_", "LANG")) for name in env):
+            status = subprocess.call(
                 [*COMMAND, *args],
                 stdin=streams[0],
                 stdout=streams[1],
@@ -62,9 +67,9 @@ def journal_into(stdout: int, *args: str, **env: str) -> Completed:
                 env=whole,
             )
         else:
-            code = warm.run(args, whole, streams, os.getcwd())
+            status = warm.run(args, whole, streams, os.getcwd(), code)
         err.seek(0)
-        return subprocess.CompletedProcess(args, code, "", err.read().decode())
+        return subprocess.CompletedProcess(args, status, "", err.read().decode())
 
 
 def with_journal() -> dict[str, str]:

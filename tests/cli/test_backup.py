@@ -4,15 +4,13 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from projections import DefaultSessionStore
-from tests.cli.terminal import Pipe, Terminal, environment, journal
+from tests.cli.terminal import after, journal
 from tests.support import files_in, finish_maintenance
 
 
@@ -194,7 +192,6 @@ def ends(fd, length, offset):
     os.kill(os.getpid(), int(os.environ["NUMBER"]))
     return read(fd, length, offset)
 DiskStorage.read = staticmethod(ends)
-from projections.cli import main; main()
 """
 
 
@@ -205,29 +202,11 @@ def test_ended_in_the_middle_there_is_no_copy(
     store.close()
     source = Path(folder)
     before = {name: (source / name).read_bytes() for name in files_in(source)}
-    args = [sys.executable, "-c", _ENDED, "backup", to, "--dir", folder]
-    env = {**environment(), "NUMBER": str(int(number))}
-    result = subprocess.run(args, capture_output=True, env=env, check=False)
+    env = {"NUMBER": str(int(number))}
+    result = journal("backup", to, "--dir", folder, code=after(_ENDED), **env)
     assert result.returncode == (130 if number == signal.SIGINT else -number)
     assert not os.path.exists(to)
     left = [name for name in os.listdir(tmp_path) if re.fullmatch(r"\.copy\..*\.new", name)]
     assert len(left) == (number == signal.SIGKILL)
     assert {name: (source / name).read_bytes() for name in files_in(source)} == before
     assert journal("backup", to, "--dir", folder).returncode == 0
-
-
-def test_long_work_shows_how_far_it_is_on_a_terminal_only(
-    folder: str, store: DefaultSessionStore, to: str
-) -> None:
-    impatient = (
-        "import projections.cli.progress as p; p._PATIENCE = p._EVERY = -1\n"
-        "from projections.cli import main; main()"
-    )
-    with Terminal("backup", to, "--dir", folder, code=impatient) as terminal:
-        assert terminal.end() == 0
-    assert re.search(r"\r\x1b\[Kbacking up \d+ %", terminal.raw)
-    assert terminal.raw.rindex("\r\x1b[K") > terminal.raw.rindex(" %"), "erased at the end"
-    with Pipe("backup", f"{to}-2", "--dir", folder, code=impatient) as pipe:
-        assert pipe.end() == 0
-        assert pipe.errors == ""
-        assert "%" not in pipe.raw

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from journal import __version__
-from tests.cli.terminal import COMMAND, in_terminal, journal
+from tests.cli.terminal import after, in_terminal, journal, journal_into, shell
 from tests.support import needs
 
 
@@ -92,9 +92,7 @@ def test_a_folder_that_cannot_be_made_is_a_plain_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", [["demo"], ["--version"]])
 def test_a_full_disk_behind_the_pipe_is_a_plain_error(command: list[str]) -> None:
     with open("/dev/full", "w") as full:
-        result = subprocess.run(
-            [*COMMAND, *command], stdout=full, stderr=subprocess.PIPE, text=True, check=False
-        )
+        result = journal_into(full.fileno(), *command)
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
     assert "No space left" in result.stderr
@@ -107,15 +105,7 @@ def test_a_terminal_that_knows_only_ascii_gets_what_it_can_show(tmp_path: Path) 
 
 
 def test_a_closed_pipe_is_silent() -> None:
-    result = subprocess.run(
-        f"{sys.executable} -c 'from projections.cli import main; main()' demo | true",
-        shell=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert result.stderr == ""
+    assert shell("journal demo | true").stderr == ""
 
 
 def test_the_demos_log_is_jsonl_for_other_tools(tmp_path: Path) -> None:
@@ -149,16 +139,9 @@ def test_an_interrupt_ends_quietly_with_130(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "demo.json")  # whoever opens it for reading would wait, but we don't
     code = (
         "import signal, os, projections.cli.demo as d\n"
-        "d._show_log = lambda *a: os.kill(os.getpid(), signal.SIGINT)\n"
-        "from projections.cli import main; main()"
+        "d._show_log = lambda *a: os.kill(os.getpid(), signal.SIGINT)"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code, "demo", "--dir", str(tmp_path / "demo")],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    result = journal("demo", "--dir", str(tmp_path / "demo"), code=after(code))
     assert result.returncode == 128 + signal.SIGINT
     assert "Traceback" not in result.stderr
 

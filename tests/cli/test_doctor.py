@@ -7,7 +7,6 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -64,7 +63,18 @@ def test_exit_codes_and_json_tell_the_same(tmp_path: Path, fault: str) -> None:
     for finding in document.findings:
         assert finding.path in text.stdout
         assert finding.remedy in text.stdout
+        check_commands_exist(finding.remedy)
     assert snapshot(tmp_path) == before
+
+
+def check_commands_exist(remedy: str) -> None:
+    """Every `journal COMMAND --OPTION` in it is one of the command line's."""
+    context = cli.make_context("journal", ["doctor"], resilient_parsing=True)
+    for name, rest in re.findall(r"`journal ([a-z]+)([^`]*)`", remedy):
+        command = cli.get_command(context, name)
+        assert command is not None, name
+        known = {opt for param in command.params for opt in param.opts}
+        assert set(re.findall(r"(?<= )--[a-z-]+", rest)) <= known, (name, rest)
 
 
 def test_the_worst_comes_first(tmp_path: Path) -> None:
@@ -238,47 +248,11 @@ def test_bytes_that_are_no_text_do_not_break_any_output(tmp_path: Path) -> None:
         assert "\\xff.jsonl" in result.stdout
 
 
-@pytest.mark.parametrize("size", ["small", "large"])
-def test_progress_is_shown_on_a_terminal_only_if_it_takes_long(tmp_path: Path, size: str) -> None:
-    with DefaultSessionStore(tmp_path, durability="os", auto_compact=False) as store:
-        items: list[tuple[str, str, dict[str, Any]]] = [
-            ("r", str(number), {"n": number})
-            for number in range(40 if size == "small" else 100_000)
-        ]
-        store.set_many("s", items)
-    _, shown = run_in_terminal("doctor", "--dir", str(tmp_path))
-    assert ("examining s, 1 of 1" in shown) is (size == "large")
-    if size == "large":
-        assert shown.index("\x1b[K") < shown.rindex("examining")
-        assert shown.rindex("\x1b[K") > shown.rindex("examining"), "it is erased"
-    piped = journal("doctor", "--dir", str(tmp_path))
-    assert "examining" not in piped.stdout + piped.stderr
-
-
 def test_help_says_the_exit_codes_and_has_examples() -> None:
     shown = CliRunner().invoke(cli, ["doctor", "--help"]).stdout
     for part in ("0 nothing but notes", "4 data is damaged", "3 no such session", "Examples:"):
         assert part in " ".join(shown.split())
     assert max(map(len, shown.splitlines())) <= 80
-
-
-def test_the_commands_it_names_exist(tmp_path: Path) -> None:
-    """Every `journal COMMAND --OPTION` in any remedy is one of the command line's."""
-    named: set[tuple[str, ...]] = set()
-    for number, case in enumerate(FAULTS.values()):
-        folder = tmp_path / str(number)
-        healthy(folder)
-        case[0](folder)
-        remedies = doctor(folder, "-o", "json").stdout
-        for command in re.findall(r"`journal ([a-z]+)([^`]*)`", remedies):
-            named.add((command[0], *re.findall(r"(?<= )--[a-z-]+", command[1])))
-    assert {name for name, *_ in named} >= {"compact", "show"}
-    context = cli.make_context("journal", ["doctor"], resilient_parsing=True)
-    for name, *options in named:
-        command_object = cli.get_command(context, name)
-        assert command_object is not None, name
-        known = {opt for param in command_object.params for opt in param.opts}
-        assert set(options) <= known, (name, options)
 
 
 # --restore

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from rich.cells import cell_len
@@ -16,6 +15,7 @@ from projections.cli.lanes import ASCII, UNICODE, Glyphs, draw, legend
 from projections.cli.terminal import plain
 from projections.cli.texts import end_cut, middle_cut
 from projections.handoffs.audit import audit
+from tests.faults.sizes import for_any
 from tests.projections.handoff_histories import HISTORIES, events_of
 from tests.projections.handoff_steps import clears, hands, log, takes, unknown, writes
 
@@ -232,6 +232,7 @@ NASTY = st.text(min_size=1, max_size=30) | st.sampled_from(
     ]
 )
 GLYPHS = st.sampled_from([UNICODE, ASCII])
+QUICK, STORM = 25, 500  # examples
 
 
 @st.composite
@@ -253,7 +254,7 @@ def renamed(draw_one: st.DrawFn) -> list[Event]:
     return events
 
 
-@given(renamed(), st.integers(1, 130), GLYPHS)
+@for_any(renamed(), st.integers(1, 130), GLYPHS, quick=QUICK, storm=STORM)
 def test_no_line_is_ever_wider_than_it_may_be(
     events: list[Event], width: int, glyphs: Glyphs
 ) -> None:
@@ -263,7 +264,7 @@ def test_no_line_is_ever_wider_than_it_may_be(
         assert text == plain(text), "what is harmful is an escape before it is measured"
 
 
-@given(HISTORIES, st.sampled_from([None, 80, 132]), GLYPHS)
+@for_any(HISTORIES, st.sampled_from([None, 80, 132]), GLYPHS, quick=QUICK, storm=STORM)
 def test_every_runtime_and_every_turn_run_twice_is_named(
     events: list[Event], width: int | None, glyphs: Glyphs
 ) -> None:
@@ -276,7 +277,7 @@ def test_every_runtime_and_every_turn_run_twice_is_named(
         assert any(f"{glyphs.write} {turn.turn_id} " in line for line in lines if "twice" in line)
 
 
-@given(st.integers(5, 40), st.sampled_from([40, 80]))
+@for_any(st.integers(5, 40), st.sampled_from([40, 80]), quick=QUICK, storm=STORM)
 def test_with_many_runtimes_each_is_still_named(count: int, width: int) -> None:
     names = [f"r{number}" for number in range(count)]
     steps = [step for name in names for step in (writes(name, f"t-{name}"), writes(name, "both"))]
@@ -286,13 +287,13 @@ def test_with_many_runtimes_each_is_still_named(count: int, width: int) -> None:
     assert "both run twice" in text
 
 
-@given(HISTORIES)
+@for_any(HISTORIES, quick=QUICK, storm=STORM)
 def test_there_are_not_many_more_lines_than_events(events: list[Event]) -> None:
     calls = sum(len(change.open_calls) for change in audit(events).changes)
     assert len(picture(events)) <= 1 + 3 * len(events) + calls
 
 
-@given(HISTORIES)
+@for_any(HISTORIES, quick=QUICK, storm=STORM)
 def test_faults_and_what_waits_are_drawn_and_only_then(events: list[Event]) -> None:
     found = audit(events)
     text = "\n".join(picture(events, None))
@@ -304,7 +305,7 @@ def test_faults_and_what_waits_are_drawn_and_only_then(events: list[Event]) -> N
     assert text.count("never finished") == len(found.lost_calls)
 
 
-@given(HISTORIES)
+@for_any(HISTORIES, quick=QUICK, storm=STORM)
 def test_at_most_one_runtime_has_the_session_and_it_is_the_one_of_the_audit(
     events: list[Event],
 ) -> None:
@@ -318,7 +319,11 @@ def test_at_most_one_runtime_has_the_session_and_it_is_the_one_of_the_audit(
             assert lines[0].index(span.runtime_id) == line.index("┃")
 
 
-@given(st.lists(st.tuples(st.sampled_from([hands("a", "b"), writes("b", "t")]), st.just(1))))
+@for_any(
+    st.lists(st.tuples(st.sampled_from([hands("a", "b"), writes("b", "t")]), st.just(1))),
+    quick=QUICK,
+    storm=STORM,
+)
 def test_the_states_are_not_looked_at(steps: list[tuple[Event, int]]) -> None:
     events = events_of(steps)
     assert picture(events) == picture([replace(event) for event in events])
@@ -348,7 +353,7 @@ def test_durations_are_readable(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-@given(NASTY, st.integers(0, 20), st.sampled_from(["…", "~"]))
+@for_any(NASTY, st.integers(0, 20), st.sampled_from(["…", "~"]), quick=QUICK, storm=STORM)
 def test_a_cut_keeps_the_ends_and_fits(text: str, longest: int, cut: str) -> None:
     text = plain(text)
     for found in (middle_cut(text, longest, cut), end_cut(text, max(longest, 1), cut)):

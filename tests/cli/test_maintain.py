@@ -9,8 +9,6 @@ import shlex
 import signal
 import socket
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +16,14 @@ import pytest
 from praisonaiagents.session.store import DefaultSessionStore as PraisonAIStore
 
 from projections import DefaultSessionStore
-from tests.cli.terminal import COMMAND, Pipe, Terminal, environment, journal, shell
+from tests.cli.terminal import (
+    COMMAND,
+    Completed,
+    Terminal,
+    after,
+    journal,
+    shell,
+)
 from tests.support import ROOT, files_in
 
 
@@ -182,8 +187,7 @@ def test_an_export_has_every_line_and_its_hashes_verify(
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert stat.S_IMODE(to.stat().st_mode) == 0o600
     data = to.read_bytes()
-    piped = subprocess.run([*COMMAND, "export", "s", "--dir", folder], capture_output=True)
-    assert piped.stdout == data
+    assert journal("export", "s", "--dir", folder).stdout.encode() == data
     before = "0" * 32
     for number, line in enumerate(data.split(b"\n")[:-1], 1):
         event = json.loads(line)
@@ -214,14 +218,12 @@ def test_an_export_is_whole_or_not_there(
         "        if number: os.kill(os.getpid(), int(os.environ['NUMBER']))\n"
         "        yield entry\n"
         "_Gathering._read_forward = stops\n"
-        "from projections.cli import main; main()"
     )
     for number in (signal.SIGINT, signal.SIGKILL):
         other = tmp_path / f"other-{number}.jsonl"
-        args = [sys.executable, "-c", kill, "export", "s", "--to", str(other), "--dir", folder]
-        env = {**environment(), "NUMBER": str(int(number))}
-        process = subprocess.run(args, capture_output=True, env=env, check=False)
-        assert process.returncode == (130 if number == signal.SIGINT else -number)
+        args = ("export", "s", "--to", str(other), "--dir", folder)
+        result = journal(*args, code=after(kill), NUMBER=str(int(number)))
+        assert result.returncode == (130 if number == signal.SIGINT else -number)
         assert not other.exists()
         left = [path.stat().st_mode & 0o777 for path in tmp_path.glob("*.new")]
         assert left == ([] if number == signal.SIGINT else [0o600])
@@ -239,9 +241,7 @@ class TestExportTarget:
         put(store, 3)
         return journal("export", "s", "--dir", folder).stdout
 
-    def export(
-        self, folder: str, to: str | Path, *args: str
-    ) -> "subprocess.CompletedProcess[str]":
+    def export(self, folder: str, to: str | Path, *args: str) -> Completed:
         return journal("export", "s", "--dir", folder, "--to", str(to), *args)
 
     def test_no_neighbour_is_written_over(self, folder: str, whole: str, tmp_path: Path) -> None:
@@ -336,12 +336,9 @@ class TestExportTarget:
             "import errno, os\n"
             "def fails(*_): raise OSError(errno.EIO, os.strerror(errno.EIO))\n"
             f"os.{call} = fails\n"
-            "from projections.cli import main; main()"
         )
-        args = ["export", "s", "--to", str(to), "--force", "--dir", folder]
-        result = subprocess.run(
-            [sys.executable, "-c", code, *args], capture_output=True, text=True, check=False
-        )
+        args = ("export", "s", "--to", str(to), "--force", "--dir", folder)
+        result = journal(*args, code=after(code))
         assert result.returncode == 1
         assert f"{to}: Input/output error" in result.stderr
         assert to.read_text() == "old"
@@ -420,26 +417,6 @@ def test_without_a_terminal_delete_wants_a_yes(folder: str, store: DefaultSessio
 
 
 # Progress
-
-
-@pytest.mark.parametrize("command", ["verify s", "compact s", "export s --force --to {}"])
-def test_long_work_shows_how_far_it_is_on_a_terminal_only(
-    folder: str, store: DefaultSessionStore, tmp_path: Path, command: str
-) -> None:
-    put(store, 2000)
-    impatient = (
-        "import projections.cli.progress as p; p._PATIENCE = p._EVERY = -1\n"
-        "from projections.cli import main; main()"
-    )
-    args = command.format(tmp_path / "out").split()
-    with Terminal(*args, "--dir", folder, code=impatient) as terminal:
-        assert terminal.end() == 0
-    assert re.search(r"\r\x1b\[K(verify|compact|export)ing s \d+ %", terminal.raw)
-    assert terminal.raw.rindex("\r\x1b[K") > terminal.raw.rindex(" %"), "erased at the end"
-    with Pipe(*args, "--dir", folder, code=impatient) as pipe:
-        assert pipe.end() == 0
-        assert pipe.errors == ""
-        assert "%" not in pipe.raw
 
 
 @pytest.mark.parametrize("output", ["jsonl", "session"])

@@ -130,12 +130,14 @@ def become(request: Request) -> None:
         signal.signal(number, signal.SIG_IGN)
     sys.argv = ["journal", *request["args"]]
     sys.modules["__main__"].__package__ = None  # or click calls it `python -m tests…`
+    encoding = os.environ.get("PYTHONIOENCODING")
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         old = getattr(sys, name)
         new = None
         if number in request["streams"]:
+            errors = old.errors if encoding is None or name == "stderr" else "strict"
             new = open(  # noqa: SIM115
-                number, mode, encoding=old.encoding, errors=old.errors, closefd=False
+                number, mode, encoding=encoding or old.encoding, errors=errors, closefd=False
             )
         setattr(sys, name, new)
         setattr(sys, f"__{name}__", new)
