@@ -9,6 +9,7 @@ to be, its session file as well, and the next process must get on and leave noth
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -20,7 +21,7 @@ from journal.engines.memory import MemoryStorage
 from journal.errors import AppendError, JournalError
 from projections import DefaultSessionStore
 from tests.faults.crashes.going_wrong import KINDS, Fault, Kill, Process
-from tests.faults.crashes.memory_disk import copy_of
+from tests.faults.crashes.memory_disk import copy_of, digest_of
 from tests.faults.crashes.operations import (
     OPERATIONS,
     READS,
@@ -39,11 +40,27 @@ from tests.support import Killed
 FOLDER = "/memory/sessions"
 MOST_CALLS = 400
 
+_GOES_ON: set[bytes] = set()
+"""Digests of disks with which the next process has got on."""
+
+
+@pytest.fixture(autouse=True)
+def _no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that what has done the same has left the same bytes."""
+    monkeypatch.setattr("journal.codec.time_ns", lambda: 10**18)
+    monkeypatch.setattr("projections.store.session_file.document._now", lambda: "now")
+
 
 def in_memory(prepare: Callable[[Disk], None]) -> Disk:
     disk = Disk(MemoryStorage(), FOLDER)
     prepare(disk)
     return disk
+
+
+@cache
+def prepared(name: str) -> Disk:
+    """The disk before an operation; to be copied, not to be changed."""
+    return in_memory(OPERATIONS[name].prepare)
 
 
 def copied(disk: Disk) -> Disk:
@@ -121,14 +138,25 @@ def go_wrong(before: Disk, disk: Disk, operation: Operation, kind: str, number: 
         put(bystander, "next", 1)
         assert disk.state() == with_next(state)
     bystander.close()
-    check_goes_on(disk)
+    check_goes_on_once(disk)
     return fault.hit is not None
+
+
+def check_goes_on_once(disk: Disk) -> None:
+    """Many faults leave the same disk, with which the next process does the same."""
+    if isinstance(disk.storage, MemoryStorage):
+        digest = digest_of(disk.storage)
+        if digest not in _GOES_ON:
+            check_goes_on(disk)
+            _GOES_ON.add(digest)
+    else:
+        check_goes_on(disk)
 
 
 def strike_all(kind: str, name: str, step: int) -> int:
     """Strike every `step`th call of an operation. Returns how many were struck."""
     operation = OPERATIONS[name]
-    before = in_memory(operation.prepare)
+    before = prepared(name)
     for runs in count():
         with told(name, kind, runs * step):
             if not go_wrong(before, copied(before), operation, kind, runs * step):
@@ -214,9 +242,10 @@ RECOVERIES: dict[str, Recovery] = {
 
 
 def killed_disks() -> Iterator[tuple[str, Disk]]:
-    """Every disk that an operation leaves that is killed."""
+    """Every disk that an operation leaves that is killed; the same one once."""
+    seen: set[bytes] = set()
     for name, operation in OPERATIONS.items():
-        before = in_memory(operation.prepare)
+        before = prepared(name)
         for kind in ("killed", "killed in a write"):
             for number in range(MOST_CALLS):
                 disk = copied(before)
@@ -224,7 +253,11 @@ def killed_disks() -> Iterator[tuple[str, Disk]]:
                 attempt(disk, operation.run, fault)
                 if fault.hit is None:
                     break
-                yield f"{name}, {kind} at {number}", disk
+                assert isinstance(disk.storage, MemoryStorage)
+                digest = digest_of(disk.storage)
+                if digest not in seen:
+                    seen.add(digest)
+                    yield f"{name}, {kind} at {number}", disk
 
 
 def recover(disk: Disk, name: str, fault: Fault) -> bool:
@@ -235,7 +268,7 @@ def recover(disk: Disk, name: str, fault: Fault) -> bool:
     assert disk.state() in states
     if fault.hit is None:
         assert disk.state() == states[-1]
-    check_goes_on(disk)
+    check_goes_on_once(disk)
     return fault.hit is not None
 
 
@@ -253,6 +286,6 @@ def test_killed_again_while_it_recovers(size: int, figure: Figure) -> None:
                     if not recover(disk, name, Kill(number)):
                         break
                 second += 1
-    assert first > 250
+    assert first > 100
     assert second > first * 30 / size
-    figure(f"{first} kills, {second} second ones during recovery, none lost anything")
+    figure(f"{first} disks left by kills, {second} second ones during recovery, none lost anything")

@@ -1,5 +1,6 @@
 """Disks in memory that can be copied, and made of whatever a crash has left."""
 
+import hashlib
 from collections.abc import Iterable
 from itertools import count
 from typing import NamedTuple
@@ -25,6 +26,12 @@ def disk_with(files: Iterable[Stored]) -> MemoryStorage:
         disk._name(path, node)
     disk._numbers = count(max(nodes, default=0) + 1)
     return disk
+
+
+def digest_of(disk: MemoryStorage) -> bytes:
+    """A hash of all that a process can find on it: names, which of them are one file, bytes."""
+    files = [(path, min(node.paths), node.data) for path, node in disk._files.items()]
+    return hashlib.sha256(repr(sorted(files)).encode()).digest()
 
 
 def copy_of(disk: MemoryStorage) -> MemoryStorage:
