@@ -10,14 +10,15 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from journal.codec import decode_line
+from tests import warm
+from tests.adapters.forked import fork, status_of
 from tests.pages import FRONT, PAGES, blocks, name_of
-from tests.support import ROOT, finish, python
+from tests.support import ROOT
 
 RUN = {"python", "console", "json"}
 NOT_RUN_HERE = {
@@ -69,9 +70,13 @@ def noting(line: str) -> str:
 
 def run_snippets(page: Path, folder: Path) -> None:
     lines = [noting(line) for block in blocks(page, "python") for line in block.splitlines()]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "PRAISONAI_HOME": str(folder)}
-    env["PRAISONAI_TELEMETRY_DISABLED"] = "true"
-    finish([python("\n".join((NOTING, *lines, NOTED)), cwd=folder, env=env)])
+
+    def run() -> None:
+        os.chdir(folder)
+        os.environ.update(PRAISONAI_HOME=str(folder), PRAISONAI_TELEMETRY_DISABLED="true")
+        exec("\n".join((NOTING, *lines, NOTED)), {"__name__": "__main__"})
+
+    assert status_of(fork(run)) == 0
     seen = json.loads((folder / "seen.json").read_bytes())
     assert len(seen) == sum(line.lstrip().startswith("promise(") for line in lines)
     for expression, expected, value in seen:
@@ -93,16 +98,11 @@ def alike(text: str) -> list[str]:
 
 def shell(script: str, folder: Path) -> str:
     """What bash prints that has the command `journal`; it must complain of nothing."""
-    command = folder / "bin" / "journal"
-    command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m journal "$@"\n')
-    command.chmod(0o755)
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=folder,
         env={
-            "PATH": f"{command.parent}:{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
+            "PATH": f"{warm.folder_with_journal()}:{os.environ['PATH']}",
             "LANG": "C.UTF-8",
         },
         capture_output=True,

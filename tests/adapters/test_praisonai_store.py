@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from praisonaiagents.session.store import SessionData
 
 from projections import DefaultSessionStore
 from projections.adapters.praisonai import JournalHierarchicalSessionStore, JournalSessionStore
-from tests.support import FaultyStorage, finish, python
+from tests.adapters.forked import fork, status_of
+from tests.support import FaultyStorage
 
 ONE = {"calls": ["call-1"]}
 TWO = {"calls": ["call-2"], "text": "日本"}
@@ -560,15 +562,15 @@ def test_with_a_config_that_does_not_mirror_nothing_is_written(folder: Path) -> 
 
 def test_two_processes_lose_nothing_of_each_other(folder: Path) -> None:
     """Messages and runtime state of one session, written from two processes at once."""
-    code = """
-import sys
-from projections.adapters.praisonai import JournalSessionStore
-with JournalSessionStore(session_dir=sys.argv[1], retention="keep_all") as store:
-    for number in range(60):
-        assert store.add_user_message("s", f"{sys.argv[2]} {number}")
-        assert store.set_runtime_state("s", sys.argv[2], f"turn-{number}", {"number": number})
-"""
-    finish([python(code, str(folder), name) for name in ("one", "two")])
+
+    def work(name: str) -> None:
+        with JournalSessionStore(session_dir=str(folder), retention="keep_all") as store:
+            for number in range(60):
+                assert store.add_user_message("s", f"{name} {number}")
+                assert store.set_runtime_state("s", name, f"turn-{number}", {"number": number})
+
+    children = [fork(partial(work, name)) for name in ("one", "two")]
+    assert [status_of(child) for child in children] == [0, 0]
     with JournalSessionStore(session_dir=str(folder), retention="keep_all") as store:
         contents = {message["content"] for message in store.get_chat_history("s")}
         assert contents == {f"{name} {number}" for name in ("one", "two") for number in range(60)}

@@ -74,7 +74,7 @@ def chosen(log: Parsed, every: int) -> list[int]:
     return sorted(edges.union(range(1, len(log.lines), every)))
 
 
-@sized(quick=500, storm=20, long=1)
+@sized(quick=2_000, storm=20, long=1)
 def test_every_bit_of_an_event_is_guarded(log: Parsed, size: int, figure: Figure) -> None:
     """Found, located to the line, and all other events still load."""
     numbers = chosen(log, size)

@@ -68,7 +68,7 @@ def in_pieces(data: bytes, length: int) -> tuple[Scanner, list[Event]]:
     return scanner, events
 
 
-@sized(quick=50, storm=2_000, long=20_000)
+@sized(quick=30, storm=2_000, long=20_000)
 def test_the_scanner_judges_any_bytes(whole: dict[str, bytes], size: int, figure: Figure) -> None:
     """It never raises, says the same however it is fed, and speaks of bytes that are there."""
     count = found = 0
@@ -92,7 +92,7 @@ def test_the_scanner_judges_any_bytes(whole: dict[str, bytes], size: int, figure
     figure(f"{count:,} damaged logs judged, {found:,} of them with damage in the middle")
 
 
-@sized(quick=150, storm=2_000, long=20_000)
+@sized(quick=60, storm=2_000, long=20_000)
 def test_damage_costs_only_what_it_hits(
     whole: dict[str, bytes], size: int, figure: Figure
 ) -> None:
@@ -142,7 +142,7 @@ def resolve(name: str, files: dict[str, bytes]) -> str:
     return next(path for path in files if "/" in path and path.endswith(ends[name]))
 
 
-@sized(quick=20, storm=350, long=3_000)
+@sized(quick=10, storm=350, long=3_000)
 def test_a_damaged_session_is_endured(
     whole: dict[str, bytes],
     size: int,
@@ -185,7 +185,7 @@ _cursors = (
 )
 
 
-@sized(quick=40, storm=200, long=2_000)
+@sized(quick=20, storm=200, long=2_000)
 def test_any_cursor_file_is_endured(
     whole: dict[str, bytes],
     size: int,
@@ -234,7 +234,7 @@ _words = st.text(max_size=12) | st.sampled_from(
 _VARIABLES = ["JOURNAL_DIR", "PRAISONAI_HOME", "HOME", "COLUMNS", "TERM", "NO_COLOR", "LC_ALL"]
 
 
-@sized(quick=30, storm=200, long=2_000)
+@sized(quick=15, storm=200, long=2_000)
 def test_any_environment_is_endured(
     whole: dict[str, bytes],
     size: int,

@@ -44,7 +44,7 @@ def hostile_logs() -> Iterator[tuple[str, bytes]]:
         yield f"{name}, in the middle", seal_line(OPENING) + FIRST + line + SECOND
 
 
-@sized(quick=61, storm=19, long=1)
+@sized(quick=127, storm=19, long=1)
 def test_wrong_values_in_any_field_are_endured(tmp_path: Path, size: int, figure: Figure) -> None:
     """Read, shown by every command, written to: each line with a hash that fits."""
     logs = list(hostile_logs())
@@ -271,7 +271,7 @@ def bomb(path: Path, piece: bytes, mib: int) -> None:
 
 
 @pytest.mark.parametrize("kind", BOMBS)
-@sized(quick=112, storm=512)
+@sized(quick=80, storm=512)
 def test_a_packed_bomb_is_unpacked_in_bounded_memory(
     tmp_path: Path, kind: str, size: int, figure: Figure
 ) -> None:

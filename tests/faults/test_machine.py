@@ -364,7 +364,7 @@ def check_compacted(model: Model, events: int) -> None:
     assert events == len(model.lines())
 
 
-@sized(quick=800, storm=12_000, long=50_000)
+@sized(quick=400, storm=12_000, long=50_000)
 def test_the_store_is_as_the_model_whatever_goes_wrong(
     size: int, figure: Figure, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,7 +72,7 @@ def append_many(stage: Stage, name: str, count: int) -> None:
             number += len(states)
 
 
-@sized(quick=4_000, storm=80_000, long=1_000_000)
+@sized(quick=2_000, storm=80_000, long=1_000_000)
 def test_processes_append_to_one_session_while_it_is_compacted(
     tmp_path: Path, size: int, figure: Figure
 ) -> None:

@@ -166,7 +166,7 @@ def strike_all(kind: str, name: str, step: int) -> int:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@sized(quick=4, storm=1)
+@sized(quick=7, storm=1)
 def test_the_old_state_or_the_new_never_neither(kind: str, size: int, figure: Figure) -> None:
     step = 1 if "write" in kind else size  # there are few writes, and each is another one
     struck = {name: strike_all(kind, name, step) for name in OPERATIONS}
@@ -288,4 +288,6 @@ def test_killed_again_while_it_recovers(size: int, figure: Figure) -> None:
                 second += 1
     assert first > 100
     assert second > first * 30 / size
-    figure(f"{first} disks left by kills, {second} second ones during recovery, none lost anything")
+    figure(
+        f"{first} disks left by kills, {second} second ones during recovery, none lost anything"
+    )

@@ -16,7 +16,7 @@ from projections.compare.difference import Difference, diff
 from projections.compare.encoding import canonical
 from projections.compare.paths import leaves
 
-N = 300
+N = 160
 LINEAR = 2.2
 """What twice the elements may cost: n log n at these sizes, and nothing with a square in it."""
 

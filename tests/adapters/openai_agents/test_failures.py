@@ -13,6 +13,7 @@ from agents import Agent, function_tool
 from journal.errors import AppendError
 from projections import DefaultSessionStore
 from projections.adapters.openai_agents import mirror
+from tests.adapters.forked import Say, fork_until_said, status_of
 from tests.adapters.openai_agents.agents import (
     ASK_ROME,
     CALL_ROME,
@@ -85,37 +86,24 @@ def test_secrets_are_replaced(store: DefaultSessionStore, tmp_path: Path) -> Non
     assert not any(KEY in text for text in written)
 
 
-def call_for_ever(run: Run, folder: str, begun: int) -> None:
-    """In a process of its own: an agent in a call that says so through a pipe, and never ends."""
-
-    @function_tool
-    def waiting() -> str:
-        "Waits for ever."
-        os.write(begun, b"in the call")
-        return str(threading.Event().wait())
-
-    try:
-        mirror(folder, session_id="s")
-        steps = [calls(CALL_ROME), calls(("c-wait", "waiting", {}))]
-        run(agent(*steps, tools=[weather, waiting]), "wait")
-    finally:
-        os._exit(1)
-
-
 @EACH_RUN
 def test_a_process_killed_in_a_call_leaves_an_open_turn(
     run: Run, store: DefaultSessionStore
 ) -> None:
-    assert store.session_dir is not None
-    said_here, said_there = os.pipe()
-    child = os.fork()  # has imported the framework already, which takes seconds
-    if child == 0:
-        call_for_ever(run, store.session_dir, said_there)
-    os.close(said_there)
-    with open(said_here, "rb") as pipe:
-        assert pipe.read(len(b"in the call")) == b"in the call"
-        os.kill(child, signal.SIGKILL)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    def call_for_ever(say: Say) -> None:
+        @function_tool
+        def waiting() -> str:
+            "Waits for ever."
+            say()
+            return str(threading.Event().wait())
+
+        mirror(store.session_dir, session_id="s")
+        steps = [calls(CALL_ROME), calls(("c-wait", "waiting", {}))]
+        run(agent(*steps, tools=[weather, waiting]), "wait")
+
+    child = fork_until_said(call_for_ever)
+    os.kill(child, signal.SIGKILL)
+    assert status_of(child) == -signal.SIGKILL
     assert turns(store) == [
         {
             "status": "open",

@@ -16,7 +16,6 @@ def server() -> Iterator[ChatServer]:
     with serving(model) as found:
         gc.freeze()  # what is there for good: `offline` looks for garbage after each test
         yield found
-        gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

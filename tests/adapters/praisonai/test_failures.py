@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ from praisonaiagents import Agent
 from journal.errors import AppendError
 from projections import DefaultSessionStore
 from projections.adapters.praisonai import mirror
+from tests.adapters.forked import Say, fork_until_said, status_of
 from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, RUNS, Run, agent
 from tests.adapters.reported import KEY, call, turns
-from tests.support import FaultyStorage, fails, python
+from tests.support import FaultyStorage, fails
 
 pytestmark = AS_PRAISONAI_IS
 
@@ -54,37 +56,19 @@ def test_secrets_are_replaced(store: DefaultSessionStore, tmp_path: Path) -> Non
     assert not any(KEY in text for text in written)
 
 
-KILLED = """
-import os, sys
-from praisonaiagents import Agent
-from projections.adapters.praisonai import mirror
-from tests.adapters.praisonai.chat_server import serving
-from tests.adapters.praisonai.agents import model
+def test_a_process_killed_in_a_call_leaves_an_open_turn(store: DefaultSessionStore) -> None:
+    def call_for_ever(say: Say) -> None:
+        def waiting() -> str:
+            "Waits for ever."
+            say()
+            return str(threading.Event().wait())
 
-def waiting() -> str:
-    "Waits for ever."
-    print("in the call", flush=True)
-    sys.stdin.read()
+        mirror(store.session_dir, session_id="s")
+        agent(tools=[waiting]).chat("wait")
 
-with serving(model) as server:
-    os.environ.update(OPENAI_BASE_URL=server.url, OPENAI_API_KEY="none")
-    mirror(sys.argv[1], session_id="s")
-    agent = Agent(name="native", instructions="x", model="gpt-4o-mini", tools=[waiting])
-    agent.chat("wait")
-"""
-
-
-def test_a_process_killed_in_a_call_leaves_an_open_turn(
-    store: DefaultSessionStore, tmp_path: Path
-) -> None:
-    assert store.session_dir is not None
-    process = python(KILLED, store.session_dir, stdin=-1, env={**os.environ, "NO_COLOR": "1"})
-    assert process.stdout is not None
-    while (line := process.stdout.readline()) and "in the call" not in line:
-        pass
-    assert line, process.communicate()[1]
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    child = fork_until_said(call_for_ever)
+    os.kill(child, signal.SIGKILL)
+    assert status_of(child) == -signal.SIGKILL
     (turn,) = turns(store)
     assert turn == {
         "status": "open",

@@ -1,6 +1,8 @@
 """What goes wrong with the journal, or with the process."""
 
+import asyncio
 import errno
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,10 @@ from journal.errors import AppendError
 from projections import DefaultSessionStore
 from projections.adapters.pydantic_ai import mirror, tracker
 from projections.adapters.turns import Turn
-from tests.adapters.pydantic_ai.agents import RUNS, Run, agent, by_run_sync
+from tests.adapters.forked import Say, fork_until_said, status_of
+from tests.adapters.pydantic_ai.agents import FOREVER, RUNS, Run, agent, by_run_sync
 from tests.adapters.reported import call, turns
-from tests.support import FaultyStorage, fails, python
+from tests.support import FaultyStorage, fails
 
 
 @pytest.mark.parametrize("run", [by_run_sync, RUNS["run_stream"], RUNS["run_stream_events"]])
@@ -103,35 +106,25 @@ def test_a_call_that_cannot_be_kept_is_made_all_the_same(
     assert [turn["status"] for turn in turns(store)] == ["completed"]
 
 
-KILLED = """
-import asyncio, sys
-from projections.adapters.pydantic_ai import mirror
-from tests.adapters.pydantic_ai.agents import FOREVER, agent
-
-async def waiting() -> str:
-    "Waits for ever."
-    print("in the call", flush=True)
-    await asyncio.sleep(FOREVER)
-    return "never"
-
-mirror(sys.argv[1], session_id="s")
-agent(tools=[waiting]).run_sync("wait")
-"""
-
-
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGKILL, "open"), (signal.SIGINT, "cancelled")]
 )
 def test_a_process_that_is_killed_in_a_call_leaves_an_open_turn_an_interrupted_one_does_not(
     number: int, status: str, store: DefaultSessionStore
 ) -> None:
-    assert store.session_dir is not None
-    process = python(KILLED, store.session_dir)
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line, process.communicate()[1]
-    process.send_signal(number)
-    process.communicate()
+    def call_for_ever(say: Say) -> None:
+        async def waiting() -> str:
+            "Waits for ever."
+            say()
+            await asyncio.sleep(FOREVER)
+            return "never"
+
+        mirror(store.session_dir, session_id="s")
+        agent(tools=[waiting]).run_sync("wait")
+
+    child = fork_until_said(call_for_ever)
+    os.kill(child, number)
+    assert status_of(child) == (1 if status == "cancelled" else -number)
     assert turns(store) == [
         {
             "status": status,

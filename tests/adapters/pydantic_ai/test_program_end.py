@@ -45,7 +45,7 @@ ENDS = {
 }
 
 
-@sized(quick=["read to its end", "an iterator, abandoned"], storm=list(WAYS))
+@sized(quick=["an iterator, abandoned"], storm=list(WAYS))
 def test_a_stream_that_is_there_to_the_end_has_its_turn_ended(
     tmp_path: Path, size: list[str]
 ) -> None:
