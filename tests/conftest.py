@@ -1,6 +1,7 @@
 """Fixtures of more than one module."""
 
 import gc
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ _FIGURE = "figure"
 
 # A shell that started us in the background may have had Ctrl-C ignored, which children inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Children that start an interpreter need not compile everything anew each time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # No property is judged by time: a machine may be busy with other things.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

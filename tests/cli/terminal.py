@@ -30,8 +30,8 @@ STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def environment() -> dict[str, str]:
-    """As users have it: output is buffered, and not each start compiles all anew."""
-    unusual = ("COLUMNS", "LINES", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE")
+    """As users have it: output is buffered, and as wide as a terminal says."""
+    unusual = ("COLUMNS", "LINES", "PYTHONUNBUFFERED")
     return {name: value for name, value in os.environ.items() if name not in unusual}
 
 

@@ -40,14 +40,15 @@ sync of the append or seal that comes next covers the cut.
 
 
 @pytest.mark.parametrize("tell", STORIES)
-@sized(quick=1, storm=3)
+@sized(quick=(1, 4), storm=(3, 1))
 def test_every_state_of_the_disk_after_a_power_cut_has_all_that_was_acknowledged(
-    tell: Callable[[Story], None], size: int, figure: Figure
+    tell: Callable[[Story], None], size: tuple[int, int], figure: Figure
 ) -> None:
-    """With up to `size` of the unsynced changes of each file and folder missing."""
+    """With up to so many of the unsynced changes of each file and folder missing."""
+    missing, every = size
     story = Story()
     tell(story)
-    disks = Judge(story, missing=size).judge()
+    disks = Judge(story, missing, every).judge()
     assert disks >= LEAST
     figure(f"{tell.__name__}: {story.clock} operations, all {disks} different disks")
 
@@ -63,7 +64,7 @@ def test_power_cuts_while_another_process_appends_during_a_compaction(
         story = Story()
         if not compacting_while_another_appends(story, number):
             break
-        disks += Judge(story, missing).judge()
+        disks += Judge(story, missing, step).judge()
     assert number >= LEAST
     figure(f"{number // step} moments to append, {disks} different disks")
 

@@ -153,4 +153,4 @@ def test_a_tail_from_a_cursor_reads_as_much_of_a_log_of_twice_the_length(tmp_pat
             assert next(tail).event.seq == events + 1
         return sum(read)
 
-    assert cost(20_000) <= 1.2 * cost(10_000)
+    assert cost(6_000) <= 1.2 * cost(3_000)
