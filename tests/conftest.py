@@ -21,9 +21,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Children that start an interpreter need not compile everything anew each time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# No property is judged by time: a machine may be busy with other things.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+# No property is judged by time: a machine may be busy with other things. `thorough` is for CI.
+for name, examples in {"quick": 25, "thorough": 100}.items():
+    settings.register_profile(
+        name,
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+settings.load_profile("quick")
 
 
 def pytest_collection_finish() -> None:

@@ -216,9 +216,7 @@ class CursorMachine(RuleBasedStateMachine):
 
 
 TestCursors = CursorMachine.TestCase
-TestCursors.settings = settings(
-    max_examples=80, stateful_step_count=25, deadline=None, derandomize=True
-)
+TestCursors.settings = settings(stateful_step_count=25, derandomize=True)
 
 
 # At every moment of a read

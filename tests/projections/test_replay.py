@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from journal import ClosedError, HistoryError, NotFoundError
@@ -37,11 +37,7 @@ def replayed(model: Model, *args: Any, **options: Any) -> list[Shown]:
     return [shown(step.event) for step in model.store.replay("s", *args, **options)]
 
 
-some = settings(max_examples=40, deadline=None)
-
-
 @engines
-@some
 @given(todo=operations, compactions=st.integers(0, 3))
 def test_a_replay_is_what_was_done_before_and_after_any_compactions(
     in_memory: bool, todo: list[tuple[Any, ...]], compactions: int
@@ -58,7 +54,6 @@ def test_a_replay_is_what_was_done_before_and_after_any_compactions(
 
 
 @engines
-@some
 @given(todo=operations)
 def test_the_state_at_every_seq_is_what_the_steps_up_to_it_fold_to(
     in_memory: bool, todo: list[tuple[Any, ...]]
@@ -76,7 +71,6 @@ def test_the_state_at_every_seq_is_what_the_steps_up_to_it_fold_to(
 
 
 @engines
-@some
 @given(todo=operations)
 def test_the_history_of_a_turn_is_every_version_of_it(
     in_memory: bool, todo: list[tuple[Any, ...]]
@@ -90,7 +84,6 @@ def test_the_history_of_a_turn_is_every_version_of_it(
 
 
 @engines
-@some
 @given(todo=operations, data=st.data())
 def test_a_part_of_a_replay_is_that_part_of_the_whole(
     in_memory: bool, todo: list[tuple[Any, ...]], data: st.DataObject
@@ -131,7 +124,6 @@ def is_about(event: Shown, runtime: str) -> bool:
 
 
 @engines
-@some
 @given(todo=operations)
 def test_as_of_a_moment_is_as_of_the_last_event_that_is_not_later(
     in_memory: bool, todo: list[tuple[Any, ...]]
@@ -149,7 +141,6 @@ def test_as_of_a_moment_is_as_of_the_last_event_that_is_not_later(
 
 
 @engines
-@some
 @given(todo=operations, after=operations)
 def test_where_history_is_dropped_the_past_begins_with_what_was_kept(
     in_memory: bool, todo: list[tuple[Any, ...]], after: list[tuple[Any, ...]]

@@ -381,9 +381,8 @@ class MemoryTailMachine(TailMachine):
 
 
 machine_settings = settings(
-    max_examples=20,
+    max_examples=settings.default.max_examples // 2,
     stateful_step_count=25,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 TestTailOfFiles = TailMachine.TestCase

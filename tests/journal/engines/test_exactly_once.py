@@ -112,7 +112,7 @@ def _deciding_on(
         return None
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2 * settings.default.max_examples, suppress_health_check=list(HealthCheck))
 @given(steps=steps, faults=troubles)
 @pytest.mark.parametrize("stream_of", [Stream, Hasty])
 def test_each_append_is_in_the_log_as_often_as_it_said(

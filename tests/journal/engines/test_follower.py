@@ -581,9 +581,7 @@ class FollowerMachine(RuleBasedStateMachine):
 
 
 TestFollowers = FollowerMachine.TestCase
-TestFollowers.settings = settings(
-    max_examples=100, stateful_step_count=25, deadline=None, derandomize=True
-)
+TestFollowers.settings = settings(stateful_step_count=25, derandomize=True)
 
 
 # One thing at a time

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from journal.engines.files import seeking
@@ -100,7 +100,6 @@ def test_the_events_of_one_append_are_told_from_those_before(tmp_path: Path) -> 
     assert place.ts == events[5].ts
 
 
-@settings(deadline=None, max_examples=60)
 @given(data=st.data())
 def test_in_a_damaged_log_it_is_the_right_event_or_none(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from journal.redaction import may_hold_secrets, redact, redact_text, search_by_marker
@@ -190,7 +190,6 @@ PASSWORD = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).map(
 )
 
 
-@settings(deadline=None, max_examples=80)
 @given(
     st.sampled_from(SENSITIVE),
     st.sampled_from([*STYLES.values()]),
@@ -227,7 +226,6 @@ AROUND = ["@", "see:\n@\ndone", "@\n\nThat is all.", "Here it is:\n```\n@\n```\n
 SINGULAR = [name for name in SENSITIVE if not name.endswith("s")]
 
 
-@settings(deadline=None, max_examples=120)
 @given(
     st.sampled_from(SYNTAXES),
     st.sampled_from(SINGULAR),

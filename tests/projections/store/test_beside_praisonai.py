@@ -242,7 +242,7 @@ CLEAR = st.tuples(st.just("clear_runtime_state"), st.tuples(st.none() | RUNTIMES
 
 
 @given(st.lists(SET | SET | GET | CLEAR, max_size=12))
-@settings(max_examples=60, deadline=None, database=None)
+@settings(database=None)
 def test_the_three_methods_answer_as_praisonais_do(
     tmp_path_factory: pytest.TempPathFactory, calls: list[tuple[str, tuple[Any, ...]]]
 ) -> None:

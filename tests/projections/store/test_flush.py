@@ -300,7 +300,7 @@ def steps() -> st.SearchStrategy[list[tuple[str, str]]]:
 
 
 @pytest.mark.parametrize("durability", ["os", "fsync"])
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(steps=steps(), max_open=st.integers(1, 3))
 def test_a_flush_syncs_the_logs_written_since_the_last_one_and_no_other(
     durability: str, steps: list[tuple[str, str]], max_open: int, tmp_path_factory: Any

@@ -133,12 +133,7 @@ class CasStoreMachine(RuleBasedStateMachine):
 
 
 TestCasStore = CasStoreMachine.TestCase
-TestCasStore.settings = settings(
-    max_examples=40,
-    stateful_step_count=20,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+TestCasStore.settings = settings(stateful_step_count=20, suppress_health_check=list(HealthCheck))
 
 
 class TestWithoutFiles:

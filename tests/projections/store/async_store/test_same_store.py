@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -111,7 +111,6 @@ def timeless(store: DefaultSessionStore, session: str) -> list[Event]:
     return [structs.replace(step.event, **nothing) for step in store.replay(session)]
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(CALLS, max_size=14))
 def test_calls_that_nobody_waits_for_in_between_do_as_one_after_the_other(
     calls: list[tuple[Any, ...]],
