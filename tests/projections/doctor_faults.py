@@ -1,10 +1,14 @@
 """What may be wrong with a folder, each made for real: what is found, and what is advised."""
 
+import atexit
+import functools
 import gc
 import gzip
 import json
 import os
 import shutil
+import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,6 +50,15 @@ def engine(folder: Path, storage: DiskStorage | None = None) -> Directory:
 
 def healthy(folder: Path) -> None:
     """Session `s`, compacted twice: three files of history, one packed."""
+    shutil.copytree(_first_healthy(), folder, dirs_exist_ok=True)
+
+
+@functools.cache
+def _first_healthy() -> Path:
+    """Made once for each process that runs tests."""
+    place = tempfile.TemporaryDirectory()
+    atexit.register(place.cleanup)
+    folder = Path(place.name, "sessions")
     with DefaultSessionStore(folder, durability="os") as store:
         for number in range(4):
             store.set_runtime_state("s", "native", f"t{number % 2}", {"n": number})
@@ -58,17 +71,20 @@ def healthy(folder: Path) -> None:
     with DefaultSessionStore(folder, durability="os") as store:
         for number in range(8, 12):
             store.set_runtime_state("s", "native", f"t{number % 4}", {"n": number})
+    return folder
 
 
 def snapshot(folder: Path) -> dict[str, tuple[Any, ...]]:
-    """All that could be changed: names, contents, modes, times."""
+    """All that could be changed: names, contents, modes, times; of a large file no contents."""
     found: dict[str, tuple[Any, ...]] = {}
     for path in [folder, *folder.rglob("*")]:
         info = path.lstat()
-        content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+        is_read = stat.S_ISREG(info.st_mode) and info.st_size < 1 << 20
+        content = path.read_bytes() if is_read else b""
         found[str(path)] = (
             content,
             *(info.st_mode, info.st_uid, info.st_ino, info.st_nlink, info.st_mtime_ns),
+            info.st_size,
         )
     return found
 

@@ -99,9 +99,13 @@ def follow(found: list[Finding], number: int = 0) -> None:
 
 def after(fault: str, folder: Path) -> list[Finding]:
     healthy(folder)
-    assert findings(folder) == []
     FAULTS[fault][0](folder)
     return findings(folder)
+
+
+def test_a_healthy_folder_has_no_findings(tmp_path: Path) -> None:
+    healthy(tmp_path)
+    assert findings(tmp_path) == []
 
 
 @pytest.mark.parametrize("fault", ["an edited line", "a lost line"])
