@@ -163,6 +163,7 @@ if __name__ == "__main__":
     from projections.cli.commands import COMMANDS
 
     _import_all()
+    gc.freeze()
     server = Server(sys.argv[1])
     print("ready", flush=True)
     request = server.serve()
