@@ -19,6 +19,7 @@ from journal import Cursor, CursorError, Head, JournalError
 from journal.backend import History
 from journal.engines.files.follower import FileFollower
 from journal.events import GENESIS, Clear
+from tests.faults.sizes import sized
 from tests.journal.engines.restorable import LOG, Backup, Reader, RestorableLog
 from tests.support import Recorder, set_event
 
@@ -291,14 +292,16 @@ def read_on(reader: Reader) -> int:
     return refusals
 
 
+@sized(quick=4, storm=1)
 @pytest.mark.parametrize("happens", RESTORES)
 @pytest.mark.parametrize("was", READERS)
 @pytest.mark.parametrize("begins", [RestorableLog.append, in_archives])
 def test_whenever_it_is_restored_during_a_read_nothing_is_skipped_or_repeated_in_silence(
-    begins: Callable[[RestorableLog], None], was: str, happens: str
+    begins: Callable[[RestorableLog], None], was: str, happens: str, size: int
 ) -> None:
+    """Before every `size`th call of it."""
     told = 0
-    for number in range(200):
+    for number in range(len(was + happens) % size, 200, size):
         log = RestorableLog()
         log.ever_dropped = True  # archives may go while they are read
         log.batch()

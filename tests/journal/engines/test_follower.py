@@ -35,6 +35,7 @@ from journal.errors import (
     WrongSessionError,
 )
 from journal.events import Clear, Cursor, Event, Open, Set
+from tests.faults.sizes import sized
 from tests.support import Killed, Recorder, set_event
 
 decode = msgspec.json.decode
@@ -440,9 +441,10 @@ EVENTS = [
 ]
 
 
-def follow_through(beginning: str, reader_was: str, happens: str) -> None:
-    """Read while something happens before one of the calls, again for each of them."""
-    for call in range(100):
+def follow_through(beginning: str, reader_was: str, happens: str, size: int) -> None:
+    """Read while something happens before one of the calls, again for every `size`th of them."""
+    first = len(beginning + reader_was + happens) % size  # not the same ones each time
+    for call in range(first, 100, size):
         between = Between()
         world = World("/memory", MemoryStorage())
         reader = Reader(world, world.reader(between).follow("s"))
@@ -465,21 +467,23 @@ def follow_through(beginning: str, reader_was: str, happens: str) -> None:
     raise AssertionError("a read of so little takes fewer calls")
 
 
+@sized(quick=4, storm=1)
 @pytest.mark.parametrize("happens", EVENTS)
 @pytest.mark.parametrize("reader_was", ["new", "open", "closed"])
 @pytest.mark.parametrize("beginning", BEGINNINGS)
 def test_nothing_is_missed_or_repeated_whatever_happens_during_a_read(
-    beginning: str, reader_was: str, happens: str, small_chunks: None
+    beginning: str, reader_was: str, happens: str, size: int, small_chunks: None
 ) -> None:
-    follow_through(beginning, reader_was, happens)
+    follow_through(beginning, reader_was, happens, size)
 
 
+@sized(quick=4, storm=1)
 @pytest.mark.parametrize("happens", EVENTS)
 @pytest.mark.parametrize("beginning", ["events", "a batch being written"])
 def test_nothing_is_missed_or_repeated_by_a_follower_that_has_to_catch_up(
-    beginning: str, happens: str, small_chunks: None
+    beginning: str, happens: str, size: int, small_chunks: None
 ) -> None:
-    follow_through(beginning, "behind", happens)
+    follow_through(beginning, "behind", happens, size)
 
 
 @pytest.mark.parametrize("chunk", [400, CHUNK])

@@ -45,8 +45,12 @@ _OTHERWISE = {".G", ".X", ".Y", ".Z", "-----BEGIN", "PuTTY-User-Key-File", "Azur
 MARKERS = [(s.kind, m) for s in SHAPES for m in s.markers if m not in _OTHERWISE]
 
 
-@pytest.mark.parametrize(("kind", "marker"), MARKERS, ids=[f"{k} {m}" for k, m in MARKERS])
-def test_every_prefix_of_every_kind_begins_a_secret(kind: str, marker: str) -> None:
+def test_every_prefix_of_every_kind_begins_a_secret() -> None:
+    for kind, marker in MARKERS:
+        check_that_it_begins_a_secret(kind, marker)
+
+
+def check_that_it_begins_a_secret(kind: str, marker: str) -> None:
     whole = [
         _BEFORE.get(marker, "") + marker + _BEFORE_NUMBER.get(marker, "") + body
         for body in _BODIES

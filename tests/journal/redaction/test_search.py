@@ -76,8 +76,9 @@ class LooksForAll(assignments._AssignmentReader):
         self._has_tags = self._has_fields = self._has_logins = self._has_wrappers = True
 
 
-@pytest.mark.parametrize("name", ["DB_PASSWORD", "token", "api-key"])
-@pytest.mark.parametrize("value", [SECRET, WORD])
+@pytest.mark.parametrize(
+    ("name", "value"), [("DB_PASSWORD", SECRET), ("token", WORD), ("api-key", SECRET)]
+)
 def test_what_a_text_has_no_word_of_is_not_in_it(name: str, value: str) -> None:
     """The corpus read with all patterns, and as usual with those only that it has a word of."""
     corpus = [filled(syntax.template, name, value) for syntax in SYNTAXES]
