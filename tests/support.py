@@ -21,6 +21,7 @@ from journal.engines.files.storage import DiskStorage
 from journal.events import Event, Set
 from journal.names import paths_of
 from projections import DefaultSessionStore
+from tests import warm
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -173,6 +174,18 @@ def python(code: str, *args: str, **kwargs: Any) -> "subprocess.Popen[str]":
     """Another Python process that runs `code` with `sys.argv[1:]` from `args`."""
     return subprocess.Popen(
         [sys.executable, "-c", code, *args],
+        **{"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **kwargs},
+        text=True,
+    )
+
+
+def forked(code: str, *args: str, **kwargs: Any) -> "subprocess.Popen[str]":
+    """As `python`, in a tenth of the time: forked from a process that has imported everything.
+
+    Its `pid` is another one's, which passes on signals that end programs, and ends with it.
+    """
+    return subprocess.Popen(
+        warm.python_command(code, *args),
         **{"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **kwargs},
         text=True,
     )

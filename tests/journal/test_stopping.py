@@ -10,7 +10,7 @@ from time import monotonic
 import pytest
 
 from journal.stopping import StopEvent
-from tests.support import finish, python
+from tests.support import finish, forked
 
 PATIENCE = 60.0
 """Seconds after which something that has to happen has not happened."""
@@ -82,7 +82,7 @@ def test_its_descriptors_are_made_for_the_first_wait_and_closed_with_it() -> Non
 
 
 def test_without_descriptors_a_wait_sees_it_in_the_end() -> None:
-    assert finish([python(_WITHOUT_DESCRIPTORS)]) == ["False True\n"]
+    assert finish([forked(_WITHOUT_DESCRIPTORS)]) == ["False True\n"]
 
 
 _WITHOUT_DESCRIPTORS = """
@@ -102,7 +102,7 @@ print(first, stop.wait(0.01))
 
 
 def test_a_forked_child_sets_its_own() -> None:
-    assert finish([python(_FORKS)]) == ["parent: False []\n"]
+    assert finish([forked(_FORKS)]) == ["parent: False []\n"]
 
 
 _FORKS = """

@@ -50,8 +50,8 @@ from tests.support import (
     Killed,
     files_in,
     finish_maintenance,
+    forked,
     open_log,
-    python,
 )
 
 
@@ -469,7 +469,7 @@ def test_nothing_looks_wrong_while_processes_write_compact_and_delete(
     tmp_path: Path, size: int
 ) -> None:
     """For `size` seconds."""
-    writers = [python(WRITER, str(tmp_path), str(seed), str(size)) for seed in range(2)]
+    writers = [forked(WRITER, str(tmp_path), str(seed), str(size)) for seed in range(2)]
     try:
         looks = 0
         while any(writer.poll() is None for writer in writers):

@@ -33,7 +33,7 @@ from journal.stopping import StopEvent
 from projections import DefaultSessionStore
 from projections.tail.async_tail import AsyncTail
 from projections.tail.tail import Arrival, Tail
-from tests.support import FaultyStorage, finish, python
+from tests.support import FaultyStorage, finish, forked, python
 from tests.users import ALICE, folder_of, only_root, open_place
 
 T = TypeVar("T")
@@ -152,7 +152,7 @@ with DefaultSessionStore(folder, durability="os") as store:
 def writer(
     folder: Path, count: int, compact_every: int, *sessions: str
 ) -> "subprocess.Popen[str]":
-    return python(_WRITER, str(folder), str(count), str(compact_every), *sessions)
+    return forked(_WRITER, str(folder), str(count), str(compact_every), *sessions)
 
 
 def test_where_the_kernel_has_no_watch_left_it_looks_by_itself(
@@ -234,7 +234,7 @@ class TestOtherProcesses:
     ) -> None:
         """What a deletion takes away before it was read is gone; the last life is whole."""
         with store.tail("s") as tail:
-            process = python(_LIVES, str(tmp_path))
+            process = forked(_LIVES, str(tmp_path))
             found = take_to_ends(tail, "s")["s"]
             finish([process])
         lives: dict[str, list[int]] = {}
@@ -253,7 +253,7 @@ class TestOtherProcesses:
         self, store: DefaultSessionStore, tmp_path: Path
     ) -> None:
         put(store, "s", "t1")
-        process = python(_TAILS_UNTIL_TOLD, str(tmp_path))
+        process = forked(_TAILS_UNTIL_TOLD, str(tmp_path))
         assert process.stdout is not None
         assert process.stdout.readline() == "t1\n"
         process.send_signal(signal.SIGTERM)
@@ -261,7 +261,7 @@ class TestOtherProcesses:
 
     def test_ctrl_c_interrupts_a_tail(self, store: DefaultSessionStore, tmp_path: Path) -> None:
         put(store, "s", "t1")
-        process = python(_TAILS_UNTIL_TOLD, str(tmp_path))
+        process = forked(_TAILS_UNTIL_TOLD, str(tmp_path))
         assert process.stdout is not None
         assert process.stdout.readline() == "t1\n"
         process.send_signal(signal.SIGINT)

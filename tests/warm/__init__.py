@@ -13,7 +13,9 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 
-from tests.warm.ask import Request, ask, receive
+from tests.warm.ask import CODE, Request, ask, receive
+
+_PROGRAM = os.path.join(os.path.dirname(__file__), "ask.py")
 
 _server: "subprocess.Popen[bytes] | None" = None
 _path = ""
@@ -95,6 +97,11 @@ def folder_with_journal() -> str:
     return os.path.dirname(_address())
 
 
+def python_command(code: str, *args: str) -> list[str]:
+    """What to start so that a process that has imported everything runs `code`."""
+    return [sys.executable, "-SIE", _PROGRAM, _address(), CODE, code, *args]
+
+
 def _address() -> str:
     """Where the server listens; the first of our threads to ask starts it."""
     global _server, _path
@@ -114,7 +121,6 @@ def _address() -> str:
 
 
 def _write_program(path: str) -> None:
-    program = os.path.join(os.path.dirname(__file__), "ask.py")
     with open(path, "w") as file:
-        file.write(f'#!/bin/sh\nexec {sys.executable} -SIE {program} {_path} "$@"\n')
+        file.write(f'#!/bin/sh\nexec {sys.executable} -SIE {_PROGRAM} {_path} "$@"\n')
     os.chmod(path, 0o700)

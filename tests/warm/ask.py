@@ -1,7 +1,7 @@
 """Ask the server for a process. As a program (`python -SIE ask.py SOCKET ARGS…`), be that process.
 
-The program is what scripts find as `journal`. It takes 10 ms, because it imports nothing but
-what the interpreter is made of.
+With `--python CODE` before the arguments it runs that code, else it is what scripts find as
+`journal`. It takes 10 ms, because it imports nothing but what the interpreter is made of.
 """
 
 import _signal as signal  # type: ignore[import-not-found]  # `signal` itself imports enum
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 else:
     TypedDict = dict
 
+CODE = "--python"
 HEAD = 8  # digits of a length, a process id or a status
 STREAMS = 3
 MAY_BE_IGNORED = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM)
@@ -73,7 +74,7 @@ def _open_streams() -> list[int]:
     return found
 
 
-def _main(path: str, args: list[str]) -> int:
+def _main(path: str, args: list[str], code: str | None = None) -> int:
     """Returns what `os.waitpid` says of the process, to which signals are passed on."""
     streams = _open_streams()
     umask = os.umask(0)
@@ -82,7 +83,7 @@ def _main(path: str, args: list[str]) -> int:
         args=args,
         env=dict(os.environ),
         cwd=os.getcwd(),
-        code=None,
+        code=code,
         user=None,
         terminal=False,
         umask=umask,
@@ -99,7 +100,9 @@ def _main(path: str, args: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    _status = _main(sys.argv[1], sys.argv[2:])
+    _path, *_args = sys.argv[1:]
+    _code = _args[1] if _args[:1] == [CODE] else None
+    _status = _main(_path, _args if _code is None else _args[2:], _code)
     if os.WIFSIGNALED(_status):
         signal.signal(os.WTERMSIG(_status), signal.SIG_DFL)
         os.kill(os.getpid(), os.WTERMSIG(_status))

@@ -28,9 +28,9 @@ from tests.support import (
     Killed,
     files_in,
     finish,
+    forked,
     no_fault,
     open_log,
-    python,
     segment_of,
     set_event,
     turns_in,
@@ -219,7 +219,7 @@ class TestReentry:
         assert recorder.turns == ["a", "c"] == turns_in(tmp_path)
 
     def test_a_signal_handler_may_flush_and_close(self, tmp_path: Path) -> None:
-        (output,) = finish([python(_FLUSH_IN_HANDLER, str(tmp_path))])
+        (output,) = finish([forked(_FLUSH_IN_HANDLER, str(tmp_path))])
         assert output.split()[-1] == "done"
 
     def test_what_a_thread_raises_in_maintenance_stops_no_close(self) -> None:
@@ -257,7 +257,7 @@ def handler(*args):
 signal.signal(signal.SIGALRM, handler)
 signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
 number = 0
-while handled < 100:
+while handled < 30:
     number += 1
     store.set_runtime_state("s", "r", f"t{number % 50}", {"n": number})
 signal.setitimer(signal.ITIMER_REAL, 0)
@@ -536,7 +536,7 @@ class TestOlderSessions:
         older = {"native": {f"t{n}": {"n": n} for n in range(20)}}
         content = json.dumps({"session_id": "s", "runtime_state": older})
         (tmp_path / "s.json").write_text(content)
-        process = python(_DIE_IN_FIRST_WRITE, str(tmp_path), str(room))
+        process = forked(_DIE_IN_FIRST_WRITE, str(tmp_path), str(room))
         process.communicate(timeout=60)
         assert process.returncode == 7
         with DefaultSessionStore(tmp_path, durability="os") as store:
@@ -594,7 +594,7 @@ def test_bad_lines_side_by_side_cost_no_memory_each(tmp_path: Path) -> None:
 
 
 def test_a_forked_child_does_not_hold_the_session_files_lock(tmp_path: Path) -> None:
-    (output,) = finish([python(_FORK_WITH_LOCK, str(tmp_path))])
+    (output,) = finish([forked(_FORK_WITH_LOCK, str(tmp_path))])
     assert output.split() == ["ok"]
 
 

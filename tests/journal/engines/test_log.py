@@ -43,9 +43,9 @@ from tests.support import (
     Recorder,
     fails,
     finish,
+    forked,
     no_fault,
     open_log,
-    python,
     segment_of,
     set_event,
     turns_in,
@@ -430,7 +430,7 @@ class TestOtherProcesses:
     def test_the_lock_of_a_killed_process_is_free(self, tmp_path: Path) -> None:
         log, _ = open_log(tmp_path)
         log.append([set_event("a")])
-        holder = python(_HOLD_LOCK, str(tmp_path / "s.jsonl"))
+        holder = forked(_HOLD_LOCK, str(tmp_path / "s.jsonl"))
         assert holder.stdout is not None
         assert holder.stdout.readline() == "locked\n"
         holder.send_signal(signal.SIGKILL)
@@ -440,7 +440,7 @@ class TestOtherProcesses:
     def test_a_forked_child_writes_on_its_own_and_leaves_the_parents_lock(
         self, tmp_path: Path
     ) -> None:
-        (output,) = finish([python(_FORK_IN_USE, str(tmp_path))])
+        (output,) = finish([forked(_FORK_IN_USE, str(tmp_path))])
         assert output.split() == ["ok"]
         found = turns_in(tmp_path)
         assert sorted(found) == sorted(["before"] + [f"{w}{i}" for w in "pc" for i in range(200)])

@@ -30,7 +30,7 @@ from tests.support import (
     Killed,
     finish,
     finish_maintenance,
-    python,
+    forked,
     set_event,
 )
 
@@ -571,7 +571,7 @@ def test_writers_go_on_meanwhile_and_lose_nothing(tmp_path: Path) -> None:
     whole = lines(log(tmp_path))
     damage(log(tmp_path), "garbage", 2)
     stop = tmp_path / "stop"
-    writers = [python(WRITER, str(tmp_path), name, str(stop)) for name in "ab"]
+    writers = [forked(WRITER, str(tmp_path), name, str(stop)) for name in "ab"]
     for writer in writers:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "begun\n"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from praisonaiagents.session.store import DefaultSessionStore as PraisonAIStore
 
 from projections import DefaultSessionStore
-from tests.support import finish, python
+from tests.support import finish, forked
 
 IDS = ["my-session", "user:42", "bot.telegram/7", "größe 日本", "e\u0301"]
 LONG = [pytest.param("x" * 245, id="longest"), pytest.param("日" * 81, id="longest in UTF-8")]
@@ -178,7 +178,7 @@ print("ready", flush=True)
 for number in range(100):
     assert store.add_user_message("my-session", f"message {number}")
 """
-    process = python(code, str(folder))
+    process = forked(code, str(folder))
     assert process.stdout is not None
     process.stdout.readline()
     sets = 0

@@ -16,7 +16,7 @@ from journal import (
 from journal.engines.files.log import FileLog
 from journal.events import Event, Handoff, Head, Set, Takeover
 from projections import DefaultSessionStore
-from tests.support import BOTH, TURN_1, files_in, finish, python
+from tests.support import BOTH, TURN_1, files_in, finish, forked
 
 KEY = "sk-proj-" + "a1B2" * 12
 
@@ -125,7 +125,7 @@ class TestWhichHandoffIsAnswered:
     def test_one_that_another_process_made_just_before(self, tmp_path: Path) -> None:
         with DefaultSessionStore(tmp_path, durability="os") as store:
             store.set_runtime_state("s", "native", "turn-1", TURN_1)
-            finish([python(_HANDS_OFF, str(tmp_path))])
+            finish([forked(_HANDS_OFF, str(tmp_path))])
             assert store.take_over("s", "plugin") == BOTH
             assert takeovers(store)[-1].handoff_seq == 3
 
@@ -308,8 +308,8 @@ class TestWhileOthersWrite:
     def test_processes_that_take_over_inherit_exactly_what_they_are_said_to_have_seen(
         self, tmp_path: Path
     ) -> None:
-        writers = [python(_WRITER, str(tmp_path), f"w{n}") for n in range(2)]
-        takers = [python(_TAKER, str(tmp_path), f"taker-{n}") for n in range(2)]
+        writers = [forked(_WRITER, str(tmp_path), f"w{n}") for n in range(2)]
+        takers = [forked(_TAKER, str(tmp_path), f"taker-{n}") for n in range(2)]
         outputs = [json.loads(output) for output in finish(writers + takers)[2:]]
         with DefaultSessionStore(tmp_path, durability="os") as store:
             recorded = takeovers(store)

@@ -13,7 +13,7 @@ from praisonaiagents.session.store import FileLock
 from journal.config import Limits
 from journal.errors import AppendError, JournalError, LimitExceededError
 from projections import DefaultSessionStore
-from tests.support import finish, python
+from tests.support import finish, forked
 
 STATE: dict[str, Any] = {
     "native": {"turn-2": {"calls": ["c-2"]}, "turn-1": {"n": 10**30, "f": 0.1, "text": "é\u2028"}},
@@ -218,7 +218,7 @@ print(len(store.get_runtime_state("s", "native")), flush=True)
 sys.stdin.read()
 store.set_runtime_state("s", "native", sys.argv[2], {})
 """
-    writers = [python(code, str(tmp_path), f"new-{n}", stdin=-1) for n in range(4)]
+    writers = [forked(code, str(tmp_path), f"new-{n}", stdin=-1) for n in range(4)]
     for writer in writers:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "2\n"  # it has seen the older session

@@ -9,7 +9,7 @@ import pytest
 
 from projections.store.async_store import AsyncSessionStore
 from tests.projections.store.async_store.gates import PATIENCE, Gate, gated, join, put, run, turns
-from tests.support import finish, python
+from tests.support import finish, forked, python
 
 
 def test_several_loops_in_several_threads_share_a_store(
@@ -138,7 +138,7 @@ asyncio.run(write("s", "e"))
 
 
 def test_a_forked_child_can_use_it_and_does_nothing_of_its_parents(tmp_path: Path) -> None:
-    finish([python(FORK, str(tmp_path))])
+    finish([forked(FORK, str(tmp_path))])
     assert turns(tmp_path) == ["first", "a", "b", "c", "e"]
     assert turns(tmp_path, "child") == ["d"]
 
