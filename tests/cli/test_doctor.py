@@ -21,7 +21,7 @@ from projections.cli.documents.doctor import (
     RestoreItem,
 )
 from tests.cli.terminal import HARMFUL, journal, run_in_terminal
-from tests.projections.doctor_faults import (
+from tests.projections.doctor.faults import (
     FAULTS,
     append,
     healthy,

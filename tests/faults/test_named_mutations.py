@@ -32,19 +32,19 @@ MUTATIONS = {
         "journal/engines/files/locked_end.py",
         "    if seal is None:",
         "    if True or seal is None:",
-        f"{ENGINES}/test_append_only.py {ENGINES}/test_log.py",
+        f"{ENGINES}/test_append_only.py {ENGINES}/log",
     ),
     "an append does not look where the path leads": Mutation(
         "journal/engines/files/locked_end.py",
         "        elif (segment.is_at_end() and file.is_current()) or",
         "        elif segment.is_at_end() or",
-        f"{ENGINES}/test_changed_underneath.py",
+        f"{ENGINES}/changed",
     ),
     "nobody looks where the path leads after a sync": Mutation(
         "journal/engines/files/logfile.py",
         "        return self._in_place >= ticket",
         "        return True",
-        f"{ENGINES}/test_changed_underneath.py",
+        f"{ENGINES}/changed",
     ),
     "a compaction does not ask for a way back": Mutation(
         "journal/engines/files/replacing.py",
@@ -110,25 +110,25 @@ MUTATIONS = {
         "journal/engines/files/appending.py",
         "    if written != len(data):\n        _take_back(segment)",
         "    if written != len(data):",
-        f"{ENGINES}/test_log.py",
+        f"{ENGINES}/log",
     ),
     "a failed sync is forgotten": Mutation(
         "journal/engines/files/logfile.py",
         "            self.sync_error = error",
         "            pass",
-        f"{ENGINES}/test_log.py {FAULTS}/test_failed_sync.py",
+        f"{ENGINES}/log {FAULTS}/test_failed_sync.py",
     ),
     "a batch cut back under a reader is not noticed": Mutation(
         "journal/engines/files/catchup.py",
         "        if size < segment.scanner.end or not segment.is_in_step():",
         "        if size < segment.scanner.end:",
-        f"{ENGINES}/test_interference.py {ENGINES}/test_log.py",
+        f"{ENGINES}/test_interference.py {ENGINES}/log",
     ),
     "the new file is not proven to fold to the same": Mutation(
         "journal/engines/files/compaction.py",
         "        if check.scanner.damage or found.outcome() != living.outcome() or not others:",
         "        if False:",
-        f"{ENGINES}/test_compaction.py",
+        f"{ENGINES}/compaction",
     ),
     "what is put back is not proven": Mutation(
         "journal/engines/files/restoring.py",
@@ -170,7 +170,7 @@ MUTATIONS = {
         "journal/engines/files/compaction.py",
         "        if self._stop():",
         "        if False:",
-        f"{ENGINES}/test_compaction.py",
+        f"{ENGINES}/compaction",
     ),
     "a backup copies a newer log than the archives are of": Mutation(
         "journal/engines/files/backup.py",
@@ -188,7 +188,7 @@ MUTATIONS = {
         "journal/engines/files/storage.py",
         "flags |= os.O_NOFOLLOW | os.O_CLOEXEC",
         "flags |= os.O_CLOEXEC",
-        f"{ENGINES}/test_log.py {ENGINES}/test_interference.py {FAULTS}/test_security.py",
+        f"{ENGINES}/log {ENGINES}/test_interference.py {FAULTS}/test_security.py",
     ),
 }
 
@@ -231,7 +231,7 @@ def test_a_test_fails(copy: Path, size: dict[str, Mutation], name: str) -> None:
     assert "FAILED" in result.stdout
 
 
-@sized(storm=f"{ENGINES}/test_recovery.py {ENGINES}/test_log.py")
+@sized(storm=f"{ENGINES}/test_recovery.py {ENGINES}/log")
 def test_without_a_mutation_they_pass(copy: Path, size: str) -> None:
     result = run_tests(copy, size)
     assert result.returncode == 0, result.stdout

@@ -15,7 +15,7 @@ from journal.errors import StorageError
 from projections import DefaultSessionStore
 from projections.backup import back_up
 from projections.copying import Backup
-from tests.projections.examining import examine
+from tests.projections.doctor.examining import examine
 from tests.support import FaultyStorage, files_in, no_fault, state_in
 
 ODD = ["s", "a/b", "a_b", "", "x" * 300, "größe"]

@@ -1,0 +1,1 @@
+"""Logs that strangers change under those who have them open."""

@@ -1,0 +1,1 @@
+"""Compactions, with others at work beside them."""

@@ -1,0 +1,1 @@
+"""Followers, and the world that changes under them."""
