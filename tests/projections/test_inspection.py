@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from journal import (
     ClosedError,
@@ -53,6 +53,7 @@ def resolved(store: DefaultSessionStore, ref: Ref) -> Any:
 
 
 @engines
+@settings(max_examples=settings.default.max_examples // 2)
 @given(todo=operations)
 def test_a_turn_is_found_as_of_every_event_and_by_every_version(
     in_memory: bool, todo: list[tuple[Any, ...]]
@@ -74,6 +75,7 @@ def test_a_turn_is_found_as_of_every_event_and_by_every_version(
 
 
 @engines
+@settings(max_examples=settings.default.max_examples // 2)
 @given(todo=operations)
 def test_blame_names_the_event_since_which_a_value_is_what_it_is(
     in_memory: bool, todo: list[tuple[Any, ...]]

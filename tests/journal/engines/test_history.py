@@ -27,6 +27,7 @@ from journal.errors import (
 from journal.events import Clear, Event, Open
 from journal.past import Past
 from projections.view import View
+from tests.faults.sizes import sized
 from tests.support import FaultyStorage, Recorder, no_fault, set_event
 
 
@@ -333,12 +334,13 @@ def test_a_dropped_past_is_no_problem(session: Session) -> None:
 # What is damaged
 
 
+@sized(quick=29, storm=3)
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("base", [4, 8, 12])
 def test_an_archive_cut_anywhere_is_named_and_everything_else_comes(
-    session: Session, base: int, packed: bool
+    session: Session, base: int, packed: bool, size: int
 ) -> None:
-    """Also what compaction has kept of the missing part, which is in the next file."""
+    """At every `size`th byte; also what compaction has kept of it, which is in the next file."""
     if packed:
         session.engine.pack("s")
     path = session.archive(base, packed)
@@ -346,8 +348,8 @@ def test_an_archive_cut_anywhere_is_named_and_everything_else_comes(
     whole = gzip.decompress(data) if packed else data
     end = whole.index(b'{"op":"sealed"')  # what is behind it may go
     kept = {entry.event.seq for entry in session.past(base).kept}
-    for size in range(0, len(data) - 1 if packed else end, 7):
-        path.write_bytes(data[:size])
+    for cut in range(0, len(data) - 1 if packed else end, size):
+        path.write_bytes(data[:cut])
         past = session.past()
         found = seqs(past)
         assert found == sorted(set(found))
@@ -370,7 +372,7 @@ def test_where_it_cannot_begin_it_begins_with_the_next_file(
     path = session.archive(8, packed=True)
     data = path.read_bytes()
     floors = []
-    for size in range(len(data) - 1):
+    for size in range(0, len(data) - 1, 3):
         path.write_bytes(data[:size])
         past = session.past(4)
         floors.append(past.floor)

@@ -21,6 +21,7 @@ from journal.errors import AppendError, DamagedError
 from journal.events import Sealed, Set
 from journal.names import paths_of
 from journal.scan import Scanner
+from tests.faults.sizes import sized
 from tests.support import (
     FailsAt,
     FaultyStorage,
@@ -52,13 +53,15 @@ def all_turns(events: int = EVENTS) -> list[str]:
     return [f"t{number}" for number in range(1, events + 1)]
 
 
+@sized(quick=5, storm=1)
 def test_cut_at_every_byte_the_events_before_load_and_the_next_append_succeeds(
-    tmp_path: Path,
+    tmp_path: Path, size: int
 ) -> None:
+    """At every `size`th one."""
     path = write_log(tmp_path)
     whole = path.read_bytes()
     ends = [i for i, byte in enumerate(whole) if byte == 0x0A][1:]  # of the events' text
-    for cut in range(len(whole)):
+    for cut in range(0, len(whole), size):
         path.write_bytes(whole[:cut])
         complete = sum(1 for end in ends if end <= cut)
         log, _ = open_log(tmp_path)

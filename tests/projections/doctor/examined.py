@@ -1,6 +1,5 @@
 """An examination that changes nothing, and what it advises, done."""
 
-import gc
 import re
 import shlex
 from pathlib import Path
@@ -19,7 +18,6 @@ from tests.projections.doctor.faults import (
 
 def findings(folder: Path, *session_ids: str, **options: Any) -> list[Finding]:
     """What is found, having made sure that finding it changed nothing."""
-    gc.collect()  # closes what a killed process would not have open any more
     before = snapshot(folder)
     found = examine(str(folder), session_ids or None, **options)
     assert snapshot(folder) == before

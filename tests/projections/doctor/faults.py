@@ -146,8 +146,14 @@ def dies(operation: Callable[[Directory], object], call: str, *, nth: int = 1) -
 
         with pytest.raises(Killed):
             operation(engine(folder, FaultyStorage(fault)))
+        close_what_it_had_open()
 
     return build
+
+
+def close_what_it_had_open() -> None:
+    """A process that was killed has no locks any more."""
+    gc.collect()
 
 
 def compact(directory: Directory) -> object:
@@ -188,6 +194,7 @@ def new_session_file(folder: Path) -> None:
     file = SessionFile(FaultyStorage(fault), log.paths, durable=False)
     with pytest.raises(Killed):
         file.write(lambda: b"{}", 1.0)
+    close_what_it_had_open()
 
 
 def renamed(folder: Path) -> None:

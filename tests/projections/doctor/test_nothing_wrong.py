@@ -18,6 +18,7 @@ from tests.faults.sizes import sized
 from tests.projections.doctor.examined import findings, follow, serious
 from tests.projections.doctor.examining import examine
 from tests.projections.doctor.faults import (
+    close_what_it_had_open,
     engine,
     healthy,
     log,
@@ -31,7 +32,6 @@ from tests.support import (
     forked,
     open_log,
 )
-
 
 SESSIONS = ["s", "a/b", "", "long" * 100, "..", "\x1b[31m", "ü"]
 
@@ -120,6 +120,7 @@ def test_whatever_a_crash_leaves_is_found_and_no_damage_and_can_be_mended(
             operation(engine(folder, FaultyStorage(death)))
         except Killed:
             pass
+        close_what_it_had_open()
         found = findings(folder)
         assert not [finding for finding in found if finding.severity == "error"], number
         strange = {path.name for path in folder.rglob("*.new")} - {"s.jsonl.new"}

@@ -62,8 +62,7 @@ def test_what_the_remedies_say_leads_to_a_clean_doctor(
     shutil.copytree(backup, folder)
     (folder / "o.json").unlink()
     FAULTS[fault][0](folder)
-    found = findings(folder)
-    assert {finding.advice.remedy for finding in found} == FAULTS[fault][3]
+    found = examined(folder)
     wrong = found  # notes as well, in the first round
     rounds = 0
     while wrong and rounds < MOST_ROUNDS:
@@ -75,7 +74,7 @@ def test_what_the_remedies_say_leads_to_a_clean_doctor(
         wrong = serious(found)
         rounds += 1
     append(folder)
-    assert serious(findings(folder)) == []
+    assert serious(examined(folder)) == []
 
 
 def examined(folder: Path) -> list[Finding]:

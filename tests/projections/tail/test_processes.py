@@ -16,7 +16,7 @@ from tests.projections.tail.tails import (
     take_to_ends,
     writer,
 )
-from tests.support import finish, forked
+from tests.support import finish, forked, python
 
 
 class TestOtherProcesses:
@@ -97,7 +97,7 @@ class TestOtherProcesses:
         self, store: DefaultSessionStore, tmp_path: Path
     ) -> None:
         put(store, "s", "t1")
-        process = forked(_TAILS_UNTIL_TOLD, str(tmp_path))
+        process = python(_TAILS_UNTIL_TOLD, str(tmp_path))
         assert process.stdout is not None
         assert process.stdout.readline() == "t1\n"
         process.send_signal(signal.SIGTERM)
@@ -105,7 +105,7 @@ class TestOtherProcesses:
 
     def test_ctrl_c_interrupts_a_tail(self, store: DefaultSessionStore, tmp_path: Path) -> None:
         put(store, "s", "t1")
-        process = forked(_TAILS_UNTIL_TOLD, str(tmp_path))
+        process = python(_TAILS_UNTIL_TOLD, str(tmp_path))
         assert process.stdout is not None
         assert process.stdout.readline() == "t1\n"
         process.send_signal(signal.SIGINT)

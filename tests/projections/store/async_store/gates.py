@@ -102,6 +102,16 @@ def put(store: AsyncSessionStore, turn: str, session: str = "s") -> "asyncio.Fut
     return store.set_runtime_state(session, "native", turn, {"turn": turn})
 
 
+async def stopped_at(
+    gate: Gate, store: AsyncSessionStore, turn: str = "slow"
+) -> "asyncio.Future[bool]":
+    """A set that is being written, and waits at the gate, which is shut from now on."""
+    gate.shut()
+    setting = put(store, turn)
+    await gate.reached()
+    return setting
+
+
 def turns(folder: Path, session: str = "s") -> list[str]:
     """The turns of all sets in a log, as another reader finds them."""
     with DefaultSessionStore(folder) as reader:

@@ -21,6 +21,7 @@ from tests.projections.store.async_store.gates import (
     others_run,
     put,
     run,
+    stopped_at,
     turns,
 )
 
@@ -30,9 +31,7 @@ def test_close_waits_for_all_that_was_called_for(tmp_path: Path) -> None:
     store = gated(tmp_path, gate)
 
     async def main() -> None:
-        gate.shut()
-        slow = put(store, "slow")
-        await gate.reached()
+        slow = await stopped_at(gate, store)
         read = store.get_runtime_state("s", "native", "last")
         last = put(store, "last")
         view = store.state_at("s")

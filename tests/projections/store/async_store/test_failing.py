@@ -25,6 +25,7 @@ from tests.projections.store.async_store.gates import (
     join,
     put,
     run,
+    stopped_at,
     turns,
 )
 
@@ -60,10 +61,8 @@ def test_a_failed_write_whose_task_is_cancelled_is_logged(
     store = gated(tmp_path, gate)
 
     async def main() -> None:
-        gate.shut()
         gate.errors = [OSError(ENOSPC, "No space left on device")]
-        failing = put(store, "failing")
-        await gate.reached()
+        failing = await stopped_at(gate, store, "failing")
         failing.cancel()
         gate.open()
         assert await put(store, "fine")
@@ -84,10 +83,8 @@ def test_a_failed_write_whose_loop_is_closed_is_logged(
     store = gated(tmp_path, gate)
 
     async def main() -> None:
-        gate.shut()
         gate.errors = [OSError(ENOSPC, "No space left on device")]
-        put(store, "failing")
-        await gate.reached()
+        await stopped_at(gate, store, "failing")
 
     asyncio.run(main())
     gate.open()
@@ -105,9 +102,7 @@ def test_a_failed_read_whose_task_is_cancelled_is_nobodys(
     store = gated(tmp_path, gate)
 
     async def main() -> None:
-        gate.shut()
-        put(store, "slow")
-        await gate.reached()
+        await stopped_at(gate, store)
         store.diff("s", "native/nothing").cancel()
         gate.open()
         await store.close()
@@ -121,10 +116,8 @@ def test_a_failed_write_is_raised_where_it_is_awaited_and_nowhere_else(tmp_path:
     store = gated(tmp_path, gate)
 
     async def main() -> None:
-        gate.shut()
         gate.errors = [OSError(ENOSPC, "No space left on device")]
-        failing = put(store, "failing")
-        await gate.reached()
+        failing = await stopped_at(gate, store, "failing")
         fine = put(store, "fine"), put(store, "fine", "other")
         gate.open()
         with pytest.raises(AppendError) as caught:
@@ -163,10 +156,8 @@ def test_a_failed_sync_reaches_all_whose_writes_it_was(tmp_path: Path) -> None:
     store = gated(tmp_path, gate)
 
     async def main() -> None:
-        gate.shut()
         gate.errors = [None, OSError(EIO, "Input/output error")]
-        slow = put(store, "slow")
-        await gate.reached()
+        slow = await stopped_at(gate, store)
         waiting = [put(store, f"turn-{number}") for number in range(3)]
         gate.open()
         assert await slow
@@ -184,10 +175,8 @@ def test_each_is_told_of_a_failure_they_share_by_an_error_of_their_own(tmp_path:
     store = gated(tmp_path, gate)
 
     async def main() -> None:
-        gate.shut()
         gate.errors = [None, OSError(EIO, "Input/output error")]
-        put(store, "slow")
-        await gate.reached()
+        await stopped_at(gate, store)
         waiting = [put(store, f"turn-{number}") for number in range(3)]
         gate.open()
         found = await all_of(*waiting)
@@ -208,11 +197,9 @@ def test_of_sets_that_wait_together_those_for_which_there_is_room_are_saved(
     store = gated(tmp_path, gate)
 
     async def main() -> None:
-        gate.shut()
         full = OSError(ENOSPC, "No space left on device")
         gate.errors = [None, full, None, full, None]
-        slow = put(store, "slow")
-        await gate.reached()
+        slow = await stopped_at(gate, store)
         waiting = [put(store, turn) for turn in ("a", "b", "c")]
         gate.open()
         assert await slow
@@ -256,9 +243,7 @@ def test_an_append_that_fails_in_no_known_way_is_told_to_all_and_others_go_on(
     store = gated(tmp_path, gate)
 
     async def main() -> None:
-        gate.shut()
-        slow = put(store, "slow")
-        await gate.reached()
+        slow = await stopped_at(gate, store)
         with monkeypatch.context() as patch:
             patch.setattr(writer_of(store.store), "append", None)
             waiting = [put(store, "a"), put(store, "b")]

@@ -18,7 +18,15 @@ from projections import DefaultSessionStore
 from projections.replay import Pace, Step
 from projections.store.async_store import AsyncSessionStore
 from projections.tail.tail import Arrival
-from tests.projections.store.async_store.gates import Gate, all_of, collect, gated, put, run
+from tests.projections.store.async_store.gates import (
+    Gate,
+    all_of,
+    collect,
+    gated,
+    put,
+    run,
+    stopped_at,
+)
 from tests.support import set_event
 
 
@@ -162,9 +170,7 @@ def test_a_tail_begins_when_it_has_been_awaited(tmp_path: Path) -> None:
     store = gated(tmp_path, gate)
 
     async def main() -> None:
-        gate.shut()
-        put(store, "before")
-        await gate.reached()
+        await stopped_at(gate, store, "before")
         tailing = asyncio.ensure_future(store.tail("s"))
         whole = asyncio.ensure_future(store.tail("s", from_start=True))
         await asyncio.sleep(0)  # they have asked

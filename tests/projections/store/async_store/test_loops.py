@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from projections.store.async_store import AsyncSessionStore
-from tests.projections.store.async_store.gates import PATIENCE, Gate, gated, join, put, run, turns
+from tests.projections.store.async_store.gates import (
+    PATIENCE,
+    Gate,
+    gated,
+    join,
+    put,
+    run,
+    stopped_at,
+    turns,
+)
 from tests.support import finish, forked, python
 
 
@@ -50,9 +59,7 @@ def test_a_loop_that_closes_before_the_answer_leaves_the_writes_to_be_done(
     store = gated(tmp_path, gate)
 
     async def main() -> None:
-        gate.shut()
-        put(store, "a")
-        await gate.reached()
+        await stopped_at(gate, store, "a")
         store.take_over("s", "native")
         put(store, "b")
         store.get_runtime_state("s", "native")
@@ -70,9 +77,7 @@ def test_join_waits_for_a_session_or_for_all(tmp_path: Path) -> None:
     store = gated(tmp_path, gate)
 
     async def main() -> None:
-        gate.shut()
-        put(store, "slow")
-        await gate.reached()
+        await stopped_at(gate, store)
         put(store, "quick", "other")
         await asyncio.to_thread(join, store, "other")
         assert turns(tmp_path, "other") == ["quick"]

@@ -23,7 +23,17 @@ from journal.events import Event
 from journal.reports import CompactionReport
 from projections import DefaultSessionStore
 from projections.store.async_store import AsyncSessionStore
-from tests.projections.store.async_store.gates import Gate, T, all_of, gated, join, put, run, turns
+from tests.projections.store.async_store.gates import (
+    Gate,
+    T,
+    all_of,
+    gated,
+    join,
+    put,
+    run,
+    stopped_at,
+    turns,
+)
 from tests.support import state_in
 
 
@@ -280,9 +290,7 @@ def test_an_id_that_no_log_can_hold_is_refused_alone(tmp_path: Path) -> None:
     store = gated(tmp_path, gate)
 
     async def main() -> None:
-        gate.shut()
-        put(store, "slow")
-        await gate.reached()
+        await stopped_at(gate, store)
         waiting: list[asyncio.Future[Any]] = [
             put(store, "before"),
             store.set_runtime_state("s", "native", 5, {}),  # type: ignore[arg-type]

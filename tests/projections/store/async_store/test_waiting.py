@@ -25,6 +25,7 @@ from tests.projections.store.async_store.gates import (
     others_run,
     put,
     run,
+    stopped_at,
     turns,
 )
 from tests.support import FaultyStorage
@@ -143,9 +144,7 @@ def test_a_read_sees_all_writes_called_for_before_it(tmp_path: Path) -> None:
     store = gated(tmp_path, gate)
 
     async def main() -> None:
-        gate.shut()
-        put(store, "a")
-        await gate.reached()
+        await stopped_at(gate, store, "a")
         store.hand_off("s", "native", "harness")
         put(store, "b")
         views = [store.get_runtime_state("s", "native"), store.state_at("s")]
@@ -165,9 +164,7 @@ def test_what_asks_for_all_sessions_waits_for_each_that_has_writes(tmp_path: Pat
     store = gated(tmp_path, gate)
 
     async def main() -> None:
-        gate.shut()
-        put(store, "slow")
-        await gate.reached()
+        await stopped_at(gate, store)
         put(store, "quick", "other")
         listed = store.list_sessions()
         assert await store.has_log("other")
@@ -196,9 +193,7 @@ def test_writes_do_not_wait_for_a_long_look(
     monkeypatch.setattr(store.store, look, long_look)
 
     async def main() -> None:
-        gate.shut()
-        put(store, "before")
-        await gate.reached()
+        await stopped_at(gate, store, "before")
         if look == "replay":
             looking = asyncio.ensure_future(collect(lambda: store.replay("s")))
             await asyncio.sleep(0)  # it has asked
@@ -221,9 +216,7 @@ def test_sets_that_wait_together_share_a_write_and_a_sync(tmp_path: Path) -> Non
     store = gated(tmp_path, gate)
 
     async def main() -> None:
-        gate.shut()
-        slow = put(store, "slow")
-        await gate.reached()
+        slow = await stopped_at(gate, store)
         waiting = [put(store, f"turn-{number}") for number in range(20)]
         many = store.set_many("s", [("native", f"many-{number}", {}) for number in range(5)])
         gate.open()
@@ -248,9 +241,7 @@ def test_what_is_written_together_is_bounded(tmp_path: Path) -> None:
     big = {"text": "x" * (3 << 20)}
 
     async def main() -> None:
-        gate.shut()
-        put(store, "slow")
-        await gate.reached()
+        await stopped_at(gate, store)
         waiting = [store.set_runtime_state("s", "native", f"t-{n}", big) for n in range(5)]
         gate.open()
         assert all(await asyncio.gather(*waiting))
@@ -266,9 +257,7 @@ def test_what_comes_between_sets_keeps_its_place(tmp_path: Path) -> None:
     store = gated(tmp_path, gate)
 
     async def main() -> list[str]:
-        gate.shut()
-        put(store, "slow")
-        await gate.reached()
+        await stopped_at(gate, store)
         put(store, "a")
         store.hand_off("s", "native", "harness")
         put(store, "b")
@@ -332,9 +321,7 @@ def test_a_flush_waits_for_the_writes_of_all_sessions(
     monkeypatch.setattr(store.store, "flush", lambda: flushed.extend(turns(tmp_path)))
 
     async def main() -> None:
-        gate.shut()
-        put(store, "slow")
-        await gate.reached()
+        await stopped_at(gate, store)
         flushing = store.flush()
         await others_run()
         assert flushed == []
@@ -367,9 +354,7 @@ def test_of_sets_that_wait_together_only_those_over_the_limit_are_refused(tmp_pa
     store = gated(tmp_path, gate, limits=limits)
 
     async def main() -> None:
-        gate.shut()
-        slow = put(store, "slow")
-        await gate.reached()
+        slow = await stopped_at(gate, store)
         before = put(store, "before")
         large = store.set_runtime_state("s", "native", "large", {"text": "x" * 100})
         both = store.set_many("s", [("native", "x", {}), ("native", "y", {"text": "x" * 100})])
