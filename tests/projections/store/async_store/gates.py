@@ -91,11 +91,14 @@ def join(store: AsyncSessionStore, session: str | None = None) -> None:
     assert not waiting.is_alive()
 
 
-def gated(folder: Path, gate: Gate, **options: Any) -> AsyncSessionStore:
-    """A store on a disk with a gate, and a session `s` with one turn, `first`."""
+def gated(
+    folder: Path, call: str = "write", session: str = "s", **options: Any
+) -> tuple[Gate, AsyncSessionStore]:
+    """A gate at that call of that session, and a store behind it with a turn `first` in `s`."""
+    gate = Gate(call, session)
     store = DefaultSessionStore(folder, storage=FaultyStorage(gate), **options)
     store.set_runtime_state("s", "native", "first", {})
-    return AsyncSessionStore(store)
+    return gate, AsyncSessionStore(store)
 
 
 def put(store: AsyncSessionStore, turn: str, session: str = "s") -> "asyncio.Future[bool]":

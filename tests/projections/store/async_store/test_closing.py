@@ -14,7 +14,6 @@ from projections import DefaultSessionStore
 from projections.store.async_store import AsyncSessionStore
 from tests.projections.store.async_store.gates import (
     PATIENCE,
-    Gate,
     all_of,
     gated,
     join,
@@ -27,8 +26,7 @@ from tests.projections.store.async_store.gates import (
 
 
 def test_close_waits_for_all_that_was_called_for(tmp_path: Path) -> None:
-    gate = Gate("write")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path)
 
     async def main() -> None:
         slow = await stopped_at(gate, store)

@@ -19,7 +19,6 @@ from projections.store.async_store import AsyncSessionStore
 from projections.store.store import writer_of
 from tests.projections.store.async_store.gates import (
     PATIENCE,
-    Gate,
     all_of,
     gated,
     join,
@@ -31,8 +30,7 @@ from tests.projections.store.async_store.gates import (
 
 
 def test_a_write_whose_task_is_cancelled_is_written_in_its_place(tmp_path: Path) -> None:
-    gate = Gate("write")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path)
 
     async def one(turn: str) -> None:
         await put(store, turn)
@@ -57,8 +55,7 @@ def test_a_write_whose_task_is_cancelled_is_written_in_its_place(tmp_path: Path)
 def test_a_failed_write_whose_task_is_cancelled_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gate = Gate("write")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path)
 
     async def main() -> None:
         gate.errors = [OSError(ENOSPC, "No space left on device")]
@@ -79,8 +76,7 @@ def test_a_failed_write_whose_task_is_cancelled_is_logged(
 def test_a_failed_write_whose_loop_is_closed_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gate = Gate("write")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path)
 
     async def main() -> None:
         gate.errors = [OSError(ENOSPC, "No space left on device")]
@@ -98,8 +94,7 @@ def test_a_failed_write_whose_loop_is_closed_is_logged(
 def test_a_failed_read_whose_task_is_cancelled_is_nobodys(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gate = Gate("write")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path)
 
     async def main() -> None:
         await stopped_at(gate, store)
@@ -112,8 +107,7 @@ def test_a_failed_read_whose_task_is_cancelled_is_nobodys(
 
 
 def test_a_failed_write_is_raised_where_it_is_awaited_and_nowhere_else(tmp_path: Path) -> None:
-    gate = Gate("write")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path)
 
     async def main() -> None:
         gate.errors = [OSError(ENOSPC, "No space left on device")]
@@ -131,8 +125,7 @@ def test_a_failed_write_is_raised_where_it_is_awaited_and_nowhere_else(tmp_path:
 
 
 def test_a_failed_write_that_nobody_awaits_is_reported_by_asyncio(tmp_path: Path) -> None:
-    gate = Gate("write")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path)
     reports: list[dict[str, Any]] = []
 
     async def main() -> None:
@@ -152,8 +145,7 @@ def test_a_failed_write_that_nobody_awaits_is_reported_by_asyncio(tmp_path: Path
 
 
 def test_a_failed_sync_reaches_all_whose_writes_it_was(tmp_path: Path) -> None:
-    gate = Gate("sync")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path, "sync")
 
     async def main() -> None:
         gate.errors = [None, OSError(EIO, "Input/output error")]
@@ -171,8 +163,7 @@ def test_a_failed_sync_reaches_all_whose_writes_it_was(tmp_path: Path) -> None:
 
 def test_each_is_told_of_a_failure_they_share_by_an_error_of_their_own(tmp_path: Path) -> None:
     """Or one's notes and traceback would be in the other's."""
-    gate = Gate("sync")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path, "sync")
 
     async def main() -> None:
         gate.errors = [None, OSError(EIO, "Input/output error")]
@@ -193,8 +184,7 @@ def test_of_sets_that_wait_together_those_for_which_there_is_room_are_saved(
     tmp_path: Path,
 ) -> None:
     """A write that failed has left nothing, so each can be tried by itself."""
-    gate = Gate("write")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path)
 
     async def main() -> None:
         full = OSError(ENOSPC, "No space left on device")
@@ -239,8 +229,7 @@ def test_what_a_call_raises_is_raised_where_it_is_awaited(
 def test_an_append_that_fails_in_no_known_way_is_told_to_all_and_others_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = Gate("write")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path)
 
     async def main() -> None:
         slow = await stopped_at(gate, store)

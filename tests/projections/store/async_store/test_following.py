@@ -19,7 +19,6 @@ from projections.replay import Pace, Step
 from projections.store.async_store import AsyncSessionStore
 from projections.tail.tail import Arrival
 from tests.projections.store.async_store.gates import (
-    Gate,
     all_of,
     collect,
     gated,
@@ -166,8 +165,7 @@ def turn_of(arrival: Arrival) -> str:
 
 
 def test_a_tail_begins_when_it_has_been_awaited(tmp_path: Path) -> None:
-    gate = Gate("write")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path)
 
     async def main() -> None:
         await stopped_at(gate, store, "before")

@@ -10,7 +10,6 @@ import pytest
 from projections.store.async_store import AsyncSessionStore
 from tests.projections.store.async_store.gates import (
     PATIENCE,
-    Gate,
     gated,
     join,
     put,
@@ -55,8 +54,7 @@ def test_several_loops_in_several_threads_share_a_store(
 def test_a_loop_that_closes_before_the_answer_leaves_the_writes_to_be_done(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    gate = Gate("write")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path)
 
     async def main() -> None:
         await stopped_at(gate, store, "a")
@@ -73,8 +71,7 @@ def test_a_loop_that_closes_before_the_answer_leaves_the_writes_to_be_done(
 
 
 def test_join_waits_for_a_session_or_for_all(tmp_path: Path) -> None:
-    gate = Gate("write")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path)
 
     async def main() -> None:
         await stopped_at(gate, store)

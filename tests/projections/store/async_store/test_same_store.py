@@ -24,7 +24,6 @@ from journal.reports import CompactionReport
 from projections import DefaultSessionStore
 from projections.store.async_store import AsyncSessionStore
 from tests.projections.store.async_store.gates import (
-    Gate,
     T,
     all_of,
     gated,
@@ -286,8 +285,7 @@ def test_outside_of_an_event_loop_nothing_is_begun(async_store: AsyncSessionStor
 
 
 def test_an_id_that_no_log_can_hold_is_refused_alone(tmp_path: Path) -> None:
-    gate = Gate("write")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path)
 
     async def main() -> None:
         await stopped_at(gate, store)

@@ -32,8 +32,7 @@ from tests.support import FaultyStorage
 
 
 def test_while_a_disk_is_slow_the_loop_and_other_sessions_go_on(tmp_path: Path) -> None:
-    gate = Gate("sync")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path, "sync")
 
     async def main() -> None:
         gate.shut()
@@ -53,8 +52,7 @@ def test_while_a_disk_is_slow_the_loop_and_other_sessions_go_on(tmp_path: Path) 
 def test_many_slow_sessions_stop_no_readers_and_other_writers_only_when_there_are_too_many(
     number: int, tmp_path: Path
 ) -> None:
-    gate = Gate("sync", "-held")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path, "sync", "-held")
 
     async def main() -> None:
         gate.shut()
@@ -140,8 +138,7 @@ def test_a_lock_timeout_counts_from_the_call(durability: Durability, tmp_path: P
 
 
 def test_a_read_sees_all_writes_called_for_before_it(tmp_path: Path) -> None:
-    gate = Gate("write")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path)
 
     async def main() -> None:
         await stopped_at(gate, store, "a")
@@ -160,8 +157,7 @@ def test_a_read_sees_all_writes_called_for_before_it(tmp_path: Path) -> None:
 
 
 def test_what_asks_for_all_sessions_waits_for_each_that_has_writes(tmp_path: Path) -> None:
-    gate = Gate("write")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path)
 
     async def main() -> None:
         await stopped_at(gate, store)
@@ -181,8 +177,7 @@ def test_what_asks_for_all_sessions_waits_for_each_that_has_writes(tmp_path: Pat
 def test_writes_do_not_wait_for_a_long_look(
     look: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = Gate("write")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path)
     begun, go_on = threading.Event(), threading.Event()
 
     def long_look(*_: object) -> Iterator[Step]:
@@ -212,8 +207,7 @@ def test_writes_do_not_wait_for_a_long_look(
 
 
 def test_sets_that_wait_together_share_a_write_and_a_sync(tmp_path: Path) -> None:
-    gate = Gate("sync")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path, "sync")
 
     async def main() -> None:
         slow = await stopped_at(gate, store)
@@ -236,8 +230,7 @@ def test_sets_that_wait_together_share_a_write_and_a_sync(tmp_path: Path) -> Non
 
 def test_what_is_written_together_is_bounded(tmp_path: Path) -> None:
     """However large the states are: a write of more than 2 GiB would be cut short."""
-    gate = Gate("write")
-    store = gated(tmp_path, gate, limits=Limits(1 << 30, 1 << 30))
+    gate, store = gated(tmp_path, limits=Limits(1 << 30, 1 << 30))
     big = {"text": "x" * (3 << 20)}
 
     async def main() -> None:
@@ -253,8 +246,7 @@ def test_what_is_written_together_is_bounded(tmp_path: Path) -> None:
 
 
 def test_what_comes_between_sets_keeps_its_place(tmp_path: Path) -> None:
-    gate = Gate("sync")
-    store = gated(tmp_path, gate)
+    gate, store = gated(tmp_path, "sync")
 
     async def main() -> list[str]:
         await stopped_at(gate, store)
@@ -316,8 +308,8 @@ def test_nothing_of_a_session_is_written_before_what_was_called_for_before_it(
 def test_a_flush_waits_for_the_writes_of_all_sessions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate, flushed = Gate("write"), list[str]()
-    store = gated(tmp_path, gate)
+    flushed = list[str]()
+    gate, store = gated(tmp_path)
     monkeypatch.setattr(store.store, "flush", lambda: flushed.extend(turns(tmp_path)))
 
     async def main() -> None:
@@ -349,9 +341,8 @@ def test_a_session_with_much_to_do_lets_another_have_its_thread_in_between() -> 
 
 
 def test_of_sets_that_wait_together_only_those_over_the_limit_are_refused(tmp_path: Path) -> None:
-    gate = Gate("write")
     limits = Limits(turn_bytes=100, runtime_bytes=1000, on_exceed="reject")
-    store = gated(tmp_path, gate, limits=limits)
+    gate, store = gated(tmp_path, limits=limits)
 
     async def main() -> None:
         slow = await stopped_at(gate, store)
