@@ -129,8 +129,8 @@ class Model:
 
 
 @contextmanager
-def session(in_memory: bool) -> Iterator[Model]:
-    """A store with the clock of its model."""
+def session(in_memory: bool, todo: Sequence[tuple[Any, ...]] = ()) -> Iterator[Model]:
+    """A store with the clock of its model, when this has been done."""
     folder = tempfile.mkdtemp(prefix="journal-replay-")
     config = SessionConfig(persist=not in_memory, mirror_runtime_state=True)
     with (
@@ -139,6 +139,8 @@ def session(in_memory: bool) -> Iterator[Model]:
     ):
         model = Model(store)
         patch.setattr(Clock, "now", lambda _: stamp_of(model.now))
+        for name, *arguments in todo:
+            getattr(model, name)(*arguments)
         yield model
     shutil.rmtree(folder)
 
@@ -162,11 +164,6 @@ operations = st.lists(
     ),
     max_size=25,
 )
-
-
-def do(model: Model, todo: Sequence[tuple[Any, ...]]) -> None:
-    for name, *arguments in todo:
-        getattr(model, name)(*arguments)
 
 
 engines = pytest.mark.parametrize("in_memory", [True, False], ids=["memory", "files"])

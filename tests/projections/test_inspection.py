@@ -23,7 +23,6 @@ from tests.projections.replay_model import (
     START,
     TURNS,
     Model,
-    do,
     engines,
     fold,
     operations,
@@ -58,8 +57,7 @@ def resolved(store: DefaultSessionStore, ref: Ref) -> Any:
 def test_a_turn_is_found_as_of_every_event_and_by_every_version(
     in_memory: bool, todo: list[tuple[Any, ...]]
 ) -> None:
-    with session(in_memory) as model:
-        do(model, todo)
+    with session(in_memory, todo) as model:
         ends = [None, *range(len(model.events) + 1)]
         for runtime in RUNTIMES:
             for turn in TURNS:
@@ -80,8 +78,7 @@ def test_a_turn_is_found_as_of_every_event_and_by_every_version(
 def test_blame_names_the_event_since_which_a_value_is_what_it_is(
     in_memory: bool, todo: list[tuple[Any, ...]]
 ) -> None:
-    with session(in_memory) as model:
-        do(model, todo)
+    with session(in_memory, todo) as model:
         for runtime in RUNTIMES:
             for turn in TURNS:
                 for at in (None, *range(len(model.events) + 1)):

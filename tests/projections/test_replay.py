@@ -23,7 +23,6 @@ from tests.projections.replay_model import (
     TURNS,
     Model,
     Shown,
-    do,
     engines,
     fold,
     operations,
@@ -42,8 +41,7 @@ def replayed(model: Model, *args: Any, **options: Any) -> list[Shown]:
 def test_a_replay_is_what_was_done_before_and_after_any_compactions(
     in_memory: bool, todo: list[tuple[Any, ...]], compactions: int
 ) -> None:
-    with session(in_memory) as model:
-        do(model, todo)
+    with session(in_memory, todo) as model:
         for _ in range(compactions + 1):
             found = list(model.store.replay("s"))
             assert [shown(step.event) for step in found] == model.events
@@ -58,8 +56,7 @@ def test_a_replay_is_what_was_done_before_and_after_any_compactions(
 def test_the_state_at_every_seq_is_what_the_steps_up_to_it_fold_to(
     in_memory: bool, todo: list[tuple[Any, ...]]
 ) -> None:
-    with session(in_memory) as model:
-        do(model, todo)
+    with session(in_memory, todo) as model:
         done = replayed(model)
         for seq in range(len(model.events) + 1):
             found = json.dumps(model.store.state_at("s", seq))
@@ -75,8 +72,7 @@ def test_the_state_at_every_seq_is_what_the_steps_up_to_it_fold_to(
 def test_the_history_of_a_turn_is_every_version_of_it(
     in_memory: bool, todo: list[tuple[Any, ...]]
 ) -> None:
-    with session(in_memory) as model:
-        do(model, todo)
+    with session(in_memory, todo) as model:
         for runtime in RUNTIMES:
             for turn in TURNS:
                 found = model.store.history("s", runtime, turn)
@@ -88,8 +84,7 @@ def test_the_history_of_a_turn_is_every_version_of_it(
 def test_a_part_of_a_replay_is_that_part_of_the_whole(
     in_memory: bool, todo: list[tuple[Any, ...]], data: st.DataObject
 ) -> None:
-    with session(in_memory) as model:
-        do(model, todo)
+    with session(in_memory, todo) as model:
         points = (
             st.none()
             | st.integers(0, 30)
@@ -129,8 +124,7 @@ def test_as_of_a_moment_is_as_of_the_last_event_that_is_not_later(
     in_memory: bool, todo: list[tuple[Any, ...]]
 ) -> None:
     """By seq where the clock was set back: nothing that was done vanishes in between."""
-    with session(in_memory) as model:
-        do(model, todo)
+    with session(in_memory, todo) as model:
         stamps = {datetime.fromisoformat(event["ts"]) for event in model.events} | {START}
         for stamp in sorted(stamps):
             for when in (stamp, stamp - timedelta(microseconds=1)):
@@ -145,8 +139,7 @@ def test_as_of_a_moment_is_as_of_the_last_event_that_is_not_later(
 def test_where_history_is_dropped_the_past_begins_with_what_was_kept(
     in_memory: bool, todo: list[tuple[Any, ...]], after: list[tuple[Any, ...]]
 ) -> None:
-    with session(in_memory) as model:
-        do(model, todo)
+    with session(in_memory, todo) as model:
         expected = fold(model.events)
         model.compact("drop")
         past = model.store.past("s")
@@ -154,7 +147,7 @@ def test_where_history_is_dropped_the_past_begins_with_what_was_kept(
         assert floor in (0, len(model.events)), "all or nothing of it was replaced"
         for name, *arguments in after:
             if name != "compact":
-                do(model, [(name, *arguments)])
+                getattr(model, name)(*arguments)
         for seq in range(1, floor):
             with pytest.raises(HistoryError, match=f"as of event {seq} .* before event {floor}"):
                 model.store.state_at("s", seq)

@@ -5,10 +5,12 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from journal.engines.files.directory import Directory
-from journal.engines.files.log import LogOptions
+from journal.engines.files.log import FileLog, LogOptions
 from tests.support import (
+    Recorder,
     open_log,
     set_event,
 )
@@ -180,6 +182,14 @@ def prepare(tmp_path: Path) -> Path:
     log.append([set_event("new")])
     log.close()
     return folder / "s.jsonl"
+
+
+def grown(path: Path, **options: Any) -> tuple[FileLog, Recorder]:
+    """The log, in which this process has written two turns more."""
+    log, recorder = open_log(path.parent, writer="w", **options)
+    for turn in ("t3", "t4"):
+        assert log.append([set_event(turn)])
+    return log, recorder
 
 
 def problems_in(folder: Path) -> list[str]:

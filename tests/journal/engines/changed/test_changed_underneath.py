@@ -22,6 +22,7 @@ from tests.journal.engines.changed.strokes import (
     Clock,
     Reports,
     empty,
+    grown,
     prepare,
     problems_in,
 )
@@ -42,9 +43,7 @@ class TestAStroke:
     ) -> None:
         path = prepare(tmp_path)
         strike, what, left = STROKES[stroke]
-        log, recorder = open_log(path.parent, writer="w", durability=durability)
-        for turn in ("t3", "t4"):
-            log.append([set_event(turn)])
+        log, recorder = grown(path, durability=durability)
         strike(path)
         log.append([set_event("after")])
         assert recorder.turns == [*left, "after"] == turns_in(path.parent)
@@ -63,9 +62,7 @@ class TestAStroke:
     ) -> None:
         path = prepare(tmp_path)
         strike, what, left = STROKES[stroke]
-        writer, _ = open_log(path.parent, writer="w", durability=durability)
-        for turn in ("t3", "t4"):
-            writer.append([set_event(turn)])
+        writer, _ = grown(path, durability=durability)
         writer.close()
         log, recorder = open_log(path.parent)
         assert log.refresh()
@@ -85,9 +82,7 @@ class TestAStroke:
         """Its file is open for reading only, and has to be opened for writing."""
         path = prepare(tmp_path)
         strike, what, left = STROKES[stroke]
-        writer, _ = open_log(path.parent, writer="w")
-        for turn in ("t3", "t4"):
-            writer.append([set_event(turn)])
+        writer, _ = grown(path)
         writer.close()
         log, recorder = open_log(path.parent, writer="w", durability=durability)
         assert log.refresh()
@@ -103,9 +98,7 @@ class TestAStroke:
     ) -> None:
         path = prepare(tmp_path)
         strike, _, left = STROKES[stroke]
-        log, _ = open_log(path.parent, writer="w")
-        for turn in ("t3", "t4"):
-            assert log.append([set_event(turn)])
+        log, _ = grown(path)
         assert log.append_at_once([set_event("t5")])
         strike(path)
         assert not log.append_at_once([set_event("after")]), "somebody has to read anew"
@@ -120,9 +113,7 @@ def test_a_reader_that_was_closed_says_what_it_can_know(
 ) -> None:
     """While nobody looked, a session may have been deleted; but no log becomes an older one."""
     path = prepare(tmp_path)
-    log, recorder = open_log(path.parent, writer="w")
-    log.append([set_event("t3")])
-    log.append([set_event("t4")])
+    log, recorder = grown(path)
     log.close()
     STROKES[stroke][0](path)
     assert log.refresh() == bool(STROKES[stroke][2])
@@ -137,9 +128,7 @@ def test_a_log_that_was_closed_to_make_room_is_compared_when_it_is_opened_again(
 ) -> None:
     path = prepare(tmp_path)
     strike, _, left = STROKES[stroke]
-    log, recorder = open_log(path.parent, writer="w")
-    for turn in ("t3", "t4"):
-        log.append([set_event(turn)])
+    log, recorder = grown(path)
     assert log.close_idle() is Answer.CLOSED
     strike(path)
     if then == "append":
