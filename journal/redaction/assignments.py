@@ -96,8 +96,9 @@ class _AssignmentReader(PhraseReader):
         if self._has_logins and _is_of_login(text, name):
             name = name._replace(says=name.says._replace(certain=True))
         called = CALLED_WITH.match(text, name.end)
-        if called is not None:
-            yield from self._called(name, called.end())
+        quote = self._lines.opening(called.end()) if called is not None else None
+        if quote is not None:
+            yield from self._called(name, quote)
             return
         default = TYPED.match(text, name.end) or DEFAULT.match(text, name.end)
         if default is not None:

@@ -42,9 +42,8 @@ class Shape(NamedTuple):
             if not self.random or is_random(match[group]):
                 start, end = match.span(group)
                 if self.inside:
-                    start = text.find(self.markers[0], start, end)
-                if start >= 0:
-                    yield Span(start, end, self.kind)
+                    start = text.index(self.markers[0], start, end)
+                yield Span(start, end, self.kind)
 
 
 @cache

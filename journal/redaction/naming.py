@@ -53,13 +53,15 @@ def name_at(text: str, core: re.Match[str]) -> tuple[Name | None, int]:
 
 
 def _escape_at(text: str, start: int) -> int:
-    """How many characters belong to an escape before the name: of a line, a colour, a URL."""
+    """How many characters before the name belong to an escape: of a line, a colour, a URL.
+
+    The character before `start` is one of `_ESCAPES`.
+    """
     match text[start - 1 : start]:
         case "\\":
             return 1 if text[start] in "nrt" else 0
         case "[":
             colour = re.compile(r"[\d;]*m").match(text, start)
             return len(colour[0]) if colour else 0
-        case "%":
-            return 2
-    return 0
+        case _:
+            return 2  # `%3D`

@@ -48,11 +48,8 @@ def _is_set(before: str) -> bool:
 class PhraseReader(ValueReader):
     """Reads the values that are not assigned to their names by a sign."""
 
-    def _called(self, name: Name, start: int) -> Iterator[Span]:
+    def _called(self, name: Name, quote: re.Match[str]) -> Iterator[Span]:
         """The argument of a function with this name: `set_password("x")`."""
-        quote = self._lines.opening(start)
-        if quote is None:
-            return
         end, _ = self._lines.closing(quote, one_line=True)
         value = self._text[quote.end() : end]
         is_word = " " not in value and not is_name(value) and ":" not in value[-1:]

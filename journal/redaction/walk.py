@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from journal.redaction.commands import find_in_commands, is_program
 from journal.redaction.cookies import holds_session
 from journal.redaction.joins import OPTION
-from journal.redaction.json_text import Number, Pairs
+from journal.redaction.json_text import Pairs
 from journal.redaction.meaning import PROSE, is_secret
 from journal.redaction.members import is_beside, is_schema, is_thought, said_of_item, said_of_pairs
 from journal.redaction.names import Sensitivity, sensitivity
@@ -39,7 +39,7 @@ class Sink(Protocol):
         """A text in which some characters are a secret."""
 
     def number(self, value: Any, says: Sensitivity, /) -> Any:
-        """A number under the name of a secret."""
+        """A number, `true`, `false` or `null` under the name of a secret."""
 
 
 def clean(value: Any, sink: Sink) -> Any:
@@ -158,9 +158,7 @@ def clean_under(says: Sensitivity, value: Any, sink: Sink) -> Any:
         }
     if isinstance(value, list | tuple):
         return [clean_under(says, item, sink) for item in value]
-    if isinstance(value, Number):
-        return sink.number(value, says)
-    return value
+    return sink.number(value, says)
 
 
 def _clean_cookie(value: dict[str, Any], sink: Sink) -> dict[str, Any]:
