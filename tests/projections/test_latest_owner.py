@@ -11,6 +11,7 @@ from projections.handoffs.audit import audit
 from projections.handoffs.findings import HandoffAudit
 from projections.handoffs.owner import LatestOwner
 from projections.handoffs.pending import PendingHandoffs
+from projections.handoffs.runs import Presence
 from projections.store.store import writer_of
 from projections.view import View
 from tests.projections.handoff_steps import at, hands, takes, writes
@@ -110,3 +111,25 @@ def test_a_store_says_who_has_a_session_and_what_that_wrote_last(steps: list[Eve
         expected = folded(as_a_store_writes(steps))
         found = writer_of(store).owner("s")
         assert found == (expected.runtime_id and (expected.runtime_id, expected.turn_id))
+
+
+def test_a_handoff_to_itself_takes_the_session_from_nobody() -> None:
+    """A store writes none, but a log may have one."""
+    steps = [writes("a", "t1"), hands("a", "a"), writes("a", "t1")]
+    owner = folded(as_a_store_writes(list(steps)))
+    assert (owner.runtime_id, owner.turn_id) == ("a", "t1")
+
+
+@given(st.lists(st.sampled_from(["comes", "goes"]), max_size=12))
+def test_what_comes_twice_has_been_there_since_it_came_first(steps: list[str]) -> None:
+    presence, since = Presence(), dict[int, int | None]()
+    there: int | None = None
+    for seq, step in enumerate(steps, 1):
+        if step == "comes":
+            presence.comes(seq)
+            there = there or seq
+        else:
+            presence.goes(seq)
+            there = None
+        since[seq] = there
+    assert {seq: presence.since(seq) for seq in since} == since
