@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from journal.codec import control_line
 from journal.engines.files import verification
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.engines.files.segment import Segment
-from journal.events import Head
+from journal.events import Clear, Head, Sealed
 from tests.faults.damage.forgery import seal_line
 from tests.support import open_log, set_event
 
@@ -87,6 +88,21 @@ def test_an_archive_that_names_itself_is_read_once(tmp_path: Path) -> None:
     record(tmp_path)
     change_line(archive(tmp_path), 0, archive=archive(tmp_path).name)
     assert has(problems(tmp_path), "archive", "its own predecessor")
+
+
+def test_an_archive_without_events_of_its_own_is_a_link_of_the_chain(tmp_path: Path) -> None:
+    """Its base is the event that the log begins after, and stands in an older archive."""
+    log, _ = open_log(tmp_path)
+    base = log.append([set_event("a"), Clear()])
+    engine(tmp_path).compact("s")
+    path = tmp_path / "s.jsonl"
+    seal = Sealed(
+        reason="compacted", last_seq=base.seq, last_hash=base.hash, ts="", writer="test:1"
+    )
+    between = path.read_bytes() + control_line(seal)
+    (tmp_path / "archive" / "s.between.jsonl").write_bytes(between)
+    change_line(path, 0, archive="s.between.jsonl")
+    assert problems(tmp_path, base) == []
 
 
 def test_a_head_noted_where_a_compaction_was_is_the_base_of_the_log(tmp_path: Path) -> None:
