@@ -153,12 +153,7 @@ class _Gathering:
 
     def _open_archive(self, name: str) -> _Source:
         where = os.path.join(self._paths.archive, name)
-        try:
-            return _Source(where, read_archive(self._storage, self._paths, name))
-        except (FileNotFoundError, ReadError):
-            raise
-        except OSError as error:
-            raise ReadError(error.errno, f"{where}: {error.strerror}") from error
+        return _Source(where, read_archive(self._storage, self._paths, name))
 
     def _predecessor(self, header: Open, newer: list[str | None]) -> _Source | None:
         """The file that the one with `header` replaced; None if that is gone."""

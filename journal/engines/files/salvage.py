@@ -203,8 +203,7 @@ def _fold(
                 living.take(one, Kept(0, 0, one.seq, one.hash))
     for seq in sorted(found):
         for one in found[seq]:
-            if one.seq <= base:
-                living.take(one, Kept(0, 0, one.seq, one.hash))
+            living.take(one, Kept(0, 0, one.seq, one.hash))
 
 
 def _missing_end(survey: Survey, newer: Open) -> list[Gap]:

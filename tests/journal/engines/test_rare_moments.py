@@ -18,13 +18,19 @@ from journal.engines.files.ends import scan_beginning
 from journal.engines.files.inotify import Inotify
 from journal.engines.files.log import LogOptions
 from journal.engines.files.logfile import LogFile
+from journal.engines.files.seeking import _point_after
 from journal.engines.files.sources import Source, lines_in, readable, sources_of
 from journal.engines.files.storage import DiskStorage
 from journal.engines.files.watching import FolderWatch
-from journal.errors import AppendError, ReadError, StorageError
+from journal.errors import AppendError, CursorError, ReadError, StorageError
+from journal.events import Clear
 from journal.names import paths_of
+from journal.scan import Scanner
 from journal.state import MAX_LINE
 from journal.stopping import StopEvent
+from tests.faults.damage.forgery import rechain
+from tests.journal.engines.seals import seal_line
+from tests.journal.engines.test_forged_history import with_fields
 from tests.support import FaultyStorage, fails, open_log, set_event, turns_in
 
 
@@ -150,6 +156,123 @@ def test_the_beginning_of_a_file_without_an_end_of_line_is_read_too(tmp_path: Pa
     assert scan_beginning([b"{"]).header is None
 
 
+# Looking back, following, seeking
+
+
+def test_a_log_that_was_only_begun_has_no_history_and_no_end_to_go_to(tmp_path: Path) -> None:
+    (tmp_path / "s.jsonl").touch()
+    assert engine(tmp_path).history("s", 0) is None
+    follower = engine(tmp_path).follow("s")
+    follower.to_end()
+    write(tmp_path, "a")
+    assert [event.seq for event in follower.read()] == [1]
+    follower.close()
+
+
+def test_a_follower_that_is_closed_while_it_reads_a_damaged_log_ends(tmp_path: Path) -> None:
+    log, _ = open_log(tmp_path)
+    log.append([set_event("a"), Clear()])
+    log.close()
+    engine(tmp_path).compact("s")
+    with (tmp_path / "s.jsonl").open("ab") as file:
+        file.write(b"garbage\n" + seal_line("compacted"))
+    follower = engine(tmp_path).follow("s")
+    events = follower.read()
+    assert next(events).seq == 1  # from the archive
+    follower.close()
+    assert [event.seq for event in events] == [2]
+    assert list(follower.read()) == []
+    follower.close()
+
+
+def test_a_follower_of_a_log_that_was_forged_says_so_though_nobody_can_look_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> None:
+        raise ReadError(EIO, "the disk is on fire")
+
+    monkeypatch.setattr(Directory, "history", unreadable)
+    write(tmp_path, "a")
+    write(tmp_path, "b")
+    follower = engine(tmp_path).follow("s")
+    assert [event.seq for event in follower.read()] == [1, 2]
+    write(tmp_path, "c")
+    path = tmp_path / "s.jsonl"
+    header, first, *others = path.read_bytes().splitlines(keepends=True)
+    forged = [header, with_fields(first, turn_id="x"), *others]
+    path.write_bytes(b"".join(rechain(forged, 2)))
+    with pytest.raises(CursorError):
+        list(follower.read())
+    follower.close()
+
+
+def test_lines_that_were_all_appended_with_the_last_lead_up_to_it(tmp_path: Path) -> None:
+    """The last lines of a file may begin with the first of one append."""
+    write(tmp_path, "a", "b", "c")
+    header, *lines = (tmp_path / "s.jsonl").read_bytes().splitlines()
+    scanner = Scanner()
+    list(scanner.read([header + b"\n"]))
+    point = _point_after(scanner, lines, 1000)
+    assert point is not None
+    assert len(point.hashes) == 3
+
+
+# Compacting and deleting what others are at
+
+
+def test_what_a_compaction_has_left_may_be_tidied_up_by_another(tmp_path: Path) -> None:
+    write(tmp_path, "a", "b", "a")
+    (tmp_path / "archive").mkdir()
+    os.link(tmp_path / "s.jsonl", tmp_path / "archive" / "s.2.jsonl")  # a compaction that died
+
+    def tidied(name: str, args: tuple[Any, ...]) -> None:
+        if name == "unlink" and args[0].endswith("s.2.jsonl"):
+            os.unlink(args[0])
+
+    assert engine(tmp_path, FaultyStorage(tidied)).compact("s") is not None
+    assert sorted(turns_in(tmp_path)) == ["a", "b"]
+    assert engine(tmp_path).verify("s").ok
+
+
+def test_a_deletion_that_another_process_finishes_is_left_to_it(tmp_path: Path) -> None:
+    write(tmp_path, "a")
+    with (tmp_path / "s.jsonl").open("ab") as file:
+        file.write(seal_line("deleted"))
+    locks = []
+
+    def other_is_quicker(name: str, args: tuple[Any, ...]) -> bool | None:
+        if name != "lock":
+            return None
+        locks.append(args)
+        if len(locks) == 2:  # the first one was let go, to list what is to be removed
+            (tmp_path / "s.jsonl").unlink()
+            return False
+        return None
+
+    log, _ = open_log(tmp_path, storage=FaultyStorage(other_is_quicker))
+    log.append([set_event("b")])
+    log.close()
+    assert turns_in(tmp_path) == ["b"]
+
+
+def test_damage_that_moves_is_reported_where_it_is_now(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was read before was cut back and replaced, so that the old report says nothing."""
+    write(tmp_path, "a", "b")
+    path = tmp_path / "s.jsonl"
+    header, first, second = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(header + b"garbage\n" + first)
+    log, recorder = open_log(tmp_path)
+    log.refresh()
+    assert len(caplog.records) == 1
+    path.write_bytes(header + b"\n" * 8 + first + b"rubbish\n" + second)
+    log.refresh()
+    log.close()
+    assert recorder.turns == ["a", "b"]
+    assert len(caplog.records) == 2
+
+
 # Sources of what was lost
 
 
@@ -215,7 +338,7 @@ def test_an_archive_that_goes_while_all_are_copied_is_left_out(tmp_path: Path) -
     """The way back is broken, so that every archive is tried; one is packed meanwhile."""
     path = archived(tmp_path / "source")
     log = tmp_path / "source" / "s.jsonl"
-    log.write_bytes(log.read_bytes().replace(b'"log_id"', b'"lXg_id"', 1))
+    break_the_way_back(tmp_path / "source")
 
     def go(name: str, args: tuple[Any, ...]) -> None:
         if name == "find" and args[0] == str(path):
@@ -227,6 +350,35 @@ def test_an_archive_that_goes_while_all_are_copied_is_left_out(tmp_path: Path) -
     assert found is not None
     assert found.archives == 0
     assert Path(target.log).read_bytes() == log.read_bytes()
+
+
+def break_the_way_back(folder: Path) -> None:
+    log = folder / "s.jsonl"
+    log.write_bytes(log.read_bytes().replace(b'"log_id"', b'"lXg_id"', 1))
+
+
+def test_where_the_way_back_is_broken_all_archives_are_copied_and_only_they(
+    tmp_path: Path,
+) -> None:
+    path = archived(tmp_path / "source")
+    break_the_way_back(tmp_path / "source")
+    (path.parent / "s.1.x.new").touch()
+    os.link(tmp_path / "source" / "s.jsonl", path.parent / "s.4.jsonl")  # a compaction that died
+    (tmp_path / "copy" / "archive").mkdir(parents=True)
+    source, target = (paths_of(str(tmp_path / name), "s") for name in ("source", "copy"))
+    assert copy_log(DiskStorage(), source, target) is not None
+    assert [each.name for each in Path(target.archive).iterdir()] == [path.name]
+
+
+def test_an_archive_that_names_itself_is_copied_once(tmp_path: Path) -> None:
+    path = archived(tmp_path / "source")
+    header, *others = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([with_fields(header, archive=path.name), *others]))
+    (tmp_path / "copy" / "archive").mkdir(parents=True)
+    source, target = (paths_of(str(tmp_path / name), "s") for name in ("source", "copy"))
+    found = copy_log(DiskStorage(), source, target)
+    assert found is not None
+    assert found.archives == 1
 
 
 # Watching
