@@ -3,6 +3,7 @@
 import os
 import sys
 from collections import deque
+from errno import EMFILE
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -175,7 +176,7 @@ def test_a_wait_without_descriptors_ends_after_its_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse() -> tuple[int, int]:
-        raise OSError(24, os.strerror(24))
+        raise OSError(EMFILE, os.strerror(EMFILE))
 
     monkeypatch.setattr(os, "pipe", refuse)
     stop = StopEvent()

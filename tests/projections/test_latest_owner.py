@@ -115,8 +115,8 @@ def test_a_store_says_who_has_a_session_and_what_that_wrote_last(steps: list[Eve
 
 def test_a_handoff_to_itself_takes_the_session_from_nobody() -> None:
     """A store writes none, but a log may have one."""
-    steps = [writes("a", "t1"), hands("a", "a"), writes("a", "t1")]
-    owner = folded(as_a_store_writes(list(steps)))
+    steps: list[Event] = [writes("a", "t1"), hands("a", "a"), writes("a", "t1")]
+    owner = folded(as_a_store_writes(steps))
     assert (owner.runtime_id, owner.turn_id) == ("a", "t1")
 
 

@@ -1,6 +1,5 @@
 """Logs and archives that were forged, or damaged beyond the usual: what verification says."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.engines.files.segment import Segment
 from journal.events import Clear, Head, Sealed
-from tests.faults.damage.forgery import seal_line
+from tests.faults.damage.forgery import with_fields
 from tests.support import open_log, set_event
 
 NEWER = 99
@@ -36,11 +35,6 @@ def record(folder: Path) -> list[Head]:
 def archive(folder: Path) -> Path:
     (path,) = (folder / "archive").glob("s.*.jsonl")
     return path
-
-
-def with_fields(line: bytes, **fields: Any) -> bytes:
-    """A line whose hash fits, with some fields of its own."""
-    return seal_line({**json.loads(line), **fields})
 
 
 def change_line(path: Path, number: int, **fields: Any) -> None:

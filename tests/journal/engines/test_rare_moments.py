@@ -28,9 +28,8 @@ from journal.names import paths_of
 from journal.scan import Scanner
 from journal.state import MAX_LINE
 from journal.stopping import StopEvent
-from tests.faults.damage.forgery import rechain
+from tests.faults.damage.forgery import rechain, with_fields
 from tests.journal.engines.seals import seal_line
-from tests.journal.engines.test_forged_history import with_fields
 from tests.support import FaultyStorage, fails, open_log, set_event, turns_in
 
 

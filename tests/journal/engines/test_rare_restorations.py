@@ -1,5 +1,6 @@
 """Restorations of logs that are damaged in several places, forged, deleted, or not to be read."""
 
+import gzip
 import os
 from collections.abc import Callable
 from errno import EACCES, EIO
@@ -12,23 +13,52 @@ from journal.engines.files.restoring import RestoreReport, restore
 from journal.engines.files.storage import DiskStorage
 from journal.errors import JournalError, NotFoundError, ReadError, UnsupportedFormatError
 from journal.names import paths_of
-from tests.faults.damage.forgery import rechain
+from projections import DefaultSessionStore
+from tests.faults.damage.forgery import rechain, with_fields
 from tests.journal.engines import seals
-from tests.journal.engines.test_forged_history import with_fields
-from tests.journal.engines.test_restoring import (
-    compacted,
-    damage,
-    lines,
-    log,
-    restored,
-    seqs,
-    store_in,
-    unpack,
-)
-from tests.support import FaultyStorage
+from tests.support import FaultyStorage, finish_maintenance
 
 LOST = "f" * 32
 """The hash of an event that nobody has."""
+
+
+GARBAGE = b"\x00\xff garbage\n"
+
+
+def compacted(folder: Path) -> None:
+    """A header, the kept events 6, 7, 3 and 4, then 8 and 9; one a line. Two archives."""
+    with DefaultSessionStore(folder, durability="os", auto_compact=False) as store:
+        for number in range(4):
+            store.set_runtime_state("s", "x", f"t{number}", {"n": number})
+        store.set_runtime_state("s", "x", "t0", {"n": 4})
+        store.compact("s")
+        for number in (5, 6):
+            store.set_runtime_state("s", "x", f"t{number % 5}", {"n": number})
+        store.compact("s")
+        finish_maintenance(store)
+        for number in (7, 8):
+            store.set_runtime_state("s", "x", f"t{number}", {"n": number})
+
+
+def log(folder: Path) -> Path:
+    return folder / "s.jsonl"
+
+
+def lines(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True)
+
+
+def spoil(path: Path, number: int) -> None:
+    found = lines(path)
+    put(path, [*found[:number], GARBAGE, *found[number + 1 :]])
+
+
+def restored(folder: Path, *copies: Path) -> RestoreReport:
+    return restore(DiskStorage(), paths_of(str(folder), "s"), list(map(str, copies)))
+
+
+def seqs(report: RestoreReport) -> list[int]:
+    return [one.seq for one in report.restored]
 
 
 def put(path: Path, found: list[bytes]) -> Path:
@@ -40,26 +70,22 @@ def with_storage(folder: Path, storage: DiskStorage) -> RestoreReport:
     return restore(storage, paths_of(str(folder), "s"), [])
 
 
-# Lines 1 to 4 of `compacted` are the kept events 6, 7, 3 and 4; lines 5 and 6 are 8 and 9.
-
-
 def test_what_was_kept_stays_damaged_while_a_later_event_comes_back(tmp_path: Path) -> None:
     compacted(tmp_path)
-    damage(log(tmp_path), "garbage", 2)
+    spoil(log(tmp_path), 2)
     copy = put(tmp_path / "copy", lines(log(tmp_path)))
     whole = lines(log(tmp_path))
     for path in (tmp_path / "archive").iterdir():
         path.unlink()
-    damage(log(tmp_path), "garbage", 5)
+    spoil(log(tmp_path), 5)
     report = restored(tmp_path, copy)
     assert seqs(report) == [8]
-    garbage = b"\x00\xff garbage\n"
-    assert lines(log(tmp_path)) == [*whole[:5], garbage, *whole[5:]], "what stays is not hidden"
+    assert lines(log(tmp_path)) == [*whole[:5], GARBAGE, *whole[5:]], "what stays is not hidden"
 
 
 def test_a_line_that_only_lost_its_end_gets_it_back(tmp_path: Path) -> None:
     compacted(tmp_path)
-    with store_in(tmp_path) as store:
+    with DefaultSessionStore(tmp_path, durability="os", auto_compact=False) as store:
         store.set_runtime_state("s", "x", "end", {})
     whole = lines(log(tmp_path))
     copy = put(tmp_path / "copy", whole)
@@ -93,10 +119,12 @@ def test_events_of_two_histories_are_not_taken_for_one(tmp_path: Path) -> None:
 
 def test_what_was_kept_cannot_be_proved_by_an_archive_that_lost_its_own(tmp_path: Path) -> None:
     compacted(tmp_path)
-    unpack(tmp_path / "archive" / "s.7.jsonl.gz")
-    damage(tmp_path / "archive" / "s.7.jsonl", "garbage", 1)
+    packed = tmp_path / "archive" / "s.7.jsonl.gz"
+    packed.with_suffix("").write_bytes(gzip.decompress(packed.read_bytes()))
+    packed.unlink()
+    spoil(tmp_path / "archive" / "s.7.jsonl", 1)
     (tmp_path / "archive" / "s.5.jsonl.gz").unlink()
-    damage(log(tmp_path), "garbage", 2)
+    spoil(log(tmp_path), 2)
     before = log(tmp_path).read_bytes()
     report = restored(tmp_path)
     assert report.restored == []
@@ -132,7 +160,7 @@ def test_what_is_no_log_of_ours_is_left_alone(
 
 def test_where_nobody_may_write_nothing_is_restored(tmp_path: Path) -> None:
     compacted(tmp_path)
-    damage(log(tmp_path), "garbage", 2)
+    spoil(log(tmp_path), 2)
 
     def refuse(name: str, args: tuple[Any, ...]) -> None:
         if name == "open" and args[1] & os.O_RDWR:

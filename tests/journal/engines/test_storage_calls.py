@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from journal.engines import memory
+from journal.engines.files import modes
 from journal.engines.files import storage as storages
 from journal.engines.files.folder import make_folders
 from journal.engines.files.storage import DiskStorage, Storage
@@ -140,7 +141,7 @@ def test_without_descriptors_a_shared_file_is_made_as_soon_as_there_is_one(
 ) -> None:
     tmp_path.chmod(0o2770)
     path = str(tmp_path / "a")
-    make = Once(storages.open_shared, errno)
+    make = Once(modes.open_shared, errno)
     monkeypatch.setattr("journal.room.make_room", lambda: Answer.CLOSED)
     monkeypatch.setattr(storages, "open_shared", make)
     if errno == EMFILE:

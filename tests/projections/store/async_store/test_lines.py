@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from errno import EIO
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,9 @@ class Line:
             self.turns += [event.turn_id for event in append.events]
             append.done(None)
 
-    def noting(self, what: str) -> None:
-        self.turns.append(what)
+    def at_once(self) -> bool:
+        self.turns.append("at once")
+        return True
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def entry(turn: str) -> Append:
 
 def test_what_is_put_first_may_be_carried_out_at_once(line: Line) -> None:
     assert line.queues.put("s", entry("a"))
-    line.queues.begin("s", True, lambda: line.noting("at once") or True)
+    line.queues.begin("s", True, line.at_once)
     assert line.turns == ["at once"]
     assert line.queues.is_idle("s")
 
@@ -69,8 +71,7 @@ def test_what_comes_behind_what_is_done_at_once_is_done_by_a_thread(line: Line) 
 
     def at_once() -> bool:
         assert not line.queues.put("s", entry("b"))
-        line.noting("at once")
-        return True
+        return line.at_once()
 
     line.queues.begin("s", True, at_once)
     line.queues.join("s")
@@ -82,7 +83,7 @@ def test_what_raises_at_once_counts_as_carried_out(line: Line) -> None:
     assert line.queues.put("s", entry("a"))
 
     def fail() -> bool:
-        raise StorageError(5, "the disk is on fire")
+        raise StorageError(EIO, "the disk is on fire")
 
     with pytest.raises(StorageError):
         line.queues.begin("s", True, fail)
@@ -181,7 +182,7 @@ class Failing:
     append_at_once = append
 
 
-@pytest.mark.parametrize("error", [OneError(), OSError(5, "")], ids=["copied not", "copied"])
+@pytest.mark.parametrize("error", [OneError(), OSError(EIO, "")], ids=["copied not", "copied"])
 def test_each_of_those_that_failed_together_is_told(error: Exception) -> None:
     failing: object = Failing(error)
     writer = AsyncWriter(failing)  # type: ignore[arg-type]
