@@ -1,7 +1,8 @@
-"""`python -m tests.benchmarks`: the command, or a line about what it lacks."""
+"""`python -m tests.benchmarks`: the command, or a line about what is missing."""
 
 import sys
 
+from tests.benchmarks.builds import BuildError
 from tests.benchmarks.machine import PEERS
 
 
@@ -14,6 +15,9 @@ def _main() -> int:
         if missing.name not in (*PEERS, "agents", "pydantic_ai", "matplotlib"):
             raise
         print(f"{missing.name} is not installed: pip install -e '.[benchmarks]'", file=sys.stderr)
+        return 1
+    except BuildError as error:
+        print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

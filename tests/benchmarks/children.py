@@ -6,15 +6,31 @@ import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PATIENCE = 600.0  # seconds for a child to end
 
 
+class Build(NamedTuple):
+    """A build of the journal: a Python that has it, and a folder that has this suite."""
+
+    python: str
+    folder: str
+
+
+HERE = Build(sys.executable, str(_ROOT))
+"""The one that is measured."""
+
+
 def environment() -> dict[str, str]:
     """As a user's: modules may be compiled once and kept."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+
+def journal_command() -> str:
+    """The path of the command `journal` of this environment."""
+    return os.path.join(os.path.dirname(sys.executable), "journal")
 
 
 class Child:
@@ -23,13 +39,14 @@ class Child:
     It writes lines of JSON. Killed if it is still there when the `with` block ends.
     """
 
-    def __init__(self, role: str, **arguments: Any) -> None:
+    def __init__(self, role: str, *, build: Build = HERE, **arguments: Any) -> None:
+        """`role` is a function in `tests.benchmarks.roles`, as `module.function`."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.benchmarks.child", role, json.dumps(arguments)],
+            [build.python, "-m", "tests.benchmarks.child", role, json.dumps(arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            cwd=_ROOT,
+            cwd=build.folder,
             env=environment(),
             process_group=0,  # Ctrl-C is for us; we end them
         )
@@ -47,6 +64,18 @@ class Child:
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
+
+    def ask(self, what: Any) -> Any:
+        """What it answers, decoded. Raises as `hear`."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(what) + "\n")
+        self._process.stdin.flush()
+        return self.hear()
+
+    def block(self, first: int, count: int) -> list[int]:
+        """A `measure.Block`, of a child whose role is in `roles.blocks`."""
+        found: list[int] = self.ask([first, count])
+        return found
 
     def __enter__(self) -> Self:
         return self

@@ -16,6 +16,7 @@ from tests.benchmarks.measure import settle
 from tests.benchmarks.parts import PARTS
 from tests.benchmarks.report import as_markdown, as_text
 from tests.benchmarks.results import Results, Row, read
+from tests.benchmarks.shared import Shared
 from tests.benchmarks.sizes import QUICK, WHOLE, Sizes
 
 _ABOUT = """
@@ -91,20 +92,21 @@ def _measured(options: argparse.Namespace) -> Results:
     chosen = [name for name in PARTS if name in (options.parts or PARTS)]
     try:
         machine = describe(folder)
-        parts = {name: _run(name, sizes, folder) for name in chosen}
+        shared = Shared(sizes, f"{folder}/shared")
+        parts = {name: _run(name, sizes, folder, shared) for name in chosen}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Results(options.quick, machine, parts)
 
 
-def _run(name: str, sizes: Sizes, folder: str) -> list[Row]:
+def _run(name: str, sizes: Sizes, folder: str, shared: Shared) -> list[Row]:
     where = f"{folder}/{name}"
     os.mkdir(where)
     start = monotonic()
     print(f"{name} …", end=" ", file=sys.stderr, flush=True)
     settle()
     try:
-        return PARTS[name](sizes, where)
+        return PARTS[name](sizes, where, shared)
     finally:
         shutil.rmtree(where, ignore_errors=True)
         print(f"{monotonic() - start:.1f} s", file=sys.stderr, flush=True)

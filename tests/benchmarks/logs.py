@@ -1,5 +1,7 @@
-"""Long logs to read, built once for each part that wants one."""
+"""Long logs: how to build and to read them."""
 
+import os
+import shutil
 from hashlib import sha256
 
 import msgspec
@@ -26,11 +28,19 @@ def build(folder: str, events: int, turns: int) -> str:
     return f"{folder}/{SESSION}.jsonl"
 
 
-def open_verified(folder: str) -> None:
-    """What opening a session costs: every line decoded and hashed, the chain and the view."""
+def verify(folder: str) -> None:
+    """Read all of it, verified: every line is decoded and hashed, and so is the chain."""
     with DefaultSessionStore(folder, durability="os", auto_compact=False) as store:
-        if not store.get_runtime_state(SESSION, RUNTIME, turn_id(0)):
+        if not store.verify(SESSION).ok:
             raise AssertionError("the session is not what was built")
+
+
+def copy(original: str, folder: str) -> str:
+    """Have a copy of a folder of sessions, on the disk, instead of `folder`, which it returns."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(original, folder)
+    os.sync()  # or who uses it waits for the copy to reach the disk
+    return folder
 
 
 _decode = msgspec.json.Decoder(Set).decode

@@ -14,11 +14,20 @@ from msgspec import Struct
 Operation = Callable[[int], object]
 """One thing to time. Its argument counts up from 0 and never comes twice."""
 
+Block = Callable[[int, int], Sequence[int]]
+"""Operations that are timed where they are made: gives the nanoseconds of each.
+
+The first argument is the number of the first of them, the second how many there are.
+"""
+
 _NANOSECONDS = 1_000_000_000
 
 
 class Stats(Struct, frozen=True):
-    """How long one operation took, in seconds, over `count` of them."""
+    """How long one operation took, in seconds, over `count` of them.
+
+    `p999` is None in results that are older than it.
+    """
 
     count: int
     median: float
@@ -26,6 +35,7 @@ class Stats(Struct, frozen=True):
     p99: float
     max: float
     mean: float
+    p999: float | None = None
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> "Stats":
@@ -35,36 +45,62 @@ class Stats(Struct, frozen=True):
         if not count:
             raise ValueError("nothing was measured")
 
-        def rank(percent: int) -> float:
-            return ranked[-(-percent * count // 100) - 1]
+        def rank(per_mille: int) -> float:
+            return ranked[-(-per_mille * count // 1000) - 1]
 
-        return cls(count, rank(50), rank(90), rank(99), ranked[-1], sum(ranked) / count)
+        mean = sum(ranked) / count
+        return cls(count, rank(500), rank(900), rank(990), ranked[-1], mean, rank(999))
 
     def each(self, parts: int) -> "Stats":
         """Of one part, where what was timed did `parts` alike."""
-        spread = (self.median, self.p90, self.p99, self.max, self.mean)
-        return Stats(self.count, *(seconds / parts for seconds in spread))
+        return Stats(
+            self.count,
+            self.median / parts,
+            self.p90 / parts,
+            self.p99 / parts,
+            self.max / parts,
+            self.mean / parts,
+            self.p999 / parts if self.p999 is not None else None,
+        )
 
 
 def interleave(
-    operations: Mapping[str, Operation], *, rounds: int, block: int
+    operations: Mapping[str, Operation],
+    *,
+    rounds: int,
+    block: int,
+    elsewhere: Mapping[str, Block] | None = None,
 ) -> dict[str, Stats]:
     """Time `rounds` x `block` operations of each contender, one after the other.
 
-    Who is first changes with every round. The first round warms up and is not counted.
+    Those of `elsewhere` time themselves, in processes of their own. Who is first changes with
+    every round. The first round warms up and is not counted.
     """
-    clock = perf_counter_ns
-    taken = {name: array("q") for name in operations}
-    for turn, name in in_turn(list(operations), rounds + 1):
-        operation, note = operations[name], taken[name].append
-        for index in range(turn * block, (turn + 1) * block):
-            start = clock()
-            operation(index)
-            note(clock() - start)
+    blocks = {name: timed(operation) for name, operation in operations.items()}
+    blocks |= elsewhere or {}
+    taken = {name: array("q") for name in blocks}
+    for turn, name in in_turn(list(blocks), rounds + 1):
+        taken[name].extend(blocks[name](turn * block, block))
     return {
         name: Stats.of([ns / _NANOSECONDS for ns in found[block:]])
         for name, found in taken.items()
     }
+
+
+def timed(operation: Operation) -> Block:
+    """The operation as blocks that are timed here."""
+    clock = perf_counter_ns
+
+    def run(first: int, count: int) -> Sequence[int]:
+        taken = array("q")
+        note = taken.append
+        for index in range(first, first + count):
+            start = clock()
+            operation(index)
+            note(clock() - start)
+        return taken
+
+    return run
 
 
 def in_turn(names: Sequence[str], rounds: int) -> Iterator[tuple[int, str]]:

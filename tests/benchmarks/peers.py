@@ -1,4 +1,4 @@
-"""The contenders: each saves a turn's state and gives it back, as well as it can.
+"""The peers that are heavier to import: each saves a turn's state and gives it back.
 
 Every one is used in the way its documentation recommends for many small writes, with its
 connection kept open and, where it takes bytes, with the same encoder. `sync` chooses between
@@ -7,165 +7,16 @@ surviving the death of the process and surviving power loss, for those that can 
 
 import logging
 import os
-import sqlite3
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import diskcache
-import lmdb
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 from praisonaiagents.session import SqliteTranscriptStore
 from praisonaiagents.session.store import DefaultSessionStore as PraisonAIStore
 
-from journal import Limits
-from projections import DefaultSessionStore
 from tests.benchmarks.artefacts import RUNTIME, SESSION, STATE, decode, encode, turn_id
-
-_MAP_SIZE = 4 << 30  # bytes of address space for LMDB
-
-
-class Closes(Protocol):
-    """Something to close in the end."""
-
-    def close(self) -> None: ...
-
-
-def close(them: Iterable[Closes]) -> None:
-    """Each of them."""
-    for it in them:
-        it.close()
-
-
-class Contender(Closes, Protocol):
-    """Something that keeps the states of turns."""
-
-    def set(self, index: int) -> object:
-        """Save the turn of this number."""
-        ...
-
-    def get(self, index: int) -> object:
-        """The state of that turn, decoded."""
-        ...
-
-
-class Journal:
-    """Us, as a store is opened by default, but for the limits, of which it would warn once."""
-
-    def __init__(self, folder: str, *, sync: bool) -> None:
-        limits = Limits(turn_bytes=1 << 20, runtime_bytes=1 << 40)
-        self.store = DefaultSessionStore(
-            folder, durability="fsync" if sync else "os", limits=limits
-        )
-
-    def fill(self, turns: int) -> None:
-        """Have that many turns in the session."""
-        for start in range(0, turns, 1_000):
-            self.store.set_many(
-                SESSION,
-                [
-                    (RUNTIME, turn_id(index), STATE)
-                    for index in range(start, min(start + 1_000, turns))
-                ],
-            )
-
-    def set(self, index: int) -> object:
-        return self.store.set_runtime_state(SESSION, RUNTIME, turn_id(index), STATE)
-
-    def set_in(self, session: str, index: int) -> object:
-        """As `set`, in another session."""
-        return self.store.set_runtime_state(session, RUNTIME, turn_id(index), STATE)
-
-    def get(self, index: int) -> object:
-        return self.store.get_runtime_state(SESSION, RUNTIME, turn_id(index))
-
-    def close(self) -> None:
-        self.store.close()
-
-
-class RawWrite:
-    """The floor: one `os.write` of a line as long as ours, and `fdatasync` if asked for."""
-
-    def __init__(self, folder: str, *, sync: bool) -> None:
-        os.makedirs(folder)
-        self._fd = os.open(f"{folder}/raw", os.O_RDWR | os.O_APPEND | os.O_CREAT)
-        self._sync = sync
-
-    def write(self, line: bytes) -> None:
-        os.write(self._fd, line)
-        if self._sync:
-            os.fdatasync(self._fd)
-
-    def close(self) -> None:
-        os.close(self._fd)
-
-
-class Lmdb:
-    """One transaction for each put or get."""
-
-    def __init__(self, folder: str, *, sync: bool) -> None:
-        os.makedirs(os.path.dirname(folder), exist_ok=True)
-        self._env = lmdb.open(folder, map_size=_MAP_SIZE, sync=sync, metasync=sync)
-
-    def set(self, index: int) -> object:
-        with self._env.begin(write=True) as transaction:
-            return transaction.put(b"bench\0native\0turn-%d" % index, encode(STATE))
-
-    def set_many(self, first: int, count: int) -> None:
-        with self._env.begin(write=True) as transaction:
-            for index in range(first, first + count):
-                transaction.put(b"bench\0native\0turn-%d" % index, encode(STATE))
-
-    def get(self, index: int) -> object:
-        with self._env.begin() as transaction:
-            return decode(transaction.get(b"bench\0native\0turn-%d" % index) or b"")
-
-    def close(self) -> None:
-        self._env.close()
-
-
-class Sqlite:
-    """WAL; synchronous NORMAL, or FULL to survive power loss. Each statement commits."""
-
-    def __init__(self, folder: str, *, sync: bool) -> None:
-        os.makedirs(folder, exist_ok=True)
-        self._connection = sqlite3.connect(
-            f"{folder}/states.db", isolation_level=None, timeout=60, check_same_thread=False
-        )
-        for statement in (
-            "PRAGMA journal_mode = WAL",
-            f"PRAGMA synchronous = {'FULL' if sync else 'NORMAL'}",
-            "CREATE TABLE IF NOT EXISTS states (session TEXT, runtime TEXT, turn TEXT, "
-            "state BLOB, PRIMARY KEY (session, runtime, turn)) WITHOUT ROWID",
-        ):
-            self._connection.execute(statement)
-
-    def set(self, index: int) -> object:
-        return self._connection.execute(
-            "INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?)",
-            (SESSION, RUNTIME, turn_id(index), encode(STATE)),
-        )
-
-    def set_many(self, first: int, count: int) -> object:
-        with self._connection:
-            self._connection.execute("BEGIN")
-            return self._connection.executemany(
-                "INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?)",
-                [
-                    (SESSION, RUNTIME, turn_id(index), encode(STATE))
-                    for index in range(first, first + count)
-                ],
-            )
-
-    def get(self, index: int) -> object:
-        (state,) = self._connection.execute(
-            "SELECT state FROM states WHERE session = ? AND runtime = ? AND turn = ?",
-            (SESSION, RUNTIME, turn_id(index)),
-        ).fetchone()
-        return decode(state)
-
-    def close(self) -> None:
-        self._connection.close()
 
 
 class DiskCache:

@@ -10,6 +10,7 @@ class Sizes(Struct, frozen=True):
     """of blocks of the quick operations, and of the slow ones (`slow_rounds`)"""
     slow_rounds: int
     late_turn: int
+    longest_sets: int
     praisonai_turns: tuple[int, ...]
     stretch: int
     """of our sets beside one of PraisonAI's"""
@@ -23,8 +24,10 @@ class Sizes(Struct, frozen=True):
     process_seconds: float
     process_rounds: int
     sessions: int
+    folder_sessions: int
+    folder_seconds: float
     view_turns: int
-    big_log_bytes: int
+    waiting_sets: int
     starts: int
 
 
@@ -32,6 +35,7 @@ WHOLE = Sizes(
     rounds=100,
     slow_rounds=60,
     late_turn=100_000,
+    longest_sets=200_000,
     praisonai_turns=(1_000, 10_000),
     stretch=10_000,
     threads_appends=250,
@@ -43,8 +47,10 @@ WHOLE = Sizes(
     process_seconds=3.0,
     process_rounds=3,
     sessions=100_000,
+    folder_sessions=10_000,
+    folder_seconds=30.0,
     view_turns=1_000_000,
-    big_log_bytes=500 << 20,
+    waiting_sets=100_000,
     starts=40,
 )
 
@@ -52,6 +58,7 @@ QUICK = Sizes(
     rounds=10,
     slow_rounds=5,
     late_turn=3_000,
+    longest_sets=3_000,
     praisonai_turns=(100, 1_000),
     stretch=200,
     threads_appends=30,
@@ -63,7 +70,9 @@ QUICK = Sizes(
     process_seconds=0.4,
     process_rounds=1,
     sessions=1_000,
+    folder_sessions=300,
+    folder_seconds=1.2,
     view_turns=20_000,
-    big_log_bytes=8 << 20,
+    waiting_sets=3_000,
     starts=4,
 )

@@ -6,12 +6,16 @@ from typing import TypeAlias
 from tests.benchmarks.parts import (
     agents,
     batches,
+    commands,
     compacting,
+    folders,
+    longest,
     memory,
     opening,
     praisonai,
     processes,
     reading,
+    resuming,
     saving,
     sessions,
     starting,
@@ -19,13 +23,15 @@ from tests.benchmarks.parts import (
     threads,
 )
 from tests.benchmarks.results import Row
+from tests.benchmarks.shared import Shared
 from tests.benchmarks.sizes import Sizes
 
-Part: TypeAlias = Callable[[Sizes, str], list[Row]]
+Part: TypeAlias = Callable[[Sizes, str, Shared], list[Row]]
 """Measures in a folder of its own, which is empty before and removed afterwards."""
 
 PARTS: dict[str, Part] = {
     "saving": saving.run,
+    "longest": longest.run,
     "threads": threads.run,
     "praisonai": praisonai.run,
     "batches": batches.run,
@@ -33,9 +39,12 @@ PARTS: dict[str, Part] = {
     "opening": opening.run,
     "compacting": compacting.run,
     "tailing": tailing.run,
+    "resuming": resuming.run,
     "processes": processes.run,
     "sessions": sessions.run,
+    "folders": folders.run,
     "memory": memory.run,
     "starting": starting.run,
+    "commands": commands.run,
     "agents": agents.run,
 }

@@ -16,6 +16,7 @@ from projections import DefaultSessionStore
 from projections.adapters.mirroring import Mirror
 from tests.benchmarks.measure import Stats, in_turn
 from tests.benchmarks.results import OURS, Goal, Row, at_most
+from tests.benchmarks.shared import Shared
 from tests.benchmarks.sizes import Sizes
 
 Turn: TypeAlias = Callable[[], object]
@@ -26,7 +27,7 @@ _BLOCK = 10
 _GOAL = 0.001  # seconds
 
 
-def run(sizes: Sizes, folder: str) -> list[Row]:
+def run(sizes: Sizes, folder: str, shared: Shared) -> list[Row]:
     """A row for each way to run an agent."""
     found = []
     loop = asyncio.new_event_loop()

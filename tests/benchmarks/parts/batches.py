@@ -2,52 +2,61 @@
 
 from hashlib import sha256
 
-from tests.benchmarks.artefacts import RUNTIME, SESSION, STATE, encode, turn_id
-from tests.benchmarks.measure import interleave
-from tests.benchmarks.peers import Journal, Lmdb, RawWrite, Sqlite, close
-from tests.benchmarks.results import OURS, Row, at_least, ratio
+from tests.benchmarks.artefacts import STATE, encode
+from tests.benchmarks.bare import BareLog
+from tests.benchmarks.builds import OLDER
+from tests.benchmarks.children import Child
+from tests.benchmarks.contenders import ManyContender, close
+from tests.benchmarks.embedded import Lmdb, Sqlite
+from tests.benchmarks.floors import RawWrite
+from tests.benchmarks.measure import Operation, interleave
+from tests.benchmarks.ours import Journal
+from tests.benchmarks.results import OURS, Row, at_least, at_most, ratio
+from tests.benchmarks.shared import Shared
 from tests.benchmarks.sizes import Sizes
 
 _BATCH = 1_000
-_RATE, _SHARE = 300_000, 0.6
+_BARE = "the same steps, bare"
 
 
-def run(sizes: Sizes, folder: str) -> list[Row]:
+def run(sizes: Sizes, folder: str, shared: Shared) -> list[Row]:
     """One row; its times are of one event of a batch."""
-    ours = Journal(f"{folder}/journal", sync=False)
     raw = RawWrite(f"{folder}/raw", sync=False)
-    lmdb = Lmdb(f"{folder}/lmdb", sync=False)
-    sqlite = Sqlite(f"{folder}/sqlite", sync=False)
-
-    def batch(number: int) -> object:
-        first = number * _BATCH
-        turns = [(RUNTIME, turn_id(index), STATE) for index in range(first, first + _BATCH)]
-        return ours.store.set_many(SESSION, turns)
-
-    bare = "encode + hash + write"
-    figures = interleave(
-        {
-            OURS: batch,
-            bare: lambda number: raw.write(b"".join(_bare_lines(number * _BATCH))),
-            "LMDB, one transaction": lambda number: lmdb.set_many(number * _BATCH, _BATCH),
-            "SQLite, one transaction": lambda number: sqlite.set_many(number * _BATCH, _BATCH),
-        },
-        rounds=sizes.batches,
-        block=1,
+    contenders: dict[str, ManyContender] = {
+        OURS: Journal(f"{folder}/journal", sync=False),
+        _BARE: BareLog(f"{folder}/bare", sync=False),
+        "LMDB, one transaction": Lmdb(f"{folder}/lmdb", sync=False),
+        "SQLite, one transaction": Sqlite(f"{folder}/sqlite", sync=False),
+    }
+    operations: dict[str, Operation] = {
+        name: lambda number, peer=peer: peer.set_many(number * _BATCH, _BATCH)  # type: ignore[misc]
+        for name, peer in contenders.items()
+    }
+    operations["encode + hash + write"] = lambda number: raw.write(
+        b"".join(_hashed_lines(number * _BATCH))
     )
-    close([ours, raw, lmdb, sqlite])
+    with Child(
+        "blocks.batches",
+        build=shared.older,
+        peer="journal",
+        folder=f"{folder}/older",
+        size=_BATCH,
+    ) as older:
+        older.hear()
+        figures = interleave(
+            operations, rounds=sizes.batches, block=1, elsewhere={OLDER: older.block}
+        )
+    close([*contenders.values(), raw])
     figures = {name: stats.each(_BATCH) for name, stats in figures.items()}
-    rate = 1 / figures[OURS].median
-    goal = (
-        at_least(f"the rate of {bare}, or {_RATE:,}/s", ratio(figures, bare, OURS), _SHARE)
-        if rate < _RATE
-        else at_least("", rate, _RATE, "events/s")
-    )
-    return [Row(f"set_many of {_BATCH:,}, one of them", figures, [goal])]
+    goals = [
+        at_least(f"the rate of {_BARE}", ratio(figures, _BARE, OURS), 0.6),
+        at_most(OLDER, ratio(figures, OURS, OLDER), 0.5),
+    ]
+    return [Row(f"set_many of {_BATCH:,}, one of them", figures, goals)]
 
 
-def _bare_lines(first: int) -> list[bytes]:
-    """The same lines with hashes of the same parts, and nothing else."""
+def _hashed_lines(first: int) -> list[bytes]:
+    """Such lines with hashes of the same parts, and nothing else."""
     lines, digest = [], "0" * 32
     for seq in range(first, first + _BATCH):
         state = encode(STATE)

@@ -1,32 +1,28 @@
 """Compacting a long log of which little lives, alone and with a writer beside it."""
 
-import os
-import shutil
-
 from projections import DefaultSessionStore
 from tests.benchmarks.artefacts import SESSION
 from tests.benchmarks.children import Child
-from tests.benchmarks.logs import build, open_verified
+from tests.benchmarks.logs import copy, verify
 from tests.benchmarks.measure import Stats, once
 from tests.benchmarks.results import OURS, Row, at_most, ratio
+from tests.benchmarks.shared import Shared
 from tests.benchmarks.sizes import Sizes
 
 _PAUSE = 0.001  # seconds between the writer's appends
 
 
-def run(sizes: Sizes, folder: str) -> list[Row]:
+def run(sizes: Sizes, folder: str, shared: Shared) -> list[Row]:
     """How long a compaction takes, and how long it makes a writer wait."""
-    original = f"{folder}/original"
-    build(original, sizes.log_events, sizes.live_turns)
-    return [_duration(sizes, folder, original), _waits(sizes, folder, original)]
+    return [_duration(sizes, folder, shared.long_log), _waits(sizes, folder, shared.long_log)]
 
 
 def _duration(sizes: Sizes, folder: str, original: str) -> Row:
     times: dict[str, list[float]] = {OURS: [], "one verified read": []}
     for repeat in range(sizes.repeats + 1):
-        copy = _copy(original, f"{folder}/copy")
-        read = once(lambda: open_verified(copy))  # noqa: B023 - called at once
-        with DefaultSessionStore(copy, durability="os", auto_compact=False) as store:
+        where = copy(original, f"{folder}/copy")
+        read = once(lambda: verify(where))  # noqa: B023 - called at once
+        with DefaultSessionStore(where, durability="os", auto_compact=False) as store:
             taken = once(lambda: store.compact(SESSION, history="drop"))
         if repeat:
             times["one verified read"].append(read)
@@ -39,10 +35,12 @@ def _duration(sizes: Sizes, folder: str, original: str) -> Row:
 def _waits(sizes: Sizes, folder: str, original: str) -> Row:
     taken: list[float] = []
     for _ in range(sizes.repeats):
-        copy = _copy(original, f"{folder}/copy")
+        where = copy(original, f"{folder}/copy")
         with (
-            Child("save_slowly", folder=copy, session=SESSION, pause=_PAUSE, count=None) as writer,
-            DefaultSessionStore(copy, durability="os", auto_compact=False) as store,
+            Child(
+                "saving.save_slowly", folder=where, session=SESSION, pause=_PAUSE, count=None
+            ) as writer,
+            DefaultSessionStore(where, durability="os", auto_compact=False) as store,
         ):
             writer.hear()
             writer.tell()
@@ -54,8 +52,5 @@ def _waits(sizes: Sizes, folder: str, original: str) -> Row:
     return Row("set by another process during a compaction", figures, [goal])
 
 
-def _copy(original: str, folder: str) -> str:
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(original, folder)
-    os.sync()  # or the compaction waits for the copy to reach the disk
-    return folder
+def _writer(folder: str) -> Child:
+    return Child("saving.save_slowly", folder=folder, session=SESSION, pause=_PAUSE, count=None)

@@ -1,42 +1,80 @@
 """What is held in memory, each measured in a process of its own, as the growth of its peak."""
 
-from tests.benchmarks.artefacts import ENCODED
+import os
+
+from tests.benchmarks.artefacts import ENCODED, SESSION
 from tests.benchmarks.children import Child
 from tests.benchmarks.logs import build
 from tests.benchmarks.results import Goal, Row, at_most
+from tests.benchmarks.shared import Shared
 from tests.benchmarks.sizes import Sizes
 
-_LINE = 590  # bytes, which a line of the benchmark has at least
 _EXTRA = 250  # bytes a turn may cost besides its state
 _ALLOWED = 64 << 20
+_WAITING_STATE = 4 << 10  # bytes
 
 
-def run(sizes: Sizes, folder: str) -> list[Row]:
-    """Two rows of goals only: bytes are not spread like times."""
-    turns, size = sizes.view_turns, sizes.big_log_bytes
-    build(f"{folder}/view", turns, turns)
-    extra = _grown("view", f"{folder}/view") / turns - len(ENCODED)
-    build(f"{folder}/long", size // _LINE, sizes.live_turns)
+def run(sizes: Sizes, folder: str, shared: Shared) -> list[Row]:
+    """Rows of goals only: bytes are not spread like times."""
+    long = shared.long_log
+    size = os.path.getsize(f"{long}/{SESSION}.jsonl")
     return [
-        Row(
-            f"memory for a view of {turns:,} turns",
-            {},
-            [at_most("for each turn, besides its state", extra, _EXTRA, "bytes")],
-        ),
+        _view(sizes, f"{folder}/view"),
         Row(
             f"memory for a log of {size >> 20} MiB",
             {},
-            [_bounded(task, f"{folder}/long") for task in ("tail", "verify")],
+            [_bounded(task, long) for task in ("tail", "verify")],
         ),
+        _waiting(sizes, f"{folder}/waiting"),
     ]
 
 
+def _view(sizes: Sizes, folder: str) -> Row:
+    turns = sizes.view_turns
+    build(folder, turns, turns)
+    extra = _grown("view", folder) / turns - len(ENCODED)
+    return Row(
+        f"memory for a view of {turns:,} turns",
+        {},
+        [at_most("for each turn, besides its state", extra, _EXTRA, "bytes")],
+    )
+
+
 def _bounded(task: str, folder: str) -> Goal:
-    return at_most(f"to {task} it", _grown(task, folder), _ALLOWED, "bytes")
+    grown = _grown(task, folder)
+    return at_most(f"to {task} it", grown, _ALLOWED, "bytes")
+
+
+def _waiting(sizes: Sizes, folder: str) -> Row:
+    """What the event loop's store holds for sets that wait, without the tasks that wait."""
+    count, bytes_each = sizes.waiting_sets, _WAITING_STATE
+    with_store, without = (
+        _answer(
+            Child(
+                "memory.waiting_sets",
+                folder=folder,
+                count=count,
+                size=bytes_each,
+                with_store=with_store,
+            )
+        )
+        for with_store in (True, False)
+    )
+    share = (with_store - without) / (count * bytes_each)
+    return Row(
+        f"memory for {count:,} sets of {bytes_each >> 10} KiB that wait in an event loop",
+        {},
+        [at_most("the bytes of their states, besides the caller's tasks", share, 1.5)],
+    )
 
 
 def _grown(task: str, folder: str) -> int:
-    with Child("memory", task=task, folder=folder) as child:
+    return _answer(Child("memory.memory", task=task, folder=folder))
+
+
+def _answer(child: Child) -> int:
+    """By how many bytes it grew."""
+    with child:
         child.hear()
         child.tell()
         grown: int = child.hear()

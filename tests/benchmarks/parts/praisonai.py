@@ -1,8 +1,10 @@
 """Against the system that this one re-implements, both without sync, session file included."""
 
 from tests.benchmarks.measure import Operation, Stats, interleave
-from tests.benchmarks.peers import Journal, PraisonAI
+from tests.benchmarks.ours import Journal
+from tests.benchmarks.peers import PraisonAI
 from tests.benchmarks.results import OURS, Goal, Row, at_least, ratio
+from tests.benchmarks.shared import Shared
 from tests.benchmarks.sizes import Sizes
 
 _JSON, _SQLITE = "PraisonAI JSON", "PraisonAI SQLite"
@@ -10,7 +12,7 @@ _ROUNDS, _BLOCK = 4, 3
 _FACTORS = (100.0, 1_000.0)
 
 
-def run(sizes: Sizes, folder: str) -> list[Row]:
+def run(sizes: Sizes, folder: str, shared: Shared) -> list[Row]:
     """A `set` in sessions of two lengths, and a `get` in the longer."""
     shorter, longer = sizes.praisonai_turns
     with_shorter = _Both(f"{folder}/shorter", shorter, sizes.stretch)

@@ -1,16 +1,20 @@
 """`get` of one turn and of all turns of a runtime."""
 
 from tests.benchmarks.artefacts import ENCODED, RUNTIME, SESSION, decode, turn_id
+from tests.benchmarks.contenders import ReadContender, close
+from tests.benchmarks.embedded import Lmdb, Sqlite
 from tests.benchmarks.measure import Operation, interleave
-from tests.benchmarks.peers import Contender, DiskCache, Journal, Lmdb, Sqlite, close
+from tests.benchmarks.ours import Journal
+from tests.benchmarks.peers import DiskCache
 from tests.benchmarks.results import OURS, Row, at_most, ratio
+from tests.benchmarks.shared import Shared
 from tests.benchmarks.sizes import Sizes
 
 _TURNS = 10_000
 _BLOCK = 100
 
 
-def run(sizes: Sizes, folder: str) -> list[Row]:
+def run(sizes: Sizes, folder: str, shared: Shared) -> list[Row]:
     """Both rows, of sessions of 10,000 turns."""
     ours = Journal(f"{folder}/journal", sync=False)
     ours.fill(_TURNS)
@@ -27,7 +31,7 @@ def _one(sizes: Sizes, folder: str, ours: Journal) -> Row:
     sqlite.set_many(0, _TURNS)
     for index in range(_TURNS):
         cache.set(index)
-    contenders: dict[str, Contender] = {
+    contenders: dict[str, ReadContender] = {
         OURS: ours,
         "LMDB get + decode": lmdb,
         "SQLite": sqlite,
@@ -41,7 +45,7 @@ def _one(sizes: Sizes, folder: str, ours: Journal) -> Row:
     operations["a dict of bytes + decode"] = lambda index: decode(held[index * 7 % _TURNS])
     figures = interleave(operations, rounds=sizes.rounds, block=_BLOCK)
     close([lmdb, sqlite, cache])
-    goal = at_most("LMDB get + decode", ratio(figures, OURS, "LMDB get + decode"), 1.5)
+    goal = at_most("LMDB get + decode", ratio(figures, OURS, "LMDB get + decode"), 1.4)
     return Row("get of one turn", figures, [goal])
 
 

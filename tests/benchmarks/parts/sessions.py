@@ -4,14 +4,15 @@ import random
 
 from tests.benchmarks.artefacts import RUNTIME, STATE, turn_id
 from tests.benchmarks.measure import interleave, settle
-from tests.benchmarks.peers import Journal
+from tests.benchmarks.ours import Journal
 from tests.benchmarks.results import OURS, Row, at_most
+from tests.benchmarks.shared import Shared
 from tests.benchmarks.sizes import Sizes
 
 _BLOCK = 100
 
 
-def run(sizes: Sizes, folder: str) -> list[Row]:
+def run(sizes: Sizes, folder: str, shared: Shared) -> list[Row]:
     """Both rows, of sessions with one turn each and a session file."""
     count = sizes.sessions
     peer = Journal(folder, sync=False)

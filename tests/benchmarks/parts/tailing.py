@@ -9,12 +9,13 @@ from tests.benchmarks.artefacts import SESSION
 from tests.benchmarks.children import Child
 from tests.benchmarks.measure import Stats
 from tests.benchmarks.results import OURS, Row, at_most
+from tests.benchmarks.shared import Shared
 from tests.benchmarks.sizes import Sizes
 
 _PAUSE = 0.02  # seconds between the appends
 
 
-def run(sizes: Sizes, folder: str) -> list[Row]:
+def run(sizes: Sizes, folder: str, shared: Shared) -> list[Row]:
     """One row: from the beginning of `set` there to the arrival here."""
     os.makedirs(folder, exist_ok=True)
     figures = {OURS: _latency(sizes.tailed, folder), "a pipe": _pipe(sizes.tailed)}
@@ -28,7 +29,7 @@ def run(sizes: Sizes, folder: str) -> list[Row]:
 def _latency(count: int, folder: str) -> Stats:
     taken: list[float] = []
     with (
-        Child("save_slowly", folder=folder, session=SESSION, pause=_PAUSE, count=count) as writer,
+        _writer(folder, count) as writer,
         DefaultSessionStore(folder, durability="os") as store,
         store.tail(SESSION) as tail,
     ):
@@ -42,6 +43,10 @@ def _latency(count: int, folder: str) -> Stats:
                 break
         writer.hear()
     return Stats.of(taken)
+
+
+def _writer(folder: str, count: int) -> Child:
+    return Child("saving.save_slowly", folder=folder, session=SESSION, pause=_PAUSE, count=count)
 
 
 def _pipe(count: int) -> Stats:

@@ -1,0 +1,1 @@
+"""What other processes do, one module for each kind of work."""
