@@ -39,14 +39,14 @@ def install_older(folder: str) -> Build:
     python = f"{venv}/bin/python"
     msgspec = f"msgspec=={version('msgspec')}"
     _run(python, "-m", "pip", "install", "--quiet", f"{tree}[fast]", msgspec)
-    shutil.copytree(_SUITE, f"{suite}/tests/benchmarks", ignore=shutil.ignore_patterns("__*__"))
-    for package in ("tests", "tests/benchmarks", "tests/benchmarks/roles"):
-        Path(suite, package, "__init__.py").touch()
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(_SUITE, f"{suite}/tests/benchmarks", ignore=ignore)
+    Path(suite, "tests/__init__.py").touch()
     return Build(python, suite)
 
 
 def _extract(tree: str) -> None:
-    archive = f"{tree}.tar"
+    archive = f"{tree}.zip"
     try:
         _run("git", "-C", HERE.folder, "archive", f"--output={archive}", OLDER_COMMIT)
     except BuildError as error:
@@ -55,22 +55,25 @@ def _extract(tree: str) -> None:
             f"{error}. In a shallow clone, `git fetch --unshallow` gets it; the parts that need "
             "it are saving, batches, processes and opening"
         ) from error
-    shutil.unpack_archive(archive, tree, filter="data")
+    shutil.unpack_archive(archive, tree)
 
 
 def _run(*command: str) -> None:
-    """Run it quietly. Ctrl-C ends it with all that it has started."""
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment(),
-        process_group=0,
-    )
+    """Run it quietly. Raises `BuildError` with the last line it says if it fails."""
+    try:
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment(),
+            process_group=0,
+        )
+    except OSError as error:
+        raise BuildError(f"{command[0]} cannot be run: {error.strerror}") from error
     try:
         said, _ = process.communicate()
-    except BaseException:
+    except BaseException:  # Ctrl-C ends it with all that it has started
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         raise

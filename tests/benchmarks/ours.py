@@ -4,6 +4,9 @@ from journal import Limits
 from projections import DefaultSessionStore
 from tests.benchmarks.artefacts import RUNTIME, SESSION, STATE, turn_id
 
+LIMITS = Limits(turn_bytes=1 << 20, runtime_bytes=1 << 40)
+"""More than any of the benchmarks saves."""
+
 _BATCH = 1_000
 
 
@@ -11,9 +14,8 @@ class Journal:
     """Us, as a store is opened by default, but for the limits, of which it would warn once."""
 
     def __init__(self, folder: str, *, sync: bool) -> None:
-        limits = Limits(turn_bytes=1 << 20, runtime_bytes=1 << 40)
         self.store = DefaultSessionStore(
-            folder, durability="fsync" if sync else "os", limits=limits
+            folder, durability="fsync" if sync else "os", limits=LIMITS
         )
 
     def fill(self, turns: int) -> None:

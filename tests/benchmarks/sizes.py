@@ -26,8 +26,10 @@ class Sizes(Struct, frozen=True):
     sessions: int
     folder_sessions: int
     folder_seconds: float
+    """that several processes write to the sessions of that folder"""
     view_turns: int
     waiting_sets: int
+    """in an event loop"""
     starts: int
 
 

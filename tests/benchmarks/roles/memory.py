@@ -9,8 +9,10 @@ from typing import Any
 
 from projections import AsyncSessionStore, DefaultSessionStore
 from tests.benchmarks.artefacts import RUNTIME, SESSION, encode, turn_id
+from tests.benchmarks.ours import LIMITS
 from tests.benchmarks.roles.talking import ready, say
 
+_LONG = 600.0  # seconds
 _SETTLED = 0.5  # seconds after which what waits has reached the place where it waits
 
 
@@ -37,7 +39,9 @@ def state_of(size: int) -> dict[str, Any]:
 
 
 async def _wait_in_store(folder: str, count: int, state: dict[str, Any]) -> None:
-    store = DefaultSessionStore(folder, durability="os", lock_timeout=600, auto_compact=False)
+    store = DefaultSessionStore(
+        folder, durability="os", limits=LIMITS, lock_timeout=_LONG, auto_compact=False
+    )
     async with AsyncSessionStore(store) as sessions:
         await sessions.set_runtime_state(SESSION, RUNTIME, "begun", state)
         ready()

@@ -5,15 +5,13 @@ import time
 from itertools import count
 from time import monotonic, perf_counter_ns, sleep
 
-from journal import Limits
 from projections import DefaultSessionStore
 from tests.benchmarks.artefacts import STATE
 from tests.benchmarks.contenders import make
-from tests.benchmarks.ours import Journal
+from tests.benchmarks.ours import LIMITS, Journal
 from tests.benchmarks.roles.talking import ready, say, told_to_stop
 
 _FAR = 10_000_000  # turns between what two processes write
-_LIMITS = Limits(turn_bytes=1 << 20, runtime_bytes=1 << 40)
 
 
 def save(peer: str, folder: str, first: int, seconds: float, turns: int | None = None) -> None:
@@ -39,7 +37,7 @@ def save_slowly(folder: str, session: str, pause: float, count: int | None) -> N
     Each carries when its `set` began, on the monotonic clock. Prints how long each took.
     """
     taken: list[float] = []
-    with DefaultSessionStore(folder, durability="os", limits=_LIMITS, auto_compact=False) as store:
+    with DefaultSessionStore(folder, durability="os", limits=LIMITS, auto_compact=False) as store:
         store.set_runtime_state(session, "writer", "warm", STATE)
         ready()
         while len(taken) != count and not told_to_stop():
