@@ -91,7 +91,7 @@ def test_bare_loops_write_what_the_journal_would(steps: list[tuple[str, int]]) -
     """
     with TemporaryDirectory() as place:
         writers = {name: make("bare", place) for name in "ab"} | {"j": make("journal", place)}
-        turns = []
+        turns: list[str] = []
         for writer, count in steps:
             if count == 1:
                 writers[writer].set(len(turns))

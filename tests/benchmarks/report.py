@@ -61,7 +61,7 @@ def as_text(results: Results) -> str:
     for name, value in results.machine.items():
         lines += wrap(value, _WIDTH, initial_indent=f"{name:>19}  ", subsequent_indent=" " * 21)
     for row in results.rows:
-        lines += ["", row.name, *_text_figures(row.figures)]
+        lines += ["", *wrap(row.name, _WIDTH), *_text_figures(row.figures)]
         for text in (*map(_text_goal, row.goals), row.note):
             lines += wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ")
     return "\n".join(lines)
