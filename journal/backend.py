@@ -59,12 +59,17 @@ class Log(Protocol):
 
     @property
     def head(self) -> Head | None:
-        """The newest event folded so far; None when there is no such session."""
+        """The newest event that was appended or read here; None when there is no such session."""
         ...
 
     @property
     def size(self) -> int | None:
-        """Bytes of the log, as far as it has been read; None where the engine does not know."""
+        """Bytes of the log up to `head`; None where the engine does not know."""
+        ...
+
+    @property
+    def unfolded(self) -> int:
+        """About how many bytes of the log up to `head` were not folded yet. `refresh` does it."""
         ...
 
     @property
@@ -90,14 +95,15 @@ class Log(Protocol):
         import_events: EventFactory | None = None,
         on_appended: Callable[[], None] | None = None,
     ) -> Head:
-        """Fold what others have appended, then append `events` and fold them.
+        """Append `events` after all that others have appended.
 
-        All of them or none, next to each other. Returns the head with them in it, once they
-        are as durable as the engine promises (`Backend.durability`).
+        All of them or none, next to each other. Returns the head with them in it, once they are
+        as durable as the engine promises (`Backend.durability`). They are folded, with what
+        others have appended, by the next `refresh` at the latest: a writer need not read.
 
-        Events that depend on what is in the log are given as a function: they are made from the
-        newest state, as often as others are quicker, and appended only if nobody came between.
-        If it makes none, nothing is written (the head of no log has seq 0). `import_events`
+        Events that depend on what is in the log are given as a function: everything is folded
+        then, and they are made from the newest state, as often as others are quicker, and
+        appended only if nobody came between. If it makes none, nothing is written (the head of no log has seq 0). `import_events`
         makes events to put first when the log is new; it is repeatable too. `on_appended` is
         called once, in whichever thread does the writing, when the events are in the log and
         folded, and before anything later is folded into this projection; other processes may
@@ -177,6 +183,11 @@ def never() -> bool:
     return False
 
 
+def always(_size: int, _living: int) -> bool:
+    """Compact, however little is dead."""
+    return True
+
+
 class Backend(Protocol):
     """The logs of many sessions. Safe for threads and forks.
 
@@ -232,12 +243,14 @@ class Backend(Protocol):
         session_id: str,
         history: History = "archive",
         stop: Callable[[], bool] = never,
+        is_wanted: Callable[[int, int], bool] = always,
     ) -> CompactionReport | None:
         """Rewrite a log with only what lives. None when there is no such session.
 
-        Asks `stop` now and then. Raises `CompactionAbandonedError` when that says True, or when
-        another compaction of the session is under way; `StorageError`. The log is as it was
-        then.
+        Asks `is_wanted` once, with the bytes of the log and of those that live; if it says no,
+        nothing is done, and the report says so. Asks `stop` now and then. Raises
+        `CompactionAbandonedError` when that says True, or when another compaction of the session
+        is under way; `StorageError`. The log is as it was then.
         """
         ...
 

@@ -5,12 +5,17 @@ the caller's own copy, and its memory is that of the states plus about 150 bytes
 It iterates over copies of its dicts: a signal handler may set a turn meanwhile.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from journal.events import Clear, Event, Set
 from journal.fold import apply
 from journal.state import decode_state, encode_text
 
+EncodedTurns: TypeAlias = dict[str, dict[str, bytes]]
+"""`{runtime_id: {turn_id: state}}`, the states as JSON."""
+
+_SLICE = 256  # turns: a tenth of a millisecond
 _LINE_OVERHEAD = 260
 """About how many bytes a set's line has in the log besides its state."""
 
@@ -22,7 +27,7 @@ class View:
         self.reset()
 
     def reset(self) -> None:
-        self.turns: dict[str, dict[str, bytes]] = {}
+        self.turns: EncodedTurns = {}
         self.sizes: dict[str, int] = {}  # bytes of live states by runtime
 
     def fold(self, event: Event) -> None:
@@ -48,14 +53,9 @@ class View:
         turns = self.turns.get(runtime_id, _NO_TURNS)
         return {turn_id: decode_state(state) for turn_id, state in list(turns.items())}
 
-    def to_json(self) -> bytes:
-        """The whole view as one JSON object; joins the encoded states. O(bytes of the view)."""
-        return _object(
-            [
-                (runtime_id, _object(list(turns.items())))
-                for runtime_id, turns in list(self.turns.items())
-            ]
-        )
+    def copy(self) -> EncodedTurns:
+        """The encoded states as they are now. O(turns), 20 ns each."""
+        return {runtime_id: turns.copy() for runtime_id, turns in self.turns.items()}
 
     @property
     def bytes(self) -> int:
@@ -72,10 +72,28 @@ class View:
 _NO_TURNS: dict[str, bytes] = {}
 
 
-def _object(items: list[tuple[str, bytes]]) -> bytes:
+def to_json(turns: EncodedTurns, pause: Callable[[], object] = lambda: None) -> bytes:
+    """A view as one JSON object; joins the encoded states. O(bytes of the view).
+
+    Calls `pause` every `_SLICE` turns, so that other threads may run in between.
+    """
+    return _object(
+        [(runtime, _object(list(of.items()), pause)) for runtime, of in turns.items()], pause
+    )
+
+
+def _object(items: list[tuple[str, bytes]], pause: Callable[[], object]) -> bytes:
+    parts = []
+    for start in range(0, len(items), _SLICE):
+        parts.append(_members(items[start : start + _SLICE]))
+        pause()
+    return b"{%b}" % b",".join(parts)
+
+
+def _members(items: list[tuple[str, bytes]]) -> bytes:
     # One join of all pieces takes a third of the time of formatting each pair.
     pieces = [b","] * (4 * len(items))
     pieces[0::4] = [encode_text(key, "key") for key, _ in items]
     pieces[1::4] = [b":"] * len(items)
     pieces[2::4] = [value for _, value in items]
-    return b"{%b}" % b"".join(pieces[:-1])
+    return b"".join(pieces[:-1])

@@ -1,4 +1,4 @@
-"""Work off the caller's path: compactions that start by themselves, packing.
+"""Work off the caller's path: compactions that start by themselves, packing, session files.
 
 A thread is there only while there is work. It is a daemon: a process may end in the
 middle of it, since everything it does survives that.
@@ -7,6 +7,7 @@ middle of it, since everything it does survives that.
 import logging
 import threading
 from collections.abc import Callable
+from time import sleep
 from typing import TypeAlias
 
 from journal import exiting
@@ -16,11 +17,12 @@ from journal.forking import leave_stopped_threads, tell_after_fork, tell_after_s
 logger = logging.getLogger("journal")
 
 Job: TypeAlias = Callable[[Callable[[], bool]], object]
-"""Work that asks its argument now and then whether to stop."""
+"""Work that asks its argument now and then whether to stop, which also lets other threads run."""
 
 
 _PATIENCE = 4.0  # seconds that a close waits for the work to be done …
 _GRACE = 1.0  # … and for it to stop, once it was asked to
+_PAUSE = 0.000_05  # seconds; less, and no other thread would be quick enough to wake up
 _SILENCE = "further failures are logged only once it has worked"
 
 
@@ -45,16 +47,20 @@ class Maintenance:
     def after_stop(self) -> None:
         self._fresh()
 
-    def schedule(self, name: str, job: Job) -> None:
-        """Run `job` soon, unless one of this name waits already, or the program ends."""
+    def schedule(self, name: str, job: Job) -> bool:
+        """Run `job` soon, unless one of this name waits already. False if nothing will run.
+
+        So it is once the store or the program ends, and where no thread can be started.
+        """
         if exiting.begun:
-            return
+            return False
         with self._idle:
-            if self._stopping or name in self._jobs:
-                return
-            self._jobs[name] = job
+            if self._stopping:
+                return False
+            self._jobs.setdefault(name, job)
             if self._thread is None:
                 self._start_locked()
+            return self._thread is not None
 
     def _start_locked(self) -> None:
         thread = threading.Thread(target=self._run, name="journal-maintenance", daemon=True)
@@ -94,9 +100,16 @@ class Maintenance:
                 job = self._jobs.pop(name)
             self._do(name, job)
 
+    def _pause(self) -> bool:
+        """Whether to stop. Asked every few tenths of a millisecond, or callers of the store would
+        wait for the interpreter's lock whenever they come back from the operating system.
+        """
+        sleep(_PAUSE)
+        return self._stopping
+
     def _do(self, name: str, job: Job) -> None:
         try:
-            job(lambda: self._stopping)
+            job(self._pause)
         except (CompactionAbandonedError, ClosedError) as error:
             logger.debug("%s was not needed: %s", name, error)
         except (JournalError, OSError) as error:

@@ -29,34 +29,42 @@ class Bloat:
     def __init__(self, log: Log, view: View) -> None:
         self._log = log
         self._view = view
+        self._size = 0  # bytes of the log when it was last asked about
         self._check_at = DEAD_BYTES  # bytes of the log
+        self._live = 0  # bytes of it that lived when they were last counted
 
     def is_due(self) -> bool:
-        """Whether to compact now. O(1) but for one look at all turns each `RECHECK` bytes.
+        """Whether to compact now, as far as is known: see `is_wanted`. Waits for nobody.
 
-        Waits for nobody.
+        O(1) but for one look at all turns each `RECHECK` bytes.
         """
         size = self._log.size
-        if size is None or size < self._check_at or not self._log.lock.acquire(blocking=False):
+        if size is None:
+            return False
+        if size < self._size:  # it was compacted
+            self.compacted(size)
+        self._size = size
+        if size < self._check_at or not self._log.lock.acquire(blocking=False):
             return False  # while another thread has the log, a later set will look
-        live = self._view.live_bytes
+        live = self._live if self._log.unfolded else self._view.live_bytes
         self._log.lock.release()
+        self._live = live
         self._check_at = size + RECHECK
         chance = os.urandom(1)[0] / 256  # anew at each look: forked children differ too
         return size - live > dead_limit(live) * (1 + (DEAD_SPREAD - 1) * chance)
 
-    def is_still_due(self) -> bool:
-        """As `is_due`, for a log that others may have compacted since.
-
-        Reads what others have appended. Raises as `Log.refresh`.
-        """
-        with self._log.lock:
-            self._log.refresh()
-            size, live = self._log.size or 0, self._view.live_bytes
+    def is_wanted(self, size: int, live: int) -> bool:
+        """Whether to compact a log of `size` bytes of which `live` live. They were counted."""
+        self._live = live
         if size - live > dead_limit(live):
             return True
-        self.wait_until_doubled(size)
+        self._check_at = max(size + RECHECK, live + dead_limit(live))
         return False
+
+    def compacted(self, size: int) -> None:
+        """The log was compacted, and has `size` bytes now."""
+        self._live = size
+        self.wait_until_doubled(size)
 
     def wait_until_doubled(self, size: int) -> None:
         """The log has `size` bytes now: look again when it has about twice as many."""

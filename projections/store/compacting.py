@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from journal.backend import History
-from journal.errors import StorageError
+from journal.errors import CompactionAbandonedError, StorageError
 from journal.reports import CompactionReport
 from projections.store.background import Maintenance
 from projections.store.engine import Engine
@@ -55,29 +55,32 @@ class Compactor:
         )
 
     def _compact_if_due(self, session_id: str, stop: Callable[[], bool]) -> None:
-        """While the store may be closing. Others may have compacted the session."""
+        """While the store may be closing."""
         lock = self._locks.of(session_id)
         if not lock.acquire(blocking=False):
             return
         try:
             session = self._sessions.open(session_id)
-            if session.bloat.is_still_due():
-                self._note(session, self._compacted(session, stop))
+            report = self._compacted(session, stop)
+            if report is not None and report.events_after < report.events_before:
+                self._note(session, report)
                 session.refresher.refresh_or_warn(timeout=0.0)
         finally:
             lock.release()
 
     def _compacted(self, session: Session, stop: Callable[[], bool]) -> CompactionReport | None:
+        """Others may be at it, or have done it: then nothing is done, and not soon again."""
+        bloat = session.bloat
         try:
-            return self._backend.compact(session.session_id, self._history, stop)
-        except StorageError:  # most likely the next attempt will fail alike: not soon
-            session.bloat.wait_until_doubled(session.log.size or 0)
+            return self._backend.compact(session.session_id, self._history, stop, bloat.is_wanted)
+        except (CompactionAbandonedError, StorageError):
+            bloat.wait_until_doubled(session.log.size or 0)
             raise
 
     def _note(self, session: Session, report: CompactionReport | None) -> None:
         """Watch the log grow anew, and pack in the background what was taken out."""
         if report is not None:
-            session.bloat.wait_until_doubled(report.bytes_after)
+            session.bloat.compacted(report.bytes_after)
             self._schedule_packing(session.session_id)
 
     def _schedule_packing(self, session_id: str) -> None:

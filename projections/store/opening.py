@@ -1,5 +1,6 @@
 """Makes a session ready for use: its log, what is folded from it, its session file."""
 
+from projections.store.background import Maintenance
 from projections.store.dirty import Dirty
 from projections.store.encoder import StateEncoder
 from projections.store.engine import Engine
@@ -12,10 +13,11 @@ from projections.store.session import Session
 class SessionOpener:
     """Opens sessions of one engine, as a store's settings want them. Touches no file."""
 
-    def __init__(self, engine: Engine, encoder: StateEncoder) -> None:
+    def __init__(self, engine: Engine, encoder: StateEncoder, maintenance: Maintenance) -> None:
         self._backend = engine.backend
         self._files = engine.files
         self._encoder = encoder
+        self._maintenance = maintenance
         self._budget = Budget()
 
     def open(self, session_id: str, stale: Dirty, unsynced: Dirty) -> Session:
@@ -31,7 +33,15 @@ class SessionOpener:
             folded,
             file,
             OlderSession(session_id, file, self._encoder),
-            FileRefresher(session_id, log, folded.view, file, stale, self._budget),
+            FileRefresher(
+                session_id,
+                log,
+                folded.view,
+                file,
+                stale,
+                self._budget,
+                self._maintenance.schedule,
+            ),
             self._marked(stale, unsynced),
         )
 

@@ -2,19 +2,22 @@
 
 import logging
 import math
+from collections.abc import Callable
 from time import monotonic
 
 from journal.backend import Log
 from journal.errors import JournalError, LockTimeoutError
+from projections.store.background import Job
 from projections.store.dirty import Dirty
 from projections.store.session_file import SessionFile
-from projections.view import View
+from projections.view import View, to_json
 
 logger = logging.getLogger("journal")
 
 PATIENCE = 5.0
 """Seconds that a refresh waits for the session file's lock, unless its caller says otherwise."""
 
+_LARGE = 1 << 16  # bytes that nobody waits for: they are read or written in the background
 _SHARE = 20  # refreshes after sets may take one part in this many of the time …
 _SAVED = 0.1  # … and seconds of it may be saved up while a store rests
 
@@ -55,55 +58,84 @@ class FileRefresher:
         file: SessionFile | None,
         stale: Dirty,
         budget: Budget,
+        schedule: Callable[[str, Job], bool],
     ) -> None:
-        """`stale` has the sessions whose file is not what the log says."""
+        """`stale` has the sessions whose file is not what the log says.
+
+        `schedule` runs a job in the background, see `Maintenance.schedule`.
+        """
         self._session_id = session_id
         self._log = log
         self._view = view
         self._file = file
         self._stale = stale
         self._budget = budget
+        self._schedule = schedule
         self._not_before = -math.inf if file is not None else math.inf  # on the monotonic clock
         self.is_refreshing = False  # after a set
 
-    def refresh(self, timeout: float | None = None, *, anyway: bool = False) -> None:
+    def refresh(
+        self,
+        timeout: float | None = None,
+        *,
+        anyway: bool = False,
+        pause: Callable[[], object] = lambda: None,
+    ) -> None:
         """Write the view if this store has appended since the last time.
 
         Or `anyway`: others may have. Costs O(size of the file); no system call without a need.
-        Raises `SessionFileError`, and `LockTimeoutError` after `timeout` seconds.
+        Calls `pause` now and then. Raises `SessionFileError`, and `LockTimeoutError` after
+        `timeout` seconds.
         """
         mark = self._stale.mark_of(self._session_id)
         if self._file is None or (mark is None and not anyway):
             return
         started = monotonic()
         try:
-            self._file.write(self._render, PATIENCE if timeout is None else timeout)
+            patience = PATIENCE if timeout is None else timeout
+            self._file.write(lambda: self._render(pause), patience)
             self._stale.clean(self._session_id, mark)
         finally:
             ended = monotonic()
             self._not_before = ended + _SHARE * (ended - started)
 
     def refresh_if_due(self) -> None:
-        """Refresh after a set, if that may take time now. Trouble is logged, not raised."""
+        """Refresh after a set, if that may take time now. Trouble is logged, not raised.
+
+        What takes long is left to the background.
+        """
         started = monotonic()
         if started < self._not_before or not self._budget.allows(started):
             return
         if self.is_refreshing or self._stale.mark_of(self._session_id) is None:
             return  # another thread is at it, or we are in its signal handler
         self.is_refreshing = True
+        if not self._is_long():
+            self._refresh_at_once(lambda: None)
+        elif not self._schedule(f"session file of {self._session_id!r}", self._refresh_at_once):
+            self.is_refreshing = False
+
+    def _is_long(self) -> bool:
+        size = self._file.size if self._file is not None else 0
+        return max(size, self._view.bytes, self._log.unfolded) > _LARGE
+
+    def _refresh_at_once(self, pause: Callable[[], object]) -> None:
+        started = monotonic()
         try:
-            self.refresh_or_warn(timeout=0.0)
+            self.refresh_or_warn(timeout=0.0, pause=pause)
             self._budget.spend(started, monotonic())
         finally:
             self.is_refreshing = False
 
-    def refresh_or_warn(self, timeout: float | None = None) -> None:
+    def refresh_or_warn(
+        self, timeout: float | None = None, pause: Callable[[], object] = lambda: None
+    ) -> None:
         """As `refresh`, but trouble is logged, once until it works again.
 
         The session file is derived, so nothing else may fail because of it.
         """
         try:
-            self.refresh(timeout)
+            self.refresh(timeout, pause=pause)
             self._stale.failing.discard(self._session_id)
         except (JournalError, OSError) as error:
             if isinstance(error, LockTimeoutError) and timeout == 0:
@@ -116,6 +148,7 @@ class FileRefresher:
                 )
                 self._stale.failing.add(self._session_id)
 
-    def _render(self) -> bytes | None:
+    def _render(self, pause: Callable[[], object]) -> bytes | None:
         with self._log.lock:
-            return self._view.to_json() if self._log.refresh() else None
+            turns = self._view.copy() if self._log.refresh() else None
+        return to_json(turns, pause) if turns is not None else None

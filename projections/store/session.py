@@ -12,6 +12,7 @@ from projections.store.folded import FoldedSession
 from projections.store.older import OlderSession
 from projections.store.refreshing import FileRefresher
 from projections.store.session_file import SessionFile
+from projections.view import to_json
 
 States = dict[str, dict[str, Any]]
 """`{runtime_id: {turn_id: state}}`."""
@@ -166,7 +167,8 @@ class Session:
                 f"session {self.session_id!r} is kept in memory: it has no session file"
             )
         with self.log.lock:
-            return self.file.document(self.view.to_json() if self.log.refresh() else None)
+            turns = self.view.copy() if self.log.refresh() else None
+        return self.file.document(to_json(turns) if turns is not None else None)
 
     def to_import(self) -> Sequence[Set]:
         """With the log's lock: the events that the next append will put first."""

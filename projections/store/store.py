@@ -77,9 +77,9 @@ class DefaultSessionStore(Recording, Upkeep, Inspection):
         engine.backend.check_durability()
         self._backend, self._files = engine.backend, engine.files
         encoder = StateEncoder(redact)
-        opener = SessionOpener(engine, encoder)
-        self._sessions = OpenSessions(opener.open, max_open, _MOST_BYTES)
         self._maintenance = Maintenance()
+        opener = SessionOpener(engine, encoder, self._maintenance)
+        self._sessions = OpenSessions(opener.open, max_open, _MOST_BYTES)
         self._compactor = Compactor(
             engine, self._sessions, self._maintenance, history, is_automatic=auto_compact
         )

@@ -11,7 +11,7 @@ from msgspec import Raw
 from journal.errors import DamagedError
 from journal.events import Clear, Event, Handoff, Set, Takeover, Unknown
 from journal.fold import apply
-from projections.view import View
+from projections.view import View, to_json
 
 Tree: TypeAlias = dict[str, dict[str, Any]]
 
@@ -64,7 +64,7 @@ def in_order(tree: Tree) -> list[Any]:
 def test_folding_gives_what_a_dict_holds_in_the_same_order(steps: list[tuple[Any, ...]]) -> None:
     view, model = view_of(steps), model_of(steps)
     assert in_order({runtime: view.runtime(runtime) for runtime in view.turns}) == in_order(model)
-    assert in_order(json.loads(view.to_json())) == in_order(model)
+    assert in_order(json.loads(to_json(view.turns))) == in_order(model)
     for runtime, turns in model.items():
         for turn, state in turns.items():
             assert view.turn(runtime, turn) == state
@@ -109,14 +109,14 @@ def test_what_is_returned_is_a_copy() -> None:
     view.runtime("a").clear()
     view.runtime("missing")["1"] = {}
     view.turn("missing", "1")["x"] = 1
-    assert json.loads(view.to_json()) == {"a": {"1": {"calls": [1]}}}
+    assert json.loads(to_json(view.turns)) == {"a": {"1": {"calls": [1]}}}
 
 
 def test_what_is_missing_reads_as_empty_and_adds_nothing() -> None:
     view = view_of([("a", "1", {"x": 1})])
     assert view.turn("a", "2") == view.turn("b", "1") == view.runtime("b") == {}
     assert list(view.turns) == ["a"]
-    assert View().to_json() == b"{}"
+    assert to_json(View().turns) == b"{}"
     assert View().bytes == View().live_bytes == 0
 
 
@@ -141,10 +141,10 @@ def test_other_events_change_nothing(event: Event) -> None:
 def test_reset_forgets_everything() -> None:
     view = view_of([("a", "1", {"x": 1})])
     view.reset()
-    assert view.to_json() == b"{}"
+    assert to_json(view.turns) == b"{}"
     assert view.bytes == 0
     view.fold(event_of(("b", "1", {})))
-    assert json.loads(view.to_json()) == {"b": {"1": {}}}
+    assert json.loads(to_json(view.turns)) == {"b": {"1": {}}}
 
 
 def test_a_stored_state_that_is_no_json_is_reported_as_damage() -> None:

@@ -57,7 +57,7 @@ def _begin(storage: Storage, paths: Paths) -> LogFile:
 
 
 def put(segment: Segment, data: bytes) -> None:
-    """One write at the end of what was read. All of it or, with `AppendError`, none.
+    """One write at the tip. All of it or, with `AppendError`, none.
 
     Raises `StorageError` if what was written in part could not be taken back.
     """
@@ -67,7 +67,7 @@ def put(segment: Segment, data: bytes) -> None:
         _take_back(segment)
         raise AppendError(
             error.errno,
-            f"{_place_in(segment)}: write at offset {segment.scanner.end} failed "
+            f"{_place_in(segment)}: write at offset {segment.tip.end} failed "
             f"({error.strerror}). Nothing was appended; try again once that is mended",
         ) from error
     except BaseException:
@@ -78,7 +78,7 @@ def put(segment: Segment, data: bytes) -> None:
         raise AppendError(
             ENOSPC,  # what a short write to a file means
             f"{_place_in(segment)}: only {written} of {len(data)} bytes could be written at "
-            f"offset {segment.scanner.end}; the disk is probably full. Nothing was appended; free "
+            f"offset {segment.tip.end}; the disk is probably full. Nothing was appended; free "
             "space and try again",
         )
 
@@ -92,17 +92,17 @@ def _take_back(segment: Segment) -> None:
     if not cut_back(segment):
         raise StorageError(
             None,
-            f"{_place_in(segment)}: the write at offset {segment.scanner.end} failed, and so did "
+            f"{_place_in(segment)}: the write at offset {segment.tip.end} failed, and so did "
             "taking back what there is of it. Whether it was appended is unknown; read it back",
         )
 
 
 def cut_back(segment: Segment) -> bool:
-    """Make the file end again where it was read to; one that would be empty is removed.
+    """Make the file end again where it did; one that would be empty is removed.
 
     Says whether nothing is left of what was written.
     """
-    storage, file, end = segment.storage, segment.file, segment.scanner.end
+    storage, file, end = segment.storage, segment.file, segment.tip.end
     try:
         if file.size() > end:
             storage.truncate(file.fd, end)

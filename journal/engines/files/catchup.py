@@ -60,7 +60,7 @@ class CatchUp:
 
     def read_on(self, segment: Segment, size: int) -> None:
         """Judge and fold the bytes not seen yet, up to `size`. OSError, `DamagedError` …"""
-        if size < segment.scanner.end or not segment.is_in_step():
+        if size < segment.tip.end or not segment.is_in_step():
             self.forget()
         folded = 0 if segment.scanner.end > 0 else self._skip_kept(segment, size)
         before, resumed = segment.scanner.damage_count, segment.scanner.end > 0
@@ -73,6 +73,7 @@ class CatchUp:
             self._fold_rest(segment, size, None)
             if segment.scanner.damage[: len(reported)] == reported:
                 self._reported = len(reported)
+        segment.tip = segment.scanner
         self.losses.check(segment.scanner)
         self._report_damage(segment)
 
@@ -118,9 +119,8 @@ class CatchUp:
         self._fold_rest(segment, size, None)
 
     def _is_place(self, event: Event) -> bool:
-        is_place = self._place is not None and self._place.hash == event.hash
-        self.losses.note_seen(is_place)
-        return is_place
+        self.losses.note_seen(event)
+        return self._place is not None and self._place.hash == event.hash
 
     def _resume_point(self, segment: Segment) -> int:
         """The seq up to which the projection has folded the file that we begin to read.
@@ -174,16 +174,20 @@ class CatchUp:
     def wrote(
         self, segment: Segment, header: Open | None, events: Sequence[Event], size: int
     ) -> Head:
-        """Fold what we have just written ourselves: `size` bytes at the end of the file."""
-        scanner = segment.scanner
+        """Take note of what we have just written ourselves: `size` bytes at the tip.
+
+        It is folded, unless what is before it was not read: whoever reads that reads this too.
+        """
+        tip, last = segment.tip, events[-1]
         if header is not None:
-            scanner.header = header
+            segment.scanner.header = header
             self._forget_projection()
-        last = events[-1]
-        scanner.advance(last.seq, last.hash, len(events), scanner.end + size)
-        fold = self._projection.fold
-        for event in events:
-            fold(event)
-        self._place = head = Head(scanner.log_id, last.seq, last.hash)
+        tip.advance(last.seq, last.hash, len(events), tip.end + size)
+        head = Head(tip.log_id, last.seq, last.hash)
+        if segment.is_read:
+            fold = self._projection.fold
+            for event in events:
+                fold(event)
+            self._place = head
         self.losses.wrote(head)
         return head

@@ -1,12 +1,12 @@
 """Compaction: the rewrite of a log with only what lives.
 
-1. Without the log's lock: find what lives, write it to a scratch file, sync, read it
+1. Without the log's lock: take the scratch file, find what lives, write it there, sync, read it
    back and prove that it folds to the same turns; then copy what was appended since.
 2. With the lock: copy the last bytes, and let the new file take the log's place; see
    `journal.engines.files.replacing`.
 
 The scratch file is also the lock against a second compactor: the process that holds its `flock`
-owns it.
+owns it. It is taken first, so that of many processes that find a log bloated one reads it.
 """
 
 import os
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from itertools import count
 
-from journal.backend import History
+from journal.backend import History, always
 from journal.codec import FORMAT, Clock, control_line, default_writer, digest_of
 from journal.engines.files.deletion import is_evidence, remove_from_archive
 from journal.engines.files.living import Kept, Living, scan_living
@@ -22,7 +22,7 @@ from journal.engines.files.logfile import LogFile
 from journal.engines.files.replacing import Replacement, asking, changed_error
 from journal.engines.files.scratch import discard, open_scratch
 from journal.engines.files.segment import Segment
-from journal.engines.files.storage import CHUNK, Storage, write_all
+from journal.engines.files.storage import Storage, write_all
 from journal.engines.files.validation import check_session, newer_format_error
 from journal.errors import (
     CompactionAbandonedError,
@@ -35,6 +35,8 @@ from journal.names import Paths, packed
 from journal.reports import CompactionReport
 from journal.scan import Scanner
 
+_SLICE = 1 << 16  # bytes between two questions whether to stop: tenths of a millisecond
+
 
 class Compaction:
     """One compaction of one session; `run` once."""
@@ -46,11 +48,13 @@ class Compaction:
         history: History,
         lock_timeout: float,
         writer: str,
-        stop: Callable[[], bool] = lambda: False,
+        stop: Callable[[], bool],
+        is_wanted: Callable[[int, int], bool],
     ) -> None:
         """`stop` is asked after every few bytes; once it says True, nothing comes of it all.
 
-        It is not asked any more once the old log is being sealed.
+        It is not asked any more once the old log is being sealed. `is_wanted` is asked once,
+        see `Backend.compact`.
         """
         self._storage = storage
         self._paths = paths
@@ -58,6 +62,7 @@ class Compaction:
         self._lock_timeout = lock_timeout
         self._writer = writer
         self._stop = stop
+        self._is_wanted = is_wanted
         self._clock = Clock()
 
     def run(self) -> CompactionReport | None:
@@ -88,28 +93,39 @@ class Compaction:
     def _rewrite(self, old: Segment) -> CompactionReport | None:
         if old.file.write_error is not None:
             raise old.file.write_error
+        new = open_scratch(self._storage, self._paths.scratch, self._refuse_a_second)
+        try:
+            report = self._rewrite_into(old, new)
+        except BaseException:
+            discard(self._storage, new)
+            raise
+        else:
+            discard(self._storage, new)  # unless it has become the log
+            return report
+        finally:
+            new.close()
+
+    def _rewrite_into(self, old: Segment, new: LogFile) -> CompactionReport | None:
+        if not old.file.is_current():  # another compaction was quicker
+            raise changed_error(self._paths)
         size = old.file.size()
         living = scan_living(self._pieces(old, size), old.scanner)
         if living.deleted:
             return None
-        if not self._is_worth_it(old.scanner, living):
+        if not self._is_worth_it(old.scanner, living, size):
             return self._nothing_done(old.scanner, size)
-        new = open_scratch(self._storage, self._paths.scratch, self._refuse_a_second)
-        try:
-            if not old.file.is_current():  # another compaction was quicker
-                raise changed_error(self._paths)
-            return self._replace(old, new, living)
-        except BaseException:
-            discard(self._storage, new)
-            raise
-        finally:
-            new.close()
+        return self._replace(old, new, living)
 
-    def _is_worth_it(self, scanner: Scanner, living: Living) -> bool:
-        """Whether anything is dead, or to be dropped. Refuses logs that are not ours."""
+    def _is_worth_it(self, scanner: Scanner, living: Living, size: int) -> bool:
+        """Whether it is wanted, and anything is dead, or to be dropped.
+
+        Refuses logs that are not ours.
+        """
         if scanner.newer_format is not None:
             raise newer_format_error(self._paths, scanner)
         check_session(self._paths, scanner.header)
+        if not self._is_wanted(size, sum(kept.length for kept in living.lines())):
+            return False
         alive = sum(1 for _ in living.lines())
         header = scanner.header
         drops = self._history == "drop" and header is not None and header.archive is not None
@@ -129,7 +145,7 @@ class Compaction:
         )
 
     def _pieces(self, segment: Segment, size: int) -> Iterator[bytes]:
-        return asking(segment.pieces(0, size), self._go_on_or_raise)
+        return asking(segment.pieces(0, size, _SLICE), self._go_on_or_raise)
 
     def _go_on_or_raise(self) -> None:
         if self._stop():
@@ -189,7 +205,7 @@ class Compaction:
         for place in kept:
             line = self._storage.read(old.file.fd, place.length, place.offset)
             buffer += line if line.endswith(b"\n") else line + b"\n"  # it was lost
-            if len(buffer) >= CHUNK:
+            if len(buffer) >= _SLICE:
                 self._go_on_or_raise()
                 write_all(self._storage, new.fd, bytes(buffer))
                 buffer.clear()
@@ -234,6 +250,7 @@ def compact(
     lock_timeout: float,
     writer: str | None,
     stop: Callable[[], bool] = lambda: False,
+    is_wanted: Callable[[int, int], bool] = always,
 ) -> CompactionReport | None:
     """Rewrite one session's log with only what lives; see `Compaction.run`.
 
@@ -241,4 +258,4 @@ def compact(
     milliseconds. Memory is that of the live turns' places, not of their states.
     """
     writer = writer or default_writer()
-    return Compaction(storage, paths, history, lock_timeout, writer, stop).run()
+    return Compaction(storage, paths, history, lock_timeout, writer, stop, is_wanted).run()

@@ -7,7 +7,7 @@ files have: a `folder`, the `paths` in it, session files to delete with a sessio
 
 from collections.abc import Callable, Iterator
 
-from journal.backend import History, Order, Projection, never
+from journal.backend import History, Order, Projection, always, never
 from journal.config import Durability
 from journal.engines.files.archives import pack_archives
 from journal.engines.files.compaction import compact
@@ -87,6 +87,7 @@ class Directory:
         session_id: str,
         history: History = "archive",
         stop: Callable[[], bool] = never,
+        is_wanted: Callable[[int, int], bool] = always,
     ) -> CompactionReport | None:
         """As in the Protocol. Asks `stop` after every few bytes."""
         if history not in ("archive", "drop"):
@@ -94,7 +95,7 @@ class Directory:
         options = self._options
         paths = self.paths(session_id)
         timeout, writer = options.lock_timeout, options.writer
-        return compact(self._storage, paths, history, timeout, writer, stop)
+        return compact(self._storage, paths, history, timeout, writer, stop, is_wanted)
 
     def pack(self, session_id: str, stop: Callable[[], bool] = never) -> int:
         """Gzip what compactions of a session have archived. Returns how many files.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from journal.codec import FORMAT, Clock, control_line, digest_of, stamp
+from journal.engines.files.tip import Tip
 from journal.events import GENESIS, Event, Open
 from journal.group_commit import Request
 from journal.scan import Scanner
@@ -31,8 +32,8 @@ class LineEncoder:
         self._writer = writer
         self._clock = Clock()
 
-    def encode(self, requests: Sequence[Request], scanner: Scanner) -> Encoded:
-        """The lines that come next in the file that `scanner` has read to its end.
+    def encode(self, requests: Sequence[Request], tip: Scanner | Tip) -> Encoded:
+        """The lines that come next in the file that ends at `tip`.
 
         Calls the event factories of the requests, and raises what they raise; raises like
         `codec.stamp` too. O(bytes).
@@ -40,16 +41,16 @@ class LineEncoder:
         events = _events_of(requests)
         header, lines = None, []
         older: Sequence[Event] = ()
-        if events and scanner.is_empty:
+        if events and tip.is_empty:
             header = self._new_header()
             lines.append(control_line(header))
             import_events = requests[0].import_events
             if import_events is not None:
                 older = import_events()
                 events = [*older, *events]
-        elif scanner.is_unended:
+        elif tip.is_unended:
             lines.append(b"\n")
-        ts, seq, digest = self._clock.now(), scanner.seq, scanner.hash
+        ts, seq, digest = self._clock.now(), tip.seq, tip.hash
         stamped = []
         for event in events:
             seq += 1

@@ -2,8 +2,10 @@
 
 Other programs may do anything to the file, lock or no lock. So every append looks first, with
 the lock held: does the path lead here, and does the file end as it did (its size, and the hash
-of its last line)? Only with the lock held is a tail torn rather than in the middle of being
-written, and a seal that the path still leads to a dead process's.
+of its last line)? What others have appended since is not read but counted, see `skimming`, so
+that writers do not wait for each other's reading; readers fold it. Only with the lock held is a
+tail torn rather than in the middle of being written, and a seal that the path still leads to a
+dead process's.
 """
 
 import logging
@@ -14,6 +16,8 @@ from journal.engines.files.reader import LogReader
 from journal.engines.files.recovery import cut_torn_tail
 from journal.engines.files.sealing import unseal
 from journal.engines.files.segment import Segment
+from journal.engines.files.skimming import skim
+from journal.engines.files.storage import CHUNK
 from journal.engines.files.validation import newer_format_error
 from journal.errors import AppendError
 
@@ -23,7 +27,7 @@ _SHORT = 1 << 12  # bytes: no less than a header
 
 
 def lock_at_end(reader: LogReader) -> Segment | None:
-    """What the path leads to, locked, writable and read to its end. Creates it if need be.
+    """What the path leads to, locked and writable, its tip at its end. Creates it if need be.
 
     None if another process has the lock. Raises `AppendError`, `UnsupportedFormatError` and
     their siblings; the file is then still locked.
@@ -33,13 +37,13 @@ def lock_at_end(reader: LogReader) -> Segment | None:
         if segment is None:
             continue
         file = segment.file
-        if not (segment.scanner.end or file.is_new):
-            _look_at_beginning(segment)
+        if not (segment.tip.end or file.is_new):
+            _look_at_beginning(reader, segment)
         if not file.try_lock():
             if file.is_current():
                 return None
             reader.leave_locked(segment)  # an archive by now, and being packed
-        elif (segment.is_at_end() and file.is_current()) or _settle(reader, segment):
+        elif (_is_at_end(reader, segment) and file.is_current()) or settle(reader, segment):
             reader.note_look()
             if segment.scanner.newer_format is not None or file.write_error is not None:
                 _refuse(segment)
@@ -49,9 +53,12 @@ def lock_at_end(reader: LogReader) -> Segment | None:
 
 
 def lock_at_once(reader: LogReader) -> Segment | None:
-    """Like `lock_at_end`, if nothing has to be opened, read or mended for it; else None."""
+    """Like `lock_at_end`, if nothing has to be opened, read or mended for it; else None.
+
+    All that others have appended was folded then.
+    """
     segment = reader.catchup.segment
-    if segment is None or not reader.is_open:
+    if segment is None or not (reader.is_open and segment.is_read):
         return None
     file = segment.file
     if file.sync_error is not None or not file.writes:
@@ -87,19 +94,27 @@ def _open_to_write(reader: LogReader) -> Segment | None:
     return reader.use_locked(open_or_begin(reader.storage, reader.paths))
 
 
-def _look_at_beginning(segment: Segment) -> None:
-    """List the archive if no line of the file is whole: it shows whether the log ever began.
+def _look_at_beginning(reader: LogReader, segment: Segment) -> None:
+    """Do before the lock is taken what would take long with it.
 
-    It may hold the files of many sessions, so this is done before the lock is taken.
+    Come near the end of the file; or list the archive, which may hold the files of many
+    sessions, if no line of the file is whole: it shows whether the log ever began.
     """
     file = segment.file
     size = file.size()
     if size <= _SHORT and b"\n" not in segment.storage.read(file.fd, size, 0):
         segment.look_for_archives()
+    elif not skim(segment, reader.catchup.losses.known) and size > CHUNK:
+        reader.catchup.read_on(segment, size)
 
 
-def _settle(reader: LogReader, segment: Segment) -> bool:
-    """Come to the end of the file, and mend it. False: it is not the log; open it again."""
+def _is_at_end(reader: LogReader, segment: Segment) -> bool:
+    """Whether the tip is where the file ends, once we have gone past what others appended."""
+    return segment.is_at_end() or skim(segment, reader.catchup.losses.known)
+
+
+def settle(reader: LogReader, segment: Segment) -> bool:
+    """Read to the end of the file, and mend it. False: it is not the log; open it again."""
     # To compact, delete or fail to begin a log takes its lock, so from here on the path leads
     # here until we let go.
     file = segment.file

@@ -51,14 +51,23 @@ class Losses:
 
         return watch
 
-    def note_seen(self, is_known: bool) -> None:
-        """Take note whether the place that was known is in the file as it was."""
-        self._came_by = is_known
+    @property
+    def known(self) -> Head | None:
+        """The newest event known."""
+        return self._known
+
+    def note_seen(self, event: Event) -> None:
+        """Take note of an event that is in the file and does not have to be folded."""
+        self._came_by |= self._is_known(event)
+
+    def _is_known(self, event: Event) -> bool:
+        known = self._known
+        return known is not None and (event.seq, event.hash) == (known.seq, known.hash)
 
     def wrote(self, head: Head) -> None:
-        """Take note of what we have appended ourselves."""
+        """Take note of what we have appended ourselves, to the file that had what was known."""
         self._known = head
-        self._is_new = False
+        self._is_new = self._may_be_another = False
 
     def check(self, scanner: Scanner | None) -> None:
         """Look whether the log, read to its end, holds what was known; None: it is gone."""

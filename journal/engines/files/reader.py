@@ -47,13 +47,19 @@ class LogReader:
     @property
     def head(self) -> Head | None:
         segment = self.catchup.segment
-        return segment.scanner.head if segment is not None else None
+        return segment.tip.head if segment is not None else None
 
     @property
     def size(self) -> int:
-        """Bytes of the file that have been judged."""
+        """Bytes of the file as far as it is known."""
         segment = self.catchup.segment
-        return segment.scanner.end if segment is not None else 0
+        return segment.tip.end if segment is not None else 0
+
+    @property
+    def unfolded(self) -> int:
+        """See `journal.backend.Log.unfolded`."""
+        segment = self.catchup.segment
+        return segment.tip.end - segment.scanner.end if segment is not None else 0
 
     @property
     def file(self) -> LogFile | None:

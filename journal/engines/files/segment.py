@@ -2,12 +2,16 @@
 
 A log is a chain of such segments: compaction seals one and puts another in its place. The
 scanner may outlive the descriptor, since a file that was closed while idle is opened again.
+
+Writers may be ahead of readers: `tip` is where the file ends as far as it is known. It is the
+scanner itself unless others have appended what was not read yet, see `skimming`.
 """
 
 from collections.abc import Iterator
 
 from journal.engines.files.logfile import LogFile
-from journal.engines.files.storage import chunks
+from journal.engines.files.storage import CHUNK, chunks
+from journal.engines.files.tip import Tip
 from journal.events import Event
 from journal.names import Paths, is_archived_log
 from journal.scan import Scanner
@@ -20,18 +24,24 @@ _LINE_END = b'"}\n'
 class Segment:
     """Not safe for threads; its owner locks. Each call raises the OSError of reading the file."""
 
-    __slots__ = ("_archives", "file", "paths", "scanner", "storage")
+    __slots__ = ("_archives", "file", "paths", "scanner", "storage", "tip")
 
     def __init__(self, paths: Paths, file: LogFile, scanner: Scanner | None = None) -> None:
         self.paths = paths
         self.file = file
         self.storage = file.storage
         self.scanner = scanner or Scanner()
+        self.tip: Scanner | Tip = self.scanner
         self._archives: bool | None = None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether everything before the tip was read."""
+        return self.tip is self.scanner
 
     def forget(self) -> None:
         """Judge the file from its beginning again."""
-        self.scanner = Scanner()
+        self.tip = self.scanner = Scanner()
         self._archives = None
 
     def read_on(self, size: int | None = None) -> Iterator[Event]:
@@ -43,9 +53,9 @@ class Segment:
         stop = self.file.size() if size is None else size
         return self.scanner.read(self.pieces(self.scanner.end, stop))
 
-    def pieces(self, start: int, stop: int) -> Iterator[bytes]:
-        """The bytes of the file from `start` to `stop`, in pieces of bounded size."""
-        return chunks(self.storage, self.file.fd, start, stop)
+    def pieces(self, start: int, stop: int, length: int = CHUNK) -> Iterator[bytes]:
+        """The bytes of the file from `start` to `stop`, in pieces of at most `length`."""
+        return chunks(self.storage, self.file.fd, start, stop, length)
 
     def look_for_archives(self) -> None:
         """List the archive now, for the next `has_archives`, which may come under the lock."""
@@ -60,18 +70,24 @@ class Segment:
         return found
 
     def is_at_end(self) -> bool:
-        """Whether the file ends where it was read to, and with the line that was read.
+        """Whether the file ends at the tip, and with the line that was there.
 
         Nearly every append finds it so, with one read. False too for lines that do not end as
         we write them: the caller then reads on.
         """
-        scanner = self.scanner
-        last = scanner.line_hash.encode() + _LINE_END
+        tip = self.tip
+        last = tip.line_hash.encode() + _LINE_END
         length = len(last)
         return (
-            scanner.end > 0
-            and self.storage.read(self.file.fd, length + 1, max(0, scanner.end - length)) == last
+            tip.end > 0
+            and self.storage.read(self.file.fd, length + 1, max(0, tip.end - length)) == last
         )
+
+    def is_at_tip(self) -> bool:
+        """Like `is_at_end`, whatever others have appended since."""
+        tip = self.tip
+        last = tip.line_hash.encode() + _LINE_END
+        return self.storage.read(self.file.fd, len(last), max(0, tip.end - len(last))) == last
 
     def is_in_step(self) -> bool:
         """Whether what was read without the lock is in the file to stay.
@@ -80,13 +96,13 @@ class Segment:
         lines in their place later. The newest hash at its place shows that everything
         before it is what was read. So it does where another program has written into the file.
         """
-        scanner = self.scanner
-        if scanner.end == 0:
+        tip = self.tip
+        if tip.end == 0:
             return True
-        place = max(0, scanner.end - scanner.padding - _LAST_BYTES)
-        found = self.storage.read(self.file.fd, min(scanner.end - place, _MOST_BYTES), place)
-        last = scanner.line_hash.encode()
+        place = max(0, tip.end - tip.padding - _LAST_BYTES)
+        found = self.storage.read(self.file.fd, min(tip.end - place, _MOST_BYTES), place)
+        last = tip.line_hash.encode()
         if found.endswith(last + _LINE_END):  # just there, to the byte
             return True
         text = found.rstrip().removesuffix(b"}").rstrip()
-        return text.endswith(last + b'"') and found.endswith(b"\n") is not scanner.is_unended
+        return text.endswith(last + b'"') and found.endswith(b"\n") is not tip.is_unended

@@ -336,13 +336,15 @@ def _entry_of(item: "os.DirEntry[str]") -> FileEntry | None:
     return None
 
 
-def chunks(storage: Storage, fd: int, start: int, stop: int) -> Iterator[bytes]:
-    """The bytes of a file from `start` to `stop` in pieces of at most `CHUNK`.
+def chunks(
+    storage: Storage, fd: int, start: int, stop: int, length: int = CHUNK
+) -> Iterator[bytes]:
+    """The bytes of a file from `start` to `stop` in pieces of at most `length`.
 
     Ends early when the file turns out to be shorter.
     """
     while start < stop:
-        data = storage.read(fd, min(CHUNK, stop - start), start)
+        data = storage.read(fd, min(length, stop - start), start)
         if not data:
             return
         start += len(data)

@@ -33,6 +33,7 @@ class SessionFile:
         self._paths = paths
         self._durable = durable
         self._finder = SessionFileFinder(storage, paths)
+        self.size = 0  # bytes of it when it was last written here
 
     # Reading
 
@@ -91,7 +92,9 @@ class SessionFile:
             if fields is None:
                 fields = new_fields(self._paths.session_id)
             try:
-                self._replace(path, with_state(fields, state))
+                data = with_state(fields, state)
+                self._replace(path, data)
+                self.size = len(data)
             except OSError as error:
                 raise refusal(path, "written", error) from error
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 
-from journal.backend import History, Order, Projection, never
+from journal.backend import History, Order, Projection, always, never
 from journal.config import Durability
 from journal.errors import (
     CompactionAbandonedError,
@@ -73,6 +73,7 @@ class CasEngine:
         session_id: str,
         history: History = "archive",
         stop: Callable[[], bool] = never,
+        is_wanted: Callable[[int, int], bool] = always,
     ) -> CompactionReport | None:
         stream = self._stream(session_id)
         for _ in range(stream.patience):
@@ -81,18 +82,27 @@ class CasEngine:
                 return None
             if stop():
                 raise CompactionAbandonedError("was told to stop; the log is as it was")
-            report = self._rewrite(stream, read(found.messages), found.newest.place, history)
+            report = self._rewrite(
+                stream, read(found.messages), found.newest.place, history, is_wanted
+            )
             if report is not None:
                 return report
         raise CompactionAbandonedError("writers were quicker each time; the log is as it was")
 
     def _rewrite(
-        self, stream: Stream, old: Read, newest: int, history: History
+        self,
+        stream: Stream,
+        old: Read,
+        newest: int,
+        history: History,
+        is_wanted: Callable[[int, int], bool],
     ) -> CompactionReport | None:
         """None if somebody else was quicker."""
         kept, drop = living(old.entries), history == "drop"
         data = compacted(old, kept, self._writer, drop=drop)
-        is_needed = len(kept) < old.scanner.count or (drop and old.header.archive is not None)
+        is_needed = is_wanted(old.size, sum(len(entry.line) for entry in kept)) and (
+            len(kept) < old.scanner.count or (drop and old.header.archive is not None)
+        )
         if is_needed and stream.replace(newest, data, drop=drop) is None:
             return None
         return CompactionReport(

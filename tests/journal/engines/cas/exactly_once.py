@@ -16,7 +16,7 @@ from journal.errors import (
     StorageError,
 )
 from journal.events import Event, Set, Takeover
-from projections.view import View
+from projections.view import View, to_json
 from tests.journal.engines.cas.engine import CasEngine
 from tests.journal.engines.cas.narrow import Fault, NarrowStore
 from tests.journal.engines.cas.stream import Stream
@@ -164,7 +164,7 @@ def _view_of(events: Iterable[Event]) -> bytes:
     view = View()
     for event in events:
         view.fold(event)
-    return view.to_json()
+    return to_json(view.turns)
 
 
 def check_exactly_once(

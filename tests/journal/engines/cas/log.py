@@ -56,6 +56,10 @@ class CasLog:
         """Nobody has counted."""
 
     @property
+    def unfolded(self) -> int:
+        return 0
+
+    @property
     def is_deleted(self) -> bool:
         return False
 

@@ -1,0 +1,113 @@
+"""Coming to the end of a log without reading it: for writers.
+
+A writer needs the newest event's seq and hash, and certainty that readers will take this for
+the newest event. It decodes the last line and counts the others: there must be as many as events
+since the last one that it knew. Where anything is less plain than that, the log is read.
+"""
+
+from typing import NamedTuple
+
+from journal.codec import FORMAT, decode_line
+from journal.engines.files.ends import scan_beginning
+from journal.engines.files.segment import Segment
+from journal.engines.files.storage import CHUNK
+from journal.engines.files.tip import Tip
+from journal.events import Head, Open, Record, Sealed
+from journal.state import MAX_LINE
+
+_BEGINNING = 1 << 16  # bytes within which a header ends
+_FIRST_READ = 1 << 13  # bytes: some lines of others
+
+
+class _Start(NamedTuple):
+    """Where to count from, and the seq that the line before would have if none were missing.
+
+    `must_hold` is how a line ends that has to come by; any does if it is empty.
+    """
+
+    header: Open
+    end: int
+    seq: int
+    must_hold: bytes
+
+
+class _Skimmed(NamedTuple):
+    """So many lines end before `end`; `last` is the last of them, with its newline."""
+
+    lines: int
+    end: int
+    last: bytes
+
+
+def skim(segment: Segment, known: Head | None) -> bool:
+    """Let `segment.tip` go to the end of the file, past what others have appended.
+
+    A file of which nothing was read must be the log that `known` is an event of: it holds that
+    event, or has it behind it since a compaction. False: the log has to be read. Takes a
+    millisecond for some megabytes; memory is that of a line. OSError.
+    """
+    start = _after_tip(segment) if segment.tip.end else _after_header(segment, known)
+    skimmed = _skim_from(segment, start) if start is not None else None
+    if start is None or skimmed is None:
+        return False
+    found = decode_line(skimmed.last[:-1]) if skimmed.last.endswith(b"}\n") else start.header
+    tip = _tip_at(start, skimmed, found) if found is not None else None
+    if tip is None:
+        return False
+    segment.tip = tip
+    return True
+
+
+def _after_tip(segment: Segment) -> _Start | None:
+    tip = segment.tip
+    header = tip.header
+    if header is None or header.format > FORMAT or not segment.is_at_tip():
+        return None
+    return _Start(header, tip.end, tip.seq, b"")
+
+
+def _after_header(segment: Segment, known: Head | None) -> _Start | None:
+    beginning = scan_beginning(segment.pieces(0, _BEGINNING))
+    header = beginning.header
+    if (
+        known is None
+        or header is None
+        or header.format > FORMAT
+        or header.session_id != segment.paths.session_id
+        or header.log_id != known.log_id
+    ):
+        return None
+    must_hold = b""
+    if known.seq >= header.base_seq and known.hash != header.base_hash:
+        must_hold = b'"hash":"%b"}\n' % known.hash.encode()
+    return _Start(header, beginning.end, header.base_seq - header.kept, must_hold)
+
+
+def _skim_from(segment: Segment, start: _Start) -> _Skimmed | None:
+    """Count the lines up to the end of the file. None if what must come by does not."""
+    lines, end, last = 0, start.end, b""
+    missing, length = start.must_hold, _FIRST_READ
+    while data := segment.storage.read(segment.file.fd, length, end):
+        lines += data.count(b"\n")
+        end += len(data)
+        text = last + data
+        if missing and missing in text:
+            missing = b""
+        last = text[text.rfind(b"\n", 0, -1) + 1 :]
+        if len(data) < length or len(last) > MAX_LINE:
+            break
+        length = CHUNK
+    return None if missing else _Skimmed(lines, end, last)
+
+
+def _tip_at(start: _Start, skimmed: _Skimmed, last: Record) -> Tip | None:
+    """The tip after the last line, unless there are more lines or fewer than there should be."""
+    header, (lines, end, line) = start.header, skimmed
+    if not isinstance(last, Open | Sealed) and last.seq > max(start.seq, header.base_seq):
+        is_whole = lines == last.seq - start.seq
+        return Tip(header, end, last.seq, last.hash, last.hash) if is_whole else None
+    # Nothing came after the compaction, or after the header of a log without a compaction.
+    is_whole = not isinstance(last, Sealed) and start.seq + lines == header.base_seq
+    if not is_whole or (line == b"") is not isinstance(last, Open):
+        return None
+    return Tip(header, end, header.base_seq, header.base_hash, last.hash)
