@@ -35,7 +35,7 @@ from journal.names import Paths, packed
 from journal.reports import CompactionReport
 from journal.scan import Scanner
 
-_SLICE = 1 << 16  # bytes between two questions whether to stop: tenths of a millisecond
+SLICE = 1 << 16  # bytes between two questions whether to stop: tenths of a millisecond
 
 
 class Compaction:
@@ -145,7 +145,7 @@ class Compaction:
         )
 
     def _pieces(self, segment: Segment, size: int) -> Iterator[bytes]:
-        return asking(segment.pieces(0, size, _SLICE), self._go_on_or_raise)
+        return asking(segment.pieces(0, size, SLICE), self._go_on_or_raise)
 
     def _go_on_or_raise(self) -> None:
         if self._stop():
@@ -205,7 +205,7 @@ class Compaction:
         for place in kept:
             line = self._storage.read(old.file.fd, place.length, place.offset)
             buffer += line if line.endswith(b"\n") else line + b"\n"  # it was lost
-            if len(buffer) >= _SLICE:
+            if len(buffer) >= SLICE:
                 self._go_on_or_raise()
                 write_all(self._storage, new.fd, bytes(buffer))
                 buffer.clear()

@@ -49,8 +49,8 @@ TROUBLES: dict[str, Callable[[int], Fault]] = {
 class Idle(Maintenance):
     """Does nothing behind the machine's back: what packing does is one of its rules."""
 
-    def schedule(self, name: str, job: Job) -> None:
-        pass
+    def schedule(self, name: str, job: Job) -> bool:
+        return True
 
 
 class Desk:

@@ -72,8 +72,9 @@ class Kept(Maintenance):
         super().__init__()
         self.jobs: dict[str, Job] = {}
 
-    def schedule(self, name: str, job: Job) -> None:
+    def schedule(self, name: str, job: Job) -> bool:
         self.jobs.setdefault(name, job)
+        return True
 
     def do_all(self) -> None:
         jobs, self.jobs = self.jobs, {}
