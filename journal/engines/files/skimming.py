@@ -8,7 +8,6 @@ since the last one that it knew. Where anything is less plain than that, the log
 from typing import NamedTuple
 
 from journal.codec import FORMAT, decode_line
-from journal.engines.files.ends import scan_beginning
 from journal.engines.files.segment import Segment
 from journal.engines.files.storage import CHUNK
 from journal.engines.files.tip import Tip
@@ -67,11 +66,11 @@ def _after_tip(segment: Segment) -> _Start | None:
 
 
 def _after_header(segment: Segment, known: Head | None) -> _Start | None:
-    beginning = scan_beginning(segment.pieces(0, _BEGINNING))
-    header = beginning.header
+    line, newline, _ = segment.storage.read(segment.file.fd, _BEGINNING, 0).partition(b"\n")
+    header = decode_line(line) if newline else None
     if (
         known is None
-        or header is None
+        or not isinstance(header, Open)
         or header.format > FORMAT
         or header.session_id != segment.paths.session_id
         or header.log_id != known.log_id
@@ -80,7 +79,7 @@ def _after_header(segment: Segment, known: Head | None) -> _Start | None:
     must_hold = b""
     if known.seq >= header.base_seq and known.hash != header.base_hash:
         must_hold = b'"hash":"%b"}\n' % known.hash.encode()
-    return _Start(header, beginning.end, header.base_seq - header.kept, must_hold)
+    return _Start(header, len(line) + 1, header.base_seq - header.kept, must_hold)
 
 
 def _skim_from(segment: Segment, start: _Start) -> _Skimmed | None:

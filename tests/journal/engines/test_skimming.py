@@ -1,0 +1,166 @@
+"""A writer that counts what others have appended does what one does that reads it."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import FileLog, LogOptions
+from journal.events import Clear, Handoff
+from tests.support import FaultyStorage, Recorder, open_log, set_event
+
+EVENTS: list[Callable[[int], Any]] = [
+    lambda number: set_event(f"t{number % 3}", {"n": number}),
+    lambda number: set_event(f"t{number}", {"text": "x" * 9000}),  # longer than is read at once
+    lambda number: Handoff(source="a", target="b"),
+    lambda number: Clear(runtime_id="native"),
+]
+
+
+class Folder:
+    """A folder with a log of some events, of which `log` knows all."""
+
+    def __init__(self, known: int) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="journal-skimming-"))
+        self.log, _ = open_log(self.path)
+        self.log.append([set_event(f"t{number % 3}", {"n": number}) for number in range(known)])
+
+    @property
+    def file(self) -> Path:
+        return self.path / "s.jsonl"
+
+    def others(self, act: str, number: int) -> None:
+        """What somebody else does to the log."""
+        lines = self.file.read_bytes().splitlines(keepends=True)
+        match act:
+            case "append":
+                other, _ = open_log(self.path)
+                other.append([EVENTS[number % len(EVENTS)](number)])
+                other.close()
+            case "compact":
+                Directory(str(self.path), LogOptions("os")).compact("s")
+            case "paste":
+                start = number % len(lines)
+                self.add(b"".join(lines[start : start + 1 + number % 4]))
+            case "take out" if number % len(lines):
+                del lines[number % len(lines)]
+                self.file.write_bytes(b"".join(lines))
+            case "blank":
+                self.add(b"\n")
+            case "garbage":
+                self.add(b'{"seq":7}\n')
+            case "die":
+                self.add(lines[-1][: 1 + number % len(lines[-1])])
+            case "unend":
+                self.file.write_bytes(self.file.read_bytes().rstrip(b"\n"))
+
+    def add(self, data: bytes) -> None:
+        with self.file.open("ab") as file:
+            file.write(data)
+
+    def appended_by(self, log: FileLog) -> tuple[int, bytes, bytes]:
+        """The seq of an event, what the log was before it, and the `prev` of its line."""
+        seq = log.append([set_event("mine", {"n": -1})]).seq
+        *before, line = self.file.read_bytes().splitlines(keepends=True)
+        return seq, b"".join(before), line.partition(b',"prev":')[2][:40]
+
+
+ACTS = ["append", "append", "append", "compact", "paste", "take out", "blank", "garbage", "die"]
+
+
+@given(
+    known=st.integers(1, 6),
+    acts=st.lists(st.tuples(st.sampled_from([*ACTS, "unend"]), st.integers(0, 50)), max_size=6),
+)
+def test_it_appends_where_a_reader_would(known: int, acts: list[tuple[str, int]]) -> None:
+    folder = Folder(known)
+    copy = folder.path.with_name(f"{folder.path.name}-copy")
+    try:
+        for act, number in acts:
+            folder.others(act, number)
+        shutil.copytree(folder.path, copy)
+        other = Folder.__new__(Folder)
+        other.path = copy
+        reader, _ = open_log(copy)
+        found = folder.appended_by(folder.log)
+        assert found == other.appended_by(reader)
+        fresh, recorder = open_log(folder.path)
+        fresh.refresh()
+        assert recorder.turns[-1] == "mine", "True, and no reader sees it"
+    finally:
+        shutil.rmtree(folder.path)
+        shutil.rmtree(copy, ignore_errors=True)
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> list[tuple[int, int]]:
+    return []
+
+
+def logs_of(folder: Path, read: list[tuple[int, int]]) -> tuple[FileLog, Recorder]:
+    """A log whose reads are noted, as (offset, length)."""
+
+    def note(name: str, args: tuple[Any, ...]) -> None:
+        if name == "read":
+            read.append((args[2], args[1]))
+
+    return open_log(folder, storage=FaultyStorage(note))
+
+
+def test_what_others_appended_is_folded_by_the_next_read(tmp_path: Path) -> None:
+    (log, mine), (other, _) = open_log(tmp_path), open_log(tmp_path)
+    log.append([set_event("a")])
+    other.append([set_event("b")])
+    log.append([set_event("c")])
+    assert mine.turns == ["a"]
+    assert log.unfolded == len((tmp_path / "s.jsonl").read_bytes()) - mine_end(tmp_path, 2)
+    log.append([set_event("d")])
+    assert log.refresh()
+    assert mine.turns == ["a", "b", "c", "d"]
+    assert log.unfolded == 0
+
+
+def mine_end(folder: Path, lines: int) -> int:
+    return len(b"".join((folder / "s.jsonl").read_bytes().splitlines(keepends=True)[:lines]))
+
+
+def test_what_is_made_from_the_newest_state_sees_what_was_only_counted(tmp_path: Path) -> None:
+    (log, mine), (other, _) = open_log(tmp_path), open_log(tmp_path)
+    log.append([set_event("a")])
+    other.append([set_event("b")])
+    log.append([set_event("c")])
+    seen: list[list[str]] = []
+
+    def make() -> list[Any]:
+        seen.append(mine.turns)
+        return [set_event("d")]
+
+    log.append(make)
+    assert seen == [["a", "b", "c"]]
+    assert mine.turns == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("appended", [0, 3])
+def test_after_a_compaction_by_others_only_lines_are_counted(
+    tmp_path: Path, read: list[tuple[int, int]], appended: int
+) -> None:
+    """Also where what was known is not in the new file any more."""
+    log, mine = logs_of(tmp_path, read)
+    other, _ = open_log(tmp_path)
+    log.append([set_event("a", {"n": number}) for number in range(5)])
+    other.append([set_event("b")])
+    Directory(str(tmp_path), LogOptions("os")).compact("s")
+    for number in range(appended):
+        other.append([set_event("c", {"n": number})])
+    folded = len(mine.events)
+    assert log.append([set_event("d")]).seq == 7 + appended
+    assert len(mine.events) == folded, "it was read"
+    assert log.refresh()
+    assert mine.turns[-1] == "d"
+    assert Directory(str(tmp_path), LogOptions("os")).verify("s").ok
