@@ -46,8 +46,8 @@ class Folder:
             case "compact":
                 Directory(str(self.path), LogOptions("os")).compact("s")
             case "paste":
-                start = number % len(lines)
-                self.add(b"".join(lines[start : start + 1 + number % 4]))
+                start, count = number % len(lines), 1 + number // len(lines) % 3
+                self.add(b"".join(lines[start : start + count]))
             case "take out" if number % len(lines):
                 del lines[number % len(lines)]
                 self.file.write_bytes(b"".join(lines))
@@ -96,6 +96,28 @@ def test_it_appends_where_a_reader_would(known: int, acts: list[tuple[str, int]]
     finally:
         shutil.rmtree(folder.path)
         shutil.rmtree(copy, ignore_errors=True)
+
+
+@pytest.mark.parametrize("appended", [1, 2, 3])
+@pytest.mark.parametrize("start", [1, 2, 3, 4])
+@pytest.mark.parametrize("count", [1, 2])
+def test_older_lines_pasted_after_the_newest_are_not_the_newest(
+    appended: int, start: int, count: int, tmp_path: Path
+) -> None:
+    """They are out of order, and so would be what is appended after them as if they were."""
+    log, _ = open_log(tmp_path)
+    log.append([set_event("known")])
+    other, _ = open_log(tmp_path)
+    for number in range(appended):
+        other.append([set_event(f"t{number}")])
+    path = tmp_path / "s.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    with path.open("ab") as file:
+        file.write(b"".join(lines[start : start + count]))
+    assert log.append([set_event("mine")]).seq == appended + 2
+    fresh, recorder = open_log(tmp_path)
+    fresh.refresh()
+    assert recorder.turns == ["known", *[f"t{number}" for number in range(appended)], "mine"]
 
 
 @pytest.fixture

@@ -96,6 +96,7 @@ class Strangers(RuleBasedStateMachine):
         self.look(who, lambda: log.append([event]))
         self.events.append((turn, number))
         self.torn = False
+        assert log.refresh()
         assert view_of(self.logs[who][1]) == dict(self.events)
         fresh, recorder = open_log(self.folder)
         assert fresh.refresh()

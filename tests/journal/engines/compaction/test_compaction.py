@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from journal.engines.files.compaction import Compaction
+from journal.engines.files.compaction import SLICE, Compaction
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.engines.files.storage import CHUNK, DiskStorage
@@ -77,7 +77,7 @@ def test_memory_of_a_compaction_is_places_not_states(tmp_path: Path) -> None:
     log.append([set_event(str(n), {"text": "x" * 1000}) for n in range(50)])
     log.append([set_event("0", {"text": "y"})])
     paths = paths_of(str(tmp_path), "s")
-    run = Compaction(DiskStorage(), paths, "archive", 5.0, "w", lambda: False)
+    run = Compaction(DiskStorage(), paths, "archive", 5.0, "w", never, always)
     report = run.run()
     assert report is not None
     view = View()
@@ -145,7 +145,7 @@ def test_the_report_of_a_compaction_that_found_nothing_dead(tmp_path: Path) -> N
 def test_more_than_is_written_at_a_time_comes_in_order(tmp_path: Path) -> None:
     log, _ = open_log(tmp_path)
     for number in range(6):
-        log.append([set_event(str(number), {"text": str(number) * (CHUNK // 2)})])
+        log.append([set_event(str(number), {"text": str(number) * (SLICE // 2)})])
     log.append([set_event("0"), Handoff(source="a", target="b")])
     lines = (tmp_path / "s.jsonl").read_bytes().splitlines(keepends=True)
     widest: list[int] = []
@@ -158,6 +158,6 @@ def test_more_than_is_written_at_a_time_comes_in_order(tmp_path: Path) -> None:
     assert report is not None
     kept = (tmp_path / "s.jsonl").read_bytes().splitlines(keepends=True)[1:]
     assert kept == [lines[8], lines[7], *lines[2:7]]
-    assert max(widest) < 2 * CHUNK
+    assert max(widest) < 2 * SLICE
     assert len(widest) < 6
     assert report.bytes_after == (tmp_path / "s.jsonl").stat().st_size

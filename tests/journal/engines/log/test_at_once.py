@@ -97,6 +97,7 @@ def test_at_once_does_not_read_on_or_mend(
     assert set(calls) <= {"size", "find", "lock", "unlock", "read"}
     assert calls.count("read") <= 1, "more than a look at the last line"
     log.append([set_event("turn-4")])
+    log.refresh()
     assert recorder.turns[-1] == "turn-4"
     assert log.append_at_once([set_event("turn-5")])
     log.close()

@@ -68,7 +68,7 @@ class TestTheFileAtThePath:
             reader.refresh()
             assert calls.count("read") == reads, later
 
-    def test_an_append_after_a_read_reads_and_folds_only_what_is_new(self, tmp_path: Path) -> None:
+    def test_a_read_after_an_append_reads_and_folds_only_what_is_new(self, tmp_path: Path) -> None:
         writer, _ = open_log(tmp_path)
         writer.append([set_event("a", {"x": "y" * 1000})])
         read: list[int] = []
@@ -84,8 +84,9 @@ class TestTheFileAtThePath:
         read.clear()
         writer.append([set_event("b")])
         log.append([set_event("c")])
+        log.refresh()
         assert recorder.turns == ["b", "c"]
-        assert min(read) == end - 64, "enough to see that it is the same line still"
+        assert min(read) >= end - 64, "enough to see that it is the same line still"
 
     @pytest.mark.parametrize("length", [1 << 20, (1 << 20) + 1], ids=["short", "long"])
     def test_a_long_torn_tail_is_read_once_and_again_when_it_grows(

@@ -56,6 +56,7 @@ def test_an_unknown_op_loads_and_later_appends_follow_it(tmp_path: Path) -> None
     with (tmp_path / "s.jsonl").open("a") as file:
         file.write(line)
     assert log.append([set_event("c")]).seq == 3
+    log.refresh()
     unknown = recorder.events[1]
     assert isinstance(unknown, Unknown)
     assert (unknown.op, unknown.line) == ("rename", line.rstrip().encode())

@@ -215,6 +215,7 @@ class TestAfterAFork:
                 os._exit(code)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         log.append([set_event("parent")])
+        log.refresh()
         assert recorder.turns == ["before", "child", "parent"] == turns_in(tmp_path)
         lines = [json.loads(line) for line in (tmp_path / "s.jsonl").read_text().splitlines()]
         assert [int(line["writer"].rpartition(":")[2]) for line in lines[2:]] == [
