@@ -104,10 +104,11 @@ class Log(Protocol):
         Events that depend on what is in the log are given as a function: everything is folded
         then, and they are made from the newest state, as often as others are quicker, and
         appended only if nobody came between. If it makes none, nothing is written (the head of
-        no log has seq 0). `import_events` makes events to put first when the log is new; it is repeatable too. `on_appended` is
-        called once, in whichever thread does the writing, when the events are in the log and
-        folded, and before anything later is folded into this projection; other processes may
-        have appended more by then. It is not called where nothing was written.
+        no log has seq 0). `import_events` makes events to put first when the log is new; it is
+        repeatable too. `on_appended` is called once, in whichever thread does the writing, when
+        the events are in the log and folded, and before anything later is folded into this
+        projection; other processes may have appended more by then. It is not called where
+        nothing was written.
 
         Not to be called with `lock` held. What a function raises is passed on, and nothing
         was written then. Raises `AppendError` (nothing was written; also when the engine cannot
