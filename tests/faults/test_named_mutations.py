@@ -36,8 +36,26 @@ MUTATIONS = {
     ),
     "an append does not look where the path leads": Mutation(
         "journal/engines/files/locked_end.py",
-        "        elif (segment.is_at_end() and file.is_current()) or",
-        "        elif segment.is_at_end() or",
+        "        elif (_is_at_end(reader, segment) and file.is_current()) or",
+        "        elif _is_at_end(reader, segment) or",
+        f"{ENGINES}/changed",
+    ),
+    "a writer does not compare the number of lines with that of events": Mutation(
+        "journal/engines/files/skimming.py",
+        "        is_whole = lines == last.seq - start.seq",
+        "        is_whole = True",
+        f"{ENGINES}/test_skimming.py",
+    ),
+    "a writer does not look for its last event in a compacted log": Mutation(
+        "journal/engines/files/skimming.py",
+        "    return None if missing else",
+        "    return",
+        f"{ENGINES}/changed",
+    ),
+    "a writer counts on in a log whose last line is not where it was": Mutation(
+        "journal/engines/files/skimming.py",
+        "header.format > FORMAT or not segment.is_at_tip()",
+        "header.format > FORMAT",
         f"{ENGINES}/changed",
     ),
     "nobody looks where the path leads after a sync": Mutation(
@@ -120,8 +138,8 @@ MUTATIONS = {
     ),
     "a batch cut back under a reader is not noticed": Mutation(
         "journal/engines/files/catchup.py",
-        "        if size < segment.scanner.end or not segment.is_in_step():",
-        "        if size < segment.scanner.end:",
+        "        if size < segment.tip.end or not segment.is_in_step():",
+        "        if size < segment.tip.end:",
         f"{ENGINES}/test_interference.py {ENGINES}/log",
     ),
     "the new file is not proven to fold to the same": Mutation(
