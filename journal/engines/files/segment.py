@@ -10,7 +10,7 @@ scanner itself unless others have appended what was not read yet, see `skimming`
 from collections.abc import Iterator
 
 from journal.engines.files.logfile import LogFile
-from journal.engines.files.storage import CHUNK, chunks
+from journal.engines.files.storage import chunks
 from journal.engines.files.tip import Tip
 from journal.events import Event
 from journal.names import Paths, is_archived_log
@@ -53,8 +53,8 @@ class Segment:
         stop = self.file.size() if size is None else size
         return self.scanner.read(self.pieces(self.scanner.end, stop))
 
-    def pieces(self, start: int, stop: int, length: int = CHUNK) -> Iterator[bytes]:
-        """The bytes of the file from `start` to `stop`, in pieces of at most `length`."""
+    def pieces(self, start: int, stop: int, length: int | None = None) -> Iterator[bytes]:
+        """The bytes of the file from `start` to `stop`, in pieces as of `storage.chunks`."""
         return chunks(self.storage, self.file.fd, start, stop, length)
 
     def look_for_archives(self) -> None:

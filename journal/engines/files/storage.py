@@ -337,14 +337,14 @@ def _entry_of(item: "os.DirEntry[str]") -> FileEntry | None:
 
 
 def chunks(
-    storage: Storage, fd: int, start: int, stop: int, length: int = CHUNK
+    storage: Storage, fd: int, start: int, stop: int, length: int | None = None
 ) -> Iterator[bytes]:
-    """The bytes of a file from `start` to `stop` in pieces of at most `length`.
+    """The bytes of a file from `start` to `stop` in pieces of at most `length`, or `CHUNK`.
 
     Ends early when the file turns out to be shorter.
     """
     while start < stop:
-        data = storage.read(fd, min(length, stop - start), start)
+        data = storage.read(fd, min(length or CHUNK, stop - start), start)
         if not data:
             return
         start += len(data)

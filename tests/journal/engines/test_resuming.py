@@ -81,6 +81,7 @@ def test_what_was_kept_is_not_folded_again(tmp_path: Path) -> None:
     other, _ = opened(tmp_path)
     other.append([set_event("d")])
     assert log.append([set_event("e")]).seq == 7
+    log.refresh()
     assert recorder.turns == ["d", "e"]
 
 

@@ -103,6 +103,7 @@ def test_a_writer_that_finds_a_seal_reopens_the_path(tmp_path: Path) -> None:
     log.append([set_event("b")])
     assert b'"turn_id":"b"' in (tmp_path / "s.jsonl").read_bytes()
     assert b'"turn_id":"b"' not in (tmp_path / "archive" / "s.2.jsonl").read_bytes()
+    log.refresh()
     assert [event.seq for event in recorder.events] == [1, 2, 3]
 
 

@@ -59,6 +59,7 @@ def test_a_projection_goes_on_across_a_compaction_without_repetition(engine: Bac
     log.append([set_event("a")])
     engine.compact("s")
     log.append([set_event("c")])
+    log.refresh()
     behind.refresh()
     assert seen.turns == ["a", "a", "b", "a", "c"]
     folded = View()

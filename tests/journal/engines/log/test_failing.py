@@ -37,6 +37,7 @@ class TestFailedWrites:
             log.append([set_event("lost")])
         assert caught.value.errno == errno.ENOSPC
         assert log.append([set_event("b")]).seq == 2
+        log.refresh()
         assert recorder.turns == ["a", "b"]
         assert turns_in(tmp_path) == ["a", "b"]
 
@@ -145,6 +146,7 @@ def test_whatever_call_of_an_append_fails_the_next_one_succeeds(tmp_path: Path) 
         if fault.failed is None:
             break
         log.append([set_event("c")])
+        log.refresh()
         found = turns_in(folder)
         assert [turn for turn in found if turn in acknowledged] == acknowledged
         assert found == recorder.turns

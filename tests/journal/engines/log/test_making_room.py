@@ -154,5 +154,6 @@ def test_a_log_that_is_replaced_before_its_reader_first_appends_is_opened_again(
     (tmp_path / "s.jsonl").unlink()
     (tmp_path / "s.jsonl").write_bytes(content)
     log.append([set_event("b")])
+    log.refresh()
     log.close()
     assert recorder.turns == turns_in(tmp_path) == ["a", "b"]
