@@ -30,6 +30,20 @@ def versions(store: DefaultSessionStore, runtime: str = "native") -> list[list[s
     ]
 
 
+def check_one_turn(store: DefaultSessionStore, answer: str) -> None:
+    """Of an agent that was told "you"."""
+    assert answer.strip() == "hello, you"
+    assert turns(store) == [{"status": "completed", "transcript": said("you", answer)}]
+    assert versions(store) == [["open"], ["completed"]]
+
+
+def check_one_call(store: DefaultSessionStore) -> None:
+    """Of a turn that asked for the weather in Rome: written as it begins and as it ends."""
+    (turn,) = turns(store)
+    assert turn["tool_calls"] == [ROME]
+    assert versions(store) == ONE_CALL
+
+
 def changes(store: DefaultSessionStore) -> list[tuple[str | None, str | None, str | None]]:
     """What changed hands, all of it announced."""
     found = store.audit("s").changes

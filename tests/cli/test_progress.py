@@ -21,13 +21,13 @@ LONG = {
 
 @pytest.mark.parametrize("command", LONG)
 def test_long_work_shows_how_far_it_is_on_a_terminal_only(
-    store: DefaultSessionStore, tmp_path_factory: pytest.TempPathFactory, command: str
+    folder: str, store: DefaultSessionStore, tmp_path_factory: pytest.TempPathFactory, command: str
 ) -> None:
     put(store, 100)
     to = tmp_path_factory.mktemp("to")
 
     def args(name: str) -> list[str]:
-        return [*command.format(to / name).split(), "--dir", store.session_dir]
+        return [*command.format(to / name).split(), "--dir", folder]
 
     with Terminal(*args("one"), code=IMPATIENT) as terminal:
         assert terminal.end() == 0

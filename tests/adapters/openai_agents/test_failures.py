@@ -97,7 +97,7 @@ def test_a_process_killed_in_a_call_leaves_an_open_turn(
             say()
             return str(threading.Event().wait())
 
-        mirror(store.session_dir, session_id="s")
+        mirror(str(store.session_dir), session_id="s")
         steps = [calls(CALL_ROME), calls(("c-wait", "waiting", {}))]
         run(agent(*steps, tools=[weather, waiting]), "wait")
 

@@ -63,7 +63,7 @@ def test_a_process_killed_in_a_call_leaves_an_open_turn(store: DefaultSessionSto
             say()
             return str(threading.Event().wait())
 
-        mirror(store.session_dir, session_id="s")
+        mirror(str(store.session_dir), session_id="s")
         agent(tools=[waiting]).chat("wait")
 
     child = fork_until_said(call_for_ever)

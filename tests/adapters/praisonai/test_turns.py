@@ -11,7 +11,15 @@ from praisonaiagents.config.feature_configs import (
 from projections import DefaultSessionStore
 from projections.adapters.praisonai import mirror
 from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, EACH_RUN, RUNS, Run, agent
-from tests.adapters.reported import ONE_CALL, ROME, call, said, turns, versions
+from tests.adapters.reported import (
+    ROME,
+    call,
+    check_one_call,
+    check_one_turn,
+    said,
+    turns,
+    versions,
+)
 
 pytestmark = AS_PRAISONAI_IS
 
@@ -20,10 +28,7 @@ pytestmark = AS_PRAISONAI_IS
 def test_a_turn_is_one_turn_however_it_is_started(run: Run, store: DefaultSessionStore) -> None:
     with mirror(store, session_id="s") as handle:
         answer = run(agent(), "you")
-    (turn,) = turns(store)
-    assert answer.strip() == "hello, you"
-    assert turn == {"status": "completed", "transcript": said("you", answer)}
-    assert versions(store) == [["open"], ["completed"]]
+    check_one_turn(store, answer)
     assert handle.failures == 0
 
 
@@ -33,9 +38,7 @@ def test_a_tool_call_is_written_when_it_begins_and_when_it_ends(
 ) -> None:
     with mirror(store, session_id="s"):
         run(agent(), "weather in Rome?")
-    (turn,) = turns(store)
-    assert turn["tool_calls"] == [ROME]
-    assert versions(store) == ONE_CALL
+    check_one_call(store)
 
 
 @pytest.mark.parametrize("run", [RUNS["chat"], RUNS["achat"]], ids=["chat", "achat"])

@@ -119,7 +119,7 @@ def test_a_process_that_is_killed_in_a_call_leaves_an_open_turn_an_interrupted_o
             await asyncio.sleep(FOREVER)
             return "never"
 
-        mirror(store.session_dir, session_id="s")
+        mirror(str(store.session_dir), session_id="s")
         agent(tools=[waiting]).run_sync("wait")
 
     child = fork_until_said(call_for_ever)

@@ -15,17 +15,24 @@ from pydantic_ai.models.test import TestModel
 from projections import DefaultSessionStore
 from projections.adapters.pydantic_ai import JournalCapability, mirror
 from tests.adapters.pydantic_ai.agents import EACH_RUN, MODEL, Run, agent
-from tests.adapters.reported import BERN, KEY, ONE_CALL, ROME, said, turns, versions
+from tests.adapters.reported import (
+    BERN,
+    KEY,
+    ONE_CALL,
+    ROME,
+    check_one_call,
+    check_one_turn,
+    said,
+    turns,
+    versions,
+)
 
 
 @EACH_RUN
 def test_a_run_is_one_turn_however_it_is_started(run: Run, store: DefaultSessionStore) -> None:
     with mirror(store, session_id="s") as handle:
         answer = run(agent(), "you")
-    (turn,) = turns(store)
-    assert answer.strip() == "hello, you"
-    assert turn == {"status": "completed", "transcript": said("you", answer)}
-    assert versions(store) == [["open"], ["completed"]]
+    check_one_turn(store, answer)
     assert handle.failures == 0
 
 
@@ -35,9 +42,7 @@ def test_a_tool_call_is_written_when_it_begins_and_when_it_ends(
 ) -> None:
     with mirror(store, session_id="s"):
         run(agent(), "weather in Rome?")
-    (turn,) = turns(store)
-    assert turn["tool_calls"] == [ROME]
-    assert versions(store) == ONE_CALL
+    check_one_call(store)
 
 
 @EACH_RUN
