@@ -49,5 +49,11 @@ def _marks(name: str) -> list[pytest.MarkDecorator]:
     return [getattr(pytest.mark, name), pytest.mark.timeout(_TIMEOUTS[name])]
 
 
+def examples(share: float = 1) -> int:
+    """How many examples a property tries, as a share of what the profile says."""
+    assert settings.default is not None
+    return int(settings.default.max_examples * share)
+
+
 Figure = Callable[[str], None]
 """The fixture `figure`: notes what a run did, with counts, for the summary at its end."""

@@ -18,6 +18,7 @@ from journal import (
 )
 from projections import DefaultSessionStore
 from projections.refs import Ref
+from tests.faults.sizes import examples
 from tests.projections.replay_model import (
     RUNTIMES,
     START,
@@ -52,7 +53,7 @@ def resolved(store: DefaultSessionStore, ref: Ref) -> Any:
 
 
 @engines
-@settings(max_examples=settings.default.max_examples // 2)
+@settings(max_examples=examples(1 / 2))
 @given(todo=operations)
 def test_a_turn_is_found_as_of_every_event_and_by_every_version(
     in_memory: bool, todo: list[tuple[Any, ...]]
@@ -73,7 +74,7 @@ def test_a_turn_is_found_as_of_every_event_and_by_every_version(
 
 
 @engines
-@settings(max_examples=settings.default.max_examples // 2)
+@settings(max_examples=examples(1 / 2))
 @given(todo=operations)
 def test_blame_names_the_event_since_which_a_value_is_what_it_is(
     in_memory: bool, todo: list[tuple[Any, ...]]

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from journal.errors import AppendError, SyncError
+from tests.faults.sizes import examples
 from tests.journal.engines.cas.exactly_once import Step, check_exactly_once
 from tests.journal.engines.cas.narrow import (
     Conflict,
@@ -112,7 +113,7 @@ def _deciding_on(
         return None
 
 
-@settings(max_examples=2 * settings.default.max_examples, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(2), suppress_health_check=list(HealthCheck))
 @given(steps=steps, faults=troubles)
 @pytest.mark.parametrize("stream_of", [Stream, Hasty])
 def test_each_append_is_in_the_log_as_often_as_it_said(

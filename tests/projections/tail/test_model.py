@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from journal import SessionConfig
 from journal.events import Set
 from projections import DefaultSessionStore
+from tests.faults.sizes import examples
 from tests.projections.tail.tails import log_id, put, take
 from tests.support import FaultyStorage
 
@@ -98,7 +99,7 @@ class MemoryTailMachine(TailMachine):
 
 
 machine_settings = settings(
-    max_examples=settings.default.max_examples // 2,
+    max_examples=examples(1 / 2),
     stateful_step_count=25,
     suppress_health_check=list(HealthCheck),
 )
