@@ -49,6 +49,8 @@ LEAKS = [
     ("tokens:\n  - words\n  - §\n", TOKEN),
     ("tokens:\r\n  - words\r\n  - §\r\n", TOKEN),
     ("a]password=§", SECRET),
+    # a cell of a table, between others
+    ("a | password | § | b", SECRET),
     # what looks like a placeholder, but is too long for one, or too short for a word
     ("password='§'", "<" + "x" * 600),
     ("password: §", "!!!!"),
@@ -116,6 +118,11 @@ def test_what_is_no_secret_stays(text: str) -> None:
 @pytest.mark.parametrize("value", ["<db password>", "$(pass db)", "{{ db password }}"])
 def test_a_placeholder_in_a_list_of_variables_stays(value: str) -> None:
     assert redact(["x", f"DB_PASSWORD={value}"]) == ["x", f"DB_PASSWORD={value}"]
+
+
+def test_of_a_command_given_as_a_list_only_the_password_goes() -> None:
+    command = ["docker", "run", "-e", "x", "sshpass", f"-p{SECRET}", "ssh"]
+    assert redact(command) == [*command[:5], "-p[REDACTED:password]", "ssh"]
 
 
 @pytest.mark.parametrize("value", [1234, 1.5, True, False, None])

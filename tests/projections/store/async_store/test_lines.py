@@ -119,6 +119,16 @@ def test_a_thread_that_works_on_a_line_may_work_on_another_within(line: Line) ->
     assert not line.queues._worker.is_this_thread()
 
 
+def test_who_closes_after_the_threads_have_gone_is_told_all_the_same(line: Line) -> None:
+    closed = threading.Event()
+    line.queues.close(closed.set)
+    waits(closed)
+    with line.queues._ending:  # the first has let its threads go
+        again = threading.Event()
+        line.queues.close(again.set)
+        assert again.is_set()
+
+
 # The writer
 
 
