@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,9 +89,9 @@ def test_the_session_file_is_written_after_a_turn_and_by_another_thread(
     writers: list[threading.Thread] = []
     write, written = FileRefresher.refresh, threading.Event()
 
-    def noted(self: FileRefresher, timeout: float | None = None) -> None:
+    def noted(self: FileRefresher, timeout: float | None = None, **rest: Any) -> None:
         writers.append(threading.current_thread())
-        write(self, timeout)
+        write(self, timeout, **rest)
         written.set()
 
     monkeypatch.setattr(FileRefresher, "refresh", noted)

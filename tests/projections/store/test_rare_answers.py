@@ -198,7 +198,7 @@ def test_a_write_at_once_has_a_log_compacted_that_is_due(
         store.set_runtime_state("s", "native", "t", {})
         bloat = store._sessions.get("s").bloat
         monkeypatch.setattr(type(bloat), "is_due", lambda _: True)
-        monkeypatch.setattr(type(bloat), "is_still_due", lambda _: True)
+        monkeypatch.setattr(type(bloat), "is_wanted", lambda *_: True)
         assert writer_of(store).append_at_once("s", [set_event("t", runtime="native")])
         finish_maintenance(store)
         assert any((tmp_path / "archive").iterdir())
