@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from journal.config import Durability
 from journal.events import Cursor, Event, Head
-from journal.past import Past
+from journal.past import Newest, Past
 from journal.reports import CompactionReport, SessionInfo, VerifyReport
 from journal.room import Answer
 from journal.stopping import StopEvent
@@ -224,6 +224,16 @@ class Backend(Protocol):
 
         A larger `reaching` may spare reading what compaction has archived. Raises
         `ReadError` and its siblings; so does reading the past.
+        """
+        ...
+
+    def newest(self, session_id: str) -> Newest | None:
+        """The newest events, without reading all of the log: for who needs only these.
+
+        None when there is no such session, and whenever `history` has to be asked instead: the
+        end of the log is not as it should be, the log is short enough to be read anyway, or the
+        engine cannot read backwards. What is damaged further back is not noticed. Raises nothing
+        but `StateTypeError` and `StateValueError` for what is no id.
         """
         ...
 

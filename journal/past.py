@@ -55,3 +55,18 @@ class Past(Struct, kw_only=True):
             yield entry.event
         for entry in self.rest:
             yield entry.event
+
+
+class Newest(NamedTuple):
+    """The newest events of a session, the newest first, to be read once.
+
+    Between an event and the next one that `entries` yields there was no other. They end at the
+    first event of the session, or before: where an older one can only be read from the
+    beginning of the log, because it was compacted, is damaged, or cannot be read just now.
+    `base` is the last event that a compaction has folded, 0 if none has; `entries` do not reach
+    it.
+    """
+
+    log_id: str
+    base: int
+    entries: Iterator[Entry]

@@ -131,26 +131,33 @@ def test_a_session_that_nobody_reports_is_found_in_its_turn(tmp_path: Path) -> N
         assert sorted(arrival.session_id for arrival in tail) == ["new", "s-7", "s-99"]
 
 
-def test_a_tail_from_a_cursor_reads_as_much_of_a_log_of_twice_the_length(tmp_path: Path) -> None:
+@pytest.mark.parametrize("share", [1, 0.5, 0.03], ids=["newest", "middle", "early"])
+def test_a_tail_from_a_cursor_reads_as_much_of_a_log_of_twice_the_length(
+    tmp_path: Path, share: float
+) -> None:
+    """Twice the log is one more step of the search at most."""
+
     def cost(events: int) -> int:
-        log, _ = open_log(tmp_path / str(events), "s")
+        folder = tmp_path / str(events)
+        log, recorder = open_log(folder, "s")
         for number in range(events // 100):
             log.append([set_event("t", {"n": number, "fill": "x" * 300}) for _ in range(100)])
-        head = log.head
-        assert head is not None
-        log.append([set_event("news")])
+        head = log.append([set_event("news")])
         log.close()
-        size = os.path.getsize(tmp_path / str(events) / "s.jsonl")
+        after = recorder.events[int(events * share) - 1]
         read: list[int] = []
+        size = os.path.getsize(folder / "s.jsonl")
 
         def note(name: str, args: tuple[Any, ...]) -> None:
             if name == "read":
                 read.append(min(args[1], size - args[2]))
 
-        options = LogOptions("os", storage=FaultyStorage(note))
-        engine = Directory(str(tmp_path / str(events)), options)
-        with Tail(engine, "s", after=Cursor.parse(str(head))) as tail:
-            assert next(tail).event.seq == events + 1
+        engine = Directory(str(folder), LogOptions("os", storage=FaultyStorage(note)))
+        cursor = Cursor.at(head.log_id, after.seq, after.hash)
+        with Tail(engine, "s", after=cursor) as tail:
+            assert next(tail).event.seq == after.seq + 1
         return sum(read)
 
-    assert cost(6_000) <= 1.2 * cost(3_000)
+    small, twice = cost(3_000), cost(6_000)
+    assert twice - small <= 1 << 12
+    assert twice < 1 << 16

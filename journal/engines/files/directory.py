@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from journal.backend import History, Order, Projection, always, never
 from journal.config import Durability
 from journal.engines.files.archives import pack_archives
+from journal.engines.files.backwards import newest_in
 from journal.engines.files.compaction import compact
 from journal.engines.files.deletion import Deletion
 from journal.engines.files.ends import ends_deleted
@@ -23,7 +24,7 @@ from journal.engines.files.watching import FolderWatch
 from journal.errors import ReadError, StorageError
 from journal.events import Cursor, Head
 from journal.names import Paths, paths_of
-from journal.past import Entry, Past
+from journal.past import Entry, Newest, Past
 from journal.reports import CompactionReport, SessionInfo, VerifyReport
 from journal.stopping import StopEvent
 
@@ -74,6 +75,13 @@ class Directory:
         else:
             past.rest = _closing(log, past.rest)
         return past
+
+    def newest(self, session_id: str) -> Newest | None:
+        paths = self.paths(session_id)
+        try:
+            return newest_in(LogFile(self._storage, paths.log, create=False), session_id)
+        except (FileNotFoundError, ReadError):
+            return None
 
     def follow(self, session_id: str, after: Cursor | None = None) -> FileFollower:
         paths = self.paths(session_id)

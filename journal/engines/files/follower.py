@@ -18,7 +18,7 @@ from journal.engines.files.ends import ends_deleted
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.seeking import ReadPoint, find_end, find_event
 from journal.engines.files.segment import Segment
-from journal.engines.files.storage import FileId, Storage, chunks
+from journal.engines.files.storage import FIRST, FileId, Storage, chunks
 from journal.engines.files.validation import check_beginning, check_session
 from journal.errors import CursorError, HistoryError, JournalError, ReadError, StorageError
 from journal.events import Cursor, Event, Open
@@ -188,7 +188,7 @@ class FileFollower:
         scanner.rewind()
         known = scanner.damage_count
         base = self._base
-        for event in scanner.read(chunks(self._storage, file.fd, scanner.end, size)):
+        for event in scanner.read(chunks(self._storage, file.fd, scanner.end, size, FIRST)):
             if scanner.damage_count > known and not believing:
                 return False
             if not self._joined:

@@ -1,22 +1,26 @@
 """Finding a point in a log without reading all of it: its end, or a certain event.
 
 After the header and what compaction has kept, the lines of a log are sorted by seq. So its
-first and last lines tell where it ends, and an event is found by halving. Wherever a line is
-not as it should be, the answer is that nothing is known, and all of the log is read instead.
+first and last lines tell where it ends, and an event is found where it should be if all lines
+had the same length, and near there. Wherever a line is not as it should be, the answer is that
+nothing is known, and all of the log is read instead.
 """
 
+import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from journal.codec import decode_line
+from journal.engines.files.backwards import lines_back
 from journal.engines.files.ends import scan_beginning
 from journal.engines.files.logfile import LogFile
-from journal.engines.files.storage import CHUNK, Storage, chunks
+from journal.engines.files.storage import CHUNK, FIRST, Storage, chunks
 from journal.events import Event, Open, Record, Sealed
 from journal.scan import Scanner
 
-_WINDOW = 1 << 16  # bytes read at a time while halving; a longer line is not searched for
+_WINDOW = 24 << 10  # bytes read of the events of one append; twice as much of a single line
+_PROBE = 1 << 12  # bytes read where the line may be
 
 
 class ReadPoint(NamedTuple):
@@ -24,7 +28,8 @@ class ReadPoint(NamedTuple):
 
     The event was appended together with those before it that have the same timestamp `ts`.
     `hashes` are theirs and its own, the last one last; `settled` is the hash of the event
-    before these. See `journal.position.Position.jump`.
+    before these. See `journal.position.Position.jump`. Where one append is longer than what is
+    read of it (1 MiB at the end of a log, else 24 KiB), these are of the last of its events.
     """
 
     scanner: Scanner
@@ -34,17 +39,17 @@ class ReadPoint(NamedTuple):
 
 
 def find_end(storage: Storage, file: LogFile, size: int) -> ReadPoint:
-    """The point after the last event. Reads 2 MiB, or all of a log that ends in no event."""
+    """The point after the last event. Reads its append, or all of a log that ends in no event."""
     return _end_by_lines(storage, file, size) or _end_by_reading(storage, file, size)
 
 
 def _end_by_lines(storage: Storage, file: LogFile, size: int) -> ReadPoint | None:
-    scanner = scan_beginning(chunks(storage, file.fd, 0, size))
-    start = max(0, size - CHUNK)
-    *lines, unfinished = storage.read(file.fd, size - start, start).split(b"\n")
+    scanner = scan_beginning(chunks(storage, file.fd, 0, size, FIRST))
+    lines = lines_back(storage, file.fd, size)
+    unfinished = next(lines, b"")
     if unfinished.rstrip().endswith(b"}"):
         return None  # perhaps a whole line that lacks its newline
-    return _point_after(scanner, lines, size - len(unfinished))
+    return _point_after(scanner, lines, size - len(unfinished), CHUNK)
 
 
 def _end_by_reading(storage: Storage, file: LogFile, size: int) -> ReadPoint:
@@ -65,62 +70,111 @@ def _end_by_reading(storage: Storage, file: LogFile, size: int) -> ReadPoint:
 def find_event(storage: Storage, file: LogFile, size: int, seq: int) -> ReadPoint | None:
     """The point after event `seq`. None if it was not found, which says nothing of the log.
 
-    O(log size) reads of 64 KiB.
+    A few reads of 4 KiB where lines are about as long as each other, else O(log size) of them,
+    and up to 24 KiB of the events that were appended with it.
     """
-    scanner = scan_beginning(chunks(storage, file.fd, 0, size))
+    scanner = scan_beginning(chunks(storage, file.fd, 0, size, FIRST))
     if scanner.header is None or seq <= scanner.header.base_seq:
         return None
-    low, high = 0, size  # where its line begins
-    while high - low > _WINDOW:
-        middle = (low + high) // 2
-        found = _first_line_after(storage, file, middle)
-        if found is None:
-            return None
-        start, record = found
-        if start >= high or _is_beyond(record, seq):
-            high = middle + 1
-        else:
-            low = start
-    return _point_in_window(storage, file, scanner, low, seq)
+    end = _Search(storage, file, size, scanner.header.base_seq).end_of(seq)
+    if end is None:
+        return None
+    lines = lines_back(storage, file.fd, end)
+    next(lines, b"")  # what follows the newline of its own line: nothing
+    return _point_after(scanner, lines, end, _WINDOW)
 
 
-def _first_line_after(storage: Storage, file: LogFile, place: int) -> tuple[int, Record] | None:
-    """The first line that begins after a byte of the file, and where it begins."""
-    begun, _, rest = storage.read(file.fd, 2 * _WINDOW, place).partition(b"\n")
-    line, newline, _ = rest.partition(b"\n")
-    record = decode_line(line) if newline else None
-    return (place + len(begun) + 1, record) if record is not None else None
+class _Line(NamedTuple):
+    """An intact line: its seq, and where it begins and ends in the file."""
+
+    seq: float
+    start: int
+    end: int
 
 
-def _is_beyond(record: Record, seq: int) -> bool:
-    """Whether a line comes after that of event `seq`. What was kept has lower seqs."""
-    return isinstance(record, Sealed) or (not isinstance(record, Open) and record.seq > seq)
+class _Search:
+    """The line of an event in a file; it begins at `low` or later, before `high`.
+
+    What compaction has kept is out of order, but all of it is before the event.
+    """
+
+    def __init__(self, storage: Storage, file: LogFile, size: int, base: int) -> None:
+        self._storage = storage
+        self._fd = file.fd
+        self._low, self._high = 0, size
+        self._low_seq, self._high_seq = base, math.inf  # of the lines before and from there
+
+    def end_of(self, seq: int) -> int | None:
+        """Where its line ends. None if it was not found."""
+        probe, is_halving = min(_PROBE, _WINDOW), False
+        place = max(0, self._high - probe)  # most often it is one of the last
+        while probe <= 4 * _WINDOW:  # then any two of the lines are seen whole
+            lines = self._lines_at(place, probe)
+            if lines is None:
+                return None
+            for line in lines:
+                if line.seq == seq:
+                    return line.end
+            width = self._high - self._low
+            self._narrow(lines, seq)
+            left = self._high - self._low
+            if left >= width:
+                probe *= 2  # no line begins there: a long one goes on
+            is_halving = not is_halving and left > width // 2
+            place = self._place_of(seq, probe, is_halving)
+        return None
+
+    def _narrow(self, lines: list[_Line], seq: int) -> None:
+        for line in lines:
+            if line.seq < seq and line.end > self._low:
+                self._low, self._low_seq = line.end, max(self._low_seq, int(line.seq))
+            elif line.seq > seq and line.start < self._high:
+                self._high, self._high_seq = line.start, line.seq
+
+    def _place_of(self, seq: int, probe: int, is_halving: bool) -> int:
+        """Where to look next: there the line begins if all are of one length."""
+        share = (seq - self._low_seq) / (self._high_seq - self._low_seq)
+        share = 0.5 if is_halving or not 0 <= share <= 1 else share
+        middle = self._low + int((self._high - self._low) * share)
+        return max(self._low, min(middle - probe // 2, self._high - probe))
+
+    def _lines_at(self, place: int, length: int) -> list[_Line] | None:
+        """The lines that begin and end there; None if one of them is not intact."""
+        *lines, _ = self._storage.read(self._fd, length, place).split(b"\n")
+        found, start = [], place
+        for number, line in enumerate(lines):
+            end = start + len(line) + 1
+            if (number or place == self._low) and line and not line.isspace():
+                record = decode_line(line)
+                if record is None:
+                    return None
+                found.append(_Line(_order_of(record), start, end))
+            start = end
+        return found
 
 
-def _point_in_window(
-    storage: Storage, file: LogFile, scanner: Scanner, low: int, seq: int
+def _order_of(record: Record) -> float:
+    """Its seq. Before all events is the header, after them a seal."""
+    match record:
+        case Open():
+            return 0
+        case Sealed():
+            return math.inf
+        case _:
+            return record.seq
+
+
+def _point_after(
+    scanner: Scanner, lines: Iterator[bytes], end: int, most: int
 ) -> ReadPoint | None:
-    """Its line begins in the window after `low`; those that were appended with it, before it."""
-    start = max(0, low - _WINDOW)
-    lines: list[bytes] = []
-    end = start
-    for line in storage.read(file.fd, 4 * _WINDOW, start).split(b"\n")[:-1]:
-        lines.append(line)
-        end += len(line) + 1
-        event = _event_in(line) if end > low else None
-        if event is not None and event.seq == seq:
-            return _point_after(scanner, lines, end)
-    return None
-
-
-def _point_after(scanner: Scanner, lines: Sequence[bytes], end: int) -> ReadPoint | None:
-    """The point after the last of these lines, which ends at `end`; the first may be a part."""
-    last = _event_in(lines[-1]) if lines else None
+    """The point after the last of the lines before `end`, of which at most so many are read."""
+    last = _event_in(next(lines, b""))
     if scanner.header is None or last is None or last.seq <= scanner.header.base_seq:
         return None
     settled, hashes = last.prev, deque([last.hash])
-    for line in reversed(lines[:-1]):
-        event = _event_in(line)
+    for line in lines:
+        most -= len(line)
+        event = _event_in(line) if most > 0 else None
         if event is None or (event.seq, event.ts) != (last.seq - len(hashes), last.ts):
             break
         hashes.appendleft(event.hash)

@@ -53,9 +53,9 @@ class Segment:
         stop = self.file.size() if size is None else size
         return self.scanner.read(self.pieces(self.scanner.end, stop))
 
-    def pieces(self, start: int, stop: int, length: int | None = None) -> Iterator[bytes]:
-        """The bytes of the file from `start` to `stop`, in pieces as of `storage.chunks`."""
-        return chunks(self.storage, self.file.fd, start, stop, length)
+    def pieces(self, start: int, stop: int, most: int | None = None) -> Iterator[bytes]:
+        """The bytes of the file from `start` to `stop`, in pieces of at most `most`."""
+        return chunks(self.storage, self.file.fd, start, stop, most=most)
 
     def look_for_archives(self) -> None:
         """List the archive now, for the next `has_archives`, which may come under the lock."""

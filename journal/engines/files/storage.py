@@ -33,6 +33,11 @@ from journal.room import NO_ROOM, leave_some, try_again
 CHUNK = 1 << 20
 """Bytes read at a time: what bounds the memory of reading a log of any size."""
 
+FIRST = 1 << 12
+"""Bytes read first by whoever may need no more: some lines, or the header of a log."""
+
+_GROWTH = 4  # of the pieces after a small first one
+
 
 class FileId(NamedTuple):
     """Which file it is, whatever its name."""
@@ -337,17 +342,26 @@ def _entry_of(item: "os.DirEntry[str]") -> FileEntry | None:
 
 
 def chunks(
-    storage: Storage, fd: int, start: int, stop: int, length: int | None = None
+    storage: Storage,
+    fd: int,
+    start: int,
+    stop: int,
+    first: int | None = None,
+    most: int | None = None,
 ) -> Iterator[bytes]:
-    """The bytes of a file from `start` to `stop` in pieces of at most `length`, or `CHUNK`.
+    """The bytes of a file from `start` to `stop` in pieces of at most `most`, or `CHUNK`.
 
-    Ends early when the file turns out to be shorter.
+    Whoever may need no more than the beginning says how long the `first` piece is; each of the
+    next is four times as long. Ends early when the file turns out to be shorter.
     """
+    most = most or CHUNK
+    length = first or most
     while start < stop:
-        data = storage.read(fd, min(length or CHUNK, stop - start), start)
+        data = storage.read(fd, min(length, most, stop - start), start)
         if not data:
             return
         start += len(data)
+        length *= 4
         yield data
 
 

