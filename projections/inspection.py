@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from journal.backend import Backend
 from journal.errors import DamagedError
-from journal.past import Past
+from journal.past import Newest, Past
 from journal.state import check_text
 from projections.refs import Ref, ref_of
 from projections.replay import Step, Version, check_pace, paced, steps
@@ -112,8 +112,9 @@ class Inspection(ABC):
     def resolve(self, session_id: str, ref: Ref | Point) -> Any:
         """The state that a ref names, given as to `diff`: of a turn, a runtime, or the whole view.
 
-        Costs as `state_at`, or as `history` for so many versions back. Raises `NotFoundError`,
-        `HistoryError`, and as these.
+        Of a turn as it is now, reads the end of the log, up to 1 MiB. Else costs as `state_at`, or
+        as `history` for so many versions back. Raises `NotFoundError`, `HistoryError`, and as
+        these.
         """
         return self._resolver(session_id).resolve(ref_of(ref))
 
@@ -177,12 +178,23 @@ class Inspection(ABC):
         check_text(session_id, "session_id")
         return self._backend.history(session_id, reaching)
 
+    def newest(self, session_id: str) -> Newest | None:
+        """The newest of a session's events, as stored, read from the end of the log.
+
+        None where `past` has to be asked instead, also when there is no log: see
+        `journal.backend.Backend.newest`. Raises `ClosedError` and `StateTypeError`.
+        """
+        self._check_open()
+        check_text(session_id, "session_id")
+        return self._backend.newest(session_id)
+
     # Inside
 
     def _resolver(self, session_id: str) -> Resolver:
         return Resolver(
             session_id,
             lambda reaching: self.past(session_id, reaching),
+            lambda: self.newest(session_id),
             lambda: self._view_now(session_id),
         )
 

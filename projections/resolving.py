@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from journal.errors import HistoryError, NotFoundError
-from journal.events import Event
-from journal.past import Entry, Past
-from journal.state import check_text
+from journal.events import Clear, Event, Set
+from journal.past import Entry, Newest, Past
+from journal.state import check_text, decode_state
 from projections.refs import Ref
 from projections.replay import Version, seq_at, versions, view_as_of
 from projections.view import View
+
+_NEWEST_BYTES = 1 << 20  # of the log's end, where the set of a turn is looked for first
 
 
 class Resolver:
@@ -19,26 +21,49 @@ class Resolver:
         self,
         session_id: str,
         past: Callable[[int], Past | None],
+        newest: Callable[[], Newest | None],
         view_now: Callable[[], dict[str, dict[str, Any]]],
     ) -> None:
         """`past` gives what is left of the events, `reaching` as in `Backend.history`.
 
-        `view_now` gives the view of an older session that has no log, too.
+        `newest` gives the newest of them, as `Backend.newest`. `view_now` gives the view of an
+        older session that has no log, too.
         """
         self._session_id = session_id
         self._past = past
+        self._newest = newest
         self._view_now = view_now
 
     def resolve(self, ref: Ref) -> Any:
         """The state that a ref names. Raises `NotFoundError` and `HistoryError`."""
         if ref.back:
             return self._version(ref).state
+        newest = self._newest_set(ref) if ref.turn_id is not None and ref.at is None else None
+        if newest is not None:
+            return decode_state(bytes(newest.state))
         found: Any = self.state_at(ref.at)
         for part in (ref.runtime_id, ref.turn_id):
             if part is not None and part not in found:
                 raise self._missing(ref)
             found = found[part] if part is not None else found
         return found
+
+    def _newest_set(self, ref: Ref) -> Set | None:
+        """The set that gave a turn its state, if it is in the last MiB of the log."""
+        newest = self._newest()
+        left = _NEWEST_BYTES
+        for event, line in newest.entries if newest is not None else ():
+            left -= len(line)
+            if isinstance(event, Clear) and event.runtime_id in (None, ref.runtime_id):
+                return None
+            if isinstance(event, Set) and (event.runtime_id, event.turn_id) == (
+                ref.runtime_id,
+                ref.turn_id,
+            ):
+                return event
+            if left < 0:
+                return None
+        return None
 
     def state_at(self, point: int | str | None) -> dict[str, dict[str, Any]]:
         """The whole view as of a seq, a timestamp, or now. Raises as `resolve`."""

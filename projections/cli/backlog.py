@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from journal.errors import JournalError, NotFoundError
-from journal.events import Cursor, Event
+from journal.events import GENESIS, Cursor, Event
 from journal.names import paths_of
+from journal.past import Past
 from journal.position import Position, StaleError, refusal
 from projections.cli.effects import Effect, Effects
 from projections.cli.filters import Filter
+from projections.cli.replaced import Replaced
 from projections.cli.terminal import notice
 from projections.store.store import DefaultSessionStore
 from projections.view import View
@@ -24,71 +26,134 @@ class Backlog:
         store: DefaultSessionStore,
         session_id: str,
         after: Cursor | None,
-        effects: Effects,
+        effects: Effects | None,
         last: float = math.inf,
     ) -> None:
         """Begins after the cursor `after`, and ends with the event `last`.
 
-        Raises `NotFoundError`. Reading raises `CursorError` if the log does not have the event
-        of the cursor.
+        Without `effects`, what events replaced is not found out. Raises `NotFoundError`.
+        Reading raises `CursorError` if the log does not have the event of the cursor.
         """
-        past = store.past(session_id)
-        if past is None:
-            raise NotFoundError(f"there is no session {session_id!r} any more")
         self.session_id = session_id
-        self.log_id = past.log_id
-        self._head = (past.floor, past.floor_hash)
-        self.past = past
+        self._store = store
         self._effects = effects
         self._last = last
-        self._log_path = paths_of(store.session_dir or "", session_id).log
-        if after is not None and after.log_id != past.log_id:
+        self._after = after
+        self._past: Past | None = None
+        self._newest = store.newest(session_id) if after is None else None
+        if self._newest is None or self._newest.base:
+            self._read_past()
+        else:  # nothing was folded: all is in the log
+            self.log_id = self._newest.log_id
+            self._head = (0, GENESIS)
+
+    def _read_past(self) -> Past:
+        """All that is left of the session's events, to be read once."""
+        past = self._store.past(self.session_id)
+        if past is None:
+            raise NotFoundError(f"there is no session {self.session_id!r} any more")
+        self._past = past
+        self.log_id = past.log_id
+        self._head = (past.floor, past.floor_hash)
+        if self._after is not None and self._after.log_id != past.log_id:
             notice(
-                f"session {session_id!r} was deleted and made anew after {after}; all its events "
-                "follow"
+                f"session {self.session_id!r} was deleted and made anew after {self._after}; "
+                "all its events follow"
             )
-            after = None
-        self._position = Position(after)
+            self._after = None
+        return past
 
     @property
     def cursor(self) -> Cursor:
         return Cursor.at(self.log_id, *self._head)
 
+    @property
+    def floor(self) -> int:
+        """From this event on, every event is still there."""
+        return self._past.floor if self._past is not None else 0
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether something of the history, as far as it was read, is damaged or missing."""
+        return bool(self._past is not None and self._past.problems)
+
     def events(self) -> Iterator[tuple[Event, Effect]]:
         """Every event after the cursor, with its effect. Raises `CursorError`."""
+        position = Position(self._after)
         try:
-            yield from self._events()
+            yield from self._events(position)
         except StaleError as stale:
-            where = f"session {self.session_id!r}: {self._log_path}"
-            raise refusal(where, self._position, stale, None) from None
+            log_path = paths_of(self._store.session_dir or "", self.session_id).log
+            where = f"session {self.session_id!r}: {log_path}"
+            raise refusal(where, position, stale, None) from None
 
-    def _events(self) -> Iterator[tuple[Event, Effect]]:
-        self._effects.begin(self.session_id, View())
-        if self.past.floor:
-            notice(f"{self.past.why_short}; of the events up to there, only those kept are shown")
-        for entry in self.past.in_order():
+    def _events(self, position: Position) -> Iterator[tuple[Event, Effect]]:
+        past = self._past or self._read_past()
+        if self._effects is not None:
+            self._effects.begin(self.session_id, View())
+        self._notice_floor()
+        for entry in past.in_order():
             event = entry.event
             if event.seq > self._last:
                 return
-            effect = self._effects.effect_of(self.session_id, event)
-            if event.seq <= self.past.floor:
+            effect = self._effect_of(event)
+            if event.seq <= past.floor:
                 effect = Effect(known=False)  # the state that it replaced was dropped
-            if event.seq >= self.past.floor:
+            if event.seq >= past.floor:
                 self._head = (event.seq, event.hash)
-            if not self._position.has_read(event):
-                self._position.step(event)
-                yield event, effect._replace(lost=self._position.lost)
-        self._position.check_end(*self._head)
+            if not position.has_read(event):
+                position.step(event)
+                yield event, effect._replace(lost=position.lost)
+        position.check_end(*self._head)
+
+    def _effect_of(self, event: Event) -> Effect:
+        if self._effects is None:
+            return Effect(known=False)
+        return self._effects.effect_of(self.session_id, event)
+
+    def _notice_floor(self) -> None:
+        if self._past is not None and self._past.floor:
+            why = self._past.why_short
+            notice(f"{why}; of the events up to there, only those kept are shown")
 
     def choose(
         self, chosen: Filter, lines: int | None, reverse: bool
     ) -> Iterable[tuple[Event, Effect]]:
         """The chosen events: the last `lines` of them, or all."""
-        found = ((event, effect) for event, effect in self.events() if chosen(event))
-        if lines is None and not reverse:
-            return found
-        last = deque(found, maxlen=lines)
+        last = self._read_back(chosen, lines) if lines is not None else None
+        if last is None:
+            found = ((event, effect) for event, effect in self.events() if chosen(event))
+            if lines is None and not reverse:
+                return found
+            last = deque(found, maxlen=lines)
         return reversed(last) if reverse else last
+
+    def _read_back(self, chosen: Filter, lines: int) -> deque[tuple[Event, Effect]] | None:
+        """The last chosen events, read from the end of the log; None if that does not do.
+
+        Reads on until it is known what these replaced: at worst all of the log.
+        """
+        newest, self._newest = self._newest, None
+        replaced = Replaced()
+        found: deque[Event] = deque()
+        head: tuple[int, str] | None = None
+        for event, _ in newest.entries if newest is not None else ():
+            if event.seq > self._last:
+                continue
+            head = head or (event.seq, event.hash)
+            replaced.meet(event)
+            if len(found) < lines and chosen(event):
+                found.appendleft(event)
+                if self._effects is not None:
+                    replaced.ask(event)
+            if event.seq == 1:
+                replaced.end()
+            if replaced.is_settled and (len(found) == lines or event.seq == 1):
+                self._head = head
+                self._notice_floor()
+                unknown = Effect(known=False)
+                return deque((event, replaced.effects.get(event.seq, unknown)) for event in found)
+        return None
 
 
 class LastEvent(NamedTuple):
@@ -103,7 +168,7 @@ class LastEvent(NamedTuple):
 def last_events(
     store: DefaultSessionStore,
     ends: Mapping[str, Cursor],
-    effects: Effects,
+    effects: Effects | None,
     chosen: Filter,
     lines: int,
 ) -> list[LastEvent]:
@@ -128,7 +193,7 @@ def _last_of_session(
     store: DefaultSessionStore,
     session_id: str,
     end: Cursor,
-    effects: Effects,
+    effects: Effects | None,
     chosen: Filter,
     lines: int,
 ) -> list[LastEvent]:

@@ -10,6 +10,7 @@ from time import monotonic
 
 from journal.events import Cursor
 from projections.cli.cursors import CursorFile
+from projections.cli.effects import Effect
 from projections.cli.exit_codes import Terminated
 from projections.cli.filters import Filter
 from projections.cli.printing import EventPrinter
@@ -73,10 +74,14 @@ def _print_arrival(
     arrival: Arrival, printer: EventPrinter, chosen: Filter, last: Cursor | None
 ) -> None:
     session_id, cursor, event, lost = arrival
-    if _notice_gap(arrival, last):
-        printer.effects.forget(session_id)
-    effect = printer.effects.effect_of(session_id, event)._replace(lost=lost)
+    is_gap = _notice_gap(arrival, last)
+    effect = Effect(known=False)
+    if printer.effects is not None:
+        if is_gap:
+            printer.effects.forget(session_id)
+        effect = printer.effects.effect_of(session_id, event)
     if chosen(event):
+        effect = effect._replace(lost=lost)
         printer.print(session_id, cursor.log_id, event, effect)
         printer.flush()
 

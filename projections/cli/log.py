@@ -112,7 +112,7 @@ def _print_document(backlog: Backlog, chosen: Filter, lines: int | None, reverse
     ]
     document = LogDocument(
         session_id=backlog.session_id,
-        floor=backlog.past.floor,
+        floor=backlog.floor,
         cursor=str(backlog.cursor),
         events=items,
     )

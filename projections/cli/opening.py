@@ -54,7 +54,7 @@ def _require_folder(store: DefaultSessionStore) -> None:
 
 def require_session(store: DefaultSessionStore, session_id: str) -> None:
     """Raises `NotFoundError` if there is no such session; the message has similar ids."""
-    if store.session_exists(session_id):
+    if store.newest(session_id) is not None or store.session_exists(session_id):
         return
     known = [info["session_id"] for info in store.list_sessions()]
     close = _close(session_id, known)
@@ -67,6 +67,8 @@ def require_session(store: DefaultSessionStore, session_id: str) -> None:
 
 def require_log(store: DefaultSessionStore, session_id: str) -> None:
     """Like `require_session`, but also raises for a session that only PraisonAI keeps."""
+    if store.newest(session_id) is not None:
+        return
     require_session(store, session_id)
     if store.past(session_id, reaching=NOW) is None:
         raise NotFoundError(

@@ -16,12 +16,15 @@ from projections.view import View
 
 
 class EventPrinter:
-    """Prints events as `output` says: `short`, `pretty` or `jsonl`."""
+    """Prints events as `output` says: `short`, `pretty`, `jsonl` or, elsewhere, `json`.
+
+    `effects` is None where what an event replaced is not shown.
+    """
 
     def __init__(
         self, store: DefaultSessionStore, output: str, *, with_session: bool = False
     ) -> None:
-        self.effects = Effects(_loader(store))
+        self.effects = Effects(_loader(store)) if output == "short" else None
         self._writer = LineWriter(cut=output == "short")
         self._output = output
         self._with_session = with_session

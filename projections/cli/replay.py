@@ -109,7 +109,7 @@ def replay_command(
         for event, effect in in_time(found.choose(chosen, None, False), speed, max_wait):
             printer.print(session_id, found.log_id, event, effect)
             printer.flush()
-        if found.past.problems:
+        if found.is_damaged:
             notice(
                 "the history is damaged, so events are missing here; `journal verify` lists where"
             )

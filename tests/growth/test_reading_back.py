@@ -1,0 +1,108 @@
+"""The end of a log: what is read of it does not grow with what is before it."""
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from journal.engines.files.storage import DiskStorage
+from projections import DefaultSessionStore
+from projections.cli.backlog import last_events
+from projections.cli.commands import cli
+from projections.cli.filters import Filter
+from projections.cli.opening import require_session
+from projections.cli.printing import EventPrinter
+
+EVENTS = 3000
+"""About 1.5 MB. What an event has replaced is 50 events before it."""
+FILL = "x" * 300
+
+
+def folder_of(path: Path, events: int) -> Path:
+    with DefaultSessionStore(path, durability="os", redact=None, auto_compact=False) as store:
+        for start in range(0, events, 100):
+            store.set_many(
+                "s",
+                [
+                    ("native", f"turn-{n % 50}", {"n": n, "fill": FILL})
+                    for n in range(start, start + 100)
+                ],
+            )
+    return path
+
+
+class Reads:
+    """Bytes of the log that anybody reads."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        patch.setattr(DiskStorage, "read", staticmethod(self._read))
+
+    def _read(self, fd: int, length: int, offset: int) -> bytes:
+        data = os.pread(fd, length, offset)
+        if os.readlink(f"/proc/self/fd/{fd}").endswith(".jsonl"):
+            self.count += len(data)
+        return data
+
+    def during(self, call: Callable[[], object]) -> int:
+        before = self.count
+        call()
+        return self.count - before
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The same log, and one of twice the length."""
+    path = tmp_path_factory.mktemp("logs")
+    return [folder_of(path / str(size), size) for size in (EVENTS, 2 * EVENTS)]
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
+    return Reads(monkeypatch)
+
+
+def command(folder: Path, *words: str) -> None:
+    result = CliRunner().invoke(cli, [*words, "--dir", str(folder)])
+    assert result.exit_code == 0, result.output
+
+
+def backlog_of_a_tail(folder: Path) -> None:
+    """What `journal tail s` does before it waits."""
+    with DefaultSessionStore(folder) as store:
+        require_session(store, "s")
+        printer = EventPrinter(store, "short")
+        with store.tail("s") as tail:
+            last = last_events(store, tail.cursors, printer.effects, Filter(), 10)
+        assert len(last) == 10
+
+
+def a_turn(folder: Path) -> None:
+    command(folder, "show", "s", "native", "turn-7")
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        *(
+            pytest.param(lambda folder, words=words: command(folder, *words), id=" ".join(words))
+            for words in (
+                ("log", "s", "-n", "10"),
+                ("log", "s", "-n", "10", "-o", "json"),
+                ("log", "s", "-n", "10", "-r", "-o", "jsonl"),
+                ("log", "s", "-n", "10", "-u", "native"),
+            )
+        ),
+        pytest.param(a_turn, id="show"),
+        pytest.param(backlog_of_a_tail, id="tail"),
+    ],
+)
+def test_as_much_is_read_of_a_log_of_twice_the_length(
+    folders: list[Path], reads: Reads, look: Callable[[Path], Any]
+) -> None:
+    small, twice = (reads.during(partial(look, folder)) for folder in folders)
+    assert abs(twice - small) <= 1 << 12 < small < 1 << 18
