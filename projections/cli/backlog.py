@@ -17,6 +17,8 @@ from projections.cli.terminal import notice
 from projections.store.store import DefaultSessionStore
 from projections.view import View
 
+_UNKNOWN = Effect(known=False)
+
 
 class Backlog:
     """The events of a session that are there already; `cursor` follows those read so far."""
@@ -79,37 +81,34 @@ class Backlog:
 
     def events(self) -> Iterator[tuple[Event, Effect]]:
         """Every event after the cursor, with its effect. Raises `CursorError`."""
+        past = self._past or self._read_past()
         position = Position(self._after)
         try:
-            yield from self._events(position)
+            yield from self._events(past, position)
         except StaleError as stale:
             log_path = paths_of(self._store.session_dir or "", self.session_id).log
             where = f"session {self.session_id!r}: {log_path}"
             raise refusal(where, position, stale, None) from None
 
-    def _events(self, position: Position) -> Iterator[tuple[Event, Effect]]:
-        past = self._past or self._read_past()
+    def _events(self, past: Past, position: Position) -> Iterator[tuple[Event, Effect]]:
         if self._effects is not None:
             self._effects.begin(self.session_id, View())
         self._notice_floor()
-        for entry in past.in_order():
-            event = entry.event
-            if event.seq > self._last:
+        effect, effects, floor, last = _UNKNOWN, self._effects, past.floor, self._last
+        for event, _ in past.in_order():
+            seq = event.seq
+            if seq > last:
                 return
-            effect = self._effect_of(event)
-            if event.seq <= past.floor:
-                effect = Effect(known=False)  # the state that it replaced was dropped
-            if event.seq >= past.floor:
-                self._head = (event.seq, event.hash)
-            if not position.has_read(event):
-                position.step(event)
-                yield event, effect._replace(lost=position.lost)
+            if effects is not None:
+                effect = effects.effect_of(self.session_id, event)
+            if seq <= floor:
+                effect = _UNKNOWN  # the state that it replaced was dropped
+            if seq >= floor:
+                self._head = (seq, event.hash)
+            if position.take(event):
+                lost = position.lost
+                yield event, effect._replace(lost=lost) if lost else effect
         position.check_end(*self._head)
-
-    def _effect_of(self, event: Event) -> Effect:
-        if self._effects is None:
-            return Effect(known=False)
-        return self._effects.effect_of(self.session_id, event)
 
     def _notice_floor(self) -> None:
         if self._past is not None and self._past.floor:
@@ -122,7 +121,10 @@ class Backlog:
         """The chosen events: the last `lines` of them, or all."""
         last = self._read_back(chosen, lines) if lines is not None else None
         if last is None:
-            found = ((event, effect) for event, effect in self.events() if chosen(event))
+            self._past = self._past or self._read_past()
+            found = self.events()
+            if chosen:
+                found = ((event, effect) for event, effect in found if chosen(event))
             if lines is None and not reverse:
                 return found
             last = deque(found, maxlen=lines)
@@ -151,8 +153,7 @@ class Backlog:
             if replaced.is_settled and (len(found) == lines or event.seq == 1):
                 self._head = head
                 self._notice_floor()
-                unknown = Effect(known=False)
-                return deque((event, replaced.effects.get(event.seq, unknown)) for event in found)
+                return deque((each, replaced.effects.get(each.seq, _UNKNOWN)) for each in found)
         return None
 
 

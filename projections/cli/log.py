@@ -101,8 +101,7 @@ def _print(
         events = list(events)
         first = [(backlog.session_id, event) for event, _ in events[:1]]
         file.save_start({backlog.session_id: backlog.cursor}, first)
-    for event, effect in events:
-        printer.print(backlog.session_id, backlog.log_id, event, effect)
+    printer.print_all(backlog.session_id, backlog.log_id, events)
 
 
 def _print_document(backlog: Backlog, chosen: Filter, lines: int | None, reverse: bool) -> None:

@@ -1,18 +1,20 @@
 """Prints events in the form that was asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from journal.errors import HistoryError, NotFoundError
 from journal.events import Event
 from journal.state import decode_state
 from projections.cli.documents.events import event_item
 from projections.cli.effects import Effect, Effects
-from projections.cli.json_output import json_line
+from projections.cli.json_output import JsonLines, json_line
 from projections.cli.lines import ShortLines, event_lines
 from projections.cli.terminal import LineWriter
 from projections.replay import view_as_of
 from projections.store.store import DefaultSessionStore
 from projections.view import View
+
+_AT_ONCE = 1 << 16  # bytes of lines that are gathered before they are printed
 
 
 class EventPrinter:
@@ -37,6 +39,24 @@ class EventPrinter:
             self._print_pretty(session_id, event)
         else:
             self._writer.line(self._short.line(session_id, event, effect))
+
+    def print_all(
+        self, session_id: str, log_id: str, found: Iterable[tuple[Event, Effect]]
+    ) -> None:
+        """Print many events, as they come. If that fails, all that came before is printed."""
+        if self._output != "jsonl":
+            for event, effect in found:
+                self.print(session_id, log_id, event, effect)
+            return
+        lines = JsonLines()
+        try:
+            for event, effect in found:
+                if lines.add(event_item(session_id, log_id, event, effect.lost)) > _AT_ONCE:
+                    self._writer.raw(lines.take())
+        except Exception:
+            self._writer.raw(lines.take())
+            raise
+        self._writer.raw(lines.take())
 
     def _print_pretty(self, session_id: str, event: Event) -> None:
         state = getattr(event, "state", None)

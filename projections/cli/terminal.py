@@ -46,6 +46,8 @@ def json_plain(text: str) -> str:
     Characters that standard output cannot show are escaped too. Line feeds stay: in JSON text
     they only ever stand between tokens.
     """
+    if text.isascii() and "\x7f" not in text and "\r" not in text:
+        return text  # as most is: JSON has no other control characters, but for tabs
     text = _HARMFUL.sub(lambda found: _json_escape(found.group()), text)
     try:
         text.encode(sys.stdout.encoding)

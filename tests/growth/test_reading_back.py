@@ -1,4 +1,4 @@
-"""The end of a log: what is read of it does not grow with what is before it."""
+"""Commands on long logs: what those for its end read, and what those for all of it do."""
 
 import os
 from collections.abc import Callable
@@ -10,12 +10,15 @@ import pytest
 from click.testing import CliRunner
 
 from journal.engines.files.storage import DiskStorage
+from journal.events import Event
+from journal.scan import Scanner
 from projections import DefaultSessionStore
 from projections.cli.backlog import last_events
 from projections.cli.commands import cli
 from projections.cli.filters import Filter
 from projections.cli.opening import require_session
 from projections.cli.printing import EventPrinter
+from tests.growth.counting import steps
 
 EVENTS = 3000
 """About 1.5 MB. What an event has replaced is 50 events before it."""
@@ -101,8 +104,24 @@ def a_turn(folder: Path) -> None:
         pytest.param(backlog_of_a_tail, id="tail"),
     ],
 )
-def test_as_much_is_read_of_a_log_of_twice_the_length(
+def test_as_much_is_read_of_the_end_of_a_log_of_twice_the_length(
     folders: list[Path], reads: Reads, look: Callable[[Path], Any]
 ) -> None:
     small, twice = (reads.during(partial(look, folder)) for folder in folders)
     assert abs(twice - small) <= 1 << 12 < small < 1 << 18
+
+
+def test_an_event_as_a_line_of_json_costs_little_more_than_verifying_it(
+    folders: list[Path],
+) -> None:
+    def more(look: Callable[[Path], object]) -> int:
+        """What the second half of the longer log costs."""
+        look(folders[0])  # imports
+        small, twice = (steps(partial(look, folder)) for folder in folders)
+        return twice - small
+
+    def verified(folder: Path) -> list[Event]:
+        return list(Scanner().read([(folder / "s.jsonl").read_bytes()]))
+
+    printed = more(lambda folder: command(folder, "log", "s", "-o", "jsonl"))
+    assert printed < 2.5 * more(verified)

@@ -195,8 +195,7 @@ class FileFollower:
                 if not (yield from self._join(file)):
                     return True
                 base = self._base
-            if event.seq > base and not position.has_read(event):
-                position.step(event)
+            if event.seq > base and position.take(event):
                 yield event
             if self._file is not file:
                 return True
@@ -241,8 +240,7 @@ class FileFollower:
         for entry in past.in_order():
             if entry.event.seq > header.base_seq:
                 return
-            if not position.has_read(entry.event):
-                position.step(entry.event)
+            if position.take(entry.event):
                 yield entry.event
 
     def _reaches(self, header: Open) -> bool:

@@ -2,7 +2,7 @@
 
 from msgspec import UNSET, Raw, UnsetType
 
-from journal.events import Clear, Cursor, Event, Handoff, Set, Takeover, Unknown
+from journal.events import CURSOR_DIGITS, Clear, Cursor, Event, Handoff, Set, Takeover, Unknown
 from projections.cli.documents.base import Document
 
 
@@ -44,6 +44,21 @@ class LogDocument(Document, kw_only=True):
 
 
 def event_item(session_id: str, log_id: str, event: Event, lost: int) -> EventItem:
+    if type(event) is Set:  # as most are: made in one call, which takes half the time
+        return EventItem(
+            session_id=session_id,
+            cursor=f"{log_id}:{event.seq}:{event.hash[:CURSOR_DIGITS]}",
+            seq=event.seq,
+            ts=event.ts,
+            op="set",
+            runtime_id=event.runtime_id,
+            turn_id=event.turn_id,
+            state=event.state,
+            writer=event.writer,
+            prev=event.prev,
+            hash=event.hash,
+            lost=lost,
+        )
     item = EventItem(
         session_id=session_id,
         cursor=str(Cursor.at(log_id, event.seq, event.hash)),
@@ -56,9 +71,6 @@ def event_item(session_id: str, log_id: str, event: Event, lost: int) -> EventIt
         lost=lost,
     )
     match event:
-        case Set():
-            item.runtime_id, item.turn_id = event.runtime_id, event.turn_id
-            item.state = event.state
         case Clear():
             item.runtime_id = _given(event.runtime_id)
         case Handoff():

@@ -50,8 +50,7 @@ class CasFollower:
         for entry in past.in_order():
             if entry.event.seq > seq:
                 seq, digest = entry.event.seq, entry.event.hash
-            if not position.has_read(entry.event):
-                position.step(entry.event)
+            if position.take(entry.event):
                 yield entry.event
         position.check_end(seq, digest)
 
