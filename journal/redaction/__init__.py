@@ -11,6 +11,7 @@ From the outside in:
 - For a value after a name, `quoting` and `bare` find its end; `rows` reads values beside a
   name; `words`, `meaning`, `annotations` and `values` decide whether it is a secret.
 - `locate` lists what is found.
+- `later` compiles patterns when they are first used.
 
 Only string values change. A match becomes `[REDACTED:<kind>]` and is never echoed. Redacting
 twice is the same as once. The time is linear in the length of the data.

@@ -2,21 +2,22 @@
 
 import re
 
+from journal.redaction.later import compiled_later
 from journal.redaction.vocabulary import TYPES
 
-_DECORATED = re.compile(
+_DECORATED = compiled_later(
     r"(?:[&*?\[(]|'[a-z]+\b)*+(?P<type>[A-Za-z_][\w.:]*+)(?:\[\d*\]|[!?*&\])])*+(?:\(.*)?"
 )
-_GENERIC = re.compile(
+_GENERIC = compiled_later(
     r"[&*?]*+(?:\w+(?:\.|::))*+(?:[Tt]ype|[Ll]ist|[Dd]ict|Optional|Union|Annotated|Mapped|Callable"
     r"|Sequence|Iterable|Literal|ClassVar|Final|Array|Vec|Option|Box|Rc|Arc|Map|Set|Promise|Partial"
     r"|Record|Readonly|Field|Column|Ref|Result|Cow|Secret|SecretBox|Maybe|InitVar|NotRequired)[\[<].*"
 )
-_NAMED_TYPE = re.compile(
+_NAMED_TYPE = compiled_later(
     r"(?:\w+\.)*+(?=[A-Z])\w*[a-z](?:Types?|Enum|Like|Protocol|Schema|Input|Field)[!?]?"
 )
-_LIFETIME = re.compile(r"&(?:'[a-z_]+|mut|dyn)\b")
-_PSEUDO = re.compile(
+_LIFETIME = compiled_later(r"&(?:'[a-z_]+|mut|dyn)\b")
+_PSEUDO = compiled_later(
     r":?(?:focus|hover|active|visited|valid|invalid|disabled|enabled|checked|required|optional"
     r"|read-only|read-write|placeholder(?:-shown)?|not|is|has|where|before|after|first|last|nth"
     r"|only|empty|-webkit|-moz|-ms|autofill)(?:-[a-z-]+)?(?![\w.!@#$%^&*])"

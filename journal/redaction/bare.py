@@ -3,9 +3,9 @@
 The value may be a word of a shell, a field of a query, an item of a list, the rest of a line.
 """
 
-import re
 from typing import NamedTuple
 
+from journal.redaction.later import compiled_later
 from journal.redaction.meaning import PROSE, is_code, is_secret
 from journal.redaction.names import Sensitivity
 from journal.redaction.quoting import RUNS, TextLines
@@ -28,30 +28,30 @@ class Bare(NamedTuple):
 _MAX_WORD = 4096
 _SHORTEST = 6  # characters of a value of an ambiguous name
 _GLANCE = 160  # characters that are read first, to find out whether it is a secret
-_WORD = re.compile(
+_WORD = compiled_later(
     r"(?:[^\s\"'`<\\\x1b]|[\"'`](?![\s,;:)\]}\\]|\Z)|<(?![/a-zA-Z!])|\\(?!\\*[\"'`]|\\*[nrt](?:[A-Z\s\"]|\Z)))*+"
 )
-_TOKEN = re.compile(r"[^\s\"'`<>=\x1b]*+={0,2}(?![A-Za-z])")
+_TOKEN = compiled_later(r"[^\s\"'`<>=\x1b]*+={0,2}(?![A-Za-z])")
 """A possible value of an ambiguous name."""
-_NEXT_FIELD = re.compile(
+_NEXT_FIELD = compiled_later(
     r"&(?:amp;)?(?=[\w.\[\]%-]{1,64}=)|&&|;(?=[ ]?[A-Za-z][\w .-]{0,40}=|\Z|[ \t])|\|\||%26(?=\w)"
     r"|,(?=[ ]?[\"']?[A-Za-z_][\w.-]{0,40}[\"']?[ ]?[=:])|\\+[\"'`]|\\+[nrt](?=\W|\w+[=:]|\Z)"
 )
-_TRAILING = re.compile(r"[,;.)\]}>:|]+\Z")
-_OTHER = re.compile(
+_TRAILING = compiled_later(r"[,;.)\]}>:|]+\Z")
+_OTHER = compiled_later(
     r"[ \t]+(?:[|&;<>#-]|\d?>|[A-Za-z_][\w.-]*[ ]?[=:]|\./|/|\(|\[|\{|\"|'"
     r"|(?:\S*/)?(?:python3?|node|npm|npx|yarn|pnpm|docker|make|go|cargo|curl|psql|mysql\w*|pg_\w+"
     r"|bash|sh|sudo|env|git|java|uv|pip|pytest|redis-cli|mongo\w*|kubectl|helm|terraform|wget|php"
     r"|ruby|rails|bundle|then|and|or|to|in|for|on|from|as|if|at|with|is|was|\./\S*)\b)"
 )
 """Something that follows a value, and is not part of it: an option, a command, a comment."""
-_MORE_WORDS = re.compile(r"[ \t]*[\w' -]*")
-_END = re.compile(r"\s#|\\+[nr\"]")
-_END_OF_HEADER = re.compile(r"\\*[\"'`]|\\+[nr]|</")
-_NO_HEADER = re.compile(r"\\+[nr]|'")
-_UNIT = re.compile(r"(?:Environment=|-e |--env[= ]|\b[sS][eE][tT] )\\*[\"']\Z")
+_MORE_WORDS = compiled_later(r"[ \t]*[\w' -]*")
+_END = compiled_later(r"\s#|\\+[nr\"]")
+_END_OF_HEADER = compiled_later(r"\\*[\"'`]|\\+[nr]|</")
+_NO_HEADER = compiled_later(r"\\+[nr]|'")
+_UNIT = compiled_later(r"(?:Environment=|-e |--env[= ]|\b[sS][eE][tT] )\\*[\"']\Z")
 """Options that take one quoted `NAME=value`, with spaces in the value."""
-_LINE_START = re.compile(
+_LINE_START = compiled_later(
     r"(?:^|\n|\\n)[\s>+|│*#\d:→-]{0,24}(?:(?:export|set|setx|ENV|ARG|declare\s-x|local|readonly|env|const|let"
     r"|var|final|-|\$env:)\s?)?[\s]{0,4}[\"'`]?\Z"
 )

@@ -1,21 +1,21 @@
 """Secrets in tables, under the name of their column, as in CSV or in the output of `psql`."""
 
-import re
 from collections.abc import Iterator
 
 from journal.redaction.anywhere import lowered
+from journal.redaction.later import compiled_later
 from journal.redaction.meaning import is_name, is_secret
 from journal.redaction.names import Sensitivity, sensitivity
 from journal.redaction.spans import Span
 from journal.redaction.vocabulary import STATUS
 
-_NAMES = re.compile(r"pass|pwd|secret|token|key")
-_HEADER = re.compile(
+_NAMES = compiled_later(r"pass|pwd|secret|token|key")
+_HEADER = compiled_later(
     r"(?im)[ \t]*(?P<border>[|│]?)[ \t]*"
     r"[\"'*`]{0,3}[a-z_][\w .-]{0,40}[\"'*`]{0,3}[ \t]*(?P<mark>[,;\t|│])[^\n]{1,400}$"
 )
-_CELL_NAME = re.compile(r"[ \t]*[\"'*`]{0,3}([A-Za-z_][\w .-]{0,40}?)[\"'*`]{0,3}[ \t]*\r?")
-_RULE = re.compile(r"[ \t]*[-+|│=:┼─├┤╞╪╡ \t]+\r?")
+_CELL_NAME = compiled_later(r"[ \t]*[\"'*`]{0,3}([A-Za-z_][\w .-]{0,40}?)[\"'*`]{0,3}[ \t]*\r?")
+_RULE = compiled_later(r"[ \t]*[-+|│=:┼─├┤╞╪╡ \t]+\r?")
 _MOST_ROWS = 100_000
 
 

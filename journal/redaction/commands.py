@@ -4,80 +4,83 @@ import re
 from collections.abc import Iterator
 
 from journal.redaction.cookies import holds_session
+from journal.redaction.later import compiled_later
 from journal.redaction.meaning import is_code
 from journal.redaction.spans import Span
 from journal.redaction.values import is_placeholder
 
 _COMMANDS = (
-    re.compile(
+    compiled_later(
         r"\bcurl\b[^\n|;&]{0,400}?\s(?:-u|--user|-U|--proxy-user|-a|--auth)[ =]?(?:\\*[\"'])?"
         r"[^\s:\"'\\]{0,128}:(?P<secret>[^\s\"'\\]+)"
     ),
-    re.compile(
+    compiled_later(
         r"\b(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|mysqlimport|mycli)\b[^\n|;&]{0,200}?\s-p(?P<q>\\*[\"']?)(?P<secret>[^\s\"'\\-][^\s\"'\\]*)"
     ),
-    re.compile(
+    compiled_later(
         r"\b(?:nmcli|wpa_passphrase|iwctl)\b[^\n|;&]{0,200}?\s(?:password|\S{0,40}psk|--passphrase)[ =](?:\\*[\"'])?(?P<secret>[^\s\"'\\]+)"
     ),
-    re.compile(
+    compiled_later(
         r"\b(?:sqlcmd|bcp|mosquitto_[ps]ub)\b[^\n|;&]{0,200}?\s(?:-P|--pw)[ ]?(?:\\*[\"'])?(?P<secret>[^\s\"'\\-][^\s\"'\\]*)"
     ),
-    re.compile(
+    compiled_later(
         r"(?:jdbc:oracle:\w+:|\bsqlplus\s+(?:-\w+\s+)?)[\w$.]{1,64}/(?P<secret>[^\s@/\"'\\]+)@"
     ),
-    re.compile(r"\bnet\s+use\s[^\n]{1,200}?\s(?P<secret>[^\s\"'\\/:*]+)\s+/user:", re.IGNORECASE),
-    re.compile(r"\bsshpass\s+-p[ ]?(?:\\*[\"'])?(?P<secret>[^\s\"'\\]+)"),
-    re.compile(r"\bredis-cli\b[^\n|;&]{0,200}?\s-a[ ](?:\\*[\"'])?(?P<secret>[^\s\"'\\]+)"),
-    re.compile(
+    compiled_later(
+        r"\bnet\s+use\s[^\n]{1,200}?\s(?P<secret>[^\s\"'\\/:*]+)\s+/user:", re.IGNORECASE
+    ),
+    compiled_later(r"\bsshpass\s+-p[ ]?(?:\\*[\"'])?(?P<secret>[^\s\"'\\]+)"),
+    compiled_later(r"\bredis-cli\b[^\n|;&]{0,200}?\s-a[ ](?:\\*[\"'])?(?P<secret>[^\s\"'\\]+)"),
+    compiled_later(
         r"\b(?:docker|podman|helm|nerdctl|az|oc|skopeo|argocd|vault|heroku|doctl|buildah)\b[^\n|;&]{0,60}?\blogin\b[^\n|;&]{0,200}?\s-p[ =]?(?:\\*[\"'])?(?P<secret>[^\s\"'\\-][^\s\"'\\]*)"
     ),
-    re.compile(
+    compiled_later(
         r"\bldap\w+\b[^\n|;&]{0,300}?\s-w[ ]?(?:\\*[\"'])?(?P<secret>[^\s\"'\\-][^\s\"'\\]*)"
     ),
-    re.compile(
+    compiled_later(
         r"\b(?:smbclient)\b[^\n|;&]{0,200}?\s(?:-U|--user)[ =](?:\\*[\"'])?[^\s%\"'\\]{1,128}%(?P<secret>[^\s\"'\\]+)"
     ),
-    re.compile(
+    compiled_later(
         r"\bhtpasswd\s+-\w*b\w*\s+(?:\S+\s+){1,2}?(?P<secret>[^\s\"'\\/]+)\s*(?=$|[\n\"'\\;&|])"
     ),
-    re.compile(
+    compiled_later(
         r"(?:-passin|-passout|-pass|-password|-k)[ ]+(?:\\*[\"'])?pass:(?P<secret>[^\s\"'\\]+)"
     ),
-    re.compile(
+    compiled_later(
         r"\b(?:unzip|zip|7z[ar]?)\b(?:\s[^\n|;&]{0,100}?)?\s-(?:P[ ]?|p|hp)(?:\\*[\"'])?(?P<secret>[^\s\"'\\-][^\s\"'\\]{3,})"
     ),
-    re.compile(
+    compiled_later(
         r"\bnet\s+use\b[^\n]{0,200}?\s/user:\S{1,128}\s+(?P<secret>[^\s\"'\\/]+)", re.IGNORECASE
     ),
-    re.compile(
+    compiled_later(
         r"\b(?:rabbitmqctl\s+(?:add_user|change_password)|vault\s+login)\s+(?:(?<=login )|(?:[^\s-]\S*\s+))(?P<secret>[^\s\"'\\-][^\s\"'\\]*)"
     ),
-    re.compile(
+    compiled_later(
         r"\becho\s+(?:-n\s+)?(?:\\*[\"'])?(?:[\w.-]{1,64}:)?(?P<secret>[^\s\"'\\|]+)(?:\\*[\"'])?\s*\|\s*(?:sudo\s+-S|sudo\s+chpasswd|chpasswd|[^\n]{0,120}--(?:password|with-token|token)-?(?:stdin)?|passwd\s+--stdin)"
     ),
-    re.compile(
+    compiled_later(
         r"\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?\\*[\"'](?P<secret>(?:[^\"'\\]|'')++)",
         re.IGNORECASE,
     ),
-    re.compile(r"SECRET(?<!\w.{6})\s+(?:TYPE\s+\w+\s+)?\\*'(?P<secret>[^'\\]+)\\*'", 0),
-    re.compile(
+    compiled_later(r"SECRET(?<!\w.{6})\s+(?:TYPE\s+\w+\s+)?\\*'(?P<secret>[^'\\]+)\\*'", 0),
+    compiled_later(
         r"auth(?<!\w.{4})\s*=\s*\(\s*\\*[\"'][^\"'\\]{0,128}\\*[\"']\s*,\s*\\*[\"'](?P<secret>[^\"'\\]+)"
     ),
-    re.compile(
+    compiled_later(
         r"\b(?:HTTPBasicAuth|BasicAuth|login|authenticate|set_password|setPassword|check_password|basic_auth|basicAuth|SetBasicAuth|httpauth)\(\s*(?:\\*[\"'][^\"'\\]{0,128}\\*[\"']\s*,\s*)\\*[\"'](?P<secret>[^\"'\\]+)"
     ),
-    re.compile(
+    compiled_later(
         r"\b(?:SET\s+PASSWORD[^\n;]{0,80}=\s*PASSWORD|set_password|setPassword)\(\s*\\*[\"'](?P<secret>[^\"'\\]+)"
     ),
-    re.compile(
+    compiled_later(
         r"\benable\s+secret\s+(?:\d\s+)?(?P<secret>\S+)|\b(?:password|secret)[ ]+[0-9][ ]+(?P<other>\S{4,})[ \t]*$",
         re.IGNORECASE | re.MULTILINE,
     ),
 )
-_COOKIES = re.compile(
+_COOKIES = compiled_later(
     r"\bcurl\b[^\n|;&]{0,400}?\s(?:-b|--cookie)[ =]?\\*[\"'](?P<cookies>[^\"'\\\n]{1,4096}=[^\"'\\\n]{1,4096})"
 )
-_COOKIE_FILE = re.compile(
+_COOKIE_FILE = compiled_later(
     r"\t(?:TRUE|FALSE)\t[^\t\n]{1,256}\t(?:TRUE|FALSE)\t\d{1,12}\t(?P<name>[^\t\n]{1,128})\t(?P<value>[^\s\"'\\]{1,4096})"
 )
 _NEEDED = (

@@ -3,13 +3,14 @@
 import re
 from functools import lru_cache
 
+from journal.redaction.later import compiled_later
 from journal.redaction.names import sensitivity
 from journal.redaction.values import is_placeholder, is_random
 
-_PAIR = re.compile(r"\s*([^=;\s]{1,128})=\"?([^;\s\"]{1,4096})")
+_PAIR = compiled_later(r"\s*([^=;\s]{1,128})=\"?([^;\s\"]{1,4096})")
 _SHORTEST = 6
-_SESSION = re.compile(r"sess|sid\b|^s$|auth|login|jwt|remember|connect\.", re.IGNORECASE)
-_MARKED = re.compile(r"\[REDACTED:[a-z-]+\]")
+_SESSION = compiled_later(r"sess|sid\b|^s$|auth|login|jwt|remember|connect\.", re.IGNORECASE)
+_MARKED = compiled_later(r"\[REDACTED:[a-z-]+\]")
 
 
 def holds_session(value: str) -> bool:

@@ -10,38 +10,41 @@ from collections.abc import Iterator
 
 from journal.redaction.anywhere import lowered
 from journal.redaction.commands import find_in_commands, given
+from journal.redaction.later import compiled_later
 from journal.redaction.spans import Span
 from journal.redaction.values import is_placeholder, is_random
 
-_URL = re.compile(r":(?:\\{0,15}/){2}(?=([^\s\"'`<>\\]{0,2048}))")
-_PORT = re.compile(r"[^@/?#:]*:(?:\d{1,5}|\{\w*\}|\$\{?\w+\}?)?(?:[/?#]|\Z)")
-_LOGIN = re.compile(r"([^][/?#@:]{0,256}):([^/?#]+)@(?=[\w\[$%{.-])")
-_LOGIN_WITH_SLASHES = re.compile(r"([^][/?#@:]{0,256}):(.+)@(?=[\w\[$%{-][\w.-]*(?:[:/?,;)]|\Z))")
-_USER = re.compile(r"([^][/?#@:]{16,512})@")
+_URL = compiled_later(r":(?:\\{0,15}/){2}(?=([^\s\"'`<>\\]{0,2048}))")
+_PORT = compiled_later(r"[^@/?#:]*:(?:\d{1,5}|\{\w*\}|\$\{?\w+\}?)?(?:[/?#]|\Z)")
+_LOGIN = compiled_later(r"([^][/?#@:]{0,256}):([^/?#]+)@(?=[\w\[$%{.-])")
+_LOGIN_WITH_SLASHES = compiled_later(
+    r"([^][/?#@:]{0,256}):(.+)@(?=[\w\[$%{-][\w.-]*(?:[:/?,;)]|\Z))"
+)
+_USER = compiled_later(r"([^][/?#@:]{16,512})@")
 
 _SCHEMES = ("bearer ", "basic ", "token ", "apikey ", "bearer\t", "basic\t", "token\t", "apikey\t")
-_AUTHORIZATION = re.compile(
+_AUTHORIZATION = compiled_later(
     r"(?:bearer(?<!\w.{6})|basic(?<!\w.{5})|token(?<!\w.{5})|apikey(?<!\w.{6}))[ \t]{1,4}"
     r"(?P<value>[\w.~+/%-]{8,}+={0,3})"
 )
-_QUERY_KEY = re.compile(
+_QUERY_KEY = compiled_later(
     r"[?&](?:key|code|sig|signature|hmac|pass|auth|token|apikey|appid)=([\w%.~+/-]{16,2048})",
     re.IGNORECASE,
 )
 
-_PGPASS = re.compile(
+_PGPASS = compiled_later(
     r"(?m)(?:^|(?<=\\n)|(?<=[\"']))(?:[\w.*-]{1,128}):(?:5432|5433|6432|6543|\*):[\w.*-]{1,64}:[\w.*@-]{1,64}:(?P<secret>[^\s\"'\\]+)"
 )
-_KIND_SECRET = re.compile(r"(?m)^[ \t]*kind:[ \t]*[\"']?Secret\b")
-_DATA = re.compile(
+_KIND_SECRET = compiled_later(r"(?m)^[ \t]*kind:[ \t]*[\"']?Secret\b")
+_DATA = compiled_later(
     r"(?m)^(?P<indent>[ \t]*)(?:data|stringData):[ \t]*\r?\n(?P<lines>(?:(?P=indent)[ \t]+[^\n]*\n?)+)"
 )
-_DATUM = re.compile(
+_DATUM = compiled_later(
     r"(?m)^[ \t]+[\"']?[\w.-]{1,253}[\"']?:[ \t]+[\"']?(?P<secret>[^\s\"'|>#][^\s\"'#]*)"
 )
-_KEY_END = re.compile(r"-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----")
-_KEY_LINES = re.compile(r"[A-Za-z0-9+/=]+")
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
+_KEY_END = compiled_later(r"-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----")
+_KEY_LINES = compiled_later(r"[A-Za-z0-9+/=]+")
+_BASE64 = compiled_later(r"[A-Za-z0-9+/_-]+={0,2}")
 
 
 def find_placed(text: str) -> Iterator[Span]:

@@ -10,14 +10,16 @@ from bisect import bisect_right
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
+from journal.redaction.later import compiled_later
+
 _MAX_DEPTH = 100
-_START = re.compile(
+_START = compiled_later(
     r"[\[{](?:(?<=\{)|(?<![\w\])]\[))(?=\s*[\"\[{])"
 )  # not the index of an expression
-_TOKEN = re.compile(r"\s*+(?:([{}\[\],:\"])|(-?\d[\d.eE+-]*+|true|false|null|NaN|-?Infinity))")
-_BODY = re.compile(r"(?:[^\"\\]++|\\(?:[\"\\/bfnrt]|u[0-9a-fA-F]{4}))*+")
-_CUT_ESCAPE = re.compile(r"(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z")
-_ESCAPE = re.compile(
+_TOKEN = compiled_later(r"\s*+(?:([{}\[\],:\"])|(-?\d[\d.eE+-]*+|true|false|null|NaN|-?Infinity))")
+_BODY = compiled_later(r"(?:[^\"\\]++|\\(?:[\"\\/bfnrt]|u[0-9a-fA-F]{4}))*+")
+_CUT_ESCAPE = compiled_later(r"(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z")
+_ESCAPE = compiled_later(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL
 )
 

@@ -1,13 +1,13 @@
 """Lists the places of secrets in JSON data, without showing them."""
 
-import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from journal.redaction.later import compiled_later
 from journal.redaction.markers import may_hold
 from journal.redaction.text import find, redact, redact_text
 
-_MARKER = re.compile(r"\[REDACTED:([a-z-]+)\]")
+_MARKER = compiled_later(r"\[REDACTED:([a-z-]+)\]")
 _SHOWN = 60  # characters of a key in a path
 
 

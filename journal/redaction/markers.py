@@ -13,6 +13,7 @@ therefore be stopped inside it. That is safe, as it is C code that holds nothing
 import re
 import threading
 from collections.abc import Callable
+from functools import cache
 
 from journal.redaction.anywhere import any_of
 from journal.redaction.kinds import SHAPES
@@ -54,8 +55,17 @@ _COMPLETE = {
     b"fc-": rb"(?=[a-f0-9]{32})",  # not a UUID
 }
 """What must follow some short prefixes."""
-_named = any_of(_WORDS, _NOT_HARMLESS).search
-_shaped = any_of(_OF_SHAPES, _COMPLETE).search
+
+
+@cache
+def _named() -> re.Pattern[bytes]:
+    return any_of(_WORDS, _NOT_HARMLESS)
+
+
+@cache
+def _shaped() -> re.Pattern[bytes]:
+    return any_of(_OF_SHAPES, _COMPLETE)
+
 
 _RUN = b"x" * 15
 _TO_RUNS = (
@@ -90,16 +100,16 @@ _SHORTEST = 16
 def may_be_shaped(text: str) -> bool:
     """Whether a text may hold a secret that is recognised by its form."""
     encoded = text.encode(errors="surrogatepass")
-    return b"-----BEGIN" in encoded or _shaped(_long_runs(encoded)) is not None
+    return b"-----BEGIN" in encoded or _shaped().search(_long_runs(encoded)) is not None
 
 
 def search_by_marker(encoded: bytes) -> bool:
     """Whether encoded JSON holds any marker: one pass for names, another for kinds in long runs."""
-    if _named(encoded.lower()) is not None:
+    if _named().search(encoded.lower()) is not None:
         return True
     if b"@" in encoded and any(slashes in encoded for slashes in _BEFORE_HOST):
         return True
-    return _shaped(_long_runs(encoded)) is not None
+    return _shaped().search(_long_runs(encoded)) is not None
 
 
 def _make_search() -> Callable[[bytes], bool]:

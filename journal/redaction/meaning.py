@@ -7,25 +7,26 @@ import re
 
 from journal.redaction.annotations import is_type
 from journal.redaction.cookies import holds_session
+from journal.redaction.later import compiled_later
 from journal.redaction.names import Sensitivity, sensitivity
 from journal.redaction.values import is_folder, is_path, is_placeholder, is_random, is_uuid
 from journal.redaction.vocabulary import ACCESS, CODE, LOGINS, ROOTS, STATUS
 
-PROSE = re.compile(
+PROSE = compiled_later(
     r"\b(?:the|an?|is|are|must|should|may|can|be|of|for|your|and|or|with|from|used|will|not|if|this|that|when"
     r"|which|to|in|on|by|as|it|we|you|no|at|has|have|was|using|see|please|only|need|needs"
     r"|keys?|tokens?|passwords?|credentials?|secrets?|object|string|authentication)\b",
     re.IGNORECASE,
 )
-_CLASS = re.compile(r"_?(?:[A-Z][a-z0-9]*){2,}(?<=[a-z])")
-_CALLED = re.compile(r"[&*!@]*[A-Za-z_$][\w$.:>?-]*!?\(")
-_MEMBER = re.compile(
+_CLASS = compiled_later(r"_?(?:[A-Z][a-z0-9]*){2,}(?<=[a-z])")
+_CALLED = compiled_later(r"[&*!@]*[A-Za-z_$][\w$.:>?-]*!?\(")
+_MEMBER = compiled_later(
     r"[&*!@$]*+([A-Za-z_][\w$]*)((?:(?:\.|->|::|\?\.)[A-Za-z_$][\w$]*)+)(?:\[.*)?[;,)]*"
 )
-_INDEXED = re.compile(r"[A-Za-z_$][\w$.]*[\[<].*")
-_VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z_]*+")
-_FILE = re.compile(r"[A-Za-z_-]\.[A-Za-z]{1,5}\Z|[/\\]")
-IDENTIFIER = re.compile(r"[&*!@$]*+([A-Za-z_][\w$]*)")
+_INDEXED = compiled_later(r"[A-Za-z_$][\w$.]*[\[<].*")
+_VARIABLE = compiled_later(r"\$[A-Za-z_][A-Za-z_]*+")
+_FILE = compiled_later(r"[A-Za-z_-]\.[A-Za-z]{1,5}\Z|[/\\]")
+IDENTIFIER = compiled_later(r"[&*!@$]*+([A-Za-z_][\w$]*)")
 
 
 def is_secret(says: Sensitivity, value: str) -> bool:

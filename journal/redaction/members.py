@@ -4,6 +4,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from journal.redaction.later import compiled_later
 from journal.redaction.meaning import is_name
 from journal.redaction.names import Sensitivity, sensitivity
 from journal.redaction.vocabulary import BESIDE, STATUS
@@ -14,11 +15,11 @@ _NAMES = frozenset(
 _TITLES = frozenset(("label", "id", "title"))
 """Names of things on a screen. The value beside one may also be a choice, a count or a message."""
 _VALUES = frozenset(("value", "val", "values", "content", "stringvalue", "default"))
-_PLAIN_NAME = re.compile(r"[\w.$/: -]{1,100}")
-_ITEM_NAME = re.compile(r"-{0,2}[A-Za-z][\w.-]{0,100}")
-_MAY_HOLD_PAIR = re.compile(r"(?:value|val|values|content|default|text)\Z")
+_PLAIN_NAME = compiled_later(r"[\w.$/: -]{1,100}")
+_ITEM_NAME = compiled_later(r"-{0,2}[A-Za-z][\w.-]{0,100}")
+_MAY_HOLD_PAIR = compiled_later(r"(?:value|val|values|content|default|text)\Z")
 _ELEMENTS = frozenset(("selector", "element"))
-_ROLE = re.compile(
+_ROLE = compiled_later(
     r"(?i)\s+(?:field|text ?box|input|box)\Z|\A(?:input|textbox)?\[?(?:type|name|id)="
 )
 _CHANGED = frozenset(("field", "property", "attribute", "column"))
@@ -26,7 +27,9 @@ _CHANGES = frozenset(("old", "new", "before", "after", "from", "to"))
 _THOUGHTS = ("thinking", "redacted_thinking", "signature_delta", "reasoning", "reasoning.text")
 _TYPES = frozenset(("string", "number", "integer", "boolean", "object", "array", "null"))
 _OF_SCHEMA = frozenset(("$ref", "anyOf", "oneOf", "allOf", "properties"))
-_BESIDE_AT_END = re.compile(r"(?<=[a-z])(?:Name|At|Date|Type|Expiration|Expiry|Url|Host|Port)\Z")
+_BESIDE_AT_END = compiled_later(
+    r"(?<=[a-z])(?:Name|At|Date|Type|Expiration|Expiry|Url|Host|Port)\Z"
+)
 
 
 def said_of_pairs(value: dict[str, Any]) -> dict[str, Sensitivity]:

@@ -6,10 +6,10 @@ A name is read as words, whatever joins them: `dbPassword`, `DB_PASSWORD`, `db.p
 `db-password` and `--db-password2` are the same name.
 """
 
-import re
 from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
+from journal.redaction.later import compiled_later
 from journal.redaction.vocabulary import (
     ACTIONS,
     KEY_CERTAIN,
@@ -43,10 +43,10 @@ class Sensitivity(NamedTuple):
     """A path is not a secret: `PWD` is a working folder, but in connection strings a password."""
 
 
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-zñç]+|[0-9]+|[^\W\d_a-zA-Z]+")
+_WORDS = compiled_later(r"[A-Z]+(?![a-z])|[A-Z]?[a-zñç]+|[0-9]+|[^\W\d_a-zA-Z]+")
 
 
-_GLUED = re.compile(
+_GLUED = compiled_later(
     r"(?:(password|passwd|passphrase|passwort|kennwort|userpwd|dbpwd)"
     r"|(apikey|secretkey|accesskey|encryptionkey|signingkey|masterkey|accountkey|authkey)"
     r"|(privatekey)"

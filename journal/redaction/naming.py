@@ -5,18 +5,19 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from journal.redaction.anywhere import lowered
+from journal.redaction.later import compiled_later
 from journal.redaction.names import MAX_NAME, Sensitivity, sensitivity
 
-CORE = re.compile(
+CORE = compiled_later(
     r"pass(?!age|enge|ive|ion|ing\b)|passw|pwd|pswd|secret|credential|creds\b|token|authori[sz]ation"
     r"|auth(?!or)|cookie|key|senha|kennwort|contrase|masterauth|psk|bindpw|rootpw|pw\b|\botp\b|mnemonic"
     r"|seed.phrase|recovery.phrase|sig(?:nature)?=|sessid|_pat\b|парол|密|パスワード|비밀번호",
 )
 """Parts that names of secrets contain, in lower case."""
-_NAME = re.compile(r"[\w.$-]{0,256}+")
+_NAME = compiled_later(r"[\w.$-]{0,256}+")
 _NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.$-ñáéíóúç"
 _ESCAPES = frozenset(("\\", "[", "%"))
-_WORD_BEFORE = re.compile(r"([A-Za-z][A-Za-z0-9]{0,19})[ ]\Z")
+_WORD_BEFORE = compiled_later(r"([A-Za-z][A-Za-z0-9]{0,19})[ ]\Z")
 
 
 class Name(NamedTuple):

@@ -7,15 +7,17 @@ end of the string around it.
 
 import re
 
+from journal.redaction.later import compiled_later
+
 OPEN = r"""(?:\\{0,63}["'`]|&quot;|&\#0?3[49];|&apos;|%2[27]|\\{1,63}u002[27]|[“„‘«])"""
-_OPENING = re.compile(
+_OPENING = compiled_later(
     r"""(?:[bBrRuUfFLN@$]{1,2}(?=["'`]))?"""
     r"""(?P<quote>(?P<escapes>\\{0,63})(?P<char>["'`])"""
     r"""(?P<triple>(?:\\{0,63}(?P=char)){2}(?!\\{0,63}(?P=char)))?"""
     r"""|&quot;|&\#0?3[49];|&apos;|%2[27]|\\{1,63}u002[27]|[“„‘«])"""
 )
 _CLOSING = {"“": "”", "„": "“", "‘": "’", "«": "»"}
-RUNS = {char: re.compile(rf"(\\{{0,999}}){char}") for char in "\"'`"}
+RUNS = {char: compiled_later(rf"(\\{{0,999}}){char}") for char in "\"'`"}
 
 MAX_QUOTED = 4096
 """Characters of the longest quoted value that spans several lines."""

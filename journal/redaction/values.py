@@ -6,6 +6,7 @@ All are pure functions of one short text, without its surroundings.
 import re
 from functools import lru_cache
 
+from journal.redaction.later import compiled_later
 from journal.redaction.vocabulary import ABBREVIATIONS, NOTHING
 
 MAX_JUDGED = 80
@@ -14,7 +15,7 @@ _MAX_PLACEHOLDER = 512
 
 SCHEMES = frozenset(("bearer", "basic", "digest", "negotiate", "ntlm"))
 """Words before the credentials in a header."""
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = compiled_later(
     r"""(?xs)
     \[REDACTED(?::[a-z-]+)?\] | \[(?i:redacted|removed|masked|hidden|filtered|secret)\]
     | \$\{\{.*\}\} | \{\{.*\}\} | \{%.*%\} | <%.*%>
@@ -34,34 +35,40 @@ _PLACEHOLDER = re.compile(
     | projects/[^/]+/secrets/.* | /run/secrets/.* | !(?:ENV|Env|env|Ref|Sub|GetAtt|vault|secret|env_var)\b.*
     """
 )
-_SCHEME = re.compile(r"(?:bearer|basic|token|digest|apikey|negotiate)[ \t]+(?=\S)", re.IGNORECASE)
-_FIELD = re.compile(r"%(?:\(\w+\))?[srd]|\$?\{[A-Za-z_]?[\w.!]*\}|\$[A-Z_]+\b|<[a-zA-Z][\w -]*>")
-_SHOWN_PATH = re.compile(
+_SCHEME = compiled_later(
+    r"(?:bearer|basic|token|digest|apikey|negotiate)[ \t]+(?=\S)", re.IGNORECASE
+)
+_FIELD = compiled_later(
+    r"%(?:\(\w+\))?[srd]|\$?\{[A-Za-z_]?[\w.!]*\}|\$[A-Z_]+\b|<[a-zA-Z][\w -]*>"
+)
+_SHOWN_PATH = compiled_later(
     r"@?(?:(?:~|\.{1,2}|[A-Za-z]:)?[/\\][\w .~/\\-]+\.[A-Za-z0-9]{1,5}|(?:~|\.{1,2})/[\w./-]+)"
 )
-_FOLDER = re.compile(
+_FOLDER = compiled_later(
     r"(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\][\w .,~/\\:@+()-]*)?|\w[\w.-]*(?:/[\w.-]+)+/?"
 )
-_MASKED = re.compile(
+_MASKED = compiled_later(
     r"(?:[*<>()\[\]{}_#.-]|%(?:25)*5B)*+(?:redacted|removed|masked|hidden|filtered|sanitized|scrubbed|censored|(?:data\+)?omitted)"
     r"(?:[*<>()\[\]{}_#./-]|%(?:25)*5D)*+",
     re.IGNORECASE,
 )
-FILLER = re.compile(r"([xX0*#•])\1{9,}|(?:[xX]{3,}[-_.]){3}")
+FILLER = compiled_later(r"([xX0*#•])\1{9,}|(?:[xX]{3,}[-_.]){3}")
 """A row of one character, put in place of a secret; no secret has one."""
 
-_PIECES = re.compile(r"[A-Za-z0-9]+")
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
-_NUMBERED = re.compile(r"([A-Z]?[a-z]{3,}|[A-Z]{3,})[0-9]{1,4}|[0-9]{1,12}|v?[0-9]{1,4}[a-z]{0,2}")
-_HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_VOWEL = re.compile(r"[aeiouyAEIOUY]")
-_CONSONANTS = re.compile(r"[b-df-hj-np-tv-xz]{6}", re.IGNORECASE)
-_UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_HEX = re.compile(r"(?i)(?=.*[0-9])[0-9a-f]{16,}")
-_PADDED = re.compile(
+_PIECES = compiled_later(r"[A-Za-z0-9]+")
+_WORD = compiled_later(r"[A-Z]?[a-z]+|[A-Z]+")
+_NUMBERED = compiled_later(
+    r"([A-Z]?[a-z]{3,}|[A-Z]{3,})[0-9]{1,4}|[0-9]{1,12}|v?[0-9]{1,4}[a-z]{0,2}"
+)
+_HUMPS = compiled_later(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_VOWEL = compiled_later(r"[aeiouyAEIOUY]")
+_CONSONANTS = compiled_later(r"[b-df-hj-np-tv-xz]{6}", re.IGNORECASE)
+_UUID = compiled_later(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_HEX = compiled_later(r"(?i)(?=.*[0-9])[0-9a-f]{16,}")
+_PADDED = compiled_later(
     r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?:[A-Za-z0-9+/]{4})+(?:[\w+/]{2}==|[\w+/]{3}=)"
 )
-_PLAIN = re.compile(  # forms that are never secrets
+_PLAIN = compiled_later(  # forms that are never secrets
     r"""(?xi)
     [\w.+-]+@[\w-]+\.[\w.-]+ | [a-z][a-z0-9+.-]*://\S* | (?:~|\.{1,2})?/[\w./@ -]*
     | [0-9T:.,+\s/Z-]+ | (?:sha\d+|md5)[:-][\w+/=-]+ | (?:ssh-\w+|ecdsa-\S+)\s.*

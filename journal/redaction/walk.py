@@ -3,7 +3,6 @@
 The same walk serves data and the JSON inside texts. A `Sink` decides what happens to a secret.
 """
 
-import re
 from collections.abc import Iterable
 from typing import Any, Protocol
 
@@ -11,6 +10,7 @@ from journal.redaction.commands import find_in_commands, is_program
 from journal.redaction.cookies import holds_session
 from journal.redaction.joins import OPTION
 from journal.redaction.json_text import Pairs
+from journal.redaction.later import compiled_later
 from journal.redaction.meaning import PROSE, is_secret
 from journal.redaction.members import is_beside, is_schema, is_thought, said_of_item, said_of_pairs
 from journal.redaction.names import Sensitivity, sensitivity
@@ -18,7 +18,7 @@ from journal.redaction.values import is_placeholder, is_random
 
 _LOGIN = frozenset(("user", "username", "user_name", "login", "host", "email", "usr", "uid"))
 _EXAMPLES = frozenset(("default", "example", "examples", "const", "enum"))
-_SETTING = re.compile(r"(-{0,2}[A-Za-z][\w.-]{0,100})=([^=&;\n]{0,512} [^=&;\n]{1,512})")
+_SETTING = compiled_later(r"(-{0,2}[A-Za-z][\w.-]{0,100})=([^=&;\n]{0,512} [^=&;\n]{1,512})")
 _LONG_KEY = 16
 """From so many characters on, a key of a JSON text may itself be a secret."""
 _REFERENCES = frozenset(

@@ -4,10 +4,10 @@ Much that follows the name of a secret is not its value: `password: str`, `token
 `--password PASSWORD`, `password: must have a digit`.
 """
 
-import re
 from typing import NamedTuple
 
 from journal.redaction.annotations import is_type
+from journal.redaction.later import compiled_later
 from journal.redaction.meaning import (
     IDENTIFIER,
     PROSE,
@@ -44,20 +44,20 @@ class Word(NamedTuple):
     after_comma: bool
 
 
-_TYPE = re.compile(r"_?[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+")
-_AFTER_TYPE = re.compile(r"\s*(?:[,)|=\]?]|\Z)")
-_EQUALS = re.compile(r"\s=\s")
-OPERATOR = re.compile(r"\s+(?:or|and|if|else|\|\||\?\?|\+|\?)\s")
-_CALCULATES = re.compile(r"\s+[-+*/%|&?:<>=(]|\(")
-_CLOSES = re.compile(r"\s*[,;})\]\\\"'&>]|</")
-_PLAIN = re.compile(r"[\w\s'-]*")
-_FILLED_IN = re.compile(r"\$\{\w+(?::?\?|\})|\$[a-zA-Z_]\w*\)|!(?!!)[A-Za-z][\w./]*\Z")
-_PATTERN = re.compile(r"[(\[]?(?:\.[*+]|\\+[SwdW]|\[\^|\(\?)")
-SOURCE_FILE = re.compile(
+_TYPE = compiled_later(r"_?[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+")
+_AFTER_TYPE = compiled_later(r"\s*(?:[,)|=\]?]|\Z)")
+_EQUALS = compiled_later(r"\s=\s")
+OPERATOR = compiled_later(r"\s+(?:or|and|if|else|\|\||\?\?|\+|\?)\s")
+_CALCULATES = compiled_later(r"\s+[-+*/%|&?:<>=(]|\(")
+_CLOSES = compiled_later(r"\s*[,;})\]\\\"'&>]|</")
+_PLAIN = compiled_later(r"[\w\s'-]*")
+_FILLED_IN = compiled_later(r"\$\{\w+(?::?\?|\})|\$[a-zA-Z_]\w*\)|!(?!!)[A-Za-z][\w./]*\Z")
+_PATTERN = compiled_later(r"[(\[]?(?:\.[*+]|\\+[SwdW]|\[\^|\(\?)")
+SOURCE_FILE = compiled_later(
     r"[\w./-]+\.(?:py|js|tsx?|jsx|json|ya?ml|md|txt|html?|css|go|rs|java|rb|php|cpp|sh|toml|lock)"
 )
-_DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,9})?(?:ns|us|µs|ms|s|sec|secs|m|min|h))+")
-_FIELDS = re.compile(r"(?:id|type|name|src|source|env|target|file)=")
+_DURATION = compiled_later(r"(?:\d{1,9}(?:\.\d{1,9})?(?:ns|us|µs|ms|s|sec|secs|m|min|h))+")
+_FIELDS = compiled_later(r"(?:id|type|name|src|source|env|target|file)=")
 
 
 def is_value(word: Word) -> bool:

@@ -361,7 +361,7 @@ def chunks(
         if not data:
             return
         start += len(data)
-        length *= 4
+        length *= _GROWTH
         yield data
 
 

@@ -31,6 +31,7 @@ from journal.redaction import (
     words,
 )
 from journal.redaction.kinds import SHAPES
+from journal.redaction.later import LatePattern
 from journal.redaction.text import find
 from tests.faults.sizes import sized
 
@@ -132,7 +133,7 @@ def patterns_in(found: object) -> list[re.Pattern[str]]:
     """A pattern, or all that are in a table."""
     if isinstance(found, tuple):
         return [pattern for each in found for pattern in patterns_in(each)]
-    return [found] if isinstance(found, re.Pattern) else []
+    return [found] if isinstance(found, LatePattern) else []
 
 
 _OF_PIECES = ("_PORT", "_LOGIN", "_LOGIN_WITH_SLASHES", "_USER", "_BASE64", "_KEY_LINES")
@@ -195,7 +196,7 @@ OF_PIECES = {
     f"{module.__name__}.{name}": pattern
     for module in _READING_PIECES
     for name, pattern in vars(module).items()
-    if isinstance(pattern, re.Pattern)
+    if isinstance(pattern, LatePattern)
 }
 
 
