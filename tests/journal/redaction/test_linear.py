@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from time import process_time
+from typing import cast
 
 import pytest
 
@@ -133,7 +134,7 @@ def patterns_in(found: object) -> list[re.Pattern[str]]:
     """A pattern, or all that are in a table."""
     if isinstance(found, tuple):
         return [pattern for each in found for pattern in patterns_in(each)]
-    return [found] if isinstance(found, LatePattern) else []
+    return [cast("re.Pattern[str]", found)] if isinstance(found, LatePattern) else []
 
 
 _OF_PIECES = ("_PORT", "_LOGIN", "_LOGIN_WITH_SLASHES", "_USER", "_BASE64", "_KEY_LINES")
