@@ -95,19 +95,24 @@ class Backlog:
             self._effects.begin(self.session_id, View())
         self._notice_floor()
         effect, effects, floor, last = _UNKNOWN, self._effects, past.floor, self._last
-        for event, _ in past.in_order():
-            seq = event.seq
-            if seq > last:
-                return
-            if effects is not None:
-                effect = effects.effect_of(self.session_id, event)
-            if seq <= floor:
-                effect = _UNKNOWN  # the state that it replaced was dropped
-            if seq >= floor:
-                self._head = (seq, event.hash)
-            if position.take(event):
-                lost = position.lost
-                yield event, effect._replace(lost=lost) if lost else effect
+        newest: Event | None = None
+        try:
+            for event, _ in past.in_order():
+                seq = event.seq
+                if seq > last:
+                    return
+                if effects is not None:
+                    effect = effects.effect_of(self.session_id, event)
+                if seq <= floor:
+                    effect = _UNKNOWN  # the state that it replaced was dropped
+                if seq >= floor:
+                    newest = event
+                if position.take(event):
+                    lost = position.lost
+                    yield event, effect._replace(lost=lost) if lost else effect
+        finally:
+            if newest is not None:
+                self._head = (newest.seq, newest.hash)
         position.check_end(*self._head)
 
     def _notice_floor(self) -> None:

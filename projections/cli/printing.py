@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from journal.errors import HistoryError, NotFoundError
 from journal.events import Event
 from journal.state import decode_state
-from projections.cli.documents.events import event_item
+from projections.cli.documents.events import event_item, event_line
 from projections.cli.effects import Effect, Effects
 from projections.cli.json_output import JsonLines, json_line
 from projections.cli.lines import ShortLines, event_lines
@@ -51,7 +51,7 @@ class EventPrinter:
         lines = JsonLines()
         try:
             for event, effect in found:
-                if lines.add(event_item(session_id, log_id, event, effect.lost)) > _AT_ONCE:
+                if lines.add(event_line(session_id, log_id, event, effect.lost)) > _AT_ONCE:
                     self._writer.raw(lines.take())
         except Exception:
             self._writer.raw(lines.take())

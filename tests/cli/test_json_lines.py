@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journal.errors import ReadError
-from journal.events import Event
+from journal.events import Clear, Event, Handoff, Takeover
 from projections import DefaultSessionStore
 from projections.cli import printing
 from projections.cli.documents.events import event_item
@@ -41,6 +41,9 @@ def test_the_text_is_that_of_one_line_at_a_time(lines: list[object], encoding: s
 def events(tmp_path: Path) -> list[Event]:
     log, recorder = open_log(tmp_path, "other")
     log.append([set_event("t", {"n": "x" * 50, "ü": n}) for n in range(9)])
+    log.append(
+        [Clear(), Clear(runtime_id="a"), Handoff(source="a", target="b"), Takeover(runtime_id="b")]
+    )
     log.close()
     return recorder.events
 
@@ -61,7 +64,7 @@ def test_all_that_was_read_is_printed_before_an_error(
         for number, event in enumerate(events):
             if number == fails_after:
                 raise ReadError(5, "no more")
-            yield event, Effect()
+            yield event, Effect(lost=3)
 
     with DefaultSessionStore(tmp_path) as store:
         printer = EventPrinter(store, "jsonl")
@@ -70,5 +73,5 @@ def test_all_that_was_read_is_printed_before_an_error(
         else:
             with pytest.raises(ReadError):
                 printer.print_all("s", "log", found())
-    shown = [json_line(event_item("s", "log", event, 0)) for event in events[:fails_after]]
+    shown = [json_line(event_item("s", "log", event, 3)) for event in events[:fails_after]]
     assert capsys.readouterr().out == "".join(shown)

@@ -1,9 +1,9 @@
 """Documents of `journal log`, `tail` and `replay`."""
 
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from journal.events import CURSOR_DIGITS, Clear, Cursor, Event, Handoff, Set, Takeover, Unknown
-from projections.cli.documents.base import Document
+from projections.cli.documents.base import VERSION, Document
 
 
 class EventItem(Document, kw_only=True):
@@ -44,21 +44,6 @@ class LogDocument(Document, kw_only=True):
 
 
 def event_item(session_id: str, log_id: str, event: Event, lost: int) -> EventItem:
-    if type(event) is Set:  # as most are: made in one call, which takes half the time
-        return EventItem(
-            session_id=session_id,
-            cursor=f"{log_id}:{event.seq}:{event.hash[:CURSOR_DIGITS]}",
-            seq=event.seq,
-            ts=event.ts,
-            op="set",
-            runtime_id=event.runtime_id,
-            turn_id=event.turn_id,
-            state=event.state,
-            writer=event.writer,
-            prev=event.prev,
-            hash=event.hash,
-            lost=lost,
-        )
     item = EventItem(
         session_id=session_id,
         cursor=str(Cursor.at(log_id, event.seq, event.hash)),
@@ -71,6 +56,9 @@ def event_item(session_id: str, log_id: str, event: Event, lost: int) -> EventIt
         lost=lost,
     )
     match event:
+        case Set():
+            item.runtime_id, item.turn_id = event.runtime_id, event.turn_id
+            item.state = event.state
         case Clear():
             item.runtime_id = _given(event.runtime_id)
         case Handoff():
@@ -82,6 +70,46 @@ def event_item(session_id: str, log_id: str, event: Event, lost: int) -> EventIt
         case Unknown():
             item.line = event.line.decode(errors="replace")
     return item
+
+
+class _SetItem(Struct, gc=False):
+    """What `EventItem` has for a set, without the keys that it leaves out."""
+
+    version: int
+    session_id: str
+    cursor: str
+    seq: int
+    ts: str
+    op: str
+    runtime_id: str
+    turn_id: str
+    state: Raw
+    writer: str
+    prev: str
+    hash: str
+    lost: int
+
+
+def event_line(session_id: str, log_id: str, event: Event, lost: int) -> Struct:
+    """What has the same JSON as `event_item`; for a set, made in a third of the time."""
+    if type(event) is not Set:
+        return event_item(session_id, log_id, event, lost)
+    digest = event.hash
+    return _SetItem(
+        VERSION,
+        session_id,
+        f"{log_id}:{event.seq}:{digest[:CURSOR_DIGITS]}",
+        event.seq,
+        event.ts,
+        "set",
+        event.runtime_id,
+        event.turn_id,
+        event.state,
+        event.writer,
+        event.prev,
+        digest,
+        lost,
+    )
 
 
 def _given(value: str | None) -> str | UnsetType:
