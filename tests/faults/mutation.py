@@ -3,17 +3,16 @@
 `python -m tests.faults.mutation [NAME…]` copies the project to a scratch folder, lets mutmut
 make the mutants there, runs each against the tests that reach its function, until one fails,
 and prints the diffs of those that none noticed and how many there were. Names choose mutants,
-with wildcards: `'journal.engines.files.log.*flush*'`. It exits with 1 when fewer than 95 % were
-noticed of those that mypy lets pass.
+with wildcards: `'journal.engines.files.log.*flush*'`. `--sample 1/8` runs an eighth of them,
+the same each time, and a larger sample contains the smaller. It exits with 1 when fewer than
+95 % were noticed of those that mypy lets pass.
 
 Needs the extra `mutation`. Modules and tests are chosen in pyproject.toml, under
 `tool.mutmut`, and `mutmut` itself works there, too: it takes ten times as long, because it
 starts pytest anew for each mutant where we fork from one that has collected its tests.
-
-To mutmut's operators we add what matters most here, a statement that is left out: a sync,
-a lock, a check that raises. Texts with a space in them are for people and stay as they are.
 """
 
+import argparse
 import os
 import resource
 import signal
@@ -22,58 +21,31 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from fractions import Fraction
 from pathlib import Path
 from shutil import copytree, ignore_patterns
-from typing import Any
+from zlib import crc32
 
-import libcst as cst
 import pytest
-from libcst.matchers import Name, matches
 from mutmut import __main__ as mutmut
 from mutmut.configuration import config
-from mutmut.mutation.data import SourceFileMutationData
+from mutmut.mutation.data import MutantLineSpans, SourceFileMutationData
 from mutmut.mutation.diff_apply import get_diff_for_mutant
-from mutmut.mutation.mutators import mutation_operators, operator_string
 from mutmut.mutation.trampoline import set_mutant_under_test
 from mutmut.state import state
-from mutmut.utils.format_utils import mangled_name_from_mutant_name
+from mutmut.type_checking import run_type_checker
+from mutmut.utils.file_utils import change_cwd
+from mutmut.utils.format_utils import get_mutant_name, mangled_name_from_mutant_name
+
+from tests.faults.mutation_operators import use_our_operators
 
 ENOUGH = 0.95
 _KILLED, _TIMEOUT, _SURVIVED, _NO_TESTS, _BAD_TYPES = 1, 36, 0, 33, 37  # as mutmut has them
 _IN_THE_COPY = "--in-the-copy"
-_LONGEST_TEST = 10  # seconds, of which the longest test here takes one
+_PATIENCE = 20  # times as long as it took without a mutant may a test take with one,
+_SHORTEST_WAIT = 5  # but this many seconds in any case, before it counts as hanging
 _MEMORY = 4 << 30  # bytes: some mutants never stop reading
-
-
-def left_out(node: cst.Expr | cst.Raise | cst.Return) -> Iterator[cst.CSTNode]:
-    """A call, a `yield` or a `raise` becomes nothing, a result becomes None."""
-    if isinstance(node, cst.Return):
-        if node.value is not None and not matches(node.value, Name("None")):
-            yield node.with_changes(value=cst.Name("None"))
-    elif isinstance(node, cst.Raise) or not isinstance(node.value, cst.BaseString):
-        yield cst.Pass()
-
-
-def negated(node: cst.If | cst.While) -> Iterator[cst.CSTNode]:
-    """A condition becomes its contrary, unless an operator of mutmut's does that."""
-    if not isinstance(node.test, cst.Comparison | cst.UnaryOperation):
-        inside = node.test.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
-        yield node.with_changes(test=cst.UnaryOperation(cst.Not(), inside))
-
-
-def other_string(node: cst.BaseString) -> Iterator[cst.BaseString]:
-    """A string that programs read becomes another."""
-    if isinstance(node, cst.SimpleString) and " " not in node.value:
-        yield from list(operator_string(node))[:1]
-
-
-def use_our_operators() -> None:
-    operators: Any = mutation_operators
-    operators.remove((cst.BaseString, operator_string))
-    operators.append((cst.BaseString, other_string))
-    operators.extend((kind, left_out) for kind in (cst.Expr, cst.Raise, cst.Return))
-    operators.extend((kind, negated) for kind in (cst.If, cst.While))
 
 
 class Mutant:
@@ -91,13 +63,39 @@ class Mutant:
     def outcome(self, code: int) -> None:
         self.file.exit_code_by_key[self.name] = code
 
+    def is_in(self, sample: Fraction) -> bool:
+        """By its name, so that each run of one sample takes the same mutants."""
+        return crc32(self.name.encode()) < sample * (1 << 32)
+
     def diff(self) -> str:
         lines = get_diff_for_mutant(self.name, path=self.file.path).splitlines()
         changes = [line for line in lines[2:] if line.startswith(("+", "-"))]
         return "\n".join([self.name, *changes, ""])
 
 
-def make_mutants(names: list[str]) -> list[Mutant]:
+def refused_by_mypy() -> set[str]:
+    """The mutants in whose lines mypy finds an error. RuntimeError for one anywhere else.
+
+    mutmut's own search parses all files once more, which takes longer than mypy.
+    """
+    with change_cwd(Path("mutants")):
+        errors = run_type_checker(config().type_check_command)
+        files = {error.file_path: error.file_path.relative_to(Path.cwd()) for error in errors}
+    refused = set()
+    for absolute, path in files.items():
+        wrong = {error.line_number for error in errors if error.file_path == absolute}
+        found = MutantLineSpans.load(path)
+        for name, span in found.span_by_function_name.items() if found else ():
+            here = wrong.intersection(range(span.start, span.end + 1))
+            if here and not name.endswith("__mutmut_orig"):
+                refused.add(get_mutant_name(path, name))
+                wrong -= here
+        if wrong:
+            raise RuntimeError(f"{path}: wrong types outside of mutants, in lines {wrong}")
+    return refused
+
+
+def make_mutants(names: list[str], sample: Fraction) -> list[Mutant]:
     """In `mutants/` of the current folder. Those of bad types count as noticed, by mypy."""
     use_our_operators()
     os.makedirs("mutants")
@@ -105,13 +103,14 @@ def make_mutants(names: list[str]) -> list[Mutant]:
     mutmut.copy_also_copy_files()
     mutmut.setup_source_paths()
     mutmut.create_mutants(os.cpu_count() or 1)
-    bad_types = mutmut.filter_mutants_with_type_checker()
+    refused = refused_by_mypy()
     found, _ = mutmut.collect_source_file_mutation_data(mutant_names=names)
-    mutants = [Mutant(file, name) for file, name, _ in found]
+    made = [Mutant(file, name) for file, name, _ in found]
+    mutants = [mutant for mutant in made if mutant.is_in(sample)]
     for mutant in mutants:
         mutant.file.meta_path = mutant.file.meta_path.absolute()  # we go elsewhere
     for mutant in mutants:
-        if mutant.name in bad_types:
+        if mutant.name in refused:
             mutant.outcome = _BAD_TYPES
     return mutants
 
@@ -154,6 +153,7 @@ class MutantLoop:
             start = time.monotonic()
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             took = time.monotonic() - start
+            item.add_marker(pytest.mark.timeout(max(_SHORTEST_WAIT, _PATIENCE * took)))
             for function in state()._stats:
                 found[function].append((took, number))
             state()._stats.clear()
@@ -223,11 +223,13 @@ def report(mutants: list[Mutant]) -> bool:
     return share(counts["together"]) >= ENOUGH
 
 
-def run_in_the_copy(names: list[str]) -> int:
-    mutants = make_mutants(names)
+def run_in_the_copy(names: list[str], sample: Fraction) -> int:
+    mutants = make_mutants(names, sample)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
+        del sys.modules[name]  # the tests are those beside the mutants
     where = Path.cwd()
     os.chdir("mutants")
-    options = ["-q", "-s", "-p", "no:cacheprovider", f"--timeout={_LONGEST_TEST}"]
+    options = ["-q", "-s", "-p", "no:cacheprovider"]
     options += ["-o", "tmp_path_retention_policy=none", f"--basetemp={where / 'tmp'}"]
     selection = config().pytest_add_cli_args_test_selection
     loop = MutantLoop(mutants)
@@ -236,20 +238,28 @@ def run_in_the_copy(names: list[str]) -> int:
     return int(code) or int(not report(mutants))
 
 
-def main(names: list[str]) -> int:
+def run_a_copy(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         copy = os.path.join(folder, "project")
         root = Path(__file__).resolve().parent.parent.parent
         copytree(root, copy, ignore=ignore_patterns(".*", "__pycache__", "mutants"))
-        command = [sys.executable, "-P", os.path.join("tests", "faults", "mutation.py")]
+        command = [sys.executable, "-m", "tests.faults.mutation"]
         beside = os.path.dirname(sys.executable)  # where mypy is
         environment = {**os.environ, "PATH": f"{beside}{os.pathsep}{os.environ['PATH']}"}
-        command += [_IN_THE_COPY, *names]
+        command += [_IN_THE_COPY, *arguments]
         return subprocess.run(command, cwd=copy, env=environment, check=False).returncode
 
 
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.mutation")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="mutants, with wildcards")
+    parser.add_argument("--sample", type=Fraction, default=Fraction(1), help="such as 1/8")
+    parser.add_argument(_IN_THE_COPY, action="store_true", help=argparse.SUPPRESS)
+    chosen = parser.parse_args(arguments)
+    if chosen.in_the_copy:
+        return run_in_the_copy(chosen.names, chosen.sample)
+    return run_a_copy(arguments)
+
+
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    if arguments[:1] == [_IN_THE_COPY]:
-        sys.exit(run_in_the_copy(arguments[1:]))
-    sys.exit(main(arguments))
+    sys.exit(main(sys.argv[1:]))
