@@ -25,94 +25,27 @@ from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from shutil import copytree, ignore_patterns
-from zlib import crc32
 
 import pytest
-from mutmut import __main__ as mutmut
 from mutmut.configuration import config
-from mutmut.mutation.data import MutantLineSpans, SourceFileMutationData
-from mutmut.mutation.diff_apply import get_diff_for_mutant
 from mutmut.mutation.trampoline import set_mutant_under_test
-from mutmut.state import state
-from mutmut.type_checking import run_type_checker
-from mutmut.utils.file_utils import change_cwd
-from mutmut.utils.format_utils import get_mutant_name, mangled_name_from_mutant_name
 
-from tests.faults.mutation_operators import use_our_operators
+from tests.faults.mutation_making import (
+    BAD_TYPES,
+    KILLED,
+    NO_TESTS,
+    SURVIVED,
+    TIMEOUT,
+    Mutant,
+    make_mutants,
+)
+from tests.faults.mutation_swapping import Functions
 
 ENOUGH = 0.95
-_KILLED, _TIMEOUT, _SURVIVED, _NO_TESTS, _BAD_TYPES = 1, 36, 0, 33, 37  # as mutmut has them
 _IN_THE_COPY = "--in-the-copy"
 _PATIENCE = 20  # times as long as it took without a mutant may a test take with one,
 _SHORTEST_WAIT = 5  # but this many seconds in any case, before it counts as hanging
 _MEMORY = 4 << 30  # bytes: some mutants never stop reading
-
-
-class Mutant:
-    def __init__(self, file: SourceFileMutationData, name: str) -> None:
-        self.file = file
-        self.name = name
-        self.function = mangled_name_from_mutant_name(name)
-
-    @property
-    def outcome(self) -> int | None:
-        code: int | None = self.file.exit_code_by_key[self.name]
-        return code
-
-    @outcome.setter
-    def outcome(self, code: int) -> None:
-        self.file.exit_code_by_key[self.name] = code
-
-    def is_in(self, sample: Fraction) -> bool:
-        """By its name, so that each run of one sample takes the same mutants."""
-        return crc32(self.name.encode()) < sample * (1 << 32)
-
-    def diff(self) -> str:
-        lines = get_diff_for_mutant(self.name, path=self.file.path).splitlines()
-        changes = [line for line in lines[2:] if line.startswith(("+", "-"))]
-        return "\n".join([self.name, *changes, ""])
-
-
-def refused_by_mypy() -> set[str]:
-    """The mutants in whose lines mypy finds an error. RuntimeError for one anywhere else.
-
-    mutmut's own search parses all files once more, which takes longer than mypy.
-    """
-    with change_cwd(Path("mutants")):
-        errors = run_type_checker(config().type_check_command)
-        files = {error.file_path: error.file_path.relative_to(Path.cwd()) for error in errors}
-    refused = set()
-    for absolute, path in files.items():
-        wrong = {error.line_number for error in errors if error.file_path == absolute}
-        found = MutantLineSpans.load(path)
-        for name, span in found.span_by_function_name.items() if found else ():
-            here = wrong.intersection(range(span.start, span.end + 1))
-            if here and not name.endswith("__mutmut_orig"):
-                refused.add(get_mutant_name(path, name))
-                wrong -= here
-        if wrong:
-            raise RuntimeError(f"{path}: wrong types outside of mutants, in lines {wrong}")
-    return refused
-
-
-def make_mutants(names: list[str], sample: Fraction) -> list[Mutant]:
-    """In `mutants/` of the current folder. Those of bad types count as noticed, by mypy."""
-    use_our_operators()
-    os.makedirs("mutants")
-    mutmut.copy_src_dir()
-    mutmut.copy_also_copy_files()
-    mutmut.setup_source_paths()
-    mutmut.create_mutants(os.cpu_count() or 1)
-    refused = refused_by_mypy()
-    found, _ = mutmut.collect_source_file_mutation_data(mutant_names=names)
-    made = [Mutant(file, name) for file, name, _ in found]
-    mutants = [mutant for mutant in made if mutant.is_in(sample)]
-    for mutant in mutants:
-        mutant.file.meta_path = mutant.file.meta_path.absolute()  # we go elsewhere
-    for mutant in mutants:
-        if mutant.name in refused:
-            mutant.outcome = _BAD_TYPES
-    return mutants
 
 
 class MutantLoop:
@@ -120,6 +53,8 @@ class MutantLoop:
 
     def __init__(self, mutants: list[Mutant]) -> None:
         self._mutants = mutants
+        self._functions = Functions()
+        self._functions.replace_trampolines()
         self._running: dict[int, Mutant] = {}
         self._timed_out = False
 
@@ -130,13 +65,14 @@ class MutantLoop:
         reaching = self._reaching(session)
         if session.testsfailed:
             raise session.Failed("a test fails without any mutant")
+        self._check_that_a_child_passes(session)
         waiting = [mutant for mutant in self._mutants if mutant.outcome is None]
         for number, mutant in enumerate(waiting):
             if len(self._running) == (os.cpu_count() or 1):
                 self._wait()
             tests = reaching.get(mutant.function, [])
             if not tests:
-                mutant.outcome = _NO_TESTS
+                mutant.outcome = NO_TESTS
                 continue
             self._start(mutant, session, tests)
             print(f"\r{number + 1}/{len(waiting)}", end="", file=sys.__stderr__, flush=True)
@@ -144,38 +80,47 @@ class MutantLoop:
             self._wait()
         return True
 
-    @staticmethod
-    def _reaching(session: pytest.Session) -> dict[str, list[pytest.Item]]:
+    def _reaching(self, session: pytest.Session) -> dict[str, list[pytest.Item]]:
         """The tests that reach each function, the fastest first."""
-        set_mutant_under_test("stats")
+        self._functions.begin_recording()
         found: dict[str, list[tuple[float, int]]] = defaultdict(list)
         for number, item in enumerate(session.items):
             start = time.monotonic()
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             took = time.monotonic() - start
             item.add_marker(pytest.mark.timeout(max(_SHORTEST_WAIT, _PATIENCE * took)))
-            for function in state()._stats:
+            for function in self._functions.called():
                 found[function].append((took, number))
-            state()._stats.clear()
-        set_mutant_under_test("")
+        self._functions.end_recording()
         return {
             function: [session.items[number] for _, number in sorted(tests)]
             for function, tests in found.items()
         }
 
+    def _check_that_a_child_passes(self, session: pytest.Session) -> None:
+        """So that no mutant counts as noticed because of where its tests run."""
+        child = self._fork("", session, session.items[:: len(session.items) // 50 or 1])
+        _, status = os.waitpid(child, 0)
+        if os.waitstatus_to_exitcode(status) != SURVIVED:
+            raise session.Failed("a test fails in a child without any mutant")
+
     def _start(self, mutant: Mutant, session: pytest.Session, tests: list[pytest.Item]) -> None:
+        self._running[self._fork(mutant.name, session, tests)] = mutant
+
+    def _fork(self, mutant: str, session: pytest.Session, tests: list[pytest.Item]) -> int:
+        """The child in which the tests run. Its result says what came of them."""
         child = os.fork()
         if child:
-            self._running[child] = mutant
-            return
-        code = _KILLED
+            return child
+        code = KILLED
         try:
             os.setsid()  # what it starts can be ended with it
             nowhere = os.open(os.devnull, os.O_RDWR)
             for output in (1, 2):
                 os.dup2(nowhere, output)
             resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-            set_mutant_under_test(mutant.name)
+            set_mutant_under_test(mutant)  # of the processes that a test starts
+            self._functions.become(mutant)
             code = self._outcome(session, tests)
         finally:
             os._exit(code)
@@ -184,8 +129,8 @@ class MutantLoop:
         for item in tests:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             if session.testsfailed:
-                return _TIMEOUT if self._timed_out else _KILLED
-        return _SURVIVED
+                return TIMEOUT if self._timed_out else KILLED
+        return SURVIVED
 
     def _wait(self) -> None:
         child, status = os.wait()
@@ -206,10 +151,10 @@ def share(found: Counter[str]) -> float:
 
 def report(mutants: list[Mutant]) -> bool:
     """Print what came of them. Says whether enough were noticed."""
-    missed = [m for m in mutants if m.outcome in (_SURVIVED, _NO_TESTS)]
+    missed = [m for m in mutants if m.outcome in (SURVIVED, NO_TESTS)]
     for mutant in missed:
         print(mutant.diff())
-    words = {_BAD_TYPES: "by mypy", _TIMEOUT: "hung", _SURVIVED: "missed", _NO_TESTS: "missed"}
+    words = {BAD_TYPES: "by mypy", TIMEOUT: "hung", SURVIVED: "missed", NO_TESTS: "missed"}
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for mutant in mutants:
         for row in (str(mutant.file.path), "together"):

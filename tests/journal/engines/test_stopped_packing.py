@@ -1,0 +1,40 @@
+"""A packing that is told to stop, at any moment: each archive is whole, packed or not."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.journal.engines.test_directory import begin, directory
+from tests.support import files_in, open_log, set_event
+
+ASKED = 2  # times for each archive: before it is begun, and before its only piece
+
+
+def begin_two(folder: Path) -> None:
+    begin(folder)
+    log, _ = open_log(folder)
+    log.append([set_event("b"), set_event("b")])
+    log.close()
+    directory(folder).compact("s")
+
+
+def history(folder: Path) -> list[int | None]:
+    past = directory(folder).history("s")
+    assert past is not None
+    seqs = [entry.event.seq for entry in past.in_order()]
+    assert past.problems == []
+    return seqs
+
+
+@pytest.mark.parametrize("before", range(2 * ASKED + 1))
+def test_an_archive_is_packed_wholly_or_stays_as_it_was(tmp_path: Path, before: int) -> None:
+    """A copy that is given up in the middle must never take its source's place."""
+    begin_two(tmp_path)
+    written = history(tmp_path)
+    answers = iter([False] * before + [True] * ASKED)
+    assert directory(tmp_path).pack("s", lambda: next(answers)) == before // ASKED
+    assert history(tmp_path) == written
+    assert directory(tmp_path).verify("s").ok
+    assert not [name for name in files_in(tmp_path) if "pack" in name], "no unfinished copy"
+    assert directory(tmp_path).pack("s") == 2 - before // ASKED
+    assert history(tmp_path) == written
