@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from journal.engines.files.storage import DiskStorage
+from projections import DefaultSessionStore
 from projections.store.session_file import session_id_in
 from tests.support import FaultyStorage
 
@@ -50,3 +51,21 @@ def test_a_large_file_is_read_only_where_its_id_is(tmp_path: Path) -> None:
     path.write_text('{"session_id": "a", "messages": ["%s"]}' % ("x" * 100_000))
     assert session_id_in(FaultyStorage(note), str(path)) == "a"
     assert sum(asked) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "listed"),
+    [
+        ("chat_7.json", '{"session_id": "chat/7", "messages": []}', "chat/7"),
+        ("chat_7.json", '{"messages": []}', "chat_7"),
+        ("chat_7.json", "{", "chat_7"),
+        ("plain.json", '{"session_id": "other"}', "other"),
+    ],
+)
+def test_a_listing_calls_a_session_what_its_file_says(
+    tmp_path: Path, name: str, content: str, listed: str
+) -> None:
+    """PraisonAI writes `_` for what file names cannot hold: the name would be another session."""
+    (tmp_path / name).write_text(content)
+    with DefaultSessionStore(tmp_path) as store:
+        assert [info["session_id"] for info in store.list_sessions()] == [listed]
