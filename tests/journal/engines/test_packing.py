@@ -1,4 +1,4 @@
-"""A packing that is told to stop, at any moment: each archive is whole, packed or not."""
+"""What packing must not do to archives. Told to stop at any moment, it leaves each whole."""
 
 from pathlib import Path
 
@@ -38,3 +38,13 @@ def test_an_archive_is_packed_wholly_or_stays_as_it_was(tmp_path: Path, before: 
     assert not [name for name in files_in(tmp_path) if "pack" in name], "no unfinished copy"
     assert directory(tmp_path).pack("s") == 2 - before // ASKED
     assert history(tmp_path) == written
+
+
+def test_an_archive_that_is_still_the_log_is_not_packed(tmp_path: Path) -> None:
+    """A compaction that died had given the log its archive's name, and not yet another log."""
+    log = begin(tmp_path)
+    archive = tmp_path / "archive/s.9.jsonl"
+    archive.hardlink_to(log)
+    assert directory(tmp_path).pack("s") == 1, "the other archive"
+    assert archive.samefile(log)
+    assert files_in(tmp_path) >= {"s.jsonl", "archive/s.9.jsonl", "archive/s.2.jsonl.gz"}
