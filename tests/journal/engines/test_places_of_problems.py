@@ -63,3 +63,26 @@ def test_an_archive_without_its_seal_is_named_by_its_end(tmp_path: Path) -> None
     (problem,) = engine(tmp_path).verify("s").problems
     assert (problem.kind, problem.where) == ("archive", str(path))
     assert (problem.offset, problem.length) == (len(b"".join(lines[:-1])), 0)
+
+
+def test_an_archive_that_ends_early_is_named_with_the_first_event_that_it_lacks(
+    tmp_path: Path,
+) -> None:
+    """By who reads the history, too. That event is still read: compaction has kept it."""
+    record(tmp_path)
+    path = tmp_path / "archive/s.6.jsonl"
+    lines = lines_of(path)[:-2]  # without event 6 and the seal
+    path.write_bytes(b"".join(lines))
+    past = engine(tmp_path).history("s")
+    assert past is not None
+    assert [entry.event.seq for entry in past.in_order()] == list(range(1, 10))
+    (problem,) = past.problems
+    assert (problem.kind, problem.where, problem.seq) == ("archive", str(path), 6)
+    assert (problem.offset, problem.length) == (len(b"".join(lines)), 0)
+
+
+def test_a_file_that_is_no_log_is_named_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "s.jsonl"
+    path.write_bytes(b"no log\n")
+    (problem,) = [x for x in engine(tmp_path).verify("s").problems if x.kind == "header"]
+    assert (problem.where, problem.offset, problem.length, problem.seq) == (str(path), 0, 0, None)
