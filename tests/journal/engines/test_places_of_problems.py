@@ -86,3 +86,17 @@ def test_a_file_that_is_no_log_is_named_as_a_whole(tmp_path: Path) -> None:
     path.write_bytes(b"no log\n")
     (problem,) = [x for x in engine(tmp_path).verify("s").problems if x.kind == "header"]
     assert (problem.where, problem.offset, problem.length, problem.seq) == (str(path), 0, 0, None)
+
+
+@pytest.mark.parametrize(("number", "missing"), [(1, []), (2, [2])])
+def test_an_event_that_a_compaction_kept_and_its_archive_lacks_is_named(
+    tmp_path: Path, number: int, missing: list[int]
+) -> None:
+    """Of the first two events of the first archive, the next file begins with the second."""
+    record(tmp_path)
+    path = tmp_path / "archive/s.3.jsonl"
+    lines = lines_of(path)
+    lines[number] = lines[number].replace(b'"native"', b'"nativE"')
+    path.write_bytes(b"".join(lines))
+    found = [x for x in engine(tmp_path).verify("s").problems if x.kind == "base"]
+    assert [(x.where, x.seq) for x in found] == [(str(path), seq) for seq in missing]
