@@ -139,10 +139,14 @@ def session(in_memory: bool, todo: Sequence[tuple[Any, ...]] = ()) -> Iterator[M
     ):
         model = Model(store)
         patch.setattr(Clock, "now", lambda _: stamp_of(model.now))
-        for name, *arguments in todo:
-            getattr(model, name)(*arguments)
+        do(model, todo)
         yield model
     shutil.rmtree(folder)
+
+
+def do(model: Model, todo: Sequence[tuple[Any, ...]]) -> None:
+    for name, *arguments in todo:
+        getattr(model, name)(*arguments)
 
 
 RUNTIMES = ["native", "plugin", ""]

@@ -18,7 +18,7 @@ def begin_two(folder: Path) -> None:
     directory(folder).compact("s")
 
 
-def history(folder: Path) -> list[int | None]:
+def history(folder: Path) -> list[int]:
     past = directory(folder).history("s")
     assert past is not None
     seqs = [entry.event.seq for entry in past.in_order()]

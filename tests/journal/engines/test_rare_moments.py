@@ -211,7 +211,7 @@ def test_lines_that_were_all_appended_with_the_last_lead_up_to_it(tmp_path: Path
     header, *lines = (tmp_path / "s.jsonl").read_bytes().splitlines()
     scanner = Scanner()
     list(scanner.read([header + b"\n"]))
-    point = _point_after(scanner, lines, 1000)
+    point = _point_after(scanner, reversed(lines), 1000, most=1000)
     assert point is not None
     assert len(point.hashes) == 3
 

@@ -75,7 +75,6 @@ def test_each_event_is_found_and_read_on_from(tmp_path: Path, compacted: bool) -
         assert seqs_after(path, seq) == list(range(seq + 1, base + 61))
 
 
-@settings(deadline=None, max_examples=40)
 @given(sizes=st.lists(st.integers(0, 1500), min_size=1, max_size=40))
 def test_an_event_is_found_among_lines_of_any_length(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int]
