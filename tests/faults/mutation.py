@@ -23,6 +23,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from fractions import Fraction
+from importlib import import_module
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 
@@ -45,6 +46,7 @@ ENOUGH = 0.95
 _IN_THE_COPY = "--in-the-copy"
 _PATIENCE = 20  # times as long as it took without a mutant may a test take with one,
 _SHORTEST_WAIT = 5  # but this many seconds in any case, before it counts as hanging
+_LONGEST = 900  # seconds for one mutant: some hang where no time limit of a test ends them
 _MEMORY = 4 << 30  # bytes: some mutants never stop reading
 
 
@@ -55,7 +57,7 @@ class MutantLoop:
         self._mutants = mutants
         self._functions = Functions()
         self._functions.replace_trampolines()
-        self._running: dict[int, Mutant] = {}
+        self._running: dict[int, tuple[Mutant, float]] = {}
         self._timed_out = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -82,6 +84,8 @@ class MutantLoop:
 
     def _reaching(self, session: pytest.Session) -> dict[str, list[pytest.Item]]:
         """The tests that reach each function, the fastest first."""
+        for module in {mutant.function.rpartition(".")[0] for mutant in self._mutants}:
+            import_module(module)  # some are imported when they are needed: too late for us
         self._functions.begin_recording()
         found: dict[str, list[tuple[float, int]]] = defaultdict(list)
         for number, item in enumerate(session.items):
@@ -105,7 +109,8 @@ class MutantLoop:
             raise session.Failed("a test fails in a child without any mutant")
 
     def _start(self, mutant: Mutant, session: pytest.Session, tests: list[pytest.Item]) -> None:
-        self._running[self._fork(mutant.name, session, tests)] = mutant
+        child = self._fork(mutant.name, session, tests)
+        self._running[child] = mutant, time.monotonic() + _LONGEST
 
     def _fork(self, mutant: str, session: pytest.Session, tests: list[pytest.Item]) -> int:
         """The child in which the tests run. Its result says what came of them."""
@@ -133,14 +138,22 @@ class MutantLoop:
         return SURVIVED
 
     def _wait(self) -> None:
-        child, status = os.wait()
+        """Until one has ended, or has had its time."""
+        child, status = os.waitpid(-1, os.WNOHANG)
+        while not child:
+            time.sleep(0.01)
+            for running, (_, end) in self._running.items():
+                if time.monotonic() > end:
+                    os.kill(running, signal.SIGKILL)
+            child, status = os.waitpid(-1, os.WNOHANG)
         try:
             os.killpg(child, signal.SIGKILL)
         except ProcessLookupError:
             pass  # it left nobody behind
-        mutant = self._running.pop(child, None)
+        mutant, _ = self._running.pop(child, (None, 0.0))
         if mutant is not None:
-            mutant.outcome = os.waitstatus_to_exitcode(status)
+            code = os.waitstatus_to_exitcode(status)
+            mutant.outcome = TIMEOUT if code == -signal.SIGKILL else code
             mutant.file.save()
 
 
