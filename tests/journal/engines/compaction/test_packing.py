@@ -4,10 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.journal.engines.test_directory import begin, directory
+from tests.journal.engines.compaction.steps import directory
 from tests.support import files_in, open_log, set_event
 
 ASKED = 2  # times for each archive: before it is begun, and before its only piece
+
+
+def begin(folder: Path) -> Path:
+    """A session with an archive. Its log."""
+    log, _ = open_log(folder)
+    log.append([set_event("a"), set_event("a")])
+    log.close()
+    directory(folder).compact("s")
+    return folder / "s.jsonl"
 
 
 def begin_two(folder: Path) -> None:
