@@ -6,7 +6,7 @@ import pytest
 
 from journal.codec import decode_line
 from journal.events import Set
-from tests.journal.engines.test_verification import engine, lines_of, record
+from tests.journal.engines.recorded import engine, lines_of, record
 from tests.support import files_in
 
 FILES = ["s.jsonl", "archive/s.3.jsonl", "archive/s.6.jsonl"]

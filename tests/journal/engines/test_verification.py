@@ -7,36 +7,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from journal.engines.files.directory import Directory
-from journal.engines.files.log import LogOptions
-from journal.events import Head
 from journal.reports import VerifyReport
+from tests.journal.engines.recorded import engine, lines_of, record
 from tests.support import open_log, set_event
-
-
-def engine(folder: Path) -> Directory:
-    return Directory(str(folder), LogOptions("os"))
-
-
-def record(folder: Path) -> Head:
-    """A log of 3 events, compacted after 6 more; its head."""
-    log, _ = open_log(folder)
-    log.append([set_event("a"), set_event("b"), set_event("a")])
-    engine(folder).compact("s")
-    log.append([set_event("a"), set_event("c"), set_event("b")])
-    engine(folder).compact("s")
-    log.append([set_event("d"), set_event("e"), set_event("f")])
-    head = log.head
-    assert head is not None
-    return head
 
 
 def kinds(report: VerifyReport) -> set[str]:
     return {problem.kind for problem in report.problems}
-
-
-def lines_of(path: Path) -> list[bytes]:
-    return path.read_bytes().splitlines(keepends=True)
 
 
 Tampering = Callable[[list[bytes]], list[bytes]]
