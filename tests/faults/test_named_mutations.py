@@ -36,8 +36,8 @@ MUTATIONS = {
     ),
     "an append does not look where the path leads": Mutation(
         "journal/engines/files/locked_end.py",
-        "        elif (_is_at_end(reader, segment) and file.is_current()) or",
-        "        elif _is_at_end(reader, segment) or",
+        "            and file.is_current()\n        ) or _settle",
+        "        ) or _settle",
         f"{ENGINES}/changed",
     ),
     "a writer does not compare the number of lines with that of events": Mutation(

@@ -184,7 +184,7 @@ class CatchUp:
             self._forget_projection()
         tip.advance(last.seq, last.hash, len(events), tip.end + size)
         head = Head(tip.log_id, last.seq, last.hash)
-        if segment.is_read:
+        if tip is segment.scanner:
             fold = self._projection.fold
             for event in events:
                 fold(event)

@@ -43,7 +43,10 @@ def lock_at_end(reader: LogReader) -> Segment | None:
             if file.is_current():
                 return None
             reader.leave_locked(segment)  # an archive by now, and being packed
-        elif (_is_at_end(reader, segment) and file.is_current()) or settle(reader, segment):
+        elif (
+            (segment.is_at_end() or skim(segment, reader.catchup.losses.known))
+            and file.is_current()
+        ) or _settle(reader, segment):
             reader.note_look()
             if segment.scanner.newer_format is not None or file.write_error is not None:
                 _refuse(segment)
@@ -108,12 +111,7 @@ def _look_at_beginning(reader: LogReader, segment: Segment) -> None:
         reader.catchup.read_on(segment, size)
 
 
-def _is_at_end(reader: LogReader, segment: Segment) -> bool:
-    """Whether the tip is where the file ends, once we have gone past what others appended."""
-    return segment.is_at_end() or skim(segment, reader.catchup.losses.known)
-
-
-def settle(reader: LogReader, segment: Segment) -> bool:
+def _settle(reader: LogReader, segment: Segment) -> bool:
     """Read to the end of the file, and mend it. False: it is not the log; open it again."""
     # To compact, delete or fail to begin a log takes its lock, so from here on the path leads
     # here until we let go.

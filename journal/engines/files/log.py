@@ -156,7 +156,7 @@ class FileLog(LogReader):
     def _append_to_locked(self, segment: Segment, take: Batch | Sequence[Request]) -> Appended:
         """Write what is taken as one piece at the end, and fold it. Unlocks the file."""
         requests = take() if callable(take) else take
-        if not segment.is_read and any(request.is_alone for request in requests):
+        if segment.tip is not segment.scanner and any(each.is_alone for each in requests):
             self.catchup.read_on(segment, segment.tip.end)  # it is made from the newest state
         encoded = self._encode_locked(segment, requests)
         if not encoded.events:
