@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from journal.errors import StateTypeError, StateValueError
-from journal.names import paths_of, session_id_of, stem_in, stem_of
+from journal.names import paths_of, seq_in, session_id_of, stem_in, stem_of
 from projections import DefaultSessionStore
 from tests.journal.session_ids import NASTY
 
@@ -78,6 +78,19 @@ def test_the_stem_gives_the_id_back_unless_it_ends_in_a_digest(session_id: str) 
         assert len(session_id.encode()) > 50  # short ids are always legible
     else:
         assert session_id_of(stem) == session_id
+
+
+@given(IDS, st.integers(1, 10**20 - 1), st.integers(2, 99))
+def test_of_files_that_reach_the_same_event_the_first_has_no_number(
+    session_id: str, seq: int, number: int
+) -> None:
+    paths = paths_of("/sessions", session_id)
+    for path_of, suffix in ((paths.archived, ".jsonl"), (paths.damaged, ".damaged")):
+        first, later = os.path.basename(path_of(seq)), os.path.basename(path_of(seq, number))
+        assert path_of(seq) == path_of(seq, 1)
+        assert first == f"{paths.stem}.{seq}{suffix}"
+        assert later == f"{paths.stem}.{seq}-{number}{suffix}"
+        assert seq_in(first) == seq_in(later) == seq
 
 
 @pytest.mark.parametrize("session_id", ["my-session", "A_1", "CON", "-", "0" * 64])

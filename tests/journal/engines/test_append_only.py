@@ -26,6 +26,7 @@ from journal.names import paths_of
 from projections import DefaultSessionStore
 from tests.support import (
     FaultyStorage,
+    fails,
     files_in,
     finish_maintenance,
     is_there,
@@ -232,6 +233,27 @@ def test_what_stands_after_a_seal_that_stays_is_never_glued_to(
     with pytest.raises(StorageError):
         log.append([set_event("b")])
     assert path.read_bytes() == before
+
+
+def test_a_seal_that_cannot_be_cut_off_is_not_passed_while_anything_stands_after_it(
+    tmp_path: Path,
+) -> None:
+    """Cutting fails once. The append is refused, and the next one mends both."""
+    path = write(tmp_path, "a")
+    whole = path.read_bytes()
+    seal_it(path)
+    with path.open("ab") as file:
+        file.write(b"half a li")
+    before = path.read_bytes()
+    log, _ = open_log(tmp_path, storage=FaultyStorage(fails("truncate", errno.EIO)))
+    with pytest.raises(StorageError):
+        log.append([set_event("b")])
+    assert path.read_bytes() == before
+    log.append([set_event("c")])
+    log.close()
+    assert path.read_bytes().startswith(whole)
+    assert b'"sealed"' not in path.read_bytes()
+    assert turns_in(tmp_path) == ["a", "c"]
 
 
 @pytest.mark.parametrize("stranger", ["repeated", "skipping", "of another chain", "a header"])

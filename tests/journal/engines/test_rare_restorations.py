@@ -66,6 +66,13 @@ def put(path: Path, found: list[bytes]) -> Path:
     return path
 
 
+def unpacked(path: Path) -> Path:
+    """The archived log in the place of its packed form."""
+    path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+    path.unlink()
+    return path.with_suffix("")
+
+
 def with_storage(folder: Path, storage: DiskStorage) -> RestoreReport:
     return restore(storage, paths_of(str(folder), "s"), [])
 
@@ -119,15 +126,30 @@ def test_events_of_two_histories_are_not_taken_for_one(tmp_path: Path) -> None:
 
 def test_what_was_kept_cannot_be_proved_by_an_archive_that_lost_its_own(tmp_path: Path) -> None:
     compacted(tmp_path)
-    packed = tmp_path / "archive" / "s.7.jsonl.gz"
-    packed.with_suffix("").write_bytes(gzip.decompress(packed.read_bytes()))
-    packed.unlink()
-    spoil(tmp_path / "archive" / "s.7.jsonl", 1)
+    spoil(unpacked(tmp_path / "archive" / "s.7.jsonl.gz"), 1)
     (tmp_path / "archive" / "s.5.jsonl.gz").unlink()
     spoil(log(tmp_path), 2)
     before = log(tmp_path).read_bytes()
     report = restored(tmp_path)
     assert report.restored == []
+    assert "the archives do not have all of them either" in " ".join(report.left)
+    assert log(tmp_path).read_bytes() == before
+
+
+@pytest.mark.parametrize("lost_too", [[], [5]], ids=["alone", "beside event 8"])
+def test_an_older_state_is_never_put_in_the_place_of_a_newer_one_that_is_lost(
+    tmp_path: Path, lost_too: list[int]
+) -> None:
+    """Without event 6 the archive folds to as many turns, but with the state before it."""
+    compacted(tmp_path)
+    archive = unpacked(tmp_path / "archive" / "s.7.jsonl.gz")
+    for path in (archive, log(tmp_path)):
+        spoil(path, next(n for n, x in enumerate(lines(path)) if x.startswith(b'{"seq":6,')))
+    for number in lost_too:
+        spoil(log(tmp_path), number)
+    before = log(tmp_path).read_bytes()
+    report = restored(tmp_path)
+    assert (report.restored, report.evidence) == ([], None)
     assert "the archives do not have all of them either" in " ".join(report.left)
     assert log(tmp_path).read_bytes() == before
 

@@ -17,7 +17,7 @@ from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.engines.files.restoring import RestoreReport, plan_restoration, restore
 from journal.engines.files.storage import DiskStorage
-from journal.engines.files.survey import Survey
+from journal.engines.files.survey import Gap, Survey
 from journal.errors import CompactionError, JournalError, NotFoundError
 from journal.events import Event, Open
 from journal.names import paths_of
@@ -124,6 +124,19 @@ def test_in_whatever_pieces_it_is_read_the_header_ends_where_it_does(
     assert survey.header_end == len(before) + len(lines(log(tmp_path))[0])
     (gap,) = survey.gaps
     assert (gap.start, gap.first, gap.last, gap.kept) == (survey.header_end, 8, 7, True)
+
+
+@pytest.mark.parametrize("number", [0, 1, -1], ids=["header", "kept event", "last event"])
+def test_what_stands_after_the_last_event_is_a_gap_of_bytes_alone(
+    tmp_path: Path, number: int
+) -> None:
+    """A line that came before comes again: no event is missing there, not even by number."""
+    compacted(tmp_path)
+    data, found = log(tmp_path).read_bytes(), lines(log(tmp_path))
+    survey = Survey()
+    *_, last = survey.read(iter([data + found[number]]))
+    end = len(data) + len(found[number])
+    assert survey.gaps == [Gap(len(data), end, 10, 9, last.hash, None, kept=False)]
 
 
 def test_a_log_appended_to_itself_is_itself_again(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from journal.engines.files.follower import FileFollower
 from journal.engines.files.log import FileLog
 from journal.engines.memory import MemoryStorage
 from journal.errors import (
+    CursorError,
     DamagedError,
     ReadError,
     UnsupportedFormatError,
@@ -162,6 +163,32 @@ def test_nothing_comes_again_when_a_file_with_a_gap_is_read_anew(world: World) -
     Path(copy).write_bytes(damaged)
     os.rename(copy, world.log_path)
     assert seqs(follower) == []
+
+
+@pytest.mark.parametrize("how", ["written over", "put in its place"])
+def test_a_refused_cursor_is_good_again_once_the_log_that_was_read_is_back(
+    world: World, how: str
+) -> None:
+    world.batch()
+    size = len(world.data)
+    world.batch()
+    read, after = world.data, world.cursor(6)
+    world.cut(size)
+    world.reader().open("s", Recorder()).append([set_event("other")] * 3)
+    follower = world.reader().follow("s", after)
+    for _ in range(2):
+        with pytest.raises(CursorError):
+            seqs(follower)
+    if how == "written over":
+        world.cut(0)
+        world.put(read)
+    else:
+        follower.close()  # as of one that was idle
+        copy = world.log_path + ".copy"
+        Path(copy).write_bytes(read)
+        os.rename(copy, world.log_path)
+    world.append()
+    assert [(event.seq, follower.lost) for event in follower.read()] == [(7, 0)]
 
 
 def test_an_event_of_the_same_length_in_place_of_one_cut_back_is_read(world: World) -> None:
