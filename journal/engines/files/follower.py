@@ -144,10 +144,14 @@ class FileFollower:
             self._fail(error)
 
     def _check_refused(self, refused: CursorError) -> None:
-        """What was refused stays so while the log only grows: it need not be read again."""
+        """What was refused stays so while the log only grows: it need not be read again.
+
+        Unless it ended before our place: a copy may have been half written over it.
+        """
         file = self._open_file()
         if file is not None and file.is_current() and self._has_scanned(file):
-            raise CursorError(*refused.args)
+            if self._scanner.seq >= self._position.seq or file.size() == self._scanner.end:
+                raise CursorError(*refused.args)
         self._refused = None
         self._leave_file()
 

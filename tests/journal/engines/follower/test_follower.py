@@ -191,6 +191,27 @@ def test_a_refused_cursor_is_good_again_once_the_log_that_was_read_is_back(
     assert [(event.seq, follower.lost) for event in follower.read()] == [(7, 0)]
 
 
+def test_a_cursor_that_a_half_written_copy_does_not_reach_is_good_once_it_is_whole(
+    world: World,
+) -> None:
+    for _ in range(3):
+        world.batch()
+    whole, after = world.data, world.cursor(9)
+    for end in range(1, len(whole), len(whole) // 7):
+        world.cut(0)
+        world.put(whole[:end])
+        follower = world.reader().follow("s", after)
+        try:
+            seqs(follower)
+        except CursorError:
+            pass  # it lies ahead of what is there
+        world.put(whole[end:])
+        world.append()
+        assert [(event.seq, follower.lost) for event in follower.read()] == [(10, 0)]
+        world.cut(len(whole))
+        follower.close()
+
+
 def test_an_event_of_the_same_length_in_place_of_one_cut_back_is_read(world: World) -> None:
     world.append()
     follower = world.reader().follow("s")
