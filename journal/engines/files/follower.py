@@ -144,16 +144,20 @@ class FileFollower:
             self._fail(error)
 
     def _check_refused(self, refused: CursorError) -> None:
+        file = self._open_file()
+        if file is not None and self._is_still_refused(file):
+            raise CursorError(*refused.args)
+        self._refused = None
+        self._leave_file()
+
+    def _is_still_refused(self, file: LogFile) -> bool:
         """What was refused stays so while the log only grows: it need not be read again.
 
         Unless it ended before our place: a copy may have been half written over it.
         """
-        file = self._open_file()
-        if file is not None and file.is_current() and self._has_scanned(file):
-            if self._scanner.seq >= self._position.seq or file.size() == self._scanner.end:
-                raise CursorError(*refused.args)
-        self._refused = None
-        self._leave_file()
+        if not (file.is_current() and self._has_scanned(file)):
+            return False
+        return self._scanner.seq >= self._position.seq or file.size() == self._scanner.end
 
     def _has_scanned(self, file: LogFile) -> bool:
         return self._scanner.end > 0 and self._as_segment(file).is_in_step()
