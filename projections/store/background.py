@@ -33,10 +33,12 @@ class Maintenance:
         self._fresh()
         tell_after_fork(self)
         tell_after_stop(self)
+        exiting.tell_at_exit(self)
 
     def _fresh(self) -> None:
-        self._idle = threading.Condition()  # its lock guards the next two
+        self._idle = threading.Condition()  # its lock guards the next three
         self._jobs: dict[str, Job] = {}
+        self._at_exit: set[str] = set()  # names of those that the end of the program waits for
         self._thread: threading.Thread | None = None
         self._stopping = False
         self._failing: set[str] = set()  # names of jobs that failed the last time; the thread's
@@ -47,10 +49,11 @@ class Maintenance:
     def after_stop(self) -> None:
         self._fresh()
 
-    def schedule(self, name: str, job: Job) -> bool:
+    def schedule(self, name: str, job: Job, *, at_exit: bool = False) -> bool:
         """Run `job` soon, unless one of this name waits already. False if nothing will run.
 
-        So it is once the store or the program ends, and where no thread can be started.
+        So it is once the store or the program ends, and where no thread can be started. What
+        waits when the program ends is dropped, unless it is to be done `at_exit`.
         """
         if exiting.begun:
             return False
@@ -58,9 +61,18 @@ class Maintenance:
             if self._stopping:
                 return False
             self._jobs.setdefault(name, job)
+            if at_exit:
+                self._at_exit.add(name)
             if self._thread is None:
                 self._start_locked()
             return self._thread is not None
+
+    def at_exit(self) -> None:
+        """The program ends: finish what is not to be dropped. Takes 5 s at the most."""
+        with self._idle:
+            self._stopping = True
+            self._jobs = {name: job for name, job in self._jobs.items() if name in self._at_exit}
+        self.wait(_PATIENCE + _GRACE)
 
     def _start_locked(self) -> None:
         thread = threading.Thread(target=self._run, name="journal-maintenance", daemon=True)
@@ -98,6 +110,7 @@ class Maintenance:
                     return
                 name = next(iter(self._jobs))
                 job = self._jobs.pop(name)
+                self._at_exit.discard(name)
             self._do(name, job)
 
     def _pause(self) -> bool:

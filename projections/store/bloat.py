@@ -41,7 +41,7 @@ class Bloat:
         size = self._log.size
         if size is None:
             return False
-        if size < self._size:  # it was compacted
+        if size < self._size // 2:  # it was compacted
             self.compacted(size)
         self._size = size
         if size < self._check_at or not self._log.lock.acquire(blocking=False):

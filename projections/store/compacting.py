@@ -62,7 +62,7 @@ class Compactor:
         try:
             session = self._sessions.open(session_id)
             report = self._compacted(session, stop)
-            if report is not None and report.events_after < report.events_before:
+            if report is not None and report.bytes_after != report.bytes_before:
                 self._note(session, report)
                 session.refresher.refresh_or_warn(timeout=0.0)
         finally:

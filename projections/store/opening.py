@@ -1,5 +1,7 @@
 """Makes a session ready for use: its log, what is folded from it, its session file."""
 
+from functools import partial
+
 from projections.store.background import Maintenance
 from projections.store.dirty import Dirty
 from projections.store.encoder import StateEncoder
@@ -40,7 +42,7 @@ class SessionOpener:
                 file,
                 stale,
                 self._budget,
-                self._maintenance.schedule,
+                partial(self._maintenance.schedule, at_exit=True),
             ),
             self._marked(stale, unsynced),
         )

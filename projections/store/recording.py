@@ -26,8 +26,8 @@ class Recording(StoreParts):
         a config that does not mirror, it returns True and looks at nothing else.
 
         O(size of the state): one write and, with durability "fsync", one sync, which threads
-        share. Where others have appended meanwhile, it reads that too. When it is due, it also
-        writes the session file, in at most a twentieth of the time.
+        share. When it is due, it also writes the session file, in at most a twentieth of the
+        time; a large one in the background.
 
         Raises `StateTypeError`, `StateValueError` or `LimitExceededError` for a state that
         cannot be kept exactly, `AppendError` when nothing was written, `SyncError` when it

@@ -18,6 +18,7 @@ PATIENCE = 5.0
 """Seconds that a refresh waits for the session file's lock, unless its caller says otherwise."""
 
 _LARGE = 1 << 16  # bytes that nobody waits for: they are read or written in the background
+_PATIENCE_OF_BACKGROUND = 1.0  # seconds until it is asked again for what it has not done yet
 _SHARE = 20  # refreshes after sets may take one part in this many of the time …
 _SAVED = 0.1  # … and seconds of it may be saved up while a store rests
 
@@ -70,7 +71,7 @@ class FileRefresher:
         self._file = file
         self._stale = stale
         self._budget = budget
-        self._schedule = schedule
+        self._schedule = schedule  # by the session's id: whichever refresher does it
         self._not_before = -math.inf if file is not None else math.inf  # on the monotonic clock
         self.is_refreshing = False  # after a set
 
@@ -109,23 +110,26 @@ class FileRefresher:
             return
         if self.is_refreshing or self._stale.mark_of(self._session_id) is None:
             return  # another thread is at it, or we are in its signal handler
+        if self._is_long():
+            self._not_before = started + _PATIENCE_OF_BACKGROUND
+            if self._schedule(f"session file of {self._session_id!r}", self._refresh_now):
+                return
         self.is_refreshing = True
-        if not self._is_long():
-            self._refresh_at_once(lambda: None)
-        elif not self._schedule(f"session file of {self._session_id!r}", self._refresh_at_once):
+        try:
+            self._refresh_now(lambda: None)
+        finally:
             self.is_refreshing = False
 
     def _is_long(self) -> bool:
         size = self._file.size if self._file is not None else 0
         return max(size, self._view.bytes, self._log.unfolded) > _LARGE
 
-    def _refresh_at_once(self, pause: Callable[[], object]) -> None:
-        started = monotonic()
-        try:
+    def _refresh_now(self, pause: Callable[[], object]) -> None:
+        """In the background the session may have been closed meanwhile, or its folder removed."""
+        if self._file is not None and self._file.has_folder():
+            started = monotonic()
             self.refresh_or_warn(timeout=0.0, pause=pause)
             self._budget.spend(started, monotonic())
-        finally:
-            self.is_refreshing = False
 
     def refresh_or_warn(
         self, timeout: float | None = None, pause: Callable[[], object] = lambda: None

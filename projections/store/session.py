@@ -84,6 +84,7 @@ class Session:
     def take_over(self, runtime_id: str) -> States:
         """Append the takeover by a runtime. Returns the view as of then. Raises as `append`."""
         view: States = {}
+        self.log.refresh()  # so that little is left to read when nobody else can write
 
         def takeover() -> tuple[Takeover]:
             answered = self.folded.pending.answered_by(runtime_id)

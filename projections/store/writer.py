@@ -40,8 +40,9 @@ class StoreWriter:
     def append(self, session_id: str, events: Sequence[Set], *, refresh: bool = True) -> None:
         """Save what `encoder` made of states, with one write and one sync.
 
-        Without `refresh`, the session file is left to `refresh_file_if_due`. Raises as
-        `DefaultSessionStore.set_runtime_state`.
+        Without `refresh`, for callers in threads of their own, the session file is left to
+        `refresh_file_if_due`, and what others have appended is folded, which the next
+        `append_at_once` needs. Raises as `DefaultSessionStore.set_runtime_state`.
         """
         if not events:
             return
@@ -53,6 +54,8 @@ class StoreWriter:
             session.append(lambda: check.check(session, events), refresh=refresh)
         else:
             session.append(events, refresh=refresh)
+            if not refresh:
+                session.log.refresh()
             check.warn(session, events)
         if self._compactor.is_automatic and session.bloat.is_due():
             self._compactor.schedule(session_id)

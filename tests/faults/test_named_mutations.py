@@ -42,8 +42,8 @@ MUTATIONS = {
     ),
     "a writer does not compare the number of lines with that of events": Mutation(
         "journal/engines/files/skimming.py",
-        "        is_whole = lines == last.seq - start.seq",
-        "        is_whole = True",
+        "        is_whole = lines == last.seq - start.seq and follows",
+        "        is_whole = follows",
         f"{ENGINES}/test_skimming.py",
     ),
     "a writer does not look for its last event in a compacted log": Mutation(

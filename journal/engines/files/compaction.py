@@ -19,10 +19,10 @@ from journal.codec import FORMAT, Clock, control_line, default_writer, digest_of
 from journal.engines.files.deletion import is_evidence, remove_from_archive
 from journal.engines.files.living import Kept, Living, scan_living
 from journal.engines.files.logfile import LogFile
-from journal.engines.files.replacing import Replacement, asking, changed_error
+from journal.engines.files.replacing import Replacement, changed_error
 from journal.engines.files.scratch import discard, open_scratch
 from journal.engines.files.segment import Segment
-from journal.engines.files.storage import Storage, write_all
+from journal.engines.files.storage import CHUNK, Storage, write_all
 from journal.engines.files.validation import check_session, newer_format_error
 from journal.errors import (
     CompactionAbandonedError,
@@ -145,7 +145,17 @@ class Compaction:
         )
 
     def _pieces(self, segment: Segment, size: int) -> Iterator[bytes]:
-        return asking(segment.pieces(0, size, SLICE), self._go_on_or_raise)
+        """Small ones; longer ones of a long line, which is looked at again with each."""
+        start = 0
+        while start < size:
+            self._go_on_or_raise()
+            undecided = start - segment.scanner.end
+            length = min(max(SLICE, undecided), CHUNK, size - start)
+            data = segment.storage.read(segment.file.fd, length, start)
+            if not data:
+                return
+            start += len(data)
+            yield data
 
     def _go_on_or_raise(self) -> None:
         if self._stop():

@@ -31,7 +31,7 @@ def changed_error(paths: Paths) -> CompactionAbandonedError:
     )
 
 
-def asking(pieces: Iterable[bytes], check: Callable[[], None]) -> Iterator[bytes]:
+def asking(pieces: Iterable[bytes], check: Callable[[], object]) -> Iterator[bytes]:
     """The pieces, with a call of `check` before each, which may raise."""
     for data in pieces:
         check()
@@ -75,20 +75,20 @@ class Replacement:
         for _ in range(_MOST_ROUNDS):
             if self._old.file.size() - self._old.scanner.end <= _CLOSE_ENOUGH:
                 break
-            self._copy()
+            self._copy(self._check)
         self._storage.sync(self._new.fd)
         self._storage.sync(self._old.file.fd)
 
-    def _copy(self) -> None:
+    def _copy(self, check: Callable[[], object] = lambda: None) -> None:
         """Append the old file's intact lines since the last copy to the new file."""
         old, scanner = self._old, self._old.scanner
         copied, damage = scanner.end, scanner.damage_count
         scanner.rewind()
-        for _ in scanner.read(asking(old.pieces(copied, old.file.size()), self._check)):
+        for _ in scanner.read(asking(old.pieces(copied, old.file.size()), check)):
             pass
         if scanner.damage_count > damage:
             raise changed_error(old.paths)
-        for data in asking(old.pieces(copied, scanner.end), self._check):
+        for data in asking(old.pieces(copied, scanner.end), check):
             write_all(self._storage, self._new.fd, data)
 
     def lock(self, timeout: float) -> None:

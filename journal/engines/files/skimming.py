@@ -1,13 +1,14 @@
 """Coming to the end of a log without reading it: for writers.
 
-A writer needs the newest event's seq and hash, and certainty that readers will take this for
-the newest event. It decodes the last line and counts the others: there must be as many as events
-since the last one that it knew. Where anything is less plain than that, the log is read.
+A writer needs the newest event's seq and hash, and certainty that readers will take this for the
+newest event. It decodes the last line and counts the others: there must be as many as events
+since the last one that it knew, and the last two must be linked. Where anything is less plain
+than that, the log is read.
 """
 
 from typing import NamedTuple
 
-from journal.codec import FORMAT, decode_line
+from journal.codec import FORMAT, HASH_DIGITS, decode_line
 from journal.engines.files.segment import Segment
 from journal.engines.files.storage import CHUNK
 from journal.engines.files.tip import Tip
@@ -16,26 +17,34 @@ from journal.state import MAX_LINE
 
 _BEGINNING = 1 << 16  # bytes within which a header ends
 _FIRST_READ = 1 << 13  # bytes: some lines of others
+_HASH_END = len(b'"hash":"') + HASH_DIGITS + len(b'"}\n')  # bytes at the end of a line
 
 
 class _Start(NamedTuple):
-    """Where to count from, and the seq that the line before would have if none were missing.
+    """Where to count from.
 
-    `must_hold` is how a line ends that has to come by; any does if it is empty.
+    `seq` is what the line before would have if none were missing, `head` the seq and the hash of
+    the newest event until there. `must_hold` is how a line ends that has to come by; any does if
+    it is empty.
     """
 
     header: Open
     end: int
     seq: int
+    head: tuple[int, str]
     must_hold: bytes
 
 
 class _Skimmed(NamedTuple):
-    """So many lines end before `end`; `last` is the last of them, with its newline."""
+    """So many lines end before `end`; `last` is the last of them, with its newline.
+
+    `before` is the end of the line before that, empty if that is not known.
+    """
 
     lines: int
     end: int
     last: bytes
+    before: bytes
 
 
 def skim(segment: Segment, known: Head | None) -> bool:
@@ -62,7 +71,7 @@ def _after_tip(segment: Segment) -> _Start | None:
     header = tip.header
     if header is None or header.format > FORMAT or not segment.is_at_tip():
         return None
-    return _Start(header, tip.end, tip.seq, b"")
+    return _Start(header, tip.end, tip.seq, (tip.seq, tip.hash), b"")
 
 
 def _after_header(segment: Segment, known: Head | None) -> _Start | None:
@@ -78,13 +87,14 @@ def _after_header(segment: Segment, known: Head | None) -> _Start | None:
         return None
     must_hold = b""
     if known.seq >= header.base_seq and known.hash != header.base_hash:
-        must_hold = b'"hash":"%b"}\n' % known.hash.encode()
-    return _Start(header, len(line) + 1, header.base_seq - header.kept, must_hold)
+        must_hold = _end_of(known.hash)
+    base = (header.base_seq, header.base_hash)
+    return _Start(header, len(line) + 1, header.base_seq - header.kept, base, must_hold)
 
 
 def _skim_from(segment: Segment, start: _Start) -> _Skimmed | None:
     """Count the lines up to the end of the file. None if what must come by does not."""
-    lines, end, last = 0, start.end, b""
+    lines, end, last, before = 0, start.end, b"", b""
     missing, length = start.must_hold, _FIRST_READ
     while data := segment.storage.read(segment.file.fd, length, end):
         lines += data.count(b"\n")
@@ -92,18 +102,26 @@ def _skim_from(segment: Segment, start: _Start) -> _Skimmed | None:
         text = last + data
         if missing and missing in text:
             missing = b""
-        last = text[text.rfind(b"\n", 0, -1) + 1 :]
+        begin = text.rfind(b"\n", 0, -1) + 1
+        last, before = text[begin:], text[max(0, begin - _HASH_END) : begin] or before
         if len(data) < length or len(last) > MAX_LINE:
             break
         length = CHUNK
-    return None if missing else _Skimmed(lines, end, last)
+    return None if missing else _Skimmed(lines, end, last, before)
+
+
+def _end_of(digest: str) -> bytes:
+    """How a line ends that has this hash."""
+    return b'"hash":"%b"}\n' % digest.encode()
 
 
 def _tip_at(start: _Start, skimmed: _Skimmed, last: Record) -> Tip | None:
     """The tip after the last line, unless there are more lines or fewer than there should be."""
-    header, (lines, end, line) = start.header, skimmed
-    if not isinstance(last, Open | Sealed) and last.seq > max(start.seq, header.base_seq):
-        is_whole = lines == last.seq - start.seq
+    header, (lines, end, line, before) = start.header, skimmed
+    seq, digest = start.head
+    if not isinstance(last, Open | Sealed) and last.seq > seq:
+        follows = last.prev == digest if last.seq == seq + 1 else before == _end_of(last.prev)
+        is_whole = lines == last.seq - start.seq and follows
         return Tip(header, end, last.seq, last.hash, last.hash) if is_whole else None
     # Nothing came after the compaction, or after the header of a log without a compaction.
     is_whole = not isinstance(last, Sealed) and start.seq + lines == header.base_seq

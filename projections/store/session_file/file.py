@@ -33,7 +33,7 @@ class SessionFile:
         self._paths = paths
         self._durable = durable
         self._finder = SessionFileFinder(storage, paths)
-        self.size = 0  # bytes of it when it was last written here
+        self.size = 0  # about how many bytes it had when it was last written or looked at here
 
     # Reading
 
@@ -77,6 +77,10 @@ class SessionFile:
 
     # Writing
 
+    def has_folder(self) -> bool:
+        """Whether the folder is there that the file belongs into."""
+        return self._storage.find(self._paths.folder) is not None
+
     def write(self, render: Callable[[], bytes | None], timeout: float) -> None:
         """Put what `render` gives under `runtime_state`; nothing if it gives None.
 
@@ -88,6 +92,7 @@ class SessionFile:
             path, fields = self._finder.find()
             state = render()
             if state is None or (fields is not None and fields.get(RUNTIME_STATE) == state):
+                self.size = sum(map(len, (fields or {}).values()))
                 return
             if fields is None:
                 fields = new_fields(self._paths.session_id)

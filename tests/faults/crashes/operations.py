@@ -42,7 +42,7 @@ class State(NamedTuple):
 class _AtOnce(Maintenance):
     """Background work done in the foreground: the same calls in the same order every time."""
 
-    def schedule(self, name: str, job: Job) -> bool:
+    def schedule(self, name: str, job: Job, *, at_exit: bool = False) -> bool:
         try:
             job(lambda: False)
         except (JournalError, OSError):

@@ -49,7 +49,7 @@ TROUBLES: dict[str, Callable[[int], Fault]] = {
 class Idle(Maintenance):
     """Does nothing behind the machine's back: what packing does is one of its rules."""
 
-    def schedule(self, name: str, job: Job) -> bool:
+    def schedule(self, name: str, job: Job, *, at_exit: bool = False) -> bool:
         return True
 
 

@@ -214,3 +214,41 @@ def test_the_file_is_closed_however_few_are_read(tmp_path: Path, taken: int) -> 
     list(islice(entries, taken))
     del found, entries
     assert not open_fds
+
+
+def test_a_line_longer_than_any_may_be_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backwards, "MAX_LINE", 100)
+    path = tmp_path / "lines"
+    path.write_bytes(b"first\n" + b"x" * 1000 + b"\nlast\n")
+    fd = os.open(path, os.O_RDONLY)
+    assert list(lines_back(STORAGE, fd, path.stat().st_size, 8)) == [b"", b"last"]
+    os.close(fd)
+
+
+@pytest.mark.parametrize("number", range(1, 5))
+def test_a_bad_line_ends_it(tmp_path: Path, number: int) -> None:
+    log, _ = open_log(tmp_path)
+    log.append([set_event(str(seq)) for seq in range(1, 5)])
+    lines = (tmp_path / "s.jsonl").read_bytes().splitlines(keepends=True)
+    lines[number] = lines[number].replace(b'"native"', b'"nativE"')
+    (tmp_path / "s.jsonl").write_bytes(b"".join(lines))
+    found = [entry.event.seq for entry in newest(engine_in(tmp_path))]
+    assert found == list(range(4, number + 1, -1)), "that which follows it cannot be checked"
+
+
+def test_an_interrupt_leaves_no_file_open(tmp_path: Path) -> None:
+    log, _ = open_log(tmp_path)
+    log.append([set_event("a")])
+    opened: list[int] = []
+
+    def fault(name: str, args: tuple[Any, ...]) -> None:
+        if name == "close":
+            opened.append(args[0])
+        if name == "read":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        newest(engine_in(tmp_path, FaultyStorage(fault)))
+    assert len(opened) == 1

@@ -262,3 +262,13 @@ def test_becoming_a_writer_waits_for_a_sync_that_uses_the_number(path: Path) -> 
     for thread in (syncing, changing):
         thread.join(PATIENCE)
     assert order == ["synced", "closed"]
+
+
+def test_pieces_end_where_the_file_turns_out_to_be_shorter(tmp_path: Path) -> None:
+    path = tmp_path / "s.jsonl"
+    path.write_bytes(b"x" * 10)
+    file = LogFile(DiskStorage(), str(path), create=False)
+    pieces = file.chunks(0, 20)
+    assert next(pieces) == b"x" * 10
+    assert list(pieces) == []
+    file.close()

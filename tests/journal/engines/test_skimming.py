@@ -48,17 +48,14 @@ class Folder:
             case "paste":
                 start, count = number % len(lines), 1 + number // len(lines) % 3
                 self.add(b"".join(lines[start : start + count]))
-            case "take out" if number % len(lines):
-                del lines[number % len(lines)]
-                self.file.write_bytes(b"".join(lines))
             case "blank":
                 self.add(b"\n")
             case "garbage":
                 self.add(b'{"seq":7}\n')
             case "die":
                 self.add(lines[-1][: 1 + number % len(lines[-1])])
-            case "unend":
-                self.file.write_bytes(self.file.read_bytes().rstrip(b"\n"))
+            case _:
+                self.file.write_bytes(b"".join(edited(lines, act, number)))
 
     def add(self, data: bytes) -> None:
         with self.file.open("ab") as file:
@@ -71,12 +68,29 @@ class Folder:
         return seq, b"".join(before), line.partition(b',"prev":')[2][:40]
 
 
-ACTS = ["append", "append", "append", "compact", "paste", "take out", "blank", "garbage", "die"]
+def edited(lines: list[bytes], act: str, number: int) -> list[bytes]:
+    """The lines of a log once somebody has saved them otherwise. The header stays."""
+    header, *events = lines
+    match act:
+        case "swap":
+            events[-2:] = reversed(events[-2:])
+        case "take out" if events:
+            del events[number % len(events)]
+        case "twice instead" if events:
+            line = events.pop(number % len(events))
+            events.append(events[number % len(events)] if events and number % 2 else line)
+        case "unend":
+            return [b"".join(lines).rstrip(b"\n")]
+    return [header, *events]
+
+
+ACTS = ["append"] * 4 + ["compact", "paste", "swap", "twice instead"]
+ACTS += ["take out", "blank", "garbage", "die", "unend"]
 
 
 @given(
     known=st.integers(1, 6),
-    acts=st.lists(st.tuples(st.sampled_from([*ACTS, "unend"]), st.integers(0, 50)), max_size=6),
+    acts=st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 50)), max_size=6),
 )
 def test_it_appends_where_a_reader_would(known: int, acts: list[tuple[str, int]]) -> None:
     folder = Folder(known)
@@ -118,6 +132,31 @@ def test_older_lines_pasted_after_the_newest_are_not_the_newest(
     fresh, recorder = open_log(tmp_path)
     fresh.refresh()
     assert recorder.turns == ["known", *[f"t{number}" for number in range(appended)], "mine"]
+
+
+@pytest.mark.parametrize("saved", ["in place", "by rename"])
+@pytest.mark.parametrize(
+    "order", [[1, 2, 3, 5, 4], [1, 4, 5, 4], [1, 3, 4, 5, 2], [1, 2, 4, 5, 3], [1, 5, 4, 4, 4]]
+)
+def test_as_many_lines_in_another_order_are_not_taken_for_the_log(
+    order: list[int], saved: str, tmp_path: Path
+) -> None:
+    log, _ = open_log(tmp_path)
+    log.append([set_event("t1")])
+    other, _ = open_log(tmp_path)
+    other.append([set_event(f"t{number}") for number in (2, 3, 4, 5)])
+    path = tmp_path / "s.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    edited = b"".join([lines[0], *(lines[number] for number in order)])
+    if saved == "in place":
+        path.write_bytes(edited)
+    else:
+        (tmp_path / "edited").write_bytes(edited)
+        (tmp_path / "edited").rename(path)
+    log.append([set_event("mine")])
+    fresh, recorder = open_log(tmp_path)
+    fresh.refresh()
+    assert recorder.turns[-1] == "mine", "True, and no reader sees it"
 
 
 @pytest.fixture

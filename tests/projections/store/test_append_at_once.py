@@ -50,3 +50,18 @@ def test_it_says_saved_exactly_when_it_is(
         store.flush()
         is_saved = store.session_exists("s") and "new" in turns_in(tmp_path)
         assert is_saved is answer
+
+
+def test_it_goes_on_once_a_thread_has_appended_after_others(tmp_path: Path) -> None:
+    """What others have appended is folded by that thread: no loop has to wait for it."""
+    with (
+        DefaultSessionStore(tmp_path, durability="os") as store,
+        DefaultSessionStore(tmp_path, durability="os") as other,
+    ):
+        store.set_runtime_state("s", "native", "t", {})
+        other.set_runtime_state("s", "harness", "t", {})
+        writer = writer_of(store)
+        event = set_event("t", {"n": 1})
+        assert not writer.append_at_once("s", [event])
+        writer.append("s", [event], refresh=False)
+        assert writer.append_at_once("s", [event])

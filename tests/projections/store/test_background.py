@@ -72,7 +72,7 @@ class Kept(Maintenance):
         super().__init__()
         self.jobs: dict[str, Job] = {}
 
-    def schedule(self, name: str, job: Job) -> bool:
+    def schedule(self, name: str, job: Job, *, at_exit: bool = False) -> bool:
         self.jobs.setdefault(name, job)
         return True
 
