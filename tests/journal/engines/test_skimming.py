@@ -62,10 +62,13 @@ class Folder:
             file.write(data)
 
     def appended_by(self, log: FileLog) -> tuple[int, bytes, bytes]:
-        """The seq of an event, what the log was before it, and the `prev` of its line."""
+        """The seq of an event, what the log was before it, and the `prev` of its line.
+
+        A log that is begun anew has an id of its own.
+        """
         seq = log.append([set_event("mine", {"n": -1})]).seq
         *before, line = self.file.read_bytes().splitlines(keepends=True)
-        return seq, b"".join(before), line.partition(b',"prev":')[2][:40]
+        return seq, b"".join(before) if seq > 1 else b"", line.partition(b',"prev":')[2][:40]
 
 
 def edited(lines: list[bytes], act: str, number: int) -> list[bytes]:
