@@ -54,7 +54,7 @@ class StoreWriter:
             session.append(lambda: check.check(session, events), refresh=refresh)
         else:
             session.append(events, refresh=refresh)
-            if not refresh:
+            if not refresh and session.log.unfolded:
                 session.log.refresh()
             check.warn(session, events)
         if self._compactor.is_automatic and session.bloat.is_due():

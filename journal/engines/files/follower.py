@@ -14,14 +14,14 @@ knows by their hashes which events were yielded already.
 from collections.abc import Callable, Generator, Iterator
 from typing import NoReturn
 
-from journal.engines.files.ends import ends_deleted
+from journal.engines.files.ends import ends_deleted, last_record
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.seeking import ReadPoint, find_end, find_event
 from journal.engines.files.segment import Segment
 from journal.engines.files.storage import FIRST, FileId, Storage, chunks
 from journal.engines.files.validation import check_beginning, check_session
 from journal.errors import CursorError, HistoryError, JournalError, ReadError, StorageError
-from journal.events import Cursor, Event, Open
+from journal.events import Cursor, Event, Open, Sealed
 from journal.forking import tell_after_fork
 from journal.names import Paths
 from journal.past import Past
@@ -153,11 +153,16 @@ class FileFollower:
     def _is_still_refused(self, file: LogFile) -> bool:
         """What was refused stays so while the log only grows: it need not be read again.
 
-        Unless it ended before our place: a copy may have been half written over it.
+        Unless it ended before our place, for a copy may have been half written over it, and
+        does so no more.
         """
         if not (file.is_current() and self._has_scanned(file)):
             return False
-        return self._scanner.seq >= self._position.seq or file.size() == self._scanner.end
+        place = self._position.seq
+        if self._scanner.seq >= place or file.size() == self._scanner.end:
+            return True
+        last = last_record(self._storage, file.fd)
+        return last is not None and not isinstance(last, Open | Sealed) and last.seq < place
 
     def _has_scanned(self, file: LogFile) -> bool:
         return self._scanner.end > 0 and self._as_segment(file).is_in_step()

@@ -78,8 +78,11 @@ class SessionFile:
     # Writing
 
     def has_folder(self) -> bool:
-        """Whether the folder is there that the file belongs into."""
-        return self._storage.find(self._paths.folder) is not None
+        """Whether the folder is there that the file belongs into, as far as can be seen."""
+        try:
+            return self._storage.find(self._paths.folder) is not None
+        except OSError:
+            return True
 
     def write(self, render: Callable[[], bytes | None], timeout: float) -> None:
         """Put what `render` gives under `runtime_state`; nothing if it gives None.
