@@ -238,6 +238,17 @@ def test_a_bad_line_ends_it(tmp_path: Path, number: int) -> None:
     assert found == list(range(4, number + 1, -1)), "that which follows it cannot be checked"
 
 
+@pytest.mark.parametrize("number", range(1, 4))
+def test_a_missing_line_ends_it(tmp_path: Path, number: int) -> None:
+    log, _ = open_log(tmp_path)
+    log.append([set_event(str(seq)) for seq in range(1, 5)])
+    lines = (tmp_path / "s.jsonl").read_bytes().splitlines(keepends=True)
+    del lines[number]
+    (tmp_path / "s.jsonl").write_bytes(b"".join(lines))
+    found = [entry.event.seq for entry in newest(engine_in(tmp_path))]
+    assert found == list(range(4, number + 1, -1))
+
+
 def test_an_interrupt_leaves_no_file_open(tmp_path: Path) -> None:
     log, _ = open_log(tmp_path)
     log.append([set_event("a")])
@@ -252,3 +263,11 @@ def test_an_interrupt_leaves_no_file_open(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         newest(engine_in(tmp_path, FaultyStorage(fault)))
     assert len(opened) == 1
+
+
+def test_a_file_that_turns_out_to_be_shorter_ends_it(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    path.write_bytes(b"first\nlast\n")
+    fd = os.open(path, os.O_RDONLY)
+    assert list(lines_back(STORAGE, fd, 100, 8)) == []
+    os.close(fd)

@@ -164,3 +164,19 @@ def test_nothing_is_scheduled_once_the_program_ends(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("journal.exiting.begun", True)
     assert not Maintenance().schedule("at the end", lambda stop: done.append("end"))
     assert done == ["kept"]
+
+
+def test_a_folder_that_cannot_be_looked_at_fails_no_set(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = str(tmp_path)
+
+    def fault(name: str, args: tuple[Any, ...]) -> None:
+        if name == "find" and args[0] == folder:
+            raise OSError(errno.EIO, "Input/output error")
+
+    with DefaultSessionStore(tmp_path, durability="os", storage=FaultyStorage(fault)) as store:
+        store.set_runtime_state("s", "native", "t", SMALL)
+        assert store.get_runtime_state("s", "native", "t") == SMALL
+    (record,) = caplog.records
+    assert "the session file is out of date" in record.getMessage()

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +163,22 @@ def test_more_than_is_written_at_a_time_comes_in_order(tmp_path: Path) -> None:
     assert max(widest) < 2 * SLICE
     assert len(widest) < 6
     assert report.bytes_after == (tmp_path / "s.jsonl").stat().st_size
+
+
+def test_a_log_that_is_cut_while_it_is_read_is_compacted_as_it_is_then(tmp_path: Path) -> None:
+    log, _ = open_log(tmp_path)
+    log.append([set_event("a"), set_event("a"), set_event("b")])
+    path = tmp_path / "s.jsonl"
+    end = len(b"".join(path.read_bytes().splitlines(keepends=True)[:3]))
+    left = [lambda: os.truncate(path, end)]
+
+    def fault(name: str, args: tuple[Any, ...]) -> None:
+        if name == "read" and args[2] == 0 and left:
+            left.pop()()
+
+    report = directory(tmp_path, FaultyStorage(fault)).compact("s")
+    assert left == []
+    assert report is not None
+    assert (report.events_before, report.events_after) == (2, 1)
+    assert turns_in(tmp_path) == ["a"]
+    assert directory(tmp_path).verify("s").problems == []
