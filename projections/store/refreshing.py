@@ -71,7 +71,7 @@ class FileRefresher:
         self._file = file
         self._stale = stale
         self._budget = budget
-        self._schedule = schedule  # by the session's id: whichever refresher does it
+        self._schedule = schedule
         self._not_before = -math.inf if file is not None else math.inf  # on the monotonic clock
         self.is_refreshing = False  # after a set
 
@@ -125,7 +125,7 @@ class FileRefresher:
         return max(size, self._view.bytes, self._log.unfolded) > _LARGE
 
     def _refresh_now(self, pause: Callable[[], object]) -> None:
-        """In the background the session may have been closed meanwhile, or its folder removed."""
+        """Its folder may have been removed since it was scheduled: that is not made again."""
         if self._file is not None and self._file.has_folder():
             started = monotonic()
             self.refresh_or_warn(timeout=0.0, pause=pause)

@@ -95,14 +95,9 @@ class Compaction:
             raise old.file.write_error
         new = open_scratch(self._storage, self._paths.scratch, self._refuse_a_second)
         try:
-            report = self._rewrite_into(old, new)
-        except BaseException:
-            discard(self._storage, new)
-            raise
-        else:
-            discard(self._storage, new)  # unless it has become the log
-            return report
+            return self._rewrite_into(old, new)
         finally:
+            discard(self._storage, new)  # unless it has become the log
             new.close()
 
     def _rewrite_into(self, old: Segment, new: LogFile) -> CompactionReport | None:

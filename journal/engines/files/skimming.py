@@ -21,11 +21,10 @@ _HASH_END = len(b'"hash":"') + HASH_DIGITS + len(b'"}\n')  # bytes at the end of
 
 
 class _Start(NamedTuple):
-    """Where to count from.
+    """Where to count from: the lines after `end`.
 
-    `seq` is what the line before would have if none were missing, `head` the seq and the hash of
-    the newest event until there. `must_hold` is how a line ends that has to come by; any does if
-    it is empty.
+    Their number and `seq` add up to the seq of the last one. `head` is the seq and the hash of
+    the newest event before them. One of them has to end with `must_hold`.
     """
 
     header: Open
@@ -36,9 +35,9 @@ class _Start(NamedTuple):
 
 
 class _Skimmed(NamedTuple):
-    """So many lines end before `end`; `last` is the last of them, with its newline.
+    """The lines that were counted, up to `end`. `last` is the last of them, with its newline.
 
-    `before` is the end of the line before that, empty if that is not known.
+    `before` is the end of the line before that; empty if there is none.
     """
 
     lines: int
@@ -48,11 +47,11 @@ class _Skimmed(NamedTuple):
 
 
 def skim(segment: Segment, known: Head | None) -> bool:
-    """Let `segment.tip` go to the end of the file, past what others have appended.
+    """Move `segment.tip` to the end of the file, past what others have appended.
 
-    A file of which nothing was read must be the log that `known` is an event of: it holds that
-    event, or has it behind it since a compaction. False: the log has to be read. Takes a
-    millisecond for some megabytes; memory is that of a line. OSError.
+    Returns False when the log has to be read instead. A file that was not read yet must be the
+    log that `known` is an event of: it holds that event, or a compaction has folded it. O(bytes),
+    a millisecond for some megabytes; holds one line in memory. Raises OSError.
     """
     start = _after_tip(segment) if segment.tip.end else _after_header(segment, known)
     skimmed = _skim_from(segment, start) if start is not None else None
@@ -93,7 +92,7 @@ def _after_header(segment: Segment, known: Head | None) -> _Start | None:
 
 
 def _skim_from(segment: Segment, start: _Start) -> _Skimmed | None:
-    """Count the lines up to the end of the file. None if what must come by does not."""
+    """Count the lines up to the end of the file. None if the one that must be there is not."""
     lines, end, last, before = 0, start.end, b"", b""
     missing, length = start.must_hold, _FIRST_READ
     while data := segment.storage.read(segment.file.fd, length, end):
@@ -116,7 +115,7 @@ def _end_of(digest: str) -> bytes:
 
 
 def _tip_at(start: _Start, skimmed: _Skimmed, last: Record) -> Tip | None:
-    """The tip after the last line, unless there are more lines or fewer than there should be."""
+    """The tip after the last line. None if the lines are too many, too few or not linked."""
     header, (lines, end, line, before) = start.header, skimmed
     seq, digest = start.head
     if not isinstance(last, Open | Sealed) and last.seq > seq:

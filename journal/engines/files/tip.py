@@ -6,7 +6,7 @@ from journal.events import Head, Open
 
 
 class Tip(Struct):
-    """What an append needs of a log: what a `Scanner` would have that had read it.
+    """What an append needs to know of a log, under the names that a `Scanner` has for it.
 
     `end` is where the last line ends and `line_hash` its hash; `seq` and `hash` are those of the
     newest event, which the last line is unless nothing came after what compaction has kept.

@@ -16,7 +16,8 @@ from journal.names import paths_of
 from projections import DefaultSessionStore
 from tests.faults.damage.forgery import rechain, with_fields
 from tests.journal.engines import seals
-from tests.support import FaultyStorage, finish_maintenance
+from tests.journal.engines.restorations import compacted, lines, log, restored
+from tests.support import FaultyStorage
 
 LOST = "f" * 32
 """The hash of an event that nobody has."""
@@ -25,36 +26,9 @@ LOST = "f" * 32
 GARBAGE = b"\x00\xff garbage\n"
 
 
-def compacted(folder: Path) -> None:
-    """A header, the kept events 6, 7, 3 and 4, then 8 and 9; one a line. Two archives."""
-    with DefaultSessionStore(folder, durability="os", auto_compact=False) as store:
-        for number in range(4):
-            store.set_runtime_state("s", "x", f"t{number}", {"n": number})
-        store.set_runtime_state("s", "x", "t0", {"n": 4})
-        store.compact("s")
-        for number in (5, 6):
-            store.set_runtime_state("s", "x", f"t{number % 5}", {"n": number})
-        store.compact("s")
-        finish_maintenance(store)
-        for number in (7, 8):
-            store.set_runtime_state("s", "x", f"t{number}", {"n": number})
-
-
-def log(folder: Path) -> Path:
-    return folder / "s.jsonl"
-
-
-def lines(path: Path) -> list[bytes]:
-    return path.read_bytes().splitlines(keepends=True)
-
-
 def spoil(path: Path, number: int) -> None:
     found = lines(path)
     put(path, [*found[:number], GARBAGE, *found[number + 1 :]])
-
-
-def restored(folder: Path, *copies: Path) -> RestoreReport:
-    return restore(DiskStorage(), paths_of(str(folder), "s"), list(map(str, copies)))
 
 
 def seqs(report: RestoreReport) -> list[int]:
