@@ -15,8 +15,9 @@ from typing import Any, Literal, Protocol, TypeAlias
 from journal.config import Durability
 from journal.events import Cursor, Event, Head
 from journal.past import Newest, Past
-from journal.reports import CompactionReport, SessionInfo, VerifyReport
+from journal.reports import CompactionReport, Problem, SessionInfo, VerifyReport
 from journal.room import Answer
+from journal.snapshots import SavedTurn
 from journal.stopping import StopEvent
 
 History: TypeAlias = Literal["archive", "drop"]
@@ -47,6 +48,16 @@ class EventFactory(Protocol):
     """
 
     def __call__(self) -> Sequence[Event]: ...
+
+
+def never() -> bool:
+    """Do not stop."""
+    return False
+
+
+def always(_size: int, _living: int) -> bool:
+    """Compact, however little is dead."""
+    return True
 
 
 class Log(Protocol):
@@ -132,6 +143,27 @@ class Log(Protocol):
         """Make everything durable that the log holds. Raises `SyncError` and as `refresh`."""
         ...
 
+    @property
+    def problem(self) -> Problem | None:
+        """The first thing that is wrong with what was read of the log, if anything is."""
+        ...
+
+    @property
+    def unsaved(self) -> int:
+        """About how many bytes of the log opening it would have to read; 0 where that is little.
+
+        `save` makes it none. Also 0 where the engine saves nothing.
+        """
+        ...
+
+    def save(self, pause: Callable[[], object] = never) -> None:
+        """Save what is folded, for the next opening, where the projection is `Freezable`.
+
+        Folds what others have appended. O(size of the projection); calls `pause` now and then.
+        Nothing depends on it: where it cannot be done, it is not, and nothing is raised.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of what is held open. The log can be used again afterwards."""
         ...
@@ -179,16 +211,6 @@ class Follower(Protocol):
         ...
 
 
-def never() -> bool:
-    """Do not stop."""
-    return False
-
-
-def always(_size: int, _living: int) -> bool:
-    """Compact, however little is dead."""
-    return True
-
-
 class Backend(Protocol):
     """The logs of many sessions. Safe for threads and forks.
 
@@ -234,6 +256,21 @@ class Backend(Protocol):
         end of the log is not as it should be, the log is short enough to be read anyway, or the
         engine cannot read backwards. What is damaged further back is not noticed. Raises nothing
         but `StateTypeError` and `StateValueError` for what is no id.
+        """
+        ...
+
+    def saved_summary(self, session_id: str) -> bytes | None:
+        """The summary that was saved of the session as it is now, as its projection gave it.
+
+        None if there is none, or the session has changed since. `Frozen.summary` makes it. What
+        is damaged further back is not noticed. Raises as `newest`.
+        """
+        ...
+
+    def saved_turn(self, session_id: str, runtime_id: str, turn_id: str) -> SavedTurn | None:
+        """A turn as it was when the session was last saved; None if it never was.
+
+        It may have changed since: `newest` has the events after it. Raises as `newest`.
         """
         ...
 

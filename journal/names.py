@@ -23,6 +23,9 @@ SESSION_SUFFIX = ".json"
 NEW_SUFFIX = ".new"
 """After a whole name: of a file that is being written and has not taken its place yet."""
 
+SNAPSHOT_SUFFIX = ".snapshot"
+"""Of what was folded from a log, so that opening it need not read all of it; derived."""
+
 LOCK_SUFFIX = ".lock"
 """After the whole name of a session file: of PraisonAI's lock on it. Nothing is in it."""
 
@@ -120,6 +123,7 @@ def is_in_folder(name: str) -> bool:
         (
             *(LOG_SUFFIX, unfinished(LOG_SUFFIX)),
             *(SESSION_SUFFIX, unfinished(SESSION_SUFFIX), lock_of(SESSION_SUFFIX)),
+            *(SNAPSHOT_SUFFIX, unfinished(SNAPSHOT_SUFFIX)),
         )
     )
 
@@ -185,6 +189,11 @@ class Paths(NamedTuple):
         """The session file where another session's has the name: PraisonAI makes such."""
         name = f"{_digested(self.stem, self.session_id)}{SESSION_SUFFIX}"
         return os.path.join(self.folder, name)
+
+    @property
+    def snapshot(self) -> str:
+        """Where the snapshot is, if there is one."""
+        return os.path.join(self.folder, f"{self.stem}{SNAPSHOT_SUFFIX}")
 
     def archived(self, base_seq: int, number: int = 1) -> str:
         """Where the log goes that a compaction up to `base_seq` has replaced.

@@ -109,9 +109,19 @@ class Scanner:
 
     def skip_kept(self, header: Open, last_hash: str, end: int) -> None:
         """Begin after what compaction has kept, which ends at `end`, without having read it."""
+        base = (header.base_seq, header.base_hash)
+        self.resume(header, base, last_hash, header.kept, end)
+
+    def resume(
+        self, header: Open, event: tuple[int, str], line_hash: str, count: int, end: int
+    ) -> None:
+        """Begin after `end`, where all that is before was read and judged another time.
+
+        `event` is the seq and the hash of the newest one there.
+        """
         self.header = header
-        self.advance(header.base_seq, header.base_hash, header.kept, end)
-        self.line_hash = last_hash
+        self.advance(*event, count, end)
+        self.line_hash = line_hash
         self.rewind()
 
     def pass_seal(self) -> None:

@@ -112,7 +112,8 @@ class Inspection(ABC):
     def resolve(self, session_id: str, ref: Ref | Point) -> Any:
         """The state that a ref names, given as to `diff`: of a turn, a runtime, or the whole view.
 
-        Of a turn as it is now, reads the end of the log, up to 1 MiB. Else costs as `state_at`, or
+        Of a turn as it is now, reads the end of the log, up to 1 MiB, or what was saved of the
+        view. Else costs as `state_at`, or
         as `history` for so many versions back. Raises `NotFoundError`, `HistoryError`, and as
         these.
         """
@@ -170,8 +171,8 @@ class Inspection(ABC):
     def past(self, session_id: str, reaching: int = 0) -> Past | None:
         """What is left of a session's events, as stored: for tools that read all of them.
 
-        None when there is no log. Where only what came after the seq `reaching` matters, a
-        snapshot spares reading what is older. Raises `ReadError` and its siblings, also
+        None when there is no log. Where only what came after the seq `reaching` matters, what is
+        older and archived may not be read. Raises `ReadError` and its siblings, also
         while it is read.
         """
         self._check_open()
@@ -195,6 +196,7 @@ class Inspection(ABC):
             session_id,
             lambda reaching: self.past(session_id, reaching),
             lambda: self.newest(session_id),
+            lambda *turn: self._backend.saved_turn(session_id, *turn),
             lambda: self._view_now(session_id),
         )
 

@@ -1,17 +1,19 @@
 """What a ref names: a turn, a runtime or the whole view, at a point or some versions back."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 from journal.errors import HistoryError, NotFoundError
 from journal.events import Clear, Event, Set
 from journal.past import Entry, Newest, Past
+from journal.snapshots import SavedTurn
 from journal.state import check_text, decode_state
 from projections.refs import Ref
 from projections.replay import Version, seq_at, versions, view_as_of
 from projections.view import View
 
 _NEWEST_BYTES = 1 << 20  # of the log's end, where the set of a turn is looked for first
+_BEFORE_SAVED = 1 << 15  # of them before what was saved is looked at, which takes longer
 
 
 class Resolver:
@@ -22,25 +24,29 @@ class Resolver:
         session_id: str,
         past: Callable[[int], Past | None],
         newest: Callable[[], Newest | None],
+        saved_turn: Callable[[str, str], SavedTurn | None],
         view_now: Callable[[], dict[str, dict[str, Any]]],
     ) -> None:
         """`past` gives what is left of the events, `reaching` as in `Backend.history`.
 
-        `newest` gives the newest of them, as `Backend.newest`. `view_now` gives the view of an
+        `newest` gives the newest of them, as `Backend.newest`, and `saved_turn` a turn as of an
+        earlier event, as `Backend.saved_turn`. `view_now` gives the view of an
         older session that has no log, too.
         """
         self._session_id = session_id
         self._past = past
         self._newest = newest
+        self._saved_turn = saved_turn
         self._view_now = view_now
 
     def resolve(self, ref: Ref) -> Any:
         """The state that a ref names. Raises `NotFoundError` and `HistoryError`."""
         if ref.back:
             return self._version(ref).state
-        newest = self._newest_set(ref) if ref.turn_id is not None and ref.at is None else None
-        if newest is not None:
-            return decode_state(bytes(newest.state))
+        if ref.runtime_id is not None and ref.turn_id is not None and ref.at is None:
+            state = self._newest_state(ref.runtime_id, ref.turn_id)
+            if state is not None:
+                return decode_state(state)
         found: Any = self.state_at(ref.at)
         for part in (ref.runtime_id, ref.turn_id):
             if part is not None and part not in found:
@@ -48,19 +54,26 @@ class Resolver:
             found = found[part] if part is not None else found
         return found
 
-    def _newest_set(self, ref: Ref) -> Set | None:
-        """The set that gave a turn its state, if it is in the last MiB of the log."""
+    def _newest_state(self, runtime_id: str, turn_id: str) -> bytes | None:
+        """The state of a turn, found in the last MiB of the log or in what was saved of it.
+
+        None if it is not found there, or the turn is none.
+        """
         newest = self._newest()
+        saved: SavedTurn | None = None
+        hashes: dict[int, str] = {}  # of the events that were read, by seq
         left = _NEWEST_BYTES
         for event, line in newest.entries if newest is not None else ():
-            left -= len(line)
-            if isinstance(event, Clear) and event.runtime_id in (None, ref.runtime_id):
+            if _is_set_of(event, runtime_id, turn_id):
+                return bytes(event.state)
+            if isinstance(event, Clear) and event.runtime_id in (None, runtime_id):
                 return None
-            if isinstance(event, Set) and (event.runtime_id, event.turn_id) == (
-                ref.runtime_id,
-                ref.turn_id,
-            ):
-                return event
+            before, left = left, left - len(line)
+            hashes[event.seq] = event.hash
+            if left <= _NEWEST_BYTES - _BEFORE_SAVED < before:
+                saved = self._saved_turn(runtime_id, turn_id)
+            if saved is not None and event.seq <= saved.seq:
+                return saved.state if hashes.get(saved.seq) == saved.hash else None
             if left < 0:
                 return None
         return None
@@ -131,6 +144,10 @@ class Resolver:
             what = f"turn {ref.turn_id!r} of {what}"
         when = f" as of {ref.at}" if ref.at is not None else ""
         return NotFoundError(f"session {self._session_id!r} has no {what}{when}")
+
+
+def _is_set_of(event: Event, runtime_id: str, turn_id: str) -> TypeGuard[Set]:
+    return isinstance(event, Set) and (event.runtime_id, event.turn_id) == (runtime_id, turn_id)
 
 
 def events_of(past: Past | None) -> Iterator[Event]:

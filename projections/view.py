@@ -6,14 +6,12 @@ It iterates over copies of its dicts: a signal handler may set a turn meanwhile.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 from journal.events import Clear, Event, Set
 from journal.fold import apply
+from journal.snapshots import EncodedTurns
 from journal.state import decode_state, encode_text
-
-EncodedTurns: TypeAlias = dict[str, dict[str, bytes]]
-"""`{runtime_id: {turn_id: state}}`, the states as JSON."""
 
 _SLICE = 256  # turns: a tenth of a millisecond
 _LINE_OVERHEAD = 260
@@ -42,6 +40,11 @@ class View:
                 self.sizes.clear()
             else:
                 self.sizes.pop(event.runtime_id, None)
+
+    def thaw(self, turns: EncodedTurns) -> None:
+        """Hold these turns, which become the view's own. O(turns)."""
+        self.turns = turns
+        self.sizes = {runtime: sum(map(len, of.values())) for runtime, of in turns.items()}
 
     def turn(self, runtime_id: str, turn_id: str) -> Any:
         """One turn's state, `{}` if there is none. Raises `DamagedError`."""

@@ -1,6 +1,6 @@
 """`journal sessions`: lists the sessions of a folder."""
 
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import click
@@ -11,13 +11,12 @@ from projections.cli.documents.sessions import SessionItem, SessionsDocument
 from projections.cli.exit_codes import EXIT_DAMAGED, EXIT_FAILURE
 from projections.cli.json_output import json_document, json_line
 from projections.cli.lines import clock
-from projections.cli.opening import NOW, opened
+from projections.cli.opening import opened
 from projections.cli.options import POINT, folder_option, output_option
 from projections.cli.tables import Table
-from projections.cli.terminal import notice, plain
+from projections.cli.terminal import Segment, colour_of, notice, plain
 from projections.store.store import DefaultSessionStore
 from projections.times import stamp_of
-from projections.view import View
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _STEP = 1024
@@ -56,7 +55,7 @@ def sessions_command(
             for info in infos:
                 click.echo(plain(info["session_id"]))
             return
-        codes: set[int] = set()
+        codes: dict[str, int] = {}
         items = [_item(store, info, codes) for info in infos]
     if output == "jsonl":
         for item in items:
@@ -64,63 +63,61 @@ def sessions_command(
     elif output == "json":
         click.echo(json_document(SessionsDocument(sessions=items)), nl=False)
     else:
-        _print_table(items)
+        _print_table(items, codes)
     if codes:
-        raise click.exceptions.Exit(max(codes))
+        raise click.exceptions.Exit(max(codes.values()))
 
 
-def _item(store: DefaultSessionStore, info: SessionInfo, codes: set[int]) -> SessionItem:
-    """A line of the listing. If something is wrong with it, adds an exit code to `codes`."""
+def _item(store: DefaultSessionStore, info: SessionInfo, codes: dict[str, int]) -> SessionItem:
+    """A line of the listing. If something is wrong with it, `codes` gets an exit code for it."""
     item = SessionItem(
         session_id=info["session_id"],
         updated_at=info["updated_at"],
         log_bytes=info["log_bytes"],
     )
     try:
-        item.events, turns, item.error = _counts(store, info["session_id"])
-        item.runtimes, item.turns = len(turns), sum(map(len, turns.values()))
-        if item.error is not None:
-            codes.add(EXIT_DAMAGED)
+        summary = store.summary(info)
     except JournalError as error:
         item.error = str(error)
         notice(item.error)
         is_unreadable = isinstance(error, OSError) or isinstance(error.__cause__, OSError)
-        codes.add(EXIT_FAILURE if is_unreadable else EXIT_DAMAGED)
+        codes[item.session_id] = EXIT_FAILURE if is_unreadable else EXIT_DAMAGED
+        return item
+    item.events, item.runtimes, item.turns = summary.events, summary.runtimes, summary.turns
+    item.owner, item.turn_id, item.status = summary.owner, summary.turn_id, summary.status
+    item.first_words, item.findings = summary.first_words, summary.findings
+    item.error = summary.problem
+    if item.error is not None:
+        codes[item.session_id] = EXIT_DAMAGED
     return item
 
 
-def _counts(
-    store: DefaultSessionStore, session_id: str
-) -> tuple[int, Mapping[str, Sized], str | None]:
-    """The last seq, the live turns, and what is damaged.
-
-    The live turns of a session without a log are those in PraisonAI's session file.
-    """
-    past = store.past(session_id, reaching=NOW)
-    if past is None:
-        return 0, store.state_at(session_id), None
-    view, last = View(), past.floor
-    for event in past.to_fold():
-        view.fold(event)
-        last = max(last, event.seq)
-    problem = str(past.problems[0]) if past.problems else None
-    return last, view.turns, problem
-
-
-def _print_table(items: Iterable[SessionItem]) -> None:
-    table = Table("SESSION", "EVENTS>", "RUNTIMES>", "TURNS>", "SIZE>", "CHANGED")
+def _print_table(items: Iterable[SessionItem], codes: Mapping[str, int]) -> None:
+    headings = ("SESSION", "OWNER", "STATUS", "EVENTS>", "TURNS>", "SIZE>", "CHANGED", "BEGINS")
+    table = Table(*headings, yields="BEGINS")
     for item in items:
-        counts = (item.events, item.runtimes, item.turns)
+        counts = (item.events, item.turns)
         table.row(
             (item.session_id, "bold"),
+            (item.owner, colour_of(item.owner)) if item.owner is not None else "-",
+            _status(item, codes.get(item.session_id)),
             *("?" if item.error and not item.events else str(count) for count in counts),
             size_text(item.log_bytes),
-            (clock(item.updated_at), "dim"),
+            (clock(item.updated_at).partition(".")[0], "dim"),
+            item.first_words,
         )
     if table.rows:
         table.print()
     else:
         notice("there are no sessions here")
+
+
+def _status(item: SessionItem, code: int | None) -> Segment:
+    if code is not None:
+        return ("damaged" if code == EXIT_DAMAGED else "unreadable", "red")
+    if item.findings:
+        return (f"{item.findings} finding{'s' * (item.findings != 1)}", "red")
+    return item.status or "-"
 
 
 def size_text(count: int) -> str:

@@ -15,7 +15,7 @@ _MOST_SUGGESTED = 3
 
 
 NOW = 1 << 62
-"""A seq that no log reaches. A past read from there on holds the newest snapshot only."""
+"""A seq that no log reaches. A past read from there on holds what is in the log itself only."""
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from typing import TypeAlias
 from projections.cli.fitting import fitted
 from projections.cli.terminal import LineWriter, Piece, Segment, cut, plain, width
 
+_LEAST_LEFT = 8  # columns of the one that yields
+
 GAP = 2
 """Columns between two columns of a table."""
 
@@ -16,11 +18,13 @@ class Table:
     """Rows under headings; a heading that ends in `>` is that of a column of numbers.
 
     If the table is wider than the terminal, the widest columns are cut, with an ellipsis in
-    each cell that is cut. So short columns stay whole.
+    each cell that is cut. So short columns stay whole. A column that `yields` is cut before all
+    others, and left out where too little is left of it.
     """
 
-    def __init__(self, *headings: str) -> None:
+    def __init__(self, *headings: str, yields: str | None = None) -> None:
         self._headings = headings
+        self._yields = headings.index(yields) if yields is not None else None
         self.rows: list[Sequence[Segment | list[Segment]]] = []
 
     def row(self, *cells: Segment | list[Segment]) -> None:
@@ -31,23 +35,38 @@ class Table:
         writer = LineWriter()
         rows = [[_cell((heading.removesuffix(">"), "dim")) for heading in self._headings]]
         rows += [list(map(_cell, row)) for row in self.rows]
-        widths = self._widths([max(map(_size, column)) for column in zip(*rows, strict=True)])
+        needs = [max(map(_size, column)) for column in zip(*rows, strict=True)]
+        columns, widths = self._fitted(needs)
         for row in rows:
-            writer.line(self._laid_out(row, widths))
+            writer.line(self._laid_out([row[column] for column in columns], columns, widths))
 
-    def _widths(self, needs: list[int]) -> list[int]:
-        columns = width()
-        if columns is None:
-            return needs
-        return fitted(needs, columns - GAP * (len(needs) - 1)) or [1] * len(needs)
+    def _fitted(self, needs: list[int]) -> tuple[list[int], list[int]]:
+        """Which columns are shown, and how wide each of them is."""
+        shown, room = list(range(len(needs))), width()
+        if room is None:
+            return shown, needs
+        room -= GAP * (len(needs) - 1)
+        if self._yields is not None:
+            left = room - sum(needs) + needs[self._yields]
+            if left < min(needs[self._yields], _LEAST_LEFT):
+                shown.remove(self._yields)
+                room += GAP
+            else:
+                needs[self._yields] = min(needs[self._yields], left)
+        needs = [needs[column] for column in shown]
+        return shown, fitted(needs, room) or [1] * len(needs)
 
-    def _laid_out(self, row: list[_Cell], widths: list[int]) -> _Cell:
+    def _laid_out(self, row: list[_Cell], columns: list[int], widths: list[int]) -> _Cell:
         found: _Cell = []
-        for cell, heading, columns in zip(row, self._headings, widths, strict=True):
-            shown = cut(cell, columns)
-            blanks: _Cell = [(" " * (columns - _size(shown)), None)]
+        for cell, column, most in zip(row, columns, widths, strict=True):
+            shown, size = cell, _size(cell)
+            if size > most:
+                shown = cut(cell, most)
+                size = _size(shown)
+            blanks: _Cell = [(" " * (most - size), None)]
             found += [(" " * GAP, None)] if found else []
-            found += blanks + shown if heading.endswith(">") else shown + blanks
+            is_number = self._headings[column].endswith(">")
+            found += blanks + shown if is_number else shown + blanks
         return _without_end(found)
 
 
@@ -67,6 +86,10 @@ def _cell(cell: Segment | list[Segment]) -> _Cell:
 
 
 def _size(cell: _Cell) -> int:
+    return sum(len(text) if text.isascii() else _columns(text) for text, _ in cell)
+
+
+def _columns(text: str) -> int:
     from rich.cells import cell_len
 
-    return sum(cell_len(text) for text, _ in cell)
+    return cell_len(text)

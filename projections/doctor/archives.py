@@ -24,13 +24,13 @@ class Archives:
     def __init__(self, storage: Storage, findings: Findings) -> None:
         self._storage = storage
         self._findings = findings
-        self._snapshot = findings.snapshot
+        self._inventory = findings.inventory
 
     def check(self, header: Open | None) -> Iterator[Finding]:
         """`header` is that of the log, None if it is not intact."""
-        logs = [file for file in self._snapshot.archived if is_archived_log(file.name)]
+        logs = [file for file in self._inventory.archived if is_archived_log(file.name)]
         chain = self._chain(header)
-        log = self._snapshot.log
+        log = self._inventory.log
         for file in logs:
             is_log = log is not None and file.id == log.id
             if chain is None or is_log or as_archived(file.name) in chain:
@@ -45,7 +45,7 @@ class Archives:
         yield self._findings.make(
             "note",
             "history",
-            self._snapshot.paths.archive,
+            self._inventory.paths.archive,
             f"the archives of the session take {size:,} bytes",
             Remedy.DROP_HISTORY.of(command=self._findings.journal("compact", "--drop-history")),
         )
@@ -58,7 +58,7 @@ class Archives:
         while header is not None and header.archive is not None and header.archive not in names:
             names.add(header.archive)
             try:
-                header = header_of_archive(self._storage, self._snapshot.paths, header.archive)
+                header = header_of_archive(self._storage, self._inventory.paths, header.archive)
             except (JournalError, OSError):
                 return None
         return names if header is not None else None

@@ -4,10 +4,12 @@ import os
 from collections.abc import Iterator, Mapping
 
 from journal.config import Limits
+from journal.engines.files.snapshot import SnapshotFile
 from journal.engines.files.storage import Storage, chunks
 from journal.events import Clear, Set
+from journal.names import Paths
 from journal.scan import Scanner
-from projections.doctor.finding import Finding
+from projections.doctor.finding import Finding, shell
 from projections.doctor.findings import Findings
 from projections.doctor.locks import is_free
 from projections.doctor.remedies import Advice, Remedy
@@ -21,7 +23,7 @@ class Contents:
     def __init__(self, storage: Storage, findings: Findings) -> None:
         self._storage = storage
         self._findings = findings
-        self._snapshot = findings.snapshot
+        self._inventory = findings.inventory
         self.view = View()
         self._size = 0
         self._others = 0  # bytes of events that no compaction drops
@@ -29,7 +31,7 @@ class Contents:
     def read(self) -> None:
         """Read the log. OSError."""
         scanner = Scanner()
-        fd = self._storage.open(self._snapshot.paths.log, os.O_RDONLY)
+        fd = self._storage.open(self._inventory.paths.log, os.O_RDONLY)
         try:
             for event in scanner.read(chunks(self._storage, fd, 0, self._storage.size(fd))):
                 self.view.fold(event)
@@ -38,6 +40,19 @@ class Contents:
         finally:
             self._storage.close(fd)
         self._size = scanner.end
+
+    def snapshot(self) -> Iterator[Finding]:
+        """Whether the snapshot, if it is of the log as it is now, holds what the log says.
+
+        A snapshot that somebody has forged is believed by whoever opens the log.
+        """
+        paths = self._inventory.paths
+        if self._inventory.snapshot is None or not self._inventory.snapshot.is_regular:
+            return
+        if _is_forged(self._storage, paths, self.view, self._size):
+            what = "the snapshot is whole, and of this log, but not what the log says"
+            advice = Remedy.REMOVE.of(command=shell("rm", "-f", "--", paths.snapshot))
+            yield self._findings.make("error", "snapshot", paths.snapshot, what, advice)
 
     def limits(self, limits: Limits) -> Iterator[Finding]:
         """Turns and runtimes that are larger than `limits`.
@@ -59,7 +74,7 @@ class Contents:
         if large:
             what = "; ".join(sentence for _, sentence in large)
             advice = self._raise_limits(limits, large[0][0])
-            yield self._findings.make("note", "limits", self._snapshot.paths.log, what, advice)
+            yield self._findings.make("note", "limits", self._inventory.paths.log, what, advice)
 
     def _raise_limits(self, limits: Limits, largest: tuple[str, ...]) -> Advice:
         """Advises limits that fit what is there. Never advises to clear anything."""
@@ -67,7 +82,7 @@ class Contents:
         return Remedy.RAISE_LIMITS.of(
             turn=max(limits.turn_bytes, *sizes),
             runtime=max(limits.runtime_bytes, *self.view.sizes.values()),
-            command=self._findings.commands.show(self._snapshot.paths.session_id, *largest),
+            command=self._findings.commands.show(self._inventory.paths.session_id, *largest),
         )
 
     def dead(self) -> Iterator[Finding]:
@@ -80,15 +95,31 @@ class Contents:
         dead = self._size - live
         if dead <= DEAD_SPREAD * dead_limit(live) + RECHECK:
             return
-        if is_free(self._storage, self._snapshot.paths.scratch):
+        if is_free(self._storage, self._inventory.paths.scratch):
             yield self._findings.make(
                 "warning",
                 "dead",
-                self._snapshot.paths.log,
+                self._inventory.paths.log,
                 f"about {dead:,} of {self._size:,} bytes are of turns that were overwritten or "
                 "cleared",
                 Remedy.COMPACT.of(command=self._findings.journal("compact")),
             )
+
+
+def _is_forged(storage: Storage, paths: Paths, view: View, end: int) -> bool:
+    snapshot = SnapshotFile.open(storage, paths)
+    if snapshot is None:
+        return False
+    try:
+        log = storage.open(paths.log, os.O_RDONLY)
+        try:
+            is_of_log = snapshot.place.end == end and snapshot.header_in(log, end) is not None
+        finally:
+            storage.close(log)
+        turns = snapshot.turns() if is_of_log else None
+        return turns is not None and turns != view.turns
+    finally:
+        snapshot.close()
 
 
 def _over(

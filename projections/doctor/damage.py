@@ -62,14 +62,14 @@ def not_its_log(findings: Findings, file: File, ends: Ends) -> Finding | None:
         what = f"is of format {ends.newer_format}; this version knows format {FORMAT}"
         return findings.make("error", "newer-format", file.path, what, Remedy.UPGRADE.of())
     header = ends.header
-    if header is not None and header.session_id != findings.snapshot.session_id:
+    if header is not None and header.session_id != findings.inventory.session_id:
         return _wrong_session(findings, file, header)
     return None
 
 
 def _wrong_session(findings: Findings, file: File, header: Open) -> Finding:
     home = f"{stem_of(header.session_id)}{LOG_SUFFIX}"
-    target = os.path.join(findings.snapshot.paths.folder, home)
+    target = os.path.join(findings.inventory.paths.folder, home)
     if os.path.lexists(target):
         advice = Remedy.MOVE_COPY_AWAY.of(command=findings.aside(file.path))
     else:
@@ -92,7 +92,7 @@ def has_intact_line(storage: Storage, file: File) -> bool:
 
 def without_lines(storage: Storage, findings: Findings, file: File) -> Finding:
     """A file without an intact line that no process is just beginning."""
-    paths = findings.snapshot.paths
+    paths = findings.inventory.paths
     opened = LogFile(storage, file.path, create=False)
     try:
         lost = lost_its_beginning(Segment(paths, opened))
@@ -100,7 +100,7 @@ def without_lines(storage: Storage, findings: Findings, file: File) -> Finding:
         opened.close()
     if lost:
         what = "is not a log, or no longer one: it has neither a header nor an intact event"
-        archived = [archive.path for archive in findings.snapshot.archived]
+        archived = [archive.path for archive in findings.inventory.archived]
         command = findings.aside(file.path, *archived)
         advice = Remedy.RESTORE_OR_MOVE_AWAY.of(command=command)
         return findings.make("error", "header", file.path, what, advice, offset=0)
@@ -111,12 +111,12 @@ def without_lines(storage: Storage, findings: Findings, file: File) -> Finding:
 
 def lost_log(findings: Findings) -> Iterator[Finding]:
     """A log that is gone while archives of it are there."""
-    logs = [file for file in findings.snapshot.archived if is_archived_log(file.name)]
+    logs = [file for file in findings.inventory.archived if is_archived_log(file.name)]
     if not logs:
         return
     newest = max(logs, key=lambda file: (seq_in(file.name), is_packed(file.name)))
     read = "zcat" if is_packed(newest.name) else "cat"
-    target = findings.snapshot.paths.log
+    target = findings.inventory.paths.log
     copy = f"{read} -- {quoted(newest.path)} > {quoted(target)}"
     are = "is" if len(logs) == 1 else "are"
     yield findings.make(

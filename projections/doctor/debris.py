@@ -32,17 +32,17 @@ class Debris:
     def __init__(self, storage: Storage, findings: Findings) -> None:
         self._storage = storage
         self._findings = findings
-        self._snapshot = findings.snapshot
+        self._inventory = findings.inventory
 
     def unfinished(self, ends: Ends) -> Iterator[Finding]:
         """A log that ends in a seal. If its lock is free, the process that sealed it has died."""
-        seal, log = ends.seal, self._snapshot.log
+        seal, log = ends.seal, self._inventory.log
         if seal is None or log is None or not is_left(self._storage, log):
             return
         if seal.reason == "deleted":
             yield self._half_deleted(seal, log)
         elif self._is_being_restored(log):
-            command = self._findings.commands.restore(self._snapshot.paths.session_id)
+            command = self._findings.commands.restore(self._inventory.paths.session_id)
             what = "a restoration died in its last steps; the log is as it was"
             advice = Remedy.RESTORE_AGAIN.of(command=command)
             yield self._findings.make("warning", "unfinished", log.path, what, advice)
@@ -55,17 +55,17 @@ class Debris:
         """Whether the log has a second name already, under which a restoration keeps it."""
         return any(
             file.id == log.id and file.name.endswith(DAMAGED_SUFFIX)
-            for file in self._snapshot.archived
+            for file in self._inventory.archived
         )
 
     def _half_deleted(self, seal: Sealed, log: File) -> Finding:
-        paths = [file.path for file in self._snapshot.archived]
+        paths = [file.path for file in self._inventory.archived]
         name = os.path.basename(seal.session_file or "")
-        session_file = os.path.join(self._snapshot.paths.folder, name)
+        session_file = os.path.join(self._inventory.paths.folder, name)
         if name and _is_older(session_file, log):
             paths.insert(0, session_file)
-        if self._snapshot.scratch is not None:
-            paths.append(self._snapshot.scratch.path)
+        if self._inventory.scratch is not None:
+            paths.append(self._inventory.scratch.path)
         return self._findings.make(
             "warning",
             "unfinished",
@@ -76,19 +76,20 @@ class Debris:
 
     def files(self) -> Iterator[Finding]:
         """Files that a crash left behind."""
-        scratch = self._snapshot.scratch
+        scratch = self._inventory.scratch
         if scratch is not None:
             if is_left(self._storage, scratch):
                 yield self._scratch(scratch)
             else:
                 yield from self._of_another_user(scratch, scratch.path)
         yield from self._session_file_new()
-        for file in self._snapshot.archived:
+        yield from self._snapshots()
+        for file in self._inventory.archived:
             if file.is_regular:
                 yield from self._archived(file)
 
     def _scratch(self, file: File) -> Finding:
-        if self._snapshot.log is None:
+        if self._inventory.log is None:
             what = "a new log that never took its place; there is no log beside it"
             remedy = Remedy.KEEP_OR_REMOVE
         else:
@@ -109,7 +110,7 @@ class Debris:
         yield self._left_behind(file, what, advice)
 
     def _session_file_new(self) -> Iterator[Finding]:
-        path = self._snapshot.paths.session_file
+        path = self._inventory.paths.session_file
         file = look_at(unfinished(path))
         if file is None:
             return
@@ -119,8 +120,18 @@ class Debris:
         what = "a session file that never took its place: its writer has died"
         yield self._left_behind(file, what, _remove(file))
 
+    def _snapshots(self) -> Iterator[Finding]:
+        new = look_at(unfinished(self._inventory.paths.snapshot))
+        if new is not None and is_left(self._storage, new):
+            what = "a snapshot that never took its place: its writer has died"
+            yield self._left_behind(new, what, _remove(new))
+        snapshot = self._inventory.snapshot
+        if snapshot is not None and snapshot.is_regular and self._inventory.log is None:
+            what = "a snapshot of a log that is not there any more"
+            yield self._left_behind(snapshot, what, _remove(snapshot))
+
     def _archived(self, file: File) -> Iterator[Finding]:
-        log, of_logs = self._snapshot.log, (LOG_SUFFIX, DAMAGED_SUFFIX)
+        log, of_logs = self._inventory.log, (LOG_SUFFIX, DAMAGED_SUFFIX)
         if file.name.endswith(NEW_SUFFIX):
             yield from self._unfinished_copy(file)
         elif file.name.endswith(of_logs) and log is not None and file.id == log.id:
@@ -136,7 +147,7 @@ class Debris:
         """A copy in the making. While a process makes it, it holds the lock of the source."""
         source = source_of_packing(file.path)
         if source is None:  # a torn tail being set aside
-            source = self._snapshot.paths.log
+            source = self._inventory.paths.log
         if not is_left(self._storage, file, source):
             yield from self._of_another_user(file, source)
         else:

@@ -85,7 +85,7 @@ def check_clock(findings: Findings, ends: Ends) -> Iterator[Finding]:
         yield findings.make(
             "warning",
             "clock",
-            findings.snapshot.paths.log,
+            findings.inventory.paths.log,
             f"the newest line is of {ts}, which is in the future: the clock was or is wrong",
             Remedy.CHECK_CLOCK.of(),
             seq=getattr(last, "seq", None),

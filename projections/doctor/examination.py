@@ -24,7 +24,7 @@ from projections.doctor.folder import (
     FolderListing,
     ListedSession,
     look_at,
-    take_snapshot,
+    take_inventory,
 )
 from projections.doctor.identity import session_id_of_files
 from projections.doctor.session import SessionExamination
@@ -92,7 +92,7 @@ class Examination:
         listed = listing.of(stem)
         if listed.names or listed.archived:
             return stem
-        paths = take_snapshot(self.folder, listed, session_id).paths
+        paths = take_inventory(self.folder, listed, session_id).paths
         name = SessionFile(self._storage, paths, durable=False).name()
         if name is None:
             raise NotFoundError(
@@ -117,9 +117,9 @@ class Examination:
         """About how many bytes the examination of a session reads."""
         if self._quick or self._listing is None:
             return 0
-        snapshot = take_snapshot(self.folder, self._listing.of(stem), None)
-        return sum(file.size for file in snapshot.files if file.is_regular) + (
-            snapshot.log.size if snapshot.log is not None else 0
+        inventory = take_inventory(self.folder, self._listing.of(stem), None)
+        return sum(file.size for file in inventory.files if file.is_regular) + (
+            inventory.log.size if inventory.log is not None else 0
         )
 
     def surroundings(self) -> Iterator[Finding]:
@@ -152,12 +152,12 @@ class Examination:
             return []
         listed = self._listing.of(stem)
         session_id = session_id_of_files(self._storage, self.folder, listed)
-        snapshot = take_snapshot(self.folder, listed, session_id)
-        findings = Findings(snapshot, self._commands)
+        inventory = take_inventory(self.folder, listed, session_id)
+        findings = Findings(inventory, self._commands)
         session = SessionExamination(self._storage, findings, self._limits, quick=self._quick)
         try:
             return list(session.run())
         except FileNotFoundError:
             return []  # deleted while we looked
         except OSError as error:
-            return list(findings.unreadable(error.filename or snapshot.paths.log, error))
+            return list(findings.unreadable(error.filename or inventory.paths.log, error))

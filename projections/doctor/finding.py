@@ -12,6 +12,7 @@ The kinds:
   of these left behind
 - `orphan`: an archive that no log leads to; `evidence`: a file that was set aside
 - `session-file`: one that cannot be read or written; `stale`: one that lags behind its log
+- `snapshot`: one that does not say what the log says
 - `limits`, `dead`, `history`: turns, dead events or archives that are large
 - `mode`, `owner`: who else may read and write
 - `file-system`, `disk`, `clock`: what the journal relies on
@@ -30,7 +31,7 @@ Severity: TypeAlias = Literal["error", "warning", "note"]
 
 DAMAGE = frozenset(
     ("corrupt", "gap", "chain", "order", "kept", "header", "archive", "base", "lost")
-) | {"session-file"}
+) | {"session-file", "snapshot"}
 """The kinds that, as errors, mean that data is damaged."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from errno import EACCES, EPERM
 
 from projections.doctor.finding import Finding, JournalCommands, Severity, aside, shell, shown
-from projections.doctor.folder import Snapshot
+from projections.doctor.folder import Inventory
 from projections.doctor.reach import is_barred
 from projections.doctor.remedies import Advice, Remedy
 
@@ -13,10 +13,10 @@ NOT_PERMITTED = (EPERM, EACCES)
 
 
 class Findings:
-    """Makes findings about the session in `snapshot`, with `commands` in their remedies."""
+    """Makes findings about the session in `inventory`, with `commands` in their remedies."""
 
-    def __init__(self, snapshot: Snapshot, commands: JournalCommands) -> None:
-        self.snapshot = snapshot
+    def __init__(self, inventory: Inventory, commands: JournalCommands) -> None:
+        self.inventory = inventory
         self.commands = commands
 
     def make(
@@ -32,7 +32,7 @@ class Findings:
         return Finding(
             severity=severity,
             kind=kind,
-            session_id=self.snapshot.session_id,
+            session_id=self.inventory.session_id,
             path=shown(path),
             what=what,
             advice=advice,
@@ -42,11 +42,11 @@ class Findings:
 
     def journal(self, command: str, *options: str) -> str:
         """A journal command on this session."""
-        return self.commands.journal(command, self.snapshot.paths.session_id, *options)
+        return self.commands.journal(command, self.inventory.paths.session_id, *options)
 
     def aside(self, *paths: str) -> str:
         """A command that moves files out of the folder, into one beside it."""
-        return aside(self.snapshot.paths.folder, *paths)
+        return aside(self.inventory.paths.folder, *paths)
 
     def unreadable(self, path: str, error: OSError) -> Iterator[Finding]:
         """A file that the operating system does not let us read. That is not damage.

@@ -13,13 +13,14 @@ from journal.names import (
     ARCHIVE,
     LOG_SUFFIX,
     SESSION_SUFFIX,
+    SNAPSHOT_SUFFIX,
     Paths,
     paths_of_stem,
     stem_in,
     unfinished,
 )
 
-_SUFFIXES = (LOG_SUFFIX, SESSION_SUFFIX)
+_SUFFIXES = (LOG_SUFFIX, SESSION_SUFFIX, SNAPSHOT_SUFFIX)
 _IN_FOLDER = (*_SUFFIXES, *map(unfinished, _SUFFIXES))
 _KINDS = {
     stat.S_IFLNK: "a symbolic link",
@@ -119,7 +120,7 @@ def _names(folder: str) -> list[str]:
         return []
 
 
-class Snapshot(NamedTuple):
+class Inventory(NamedTuple):
     """A session under examination: its files as they are at this moment."""
 
     paths: Paths
@@ -127,16 +128,17 @@ class Snapshot(NamedTuple):
     log: File | None
     session_file: File | None
     scratch: File | None
+    snapshot: File | None
     archived: list[File]
 
     @property
     def files(self) -> list[File]:
         """All that are there, except locks."""
-        own = (self.log, self.session_file, self.scratch)
+        own = (self.log, self.session_file, self.scratch, self.snapshot)
         return [*(file for file in own if file is not None), *self.archived]
 
 
-def take_snapshot(folder: str, listed: ListedSession, session_id: str | None) -> Snapshot:
+def take_inventory(folder: str, listed: ListedSession, session_id: str | None) -> Inventory:
     """Look at a session's files, the log first: a deletion removes it last."""
     stem = listed.stem
     paths = paths_of_stem(folder, stem, session_id if session_id is not None else stem)
@@ -146,12 +148,13 @@ def take_snapshot(folder: str, listed: ListedSession, session_id: str | None) ->
         for name in sorted(listed.archived)
         if (file := look_at(os.path.join(paths.archive, name))) is not None
     ]
-    return Snapshot(
+    return Inventory(
         paths=paths,
         session_id=session_id,
         log=log,
         session_file=look_at(paths.session_file),
         scratch=look_at(paths.scratch),
+        snapshot=look_at(paths.snapshot),
         archived=archived,
     )
 

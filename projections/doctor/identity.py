@@ -13,7 +13,7 @@ from journal.names import (
     session_id_of,
     stem_of,
 )
-from projections.doctor.folder import ListedSession, ends_of, header_of_archive, take_snapshot
+from projections.doctor.folder import ListedSession, ends_of, header_of_archive, take_inventory
 from projections.store.session_file import session_id_in
 
 
@@ -49,7 +49,7 @@ def _id_in_headers(storage: Storage, folder: str, listed: ListedSession) -> str 
 
 def _header(storage: Storage, folder: str, stem: str, archived: str | None) -> Open | None:
     """The header of a log, or of one of its archives. Raises `JournalError` and OSError."""
-    paths = take_snapshot(folder, ListedSession(stem, set(), set()), None).paths
+    paths = take_inventory(folder, ListedSession(stem, set(), set()), None).paths
     if archived is None:
         return ends_of(storage, paths.log).header
     return header_of_archive(storage, paths, as_archived(archived))

@@ -26,14 +26,14 @@ class Problems:
     def __init__(self, storage: Storage, findings: Findings) -> None:
         self._storage = storage
         self._findings = findings
-        self._snapshot = findings.snapshot
+        self._inventory = findings.inventory
         self._losses: RestoreReport | None = None  # if the log has damage of `RESTORABLE` kinds
 
     def quick(self, ends: Ends) -> Iterator[Finding]:
         """The problem that the first line alone shows."""
         if ends.header is None:
             what = "the header is not intact"
-            where = self._snapshot.paths.log
+            where = self._inventory.paths.log
             yield self._of_problems(
                 [Problem(kind="header", where=where, offset=0, length=0, seq=None, reason=what)]
             )
@@ -41,16 +41,16 @@ class Problems:
     def verify(self) -> Iterator[Finding]:
         """All that verification finds; problems of one kind in one file are one finding."""
         try:
-            report = Verification(self._storage, self._snapshot.paths, None).run()
+            report = Verification(self._storage, self._inventory.paths, None).run()
         except OSError as error:
-            yield from self._findings.unreadable(self._snapshot.paths.log, error)
+            yield from self._findings.unreadable(self._inventory.paths.log, error)
             return
         alike: dict[tuple[str, str], list[Problem]] = {}
         for problem in report.problems:
             alike.setdefault((problem.kind, problem.where), []).append(problem)
-        log = self._snapshot.paths.log
+        log = self._inventory.paths.log
         if any(where == log and kind in RESTORABLE for kind, where in alike):
-            self._losses = what_can_be_restored(self._storage, self._snapshot.paths)
+            self._losses = what_can_be_restored(self._storage, self._inventory.paths)
         for (kind, where), problems in alike.items():
             if kind != "unreadable":
                 yield self._of_problems(problems)
@@ -88,7 +88,7 @@ class Problems:
     def _advice(self, problem: Problem) -> Advice:
         if problem.kind == "torn" or problem.reason.endswith(_AFTER_SEAL):
             return Remedy.WAIT_FOR_WRITE.of()
-        if problem.where == self._snapshot.paths.log:
+        if problem.where == self._inventory.paths.log:
             return self._advice_for_log(problem)
         return Remedy.RESTORE_OR_DROP.of(
             command=self._findings.journal("compact", "--drop-history")
@@ -96,19 +96,19 @@ class Problems:
 
     def _can_be_restored(self, problem: Problem) -> bool:
         """Whether `--restore` may put back something, from archives or from a backup."""
-        return problem.where == self._snapshot.paths.log and problem.kind in RESTORABLE
+        return problem.where == self._inventory.paths.log and problem.kind in RESTORABLE
 
     def _advice_for_log(self, problem: Problem) -> Advice:
         compact = self._findings.journal("compact")
         drop = self._findings.journal("compact", "--drop-history")
         if not self._can_be_restored(problem):
             return Remedy.RESTORE_OR_COMPACT.of(command=compact, drop=drop)
-        losses, session_id = self._losses, self._snapshot.paths.session_id
+        losses, session_id = self._losses, self._inventory.paths.session_id
         if losses is not None and losses.restored:
             return Remedy.RESTORE_LINES.of(command=self._findings.commands.restore(session_id))
         if losses is not None and not losses.left:
             return Remedy.TAKE_OUT.of(command=self._findings.commands.restore(session_id))
-        copy = f"/backup/{self._snapshot.paths.stem}{LOG_SUFFIX}"
+        copy = f"/backup/{self._inventory.paths.stem}{LOG_SUFFIX}"
         restore = self._findings.commands.restore(session_id, "--from", copy)
         return Remedy.RESTORE_LINES_OR_COMPACT.of(command=compact, restore=restore, drop=drop)
 

@@ -18,7 +18,7 @@ from journal.names import LOG_SUFFIX, SESSION_SUFFIX, as_archived
 from journal.redaction import Located, locate, may_hold_secrets, redact_text
 from journal.state import MAX_LINE
 from projections.doctor.finding import shown
-from projections.doctor.folder import File, ListedSession, take_snapshot
+from projections.doctor.folder import File, ListedSession, take_inventory
 from projections.doctor.identity import session_id_of_files
 
 _decode = msgspec.json.Decoder().decode
@@ -52,11 +52,11 @@ class SecretSearch:
     def session(self, listed: ListedSession) -> Iterator[FoundSecret]:
         """The secrets in all files of a session, file by file."""
         session_id = session_id_of_files(self._storage, self._folder, listed)
-        snapshot = take_snapshot(self._folder, listed, session_id)
+        inventory = take_inventory(self._folder, listed, session_id)
         name = None if session_id is None else redact_text(session_id)
-        for file in snapshot.files:
+        for file in inventory.files:
             if file.is_regular:
-                yield from self._file(name, file, snapshot.paths.archive)
+                yield from self._file(name, file, inventory.paths.archive)
 
     def _file(self, session_id: str | None, file: File, archive: str) -> Iterator[FoundSecret]:
         path = redact_text(shown(file.path))
@@ -76,8 +76,8 @@ class SecretSearch:
 
     def _pieces(self, file: File, archive: str) -> Iterator[bytes]:
         if os.path.dirname(file.path) == archive and LOG_SUFFIX in file.name:
-            snapshot = take_snapshot(self._folder, ListedSession("", set(), set()), None)
-            yield from read_archive(self._storage, snapshot.paths, as_archived(file.name))
+            inventory = take_inventory(self._folder, ListedSession("", set(), set()), None)
+            yield from read_archive(self._storage, inventory.paths, as_archived(file.name))
             return
         fd = self._storage.open(file.path, os.O_RDONLY)
         try:

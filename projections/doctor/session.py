@@ -24,7 +24,7 @@ from projections.view import View
 
 
 class SessionExamination:
-    """One look at the files in the snapshot of `findings`. With `quick` only at the log's ends."""
+    """One look at the files in the inventory of `findings`; `quick` looks at the log's ends."""
 
     def __init__(
         self, storage: Storage, findings: Findings, limits: Limits, *, quick: bool
@@ -36,15 +36,15 @@ class SessionExamination:
 
     def run(self) -> Iterator[Finding]:
         """Raises OSError when a file cannot be read."""
-        snapshot, log = self._findings.snapshot, self._findings.snapshot.log
-        for file in snapshot.files:
+        inventory, log = self._findings.inventory, self._findings.inventory.log
+        for file in inventory.files:
             if not file.is_regular:
                 yield damage.not_a_file(self._findings, file)
         if log is None:
             yield from self._examine_without_log()
         elif not log.is_regular:
             return
-        elif session_id_of(snapshot.paths.stem) is None and not has_digest(snapshot.paths.stem):
+        elif session_id_of(inventory.paths.stem) is None and not has_digest(inventory.paths.stem):
             yield damage.misnamed(self._findings, log)
         else:
             yield from self._examine_file(log)
@@ -63,7 +63,7 @@ class SessionExamination:
     def _examine_without_log(self) -> Iterator[Finding]:
         yield from damage.lost_log(self._findings)
         yield from Debris(self._storage, self._findings).files()
-        if self._findings.snapshot.session_file is not None:
+        if self._findings.inventory.session_file is not None:
             yield from self._examine_session_file(None)
 
     def _examine_log(self, ends: Ends) -> Iterator[Finding]:
@@ -80,7 +80,7 @@ class SessionExamination:
         if self._quick:
             yield from self._examine_session_file(None)
         else:
-            log = shown(self._findings.snapshot.paths.log)
+            log = shown(self._findings.inventory.paths.log)
             damaged = any(finding.is_damage and finding.path == log for finding in found)
             yield from self._examine_contents(log_is_damaged=damaged)
 
@@ -88,13 +88,14 @@ class SessionExamination:
         contents = Contents(self._storage, self._findings)
         contents.read()
         yield from self._examine_session_file(contents.view, log_is_damaged=log_is_damaged)
+        yield from contents.snapshot()
         yield from contents.limits(self._limits)
         yield from contents.dead()
 
     def _examine_session_file(
         self, view: View | None, *, log_is_damaged: bool = False
     ) -> Iterator[Finding]:
-        file = self._findings.snapshot.session_file
+        file = self._findings.inventory.session_file
         if file is None or file.is_regular:
             yield from check_session_file(
                 self._storage, self._findings, view, log_is_damaged=log_is_damaged

@@ -20,21 +20,21 @@ def check_session_file(
     storage: Storage, findings: Findings, view: View | None, *, log_is_damaged: bool = False
 ) -> Iterator[Finding]:
     """`view` is the log's; None if there is no log, or if it was not read."""
-    snapshot = findings.snapshot
-    if snapshot.session_id is None:
+    inventory = findings.inventory
+    if inventory.session_id is None:
         return
-    file = SessionFile(storage, snapshot.paths, durable=False)
+    file = SessionFile(storage, inventory.paths, durable=False)
     try:
         shown, is_there = file.runtime_state(), file.name() is not None
         path = file.path
     except SessionFileError as error:
         if isinstance(error.__cause__, OSError):  # its contents may be fine
-            yield from findings.unreadable(snapshot.paths.session_file, error.__cause__)
+            yield from findings.unreadable(inventory.paths.session_file, error.__cause__)
         else:
             yield _unreadable(findings, error)
         return
-    own = snapshot.paths.session_file
-    if not is_there and snapshot.session_file is not None and session_id_in(storage, own) is None:
+    own = inventory.paths.session_file
+    if not is_there and inventory.session_file is not None and session_id_in(storage, own) is None:
         yield _blank(findings)
     elif view is not None and (only := _not_in(view, shown)) is not None:
         if log_is_damaged and only:
@@ -66,7 +66,7 @@ def _only_copy(findings: Findings, path: str, only: list[str]) -> Finding:
         path,
         f"the session file has turns that the damaged log lacks or has otherwise: {named}; "
         "the next write drops them",
-        Remedy.COPY_SESSION_FILE.of(command=copy_aside(findings.snapshot.paths.folder, path)),
+        Remedy.COPY_SESSION_FILE.of(command=copy_aside(findings.inventory.paths.folder, path)),
     )
 
 
@@ -86,16 +86,16 @@ def _blank(findings: Findings) -> Finding:
     return findings.make(
         "warning",
         "session-file",
-        findings.snapshot.paths.session_file,
+        findings.inventory.paths.session_file,
         "the session file is empty, as after a power cut",
         Remedy.RESTORE_MESSAGES.of(),
     )
 
 
 def _unreadable(findings: Findings, error: Exception) -> Finding:
-    path = findings.snapshot.paths.session_file
+    path = findings.inventory.paths.session_file
     what = str(error).removeprefix(f"{path}: ").partition(";")[0]
     advice = Remedy.RESTORE_SESSION_FILE.of()
-    if findings.snapshot.log is not None:
+    if findings.inventory.log is not None:
         advice = Remedy.RESTORE_OR_RENEW.of(command=findings.aside(path))
     return findings.make("error", "session-file", path, what, advice)

@@ -2,9 +2,23 @@
 
 from collections.abc import Container, Mapping
 
+from msgspec import Struct
+
 from journal.events import Event, Handoff, Set, Takeover
 
 _NO_TURNS: frozenset[str] = frozenset()
+
+
+class FrozenOwner(Struct, frozen=True, kw_only=True):
+    """A `LatestOwner` at one moment; see there."""
+
+    runtime_id: str | None
+    turn_id: str | None
+    seq: int
+    waiting: dict[str, str]
+    lost: dict[str, bool]
+    late: list[str]
+    faults: int
 
 
 class LatestOwner:
@@ -18,6 +32,9 @@ class LatestOwner:
     `turn_id` is the turn that the owner wrote last since it got the session, None if it wrote
     none. `seq` is the newest set or takeover. An event that is older than one already folded
     changes nothing: after a compaction, kept turns may come so.
+
+    `faults` counts the changes without a handoff, and the handoffs after which their source went
+    on writing: what the audit finds wrong, but for turns that ran twice and calls that were lost.
     Memory: one entry for each runtime that has handed off, or was handed the session.
     """
 
@@ -29,13 +46,35 @@ class LatestOwner:
         self.turn_id: str | None = None
         self.seq = 0
         self._waiting: dict[str, str] = {}  # target: source of a handoff not answered yet
-        self._lost: dict[str, bool] = {}  # source: whether it lost the session
+        self.lost: dict[str, bool] = {}  # source: whether it lost the session
+        self._late: set[str] = set()  # those of them that have written since
+        self.faults = 0
+
+    def freeze(self) -> FrozenOwner:
+        """It as it is now. O(1) but for its memory."""
+        return FrozenOwner(
+            runtime_id=self.runtime_id,
+            turn_id=self.turn_id,
+            seq=self.seq,
+            waiting=self._waiting.copy(),
+            lost=self.lost.copy(),
+            late=sorted(self._late),
+            faults=self.faults,
+        )
+
+    def thaw(self, frozen: FrozenOwner) -> None:
+        """Go on from what `freeze` gave, whose dicts become this one's own."""
+        self.runtime_id, self.turn_id, self.seq = frozen.runtime_id, frozen.turn_id, frozen.seq
+        self._waiting, self.lost = frozen.waiting, frozen.lost
+        self._late, self.faults = set(frozen.late), frozen.faults
 
     def fold(self, event: Event, turns: Mapping[str, Container[str]]) -> None:
         """O(1). `turns` is the view before the event: the turns of each runtime."""
         if type(event) is Set:
             if event.seq > self.seq:
                 self.seq = event.seq
+                if event.runtime_id in self.lost:
+                    self._note_late(event.runtime_id)
                 if event.runtime_id == self.runtime_id:
                     self.turn_id = event.turn_id
                 else:
@@ -44,26 +83,36 @@ class LatestOwner:
             self._hand_off(event)
         elif type(event) is Takeover and event.seq > self.seq:
             self.seq = event.seq
-            self._lost.pop(event.runtime_id, None)
-            self._give_to(event.runtime_id)
+            self.lost.pop(event.runtime_id, None)
+            is_announced = event.handoff_seq is not None
+            self._give_to(event.runtime_id, is_announced)
 
     def _hand_off(self, event: Handoff) -> None:
         self._waiting[event.target] = event.source
-        self._lost.pop(event.target, None)
+        self.lost.pop(event.target, None)
         if event.source != event.target:
-            self._lost.setdefault(event.source, False)
+            self.lost.setdefault(event.source, False)
+            self._late.discard(event.source)
+
+    def _note_late(self, source: str) -> None:
+        """A set after a handoff. Many of them are one fault."""
+        if source not in self._late:
+            self._late.add(source)
+            self.faults += 1
 
     def _write_by_another(self, event: Set, turns: Mapping[str, Container[str]]) -> None:
         runtime = event.runtime_id
-        has_lost = runtime not in self._waiting and self._lost.get(runtime, False)
+        has_lost = runtime not in self._waiting and self.lost.get(runtime, False)
         if has_lost and event.turn_id in turns.get(runtime, _NO_TURNS):
             return
-        self._give_to(runtime)
+        self._give_to(runtime, is_announced=runtime in self._waiting)
         self.turn_id = event.turn_id
 
-    def _give_to(self, runtime_id: str) -> None:
+    def _give_to(self, runtime_id: str, is_announced: bool) -> None:
+        if not is_announced and self.runtime_id not in (None, runtime_id):
+            self.faults += 1
         source = self._waiting.pop(runtime_id, None)
-        if source in self._lost and source != runtime_id:
-            self._lost[source] = True
+        if source in self.lost and source != runtime_id:
+            self.lost[source] = True
         if self.runtime_id != runtime_id:
             self.runtime_id, self.turn_id = runtime_id, None

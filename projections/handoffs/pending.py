@@ -16,6 +16,14 @@ class PendingHandoffs:
     def reset(self) -> None:
         self._latest.clear()
 
+    def freeze(self) -> dict[str, int]:
+        """The seq of the latest handoff without an answer, by target."""
+        return self._latest.copy()
+
+    def thaw(self, latest: dict[str, int]) -> None:
+        """Go on from what `freeze` gave."""
+        self._latest = latest
+
     def fold(self, event: Event) -> None:
         """O(1); returns at once for a set."""
         if type(event) is Set:

@@ -44,7 +44,7 @@ class Compactor:
             report = self._backend.compact(session_id, history or self._history)
             self._note(session, report)
             if report is not None:
-                session.refresher.refresh_or_warn()
+                session.refresher.refresh_compacted()
             return report
 
     def schedule(self, session_id: str) -> None:
@@ -64,7 +64,7 @@ class Compactor:
             report = self._compacted(session, stop)
             if report is not None and report.bytes_after != report.bytes_before:
                 self._note(session, report)
-                session.refresher.refresh_or_warn(timeout=0.0)
+                session.refresher.refresh_compacted(timeout=0.0)
         finally:
             lock.release()
 

@@ -22,12 +22,14 @@ class Dirty:
     and then gives that mark to `clean`: a session that was written in between stays dirty.
     Memory is that of the ids written since they were last cleaned.
 
-    `failing` are those whose last cleaning failed. The failure was logged.
+    `failing` are those whose last cleaning failed. The failure was logged. `unsaved` are those
+    that are clean, but that a flush or a close has to save for the next opening.
     """
 
     def __init__(self) -> None:
         self.marks: dict[str, int] = {}
         self.failing: set[str] = set()
+        self.unsaved: set[str] = set()
         self._lock = threading.RLock()  # a mark that `clean` puts back is missed by no other
         tell_after_fork(self)
         tell_after_stop(self)

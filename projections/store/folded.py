@@ -1,9 +1,56 @@
 """What an open session folds from its log. Pure: no I/O."""
 
+import msgspec
+from msgspec import Struct
+
 from journal.events import Event, Set
-from projections.handoffs.owner import LatestOwner
+from journal.reports import Problem
+from journal.snapshots import EncodedTurns
+from projections.handoffs.owner import FrozenOwner, LatestOwner
 from projections.handoffs.pending import PendingHandoffs
+from projections.summary import Summary, first_words, status_of
 from projections.view import View
+
+
+class _Rest(Struct, frozen=True):
+    """What a folded session holds besides the view."""
+
+    pending: dict[str, int]
+    owner: FrozenOwner
+
+
+_decode_rest = msgspec.json.Decoder(_Rest).decode
+
+
+class FrozenSession:
+    """A folded session at one moment: a `journal.snapshots.Frozen`."""
+
+    def __init__(self, turns: EncodedTurns, rest: _Rest) -> None:
+        self.turns = turns
+        self._rest = rest
+
+    @property
+    def rest(self) -> bytes:
+        return msgspec.json.encode(self._rest)
+
+    def summary(self, seq: int) -> bytes:
+        """`sum_up` as JSON."""
+        return msgspec.json.encode(self.sum_up(seq))
+
+    def sum_up(self, seq: int, problem: Problem | None = None) -> Summary:
+        """The session, whose last event is `seq`, in a few words. Decodes two states."""
+        turns, owner = self.turns, self._rest.owner
+        return Summary(
+            events=seq,
+            runtimes=len(turns),
+            turns=sum(map(len, turns.values())),
+            owner=owner.runtime_id,
+            turn_id=owner.turn_id,
+            status=status_of(turns, owner.runtime_id, owner.turn_id),
+            first_words=first_words(turns),
+            findings=owner.faults,
+            problem=str(problem) if problem is not None else None,
+        )
 
 
 class FoldedSession:
@@ -23,11 +70,27 @@ class FoldedSession:
         if type(event) is not Set:
             owner.fold(event, self.view.turns)
             self.pending.fold(event)
-        elif event.runtime_id == owner.runtime_id and event.seq > owner.seq:
+        elif event.runtime_id == owner.runtime_id and event.seq > owner.seq and not owner.lost:
             owner.seq, owner.turn_id = event.seq, event.turn_id  # as `LatestOwner.fold` does
         else:
             owner.fold(event, self.view.turns)
         self.view.fold(event)
+
+    def fresh(self) -> "FoldedSession":
+        """See `journal.snapshots.Freezable`."""
+        return FoldedSession()
+
+    def freeze(self) -> FrozenSession:
+        """See `journal.snapshots.Freezable`."""
+        rest = _Rest(self.pending.freeze(), self.owner.freeze())
+        return FrozenSession(self.view.copy(), rest)
+
+    def thaw(self, turns: EncodedTurns, rest: bytes) -> None:
+        """See `journal.snapshots.Freezable`."""
+        found = _decode_rest(rest)
+        self.view.thaw(turns)
+        self.pending.thaw(found.pending)
+        self.owner.thaw(found.owner)
 
     def reset(self) -> None:
         """The log is gone, or another one."""

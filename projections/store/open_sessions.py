@@ -140,7 +140,7 @@ class OpenSessions:
         opened one by one, so no more than ever are open.
         """
         first: JournalError | None = None
-        for session in self._each(self.stale.ids() | self.unsynced.ids()):
+        for session in self._each(self._unfinished() | self.unsynced.ids()):
             for step in (self._sync, _refresh):
                 try:
                     step(session)
@@ -148,6 +148,11 @@ class OpenSessions:
                     first = first or error  # not all: each holds its session
         if first is not None:
             raise first
+
+    def _unfinished(self) -> set[str]:
+        """Whose session files are behind, and what is to be saved while it is open."""
+        with self._lock:
+            return self.stale.ids() | (self.stale.unsaved & self._sessions.keys())
 
     def _sync(self, session: Session) -> None:
         """Whichever descriptor a thread appended through: a sync is of the file."""
@@ -184,7 +189,7 @@ class OpenSessions:
         Waits `PATIENCE` seconds for the locks of all session files together.
         """
         until = monotonic() + PATIENCE
-        for session in self._each(self.stale.ids()):
+        for session in self._each(self._unfinished()):
             session.refresher.refresh_or_warn(max(_LEAST_PATIENCE, until - monotonic()))
         with self._lock:
             sessions = list(self._sessions.values())

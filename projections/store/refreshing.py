@@ -19,6 +19,11 @@ PATIENCE = 5.0
 
 _LARGE = 1 << 16  # bytes that nobody waits for: they are read or written in the background
 _PATIENCE_OF_BACKGROUND = 1.0  # seconds until it is asked again for what it has not done yet
+LEAST_TO_SAVE = 1 << 13
+"""Bytes that a log has to grow by before what is folded from it is saved, or saved again …"""
+
+_LEAST_WHILE_BUSY = 1 << 20  # … of large views, as long as sets go on …
+_SAVED_SHARE = 16  # … and by more than a part in so many of the view
 _SHARE = 20  # refreshes after sets may take one part in this many of the time …
 _SAVED = 0.1  # … and seconds of it may be saved up while a store rests
 
@@ -80,25 +85,39 @@ class FileRefresher:
         timeout: float | None = None,
         *,
         anyway: bool = False,
+        while_busy: bool = False,
         pause: Callable[[], object] = lambda: None,
     ) -> None:
-        """Write the view if this store has appended since the last time.
+        """Write the view if this store has appended since the last time, or `anyway`; save it.
 
-        Or `anyway`: others may have. Costs O(size of the file); no system call without a need.
+        It is saved where much of the log would have to be read otherwise; `while_busy`, as sets
+        go on, where very much would. Costs O(size of the file); no system call without a need.
         Calls `pause` now and then. Raises `SessionFileError`, and `LockTimeoutError` after
         `timeout` seconds.
         """
         mark = self._stale.mark_of(self._session_id)
-        if self._file is None or (mark is None and not anyway):
+        if self._file is None:
             return
         started = monotonic()
         try:
-            patience = PATIENCE if timeout is None else timeout
-            self._file.write(lambda: self._render(pause), patience)
-            self._stale.clean(self._session_id, mark)
+            if mark is not None or anyway:
+                patience = PATIENCE if timeout is None else timeout
+                self._file.write(lambda: self._render(pause), patience)
+                self._stale.clean(self._session_id, mark)
         finally:
+            self._save(while_busy, pause)
             ended = monotonic()
             self._not_before = ended + _SHARE * (ended - started)
+
+    def _save(self, while_busy: bool, pause: Callable[[], object]) -> None:
+        unsaved, share = self._log.unsaved, self._view.bytes // _SAVED_SHARE
+        if unsaved > max(_LEAST_WHILE_BUSY if while_busy else LEAST_TO_SAVE, share):
+            self._log.save(pause)
+            unsaved = 0
+        if unsaved > max(LEAST_TO_SAVE, share):
+            self._stale.unsaved.add(self._session_id)
+        else:
+            self._stale.unsaved.discard(self._session_id)
 
     def refresh_if_due(self) -> None:
         """Refresh after a set, if that may take time now. Trouble is logged, not raised.
@@ -112,11 +131,11 @@ class FileRefresher:
             return  # another thread is at it, or we are in its signal handler
         if self._is_long():
             self._not_before = started + _PATIENCE_OF_BACKGROUND
-            if self._schedule(f"session file of {self._session_id!r}", self._refresh_now):
+            if self._schedule(f"session file of {self._session_id!r}", self._refresh_large):
                 return
         self.is_refreshing = True
         try:
-            self._refresh_now(lambda: None)
+            self._refresh_now(lambda: None, while_busy=False)
         finally:
             self.is_refreshing = False
 
@@ -124,22 +143,37 @@ class FileRefresher:
         size = self._file.size if self._file is not None else 0
         return max(size, self._view.bytes, self._log.unfolded) > _LARGE
 
-    def _refresh_now(self, pause: Callable[[], object]) -> None:
+    def _refresh_large(self, pause: Callable[[], object]) -> None:
+        self._refresh_now(pause, while_busy=True)
+
+    def _refresh_now(self, pause: Callable[[], object], *, while_busy: bool) -> None:
         """Its folder may have been removed since it was scheduled: that is not made again."""
         if self._file is not None and self._file.has_folder():
             started = monotonic()
-            self.refresh_or_warn(timeout=0.0, pause=pause)
+            self.refresh_or_warn(0.0, while_busy=while_busy, pause=pause)
             self._budget.spend(started, monotonic())
 
+    def refresh_compacted(self, timeout: float | None = None) -> None:
+        """As `refresh_or_warn`, and save anew: what was saved is of a log that is gone."""
+        try:
+            self._log.refresh()
+        except JournalError:
+            pass  # whoever needs it is told
+        self.refresh_or_warn(timeout)
+
     def refresh_or_warn(
-        self, timeout: float | None = None, pause: Callable[[], object] = lambda: None
+        self,
+        timeout: float | None = None,
+        *,
+        while_busy: bool = False,
+        pause: Callable[[], object] = lambda: None,
     ) -> None:
         """As `refresh`, but trouble is logged, once until it works again.
 
         The session file is derived, so nothing else may fail because of it.
         """
         try:
-            self.refresh(timeout, pause=pause)
+            self.refresh(timeout, while_busy=while_busy, pause=pause)
             self._stale.failing.discard(self._session_id)
         except (JournalError, OSError) as error:
             if isinstance(error, LockTimeoutError) and timeout == 0:

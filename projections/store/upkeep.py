@@ -4,6 +4,8 @@ from journal.backend import History
 from journal.events import Head
 from journal.reports import CompactionReport, SessionInfo, VerifyReport
 from projections.store.parts import StoreParts
+from projections.store.summaries import Summaries
+from projections.summary import Summary
 
 
 class Upkeep(StoreParts):
@@ -27,6 +29,15 @@ class Upkeep(StoreParts):
         found = self._files.listed_with(self._backend.sessions())
         found.sort(key=lambda info: info["updated_at"], reverse=True)
         return found[:limit]
+
+    def summary(self, info: SessionInfo) -> Summary:
+        """A session of `list_sessions` in a few words: who has it, how it began, its counts.
+
+        Reads a log of up to 8 KiB; of a longer one no more than what was saved of it when its
+        session file was last written, and what came after that. Raises as `get_runtime_state`.
+        """
+        self._sessions.check_open()
+        return Summaries(self._backend, self._sessions).of(info)
 
     def session_exists(self, session_id: str) -> bool:
         """Whether there is a log or a session file of this id. Creates nothing.

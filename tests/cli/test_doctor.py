@@ -25,8 +25,8 @@ from tests.projections.doctor.faults import (
     FAULTS,
     append,
     healthy,
+    inventory,
     log,
-    snapshot,
     use_quiet_machine,
 )
 from tests.support import state_in
@@ -48,7 +48,7 @@ def doctor(folder: Path, *args: str) -> Result:
 def test_exit_codes_and_json_tell_the_same(tmp_path: Path, fault: str) -> None:
     healthy(tmp_path)
     FAULTS[fault][0](tmp_path)
-    before = snapshot(tmp_path)
+    before = inventory(tmp_path)
     result = doctor(tmp_path, "-o", "json")
     assert result.exit_code == FAULTS[fault][2], result.output
     document = msgspec.json.decode(result.stdout, type=DoctorDocument, strict=True)
@@ -64,7 +64,7 @@ def test_exit_codes_and_json_tell_the_same(tmp_path: Path, fault: str) -> None:
         assert finding.path in text.stdout
         assert finding.remedy in text.stdout
         check_commands_exist(finding.remedy)
-    assert snapshot(tmp_path) == before
+    assert inventory(tmp_path) == before
 
 
 def check_commands_exist(remedy: str) -> None:
@@ -364,7 +364,7 @@ def test_a_file_that_is_no_copy_of_the_log_is_refused(tmp_path: Path) -> None:
     healthy(folder)
     append(folder, "other")
     FAULTS["an edited line"][0](folder)
-    before = snapshot(folder)
+    before = inventory(folder)
     (tmp_path / "link").hardlink_to(log(folder))
     for path in ("/dev/null", folder / "s.json", folder / "other.jsonl"):
         result = journal("doctor", "--restore", "s", "--from", str(path), "--dir", str(folder))
@@ -375,7 +375,7 @@ def test_a_file_that_is_no_copy_of_the_log_is_refused(tmp_path: Path) -> None:
         assert result.returncode == 2
         assert f"--from {path} is the log itself" in result.stderr
     (tmp_path / "link").unlink()
-    assert snapshot(folder).keys() == before.keys()
+    assert inventory(folder).keys() == before.keys()
     assert log(folder).read_bytes() == before[str(log(folder))][0]
 
 
@@ -421,8 +421,8 @@ def test_restoring_needs_sessions_and_files_that_are_there(
 ) -> None:
     healthy(tmp_path)
     append(tmp_path, "e")
-    before = snapshot(tmp_path)
+    before = inventory(tmp_path)
     done = journal("doctor", "--dir", str(tmp_path), *(a.format(dir=tmp_path) for a in args))
     assert done.returncode == code, done.stderr
     assert done.stderr
-    assert snapshot(tmp_path) == before
+    assert inventory(tmp_path) == before

@@ -137,8 +137,12 @@ def test_large_logs_are_read_piece_by_piece(tmp_path: Path) -> None:
             store.set_runtime_state("s", "native", f"turn-{number}", {"text": "x" * 80_000})
         store.set_runtime_state("s", "native", "last", {"password": PASSWORD})
     document = msgspec.json.decode(doctor(tmp_path, "-o", "json").stdout, type=SecretsDocument)
-    (of_log, of_file) = document.secrets
-    assert (of_log.seq, of_log.at, of_file.seq) == (17, "state.password", None)
+    found = {Path(secret.path).name: (secret.seq, secret.at) for secret in document.secrets}
+    assert found == {
+        "s.jsonl": (17, "state.password"),
+        "s.json": (None, "runtime_state.native.last.password"),
+        "s.snapshot": (None, "password"),
+    }
 
 
 def test_an_archive_that_is_not_packed_yet_is_searched_too(leaking: Path) -> None:

@@ -51,13 +51,13 @@ def test_sessions_counts_what_the_store_knows_last_changed_first(
         os.utime(tmp_path / name, (whole - 60 * age, whole - 60 * age))
 
     rows = rows_of(journal("sessions", "--dir", folder, TZ="UTC").stdout)
-    assert [row[:4] for row in rows] == [
-        ["plain", "1", "1", "1"],
-        ["busy", "6", "1", "3"],
-        ["older", "0", "1", "2"],
-        ["cleared", "2", "0", "0"],
+    assert [row[:5] for row in rows] == [
+        ["plain", "native", "-", "1", "1"],
+        ["busy", "r-0", "-", "6", "3"],
+        ["older", "native", "-", "0", "2"],
+        ["cleared", "native", "-", "2", "0"],
     ]
-    assert rows[0][5] == "Nov 14 22:13:20.000"
+    assert rows[0][6] == "Nov 14 22:13:20"
 
     document = json.loads(journal("sessions", "--dir", folder, "-o", "json").stdout)
     for item in document["sessions"]:
@@ -100,11 +100,11 @@ def test_a_session_that_cannot_be_read_does_not_hide_the_others(
     offset = corrupt(tmp_path / "damaged.jsonl", b'"n":1', b'"n":7')
     result = journal("sessions", "--dir", folder)
     assert result.returncode == 4
-    rows = {row[0]: row[1:4] for row in rows_of(result.stdout)}
+    rows = {row[0]: row[1:5] for row in rows_of(result.stdout)}
     assert rows == {
-        "good": ["1", "1", "1"],
-        "damaged": ["3", "1", "2"],
-        "stray": ["?", "?", "?"],
+        "good": ["native", "-", "1", "1"],
+        "damaged": ["native", "damaged", "3", "2"],
+        "stray": ["-", "damaged", "?", "?"],
     }
     assert f"damaged.jsonl: corrupt at byte {offset}" in result.stderr
     assert str(tmp_path / "stray.jsonl") in result.stderr
@@ -131,8 +131,8 @@ def test_a_long_id_leaves_room_for_the_counts(folder: str, store: DefaultSession
     with Terminal("sessions", "--dir", folder) as terminal:
         assert terminal.end() == 0
     rows = {row[0][:1]: row[1:] for row in rows_of("\n".join(terminal.lines))}
-    assert rows["n"][:3] == ["123", "1", "123"]
-    assert re.fullmatch(r"\w+ \d+ [\d:]+\.\d{3}", rows["n"][4]), "not cut either"
+    assert rows["n"][:4] == ["native", "-", "123", "123"]
+    assert re.fullmatch(r"\w+ \d+ [\d:]{8}", rows["n"][5]), "not cut either"
     assert terminal.widest <= 80
     assert "n" * 150 in journal("sessions", "--dir", folder).stdout, "in a pipe nothing is cut"
     store.set_runtime_state("s", "native", "t", {"k" * 150: 1})

@@ -1,5 +1,6 @@
 """Commands on long logs: what those for its end read, and what those for all of it do."""
 
+import json
 import os
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +20,7 @@ from projections.cli.filters import Filter
 from projections.cli.opening import require_session
 from projections.cli.printing import EventPrinter
 from tests.growth.counting import steps
+from tests.support import open_log, set_event
 
 EVENTS = 3000
 """About 1.5 MB. What an event has replaced is 50 events before it."""
@@ -109,6 +111,55 @@ def test_as_much_is_read_of_the_end_of_a_log_of_twice_the_length(
 ) -> None:
     small, twice = (reads.during(partial(look, folder)) for folder in folders)
     assert abs(twice - small) <= 1 << 12 < small < 1 << 18
+
+
+OLD = "of long ago"
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Such a log and one of twice the length, of the same turns; one of these was set first."""
+    path = tmp_path_factory.mktemp("saved")
+    for size in (EVENTS, 2 * EVENTS):
+        folder = path / str(size)
+        with DefaultSessionStore(folder, durability="os") as store:
+            store.set_runtime_state("s", "native", "old", {"is": OLD})
+        folder_of(folder, size)
+    return [path / str(size) for size in (EVENTS, 2 * EVENTS)]
+
+
+def first_get(folder: Path) -> None:
+    with DefaultSessionStore(folder) as store:
+        assert store.get_runtime_state("s", "native", "old") == {"is": OLD}
+
+
+def first_set(folder: Path) -> None:
+    """By a process that has read nothing; it is closed by `SIGKILL`, so to say."""
+    log, _ = open_log(folder)
+    log.append([set_event("mine", {"n": 1})])
+    log.close()
+
+
+def old_turn(folder: Path) -> None:
+    result = CliRunner().invoke(
+        cli, ["show", "s", "native", "old", "-o", "value", "--dir", str(folder)]
+    )
+    assert json.loads(result.output) == {"is": OLD}
+
+
+def summary(folder: Path) -> None:
+    result = CliRunner().invoke(cli, ["sessions", "-o", "json", "--dir", str(folder)])
+    (found,) = json.loads(result.output)["sessions"]
+    assert (found["turns"], found["owner"]) == (51, "native")
+
+
+@pytest.mark.parametrize("look", [first_get, old_turn, summary, first_set])
+def test_a_log_that_was_closed_in_order_is_not_read(
+    saved: list[Path], reads: Reads, look: Callable[[Path], None]
+) -> None:
+    """But for its first line, its last ones, and those of turns that are asked for."""
+    small, twice = (reads.during(partial(look, folder)) for folder in saved)
+    assert abs(twice - small) <= 1 << 10 < small < 1 << 17
 
 
 def test_an_event_as_a_line_of_json_costs_little_more_than_verifying_it(

@@ -12,6 +12,7 @@ from projections.handoffs.findings import HandoffAudit
 from projections.handoffs.owner import LatestOwner
 from projections.handoffs.pending import PendingHandoffs
 from projections.handoffs.runs import Presence
+from projections.store.folded import FoldedSession
 from projections.store.store import writer_of
 from projections.view import View
 from tests.projections.handoff_steps import at, hands, takes, writes
@@ -58,6 +59,46 @@ def test_the_owner_is_who_the_audit_says_has_the_session(events: list[Event]) ->
     assume(not took_back(found))
     expected = found.spans[-1].runtime_id if found.spans else None
     assert folded(events).runtime_id == expected
+
+
+@given(HISTORIES)
+def test_its_faults_are_those_that_the_audit_finds_in_changes_of_runtime(
+    events: list[Event],
+) -> None:
+    found = audit(events)
+    assume(not took_back(found))
+    unannounced = sum(not change.announced for change in found.changes)
+    late = sum(bool(change.late_writes) for change in found.changes)
+    assert folded(events).faults == unannounced + late
+
+
+@given(HISTORIES, st.integers(0, 16))
+def test_what_was_frozen_goes_on_as_if_it_had_not_been(events: list[Event], at_event: int) -> None:
+    """And what it was frozen from does not change it."""
+    folds = FoldedSession()
+    for event in events[:at_event]:
+        folds.fold(event)
+    frozen = folds.freeze()
+    turns, rest = frozen.turns, frozen.rest
+    thawed = FoldedSession()
+    for event in events[at_event:]:
+        folds.fold(event)
+    thawed.thaw(turns, rest)
+    for event in events[at_event:]:
+        thawed.fold(event)
+    assert thawed.freeze().rest == folds.freeze().rest
+    assert thawed.view.turns == folds.view.turns
+    assert thawed.view.sizes == folds.view.sizes
+    assert thawed.freeze().sum_up(9) == folds.freeze().sum_up(9)
+
+
+@given(HISTORIES)
+def test_a_folded_session_knows_the_owner_and_the_handoffs(events: list[Event]) -> None:
+    """It has a way of its own for sets by the owner."""
+    folds, owner = FoldedSession(), folded(events)
+    for event in events:
+        folds.fold(event)
+    assert folds.owner.freeze() == owner.freeze()
 
 
 @given(HISTORIES)

@@ -12,11 +12,13 @@ from shlex import quote
 from journal.backend import Projection
 from journal.damage import summary_of
 from journal.engines.files.losses import Losses
+from journal.engines.files.resuming import thaw
 from journal.engines.files.segment import Segment
 from journal.engines.files.validation import check_beginning, check_session, newer_format_error
 from journal.events import Event, Head, Open
 from journal.kept import find_kept
 from journal.names import Paths
+from journal.snapshots import Freezable
 
 logger = logging.getLogger("journal")
 
@@ -35,6 +37,14 @@ class CatchUp:
         self._place: Head | None = None  # of the last event folded
         self._reported = 0  # damage of the file already logged
         self._newer_reported = False
+        self.saved_end = 0  # where in the file the newest snapshot was taken that we know of
+        self.is_carried = False  # the projection goes on in a file that it was not folded from
+
+    def note_saved(self, other: "CatchUp") -> None:
+        """What `other` holds of the file was saved."""
+        ours, theirs = self.segment, other.segment
+        if ours is not None and theirs is not None and ours.file.id == theirs.file.id:
+            self.saved_end = other.saved_end
 
     def begin_file(self, segment: Segment | None) -> None:
         """Another file comes next, or none; the projection may go on in it.
@@ -45,6 +55,7 @@ class CatchUp:
             self._place = None
         self.segment = segment
         self._reported = 0
+        self.saved_end = 0
         self.losses.begin_file()
 
     def forget(self) -> None:
@@ -56,13 +67,17 @@ class CatchUp:
 
     def _forget_projection(self) -> None:
         self._place = None
+        self.is_carried = False
         self._projection.reset()
 
     def read_on(self, segment: Segment, size: int) -> None:
         """Judge and fold the bytes not seen yet, up to `size`. OSError, `DamagedError` …"""
         if size < segment.tip.end or not segment.is_in_step():
             self.forget()
-        folded = 0 if segment.scanner.end > 0 else self._skip_kept(segment, size)
+        if segment.scanner.end > 0:
+            folded: int | None = 0
+        else:
+            folded = self._thaw(segment, size) or self._skip_kept(segment, size)
         before, resumed = segment.scanner.damage_count, segment.scanner.end > 0
         self._fold_rest(segment, size, folded)
         if resumed and segment.scanner.damage_count > before:
@@ -95,6 +110,26 @@ class CatchUp:
         self._place = segment.scanner.head
         return None
 
+    def _thaw(self, segment: Segment, size: int) -> int | None:
+        """Go on from the snapshot, where nothing of the log is known but by our own writes.
+
+        Returns the seq up to which all is folded then; None if there is no snapshot of this log.
+        """
+        projection = self._projection
+        if self._place is not None or self.losses.looks or not isinstance(projection, Freezable):
+            return None
+        thawed = thaw(segment, size, projection)
+        if thawed is None:
+            projection.reset()
+            return None
+        header, place = thawed
+        segment.scanner.resume(
+            header, (place.seq, place.hash), place.line_hash, place.count, place.end
+        )
+        self.saved_end = place.end
+        self._place = segment.scanner.head
+        return place.seq
+
     def _skip_kept(self, segment: Segment, size: int) -> int | None:
         """Go past the events that a compaction has kept, where all of them are folded already.
 
@@ -111,6 +146,7 @@ class CatchUp:
             return None
         check_session(self._paths, found.header)
         segment.scanner.skip_kept(found.header, found.last_hash, found.end)
+        self.is_carried = True
         return place.seq
 
     def _fold_anew(self, segment: Segment, size: int) -> None:
@@ -131,6 +167,7 @@ class CatchUp:
         header, place = segment.scanner.header, self._place
         check_session(self._paths, header)
         if place is not None and header is not None and self._goes_on(header):
+            self.is_carried = True
             return place.seq
         self._forget_projection()
         return 0

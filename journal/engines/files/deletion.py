@@ -18,9 +18,17 @@ from journal.engines.files.logfile import LogFile
 from journal.engines.files.recovery import cut_torn_tail
 from journal.engines.files.sealing import check_can_be_cut, seal
 from journal.engines.files.segment import Segment
+from journal.engines.files.snapshot import remove_snapshot
 from journal.engines.files.storage import Storage
 from journal.errors import AppendError, JournalError, StorageError
-from journal.names import DAMAGED_SUFFIX, LOG_SUFFIX, TORN_SUFFIX, Paths, packed, packing
+from journal.names import (
+    DAMAGED_SUFFIX,
+    LOG_SUFFIX,
+    TORN_SUFFIX,
+    Paths,
+    packed,
+    packing,
+)
 
 
 class Deletion:
@@ -50,6 +58,8 @@ class Deletion:
             try:
                 file = LogFile(self._storage, self._paths.log, create=False, write=True)
             except FileNotFoundError:
+                with _reporting(self._paths):  # of a process that died as it saved what was gone
+                    remove_snapshot(self._storage, self._paths)
                 return self._remove_session_file()
             try:
                 if self._delete(Segment(self._paths, file)):
@@ -160,6 +170,7 @@ def finish_deletion(segment: Segment, names: Sequence[str], session_file: str | 
                 _remove(storage, path)
         remove_from_archive(storage, paths, names)
         _remove(storage, paths.scratch)
+        remove_snapshot(storage, paths)
         storage.sync_folder(paths.folder)  # the seal must outlast all that it stands for
         _remove(storage, paths.log)
         storage.sync_folder(paths.folder)

@@ -19,6 +19,7 @@ from journal.engines.files.history import gather
 from journal.engines.files.listing import Listing
 from journal.engines.files.log import FileLog, LogOptions
 from journal.engines.files.logfile import LogFile
+from journal.engines.files.resuming import saved_summary, saved_turn
 from journal.engines.files.verification import Verification
 from journal.engines.files.watching import FolderWatch
 from journal.errors import ReadError, StorageError
@@ -26,6 +27,7 @@ from journal.events import Cursor, Head
 from journal.names import Paths, paths_of
 from journal.past import Entry, Newest, Past
 from journal.reports import CompactionReport, SessionInfo, VerifyReport
+from journal.snapshots import SavedTurn
 from journal.stopping import StopEvent
 
 
@@ -82,6 +84,12 @@ class Directory:
             return newest_in(LogFile(self._storage, paths.log, create=False), session_id)
         except (FileNotFoundError, ReadError):
             return None
+
+    def saved_summary(self, session_id: str) -> bytes | None:
+        return saved_summary(self._storage, self.paths(session_id))
+
+    def saved_turn(self, session_id: str, runtime_id: str, turn_id: str) -> SavedTurn | None:
+        return saved_turn(self._storage, self.paths(session_id), runtime_id, turn_id)
 
     def follow(self, session_id: str, after: Cursor | None = None) -> FileFollower:
         paths = self.paths(session_id)

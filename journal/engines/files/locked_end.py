@@ -14,6 +14,7 @@ from journal.engines.files.appending import allow_writing, open_or_begin
 from journal.engines.files.deletion import finish_deletion, list_unlocked
 from journal.engines.files.reader import LogReader
 from journal.engines.files.recovery import cut_torn_tail
+from journal.engines.files.resuming import anchor
 from journal.engines.files.sealing import unseal
 from journal.engines.files.segment import Segment
 from journal.engines.files.skimming import skim
@@ -104,10 +105,12 @@ def _look_at_beginning(reader: LogReader, segment: Segment) -> None:
     sessions, if no line of the file is whole: it shows whether the log ever began.
     """
     file = segment.file
+    if not reader.catchup.losses.looks:
+        anchor(segment)
     size = file.size()
     if size <= _SHORT and b"\n" not in segment.storage.read(file.fd, size, 0):
         segment.look_for_archives()
-    elif not skim(segment, reader.catchup.losses.known) and size > CHUNK:
+    elif not (segment.is_at_end() or skim(segment, reader.catchup.losses.known)) and size > CHUNK:
         reader.catchup.read_on(segment, size)
 
 

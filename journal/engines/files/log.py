@@ -14,13 +14,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from journal import exiting
-from journal.backend import EventFactory, Projection
+from journal.backend import EventFactory, Projection, never
 from journal.codec import default_writer
 from journal.config import Durability
 from journal.engines.files.appending import cut_back, put
 from journal.engines.files.encoding import Encoded, LineEncoder
 from journal.engines.files.locked_end import lock_at_end, lock_at_once
 from journal.engines.files.reader import LogReader
+from journal.engines.files.saving import save
 from journal.engines.files.scratch import begin_whole
 from journal.engines.files.segment import Segment
 from journal.engines.files.storage import DiskStorage, Storage
@@ -31,6 +32,7 @@ from journal.forking import leave_stopped_threads, tell_after_fork, tell_after_s
 from journal.group_commit import Batch, Group, RefusedError, Request, Written
 from journal.names import Paths
 from journal.scan import NO_LOG_ID
+from journal.snapshots import Freezable
 from journal.waiting import DEFAULT_TIMEOUT, attempts
 
 _BEFORE_ALL = Head(NO_LOG_ID, 0, GENESIS)
@@ -105,6 +107,10 @@ class FileLog(LogReader):
 
     def flush(self) -> None:
         flush(self)
+
+    def save(self, pause: Callable[[], object] = never) -> None:
+        if isinstance(self._projection, Freezable):
+            save(self, self._projection, pause)
 
     def _append_for_group(self, take: Batch, since: float) -> Written:
         done = self._append(take, since)

@@ -52,6 +52,11 @@ class Losses:
         return watch
 
     @property
+    def looks(self) -> bool:
+        """Whether an event is to be looked for in the file, which then has to be read."""
+        return self._is_new and self._known is not None
+
+    @property
     def known(self) -> Head | None:
         """The newest event known."""
         return self._known

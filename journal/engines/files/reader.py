@@ -12,17 +12,21 @@
 import threading
 from time import monotonic
 
+from msgspec.structs import asdict
+
 from journal import exiting
 from journal.backend import Projection
 from journal.engines.files.catchup import CatchUp
 from journal.engines.files.ends import last_seal
 from journal.engines.files.logfile import LogFile
+from journal.engines.files.resuming import SHORT
 from journal.engines.files.segment import Segment
 from journal.engines.files.storage import Storage
 from journal.errors import JournalError, ReadError
 from journal.events import Head
 from journal.forking import leave_stopped_threads
 from journal.names import Paths
+from journal.reports import Problem
 from journal.room import Answer
 
 _BIG_TAIL = 1 << 20  # bytes of a torn tail that are not worth reading at every look
@@ -60,6 +64,22 @@ class LogReader:
         """See `journal.backend.Log.unfolded`."""
         segment = self.catchup.segment
         return segment.tip.end - segment.scanner.end if segment is not None else 0
+
+    @property
+    def problem(self) -> Problem | None:
+        """See `journal.backend.Log.problem`."""
+        segment = self.catchup.segment
+        if segment is None or not segment.scanner.damage:
+            return None
+        return Problem(where=self.paths.log, **asdict(segment.scanner.damage[0]))
+
+    @property
+    def unsaved(self) -> int:
+        """See `journal.backend.Log.unsaved`."""
+        segment = self.catchup.segment
+        if segment is None or segment.tip.end <= SHORT:
+            return 0
+        return segment.tip.end - self.catchup.saved_end
 
     @property
     def file(self) -> LogFile | None:

@@ -14,6 +14,7 @@ from journal.engines.files.logfile import LogFile
 from journal.engines.files.recovery import cut_torn_tail
 from journal.engines.files.sealing import check_can_be_cut, seal, take_back, unseal
 from journal.engines.files.segment import Segment
+from journal.engines.files.snapshot import remove_snapshot
 from journal.engines.files.storage import write_all
 from journal.errors import CompactionAbandonedError, StorageError
 from journal.names import TORN_SUFFIX, Paths, unfinished
@@ -114,6 +115,7 @@ class Replacement:
             unseal(old)
         cut_torn_tail(old)
         storage.sync(self._new.fd)
+        remove_snapshot(storage, old.paths)  # it holds what is not to be in the log any more
         seal(old, reason="compacted", writer=self._writer)
         try:
             if archive is not None:
@@ -124,7 +126,7 @@ class Replacement:
                 take_back(old)
                 self._unlink(archive)
             raise
-        self._sync_rename()
+        self._finish_rename()
 
     def _check_can_go_back(self) -> None:
         """Before anything is sealed, with the lock held. Raises `StorageError`."""
@@ -154,9 +156,14 @@ class Replacement:
         if archive is not None and self._storage.find(archive) == self._old.file.id:
             self._storage.unlink(archive)
 
-    def _sync_rename(self) -> None:
+    def _finish_rename(self) -> None:
+        """Remove the snapshot that somebody may have written just before, and sync.
+
+        Who writes one after the rename notices that it is of another file.
+        """
         paths = self._old.paths
         try:
+            remove_snapshot(self._storage, paths)
             self._storage.sync_folder(paths.folder)
         except OSError as error:
             raise StorageError(

@@ -4,7 +4,12 @@ from projections.cli.documents.base import Document
 
 
 class SessionItem(Document, kw_only=True):
-    """A session. `events` is the last seq; `error` says why the rest could not be read."""
+    """A session. `events` is the last seq; `error` says why the rest could not be read.
+
+    `owner` has the session, `turn_id` is the turn that it wrote last, and `status` what that turn
+    says of itself. `first_words` begin the first message of a person. `findings` counts changes
+    of runtime without a handoff, and handoffs after which the source went on writing.
+    """
 
     session_id: str
     updated_at: str
@@ -12,6 +17,11 @@ class SessionItem(Document, kw_only=True):
     events: int = 0
     runtimes: int = 0
     turns: int = 0
+    owner: str | None = None
+    turn_id: str | None = None
+    status: str | None = None
+    first_words: str = ""
+    findings: int = 0
     error: str | None = None
 
 

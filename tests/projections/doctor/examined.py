@@ -12,15 +12,15 @@ from tests.projections.doctor.faults import (
     FAULTS,
     E,
     healthy,
-    snapshot,
+    inventory,
 )
 
 
 def findings(folder: Path, *session_ids: str, **options: Any) -> list[Finding]:
     """What is found, having made sure that finding it changed nothing."""
-    before = snapshot(folder)
+    before = inventory(folder)
     found = examine(str(folder), session_ids or None, **options)
-    assert snapshot(folder) == before
+    assert inventory(folder) == before
     return found
 
 

@@ -16,12 +16,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from journal.backend import never
 from journal.codec import control_line, decode_line
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.engines.files.restoring import restore
+from journal.engines.files.snapshot import SnapshotFile, encoded
 from journal.engines.files.storage import DiskStorage
 from journal.events import Open
+from journal.names import paths_of
 from projections import DefaultSessionStore
 from projections.doctor import environment, examination
 from projections.doctor.archives import LARGE
@@ -74,7 +77,7 @@ def _first_healthy() -> Path:
     return folder
 
 
-def snapshot(folder: Path) -> dict[str, tuple[Any, ...]]:
+def inventory(folder: Path) -> dict[str, tuple[Any, ...]]:
     """All that could be changed: names, contents, modes, times; of a large file no contents."""
     found: dict[str, tuple[Any, ...]] = {}
     for path in [folder, *folder.rglob("*")]:
@@ -87,6 +90,22 @@ def snapshot(folder: Path) -> dict[str, tuple[Any, ...]]:
             info.st_size,
         )
     return found
+
+
+def forged_snapshot(folder: Path) -> None:
+    """Of the log as it is, and whole; but a turn is another."""
+    with DefaultSessionStore(folder, durability="os") as store:
+        for number in range(20):
+            store.set_runtime_state("s", "native", "t0", {"n": number, "text": "x" * 500})
+    path = folder / "s.snapshot"
+    storage = DiskStorage()
+    found = SnapshotFile.open(storage, paths_of(str(folder), "s"))
+    assert found is not None
+    turns = found.turns()
+    assert turns is not None
+    turns["native"]["t1"] = b'{"n":"forged"}'
+    path.write_bytes(b"".join(encoded(found.place, turns, found.rest, found.summary, never)))
+    found.close()
 
 
 def log(folder: Path) -> Path:
@@ -516,6 +535,19 @@ FAULTS = {
         {Remedy.RESTORE_MESSAGES},
     ),
     "a session file of another": (others, {(N, "stale")}, 0, {Remedy.WAIT_FOR_REFRESH}),
+    "a snapshot that never took its place": (
+        write("s.snapshot.new", b"{"),
+        {(W, "leftover")},
+        1,
+        {Remedy.REMOVE},
+    ),
+    "a snapshot without a log": (
+        write("gone.snapshot", b"{"),
+        {(W, "leftover")},
+        1,
+        {Remedy.REMOVE},
+    ),
+    "a forged snapshot": (forged_snapshot, {(E, "snapshot")}, 4, {Remedy.REMOVE}),
     "large turns": (oversize, {(N, "limits")}, 0, {Remedy.RAISE_LIMITS}),
     "a log of which most is dead": (bloat, {(W, "dead")}, 1, {Remedy.COMPACT}),
     "a large history": (

@@ -133,7 +133,7 @@ def test_a_close_stops_a_compaction_that_takes_too_long(
     monkeypatch.setattr(Maintenance, "wait", lose_patience)
     close(store)
     assert (tmp_path / "s.jsonl").read_bytes() == before
-    assert files_in(tmp_path) == {"s.jsonl", "s.json"}
+    assert files_in(tmp_path) == {"s.jsonl", "s.json", "s.snapshot"}
     assert caplog.records == []
 
 

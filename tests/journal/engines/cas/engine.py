@@ -15,6 +15,7 @@ from journal.errors import (
 from journal.events import Cursor, Head
 from journal.past import Newest, Past
 from journal.reports import CompactionReport, SessionInfo, VerifyReport
+from journal.snapshots import SavedTurn
 from journal.state import check_text
 from journal.stopping import StopEvent
 from tests.journal.engines.cas.follower import CasFollower, past_in
@@ -53,6 +54,12 @@ class CasEngine:
 
     def history(self, session_id: str, reaching: int = 0) -> Past | None:
         return past_in(self._stream(session_id), reaching)
+
+    def saved_summary(self, session_id: str) -> bytes | None:
+        return None
+
+    def saved_turn(self, session_id: str, runtime_id: str, turn_id: str) -> SavedTurn | None:
+        return None
 
     def newest(self, session_id: str) -> Newest | None:
         """It reads whole generations."""

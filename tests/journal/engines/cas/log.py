@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from journal.backend import EventFactory, Projection
+from journal.backend import EventFactory, Projection, never
 from journal.codec import control_line, decode_line, stamp
 from journal.errors import AppendError, LockTimeoutError, ReadError, ReentryError, StorageError
 from journal.events import GENESIS, Event, Head, Open
@@ -58,6 +58,17 @@ class CasLog:
     @property
     def unfolded(self) -> int:
         return 0
+
+    @property
+    def problem(self) -> None:
+        """Nothing is ever damaged."""
+
+    @property
+    def unsaved(self) -> int:
+        return 0
+
+    def save(self, pause: Callable[[], object] = never) -> None:
+        """Nothing is saved."""
 
     @property
     def is_deleted(self) -> bool:

@@ -1,0 +1,70 @@
+"""Sums sessions up for a list: from what was saved, else from their events."""
+
+import msgspec
+
+from journal.backend import Backend
+from journal.reports import SessionInfo
+from projections.store.folded import FoldedSession
+from projections.store.open_sessions import OpenSessions
+from projections.store.refreshing import LEAST_TO_SAVE
+from projections.store.session import Session
+from projections.summary import Summary
+
+_NOW = 1 << 62  # a seq that no log reaches: what only an archive has is not read
+
+_decode_summary = msgspec.json.Decoder(Summary).decode
+
+
+class Summaries:
+    """Of the sessions of one store. Safe for threads."""
+
+    def __init__(self, backend: Backend, sessions: OpenSessions) -> None:
+        self._backend = backend
+        self._sessions = sessions
+
+    def of(self, info: SessionInfo) -> Summary:
+        """A listed session. See `Upkeep.summary`.
+
+        Reads a short log; of a long one what was saved, and of one that has changed since what
+        came after that. Raises `ReadError` and its siblings.
+        """
+        session_id = info["session_id"]
+        if info["log_bytes"] <= LEAST_TO_SAVE:
+            return self._of_short(session_id)
+        saved = self._backend.saved_summary(session_id)
+        if saved is not None:
+            try:
+                return _decode_summary(saved)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                pass  # another version has saved it
+        return self._of_changed(session_id)
+
+    def _of_changed(self, session_id: str) -> Summary:
+        """Read apart from the sessions that are open: of these, nothing stays in memory."""
+        folded = FoldedSession()
+        log = self._backend.open(session_id, folded)
+        try:
+            log.refresh()
+            head, problem = log.head, log.problem
+        finally:
+            log.close()
+        return folded.freeze().sum_up(head.seq if head is not None else 0, problem)
+
+    def _of_short(self, session_id: str) -> Summary:
+        past = self._backend.history(session_id, _NOW)
+        if past is None:
+            return _of_older(self._sessions.get(session_id))
+        folded, last = FoldedSession(), past.floor
+        for event in past.to_fold():
+            folded.fold(event)
+            last = max(last, event.seq)
+        problem = past.problems[0] if past.problems else None
+        return folded.freeze().sum_up(last, problem)
+
+
+def _of_older(session: Session) -> Summary:
+    """A session that PraisonAI keeps and that has no log yet, as it will be imported."""
+    folded = FoldedSession()
+    for seq, event in enumerate(session.older.events(), 1):
+        folded.fold(msgspec.structs.replace(event, seq=seq))
+    return folded.freeze().sum_up(0)
