@@ -10,6 +10,7 @@ format, and the hash needs the pieces anyway.
 
 import os
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
 from time import gmtime, strftime, time_ns
@@ -36,8 +37,11 @@ FORMAT = 1
 HASH_DIGITS = 32
 
 _STATE, _PREV, _HASH = b',"state":', b',"prev":"', b',"hash":"'
-_HASH_TAIL = len(_HASH) + HASH_DIGITS + len(b'"}')
-_TAIL = len(_PREV) + HASH_DIGITS + len(b'"') + _HASH_TAIL
+# Where these end in what stands after a state, and how long that is:
+_PREV_KEY_END = len(_PREV)
+_PREV_END = _PREV_KEY_END + HASH_DIGITS + len(b'"')
+_HASH_KEY_END = _PREV_END + len(_HASH)
+_TAIL = _HASH_KEY_END + HASH_DIGITS + len(b'"}')
 _QUOTES_BEFORE_STATE = 2 * 7 + 2 * 5  # of the keys and of the strings among their values
 
 _to_json = msgspec.json.Encoder().encode
@@ -167,29 +171,43 @@ def decode_line(line: bytes) -> Record | None:
         record: Record = _decode(line)
     except (*_UNREADABLE, RecursionError):
         return _decode_odd(line)
-    # Most lines are exactly as we write them: these take a shortcut.
-    if type(record) is Set:
-        # The line must have all our keys, none twice and no others. The number of quotes before
-        # the state shows that; if an id holds quotes, the longer way decides.
-        state = bytes(record.state)
-        hash_at = len(line) - _HASH_TAIL
-        prev_at = len(line) - _TAIL
-        start = prev_at - len(state)
-        head = line[:start]
-        if (
-            head.endswith(_STATE)
-            and head.count(b'"') == _QUOTES_BEFORE_STATE
-            and record.seq > 0
-            and record.ts
-            and record.writer
-            and line.startswith(_PREV, prev_at)
-            and line.startswith(_HASH, hash_at)
-        ):
-            covered = head + sha256(state).hexdigest().encode() + line[prev_at:hash_at]
-            if sha256(covered).hexdigest()[:HASH_DIGITS] == record.hash:
-                return record
-    elif line == _as_written(record):
-        return record
+    return _checked(line, record)
+
+
+def decode_lines(lines: Sequence[bytes]) -> list[Record | None]:
+    """`decode_line` of each; for many lines in nine tenths of the time.
+
+    All are decoded before any hash is made: a processor that goes back and forth between the
+    code of the two has it less at hand.
+    """
+    try:
+        records: list[Record] = list(map(_decode, lines))
+    except (*_UNREADABLE, RecursionError):
+        return list(map(decode_line, lines))
+    return [_checked(line, record) for line, record in zip(lines, records, strict=True)]
+
+
+def _checked(line: bytes, record: Record) -> Record | None:
+    """What was decoded of a line, if that is intact. Mostly it is exactly as we write it."""
+    if type(record) is not Set:
+        return record if line == _as_written(record) else _decode_odd(line)
+    # The line must have all our keys, none twice and no others. The number of quotes before the
+    # state shows that; if an id holds quotes, the longer way decides.
+    state = record.state
+    prev_at = len(line) - _TAIL
+    head, tail = line[: prev_at - len(state)], line[prev_at:]
+    if (
+        head.endswith(_STATE)
+        and head.count(b'"') == _QUOTES_BEFORE_STATE
+        and tail[:_PREV_KEY_END] == _PREV
+        and tail[_PREV_END:_HASH_KEY_END] == _HASH
+        and record.seq > 0
+        and record.ts
+        and record.writer
+    ):
+        covered = head + sha256(state).hexdigest().encode() + tail[:_PREV_END]
+        if sha256(covered).hexdigest()[:HASH_DIGITS] == record.hash:
+            return record
     return _decode_odd(line)
 
 

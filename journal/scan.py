@@ -13,7 +13,7 @@ append makes good for it.
 
 from collections.abc import Iterable, Iterator
 
-from journal.codec import FORMAT, decode_line, format_of
+from journal.codec import FORMAT, decode_line, decode_lines, format_of
 from journal.damage import Damage, missing_events
 from journal.events import GENESIS, Event, Head, Open, Record, Sealed, Set
 from journal.glued import EVENT_START, split_glued
@@ -155,7 +155,7 @@ class Scanner:
     def feed(self, data: bytes) -> Iterator[Event]:
         """Judge the next bytes of the file and yield the intact events in them.
 
-        Must be exhausted before more is fed. About 3 µs an event.
+        Must be exhausted before more is fed. About 4 µs an event of 600 bytes.
         """
         if self._unended == self.end:
             self._go_on_after_unended(data)
@@ -164,10 +164,11 @@ class Scanner:
         place = self._carry_start
         lines = data.split(b"\n")
         self._carry = lines.pop()
+        if self._oversize and lines:
+            place = self._end_oversize(lines.pop(0))
         plain, seq, digest = self._is_plain(), self.seq, self.hash  # spares a fifth of the time
-        for line in lines:
+        for line, record in zip(lines, decode_lines(lines), strict=True):
             after = place + len(line) + 1
-            record = decode_line(line) if not self._oversize else None
             if plain and type(record) is Set and record.seq == seq + 1 and record.prev == digest:
                 # simply the next event of the chain: nearly all are
                 self.start, self.end, self.line = place, after, line
@@ -195,7 +196,7 @@ class Scanner:
 
     def _take(self, record: Record | None, line: bytes, place: int, after: int) -> Iterator[Event]:
         if record is None:
-            if self._oversize or (line and not line.isspace()):
+            if line and not line.isspace():
                 yield from self._bad_line(line, place, after)
             else:
                 self._pass_blank(place, after)
@@ -299,10 +300,6 @@ class Scanner:
 
     def _bad_line(self, line: bytes, place: int, after: int) -> Iterator[Event]:
         """A line that is not intact; it may still have intact ones glued to it."""
-        if self._oversize:
-            self._suspect(place - self._oversize, after)
-            self._oversize = 0
-            return
         if place == 0 and line.startswith(_BOM):
             record = decode_line(line[len(_BOM) :])
             if record is not None:
@@ -345,6 +342,13 @@ class Scanner:
         self._oversize += len(self._carry)
         self._carry_start += len(self._carry)
         self._carry = b""
+
+    def _end_oversize(self, rest: bytes) -> int:
+        """The end of a line that is longer than any may be. Returns where the next one starts."""
+        after = self._carry_start + len(rest) + 1
+        self._suspect(self._carry_start - self._oversize, after)
+        self._oversize = 0
+        return after
 
     def _condemn_suspects(self, expected: int) -> int:
         """An intact line follows: what was bad before it is corrupt. Returns how much."""

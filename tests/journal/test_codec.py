@@ -374,3 +374,32 @@ def test_a_key_that_comes_twice_is_no_event_whatever_is_left_out_for_it(name: st
     for twice in ([kept[0]], [kept[0]] * 2):
         assert decode_line(line_of([*kept, *twice])) is None
         assert decode_line(line_of([*twice, *kept])) is None
+
+
+@given(st.lists(st.sampled_from([*LINES.values(), b"", b"{}", b'{"seq":1', b"\xff"])))
+def test_many_lines_are_read_as_each_of_them(some: list[bytes]) -> None:
+    assert codec.decode_lines(some) == [decode_line(line) for line in some]
+
+
+WHOLE = fields_of("set", TURN, state=STATE)
+
+
+@given(
+    st.sets(st.sampled_from([key for key, _ in WHOLE]), max_size=2),
+    st.lists(st.tuples(st.sampled_from([*WHOLE, ("x", "y"), ("", "")]), st.integers(0, 8))),
+)
+def test_the_short_way_takes_nothing_that_the_longer_refuses(
+    missing: set[str], extra: list[tuple[tuple[str, Any], int]]
+) -> None:
+    """Not even where other keys, or some of them twice, look like the ones that are missing."""
+    fields = [field for field in WHOLE if field[0] not in missing]
+    for field, place in extra:
+        fields.insert(place, field)
+    line = line_of(fields)
+    assert decode_line(line) == codec._decode_odd(line)
+
+
+def test_a_set_that_does_not_say_so_is_none() -> None:
+    """Not even where another key takes the place of its op."""
+    fields = [("x", "set") if key == "op" else (key, value) for key, value in WHOLE]
+    assert decode_line(line_of(fields)) is None

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from journal.codec import decode_line
+from journal.codec import decode_lines
 from journal.engines.files.archives import read_archive
 from journal.engines.files.storage import Storage, chunks
 from journal.errors import JournalError
@@ -76,9 +76,9 @@ def lines_in(source: Source) -> Iterator[tuple[Event, bytes]]:
     carry, too_long = b"", False
     for piece in readable(source):
         *lines, carry = (carry + piece).split(b"\n")
-        for line in lines:
-            record = None if too_long else decode_line(line)
-            too_long = False
+        if too_long and lines:
+            lines, too_long = lines[1:], False
+        for line, record in zip(lines, decode_lines(lines), strict=True):
             if record is not None and not isinstance(record, Open | Sealed):
                 yield record, line
         if len(carry) > MAX_LINE:

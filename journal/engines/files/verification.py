@@ -92,14 +92,16 @@ class Verification:
     def _scan(self, where: str, pieces: Iterator[bytes], scanner: Scanner) -> Scanner:
         """Judge one file: its own damage, and what newer files expect of it."""
         expected, self._expected = self._expected, {}
+        noted = self._noted.seq if self._noted is not None else None
         for event in scanner.read(pieces):
-            self._note_seen(event)
-            wanted = expected.pop(event.seq, None)
-            if wanted is not None and wanted != event.hash:
-                what = f"event {event.seq} is not the one that compaction folded"
-                self._add("base", where, scanner.start, 0, event.seq, what)
-            if scanner.header and event.seq <= scanner.header.base_seq:
-                self._expected[event.seq] = event.hash
+            seq = event.seq
+            if seq == noted:
+                self._note_seen(event)
+            if expected and expected.pop(seq, event.hash) != event.hash:
+                what = f"event {seq} is not the one that compaction folded"
+                self._add("base", where, scanner.start, 0, seq, what)
+            if scanner.header and seq <= scanner.header.base_seq:
+                self._expected[seq] = event.hash
         scanner.finish()
         for damage in scanner.damage:
             self._add(damage.kind, where, damage.offset, damage.length, damage.seq, damage.reason)

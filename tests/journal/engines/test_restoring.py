@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journal.codec import decode_line
+from journal.codec import decode_line, decode_lines
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.engines.files.restoring import RestoreReport, plan_restoration, restore
@@ -608,15 +608,15 @@ def test_twice_as_many_events_are_read_as_often(
     """The work, in bytes read and in lines decoded, grows with the log and not faster."""
     calls = [0]
 
-    def decode(line: bytes) -> Any:
-        calls[0] += what == "decoded"
-        return decode_line(line)
+    def decode(lines: list[bytes]) -> Any:
+        calls[0] += len(lines) if what == "decoded" else 0
+        return decode_lines(lines)
 
     def watch(name: str, args: tuple[Any, ...]) -> None:
         calls[0] += what == "read" and name == "read" and args[1]
 
     for module in ("scan", "engines.files.sources"):
-        monkeypatch.setattr(f"journal.{module}.decode_line", decode)
+        monkeypatch.setattr(f"journal.{module}.decode_lines", decode)
     counts = []
     for events in (300, 600):
         folder = tmp_path / str(events)
