@@ -1,6 +1,7 @@
 """Looking back: replay, time travel, versions, differences, blame, the handoff audit, the tail.
 
-The part of the store that only reads events. It knows the engine and nothing of files.
+The part of the store that only reads events. It knows the engine and nothing of files. What
+it reads them with is imported when it is called for: most programs set and get.
 """
 
 import weakref
@@ -14,17 +15,16 @@ from journal.backend import Backend
 from journal.errors import DamagedError
 from journal.past import Newest, Past
 from journal.state import check_text
-from projections.refs import Ref, ref_of
-from projections.replay import Step, Version, check_pace, paced, steps
-from projections.resolving import Resolver, events_of
-from projections.tail.arguments import After
-from projections.tail.tail import Tail
-from projections.times import point_of
 
 if TYPE_CHECKING:
     from projections.compare.blame import Blamed
     from projections.compare.difference import Difference
     from projections.handoffs.findings import HandoffAudit
+    from projections.refs import Ref
+    from projections.replay import Step, Version
+    from projections.resolving import Resolver
+    from projections.tail.arguments import After
+    from projections.tail.tail import Tail
 
 Point: TypeAlias = int | str | datetime
 """A seq, a moment, or the text of either: 7, "7", "5m", "2026-11-22T10:18:00Z"."""
@@ -52,7 +52,7 @@ class Inspection(ABC):
         until: Point | None = None,
         speed: float | None = None,
         max_wait: float | None = None,
-    ) -> Iterator[Step]:
+    ) -> "Iterator[Step]":
         """The session again, step by step in order of seq, archived events included.
 
         Yields `Step(event, turn, state)`; those of one runtime if it is named, between
@@ -63,6 +63,10 @@ class Inspection(ABC):
         a time, as the steps are asked for. Raises ValueError for a speed, wait or point that
         makes no sense, `ClosedError`, and `ReadError` and its siblings, also between steps.
         """
+        from projections.replay import check_pace, paced, steps
+        from projections.resolving import events_of
+        from projections.times import point_of
+
         self._check_open()
         first = point_of(since, "since") if since is not None else None
         last = point_of(until, "until") if until is not None else None
@@ -79,9 +83,11 @@ class Inspection(ABC):
         there then has been dropped since, `NotFoundError` for a seq that the log has not
         reached, ValueError for a point that is none, `ClosedError`, `ReadError`.
         """
+        from projections.times import point_of
+
         return self._resolver(session_id).state_at(point_of(at) if at is not None else None)
 
-    def history(self, session_id: str, runtime_id: str, turn_id: str) -> list[Version]:
+    def history(self, session_id: str, runtime_id: str, turn_id: str) -> "list[Version]":
         """Every version of a turn, oldest first, as `Version(event, state)`.
 
         A clear that dropped the turn is a version whose state is None. Empty when there
@@ -91,7 +97,7 @@ class Inspection(ABC):
         return self._resolver(session_id).versions(runtime_id, turn_id)
 
     def diff(
-        self, session_id: str, old: Ref | Point, new: Ref | Point | None = None
+        self, session_id: str, old: "Ref | Point", new: "Ref | Point | None" = None
     ) -> "Difference":
         """What is different between two states, as JSON Patch (RFC 6902) and as text.
 
@@ -104,12 +110,13 @@ class Inspection(ABC):
         a state that is nested too deep to compare.
         """
         from projections.compare.difference import diff
+        from projections.refs import ref_of
 
         before, after = _ends(ref_of(old), ref_of(new) if new is not None else None)
         with _comparable(session_id):
             return diff(self.resolve(session_id, before), self.resolve(session_id, after))
 
-    def resolve(self, session_id: str, ref: Ref | Point) -> Any:
+    def resolve(self, session_id: str, ref: "Ref | Point") -> Any:
         """The state that a ref names, given as to `diff`: of a turn, a runtime, or the whole view.
 
         Of a turn as it is now, reads the end of the log, up to 1 MiB, or what was saved of the
@@ -117,6 +124,8 @@ class Inspection(ABC):
         as `history` for so many versions back. Raises `NotFoundError`, `HistoryError`, and as
         these.
         """
+        from projections.refs import ref_of
+
         return self._resolver(session_id).resolve(ref_of(ref))
 
     def blame(
@@ -128,6 +137,8 @@ class Inspection(ABC):
         of the turn with the one before. Raises `NotFoundError`, and as `diff`.
         """
         from projections.compare.blame import blame
+        from projections.refs import Ref
+        from projections.times import point_of
 
         ref = Ref(runtime_id, turn_id, point_of(at) if at is not None else None)
         resolver = self._resolver(session_id)
@@ -144,15 +155,16 @@ class Inspection(ABC):
         Raises `ClosedError`, `ReadError` and its siblings.
         """
         from projections.handoffs.audit import audit
+        from projections.resolving import events_of
 
         return audit(events_of(self.past(session_id)))
 
     def tail(
         self,
         sessions: str | Iterable[str] | None = None,
-        after: After | None = None,
+        after: "After | None" = None,
         from_start: bool = False,
-    ) -> Tail:
+    ) -> "Tail":
         """Events as they arrive, from any process: for `for` and for `async for`.
 
         Of one session, of several, or of all, those to come included. Begins now; after a
@@ -163,6 +175,8 @@ class Inspection(ABC):
         from another thread; closing the store does too. Raises TypeError and ValueError for
         arguments that make no sense, and `ClosedError`.
         """
+        from projections.tail.tail import Tail
+
         self._check_open()
         tail = Tail(self._backend, sessions, after, from_start)
         self._tails.add(tail)
@@ -191,7 +205,9 @@ class Inspection(ABC):
 
     # Inside
 
-    def _resolver(self, session_id: str) -> Resolver:
+    def _resolver(self, session_id: str) -> "Resolver":
+        from projections.resolving import Resolver
+
         return Resolver(
             session_id,
             lambda reaching: self.past(session_id, reaching),
@@ -213,8 +229,10 @@ def _comparable(session_id: str) -> Iterator[None]:
         ) from None
 
 
-def _ends(old: Ref, new: Ref | None) -> tuple[Ref, Ref]:
+def _ends(old: "Ref", new: "Ref | None") -> "tuple[Ref, Ref]":
     """Both ends of a comparison of which only the older one may have been given."""
+    from projections.refs import Ref
+
     if new is not None:
         return old, new
     now = Ref(old.runtime_id, old.turn_id)

@@ -10,7 +10,7 @@ From the outside in:
   command.
 - For a value after a name, `quoting` and `bare` find its end; `rows` reads values beside a
   name; `words`, `meaning`, `annotations` and `values` decide whether it is a secret.
-- `locate` lists what is found.
+- `entry` is what others call; `locate` lists what is found.
 - `later` compiles patterns when they are first used.
 
 Only string values change. A match becomes `[REDACTED:<kind>]` and is never echoed. Redacting
@@ -20,17 +20,14 @@ twice is the same as once. The time is linear in the length of the data.
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from journal.redaction.locate import Located, locate, secrets_in_name
+from journal.redaction.entry import redact, redact_text, secrets_in_name
 from journal.redaction.markers import may_hold_secrets, search_by_marker
-from journal.redaction.text import redact, redact_text
 
 Redactor: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
 """Takes a state that is its own to change and returns what is to be saved instead."""
 
 __all__ = [
-    "Located",
     "Redactor",
-    "locate",
     "may_hold_secrets",
     "redact",
     "redact_text",

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from journal.redaction.entry import secrets_in_name
 from journal.redaction.later import compiled_later
-from journal.redaction.markers import may_hold
-from journal.redaction.text import find, redact, redact_text
+from journal.redaction.text import redact, redact_text
 
 _MARKER = compiled_later(r"\[REDACTED:([a-z-]+)\]")
 _SHOWN = 60  # characters of a key in a path
@@ -17,11 +17,6 @@ class Located(NamedTuple):
     path: str
     kind: str
     in_key: bool = False
-
-
-def secrets_in_name(name: str) -> list[str]:
-    """The kinds of secrets that a key or an id holds."""
-    return sorted({span.kind for span in find(name)}) if may_hold(name) else []
 
 
 def locate(value: Any) -> Iterator[Located]:

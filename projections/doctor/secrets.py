@@ -15,7 +15,8 @@ from journal.engines.files.archives import read_archive
 from journal.engines.files.storage import Storage, chunks
 from journal.errors import JournalError
 from journal.names import LOG_SUFFIX, SESSION_SUFFIX, as_archived
-from journal.redaction import Located, locate, may_hold_secrets, redact_text
+from journal.redaction import may_hold_secrets, redact_text
+from journal.redaction.locate import Located, locate
 from journal.state import MAX_LINE
 from projections.doctor.finding import shown
 from projections.doctor.folder import File, ListedSession, take_inventory

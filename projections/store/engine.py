@@ -12,7 +12,6 @@ from journal.backend import Backend
 from journal.config import SessionSettings
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
-from journal.engines.memory import MemoryDirectory
 from journal.reports import SessionInfo
 from projections.store.listing import with_session_files
 from projections.store.session_file import SessionFile
@@ -70,6 +69,8 @@ def engine_of(
     Raises as `folder_of`.
     """
     if settings is not None and not settings.persist:
+        from journal.engines.memory import MemoryDirectory  # the few that keep nothing
+
         memory = MemoryDirectory(writer=options.writer, lock_timeout=options.lock_timeout)
         return Engine(memory, None, memory.pack)
     directory = Directory(folder_of(session_dir, settings), options)

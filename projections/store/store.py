@@ -8,13 +8,14 @@ after sessions, `projections.inspection` looking back. Here it is made, flushed 
 import os
 import weakref
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from journal.backend import History
 from journal.config import Durability, GatewaySettings, Limits, SessionSettings
 from journal.engines.files.log import LogOptions
 from journal.engines.files.storage import Storage
 from journal.redaction import Redactor, redact
+from journal.redaction.entry import load
 from journal.waiting import DEFAULT_TIMEOUT
 from projections.inspection import Inspection
 from projections.store.background import Maintenance
@@ -27,7 +28,9 @@ from projections.store.recording import Recording
 from projections.store.settings import check_others, log_options, session_settings
 from projections.store.upkeep import Upkeep
 from projections.store.writer import StoreWriter
-from projections.tail.tail import Tail
+
+if TYPE_CHECKING:
+    from projections.tail.tail import Tail
 
 _MOST_OPEN = 256
 _MOST_BYTES = 256 * 1024 * 1024
@@ -72,6 +75,7 @@ class DefaultSessionStore(Recording, Upkeep, Inspection):
         """
         settings = session_settings(config)
         check_others(redact, limits, history, max_open)
+        load()
         options = log_options(durability, lock_timeout, writer, storage)
         engine = self._engine(session_dir, settings, options)
         engine.backend.check_durability()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from journal.redaction import Located, locate
+from journal.redaction.locate import Located, locate
 from tests.journal.redaction.secrets import SECRET
 
 KEY = "ghp" + "_" + "a1B2c3D4e5F6" * 3
