@@ -21,7 +21,7 @@ from tests.support import python
 
 _BECOME = """
 import json, os, random, sys, time, projections.cli.main
-import journal.engines.files.inotify
+import journal.engines.files.inotify, journal.redaction.text, projections.resolving
 uid, gid, *groups = json.loads(sys.argv.pop(1))
 os.setgroups(groups)
 os.setresgid(gid, gid, gid)

@@ -168,8 +168,8 @@ MUTATIONS = {
     ),
     "the hash of a line is not checked": Mutation(
         "journal/codec.py",
-        "            if sha256(covered).hexdigest()[:HASH_DIGITS] == record.hash:",
-        "            if True:",
+        "        if sha256(covered).hexdigest()[:HASH_DIGITS] == record.hash:",
+        "        if True:",
         f"{ENGINES}/test_recovery.py tests/journal/test_codec.py",
     ),
     "what is written while a flush is under way is taken for flushed": Mutation(

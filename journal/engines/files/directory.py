@@ -3,24 +3,25 @@
 Meets `journal.backend.Backend`. Keeps nothing in memory between calls; whoever holds
 a `FileLog` from `open` decides how long it stays open. Beyond the Protocol it has what only
 files have: a `folder`, the `paths` in it, session files to delete with a session, and `pack`.
-
-What only looks back is imported when it is called for: programs that set and get start in less
-time.
 """
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from journal.backend import History, Order, Projection, always, never
 from journal.config import Durability
 from journal.engines.files.archives import pack_archives
+from journal.engines.files.backwards import newest_in
 from journal.engines.files.compaction import compact
 from journal.engines.files.deletion import Deletion
 from journal.engines.files.ends import ends_deleted
+from journal.engines.files.follower import FileFollower
+from journal.engines.files.history import gather
 from journal.engines.files.listing import Listing
 from journal.engines.files.log import FileLog, LogOptions
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.resuming import saved_summary, saved_turn
+from journal.engines.files.verification import Verification
+from journal.engines.files.watching import FolderWatch
 from journal.errors import ReadError, StorageError
 from journal.events import Cursor, Head
 from journal.names import Paths, paths_of
@@ -28,9 +29,6 @@ from journal.past import Entry, Newest, Past
 from journal.reports import CompactionReport, SessionInfo, VerifyReport
 from journal.snapshots import SavedTurn
 from journal.stopping import StopEvent
-
-if TYPE_CHECKING:
-    from journal.engines.files.follower import FileFollower
 
 
 class Directory:
@@ -57,8 +55,6 @@ class Directory:
         return FileLog(self.paths(session_id), projection, self._options)
 
     def history(self, session_id: str, reaching: int = 0) -> Past | None:
-        from journal.engines.files.history import gather
-
         paths = self.paths(session_id)
         try:
             log = LogFile(self._storage, paths.log, create=False)
@@ -83,8 +79,6 @@ class Directory:
         return past
 
     def newest(self, session_id: str) -> Newest | None:
-        from journal.engines.files.backwards import newest_in
-
         paths = self.paths(session_id)
         try:
             return newest_in(LogFile(self._storage, paths.log, create=False), session_id)
@@ -97,15 +91,11 @@ class Directory:
     def saved_turn(self, session_id: str, runtime_id: str, turn_id: str) -> SavedTurn | None:
         return saved_turn(self._storage, self.paths(session_id), runtime_id, turn_id)
 
-    def follow(self, session_id: str, after: Cursor | None = None) -> "FileFollower":
-        from journal.engines.files.follower import FileFollower
-
+    def follow(self, session_id: str, after: Cursor | None = None) -> FileFollower:
         paths = self.paths(session_id)
         return FileFollower(self._storage, paths, after, self.history)
 
     def watch(self, stop: StopEvent) -> Iterator[frozenset[str]]:
-        from journal.engines.files.watching import FolderWatch
-
         return FolderWatch(self.folder, self._storage, self._listing.session_id_at).reports(stop)
 
     def compact(
@@ -138,8 +128,6 @@ class Directory:
             ) from error
 
     def verify(self, session_id: str, head: Head | None = None) -> VerifyReport:
-        from journal.engines.files.verification import Verification
-
         return Verification(self._storage, self.paths(session_id), head).run()
 
     def delete(self, session_id: str, session_file: str | None = None) -> bool:

@@ -9,7 +9,7 @@ from tests.support import finish, python
 
 PATTERNS_AFTER_IMPORT = """
 import re, sys
-import projections
+import projections, journal.redaction.text
 names = [name for name in sys.modules if name.startswith("journal.redaction.")]
 assert len(names) > 20
 for name in names:
