@@ -113,7 +113,12 @@ def check_others(
         raise TypeError(f"limits must be a Limits, not {type(limits).__name__}")
     if history not in ("archive", "drop"):
         raise ValueError(f"history is {history!r}; it must be 'archive' or 'drop'")
-    if not isinstance(max_open, int):
-        raise TypeError(f"max_open must be a number, not {type(max_open).__name__}")
-    if max_open < 1:
-        raise ValueError(f"max_open is {max_open}; it must be 1 or more")
+    check_count("max_open", max_open)
+
+
+def check_count(name: str, value: int) -> None:
+    """Check a setting that counts something. Raises TypeError and ValueError."""
+    if not isinstance(value, int):
+        raise TypeError(f"{name} must be a number, not {type(value).__name__}")
+    if value < 1:
+        raise ValueError(f"{name} is {value}; it must be 1 or more")

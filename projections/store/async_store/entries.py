@@ -3,9 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from journal.events import Set
+
+if TYPE_CHECKING:
+    from asyncio import Future
 
 Action: TypeAlias = Callable[[], None]
 """Reports what came of it by itself, and raises nothing but what ends the program."""
@@ -31,6 +34,32 @@ class Append:
     def size(self) -> int:
         """Bytes of its states."""
         return sum(len(event.state) for event in self.events)
+
+    def take(self) -> bool:
+        """Whether it is to be written: asked once, just before that."""
+        return True
+
+
+@dataclass(slots=True)
+class LateAppend(Append):
+    """An append that has no events yet: `make` makes them, unless `answer` is cancelled before.
+
+    Until then it takes no memory but what `make` holds.
+    """
+
+    make: Callable[[], Sequence[Set]] = field(kw_only=True)
+    answer: "Future[bool]" = field(kw_only=True)
+
+    def take(self) -> bool:
+        """Make the events. What fails is reported here."""
+        if self.answer.cancelled():
+            return False
+        try:
+            self.events = self.make()
+        except BaseException as error:  # noqa: BLE001 - raised where it is awaited
+            self.done(error)
+            return False
+        return True
 
 
 LineItem: TypeAlias = Append | Action

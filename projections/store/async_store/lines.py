@@ -7,19 +7,20 @@ from collections.abc import Callable, Sequence
 from projections.store.async_store.entries import Action, Append, LineItem
 
 _MOST_JOINED = 512  # appends that share a write and a sync …
-_MOST_BYTES = 8 << 20  # … and bytes of their states
+MOST_BYTES = 8 << 20  # … and bytes of their states
 
 
 class SessionLines:
     """Entries in the order in which they were put in, by session. Safe for threads.
 
     A session has a line from the first `put` until `finish` finds nothing more in it, so while
-    its last entry is carried out, too. Memory: what waits.
+    its last entry is carried out, too. Memory: what waits; `bytes` of it are states.
     """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # reentrant for finalizers at the program's end
         self._lines: dict[str, deque[LineItem]] = {}
+        self.bytes = 0
 
     def is_idle(self, session_id: str) -> bool:
         """Whether the session has no line."""
@@ -31,6 +32,7 @@ class SessionLines:
             if self.put_behind(session_id, entry):
                 return False
             self._lines[session_id] = deque((entry,))
+            self.bytes += _size(entry)
             return True
 
     def put_behind(self, session_id: str, entry: LineItem) -> bool:
@@ -39,6 +41,7 @@ class SessionLines:
             line = self._lines.get(session_id)
             if line is not None:
                 line.append(entry)
+                self.bytes += _size(entry)
             return line is not None
 
     def put_behind_all(self, call: Action) -> bool:
@@ -58,11 +61,15 @@ class SessionLines:
         with self._lock:
             line = self._lines[session_id]
             first = line.popleft()
-            return self._joined_locked(first, line) if isinstance(first, Append) else first
+            if not isinstance(first, Append):
+                return first
+            joined = self._joined_locked(first, line)
+            self.bytes -= sum(map(_size, joined))
+            return joined
 
     def _joined_locked(self, first: Append, line: deque[LineItem]) -> Sequence[Append]:
         joined = [first]
-        room = _MOST_BYTES - first.size
+        room = MOST_BYTES - first.size
         while line and len(joined) < _MOST_JOINED:
             following = line[0]
             if not isinstance(following, Append) or following.size > room:
@@ -75,7 +82,7 @@ class SessionLines:
     def drop_first(self, session_id: str) -> None:
         """Take what is at the front: it has been carried out already."""
         with self._lock:
-            self._lines[session_id].popleft()
+            self.bytes -= _size(self._lines[session_id].popleft())
 
     def finish(self, session_id: str) -> bool:
         """What was taken has been carried out. Whether there is more; if not, the line goes."""
@@ -88,7 +95,13 @@ class SessionLines:
     def drop(self, session_id: str) -> Sequence[LineItem]:
         """Do away with the line. Returns what waited in it."""
         with self._lock:
-            return self._lines.pop(session_id, ())
+            dropped = self._lines.pop(session_id, ())
+            self.bytes -= sum(map(_size, dropped))
+            return dropped
+
+
+def _size(entry: LineItem) -> int:
+    return entry.size if isinstance(entry, Append) else 0
 
 
 class _Last:

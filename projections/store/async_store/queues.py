@@ -82,6 +82,11 @@ class Queues:
         """Whether nothing of the session is waiting or being carried out."""
         return self._lines.is_idle(session_id)
 
+    @property
+    def bytes(self) -> int:
+        """Of the states that wait to be written."""
+        return self._lines.bytes
+
     def write(self, session_id: str, entry: LineItem) -> None:
         """After all that was called for in this session before."""
         self.begin(session_id, self.put(session_id, entry))

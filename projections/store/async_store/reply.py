@@ -14,6 +14,8 @@ T = TypeVar("T")
 class Reply(Generic[T]):
     """A future of the event loop that runs here, to be answered by any thread."""
 
+    __slots__ = ("_loop", "_reports", "future")
+
     def __init__(self, *, reports: bool = False) -> None:
         """`reports`: an error that reaches nobody is logged.
 

@@ -1,7 +1,7 @@
 """`AsyncSessionStore`: the store for code that runs in an event loop."""
 
 from asyncio import Future
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,6 +11,7 @@ from journal.reports import CompactionReport
 from projections.store.async_store.calls import AsyncCalls
 from projections.store.async_store.looking_back import AsyncLookingBack
 from projections.store.async_store.writer import AsyncWriter
+from projections.store.settings import check_count
 from projections.store.store import DefaultSessionStore, writer_of
 
 
@@ -22,7 +23,13 @@ class AsyncSessionStore(AsyncLookingBack):
     not from when it is awaited: states are taken as they are then, what was called for in a
     session is written in that order, and a read sees the writes called for before it. Sets
     of one session that wait together share a write and a sync. Other sessions go on meanwhile,
-    as long as no more than `queues.WRITERS` of them wait. What waits is held in memory.
+    as long as no more than `queues.WRITERS` of them wait.
+
+    What waits is held in memory: 1.2 times the bytes of the states, and the futures. Once
+    `max_waiting` bytes of states wait, a call does not take its state at once, but holds on to
+    it, and takes it when its turn comes. So whoever sets `max_waiting` must not change a state
+    before the call is answered. What is wrong with a state is raised where the call is awaited
+    then, and a call that is cancelled before its turn writes nothing.
 
     A write that has been called for is carried out, even if nobody awaits it, or the task that
     does is cancelled. An error that nobody awaits is reported by asyncio, and logged where that
@@ -36,11 +43,16 @@ class AsyncSessionStore(AsyncLookingBack):
     the event loop, unless it had to wait for something: a thread takes four times as long.
     """
 
-    def __init__(self, store: DefaultSessionStore) -> None:
-        """Starts no thread until one is needed."""
+    def __init__(self, store: DefaultSessionStore, *, max_waiting: int | None = None) -> None:
+        """Starts no thread until one is needed. `max_waiting` is in bytes; None: any number.
+
+        Raises TypeError and ValueError for a `max_waiting` that makes no sense.
+        """
+        if max_waiting is not None:
+            check_count("max_waiting", max_waiting)
         self.store = store
         self._store_writer = writer_of(store)
-        self._writer = AsyncWriter(self._store_writer)
+        self._writer = AsyncWriter(self._store_writer, max_waiting)
         self._calls = AsyncCalls(self._writer.queues)
 
     # PraisonAI's three methods
@@ -58,10 +70,10 @@ class AsyncSessionStore(AsyncLookingBack):
         The state is checked and encoded here, O(size of the state), and errors of that are
         raised at once; those of writing where it is awaited.
         """
-        events: list[Set] = []
-        if mirror_enabled and self._store_writer.mirrors:
-            events.append(self._store_writer.encoder.event(session_id, runtime_id, turn_id, state))
-        return self._writer.append(session_id, events)
+        if not (mirror_enabled and self._store_writer.mirrors):
+            return self._writer.append(session_id, ())
+        encode = self._store_writer.encoder.event
+        return self._append(session_id, lambda: [encode(session_id, runtime_id, turn_id, state)])
 
     def get_runtime_state(
         self, session_id: str, runtime_id: str, turn_id: str | None = None
@@ -91,10 +103,10 @@ class AsyncSessionStore(AsyncLookingBack):
 
         One write and one sync. Checked and encoded here, as by `set_runtime_state`.
         """
-        events: list[Set] = []
-        if mirror_enabled and self._store_writer.mirrors:
-            events = self._store_writer.encoder.events(session_id, items)
-        return self._writer.append(session_id, events)
+        if not (mirror_enabled and self._store_writer.mirrors):
+            return self._writer.append(session_id, ())
+        encode, taken = self._store_writer.encoder.events, list(items)
+        return self._append(session_id, lambda: encode(session_id, taken))
 
     def hand_off(
         self,
@@ -132,6 +144,11 @@ class AsyncSessionStore(AsyncLookingBack):
         Events and bytes before and after; None when there is no log.
         """
         return self._calls.read(session_id, lambda: self.store.compact(session_id, history))
+
+    def _append(self, session_id: str, make: Callable[[], Sequence[Set]]) -> "Future[bool]":
+        if self._writer.is_full:
+            return self._writer.append_late(session_id, make)
+        return self._writer.append(session_id, make())
 
     # The end
 

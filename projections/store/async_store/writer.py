@@ -5,14 +5,18 @@ Not public: users call the methods of `AsyncSessionStore`, agents are mirrored b
 
 import functools
 from asyncio import Future
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from typing import TypeAlias
+
+from msgspec import Raw
+from msgspec.structs import replace
 
 from journal.errors import AppendError, LimitExceededError, StateTypeError, StateValueError
 from journal.events import Set
 from journal.waiting import waiting_since
-from projections.store.async_store.entries import Append, LineItem
+from projections.store.async_store.entries import Append, LateAppend, LineItem
+from projections.store.async_store.lines import MOST_BYTES
 from projections.store.async_store.queues import Queues
 from projections.store.async_store.reply import Reply
 from projections.store.writer import StoreWriter
@@ -28,9 +32,16 @@ class AsyncWriter:
     Safe for threads and for several event loops. `queues` carry out what has to wait.
     """
 
-    def __init__(self, writer: StoreWriter) -> None:
+    def __init__(self, writer: StoreWriter, max_waiting: int | None = None) -> None:
+        """`max_waiting` is how many bytes of states may wait before it `is_full`."""
         self._writer = writer
-        self.queues = Queues(self._append_all)
+        self._max_waiting = max_waiting
+        self.queues = Queues(self._append_in_portions)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits that no more states should be made to."""
+        return self._max_waiting is not None and self.queues.bytes >= self._max_waiting
 
     def append(self, session_id: str, events: Sequence[Set]) -> "Future[bool]":
         """Save what the encoder made of states; True. Raises as `StoreWriter.append`."""
@@ -47,7 +58,21 @@ class AsyncWriter:
             reply.future.set_exception(error)
             return reply.future
         done = functools.partial(reply.answer, True)
-        self.queues.write(session_id, Append(events, done, refresh=True))
+        waiting = list(map(_compact, events))
+        self.queues.write(session_id, Append(waiting, done, refresh=True))
+        return reply.future
+
+    def append_late(self, session_id: str, make: Callable[[], Sequence[Set]]) -> "Future[bool]":
+        """As `append`, of events that are made when their turn comes, by the thread that writes.
+
+        What `make` raises is raised where it is awaited. If that is cancelled before, nothing
+        is written.
+        """
+        reply: Reply[bool] = Reply(reports=True)
+        self.queues.check(session_id)
+        done = functools.partial(reply.answer, True)
+        late = LateAppend((), done, refresh=True, make=make, answer=reply.future)
+        self.queues.write(session_id, late)
         return reply.future
 
     def line_up(
@@ -93,6 +118,10 @@ class AsyncWriter:
             self.refresh_soon(session_id)
         return at_once
 
+    def _append_in_portions(self, session_id: str, appends: Sequence[Append]) -> None:
+        for portion in _portions(appends):
+            self._append_all(session_id, portion)
+
     def _append_all(self, session_id: str, appends: Sequence[Append]) -> None:
         """Save together what waits together; if nothing of that was, each for itself."""
         events = [event for append in appends for event in append.events]
@@ -113,6 +142,26 @@ class AsyncWriter:
                 append.done(None)
             if any(append.refresh for append in appends):
                 self.refresh_soon(session_id)
+
+
+def _compact(event: Set) -> Set:
+    """The event with no more memory than its state has bytes; an encoder's buffer has more."""
+    return replace(event, state=Raw(bytes(event.state)))
+
+
+def _portions(appends: Sequence[Append]) -> Iterator[Sequence[Append]]:
+    """Those that are wanted. No more of them at a time than may be joined, once they are made."""
+    portion: list[Append] = []
+    size = 0
+    for append in appends:
+        if append.take():
+            portion.append(append)
+            size += append.size
+        if size >= MOST_BYTES:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
 
 
 def _copy_of(error: BaseException) -> BaseException:

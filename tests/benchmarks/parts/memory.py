@@ -47,24 +47,33 @@ def _bounded(task: str, folder: str) -> Goal:
 
 def _waiting(sizes: Sizes, folder: str) -> Row:
     """What the event loop's store holds for sets that wait, without the tasks that wait."""
-    count, bytes_each = sizes.waiting_sets, _WAITING_STATE
-    with_store, without = (
-        _answer(
-            Child(
-                "memory.waiting_sets",
-                folder=folder,
-                count=count,
-                size=bytes_each,
-                with_store=with_store,
-            )
-        )
-        for with_store in (True, False)
-    )
-    share = (with_store - without) / (count * bytes_each)
+    count, each = sizes.waiting_sets, _WAITING_STATE
+    room = count * each // 8
+    without = _held(folder, sizes, with_store=False)
+    share = (_held(folder, sizes) - without) / (count * each)
+    beyond = (_held(folder, sizes, max_waiting=room) - without - room) / count
     return Row(
-        f"memory for {count:,} sets of {bytes_each >> 10} KiB that wait in an event loop",
+        f"memory for {count:,} sets of {each >> 10} KiB that wait in an event loop",
         {},
-        [at_most("the bytes of their states, besides the caller's tasks", share, 1.5)],
+        [
+            at_most("the bytes of their states, besides the caller's tasks", share, 1.5),
+            at_most("with `max_waiting`, beyond that, for each", beyond, 1_280, "bytes"),
+        ],
+    )
+
+
+def _held(
+    folder: str, sizes: Sizes, *, with_store: bool = True, max_waiting: int | None = None
+) -> int:
+    return _answer(
+        Child(
+            "memory.waiting_sets",
+            folder=folder,
+            count=sizes.waiting_sets,
+            size=_WAITING_STATE,
+            with_store=with_store,
+            max_waiting=max_waiting,
+        )
     )
 
 

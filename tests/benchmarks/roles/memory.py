@@ -25,12 +25,15 @@ def memory(task: str, folder: str) -> None:
         say(growth(lambda: tasks[task](store)))
 
 
-def waiting_sets(folder: str, count: int, size: int, with_store: bool) -> None:
+def waiting_sets(
+    folder: str, count: int, size: int, with_store: bool, max_waiting: int | None = None
+) -> None:
     """Have `count` sets of so many bytes wait for a lock, each called for by a task.
 
     Without the store, the same tasks wait for futures, and nobody holds the states.
     """
-    asyncio.run((_wait_in_store if with_store else _wait)(folder, count, state_of(size)))
+    state = state_of(size)
+    asyncio.run(_wait_in_store(folder, count, state, max_waiting) if with_store else _wait(count))
 
 
 def state_of(size: int) -> dict[str, Any]:
@@ -38,11 +41,13 @@ def state_of(size: int) -> dict[str, Any]:
     return {"text": "x" * (size - len(encode({"text": ""})))}
 
 
-async def _wait_in_store(folder: str, count: int, state: dict[str, Any]) -> None:
+async def _wait_in_store(
+    folder: str, count: int, state: dict[str, Any], max_waiting: int | None
+) -> None:
     store = DefaultSessionStore(
         folder, durability="os", limits=LIMITS, lock_timeout=_LONG, auto_compact=False
     )
-    async with AsyncSessionStore(store) as sessions:
+    async with AsyncSessionStore(store, max_waiting=max_waiting) as sessions:
         await sessions.set_runtime_state(SESSION, RUNTIME, "begun", state)
         ready()
         lock = os.open(f"{folder}/{SESSION}.jsonl", os.O_RDONLY)
@@ -55,7 +60,7 @@ async def _wait_in_store(folder: str, count: int, state: dict[str, Any]) -> None
         await asyncio.gather(*tasks)
 
 
-async def _wait(folder: str, count: int, state: dict[str, Any]) -> None:
+async def _wait(count: int) -> None:
     loop = asyncio.get_running_loop()
     waiting: list[asyncio.Future[bool]] = []
 
