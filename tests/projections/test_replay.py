@@ -211,7 +211,7 @@ class TestWhatIsAsked:
             asked.append((speed, max_wait))
             return found
 
-        monkeypatch.setattr("projections.inspection.paced", noted)
+        monkeypatch.setattr("projections.replay.paced", noted)
         store.set_runtime_state("s", "r", "t", {})
         assert len(list(store.replay("s"))) == 1
         assert asked == [], "without a speed nothing waits"
