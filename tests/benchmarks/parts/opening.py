@@ -55,6 +55,6 @@ def _verified(sizes: Sizes, folder: str) -> Row:
         figures,
         [
             at_least("", 1 / figures[OURS].median, 300_000, "events/s"),
-            at_most(alone, ratio(figures, OURS, alone), 3.0),
+            at_most(alone, ratio(figures, OURS, alone), 1.5),
         ],
     )
