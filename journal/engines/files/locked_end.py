@@ -25,6 +25,8 @@ from journal.errors import AppendError
 logger = logging.getLogger("journal")
 
 _SHORT = 1 << 12  # bytes: no less than a header
+_FEW = 1 << 12  # bytes: some lines of others
+_MOMENT = 0.005  # seconds
 
 
 def lock_at_end(reader: LogReader) -> Segment | None:
@@ -54,6 +56,22 @@ def lock_at_end(reader: LogReader) -> Segment | None:
             return segment
         else:
             reader.leave_locked(segment)
+
+
+def lock_after_pause(reader: LogReader) -> Segment | None:
+    """Like `lock_at_end`, for a writer that has waited for others.
+
+    They have appended meanwhile. Most of that is counted before the lock is taken, so that
+    nobody waits for it; with the lock held, it is looked whether it is still there.
+    """
+    segment = reader.catchup.segment
+    if segment is not None and reader.is_open and segment.file.writes:
+        file = segment.file
+        if 0 < segment.tip.end < file.size() - _FEW:
+            skim(segment, reader.catchup.losses.known)
+        if reader.has_looked_within(_MOMENT) and not file.try_lock():
+            return None
+    return lock_at_end(reader)
 
 
 def lock_at_once(reader: LogReader) -> Segment | None:

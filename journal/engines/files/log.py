@@ -19,7 +19,7 @@ from journal.codec import default_writer
 from journal.config import Durability
 from journal.engines.files.appending import cut_back, put
 from journal.engines.files.encoding import Encoded, LineEncoder
-from journal.engines.files.locked_end import lock_at_end, lock_at_once
+from journal.engines.files.locked_end import lock_after_pause, lock_at_end, lock_at_once
 from journal.engines.files.reader import LogReader
 from journal.engines.files.saving import save
 from journal.engines.files.scratch import begin_whole
@@ -33,7 +33,7 @@ from journal.group_commit import Batch, Group, RefusedError, Request, Written
 from journal.names import Paths
 from journal.scan import NO_LOG_ID
 from journal.snapshots import Freezable
-from journal.waiting import DEFAULT_TIMEOUT, attempts
+from journal.waiting import DEFAULT_TIMEOUT, Pauses, attempts
 
 _BEFORE_ALL = Head(NO_LOG_ID, 0, GENESIS)
 
@@ -61,7 +61,8 @@ class FileLog(LogReader):
 
     def _start_afresh(self, paths: Paths) -> None:
         super().__init__(self._options.storage, paths, self._projection)
-        self._group = Group()  # the one thing in use without `lock`
+        self._group = Group()  # in use without `lock`, as the next
+        self._pauses = Pauses()
         writer = self._options.writer or default_writer()
         self._encoder = LineEncoder(paths.session_id, writer)
 
@@ -122,9 +123,10 @@ class FileLog(LogReader):
             done = self._append_locked(take, lock_at_end)
         if done is not None:
             return done
-        for _ in attempts(self._options.lock_timeout, self.paths.log, since):
+        timeout = self._options.lock_timeout
+        for _ in attempts(timeout, self.paths.log, since, self._pauses):
             with self.lock:
-                done = self._append_locked(take, lock_at_end)
+                done = self._append_locked(take, lock_after_pause)
             if done is not None:
                 return done
         raise AssertionError("this loop ends with an error")  # pragma: no cover, no mutate

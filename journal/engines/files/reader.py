@@ -171,6 +171,10 @@ class LogReader:
         """Path and end were looked at by an append."""
         self._looked = monotonic()
 
+    def has_looked_within(self, seconds: float) -> bool:
+        """Whether path and end were last looked at no longer ago."""
+        return monotonic() - self._looked < seconds
+
     # Opening and letting go
 
     def use_locked(self, file: LogFile) -> Segment:

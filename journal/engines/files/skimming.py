@@ -16,7 +16,6 @@ from journal.events import Head, Open, Record, Sealed
 from journal.state import MAX_LINE
 
 _BEGINNING = 1 << 16  # bytes within which a header ends
-_FIRST_READ = 1 << 13  # bytes: some lines of others
 _HASH_END = len(b'"hash":"') + HASH_DIGITS + len(b'"}\n')  # bytes at the end of a line
 
 
@@ -94,8 +93,10 @@ def _after_header(segment: Segment, known: Head | None) -> _Start | None:
 def _skim_from(segment: Segment, start: _Start) -> _Skimmed | None:
     """Count the lines up to the end of the file. None if the one that must be there is not."""
     lines, end, last, before = 0, start.end, b"", b""
-    missing, length = start.must_hold, _FIRST_READ
-    while data := segment.storage.read(segment.file.fd, length, end):
+    missing, size = start.must_hold, segment.file.size()
+    while end < size and (
+        data := segment.storage.read(segment.file.fd, min(size - end, CHUNK), end)
+    ):
         lines += data.count(b"\n")
         end += len(data)
         text = last + data
@@ -103,9 +104,8 @@ def _skim_from(segment: Segment, start: _Start) -> _Skimmed | None:
             missing = b""
         begin = text.rfind(b"\n", 0, -1) + 1
         last, before = text[begin:], text[max(0, begin - _HASH_END) : begin] or before
-        if len(data) < length or len(last) > MAX_LINE:
+        if len(last) > MAX_LINE:
             break
-        length = CHUNK
     return None if missing else _Skimmed(lines, end, last, before)
 
 

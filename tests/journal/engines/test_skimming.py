@@ -5,11 +5,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from journal.engines.files import locked_end
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import FileLog, LogOptions
 from journal.events import Clear, Handoff
@@ -115,6 +117,45 @@ def test_it_appends_where_a_reader_would(known: int, acts: list[tuple[str, int]]
         shutil.rmtree(copy, ignore_errors=True)
 
 
+@given(
+    known=st.integers(1, 6),
+    acts=st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 50)), max_size=6),
+    few=st.sampled_from([0, 1 << 12]),
+    moment=st.sampled_from([0.0, 60.0]),
+)
+def test_a_writer_that_waited_appends_where_a_reader_would(
+    known: int, acts: list[tuple[str, int]], few: int, moment: float
+) -> None:
+    """It counts before it has the lock: whatever happens until it has it, it finds out."""
+    folder = Folder(known)
+    copy = folder.path.with_name(f"{folder.path.name}-copy")
+    left = list(acts)
+
+    def held(name: str, args: tuple[Any, ...]) -> bool | None:
+        if name == "lock" and left:
+            folder.others(*left.pop(0))
+            return False
+        if name == "lock":
+            shutil.copytree(folder.path, copy, dirs_exist_ok=True)
+        return None
+
+    try:
+        log, _ = open_log(folder.path, storage=FaultyStorage(held))
+        log.refresh()
+        with patch.multiple(locked_end, _FEW=few, _MOMENT=moment):
+            log.note_look()
+            found = folder.appended_by(log)
+        other = Folder.__new__(Folder)
+        other.path = copy
+        assert found == other.appended_by(open_log(copy)[0])
+        fresh, recorder = open_log(folder.path)
+        fresh.refresh()
+        assert recorder.turns[-1] == "mine", "True, and no reader sees it"
+    finally:
+        shutil.rmtree(folder.path)
+        shutil.rmtree(copy, ignore_errors=True)
+
+
 @pytest.mark.parametrize("appended", [1, 2, 3])
 @pytest.mark.parametrize("start", [1, 2, 3, 4])
 @pytest.mark.parametrize("count", [1, 2])
@@ -188,6 +229,49 @@ def test_what_others_appended_is_folded_by_the_next_read(tmp_path: Path) -> None
     assert log.refresh()
     assert mine.turns == ["a", "b", "c", "d"]
     assert log.unfolded == 0
+
+
+def test_what_others_append_while_one_waits_is_counted_before_the_lock_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or all would wait for it: what is read with the lock is the end of the last line."""
+    monkeypatch.setattr(locked_end, "_MOMENT", 60.0)
+    other, _ = open_log(tmp_path)
+    attempts: list[int] = []  # bytes read after each of them
+
+    def waits(name: str, args: tuple[Any, ...]) -> bool | None:
+        if name == "read":
+            attempts[-1] += args[1]
+        if name != "lock":
+            return None
+        attempts.append(0)
+        if len(attempts) > 2:
+            return None
+        other.append([set_event(f"t{number}", {"n": number}) for number in range(100)])
+        return False
+
+    log, _ = open_log(tmp_path, storage=FaultyStorage(waits))
+    attempts.append(0)
+    other.append([set_event("begun")])
+    log.refresh()
+    attempts.clear()
+    assert log.append([set_event("mine")]).seq == 202
+    before, between, *with_lock = attempts
+    of_others = (tmp_path / "s.jsonl").stat().st_size // 2
+    assert of_others // 2 < before < 2 * of_others
+    assert of_others // 2 < between < 2 * of_others
+    assert sum(with_lock) < of_others // 10
+
+
+def test_only_what_is_there_is_asked_for(tmp_path: Path, read: list[tuple[int, int]]) -> None:
+    """Memory for a megabyte takes longer to get than some lines to read."""
+    log, _ = logs_of(tmp_path, read)
+    other, _ = open_log(tmp_path)
+    log.append([set_event("a")])
+    other.append([set_event(f"t{number}", {"text": "x" * 500}) for number in range(50)])
+    read.clear()
+    log.append([set_event("b")])
+    assert sum(length for _, length in read) < 1.1 * (tmp_path / "s.jsonl").stat().st_size
 
 
 def mine_end(folder: Path, lines: int) -> int:
