@@ -26,6 +26,7 @@ _LEAST_WHILE_BUSY = 1 << 20  # … of large views, as long as sets go on …
 _SAVED_SHARE = 16  # … and by more than a part in so many of the view
 _SHARE = 20  # refreshes after sets may take one part in this many of the time …
 _SAVED = 0.1  # … and seconds of it may be saved up while a store rests
+_MOST_LEFT = 20  # times in a row that a storm of sets leaves the file to others who write it
 
 
 class Budget:
@@ -78,6 +79,8 @@ class FileRefresher:
         self._budget = budget
         self._schedule = schedule
         self._not_before = -math.inf if file is not None else math.inf  # on the monotonic clock
+        self._took = 0.0  # seconds of the last refresh
+        self._left = 0  # times in a row that the file was left to others
         self.is_refreshing = False  # after a set
 
     def refresh(
@@ -99,15 +102,18 @@ class FileRefresher:
         if self._file is None:
             return
         started = monotonic()
+        pays_for = self._took if self._is_storm(started) else 0.0
         try:
             if mark is not None or anyway:
                 patience = PATIENCE if timeout is None else timeout
                 self._file.write(lambda: self._render(pause), patience)
                 self._stale.clean(self._session_id, mark)
-        finally:
+                pays_for = self._took = monotonic() - started
+                self._left = 0
+        finally:  # if another is writing it, that is enough in a storm
             self._save(while_busy, pause)
             ended = monotonic()
-            self._not_before = ended + _SHARE * (ended - started)
+            self._not_before = ended + _SHARE * max(ended - started, pays_for)
 
     def _save(self, while_busy: bool, pause: Callable[[], object]) -> None:
         unsaved, share = self._log.unsaved, self._view.bytes // _SAVED_SHARE
@@ -129,6 +135,8 @@ class FileRefresher:
             return
         if self.is_refreshing or self._stale.mark_of(self._session_id) is None:
             return  # another thread is at it, or we are in its signal handler
+        if self._is_left_to_others(started):
+            return
         if self._is_long():
             self._not_before = started + _PATIENCE_OF_BACKGROUND
             if self._schedule(f"session file of {self._session_id!r}", self._refresh_large):
@@ -138,6 +146,25 @@ class FileRefresher:
             self._refresh_now(lambda: None, while_busy=False)
         finally:
             self.is_refreshing = False
+
+    def _is_storm(self, now: float) -> bool:
+        """Whether sets come so fast that the file could not be refreshed after each of them."""
+        return now - self._not_before < _SHARE * self._took
+
+    def _is_left_to_others(self, now: float) -> bool:
+        """Whether a storm goes on in which another process writes the file: one is enough.
+
+        What it writes has our turns too. Those that leave it to another look half as often as
+        they might write, so that it stays with that one until it stops.
+        """
+        file = self._file
+        if self._left == _MOST_LEFT or not self._is_storm(now):
+            return False
+        if file is None or not file.has_changed():
+            return False
+        self._left += 1
+        self._not_before = now + 2 * _SHARE * self._took
+        return True
 
     def _is_long(self) -> bool:
         size = self._file.size if self._file is not None else 0

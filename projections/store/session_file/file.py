@@ -3,11 +3,11 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from journal.engines.files.folder import make_folders
 from journal.engines.files.locking import LockFile
-from journal.engines.files.storage import Storage, create_anew, write_all
+from journal.engines.files.storage import FileId, Storage, create_anew, write_all
 from journal.errors import JournalError, SessionFileError
 from journal.names import Paths, lock_of, unfinished
 from projections.store.session_file.document import (
@@ -19,6 +19,14 @@ from projections.store.session_file.document import (
     with_state,
 )
 from projections.store.session_file.finding import SessionFileFinder, refusal
+
+
+class _Version(NamedTuple):
+    """A file that somebody has put in the place of another: both are never alike."""
+
+    path: str
+    id: FileId | None
+    modified: float
 
 
 class SessionFile:
@@ -34,6 +42,7 @@ class SessionFile:
         self._durable = durable
         self._finder = SessionFileFinder(storage, paths)
         self.size = 0  # about how many bytes it had when it was last written or looked at here
+        self._seen: _Version | None = None  # the one last written or looked at here
 
     # Reading
 
@@ -75,6 +84,23 @@ class SessionFile:
             fields = new_fields(self._paths.session_id)
         return join(fields) if state is None else with_state(fields, state)
 
+    def has_changed(self) -> bool:
+        """Whether another has written it since it was written here, or since the last call.
+
+        Two system calls; reads nothing. False where it was never written here.
+        """
+        before = self._seen
+        if before is None:
+            return False
+        self._seen = self._version(before.path)
+        return self._seen not in (None, before)
+
+    def _version(self, path: str) -> _Version | None:
+        try:
+            return _Version(path, self._storage.find(path), self._storage.modified(path))
+        except OSError:
+            return None
+
     # Writing
 
     def has_folder(self) -> bool:
@@ -96,6 +122,7 @@ class SessionFile:
             state = render()
             if state is None or (fields is not None and fields.get(RUNTIME_STATE) == state):
                 self.size = sum(map(len, (fields or {}).values()))
+                self._seen = self._version(path)
                 return
             if fields is None:
                 fields = new_fields(self._paths.session_id)
@@ -103,6 +130,7 @@ class SessionFile:
                 data = with_state(fields, state)
                 self._replace(path, data)
                 self.size = len(data)
+                self._seen = self._version(path)
             except OSError as error:
                 raise refusal(path, "written", error) from error
 

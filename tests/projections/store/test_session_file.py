@@ -2,14 +2,16 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from journal.errors import SessionFileError
+from journal.engines.files.locking import LockFile
+from journal.errors import LockTimeoutError, SessionFileError
 from projections import DefaultSessionStore
 from projections.store.session_file import SessionFile
 from tests.support import BOTH, TURN_1, TURN_2, FaultyStorage, state_in
@@ -78,6 +80,84 @@ def test_a_storm_spends_a_twentieth_of_its_time_on_it(
     elapsed, one_second = clock.now - start, 1
     assert clock.refreshes * one_second <= elapsed / 20 + one_second
     assert clock.refreshes >= elapsed / 25, "it falls behind more than it has to"
+
+
+@pytest.fixture
+def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[DefaultSessionStore]]:
+    """As many processes would have them. Nothing is done in the background."""
+    monkeypatch.setattr("projections.store.refreshing._LARGE", 1 << 30)
+    with ExitStack() as stack:
+        made = [DefaultSessionStore(tmp_path, durability="os") for _ in range(4)]
+        yield [stack.enter_context(store) for store in made]
+
+
+def storm(stores: list[DefaultSessionStore], clock: Clock, seconds: float) -> None:
+    """The stores set in turn, five times a second."""
+    end = clock.now + seconds
+    while clock.now < end:
+        for store in stores:
+            store.set_runtime_state("s", "native", "turn-1", {"at": clock.now})
+            clock.now += 0.2 / len(stores)
+
+
+def test_a_storm_of_several_spends_a_twentieth_of_its_time_on_it_in_all(
+    stores: list[DefaultSessionStore], clock: Clock
+) -> None:
+    start = clock.now
+    storm(stores, clock, 500)
+    elapsed = clock.now - start
+    first_of_each = len(stores)
+    assert clock.refreshes <= elapsed / 20 + first_of_each
+    assert clock.refreshes >= elapsed / 25, "it falls behind more than it has to"
+
+
+def test_another_goes_on_with_it_where_the_one_stops_that_wrote_it(
+    stores: list[DefaultSessionStore], clock: Clock
+) -> None:
+    storm(stores, clock, 100)
+    for left in (stores[1:], stores[2:], stores[3:]):
+        before = clock.refreshes
+        storm(left, clock, 2 * 42)  # it looks every 2 x 20 times as long as a refresh takes
+        assert clock.refreshes > before
+
+
+def test_a_single_set_shows_at_once_though_another_has_just_written_it(
+    stores: list[DefaultSessionStore], clock: Clock, tmp_path: Path
+) -> None:
+    storm(stores, clock, 100)
+    clock.now += 100
+    for number, store in enumerate(stores):
+        store.set_runtime_state("s", "native", f"turn-{number}", TURN_1)
+        assert f"turn-{number}" in state_in(tmp_path / "s.json")["native"]
+
+
+def test_a_storm_is_not_left_for_ever_to_others_who_write_the_file(
+    store: DefaultSessionStore, clock: Clock, tmp_path: Path
+) -> None:
+    """They may be PraisonAI, which knows nothing of the turns."""
+    for _ in range(450):  # it looks every 40 seconds, and the 21st time it writes
+        store.set_runtime_state("s", "native", "turn-1", TURN_1)
+        clock.now += 2
+        written = (tmp_path / "s.json").read_bytes()
+        (tmp_path / "new").write_bytes(written)
+        (tmp_path / "new").rename(tmp_path / "s.json")
+    assert clock.refreshes >= 2
+
+
+def test_a_storm_does_not_try_again_and_again_while_another_writes_the_file(
+    store: DefaultSessionStore, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.set_runtime_state("s", "native", "turn-1", TURN_1)
+    tries: list[float] = []
+    monkeypatch.setattr(LockFile, "acquire", lambda *_: tries.append(clock.now) or refuse())
+    for _ in range(500):
+        store.set_runtime_state("s", "native", "turn-1", TURN_1)
+        clock.now += 0.2
+    assert 3 <= len(tries) <= 5, "once in twenty seconds"
+
+
+def refuse() -> None:
+    raise LockTimeoutError("another has it")
 
 
 def test_a_storm_over_many_sessions_spends_a_twentieth_of_its_time_on_it(
