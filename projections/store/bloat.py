@@ -17,6 +17,9 @@ DEAD_SPREAD = 1.5
 RECHECK = 1 << 18
 """Bytes that a log grows before it is looked at again."""
 
+MOST_UNKNOWN = 1 << 24
+"""Bytes of which it is guessed how many are dead: where nobody folds, more are counted."""
+
 
 def dead_limit(live: int) -> int:
     """How many bytes of a log with `live` living ones may be dead."""
@@ -24,14 +27,20 @@ def dead_limit(live: int) -> int:
 
 
 class Bloat:
-    """Watches one log grow, if its engine says how large it is. Safe for threads."""
+    """Watches one log grow, if its engine says how large it is. Safe for threads.
+
+    What lives is known where all is folded. What others have appended since is not: as large a
+    share of it is taken to live as of the rest. To count would take a reading of the log, by
+    each of those that write it.
+    """
 
     def __init__(self, log: Log, view: View) -> None:
         self._log = log
         self._view = view
         self._size = 0  # bytes of the log when it was last asked about
         self._check_at = DEAD_BYTES  # bytes of the log
-        self._live = 0  # bytes of it that lived when they were last counted
+        self._settled = 0  # bytes of it that are not worth a compaction, as was counted
+        self._live, self._known = 0, 0  # so many bytes of its first so many lived at last
 
     def is_due(self) -> bool:
         """Whether to compact now, as far as is known: see `is_wanted`. Waits for nobody.
@@ -46,25 +55,34 @@ class Bloat:
         self._size = size
         if size < self._check_at or not self._log.lock.acquire(blocking=False):
             return False  # while another thread has the log, a later set will look
-        live = self._live if self._log.unfolded else self._view.live_bytes
+        folded, living = size - self._log.unfolded, self._view.live_bytes
         self._log.lock.release()
-        self._live = live
         self._check_at = size + RECHECK
+        if folded > self._known:
+            self._live, self._known = living, folded
+        if size - self._known > MOST_UNKNOWN:
+            return True
+        live = self._live * size // max(self._known, 1)
         chance = os.urandom(1)[0] / 256  # anew at each look: forked children differ too
         return size - live > dead_limit(live) * (1 + (DEAD_SPREAD - 1) * chance)
 
+    def is_settled(self) -> bool:
+        """Whether there is nothing to do, as was counted since `is_due` said otherwise."""
+        return (self._log.size or 0) < self._settled
+
     def is_wanted(self, size: int, live: int) -> bool:
         """Whether to compact a log of `size` bytes of which `live` live. They were counted."""
-        self._live = live
+        self._live, self._known = live, size
         if size - live > dead_limit(live):
             return True
-        self._check_at = max(size + RECHECK, live + dead_limit(live))
+        self._check_at = self._settled = max(size + RECHECK, live + dead_limit(live))
         return False
 
     def compacted(self, size: int) -> None:
         """The log was compacted, and has `size` bytes now."""
-        self._live = size
+        self._live = self._known = size
         self.wait_until_doubled(size)
+        self._settled = self._check_at
 
     def wait_until_doubled(self, size: int) -> None:
         """The log has `size` bytes now: look again when it has about twice as many."""

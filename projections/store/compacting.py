@@ -61,6 +61,8 @@ class Compactor:
             return
         try:
             session = self._sessions.open(session_id)
+            if session.bloat.is_settled():
+                return  # by the job before this one
             report = self._compacted(session, stop)
             if report is not None and report.bytes_after != report.bytes_before:
                 self._note(session, report)
