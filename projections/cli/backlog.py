@@ -18,6 +18,7 @@ from projections.store.store import DefaultSessionStore
 from projections.view import View
 
 _UNKNOWN = Effect(known=False)
+_MOST_BACK = 3 << 18  # bytes of a log's end in which what events replaced is looked for
 
 
 class Backlog:
@@ -138,16 +139,19 @@ class Backlog:
     def _read_back(self, chosen: Filter, lines: int) -> deque[tuple[Event, Effect]] | None:
         """The last chosen events, read from the end of the log; None if that does not do.
 
-        Reads on until it is known what these replaced: at worst all of the log.
+        Reads on for what these replaced, up to `_MOST_BACK` bytes: what is further back stays
+        unknown.
         """
         newest, self._newest = self._newest, None
         replaced = Replaced()
         found: deque[Event] = deque()
         head: tuple[int, str] | None = None
-        for event, _ in newest.entries if newest is not None else ():
+        left = _MOST_BACK
+        for event, line in newest.entries if newest is not None else ():
             if event.seq > self._last:
                 continue
             head = head or (event.seq, event.hash)
+            left -= len(line)
             replaced.meet(event)
             if len(found) < lines and chosen(event):
                 found.appendleft(event)
@@ -155,7 +159,8 @@ class Backlog:
                     replaced.ask(event)
             if event.seq == 1:
                 replaced.end()
-            if replaced.is_settled and (len(found) == lines or event.seq == 1):
+            is_enough = replaced.is_settled or left < 0
+            if is_enough and (len(found) == lines or event.seq == 1):
                 self._head = head
                 self._notice_floor()
                 return deque((each, replaced.effects.get(each.seq, _UNKNOWN)) for each in found)

@@ -162,6 +162,25 @@ def test_a_log_that_was_closed_in_order_is_not_read(
     assert abs(twice - small) <= 1 << 10 < small < 1 << 17
 
 
+def test_what_was_replaced_long_ago_is_not_looked_for(tmp_path: Path, reads: Reads) -> None:
+    """Each turn is set again 2,000 events later: the line shows its state, not what changed."""
+    with DefaultSessionStore(tmp_path, durability="os", redact=None, auto_compact=False) as store:
+        for start in range(0, 4000, 100):
+            items = [
+                (f"turn-{n % 2000}", {"n": n, "fill": FILL}) for n in range(start, start + 100)
+            ]
+            store.set_many("s", [("native", *item) for item in items])
+    lines: list[str] = []
+
+    def look() -> None:
+        result = CliRunner().invoke(cli, ["log", "s", "-n", "3", "--dir", str(tmp_path)])
+        lines.extend(result.output.splitlines())
+
+    assert reads.during(look) < 1 << 20 < (tmp_path / "s.jsonl").stat().st_size // 2
+    assert [line.split()[5] for line in lines] == ["turn-1997", "turn-1998", "turn-1999"]
+    assert all('{"n":39' in line for line in lines)
+
+
 def test_an_event_as_a_line_of_json_costs_little_more_than_verifying_it(
     folders: list[Path],
 ) -> None:

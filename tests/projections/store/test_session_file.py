@@ -149,15 +149,16 @@ def test_a_storm_does_not_try_again_and_again_while_another_writes_the_file(
 ) -> None:
     store.set_runtime_state("s", "native", "turn-1", TURN_1)
     tries: list[float] = []
-    monkeypatch.setattr(LockFile, "acquire", lambda *_: tries.append(clock.now) or refuse())
+
+    def refuse(*_: object) -> None:
+        tries.append(clock.now)
+        raise LockTimeoutError("another has it")
+
+    monkeypatch.setattr(LockFile, "acquire", refuse)
     for _ in range(500):
         store.set_runtime_state("s", "native", "turn-1", TURN_1)
         clock.now += 0.2
     assert 3 <= len(tries) <= 5, "once in twenty seconds"
-
-
-def refuse() -> None:
-    raise LockTimeoutError("another has it")
 
 
 def test_a_storm_over_many_sessions_spends_a_twentieth_of_its_time_on_it(
