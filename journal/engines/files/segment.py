@@ -104,5 +104,6 @@ class Segment:
         last = tip.line_hash.encode()
         if found.endswith(last + _LINE_END):  # just there, to the byte
             return True
-        text = found.rstrip().removesuffix(b"}").rstrip()
-        return text.endswith(last + b'"') and found.endswith(b"\n") is not tip.is_unended
+        text = found.rstrip()
+        is_whole = text.endswith(b"}") and text[:-1].rstrip().endswith(last + b'"')
+        return is_whole and found.endswith(b"\n") is not tip.is_unended

@@ -134,3 +134,18 @@ def test_glued_lines_are_noted_alike_whoever_reads_them(tmp_path: Path) -> None:
         ("corrupt", len(header + first) - 1)
     ]
     assert len(problems_in(path.parent)) == 1
+
+
+def test_a_line_that_lacks_its_newline_and_moves_is_not_cut_short(tmp_path: Path) -> None:
+    """By one byte: then all of it but its brace stands where it stood."""
+    path = prepare(tmp_path)
+    data = path.read_bytes()
+    in_place(path, data[:-1])
+    log, recorder = open_log(path.parent)
+    assert log.refresh()
+    in_place(path, data[:-1].replace(b"\n", b"\n\n", 1))
+    log.append([set_event("t3")])
+    assert turns_in(path.parent) == ["t1", "t2", "t3"]
+    assert problems_in(path.parent) == []
+    assert log.refresh()
+    assert set(recorder.turns) == {"t1", "t2", "t3"}
