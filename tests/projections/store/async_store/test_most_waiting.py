@@ -105,6 +105,23 @@ def test_what_is_cancelled_before_its_turn_writes_nothing(tmp_path: Path) -> Non
     ]
 
 
+def test_where_all_are_cancelled_nothing_is_written(tmp_path: Path) -> None:
+    gate, store = narrow(tmp_path)
+
+    async def main() -> int:
+        early = await filled(gate, store)
+        early.append(store.hand_off("s", "native", "harness"))  # so they stand by themselves
+        for number in range(100, 104):
+            put(store, number).cancel()
+        gate.open()
+        assert all(await all_of(*early))
+        turns = await turns_of(store)
+        await store.close()
+        return len(turns) - len(early)
+
+    assert run(main()) == 0
+
+
 def test_what_is_wrong_with_a_state_is_raised_where_it_is_awaited(tmp_path: Path) -> None:
     """And does no harm to those that are written with it."""
     gate, store = narrow(tmp_path)
