@@ -62,7 +62,7 @@ class Bloat:
             self._live, self._known = living, folded
         if size - self._known > MOST_UNKNOWN:
             return True
-        live = self._live * size // max(self._known, 1)
+        live = self._live * size // self._known if self._known else size
         chance = os.urandom(1)[0] / 256  # anew at each look: forked children differ too
         return size - live > dead_limit(live) * (1 + (DEAD_SPREAD - 1) * chance)
 

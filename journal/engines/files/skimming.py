@@ -49,14 +49,16 @@ def skim(segment: Segment, known: Head | None) -> bool:
     """Move `segment.tip` to the end of the file, past what others have appended.
 
     Returns False when the log has to be read instead. A file that was not read yet must be the
-    log that `known` is an event of: it holds that event, or a compaction has folded it. O(bytes),
-    a millisecond for some megabytes; holds one line in memory. Raises OSError.
+    log that `known`, if anything is, is an event of: it holds that event, or a compaction has
+    folded it. O(bytes), a millisecond for some megabytes; holds one line in memory. OSError.
     """
     start = _after_tip(segment) if segment.tip.end else _after_header(segment, known)
     skimmed = _skim_from(segment, start) if start is not None else None
     if start is None or skimmed is None:
         return False
     found = decode_line(skimmed.last[:-1]) if skimmed.last.endswith(b"}\n") else start.header
+    if known is None and isinstance(found, Open):
+        return False  # an older session may still have to be put first
     tip = _tip_at(start, skimmed, found) if found is not None else None
     if tip is None:
         return False
@@ -76,15 +78,14 @@ def _after_header(segment: Segment, known: Head | None) -> _Start | None:
     line, newline, _ = segment.storage.read(segment.file.fd, _BEGINNING, 0).partition(b"\n")
     header = decode_line(line) if newline else None
     if (
-        known is None
-        or not isinstance(header, Open)
+        not isinstance(header, Open)
         or header.format > FORMAT
         or header.session_id != segment.paths.session_id
-        or header.log_id != known.log_id
+        or (known is not None and header.log_id != known.log_id)
     ):
         return None
     must_hold = b""
-    if known.seq >= header.base_seq and known.hash != header.base_hash:
+    if known is not None and known.seq >= header.base_seq and known.hash != header.base_hash:
         must_hold = _end_of(known.hash)
     base = (header.base_seq, header.base_hash)
     return _Start(header, len(line) + 1, header.base_seq - header.kept, base, must_hold)

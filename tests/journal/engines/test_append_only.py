@@ -97,6 +97,7 @@ def test_a_compaction_that_could_not_go_back_is_not_begun(tmp_path: Path, histor
     assert files_in(tmp_path) == {"s.jsonl"}
     log, recorder = open_log(tmp_path, storage=storage)
     log.append([set_event("c")])
+    log.refresh()
     assert recorder.turns == ["a", "a", "b", "c"]
 
 
@@ -413,4 +414,5 @@ def test_threads_append_beside_a_compaction_that_cannot_go_back(tmp_path: Path) 
         log.append([set_event(number)])
     thread.join(20)
     assert len(failed) == 30
+    log.refresh()
     assert recorder.turns == ["a", "a", *numbers] == turns_in(tmp_path)

@@ -96,8 +96,12 @@ ACTS += ["take out", "blank", "garbage", "die", "unend"]
 @given(
     known=st.integers(1, 6),
     acts=st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 50)), max_size=6),
+    is_fresh=st.booleans(),
 )
-def test_it_appends_where_a_reader_would(known: int, acts: list[tuple[str, int]]) -> None:
+def test_it_appends_where_a_reader_would(
+    known: int, acts: list[tuple[str, int]], is_fresh: bool
+) -> None:
+    """Whether it knew the log before or not."""
     folder = Folder(known)
     copy = folder.path.with_name(f"{folder.path.name}-copy")
     try:
@@ -107,7 +111,8 @@ def test_it_appends_where_a_reader_would(known: int, acts: list[tuple[str, int]]
         other = Folder.__new__(Folder)
         other.path = copy
         reader, _ = open_log(copy)
-        found = folder.appended_by(folder.log)
+        reader.refresh()
+        found = folder.appended_by(open_log(folder.path)[0] if is_fresh else folder.log)
         assert found == other.appended_by(reader)
         fresh, recorder = open_log(folder.path)
         fresh.refresh()
@@ -147,7 +152,9 @@ def test_a_writer_that_waited_appends_where_a_reader_would(
             found = folder.appended_by(log)
         other = Folder.__new__(Folder)
         other.path = copy
-        assert found == other.appended_by(open_log(copy)[0])
+        reader, _ = open_log(copy)
+        reader.refresh()
+        assert found == other.appended_by(reader)
         fresh, recorder = open_log(folder.path)
         fresh.refresh()
         assert recorder.turns[-1] == "mine", "True, and no reader sees it"

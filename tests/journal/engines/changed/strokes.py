@@ -187,6 +187,7 @@ def prepare(tmp_path: Path) -> Path:
 def grown(path: Path, **options: Any) -> tuple[FileLog, Recorder]:
     """The log, in which this process has written two turns more."""
     log, recorder = open_log(path.parent, writer="w", **options)
+    log.refresh()
     for turn in ("t3", "t4"):
         assert log.append([set_event(turn)])
     return log, recorder

@@ -210,6 +210,7 @@ class TestAfterAFork:
             code = 1
             try:
                 log.append([set_event("child")])
+                log.refresh()
                 code = 0 if recorder.turns == ["before", "child"] else 2
             finally:
                 os._exit(code)
