@@ -57,8 +57,6 @@ def skim(segment: Segment, known: Head | None) -> bool:
     if start is None or skimmed is None:
         return False
     found = decode_line(skimmed.last[:-1]) if skimmed.last.endswith(b"}\n") else start.header
-    if known is None and isinstance(found, Open):
-        return False  # an older session may still have to be put first
     tip = _tip_at(start, skimmed, found) if found is not None else None
     if tip is None:
         return False

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from journal.codec import decode_line
 from journal.engines.files import locked_end
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import FileLog, LogOptions
 from journal.events import Clear, Handoff
-from tests.support import FaultyStorage, Recorder, open_log, set_event
+from tests.support import FaultyStorage, Recorder, open_log, set_event, turns_in
 
 EVENTS: list[Callable[[int], Any]] = [
     lambda number: set_event(f"t{number % 3}", {"n": number}),
@@ -268,6 +269,39 @@ def test_what_others_append_while_one_waits_is_counted_before_the_lock_is_taken(
     assert of_others // 2 < before < 2 * of_others
     assert of_others // 2 < between < 2 * of_others
     assert sum(with_lock) < of_others // 10
+
+
+@pytest.mark.parametrize("events", [1, 300])
+def test_a_writer_decodes_two_lines_of_a_log_that_it_did_not_know(
+    events: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of however many events: the header and the last one. Others wait for it meanwhile."""
+    other, _ = open_log(tmp_path)
+    other.append([set_event(f"t{number}") for number in range(events)])
+    decoded: list[bytes] = []
+
+    def note(line: bytes) -> Any:
+        decoded.append(line)
+        return decode_line(line)
+
+    monkeypatch.setattr("journal.engines.files.skimming.decode_line", note)
+    monkeypatch.setattr("journal.scan.decode_line", note)
+    log, recorder = open_log(tmp_path)
+    assert log.append([set_event("mine")]).seq == events + 1
+    assert len(decoded) == 2
+    assert log.refresh()
+    assert len(recorder.events) == events + 1
+
+
+def test_a_header_alone_is_a_log_that_has_begun(tmp_path: Path) -> None:
+    """Its events were lost. An older session is not put first again."""
+    other, _ = open_log(tmp_path)
+    other.append([set_event("gone")])
+    path = tmp_path / "s.jsonl"
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    log, _ = open_log(tmp_path)
+    assert log.append([set_event("mine")], lambda: [set_event("older")]).seq == 1
+    assert turns_in(tmp_path) == ["mine"]
 
 
 def test_only_what_is_there_is_asked_for(tmp_path: Path, read: list[tuple[int, int]]) -> None:

@@ -150,7 +150,7 @@ def test_a_storm_does_not_try_again_and_again_while_another_writes_the_file(
     store.set_runtime_state("s", "native", "turn-1", TURN_1)
     tries: list[float] = []
 
-    def refuse(*_: object) -> None:
+    def refuse(self: LockFile, timeout: float) -> None:
         tries.append(clock.now)
         raise LockTimeoutError("another has it")
 
