@@ -42,6 +42,8 @@ _PREV_KEY_END = len(_PREV)
 _PREV_END = _PREV_KEY_END + HASH_DIGITS + len(b'"')
 _HASH_KEY_END = _PREV_END + len(_HASH)
 _TAIL = _HASH_KEY_END + HASH_DIGITS + len(b'"}')
+_HEAD_OF_SET = b'{"seq":%d,"ts":"%b","op":"set","runtime_id":%b,"turn_id":%b,"writer":%b' + _STATE
+_TAIL_OF_SET = _PREV + b'%b"'
 _QUOTES_BEFORE_STATE = 2 * 7 + 2 * 5  # of the keys and of the strings among their values
 
 _to_json = msgspec.json.Encoder().encode
@@ -57,29 +59,47 @@ def stamp(event: Event, seq: int, ts: str, writer: str, prev: str) -> tuple[byte
     Raises `LimitExceededError` if the line is longer than `MAX_LINE`, `StateTypeError` if an id
     is not a string, and `StateValueError` if it is not valid Unicode. O(size of the event).
     """
-    if type(event) is Set:
-        head = b'{"seq":%d,"ts":"%b","op":"set","runtime_id":%b,"turn_id":%b,"writer":%b%b' % (
+    if type(event) is Set:  # spelled out, since nearly all are
+        runtime, turn, state = event.runtime_id, event.turn_id, event.state
+        head = _HEAD_OF_SET % (
             seq,
             ts.encode(),
-            encode_text(event.runtime_id, "runtime_id"),
-            encode_text(event.turn_id, "turn_id"),
+            encode_text(runtime, "runtime_id"),
+            encode_text(turn, "turn_id"),
             _text(writer),
-            _STATE,
         )
-        state = event.state
-        tail = b',"prev":"%b"' % prev.encode()
-        covered = b"%b%b%b" % (head, sha256(state).hexdigest().encode(), tail)
+        tail = _TAIL_OF_SET % prev.encode()
+        covered = head + sha256(state).hexdigest().encode() + tail
         digest = sha256(covered).hexdigest()[:HASH_DIGITS]
         line = b"".join((head, state, tail, _HASH, digest.encode(), b'"}\n'))
+        stamped: Event = Set(
+            seq=seq,
+            ts=ts,
+            writer=writer,
+            prev=prev,
+            hash=digest,
+            runtime_id=runtime,
+            turn_id=turn,
+            state=state,
+        )
     else:
-        line, digest = _line_without_state(event, seq, ts, writer, prev)
-        line += b"\n"
+        line, stamped = _stamp_without_state(event, seq, ts, writer, prev)
     if len(line) > MAX_LINE:
         raise LimitExceededError(
             f"an event of {len(line):,} bytes is longer than a line may be ({MAX_LINE:,}). "
             "Nothing was written; keep a reference to the data instead"
         )
-    return line, _stamped(event, seq, ts, writer, prev, digest)
+    return line, stamped
+
+
+def _stamp_without_state(
+    event: Event, seq: int, ts: str, writer: str, prev: str
+) -> tuple[bytes, Event]:
+    line, digest = _line_without_state(event, seq, ts, writer, prev)
+    stamped = msgspec.structs.replace(event, seq=seq, ts=ts, writer=writer, prev=prev, hash=digest)
+    if type(stamped) is Takeover and stamped.seen_seq is None:
+        stamped = msgspec.structs.replace(stamped, seen_seq=seq - 1)
+    return line + b"\n", stamped
 
 
 def _line_without_state(
@@ -95,24 +115,6 @@ def _line_without_state(
     )
     digest = digest_of(head)
     return b'%b,"hash":"%b"}' % (head, digest.encode()), digest
-
-
-def _stamped(event: Event, seq: int, ts: str, writer: str, prev: str, digest: str) -> Event:
-    if type(event) is Set:  # spelled out: four times as fast as `replace`
-        return Set(
-            seq=seq,
-            ts=ts,
-            writer=writer,
-            prev=prev,
-            hash=digest,
-            runtime_id=event.runtime_id,
-            turn_id=event.turn_id,
-            state=event.state,
-        )
-    stamped = msgspec.structs.replace(event, seq=seq, ts=ts, writer=writer, prev=prev, hash=digest)
-    if type(stamped) is Takeover and stamped.seen_seq is None:
-        stamped = msgspec.structs.replace(stamped, seen_seq=seq - 1)
-    return stamped
 
 
 @lru_cache(maxsize=64)

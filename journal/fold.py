@@ -17,15 +17,20 @@ def apply(tree: dict[str, dict[str, V]], event: Event, value: V) -> V | None:
     Returns the value that a set replaced, None if there was none.
     """
     if type(event) is Set:
-        turns = tree.get(event.runtime_id)
-        if turns is None:
-            turns = tree[event.runtime_id] = {}
-        replaced = turns.get(event.turn_id)
-        turns[event.turn_id] = value
-        return replaced
+        return put(tree, event.runtime_id, event.turn_id, value)
     if type(event) is Clear:
         if event.runtime_id is None:
             tree.clear()
         else:
             tree.pop(event.runtime_id, None)
     return None
+
+
+def put(tree: dict[str, dict[str, V]], runtime_id: str, turn_id: str, value: V) -> V | None:
+    """Set a turn in `tree`. O(1). Returns the value that it had, None if there was none."""
+    turns = tree.get(runtime_id)
+    if turns is None:
+        turns = tree[runtime_id] = {}
+    replaced = turns.get(turn_id)
+    turns[turn_id] = value
+    return replaced

@@ -25,7 +25,7 @@ MAX_LINE = 16 * 1024 * 1024
 """Bytes of the longest line, newline included."""
 
 _SHOWN = 40  # characters of a key in a message
-_ROOM = 4096  # of a line, for everything but the state and the ids
+_MOST = MAX_LINE - 4096  # bytes of a state: of a line, everything but the ids and the rest
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -53,18 +53,19 @@ def encode_state(state: Any, name: str = "state") -> bytes:
     """
     try:
         encoded = _encode(state)
-        same = bool(_decode(encoded) == state)
+        if _decode(encoded) != state:
+            encoded = b""
     except (TypeError, ValueError, RecursionError, OverflowError):
-        same = False
-    if not same:
+        encoded = b""
+    if not encoded:
         _refuse_what_is_not_json(state, name)
         encoded = _encode_walked(state, name)
     if encoded.count(b"[") + encoded.count(b"{") > MAX_DEPTH:
         _refuse_deep(state, name)
-    if len(encoded) > MAX_LINE - _ROOM:
+    if len(encoded) > _MOST:
         raise LimitExceededError(
             f"{name} is {len(encoded):,} bytes of JSON; the most that one event can hold is "
-            f"{MAX_LINE - _ROOM:,}. Keep a reference to the data instead"
+            f"{_MOST:,}. Keep a reference to the data instead"
         )
     return encoded
 

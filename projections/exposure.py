@@ -23,7 +23,12 @@ class Exposure:
         self._warned: set[tuple[str, str]] = set()
 
     def check_ids(self, *ids: str) -> None:
-        """Look at ids, each once: sessions, runtimes and turns."""
+        """Look at ids, each once: sessions, runtimes and turns. Passes over what is no string."""
+        try:
+            if max(map(len, ids)) < _SHORTEST:  # as most often, in a third of the steps
+                return
+        except TypeError:
+            pass
         for text in ids:
             if isinstance(text, str) and len(text) >= _SHORTEST and text not in self._ids:
                 self._look_at(text, self._ids, "an id (of a session, a runtime or a turn)")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from journal.events import Clear, Event, Set
-from journal.fold import apply
+from journal.fold import apply, put
 from journal.snapshots import EncodedTurns
 from journal.state import decode_state, encode_text
 
@@ -30,10 +30,7 @@ class View:
 
     def fold(self, event: Event) -> None:
         if type(event) is Set:
-            state, runtime = bytes(event.state), event.runtime_id
-            replaced = apply(self.turns, event, state)
-            grown = len(state) if replaced is None else len(state) - len(replaced)
-            self.sizes[runtime] = self.sizes.get(runtime, 0) + grown
+            self.set(event.runtime_id, event.turn_id, bytes(event.state))
         elif type(event) is Clear:
             apply(self.turns, event, b"")
             if event.runtime_id is None:
@@ -45,6 +42,12 @@ class View:
         """Hold these turns, which become the view's own. O(turns)."""
         self.turns = turns
         self.sizes = {runtime: sum(map(len, of.values())) for runtime, of in turns.items()}
+
+    def set(self, runtime_id: str, turn_id: str, state: bytes) -> None:
+        """Fold a set. O(1)."""
+        replaced = put(self.turns, runtime_id, turn_id, state)
+        grown = len(state) if replaced is None else len(state) - len(replaced)
+        self.sizes[runtime_id] = self.sizes.get(runtime_id, 0) + grown
 
     def turn(self, runtime_id: str, turn_id: str) -> Any:
         """One turn's state, `{}` if there is none. Raises `DamagedError`."""

@@ -66,15 +66,18 @@ class FoldedSession:
 
     def fold(self, event: Event) -> None:
         """O(1). A set by the owner, which is what most events are, makes one call fewer."""
-        owner = self.owner
+        owner, view = self.owner, self.view
         if type(event) is not Set:
-            owner.fold(event, self.view.turns)
+            owner.fold(event, view.turns)
             self.pending.fold(event)
-        elif event.runtime_id == owner.runtime_id and event.seq > owner.seq and not owner.lost:
-            owner.seq, owner.turn_id = event.seq, event.turn_id  # as `LatestOwner.fold` does
+            view.fold(event)
+            return
+        runtime, turn, seq = event.runtime_id, event.turn_id, event.seq
+        if runtime == owner.runtime_id and seq > owner.seq and not owner.lost:
+            owner.seq, owner.turn_id = seq, turn  # as `LatestOwner.fold` does
         else:
-            owner.fold(event, self.view.turns)
-        self.view.fold(event)
+            owner.fold(event, view.turns)
+        view.set(runtime, turn, bytes(event.state))
 
     def fresh(self) -> "FoldedSession":
         """See `journal.snapshots.Freezable`."""

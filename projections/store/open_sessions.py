@@ -37,7 +37,8 @@ class OpenSessions:
         self._most = most
         self._most_bytes = most_bytes
         self._opened = 0
-        self._lock = threading.RLock()  # reentrant for signal handlers; guards the next two
+        self._lock = threading.RLock()  # reentrant for signal handlers; guards `_opened`, and
+        # the next but for single calls, of which each is one step for all threads
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self.stale = Dirty()  # whose session files are not what their logs say
         self.unsynced = Dirty()  # that hold what only a flush makes durable
@@ -70,24 +71,22 @@ class OpenSessions:
             self.check_open()
         if type(session_id) is not str:
             check_text(session_id, "session_id")
-        if exiting.begun:
-            leave_stopped_threads()
-        with self._lock:
-            session = self._sessions.get(session_id)
-            if session is not None:
-                self._sessions.move_to_end(session_id)
-                return session
+        try:
+            self._sessions.move_to_end(session_id)
+            return self._sessions[session_id]
+        except KeyError:
+            pass  # another thread may have closed it just now
         return self.open(session_id)
 
     def find(self, session_id: str) -> Session | None:
         """The session if it is open, and the store too."""
         if self.is_closed:
             return None
-        with self._lock:
-            session = self._sessions.get(session_id)
-            if session is not None:
-                self._sessions.move_to_end(session_id)
-            return session
+        try:
+            self._sessions.move_to_end(session_id)
+            return self._sessions[session_id]
+        except KeyError:
+            return None
 
     def open(self, session_id: str) -> Session:
         """The session, opened if need be, also while the store is being closed."""

@@ -37,7 +37,7 @@ class Session:
     ) -> None:
         """`folded` is what the log feeds. `file` is None where sessions are kept in memory.
 
-        The session is marked in `marked` by every append.
+        The session is marked in `marked`, of which there are two at most, by every append.
         """
         self.session_id = session_id
         self.log = log
@@ -47,7 +47,11 @@ class Session:
         self.older = older
         self.refresher = refresher
         self.bloat = Bloat(log, folded.view)
-        self._marked = [dirty.marks for dirty in marked]
+        # Marked before a write, for the session may be closed meanwhile, and after it, for a
+        # flush or a refresh may have come in between. Where there is one `Dirty`, it is marked
+        # twice: two assignments take a third of the steps of a call with a loop.
+        marks = [dirty.marks for dirty in marked] or [{}]
+        self._marks, self._more_marks = marks[0], marks[-1]
 
     # Writing
 
@@ -55,18 +59,17 @@ class Session:
         self,
         events: Sequence[Event] | EventFactory,
         on_appended: Callable[[], None] | None = None,
-        *,
         refresh: bool = True,
     ) -> None:
         """Append and, if `refresh`, show it in the session file when that is due.
 
         Raises as `Log.append`.
         """
-        self._mark()
+        self._marks[self.session_id] = self._more_marks[self.session_id] = new_mark()
         try:
             self.log.append(events, self.older.events, on_appended)
         finally:
-            self._mark()
+            self._marks[self.session_id] = self._more_marks[self.session_id] = new_mark()
         if refresh:
             self.refresher.refresh_if_due()
 
@@ -75,11 +78,11 @@ class Session:
 
         The session file is left to `refresher`.
         """
-        self._mark()
+        self._marks[self.session_id] = self._more_marks[self.session_id] = new_mark()
         try:
             return self.log.append_at_once(events, self.older.events)
         finally:
-            self._mark()
+            self._marks[self.session_id] = self._more_marks[self.session_id] = new_mark()
 
     def take_over(self, runtime_id: str) -> States:
         """Append the takeover by a runtime. Returns the view as of then. Raises as `append`."""
@@ -92,14 +95,6 @@ class Session:
 
         self.append(takeover, lambda: view.update(self._view()))
         return view
-
-    def _mark(self) -> None:
-        """Before a write, for the session may be closed meanwhile, and after it, for a flush
-        or a refresh may have come in between.
-        """
-        mark = new_mark()
-        for marks in self._marked:
-            marks[self.session_id] = mark
 
     # Reading: from the log, or from an older session file as long as there is no log
 

@@ -51,9 +51,9 @@ class StoreWriter:
         if check.rejects:
             if not session.log.refresh():
                 check.check(session, events)  # before there is a file
-            session.append(lambda: check.check(session, events), refresh=refresh)
+            session.append(lambda: check.check(session, events), None, refresh)
         else:
-            session.append(events, refresh=refresh)
+            session.append(events, None, refresh)
             if not refresh and session.log.unfolded:
                 session.log.refresh()
             check.warn(session, events)

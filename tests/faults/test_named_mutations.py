@@ -40,6 +40,18 @@ MUTATIONS = {
         "        ) or _settle",
         f"{ENGINES}/changed",
     ),
+    "a usual append does not look where the path leads": Mutation(
+        "journal/engines/files/log.py",
+        " != last or not file.is_current():",
+        " != last:",
+        f"{ENGINES}/changed {ENGINES}/test_interference.py",
+    ),
+    "a usual append does not look how the file ends": Mutation(
+        "journal/engines/files/log.py",
+        "        if storage.read(file.fd, LAST_BYTES + 1, place) != last or not",
+        "        if not",
+        f"{ENGINES}/changed {ENGINES}/test_interference.py",
+    ),
     "a writer does not compare the number of lines with that of events": Mutation(
         "journal/engines/files/skimming.py",
         "        is_whole = lines == last.seq - start.seq and follows",
@@ -180,8 +192,9 @@ MUTATIONS = {
     ),
     "nothing is marked after an append": Mutation(
         "projections/store/session.py",
-        "events, self.older.events, on_appended)\n        finally:\n            self._mark()",
-        "events, self.older.events, on_appended)\n        finally:\n            pass",
+        "        finally:\n            self._marks[self.session_id] = "
+        "self._more_marks[self.session_id] = new_mark()\n        if refresh:",
+        "        finally:\n            pass\n        if refresh:",
         "tests/projections/store/test_flush.py",
     ),
     "a compaction that was told to stop goes on": Mutation(

@@ -18,6 +18,7 @@ from journal.engines.files.validation import check_beginning, check_session, new
 from journal.events import Event, Head, Open
 from journal.kept import find_kept
 from journal.names import Paths
+from journal.scan import NO_LOG_ID
 from journal.snapshots import Freezable
 
 logger = logging.getLogger("journal")
@@ -208,19 +209,22 @@ class CatchUp:
             error = newer_format_error(self._paths, scanner)
             logger.warning("%s. What could be read of it is loaded", error)
 
-    def wrote(
-        self, segment: Segment, header: Open | None, events: Sequence[Event], size: int
-    ) -> Head:
-        """Take note of what we have just written ourselves: `size` bytes at the tip.
+    def wrote_header(self, segment: Segment, header: Open) -> None:
+        """Take note of the header that we have just written ourselves, before its events."""
+        segment.scanner.header = header
+        self._forget_projection()
 
-        It is folded, unless what is before it was not read: whoever reads that reads this too.
+    def wrote(self, segment: Segment, events: Sequence[Event], size: int) -> Head:
+        """Take note of events that we have just written ourselves: `size` bytes at the tip.
+
+        They are folded, unless what is before them was not read: whoever reads that reads these
+        too.
         """
         tip, last = segment.tip, events[-1]
-        if header is not None:
-            segment.scanner.header = header
-            self._forget_projection()
-        tip.advance(last.seq, last.hash, len(events), tip.end + size)
-        head = Head(tip.log_id, last.seq, last.hash)
+        seq, digest = last.seq, last.hash
+        tip.advance(seq, digest, len(events), tip.end + size)
+        header = tip.header
+        head = Head(header.log_id if header is not None else NO_LOG_ID, seq, digest)
         if tip is segment.scanner:
             fold = self._projection.fold
             for event in events:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from journal.backend import EventFactory
 from journal.codec import FORMAT, Clock, control_line, digest_of, stamp
 from journal.engines.files.tip import Tip
 from journal.events import GENESIS, Event, Open
@@ -18,10 +19,10 @@ class Encoded(Struct, frozen=True):
     `imports` says that the first of them are an older session's.
     """
 
-    header: Open | None
     data: bytes
     events: Sequence[Event]
-    imports: bool
+    header: Open | None = None
+    imports: bool = False
 
 
 class LineEncoder:
@@ -39,26 +40,34 @@ class LineEncoder:
         `codec.stamp` too. O(bytes).
         """
         events = _events_of(requests)
-        header, lines = None, []
-        older: Sequence[Event] = ()
-        if events and tip.is_empty:
-            header = self._new_header()
-            lines.append(control_line(header))
-            import_events = requests[0].import_events
-            if import_events is not None:
-                older = import_events()
-                events = [*older, *events]
-        elif tip.is_unended:
-            lines.append(b"\n")
-        ts, seq, digest = self._clock.now(), tip.seq, tip.hash
-        stamped = []
+        if tip.is_empty and events:
+            return self._first_lines(events, requests[0].import_events, tip)
+        data, stamped = self._lines(events, tip)
+        return Encoded(b"\n" + data if tip.is_unended else data, stamped)
+
+    def _lines(self, events: Sequence[Event], tip: Scanner | Tip) -> tuple[bytes, Sequence[Event]]:
+        ts, seq, digest, writer = self._clock.now(), tip.seq, tip.hash, self._writer
+        lines, stamped = [], []
         for event in events:
             seq += 1
-            line, done = stamp(event, seq, ts, self._writer, digest)
+            line, done = stamp(event, seq, ts, writer, digest)
             digest = done.hash
             lines.append(line)
             stamped.append(done)
-        return Encoded(header, b"".join(lines), stamped, bool(older))
+        return b"".join(lines), stamped
+
+    def line(self, event: Event, tip: Scanner | Tip) -> tuple[bytes, Event]:
+        """As `lines`, of one event."""
+        return stamp(event, tip.seq + 1, self._clock.now(), self._writer, tip.hash)
+
+    def _first_lines(
+        self, events: Sequence[Event], import_events: EventFactory | None, tip: Scanner | Tip
+    ) -> Encoded:
+        """Those of a log that has none yet: a header, and what an older session brings along."""
+        header = self._new_header()
+        older = import_events() if import_events is not None else ()
+        data, stamped = self._lines([*older, *events], tip)
+        return Encoded(control_line(header) + data, stamped, header, bool(older))
 
     def _new_header(self) -> Open:
         return Open(

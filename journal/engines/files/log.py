@@ -5,9 +5,10 @@
 - A signal handler may come here in the middle of its own thread's append or read, which `busy`
   shows. It gets an error, or what is known already, and changes nothing.
 
-The steps have modules of their own: `reader` follows the path and reads, `locked_end` comes to
-the end of the right file with its lock held, `encoding` makes the lines, `syncing` makes them
-durable.
+One event is appended in one function where nothing is unusual, `_append_one_locked`. All else
+goes the careful way, in steps that have modules of their own: `reader` follows the path and
+reads, `locked_end` comes to the end of the right file with its lock held, `encoding` makes the
+lines, `syncing` makes them durable.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,14 +20,15 @@ from journal.codec import default_writer
 from journal.config import Durability
 from journal.engines.files.appending import cut_back, put
 from journal.engines.files.encoding import Encoded, LineEncoder
+from journal.engines.files.failing import reentry_error, unknown_outcome
 from journal.engines.files.locked_end import lock_after_pause, lock_at_end, lock_at_once
 from journal.engines.files.reader import LogReader
 from journal.engines.files.saving import save
 from journal.engines.files.scratch import begin_whole
-from journal.engines.files.segment import Segment
+from journal.engines.files.segment import LAST_BYTES, LINE_END, Segment
 from journal.engines.files.storage import DiskStorage, Storage
 from journal.engines.files.syncing import Appended, flush, make_durable
-from journal.errors import JournalError, ReentryError, StorageError
+from journal.errors import JournalError
 from journal.events import GENESIS, Event, Head
 from journal.forking import leave_stopped_threads, tell_after_fork, tell_after_stop
 from journal.group_commit import Batch, Group, RefusedError, Request, Written
@@ -81,12 +83,18 @@ class FileLog(LogReader):
     ) -> Head:
         if exiting.begun:
             leave_stopped_threads()
+        append = self._append
+        if not (self._durable or on_appended is not None or callable(events) or len(events) != 1):
+            head = self._append_one(events, import_events)
+            if head is not None:
+                return head
+            append = self._append_later
         request = Request(events, import_events, on_appended)
         # Below a signal handler, the thread that would have to go on may be this very one.
         if self._durable and not self._group.is_inside:
             return self._group.append(request, self._append_for_group)
         try:
-            done = self._append((request,), None)
+            done = append((request,), None)
         except RefusedError as refused:
             raise refused.error from None
         if done.ticket is not None:
@@ -113,6 +121,70 @@ class FileLog(LogReader):
         if isinstance(self._projection, Freezable):
             save(self, self._projection, pause)
 
+    def _append_one(
+        self, events: Sequence[Event], import_events: EventFactory | None
+    ) -> Head | None:
+        """Append one event that waits for no sync; None if another process has the lock."""
+        with self.lock:
+            if self.busy:
+                raise reentry_error(self.paths)
+            self.busy = True
+            try:
+                return self._append_one_locked(events, import_events)
+            except RefusedError as refused:
+                raise refused.error from None  # nothing was touched
+            except BaseException as error:
+                self._fail_locked(error)
+                raise
+            finally:
+                self.busy = False
+
+    def _append_one_locked(
+        self, events: Sequence[Event], import_events: EventFactory | None
+    ) -> Head | None:
+        """The usual append: the file is open, was read to its end, and is found as it was left.
+
+        Flat, with half of the calls that the careful way makes for the same steps. Whatever else
+        is the case is settled there.
+        """
+        segment = self.catchup.segment
+        if segment is None or not self.is_open:
+            return self._append_carefully_locked(events, import_events)
+        file, tip, storage = segment.file, segment.scanner, self.storage
+        if (
+            segment.tip is not tip
+            or tip.header is None
+            or tip.newer_format is not None
+            or file.write_error is not None
+            or file.sync_error is not None
+            or not file.writes
+        ):
+            return self._append_carefully_locked(events, import_events)
+        if not storage.lock(file.fd):
+            return None
+        last = tip.line_hash.encode() + LINE_END
+        place = tip.end - LAST_BYTES
+        if storage.read(file.fd, LAST_BYTES + 1, place) != last or not file.is_current():
+            return self._append_carefully_locked(events, import_events)
+        self.note_look()
+        try:
+            line, event = self._encoder.line(events[0], tip)
+        except Exception as error:  # noqa: BLE001 - it is raised where it belongs
+            storage.unlock(file.fd)
+            raise RefusedError(error) from None
+        put(segment, line)
+        head = self.catchup.wrote(segment, (event,), len(line))
+        storage.unlock(file.fd)
+        return head
+
+    def _append_carefully_locked(
+        self, events: Sequence[Event], import_events: EventFactory | None
+    ) -> Head | None:
+        segment = lock_at_end(self)
+        if segment is None:
+            return None
+        return self._append_to_locked(segment, (Request(events, import_events),)).head
+
     def _append_for_group(self, take: Batch, since: float) -> Written:
         done = self._append(take, since)
         return Written(done.head, lambda: make_durable(self, done))
@@ -121,8 +193,10 @@ class FileLog(LogReader):
         """Append as soon as the other process lets go."""
         with self.lock:
             done = self._append_locked(take, lock_at_end)
-        if done is not None:
-            return done
+        return done if done is not None else self._append_later(take, since)
+
+    def _append_later(self, take: Batch | Sequence[Request], since: float | None) -> Appended:
+        """`_append` after an attempt in vain."""
         timeout = self._options.lock_timeout
         for _ in attempts(timeout, self.paths.log, since, self._pauses):
             with self.lock:
@@ -138,11 +212,7 @@ class FileLog(LogReader):
     ) -> Appended | None:
         """Append if `lock_segment` gives the file to append to; None if it does not."""
         if self.busy:
-            raise ReentryError(
-                f"session {self.paths.session_id!r}: an append came in the middle of an append "
-                "or a read on the same thread, from a signal handler or from what that calls. "
-                "Nothing was written; set a flag there and append afterwards"
-            )
+            raise reentry_error(self.paths)
         self.busy = True
         try:
             segment = lock_segment(self)
@@ -150,16 +220,16 @@ class FileLog(LogReader):
         except RefusedError:
             raise  # nothing was touched, so nothing has to be forgotten
         except BaseException as error:
-            self.forget_locked()  # closes the file, and with that unlocks it
-            if isinstance(error, OSError) and not isinstance(error, JournalError):
-                raise StorageError(
-                    error.errno,
-                    f"session {self.paths.session_id!r}: {self.paths.log}: {error.strerror}. "
-                    "Whether it was appended is unknown; read it back",
-                ) from error
+            self._fail_locked(error)
             raise
         finally:
             self.busy = False
+
+    def _fail_locked(self, error: BaseException) -> None:
+        """Start anew from what is on the disk. Raises `StorageError` for an OSError."""
+        self.forget_locked()  # closes the file, and with that unlocks it
+        if isinstance(error, OSError) and not isinstance(error, JournalError):
+            raise unknown_outcome(self.paths, error) from error
 
     def _append_to_locked(self, segment: Segment, take: Batch | Sequence[Request]) -> Appended:
         """Write what is taken as one piece at the end, and fold it. Unlocks the file."""
@@ -175,7 +245,9 @@ class FileLog(LogReader):
             segment.file = begin_whole(self.storage, segment.file, self.paths.scratch, data)
         else:
             put(segment, data)
-        head = self.catchup.wrote(segment, encoded.header, encoded.events, len(data))
+        if encoded.header is not None:
+            self.catchup.wrote_header(segment, encoded.header)
+        head = self.catchup.wrote(segment, encoded.events, len(data))
         ticket = segment.file.mark_written() if self._durable else None
         segment.file.unlock()
         for request in requests:

@@ -98,7 +98,16 @@ class LogReader:
                 return self.head is not None
             self.busy = True
             try:
-                return self._refresh_locked()
+                now, segment = monotonic(), self.catchup.segment
+                if (  # as most often, there is nothing new
+                    segment is not None
+                    and self.is_open
+                    and now - self._looked < _TRUSTED
+                    and self.storage.size(segment.file.fd) == segment.scanner.end > 0
+                ):
+                    self.is_deleted = False
+                    return True
+                return self._refresh_locked(now)
             except BaseException as error:
                 self.forget_locked()
                 if isinstance(error, OSError) and not isinstance(error, JournalError):
@@ -109,17 +118,8 @@ class LogReader:
             finally:
                 self.busy = False
 
-    def _refresh_locked(self) -> bool:
+    def _refresh_locked(self, now: float) -> bool:
         self.is_deleted = False
-        segment = self.catchup.segment
-        now = monotonic()
-        if (  # as most often, there is nothing new: a quarter of the time of a `get`
-            segment is not None
-            and self.is_open
-            and now - self._looked < _TRUSTED
-            and segment.file.size() == segment.scanner.end > 0
-        ):
-            return True
         while (found := self._current_locked(now)) is not None:
             if self._look_locked(found):
                 return not (found.scanner.is_empty or self.is_deleted)

@@ -9,6 +9,7 @@ scanner itself unless others have appended what was not read yet, see `skimming`
 
 from collections.abc import Iterator
 
+from journal.codec import HASH_DIGITS
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.storage import chunks
 from journal.engines.files.tip import Tip
@@ -16,9 +17,14 @@ from journal.events import Event
 from journal.names import Paths, is_archived_log
 from journal.scan import Scanner
 
-_LAST_BYTES = 64  # enough of a line's end to hold its hash
+_TAIL = 64  # bytes: enough of a line's end to hold its hash
 _MOST_BYTES = 1 << 12  # of a line's end and the blank lines after it
-_LINE_END = b'"}\n'
+
+LINE_END = b'"}\n'
+"""What comes after the hash in a line that we have written."""
+
+LAST_BYTES = HASH_DIGITS + len(LINE_END)
+"""How long both are together."""
 
 
 class Segment:
@@ -76,17 +82,14 @@ class Segment:
         we write them: the caller then reads on.
         """
         tip = self.tip
-        last = tip.line_hash.encode() + _LINE_END
-        length = len(last)
-        return (
-            tip.end > 0
-            and self.storage.read(self.file.fd, length + 1, max(0, tip.end - length)) == last
-        )
+        last = tip.line_hash.encode() + LINE_END
+        place = tip.end - LAST_BYTES
+        return place > 0 and self.storage.read(self.file.fd, LAST_BYTES + 1, place) == last
 
     def is_at_tip(self) -> bool:
         """Like `is_at_end`, whatever others have appended since."""
         tip = self.tip
-        last = tip.line_hash.encode() + _LINE_END
+        last = tip.line_hash.encode() + LINE_END
         return self.storage.read(self.file.fd, len(last), max(0, tip.end - len(last))) == last
 
     def is_in_step(self) -> bool:
@@ -99,10 +102,10 @@ class Segment:
         tip = self.tip
         if tip.end == 0:
             return True
-        place = max(0, tip.end - tip.padding - _LAST_BYTES)
+        place = max(0, tip.end - tip.padding - _TAIL)
         found = self.storage.read(self.file.fd, min(tip.end - place, _MOST_BYTES), place)
         last = tip.line_hash.encode()
-        if found.endswith(last + _LINE_END):  # just there, to the byte
+        if found.endswith(last + LINE_END):  # just there, to the byte
             return True
         text = found.rstrip()
         is_whole = text.endswith(b"}") and text[:-1].rstrip().endswith(last + b'"')

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from projections.compare.blame import Blamed
     from projections.compare.difference import Difference
     from projections.handoffs.findings import HandoffAudit
+    from projections.summary import Summary
 
 _STEPS_AT_ONCE = 64  # of a replay, read by one trip to a thread
 
@@ -40,6 +41,10 @@ class AsyncLookingBack:
         Waits for the writes of all sessions.
         """
         return self._calls.after_all(lambda: self.store.list_sessions(limit))
+
+    def summary(self, info: SessionInfo) -> "Future[Summary]":
+        """A session of `list_sessions` in a few words. Waits for the writes of all sessions."""
+        return self._calls.after_all(lambda: self.store.summary(info))
 
     def session_exists(self, session_id: str) -> "Future[bool]":
         """Whether there is a log or a session file of this id."""
