@@ -66,6 +66,8 @@ class Debris:
             paths.insert(0, session_file)
         if self._inventory.scratch is not None:
             paths.append(self._inventory.scratch.path)
+        snapshot = self._inventory.paths.snapshot
+        paths += filter(os.path.lexists, (snapshot, unfinished(snapshot)))
         return self._findings.make(
             "warning",
             "unfinished",

@@ -183,6 +183,13 @@ def delete(directory: Directory) -> object:
     return directory.delete("s", "s.json")
 
 
+def saved_deletion_dies(folder: Path) -> None:
+    """With a snapshot, and what a save that died has left."""
+    for name in ("s.snapshot", "s.snapshot.new"):
+        write(name, b"{")(folder)
+    dies(delete, "unlink")(folder)
+
+
 def pack(directory: Directory) -> object:
     return directory.pack("s")
 
@@ -440,6 +447,12 @@ FAULTS = {
     ),
     "a deletion that died": (
         dies(delete, "unlink"),
+        {(W, "unfinished")},
+        1,
+        {Remedy.FINISH_DELETION},
+    ),
+    "a deletion of a saved session that died": (
+        saved_deletion_dies,
         {(W, "unfinished")},
         1,
         {Remedy.FINISH_DELETION},

@@ -97,7 +97,14 @@ def test_the_next_write_mends_it_too(tmp_path: Path, fault: str) -> None:
     assert {one.kind for one in left} <= {"leftover"}
 
 
-@pytest.mark.parametrize("fault", ["a deletion that died", "a deletion that died late"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "a deletion that died",
+        "a deletion of a saved session that died",
+        "a deletion that died late",
+    ],
+)
 def test_the_remedy_for_a_deletion_leaves_nothing_of_the_session(
     tmp_path: Path, fault: str
 ) -> None:
