@@ -16,6 +16,7 @@ from journal.engines.files.log import LogOptions
 from journal.events import GENESIS, Open
 from projections import DefaultSessionStore
 from projections.store.folded import FoldedSession
+from tests.faults.damage.forgery import append_raw
 from tests.faults.snapshots import forged, of_any_log
 from tests.support import set_event
 
@@ -66,6 +67,12 @@ def test_a_writer_whose_folder_is_replaced_says_what_was_lost(
         assert store.state_at(SESSION) == of("t1", "t2", "t5")
     (record,) = caplog.records
     assert "events 3 to 4, which this process had read, are gone" in record.getMessage()
+
+
+def test_a_log_whose_tail_was_mended_is_saved(tmp_path: Path) -> None:
+    saved(tmp_path, "t1", "t2").unlink()
+    append_raw(tmp_path / f"{SESSION}.jsonl", b'{"seq":3,"ts":"20')
+    saved(tmp_path, "t3")
 
 
 def test_a_log_that_lacks_what_its_header_says_was_kept_is_not_saved(tmp_path: Path) -> None:

@@ -167,6 +167,7 @@ def _settle_tail(segment: Segment) -> bool:
     if segment.file.size() > segment.scanner.end:
         _refuse(segment)
         cut = cut_torn_tail(segment)
+        segment.scanner.rewind()  # what it has read of that is nothing to decide on any more
         logger.warning(
             "session %r: %s: cut off %d bytes at offset %d that are no intact event; unless "
             "they were blank, %s has them",
