@@ -28,10 +28,12 @@ def of_any_log() -> Iterator[None]:
         yield
 
 
-def place_in(data: bytes) -> dict[str, Any]:
-    """Of which log a snapshot is, and as of where in it."""
-    place: dict[str, Any] = json.loads(data.partition(b"\n")[0])["place"]
-    return place
+def end_of(data: bytes) -> int:
+    """Up to where a snapshot has its log; 0 if it does not say so any more."""
+    try:
+        return int(json.loads(data.partition(b"\n")[0])["place"]["end"])
+    except (ValueError, LookupError, TypeError):
+        return 0
 
 
 def forged(

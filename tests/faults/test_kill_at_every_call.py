@@ -2,12 +2,14 @@
 
 Each operation is run again and again on a disk that stops, or fails, one call later
 each time, until it gets through. Every time, what was acknowledged before must be
-there, what was in progress must be there whole or not at all, and the next append and
-the next compaction must work and leave nothing behind.
+there, what was in progress must be there whole or not at all, and the next append, the
+next compaction and the next save must work and leave nothing behind. Logs are opened from
+their snapshots, short as they are.
 """
 
 import errno
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,9 +22,17 @@ from tests.faults.crashes.log_operations import (
     Operation,
     append,
     engine,
+    save,
     turns,
 )
+from tests.faults.snapshots import of_any_log
 from tests.support import DiesAt, FailsAt, FaultyStorage, Killed, files_in, no_fault
+
+
+@pytest.fixture(autouse=True)
+def _of_any_log() -> Iterator[None]:
+    with of_any_log():
+        yield
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -75,10 +85,12 @@ def check_it_goes_on(folder: Path, before: dict[str, str] | None) -> None:
     assert turns(directory) == {**(before or {}), "next": "2"}
     report = directory.verify(SESSION)
     assert report.ok, report.problems
+    save(directory)
+    assert turns(directory) == {**(before or {}), "next": "2"}
     leftovers = {
         name
         for name in files_in(folder)
-        if not (name == "s.jsonl" or name.endswith((".jsonl.gz", ".torn")))
+        if not (name in ("s.jsonl", "s.snapshot") or name.endswith((".jsonl.gz", ".torn")))
     }
     assert leftovers == set()
 

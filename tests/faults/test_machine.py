@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -22,6 +23,8 @@ from journal.backend import never
 from journal.errors import CompactionError, HistoryError, JournalError, LockTimeoutError
 from journal.events import Cursor
 from projections import DefaultSessionStore
+from projections.store.folded import FoldedSession
+from tests.faults import snapshots
 from tests.faults.machine.desks import TROUBLES, Counts, Desk, DeskMachine, Trouble, found_in
 from tests.faults.machine.model import MeanwhileAt, Model, Told, change_a_byte, told
 from tests.faults.sizes import Figure, sized
@@ -44,13 +47,38 @@ STEPS = 40  # of one example, at most
 TAILS = [b"\0" * 9, b'{"seq":', b"half\n", b'{"op":"sea']
 
 
+def remove(_: DeskMachine, path: Path, data: st.DataObject) -> None:
+    path.unlink(missing_ok=True)
+
+
+def cut_in_half(_: DeskMachine, path: Path, data: st.DataObject) -> None:
+    if path.exists():
+        snapshots.cut(path)
+
+
+def damage(_: DeskMachine, path: Path, data: st.DataObject) -> None:
+    if path.exists():
+        snapshots.flip(path, data.draw(st.floats(0, 0.999)), data.draw(flips))
+
+
+def put_another(machine: DeskMachine, path: Path, data: st.DataObject) -> None:
+    if machine.copies:
+        path.write_bytes(data.draw(st.sampled_from(machine.copies)))
+
+
+CHANGES = [remove, cut_in_half, damage, put_another, put_another]
+
+
 class StoreMachine(DeskMachine):
     """The rules: what may happen, and what must be seen then."""
 
     # Writing
 
-    @initialize(items=some)
-    def begin(self, items: list[tuple[str, str, dict[str, Any]]]) -> None:
+    @initialize(items=some, saves=st.booleans())
+    def begin(self, items: list[tuple[str, str, dict[str, Any]]], saves: bool = False) -> None:
+        """`saves`: snapshots are taken and used, as they are of long logs only otherwise."""
+        if saves:
+            self.begin_saving()
         self.set_many(0, "s", items, None)
 
     @rule(
@@ -142,6 +170,8 @@ class StoreMachine(DeskMachine):
         if deleted is not None:
             assert session not in self.models, "still there"
             assert deleted is there or left
+        if deleted:
+            assert not list(self.folder.glob(f"{self.snapshot(session).name}*"))
 
     # Looking after the files
 
@@ -246,11 +276,41 @@ class StoreMachine(DeskMachine):
         for desk in self.desks:
             desk.store.close()
         change_a_byte(self.path(session), offset + int(where * length), flip)
+        self.forget_snapshot(session, offset)
         self.desks = [Desk(self.folder), Desk(self.folder)]
         self.models[session].damage(seq, offset, length + 1)
         self.counts.damaged += 1
 
+    @rule(session=sessions)
+    def a_snapshot_is_copied(self, session: str) -> None:
+        if self.snapshot(session).exists():
+            self.copies.append(self.snapshot(session).read_bytes())
+
+    @rule(desk=desks, session=sessions, data=st.data())
+    def a_snapshot_is_changed(self, desk: int, session: str, data: st.DataObject) -> None:
+        """Removed, cut, damaged, replaced by any that ever was. The next process looks at it."""
+        path = self.snapshot(session)
+        if not (path.exists() or self.copies):
+            return
+        self.desks[desk].store.close()
+        data.draw(st.sampled_from(CHANGES))(self, path, data)
+        self.desks[desk] = Desk(self.folder)
+        self.counts.tampered += 1
+
     # Looking
+
+    @rule(desk=desks, session=sessions)
+    def sum_up(self, desk: int, session: str) -> None:
+        """What was saved of a session is what all of its events fold to: also who has it."""
+        past = self.disk.history(session, 1 << 62)
+        store, folded = self.desks[desk].store, FoldedSession()
+        for event in past.to_fold() if past is not None else ():
+            folded.fold(event)
+        for info in store.list_sessions():
+            if info["session_id"] == session in self.models:
+                found = store.summary(info)
+                expected = folded.freeze().sum_up(self.models[session].last)
+                assert msgspec.structs.replace(found, problem=None) == expected
 
     @rule(desk=desks, session=sessions, note=st.booleans())
     def verify(self, desk: int, session: str, note: bool) -> None:

@@ -3,12 +3,14 @@
 Every operation of a store is run again and again on a copy of the same disk, with one
 call further going wrong each time. Afterwards the session must be as it was or as it was
 to be, its session file as well, and the next process must get on and leave nothing behind.
+All of it once with logs too short for snapshots, and once with snapshots of all logs: taken by
+every process that writes, opened from by every one that reads or goes on.
 `tests/faults/test_kill_at_every_call.py` does the same to the engine.
 """
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -23,6 +25,7 @@ from projections import DefaultSessionStore
 from tests.faults.crashes.going_wrong import KINDS, Fault, Kill, Process
 from tests.faults.crashes.memory_disk import copy_of, digest_of
 from tests.faults.crashes.operations import (
+    AFTER_A_DEAD_SAVE,
     OPERATIONS,
     READS,
     SESSION,
@@ -35,6 +38,7 @@ from tests.faults.crashes.operations import (
     without_session_file,
 )
 from tests.faults.sizes import Figure, sized
+from tests.faults.snapshots import of_any_log
 from tests.support import Killed
 
 FOLDER = "/memory/sessions"
@@ -44,11 +48,25 @@ _GOES_ON: set[bytes] = set()
 """Digests of disks with which the next process has got on."""
 
 
+@pytest.fixture(params=[False, True], ids=["read", "saved"], scope="module", autouse=True)
+def _saving(request: pytest.FixtureRequest) -> Iterator[bool]:
+    prepared.cache_clear()
+    _GOES_ON.clear()
+    with of_any_log() if request.param else nullcontext():
+        yield request.param
+
+
 @pytest.fixture(autouse=True)
 def _no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that what has done the same has left the same bytes."""
     monkeypatch.setattr("journal.codec.time_ns", lambda: 10**18)
     monkeypatch.setattr("projections.store.session_file.document._now", lambda: "now")
+
+
+@pytest.fixture
+def operations(_saving: bool) -> dict[str, Operation]:
+    more = {f"{name} after a dead save": what for name, what in AFTER_A_DEAD_SAVE.items()}
+    return OPERATIONS | more if _saving else OPERATIONS
 
 
 def in_memory(prepare: Callable[[Disk], None]) -> Disk:
@@ -58,9 +76,9 @@ def in_memory(prepare: Callable[[Disk], None]) -> Disk:
 
 
 @cache
-def prepared(name: str) -> Disk:
+def prepared(prepare: Callable[[Disk], None]) -> Disk:
     """The disk before an operation; to be copied, not to be changed."""
-    return in_memory(OPERATIONS[name].prepare)
+    return in_memory(prepare)
 
 
 def copied(disk: Disk) -> Disk:
@@ -114,6 +132,8 @@ def check(before: Disk, disk: Disk, operation: Operation) -> State | None:
             assert disk.log_id() == before.log_id(), "a new log was begun"
         if before.document() is not None:
             check_document(disk, [{}, *(s.turns for s in operation.states if s is not None)])
+    if f"{SESSION}.jsonl" not in disk.names():
+        assert not {name for name in disk.names() if ".snapshot" in name}, "of no log"
     return state
 
 
@@ -153,10 +173,9 @@ def check_goes_on_once(disk: Disk) -> None:
         check_goes_on(disk)
 
 
-def strike_all(kind: str, name: str, step: int) -> int:
+def strike_all(kind: str, name: str, operation: Operation, step: int) -> int:
     """Strike every `step`th call of an operation. Returns how many were struck."""
-    operation = OPERATIONS[name]
-    before = prepared(name)
+    before = prepared(operation.prepare)
     for runs in count():
         with told(name, kind, runs * step):
             if not go_wrong(before, copied(before), operation, kind, runs * step):
@@ -167,9 +186,11 @@ def strike_all(kind: str, name: str, step: int) -> int:
 
 @pytest.mark.parametrize("kind", KINDS)
 @sized(quick=7, storm=1)
-def test_the_old_state_or_the_new_never_neither(kind: str, size: int, figure: Figure) -> None:
+def test_the_old_state_or_the_new_never_neither(
+    operations: dict[str, Operation], kind: str, size: int, figure: Figure
+) -> None:
     step = 1 if "write" in kind else size  # there are few writes, and each is another one
-    struck = {name: strike_all(kind, name, step) for name in OPERATIONS}
+    struck = {name: strike_all(kind, name, what, step) for name, what in operations.items()}
     assert sum(struck.values()) >= len(struck), "what was never struck proves nothing"
     figure(f"{len(struck)} operations, {kind} at {sum(struck.values())} calls")
 
@@ -205,12 +226,12 @@ def test_a_read_answers_rightly_or_not_at_all(kind: str, size: int, figure: Figu
 
 @sized(storm=12)
 def test_the_old_state_or_the_new_on_a_real_disk(
-    size: int, tmp_path: Path, figure: Figure
+    operations: dict[str, Operation], size: int, tmp_path: Path, figure: Figure
 ) -> None:
     """The disk in memory must not be what makes the other tests pass."""
     real = DiskStorage()
     runs = 0
-    for name, operation in OPERATIONS.items():
+    for name, operation in operations.items():
         before = Disk(real, str(tmp_path / name))
         operation.prepare(before)
         for kind in KINDS:
@@ -225,7 +246,7 @@ def test_the_old_state_or_the_new_on_a_real_disk(
                     break
                 shutil.rmtree(disk.folder)
     assert runs > 100
-    figure(f"{len(OPERATIONS)} operations, {runs} faults on a real disk")
+    figure(f"{len(operations)} operations, {runs} faults on a real disk")
 
 
 Recovery = tuple[
@@ -241,11 +262,11 @@ RECOVERIES: dict[str, Recovery] = {
 """What the next process does, and the states that may come of it."""
 
 
-def killed_disks() -> Iterator[tuple[str, Disk]]:
+def killed_disks(operations: dict[str, Operation]) -> Iterator[tuple[str, Disk]]:
     """Every disk that an operation leaves that is killed; the same one once."""
     seen: set[bytes] = set()
-    for name, operation in OPERATIONS.items():
-        before = prepared(name)
+    for name, operation in operations.items():
+        before = prepared(operation.prepare)
         for kind in ("killed", "killed in a write"):
             for number in range(MOST_CALLS):
                 disk = copied(before)
@@ -273,11 +294,13 @@ def recover(disk: Disk, name: str, fault: Fault) -> bool:
 
 
 @sized(quick=100, storm=5, long=1)
-def test_killed_again_while_it_recovers(size: int, figure: Figure) -> None:
+def test_killed_again_while_it_recovers(
+    operations: dict[str, Operation], size: int, figure: Figure
+) -> None:
     """Every way to be killed, then the next process killed too: at all calls, or one in `size`."""
     dice = Random(1)
     first = second = 0
-    for what, left in killed_disks():
+    for what, left in killed_disks(operations):
         first += 1
         for name in RECOVERIES:
             for number in count(dice.randrange(size), size):

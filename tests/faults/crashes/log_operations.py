@@ -6,6 +6,7 @@ from pathlib import Path
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.engines.files.storage import DiskStorage
+from projections.store.folded import FoldedSession
 from projections.view import View
 from tests.support import set_event
 
@@ -19,15 +20,30 @@ def engine(folder: Path, storage: DiskStorage | None = None) -> Directory:
 
 
 def turns(directory: Directory) -> dict[str, str] | None:
-    """What the log folds to, `{turn: n}`; None when there is no session."""
-    view = View()
-    log = directory.open(SESSION, view)
+    """What the log folds to, `{turn: n}`; None when there is no session.
+
+    With the snapshot, if there is one, it must be the same.
+    """
+    found, thawed = _turns(directory, View()), _turns(directory, FoldedSession())
+    assert found == thawed
+    return found
+
+
+def _turns(directory: Directory, projection: View | FoldedSession) -> dict[str, str] | None:
+    log = directory.open(SESSION, projection)
     try:
         if not log.refresh():
             return None
+        view = projection if isinstance(projection, View) else projection.view
         return {turn: state["n"] for turn, state in view.runtime("native").items()}
     finally:
         log.close()
+
+
+def save(directory: Directory) -> None:
+    log = directory.open(SESSION, FoldedSession())
+    log.save()
+    log.close()
 
 
 def append(directory: Directory, *pairs: tuple[str, str]) -> None:
@@ -64,6 +80,23 @@ def prepare_torn(folder: Path) -> None:
         file.write(b'{"seq":4,"ts":"20')
 
 
+def prepare_saved(folder: Path) -> None:
+    """A snapshot, an event after it, and what somebody left who died while he took another."""
+    prepare(folder)
+    save(engine(folder))
+    append(engine(folder), ("b", "0"), ("b", "1"))
+    dead = folder / "s.snapshot.new"
+    dead.write_bytes(b'{"version":1')
+    dead.chmod(0o600)
+
+
+def save_and_append(directory: Directory) -> None:
+    """The append goes on from the snapshot, and so does the second save."""
+    save(directory)
+    append(directory, ("c", "1"))
+    save(directory)
+
+
 def nothing(folder: Path) -> None:
     """No session yet."""
 
@@ -84,5 +117,9 @@ OPERATIONS: dict[str, tuple[Callable[[Path], None], Operation, list[dict[str, st
         lambda d: d.pack(SESSION),
         [BASE],
     ),
+    "save": (prepare, save, [BASE]),
+    "save again": (prepare_saved, save_and_append, [BASE, {**BASE, "c": "1"}]),
+    "compact what was saved": (prepare_saved, lambda d: d.compact(SESSION), [BASE]),
+    "delete what was saved": (prepare_saved, lambda d: d.delete(SESSION), [BASE, None]),
     "delete": (prepare_compacted, lambda d: d.delete(SESSION, "s.json"), [BASE, None]),
 }

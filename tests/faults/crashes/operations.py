@@ -167,6 +167,12 @@ def torn(disk: Disk) -> None:
     disk.append(f"{SESSION}.jsonl", TORN)
 
 
+def half_saved(disk: Disk) -> None:
+    """Somebody has died while the session was saved."""
+    live(disk)
+    disk.append(f"{SESSION}.snapshot.new", b'{"version":1')
+
+
 def handed_over(disk: Disk) -> None:
     live(disk)
     with disk.store() as store:
@@ -252,12 +258,27 @@ OPERATIONS: dict[str, Operation] = {
     "delete an older one": Operation(older, lambda s, _: s.delete_session(SESSION), (_OLD, None)),
 }
 
+AFTER_A_DEAD_SAVE: dict[str, Operation] = {
+    "set": Operation(half_saved, lambda s, _: put(s, "c", 1), (_OLD, _C)),
+    "compact": Operation(half_saved, lambda s, _: s.compact(SESSION), (_OLD,)),
+    "delete": Operation(half_saved, lambda s, _: s.delete_session(SESSION), (_OLD, None)),
+}
+"""Where logs are saved whatever their length: the next save or deletion tidies up."""
+
 READS: dict[str, tuple[Callable[[DefaultSessionStore], object], object]] = {
     "get": (lambda s: s.get_runtime_state(SESSION, "native"), OLD["native"]),
     "exists": (lambda s: s.session_exists(SESSION), True),
     "list": (lambda s: [found["session_id"] for found in s.list_sessions()], [SESSION]),
     "document": (lambda s: json.loads(s.session_document(SESSION))["runtime_state"], OLD),
     "verify": (lambda s: s.verify(SESSION).events, 4),
+    "resolve": (lambda s: s.resolve(SESSION, "native/a"), {"n": 2}),
+    "sum up": (
+        lambda s: [
+            (found.events, found.turns, found.owner, found.turn_id)
+            for found in map(s.summary, s.list_sessions())
+        ],
+        [(5, 2, "native", "b")],
+    ),
     "versions": (
         lambda s: [version.state for version in s.history(SESSION, "native", "a")],
         [{"n": 1}, {"n": 2}],
@@ -322,7 +343,7 @@ def check_verified(disk: Disk) -> None:
 
 
 def leftovers(disk: Disk) -> set[str]:
-    mine = {f"{SESSION}.jsonl", f"{SESSION}.json", f"{SESSION}.json.lock"}
+    mine = {f"{SESSION}{suffix}" for suffix in (".jsonl", ".json", ".json.lock", ".snapshot")}
     return {
         name
         for name in disk.names() - mine

@@ -9,14 +9,17 @@ import errno
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis.stateful import RuleBasedStateMachine
 
 from journal.engines.files.directory import Directory
 from journal.engines.files.follower import FileFollower
 from journal.engines.files.log import LogOptions
+from journal.engines.files.resuming import thaw
 from journal.errors import AppendError, JournalError
 from journal.events import Cursor
 from journal.reports import VerifyReport
@@ -32,6 +35,7 @@ from tests.faults.machine.model import (
     Told,
     header_in,
 )
+from tests.faults.snapshots import end_of, of_any_log
 from tests.support import DiesAt, FailsAt, Killed
 
 Trouble = tuple[str, int] | None
@@ -75,6 +79,7 @@ class Counts:
     def __init__(self) -> None:
         self.steps = self.killed = self.failed = self.damaged = self.compactions = 0
         self.partly = self.meanwhile = self.followed = self.lives = 0
+        self.thawed = self.tampered = 0
 
     @property
     def rarest(self) -> int:
@@ -86,7 +91,8 @@ class Counts:
             f"{self.steps:,} steps: {self.killed:,} deaths, {self.failed:,} errors, "
             f"{self.partly:,} batches in part, {self.damaged:,} lines damaged, "
             f"{self.compactions:,} compactions, {self.meanwhile:,} steps in the middle of one, "
-            f"{self.lives:,} sessions, {self.followed:,} events followed; always as the model"
+            f"{self.lives:,} sessions, {self.followed:,} events followed; {self.thawed:,} logs "
+            f"opened from a snapshot, {self.tampered:,} of these changed; always as the model"
         )
 
 
@@ -108,16 +114,40 @@ class DeskMachine(RuleBasedStateMachine):
         self.ghosts: set[str] = set()
         self.lives: dict[str, Model] = {}  # all that ever were, by log_id
         self.followers: dict[str, FileFollower] = {}
+        self.copies: list[bytes] = []  # of snapshots, of all sessions
+        self._saving = ExitStack()
+
+    def begin_saving(self) -> None:
+        """From now on stores save and thaw logs of any length."""
+
+        def counted(*args: Any) -> Any:
+            found = thaw(*args)
+            self.counts.thawed += found is not None
+            return found
+
+        self._saving.enter_context(of_any_log())
+        patch = self._saving.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr("journal.engines.files.catchup.thaw", counted)
 
     def teardown(self) -> None:
         for desk in self.desks:
             desk.store.close()
         for follower in self.followers.values():
             follower.close()
+        self._saving.close()
         shutil.rmtree(self.folder)
 
     def path(self, session: str) -> Path:
         return Path(self.disk.paths(session).log)
+
+    def snapshot(self, session: str) -> Path:
+        return Path(self.disk.paths(session).snapshot)
+
+    def forget_snapshot(self, session: str, offset: int) -> None:
+        """Remove it if it has what stood at this offset of the log, which nobody reads again."""
+        path = self.snapshot(session)
+        if path.exists() and end_of(path.read_bytes()) > offset:
+            path.unlink()
 
     # A step, whatever becomes of it
 
