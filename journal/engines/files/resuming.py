@@ -12,7 +12,6 @@ from journal.engines.files.segment import Segment
 from journal.engines.files.snapshot import UNREADABLE, Anchor, SnapshotFile
 from journal.engines.files.storage import Storage
 from journal.engines.files.tip import Tip
-from journal.errors import ReadError
 from journal.events import Open
 from journal.names import Paths
 from journal.snapshots import Freezable, SavedTurn
@@ -52,9 +51,8 @@ def anchor(segment: Segment) -> None:
 
 def saved_summary(storage: Storage, paths: Paths) -> bytes | None:
     """See `journal.backend.Backend.saved_summary`."""
-    with _log_at(storage, paths) as log:
+    with _log_at(storage, paths) as (log, size):
         if log is not None:
-            size = log.size()
             with _snapshot_of(storage, paths, log.fd, size) as found:
                 if found is not None and found[1].place.end == size:
                     return found[1].summary
@@ -63,9 +61,9 @@ def saved_summary(storage: Storage, paths: Paths) -> bytes | None:
 
 def saved_turn(storage: Storage, paths: Paths, runtime_id: str, turn_id: str) -> SavedTurn | None:
     """See `journal.backend.Backend.saved_turn`."""
-    with _log_at(storage, paths) as log:
+    with _log_at(storage, paths) as (log, size):
         if log is not None:
-            with _snapshot_of(storage, paths, log.fd, log.size()) as found:
+            with _snapshot_of(storage, paths, log.fd, size) as found:
                 if found is not None:
                     return _turn_in(found[1], runtime_id, turn_id)
     return None
@@ -81,17 +79,23 @@ def _turn_in(snapshot: SnapshotFile, runtime_id: str, turn_id: str) -> SavedTurn
 
 
 @contextmanager
-def _log_at(storage: Storage, paths: Paths) -> Iterator[LogFile | None]:
-    """The session's log; None where it cannot be read, which whoever has to read it is told."""
+def _log_at(storage: Storage, paths: Paths) -> Iterator[tuple[LogFile | None, int]]:
+    """The session's log and its size; None where it cannot be read.
+
+    Whoever has to read it is told why.
+    """
+    log: LogFile | None = None
+    size = 0
     try:
-        log = LogFile(storage, paths.log, create=False)
-    except (FileNotFoundError, ReadError):
-        yield None
-        return
-    try:
-        yield log
+        try:
+            log = LogFile(storage, paths.log, create=False)
+            size = log.size()
+        except OSError:
+            pass
+        yield log, size
     finally:
-        log.close()
+        if log is not None:
+            log.close()
 
 
 @contextmanager
