@@ -13,12 +13,14 @@ import pytest
 
 from journal.errors import JournalError
 from tests.faults.crashes.stories import (
+    SAVING,
     STORIES,
     Judge,
     Story,
     compacting_while_another_appends,
 )
 from tests.faults.sizes import Figure, sized
+from tests.faults.snapshots import of_any_log
 
 LEAST = 12
 """Different disks that any story leaves at least; fewer would mean that nothing is tried."""
@@ -49,6 +51,21 @@ def test_every_state_of_the_disk_after_a_power_cut_has_all_that_was_acknowledged
     story = Story()
     tell(story)
     disks = Judge(story, missing, every).judge()
+    assert disks >= LEAST
+    figure(f"{tell.__name__}: {story.clock} operations, all {disks} different disks")
+
+
+@pytest.mark.parametrize("tell", SAVING)
+@sized(quick=(1, 16), storm=(1, 1))
+def test_what_is_opened_from_a_snapshot_is_what_the_disk_has_of_the_log(
+    tell: Callable[[Story], None], size: tuple[int, int], figure: Figure
+) -> None:
+    """A snapshot is never synced: it may be newer than the log, older, half there, or gone."""
+    missing, every = size
+    story = Story()
+    with of_any_log():
+        tell(story)
+        disks = Judge(story, missing, every).judge()
     assert disks >= LEAST
     figure(f"{tell.__name__}: {story.clock} operations, all {disks} different disks")
 

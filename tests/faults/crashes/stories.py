@@ -5,10 +5,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias
 
+from journal.config import Durability
 from journal.engines.files.directory import Directory
+from journal.engines.files.log import LogOptions
 from journal.errors import LockTimeoutError
 from journal.events import Clear, Event, Handoff
 from projections import DefaultSessionStore
+from projections.store.folded import FoldedSession
+from projections.view import View
 from tests.faults.crashes.crash_states import Crash, CrashState, RecordingStorage
 from tests.faults.crashes.going_wrong import KillBefore, Process
 from tests.faults.crashes.memory_disk import disk_with
@@ -19,6 +23,7 @@ from tests.faults.crashes.operations import (
     TORN,
     Disk,
     State,
+    Turns,
     check_goes_on,
     praisonai_file,
     put,
@@ -26,6 +31,9 @@ from tests.faults.crashes.operations import (
 from tests.support import Killed, Recorder, set_event
 
 FOLDER = "/memory/sessions"
+
+NEVER = 1 << 62
+"""No operation, and no event, has so high a number."""
 
 Known: TypeAlias = tuple[int, str]
 """An event, by its seq and hash."""
@@ -37,6 +45,7 @@ class Found:
 
     events: list[Known]
     state: State | None
+    folded: Turns | None  # from the log alone
     document: dict[str, Any] | None
     evidence: bool
     names: set[str]
@@ -104,6 +113,22 @@ class Story:
 
     def set(self, turn: str, number: int) -> None:
         self.do(lambda store: put(store, turn, number))
+
+    def save(self, *events: Event, durability: Durability = "fsync") -> None:
+        """Append by the engine alone, and save what is folded.
+
+        With durability "os" before it is on the disk, which may lose it and keep the snapshot.
+        """
+        options = LogOptions(durability, storage=self.storage)
+        log = Directory(FOLDER, options).open(SESSION, FoldedSession())
+        if durability == "fsync":
+            log.flush()  # only the last event may be missing, or the log would be damaged
+        log.append(list(events))
+        log.save()
+        log.close()
+        for event in events_on(self.disk):
+            at = self.clock if durability == "fsync" else NEVER
+            self.acknowledged[event] = min(at, self.acknowledged.get(event, at))
 
     def append(self, *events: Event, lock_timeout: float = 1.0) -> None:
         """By the engine alone, without a session file."""
@@ -269,6 +294,27 @@ def compacting_while_another_appends(story: Story, number: int) -> bool:
     return left < 0
 
 
+def saving(story: Story) -> None:
+    """Each opens the log from the snapshot of the one before, and saves anew."""
+    story.save(set_event("a"))
+    story.save(set_event("a", {"newer": True}), durability="os")
+    story.save(set_event("b"))
+    story.disk.engine().compact(SESSION)
+    story.save(set_event("c"), durability="os")
+    story.save(set_event("d"))
+
+
+def saving_and_deleting(story: Story) -> None:
+    story.save(set_event("a"))
+    story.save(set_event("b"))
+    story.remove(lambda store: store.delete_session(SESSION), whole=True)
+    story.save(set_event("d"), durability="os")
+    story.save(set_event("e"))
+
+
+SAVING = [saving, saving_and_deleting]
+"""To be told where logs are saved whatever their length."""
+
 STORIES = [
     appending,
     setting,
@@ -292,6 +338,14 @@ def events_on(disk: Disk) -> list[Known]:
     past = disk.engine().history(SESSION)
     entries = past.in_order() if past is not None else ()
     return [(entry.event.seq, entry.event.hash) for entry in entries]
+
+
+def folded_on(disk: Disk) -> Turns | None:
+    """What the events of the log fold to, read one by one."""
+    past, view = disk.engine().history(SESSION, NEVER), View()
+    for event in past.to_fold() if past is not None else ():
+        view.fold(event)
+    return {name: view.runtime(name) for name in view.turns} if past is not None else None
 
 
 class Judge:
@@ -330,6 +384,7 @@ class Judge:
         found = Found(
             events_on(disk),
             disk.state(),
+            folded_on(disk),
             disk.document(),
             TORN in log or TORN in copies,
             disk.names(),
@@ -358,6 +413,8 @@ class Judge:
         story, state, document = self.story, found.state, found.document
         if deletions and self._is_deleted(found, deletions[-1], after):
             return
+        if state is not None and found.folded is not None:
+            assert state.turns == found.folded, "not what the log says"
         if story.older:
             assert state is not None
             assert story.older.items() <= state.turns["native"].items(), "an older turn is lost"
