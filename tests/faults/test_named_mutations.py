@@ -42,14 +42,14 @@ MUTATIONS = {
     ),
     "a usual append does not look where the path leads": Mutation(
         "journal/engines/files/log.py",
-        " != last or not file.is_current():",
-        " != last:",
+        " and file.is_current()):",
+        "):",
         f"{ENGINES}/changed {ENGINES}/test_interference.py",
     ),
     "a usual append does not look how the file ends": Mutation(
         "journal/engines/files/log.py",
-        "        if storage.read(file.fd, LAST_BYTES + 1, place) != last or not",
-        "        if not",
+        "        is_at_end = storage.read(file.fd, LAST_BYTES + 1, place) == last",
+        "        is_at_end = True",
         f"{ENGINES}/changed {ENGINES}/test_interference.py",
     ),
     "a writer does not compare the number of lines with that of events": Mutation(

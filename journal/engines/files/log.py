@@ -26,6 +26,7 @@ from journal.engines.files.reader import LogReader
 from journal.engines.files.saving import save
 from journal.engines.files.scratch import begin_whole
 from journal.engines.files.segment import LAST_BYTES, LINE_END, Segment
+from journal.engines.files.skimming import skim
 from journal.engines.files.storage import DiskStorage, Storage
 from journal.engines.files.syncing import Appended, flush, make_durable
 from journal.errors import JournalError
@@ -142,7 +143,7 @@ class FileLog(LogReader):
     def _append_one_locked(
         self, events: Sequence[Event], import_events: EventFactory | None
     ) -> Head | None:
-        """The usual append: the file is open, was read to its end, and is found as it was left.
+        """The usual append: the file is open, and ends as it did, or what was added is counted.
 
         Flat, with half of the calls that the careful way makes for the same steps. Whatever else
         is the case is settled there.
@@ -150,11 +151,10 @@ class FileLog(LogReader):
         segment = self.catchup.segment
         if segment is None or not self.is_open:
             return self._append_carefully_locked(events, import_events)
-        file, tip, storage = segment.file, segment.scanner, self.storage
+        file, tip, storage = segment.file, segment.tip, self.storage
         if (
-            segment.tip is not tip
-            or tip.header is None
-            or tip.newer_format is not None
+            tip.header is None
+            or segment.scanner.newer_format is not None
             or file.write_error is not None
             or file.sync_error is not None
             or not file.writes
@@ -164,18 +164,18 @@ class FileLog(LogReader):
             return None
         last = tip.line_hash.encode() + LINE_END
         place = tip.end - LAST_BYTES
-        if storage.read(file.fd, LAST_BYTES + 1, place) != last or not file.is_current():
+        is_at_end = storage.read(file.fd, LAST_BYTES + 1, place) == last
+        if not ((is_at_end or skim(segment, self.catchup.losses.known)) and file.is_current()):
             return self._append_carefully_locked(events, import_events)
         self.note_look()
         try:
-            line, event = self._encoder.line(events[0], tip)
+            line, event = self._encoder.line(events[0], segment.tip)
         except Exception as error:  # noqa: BLE001 - it is raised where it belongs
             storage.unlock(file.fd)
             raise RefusedError(error) from None
         put(segment, line)
-        head = self.catchup.wrote(segment, (event,), len(line))
-        storage.unlock(file.fd)
-        return head
+        storage.unlock(file.fd)  # others need not wait until it is folded
+        return self.catchup.wrote(segment, (event,), len(line))
 
     def _append_carefully_locked(
         self, events: Sequence[Event], import_events: EventFactory | None

@@ -114,8 +114,8 @@ class Replacement:
                 raise changed_error(old.paths)
             unseal(old)
         cut_torn_tail(old)
-        storage.sync(self._new.fd)
         remove_snapshot(storage, old.paths)  # it holds what is not to be in the log any more
+        storage.sync(self._new.fd)
         seal(old, reason="compacted", writer=self._writer)
         try:
             if archive is not None:
@@ -163,8 +163,8 @@ class Replacement:
         """
         paths = self._old.paths
         try:
-            remove_snapshot(self._storage, paths)
             self._storage.sync_folder(paths.folder)
+            remove_snapshot(self._storage, paths)
         except OSError as error:
             raise StorageError(
                 error.errno,
