@@ -83,7 +83,8 @@ class StateEncoder:
             if given is not None:
                 check_text(given, name)
         if self._exposure is not None:
-            self._exposure.check_ids(session_id, source, target, turn_id or "")
+            self._exposure.check_ids(session_id, source, turn_id or "")
+            self._exposure.check_ids(session_id, target, "")
         if source == target:
             raise StateValueError(f"source and target are both {source!r}; nothing to hand over")
         if reason is not None and self._redactor is not None:
