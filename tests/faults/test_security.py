@@ -20,12 +20,17 @@ from tests.cli.hostile_text import AS_ARGUMENT
 from tests.faults.damage import endure
 from tests.faults.damage.commands import DOCUMENTED, reading, run
 from tests.faults.damage.forgery import SESSION, append_raw, lines_of, write_session
+from tests.faults.snapshots import of_any_log
 from tests.journal.redaction.credentials import SECRETS
 from tests.journal.session_ids import NASTY
 from tests.support import bytes_in
 
 TORN = b'{"seq":99,"ts":"20'
 WRITE_ANYWHERE = ["s.jsonl", "s.json", "s.json.lock", "s.json.new", "s.jsonl.new"]
+SNAPSHOTS = ["s.snapshot", "s.snapshot.new"]
+LONG = "x" * 10_000
+"""Makes a log that is saved."""
+
 IN_ARCHIVE = ["ARCHIVED", "ARCHIVED.gz", "ARCHIVED.gz.new", "TORN", "TORN.new"]
 
 
@@ -187,7 +192,7 @@ def do_everything(folder: Path, reports: list[str]) -> None:
     ("name", "plant"),
     [
         (name, plant)
-        for name in [*WRITE_ANYWHERE, *IN_ARCHIVE, "archive"]
+        for name in [*WRITE_ANYWHERE, *SNAPSHOTS, *IN_ARCHIVE, "archive"]
         for plant in PLANTS
         if (name, plant) != ("s.jsonl", "a hard link")  # the log, whatever other name it has
     ],
@@ -195,7 +200,10 @@ def do_everything(folder: Path, reports: list[str]) -> None:
 def test_what_is_planted_is_not_followed(
     place: Place, name: str, plant: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing is written through it, nothing is made or removed where it leads to."""
+    """Nothing is written through it, nothing is made or removed where it leads to.
+
+    Nor does anything wait for it, or fail where it stands in the place of a snapshot.
+    """
     if plant == "a device" and os.geteuid() != 0:
         pytest.skip("only root can make devices")
     caplog.set_level(logging.WARNING, "journal")
@@ -205,7 +213,8 @@ def test_what_is_planted_is_not_followed(
     drain = os.open(path, os.O_RDONLY | os.O_NONBLOCK) if plant == "a pipe" else None
     reports: list[str] = []
     try:
-        do_everything(place.folder, reports)
+        with of_any_log():
+            do_everything(place.folder, reports)
         if drain is not None:
             assert os.read(drain, 1) == b"", "nothing is written into a pipe"
     finally:
@@ -213,6 +222,8 @@ def test_what_is_planted_is_not_followed(
             os.close(drain)
     place.untouched()
     told = reports + [record.getMessage() for record in caplog.records]
+    if name in SNAPSHOTS:
+        assert not any("snapshot" in text for text in told), told
     if not os.path.lexists(path) or path.is_file():
         return  # it was in nobody's way, or was replaced by a file of ours
     assert all(str(place.folder) in text or SESSION in text for text in told)
@@ -280,6 +291,7 @@ def test_every_file_is_ours_alone_whatever_the_umask(umask: int, tmp_path: Path)
             append_raw(folder / endure.LOG, TORN)
             store.set_runtime_state(SESSION, "native", "turn-1", {"n": 3})
             store.compact(SESSION)
+            store.set_runtime_state(SESSION, "native", "turn-1", {"long": LONG})
         Directory(str(folder), LogOptions(storage=storage)).pack(SESSION)
         cursor = tmp_path / "cursor"
         ran = run("log", SESSION, "--cursor-file", str(cursor), folder=str(folder))
@@ -293,10 +305,12 @@ def test_every_file_is_ours_alone_whatever_the_umask(umask: int, tmp_path: Path)
     assert set(folders.values()) == {0o700}
     assert {mode for path, mode in modes.items() if path not in folders} == {0o600}
     made = {Path(path).name.partition(".")[2] for path in modes if path not in folders}
-    parts = ("jsonl", "json", "json.lock", "json.new", "jsonl.new", "jsonl.gz.new", "torn.new")
+    parts = ["jsonl", "json", "json.lock", "json.new", "jsonl.new", "jsonl.gz.new", "torn.new"]
+    parts.append("snapshot.new")
     assert all(any(name.endswith(part) for name in made) for part in parts), made
     there = [path for path in (tmp_path / "new").rglob("*") if path.is_file()]
-    assert len(there) >= 5
+    assert len(there) >= 6
+    assert folder / f"{SESSION}.snapshot" in there
     for path in [*there, cursor]:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
     assert stat.S_IMODE(exported.stat().st_mode) & 0o077 == 0

@@ -29,10 +29,11 @@ with DefaultSessionStore(folder, auto_compact=False) as store:
     store.hand_off(session, name, "other")
     assert store.compact(session).archive
     store._maintenance.wait(10)  # it is packed
-    store.set_runtime_state(session, name, "t", {"n": 3})
-    store.flush()
+    last = {"n": 3, "text": "x" * 10_000}
+    store.set_runtime_state(session, name, "t", last)
+    store.flush()  # and saves so long a log
     view = store.state_at(session)
-    assert view[name] == {"t": {"n": 3}}
+    assert view[name] == {"t": last}
     assert len(store.history(session, name, "t")) == 4
     assert store.verify(session).ok
 print(json.dumps(sorted(view)))
@@ -56,7 +57,7 @@ def modes_in(folder: Path) -> dict[str, int]:
 
 @only_root
 def test_two_users_of_a_group_work_side_by_side(place: Path) -> None:
-    """One after the other, with each other's log, session file, lock, archives and scratch."""
+    """One after the other, with each other's log, session file, snapshot, archives and scratch."""
     folder = folder_of(ALICE, place / "s", SHARED, TEAM)
     for number, user in enumerate((ALICE, BOB, ALICE, BOB)):
         seen = user.run(EVERYTHING, str(folder), "s", f"r{number}")
@@ -64,7 +65,7 @@ def test_two_users_of_a_group_work_side_by_side(place: Path) -> None:
     modes = modes_in(folder)
     assert modes.pop("archive") == 0o2770
     assert set(modes.values()) == {0o660}
-    for suffix in (".jsonl", ".json", ".json.lock", ".torn", ".gz"):
+    for suffix in (".jsonl", ".json", ".json.lock", ".snapshot", ".torn", ".gz"):
         assert any(name.endswith(suffix) for name in modes), suffix
     assert {path.stat().st_gid for path in [folder, *folder.rglob("*")]} == {TEAM}
     assert {path.stat().st_uid for path in folder.rglob("*")} == {ALICE.uid, BOB.uid}
