@@ -18,6 +18,7 @@ from projections import DefaultSessionStore
 from projections.store.folded import FoldedSession
 from tests.faults.damage.forgery import append_raw
 from tests.faults.snapshots import forged, of_any_log
+from tests.faults.storms.saving import THAWED, look
 from tests.support import set_event
 
 SESSION = "s"
@@ -67,6 +68,18 @@ def test_a_writer_whose_folder_is_replaced_says_what_was_lost(
         assert store.state_at(SESSION) == of("t1", "t2", "t5")
     (record,) = caplog.records
     assert "events 3 to 4, which this process had read, are gone" in record.getMessage()
+
+
+def test_what_is_saved_of_a_log_that_was_just_compacted_is_in_that_log(tmp_path: Path) -> None:
+    """The saving process finds only then that there is another file, and knows more than that."""
+    engine = Directory(str(tmp_path), LogOptions("os"))
+    log = engine.open(SESSION, FoldedSession())
+    for runtime in ("one", "other", "one", "other"):  # changes without a handoff
+        log.append([set_event("t", runtime=runtime)])
+    engine.compact(SESSION)
+    log.save()
+    log.close()
+    assert look(str(tmp_path)) == THAWED
 
 
 def test_a_log_whose_tail_was_mended_is_saved(tmp_path: Path) -> None:

@@ -32,9 +32,11 @@ def save(reader: LogReader, projection: Freezable, pause: Callable[[], object]) 
     Not where the log is damaged, or ends in what is no intact event: such a log is to be read.
     """
     try:
+        if not reader.refresh():  # which may find another file in the place of ours
+            return
         if reader.catchup.is_carried:
             _save_anew(reader, projection.fresh(), pause)
-        elif reader.refresh():
+        else:
             _save(reader, projection, pause)
     except (_GivenUpError, FileNotFoundError):
         pass
@@ -78,7 +80,7 @@ def _save(reader: LogReader, projection: Freezable, pause: Callable[[], object])
 def _freeze(reader: LogReader, projection: Freezable) -> tuple[Segment, Anchor, Frozen] | None:
     with reader.lock:
         segment = reader.catchup.segment
-        if reader.busy or segment is None or not reader.is_open:
+        if reader.busy or segment is None or not reader.is_open or reader.catchup.is_carried:
             return None
         reader.busy = True  # a signal handler must not append between the two
         try:
