@@ -1,11 +1,14 @@
 """The store's methods for whole sessions: list, check, compact, delete, the session file."""
 
+from typing import TYPE_CHECKING
+
 from journal.backend import History
 from journal.events import Head
 from journal.reports import CompactionReport, SessionInfo, VerifyReport
 from projections.store.parts import StoreParts
-from projections.store.summaries import Summaries
-from projections.summary import Summary
+
+if TYPE_CHECKING:
+    from projections.summary import Summary
 
 
 class Upkeep(StoreParts):
@@ -30,12 +33,14 @@ class Upkeep(StoreParts):
         found.sort(key=lambda info: info["updated_at"], reverse=True)
         return found[:limit]
 
-    def summary(self, info: SessionInfo) -> Summary:
+    def summary(self, info: SessionInfo) -> "Summary":
         """A session of `list_sessions` in a few words: who has it, how it began, its counts.
 
         Reads a log of up to 8 KiB; of a longer one no more than what was saved of it when its
         session file was last written, and what came after that. Raises as `get_runtime_state`.
         """
+        from projections.store.summaries import Summaries
+
         self._sessions.check_open()
         return Summaries(self._backend, self._sessions).of(info)
 

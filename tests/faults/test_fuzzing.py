@@ -44,7 +44,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         store.set_many(SESSION, [("harness", f"turn-{n}", {"n": n}) for n in range(9)])
         assert store.verify(SESSION).ok
     files = endure.contents(folder)
-    assert len(files) == 5
+    assert len(files) == 6
     return files
 
 
@@ -130,7 +130,7 @@ def room(tmp_path: Path) -> Callable[[dict[str, bytes]], Path]:
     return make
 
 
-_NAMES = [endure.LOG, endure.LOG, endure.LOG, "s.json", "packed", "archive"]
+_NAMES = [endure.LOG, endure.LOG, endure.LOG, "s.json", "s.snapshot", "packed", "archive"]
 _commands = st.lists(st.sampled_from(endure.COMMANDS), min_size=2, max_size=2)
 
 
@@ -149,7 +149,7 @@ def test_a_damaged_session_is_endured(
     room: Callable[[dict[str, bytes]], Path],
     figure: Figure,
 ) -> None:
-    """Log, session file or archive: read in every way, shown, written to, compacted, deleted."""
+    """Log, session file, snapshot or archive: read in every way, shown, written to, compacted, deleted."""
     count = reads = writes = 0
 
     def check(name: str, changes: list[Mutation], commands: list[list[str]]) -> None:

@@ -8,6 +8,7 @@ place. Digests show what is not whole.
 It is derived and never synced. What is read of it is either what was written or nothing.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from errno import EFBIG
 from hashlib import sha256
@@ -23,7 +24,6 @@ from journal.engines.files.backwards import lines_back
 from journal.engines.files.ends import header_of
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.storage import FIRST, Storage, chunks
-from journal.errors import StorageError
 from journal.events import Open, Sealed
 from journal.names import Paths, unfinished
 from journal.snapshots import EncodedTurns
@@ -96,7 +96,7 @@ def encoded(
 ) -> Iterator[bytes]:
     """The file, in pieces. O(bytes of the states). Calls `pause` now and then.
 
-    Raises `StorageError` for what no reader would take.
+    OSError for what no reader would take.
     """
     lengths = msgspec.json.encode(_lengths_of(turns, pause))
     head = msgspec.json.encode(
@@ -111,7 +111,7 @@ def encoded(
         )
     )[:-1]
     if len(head) + _DIGEST_END > MAX_LINE or len(lengths) > place.end:
-        raise StorageError(EFBIG, "a snapshot would be too large")
+        raise OSError(EFBIG, os.strerror(EFBIG))  # no message of ours: it is only logged
     digest = sha256(head).hexdigest().encode()
     yield b"".join((head, _DIGEST_KEY, digest, _LINE_END, lengths, b"\n"))
     piece: list[bytes] = []

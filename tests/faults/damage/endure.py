@@ -42,6 +42,7 @@ READS: dict[str, Callable[[DefaultSessionStore], object]] = {
     "get a turn": lambda store: store.get_runtime_state(SESSION, "native", "turn-1"),
     "exists": lambda store: store.session_exists(SESSION),
     "list": lambda store: store.list_sessions(),
+    "sum up": lambda store: [store.summary(info) for info in store.list_sessions()],
     "replay": lambda store: exhaust(store.replay(SESSION)),
     "history": lambda store: store.history(SESSION, "native", "turn-1"),
     "state as of": lambda store: store.state_at(SESSION, 2),
