@@ -149,7 +149,7 @@ def test_a_damaged_session_is_endured(
     room: Callable[[dict[str, bytes]], Path],
     figure: Figure,
 ) -> None:
-    """Log, session file, snapshot or archive: read in every way, shown, written to, compacted, deleted."""
+    """Each of its files: read in every way, shown, written to, compacted, deleted."""
     count = reads = writes = 0
 
     def check(name: str, changes: list[Mutation], commands: list[list[str]]) -> None:
