@@ -16,6 +16,7 @@ from tests.faults.sizes import sized
 from tests.support import ROOT
 
 FAULTS, ENGINES = "tests/faults", "tests/journal/engines"
+SNAPSHOT, SAVING = (f"journal/engines/files/{name}.py" for name in ("snapshot", "saving"))
 
 
 class Mutation(NamedTuple):
@@ -90,14 +91,14 @@ MUTATIONS = {
     ),
     "compaction does not sync the new file before the swap": Mutation(
         "journal/engines/files/replacing.py",
-        "        storage.sync(self._new.fd)\n        seal(",
-        "        seal(",
+        "        storage.sync(self._new.fd)\n        remove_snapshot(",
+        "        remove_snapshot(",
         f"{FAULTS}/test_crash_states.py",
     ),
     "compaction does not sync the folder": Mutation(
         "journal/engines/files/replacing.py",
-        "        try:\n            self._storage.sync_folder(paths.folder)",
-        "        try:\n            pass",
+        "            self._storage.sync_folder(paths.folder)\n",
+        "",
         f"{FAULTS}/test_crash_states.py",
     ),
     "an append does not sync": Mutation(
@@ -214,6 +215,54 @@ MUTATIONS = {
         "            raise _ChangedError\n",
         "            pass\n",
         f"{ENGINES}/test_backup.py",
+    ),
+    "a snapshot is used whatever its log begins with": Mutation(
+        SNAPSHOT,
+        "            and header.hash == place.opened\n",
+        "",
+        f"{FAULTS}/test_snapshots.py",
+    ),
+    "a snapshot is used where its line is no longer": Mutation(
+        SNAPSHOT,
+        "            and place.is_after(_last_line(storage, log, place.end), header)\n",
+        "",
+        f"{FAULTS}/test_crash_states.py -k snapshot",
+    ),
+    "what is read of a snapshot is not checked": Mutation(
+        SNAPSHOT,
+        "                if crc32(state) != check:",
+        "                if False:",
+        f"{FAULTS}/test_snapshots.py",
+    ),
+    "a log is opened from its snapshot where an event is looked for in it": Mutation(
+        "journal/engines/files/catchup.py",
+        " or self.losses.looks or ",
+        " or ",
+        f"{FAULTS}/test_snapshots.py",
+    ),
+    "a writer begins at the snapshot where an event is looked for": Mutation(
+        "journal/engines/files/locked_end.py",
+        "    if not reader.catchup.losses.looks:",
+        "    if True:",
+        f"{FAULTS}/test_snapshots.py",
+    ),
+    "a damaged log is saved": Mutation(
+        SAVING,
+        "        or scanner.damage_count\n",
+        "",
+        f"{FAULTS}/test_snapshots.py",
+    ),
+    "a snapshot of a log that is gone stays": Mutation(
+        SAVING,
+        "        _remove_if_gone(frozen[0])\n",
+        "        pass\n",
+        f"{FAULTS}/test_snapshots.py",
+    ),
+    "what is saved was folded from a file that was replaced": Mutation(
+        SAVING,
+        "        if reader.catchup.is_carried:\n            _save_anew",
+        "        if False:\n            _save_anew",
+        f"{FAULTS}/test_snapshots.py",
     ),
     "links are followed": Mutation(
         "journal/engines/files/storage.py",

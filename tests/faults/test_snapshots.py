@@ -1,5 +1,6 @@
 """A snapshot never says anything but what its log says, whatever became of either file."""
 
+import errno
 import logging
 import shutil
 from collections.abc import Callable, Iterator
@@ -9,17 +10,20 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from journal.codec import control_line, digest_of
+from journal.codec import control_line, decode_line, digest_of
 from journal.engines.files.directory import Directory
-from journal.engines.files.log import LogOptions
+from journal.engines.files.log import FileLog, LogOptions
+from journal.errors import ReadError, StorageError
 from journal.events import GENESIS, Open
+from journal.names import paths_of
 from projections import DefaultSessionStore
 from projections.store.folded import FoldedSession
 from tests.faults.damage.forgery import append_raw
 from tests.faults.snapshots import forged, of_any_log
 from tests.faults.storms.saving import THAWED, look
-from tests.support import set_event
+from tests.support import FaultyStorage, set_event
 
 SESSION = "s"
 
@@ -46,6 +50,12 @@ def saved(folder: Path, *turns: str) -> Path:
     path = folder / f"{SESSION}.snapshot"
     assert path.exists()
     return path
+
+
+def snapshot_in(folder: Path) -> bytes | None:
+    """The snapshot, if there is one, be it unfinished."""
+    found = [path.read_bytes() for path in folder.glob(f"{SESSION}.snapshot*")]
+    return found[0] if found else None
 
 
 def of(*turns: str) -> dict[str, Any]:
@@ -109,6 +119,92 @@ def test_a_log_that_lacks_what_its_header_says_was_kept_is_not_saved(tmp_path: P
         log.save()
         assert not (tmp_path / f"{SESSION}.snapshot").exists()
     log.close()
+
+
+def test_a_log_in_which_an_event_comes_twice_is_not_saved(tmp_path: Path) -> None:
+    saved(tmp_path, "t1", "t2").unlink()
+    path = tmp_path / f"{SESSION}.jsonl"
+    header, first, *rest = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join((header, first, first, *rest)))
+    with opened(tmp_path) as store:
+        put(store, "t3")
+    assert snapshot_in(tmp_path) is None
+
+
+def test_a_snapshot_is_of_the_log_with_that_very_header(tmp_path: Path) -> None:
+    """Another one, as long as it, says of which events the log is what is left."""
+    engine = Directory(str(tmp_path), LogOptions("os"))
+    saved(tmp_path, "t1", "t2")
+    assert engine.saved_summary(SESSION) is not None
+    path = tmp_path / f"{SESSION}.jsonl"
+    line, newline, rest = path.read_bytes().partition(b"\n")
+    header = decode_line(line)
+    assert isinstance(header, Open)
+    other = control_line(replace(header, ts=header.ts[::-1], hash=""))
+    assert len(other) == len(line + newline)
+    path.write_bytes(other + rest)
+    assert engine.saved_summary(SESSION) is None
+
+
+def test_a_log_that_is_read_again_after_an_error_has_lost_nothing(tmp_path: Path) -> None:
+    """What was known of it stands before the snapshot, which somebody else has taken since."""
+    errors: list[OSError] = []
+
+    def fail(name: str, args: tuple[Any, ...]) -> None:
+        if name == "read" and errors:
+            raise errors.pop()
+
+    saved(tmp_path, "t1", "t2")
+    options = LogOptions("os", storage=FaultyStorage(fail))
+    log = FileLog(paths_of(str(tmp_path), SESSION), FoldedSession(), options)
+    assert log.refresh()
+    saved(tmp_path, "t3", "t4")
+    errors.append(OSError(errno.EIO, "Input/output error"))
+    with pytest.raises(ReadError):
+        log.refresh()
+    assert log.refresh()
+    assert log.catchup.losses.count == 0
+    log.close()
+
+
+def test_what_is_saved_while_a_deletion_is_at_its_last_file_does_not_stay(tmp_path: Path) -> None:
+    """It has looked for snapshots already, and the log, which goes last, is still there."""
+
+    def fail(name: str, args: tuple[Any, ...]) -> None:
+        if name == "unlink" and args[0].endswith(".jsonl"):
+            raise OSError(errno.EIO, "Input/output error")
+
+    def delete(name: str, args: tuple[Any, ...]) -> None:
+        if name == "open" and args[0].endswith(".snapshot.new"):
+            with pytest.raises(StorageError):
+                Directory(str(tmp_path), LogOptions(storage=FaultyStorage(fail))).delete(SESSION)
+
+    saved(tmp_path, "t1")
+    options = LogOptions("os", storage=FaultyStorage(delete))
+    log = Directory(str(tmp_path), options).open(SESSION, FoldedSession())
+    log.save()
+    log.close()
+    assert (tmp_path / f"{SESSION}.jsonl").exists()
+    assert snapshot_in(tmp_path) is None
+
+
+def test_a_snapshot_with_any_byte_changed_gives_what_the_log_gives_or_nothing(
+    tmp_path: Path,
+) -> None:
+    path = saved(tmp_path, "t1", "t2")
+    data = path.read_bytes()
+    engine = Directory(str(tmp_path), LogOptions("os"))
+    found: set[bytes | None] = set()
+    for place in range(len(data)):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        turn = engine.saved_turn(SESSION, "native", "t1")
+        found.add(turn.state if turn is not None else None)
+        folded = FoldedSession()
+        log = engine.open(SESSION, folded)
+        assert log.refresh()
+        log.close()
+        assert folded.view.runtime("native") == of("t1", "t2")["native"]
+    assert found == {b'{"turn":"t1"}', None}
 
 
 # Forged, with digests that are right: it may lie, but nothing breaks
