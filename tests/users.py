@@ -20,8 +20,9 @@ from tests import warm
 from tests.support import python
 
 _BECOME = """
-import json, os, random, sys, time, projections.cli.main
-import journal.engines.files.inotify, journal.redaction.text, projections.resolving
+import json, os, random, sys, time
+from tests.warm.imports import import_all
+import_all()
 uid, gid, *groups = json.loads(sys.argv.pop(1))
 os.setgroups(groups)
 os.setresgid(gid, gid, gid)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
@@ -30,17 +31,23 @@ class Progress(DiskStorage):
         self._done = 0
         self._shown = False
         self._show_at = float("inf")  # on the monotonic clock
+        self._lock = threading.Lock()  # what is read in the background shows nothing at the end
 
     def read(self, fd: int, length: int, offset: int) -> bytes:
         data = DiskStorage.read(fd, length, offset)
         self._done += len(data)
         if monotonic() >= self._show_at:
+            with self._lock:
+                self._show()
+        return data
+
+    def _show(self) -> None:
+        if monotonic() >= self._show_at:  # still
             percent = min(99, 100 * self._done // self._expected)
             sys.stderr.write(f"{_ERASE}{self._label} {percent} %")
             sys.stderr.flush()
             self._shown = True
             self._show_at = monotonic() + _EVERY
-        return data
 
     @contextmanager
     def of(self, label: str, expected: int) -> Iterator[None]:
@@ -52,11 +59,12 @@ class Progress(DiskStorage):
         try:
             yield
         finally:
-            self._show_at = float("inf")
-            if self._shown:
-                sys.stderr.write(_ERASE)
-                sys.stderr.flush()
-                self._shown = False
+            with self._lock:
+                self._show_at = float("inf")
+                if self._shown:
+                    sys.stderr.write(_ERASE)
+                    sys.stderr.flush()
+                    self._shown = False
 
 
 def bytes_of_sessions(folder: str) -> dict[str, int]:

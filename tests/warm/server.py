@@ -7,7 +7,6 @@ has gone is killed.
 import ast
 import fcntl
 import gc
-import importlib
 import os
 import selectors
 import shutil
@@ -18,13 +17,7 @@ import termios
 from typing import NamedTuple
 
 from tests.warm.ask import HEAD, STREAMS, Request, receive
-
-_IMPORTED_LATE = (
-    *("asyncio", "rich.cells", "watchfiles", "projections.handoffs.audit"),
-    *("projections.compare.blame", "projections.compare.difference"),
-    "journal.engines.files.inotify",
-)
-"""What another user may not be able to read."""
+from tests.warm.imports import import_all
 
 
 class _Child(NamedTuple):
@@ -148,22 +141,12 @@ def become(request: Request) -> None:
         os.setresuid(uid, uid, uid)
 
 
-def _import_all() -> None:
-    for section in COMMANDS.values():
-        for module, _ in section.values():
-            importlib.import_module(f"projections.cli.{module}")
-    for module in _IMPORTED_LATE:
-        importlib.import_module(module)
-    gc.collect()
-    gc.freeze()  # or each process looks for garbage here when it ends, and so copies all pages
-
-
 if __name__ == "__main__":
     from projections.cli import main
-    from projections.cli.commands import COMMANDS
 
-    _import_all()
-    gc.freeze()
+    import_all()
+    gc.collect()
+    gc.freeze()  # or each process looks for garbage here when it ends, and so copies all pages
     server = Server(sys.argv[1])
     print("ready", flush=True)
     request = server.serve()
