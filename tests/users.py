@@ -20,7 +20,7 @@ from tests import warm
 from tests.support import python
 
 _BECOME = """
-import json, os, random, sys, time
+import json, os, random, sys, time, journal, projections
 from tests.warm.imports import import_all
 import_all()
 uid, gid, *groups = json.loads(sys.argv.pop(1))
