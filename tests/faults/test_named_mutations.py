@@ -91,8 +91,8 @@ MUTATIONS = {
     ),
     "compaction does not sync the new file before the swap": Mutation(
         "journal/engines/files/replacing.py",
-        "        storage.sync(self._new.fd)\n        remove_snapshot(",
-        "        remove_snapshot(",
+        "        storage.sync(self._new.fd)\n        seal(",
+        "        seal(",
         f"{FAULTS}/test_crash_states.py",
     ),
     "compaction does not sync the folder": Mutation(
