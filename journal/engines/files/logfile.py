@@ -22,6 +22,8 @@ class LogFile:
     file is not closed at all.
     """
 
+    fd = _CLOSED  # also of one that is dropped before it was made, deep in calls
+
     def __init__(self, storage: Storage, path: str, *, create: bool, write: bool = False) -> None:
         """Open for reading; with `write` or `create` for writing too, where we may.
 
@@ -29,7 +31,6 @@ class LogFile:
         `ReadError` when it cannot be opened at all.
         """
         self.path = path
-        self.fd = _CLOSED
         self.is_new = False  # set by a writer that has just made it; the next look clears it
         self.write_error: OSError | None = None
         self.writes = write or create  # open for writing, or we may not write

@@ -122,6 +122,13 @@ def test_a_file_that_is_dropped_is_closed(path: Path) -> None:
         os.fstat(number)
 
 
+def test_a_file_that_was_never_quite_made_is_dropped_in_silence() -> None:
+    """Deep in calls there may be no stack left for the first of its lines."""
+    file = LogFile.__new__(LogFile)
+    file.__del__()
+    assert not file.is_open
+
+
 def test_at_the_end_of_the_program_a_dropped_file_stays_open(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
