@@ -34,17 +34,17 @@ class Sizes(Struct, frozen=True):
 
 
 WHOLE = Sizes(
-    rounds=100,
-    slow_rounds=60,
+    rounds=60,
+    slow_rounds=30,
     late_turn=100_000,
     longest_sets=200_000,
     praisonai_turns=(1_000, 10_000),
     stretch=10_000,
     threads_appends=250,
-    batches=60,
+    batches=40,
     log_events=1_000_000,
     live_turns=10_000,
-    repeats=5,
+    repeats=4,
     tailed=1_000,
     process_seconds=3.0,
     process_rounds=3,
@@ -53,7 +53,7 @@ WHOLE = Sizes(
     folder_seconds=30.0,
     view_turns=1_000_000,
     waiting_sets=100_000,
-    starts=40,
+    starts=24,
 )
 
 QUICK = Sizes(
