@@ -104,7 +104,7 @@ def _skim_from(segment: Segment, start: _Start) -> _Skimmed | None:
         begin = text.rfind(b"\n", 0, -1) + 1
         last, before = text[begin:], text[max(0, begin - _HASH_END) : begin] or before
         if len(last) > MAX_LINE:
-            break
+            return None  # no line of a log
     return None if missing else _Skimmed(lines, end, last, before)
 
 

@@ -353,3 +353,26 @@ def test_after_a_compaction_by_others_only_lines_are_counted(
     assert log.refresh()
     assert mine.turns[-1] == "d"
     assert Directory(str(tmp_path), LogOptions("os")).verify("s").ok
+
+
+def test_what_is_longer_than_a_line_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is judged there; counting holds no more than a line in memory."""
+    log, recorder = open_log(tmp_path)
+    log.append([set_event("mine")])
+    other, _ = open_log(tmp_path)
+    other.append([set_event("long", "x" * 2000)])
+    monkeypatch.setattr("journal.engines.files.skimming.MAX_LINE", 1000)
+    assert log.append([set_event("mine again")]).seq == 3
+    assert recorder.turns == ["mine", "long", "mine again"]
+
+
+def test_several_events_are_appended_after_those_of_others(tmp_path: Path) -> None:
+    log, recorder = open_log(tmp_path)
+    log.append([set_event("mine")])
+    other, _ = open_log(tmp_path)
+    other.append([set_event("other")])
+    assert log.append([set_event("a"), set_event("b")]).seq == 4
+    log.refresh()
+    assert recorder.turns == ["mine", "other", "a", "b"]

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from errno import EACCES, EIO, ENOSPC
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -408,8 +409,6 @@ def test_a_snapshot_that_says_what_none_says_is_not_used(
 
 
 def forge(path: Path, fields: dict[str, Any], rest: bytes) -> None:
-    from hashlib import sha256
-
     head = msgspec.json.encode(fields)[:-1]
     digest = sha256(head).hexdigest().encode()
     path.write_bytes(b'%b,"digest":"%b"}\n%b' % (head, digest, rest))
@@ -663,3 +662,100 @@ def test_what_no_reader_would_take_is_not_written(
     monkeypatch.setattr("journal.engines.files.snapshot.MAX_LINE", 100)
     assert not saved(tmp_path).exists()
     assert files_in(tmp_path) == {"s.jsonl"}
+
+
+def test_a_projection_that_cannot_be_saved_is_not(tmp_path: Path) -> None:
+    append(tmp_path, set_event("a"))
+    log = opened(tmp_path, Plain())
+    log.refresh()
+    log.save()
+    assert files_in(tmp_path) == {"s.jsonl"}
+
+
+def test_a_compacted_log_after_which_nothing_came_is_opened_from_it(tmp_path: Path) -> None:
+    append(tmp_path, set_event("a", 1), set_event("b"), set_event("a", 2))
+    Directory(str(tmp_path), LogOptions("os")).compact("s", "drop")
+    saved(tmp_path)
+    found = thawed(tmp_path)
+    assert (found.thawed, found.folded) == (1, 0)
+    assert found.turns["native"] == {"a": b"2", "b": b'{"turn":"b"}'}
+
+
+@pytest.mark.parametrize("lengths", [b"[]", b'{"native":{"a":[1]}}', b"not JSON"])
+@pytest.mark.parametrize("digest_is_right", [False, True])
+def test_lengths_that_are_none_are_not_used(
+    lengths: bytes, digest_is_right: bool, tmp_path: Path
+) -> None:
+    append(tmp_path, set_event("a"))
+    path = saved(tmp_path)
+    line, _, rest = path.read_bytes().partition(b"\n")
+    fields = msgspec.json.decode(line, type=dict[str, Any])
+    del fields["digest"]
+    fields["lengths"] = len(lengths) + 1
+    if digest_is_right:
+        fields["lengths_digest"] = sha256(lengths).hexdigest()
+    forge(path, fields, lengths + b"\n" + rest.partition(b"\n")[2])
+    assert list(thawed(tmp_path).turns["native"]) == ["a"]
+    assert Directory(str(tmp_path), LogOptions("os")).saved_turn("s", "native", "a") is None
+
+
+def test_a_turn_of_which_nothing_can_be_read_was_not_saved(tmp_path: Path) -> None:
+    append(tmp_path, set_event("a"))
+    engine = Directory(str(tmp_path), LogOptions("os"))
+    assert engine.saved_turn("s", "native", "a") is None, "there is no snapshot"
+    saved(tmp_path)
+    answers = set()
+    for after in range(9):
+        storage = FaultyStorage(fails("read", EIO, after=after))
+        engine = Directory(str(tmp_path), LogOptions("os", storage=storage))
+        answers.add(engine.saved_turn("s", "native", "a") is None)
+    assert answers == {True, False}, "False where no read is left to fail"
+
+
+def test_a_save_in_the_middle_of_an_append_does_nothing(tmp_path: Path) -> None:
+    append(tmp_path, set_event("a"))
+    log = opened(tmp_path, Saved())
+    log.refresh()
+
+    def event() -> list[Event]:
+        log.save()
+        return [set_event("b")]
+
+    assert log.append(event).seq == 2
+    assert files_in(tmp_path) == {"s.jsonl"}
+
+
+def test_a_log_that_has_lost_its_header_since_it_was_read_is_not_saved(tmp_path: Path) -> None:
+    append(tmp_path, set_event("a"))
+    log = opened(tmp_path, Saved())
+    log.refresh()
+    with (tmp_path / "s.jsonl").open("r+b") as file:
+        file.write(b"x")
+    log.save()
+    assert files_in(tmp_path) == {"s.jsonl"}
+
+
+def test_what_is_saved_of_another_file_is_not_taken_for_ours(tmp_path: Path) -> None:
+    """The log is compacted once more while it is read anew to be saved."""
+    append(tmp_path, set_event("a"), set_event("a"))
+    engine = Directory(str(tmp_path), LogOptions("os"))
+    compactions = 0
+
+    def compact(name: str, args: tuple[Any, ...]) -> None:
+        nonlocal compactions
+        if name == "open" and args[0] == str(tmp_path / "s.jsonl") and compactions == 1:
+            compactions += 1
+            append(tmp_path, set_event("a"))
+            engine.compact("s", "drop")
+
+    log = opened(tmp_path, known := Saved(), FaultyStorage(compact))
+    log.refresh()
+    engine.compact("s", "drop")
+    log.refresh()
+    compactions = 1
+    log.save()
+    assert compactions == 2
+    log.append([set_event("b")])
+    log.save()
+    log.refresh()
+    assert thawed(tmp_path).shown == known.shown

@@ -223,3 +223,14 @@ def test_a_state_that_is_no_object_is_redacted_by_us_and_not_by_the_users_functi
         event = encoder.event("s", "native", "t", ["password=hunter2-Zq9"], "state", kind=object)
     assert bytes(event.state) == b'["password=[REDACTED:password]"]'
     assert seen == []
+
+
+def test_a_session_file_that_was_never_written_here_has_not_changed(tmp_path: Path) -> None:
+    """Whoever has not seen it cannot tell."""
+    file = session_file(tmp_path)
+    (tmp_path / "s.json").write_text('{"session_id": "s"}')
+    assert not file.has_changed()
+    file.write(lambda: b"{}", 1.0)
+    assert not file.has_changed()
+    (tmp_path / "s.json").write_text('{"session_id": "s", "messages": []}')
+    assert file.has_changed()

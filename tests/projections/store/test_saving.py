@@ -15,7 +15,7 @@ from journal.engines.files import backwards, resuming
 from journal.engines.files import reader as readers
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
-from journal.errors import JournalError
+from journal.errors import JournalError, ReadError
 from journal.reports import SessionInfo
 from projections import DefaultSessionStore, resolving
 from projections.refs import Ref
@@ -308,3 +308,20 @@ def test_a_summary_of_another_version_is_made_anew(
     )
     with store_at(tmp_path) as store:
         assert store.summary(info_of(store)).turns == 10
+
+
+def test_a_log_that_cannot_be_read_after_its_compaction_is_compacted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store_at(tmp_path) as store:
+        for _ in range(2):
+            fill(store)
+        log = store._sessions.get("s").log
+
+        def refuse() -> bool:
+            raise ReadError(5, "no")
+
+        monkeypatch.setattr(log, "refresh", refuse)
+        report = store.compact("s")
+    assert report is not None
+    assert report.events_after == 10
