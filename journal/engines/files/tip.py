@@ -19,10 +19,6 @@ class Tip(Struct):
     line_hash: str
 
     @property
-    def log_id(self) -> str:
-        return self.header.log_id
-
-    @property
     def head(self) -> Head:
         return Head(self.header.log_id, self.seq, self.hash)
 

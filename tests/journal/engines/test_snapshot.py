@@ -703,6 +703,7 @@ def test_a_turn_of_which_nothing_can_be_read_was_not_saved(tmp_path: Path) -> No
     append(tmp_path, set_event("a"))
     engine = Directory(str(tmp_path), LogOptions("os"))
     assert engine.saved_turn("s", "native", "a") is None, "there is no snapshot"
+    assert engine.saved_turn("none", "native", "a") is None, "nor such a session"
     saved(tmp_path)
     answers = set()
     for after in range(9):
@@ -759,3 +760,17 @@ def test_what_is_saved_of_another_file_is_not_taken_for_ours(tmp_path: Path) -> 
     log.save()
     log.refresh()
     assert thawed(tmp_path).shown == known.shown
+
+
+def test_a_log_whose_line_before_the_place_is_damaged_is_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its hash stands there as ever; what it is the hash of does not."""
+    append(tmp_path, set_event("a"), set_event("b"))
+    saved(tmp_path)
+    append(tmp_path, set_event("c"))
+    path = tmp_path / "s.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"b"', b'"x"'))
+    found = thawed(tmp_path)
+    assert (found.thawed, list(found.turns["native"])) == (0, ["a", "c"])
+    assert "corrupt at byte" in caplog.text
