@@ -18,7 +18,7 @@ from projections.store.store import DefaultSessionStore
 from projections.view import View
 
 _UNKNOWN = Effect(known=False)
-_MOST_BACK = 3 << 18  # bytes of a log's end in which what events replaced is looked for
+_MOST_BACK = 3 << 17  # bytes of a log's end in which what events replaced is looked for
 
 
 class Backlog:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from errno import EFBIG
 from hashlib import sha256
-from itertools import chain
+from itertools import chain, islice
 from typing import Annotated, TypeAlias
 from zlib import crc32
 
@@ -27,7 +27,7 @@ from journal.engines.files.storage import FIRST, Storage, chunks
 from journal.events import Open, Sealed
 from journal.names import Paths, unfinished
 from journal.snapshots import EncodedTurns
-from journal.state import MAX_LINE
+from journal.state import MAX_LINE, encode_text
 
 _VERSION = 1
 _PIECE = 1 << 16  # bytes written at a time …
@@ -98,7 +98,7 @@ def encoded(
 
     OSError for what no reader would take.
     """
-    lengths = msgspec.json.encode(_lengths_of(turns, pause))
+    lengths = _lengths_of(turns, pause)
     head = msgspec.json.encode(
         _Head(
             version=_VERSION,
@@ -126,15 +126,20 @@ def encoded(
         yield b"".join(piece)
 
 
-def _lengths_of(turns: EncodedTurns, pause: Callable[[], object]) -> _Lengths:
-    found: _Lengths = {}
+def _lengths_of(turns: EncodedTurns, pause: Callable[[], object]) -> bytes:
+    """`_Lengths` as JSON. Put together from pieces: a tuple for each turn takes 150 bytes."""
+    runtimes = []
     for runtime_id, of in turns.items():
-        lengths = found[runtime_id] = {}
-        for number, (turn_id, state) in enumerate(of.items(), 1):
-            lengths[turn_id] = (len(state), crc32(state))
-            if not number % _SLICE:
-                pause()
-    return found
+        slices, left = [], iter(of.items())
+        while some := list(islice(left, _SLICE)):
+            slices.append(b",".join([_length_of(*item) for item in some]))
+            pause()
+        runtimes.append(b"%b:{%b}" % (encode_text(runtime_id, "runtime_id"), b",".join(slices)))
+    return b"{%b}" % b",".join(runtimes)
+
+
+def _length_of(turn_id: str, state: bytes) -> bytes:
+    return b"%b:[%d,%d]" % (encode_text(turn_id, "turn_id"), len(state), crc32(state))
 
 
 def remove_snapshot(storage: Storage, paths: Paths) -> None:
