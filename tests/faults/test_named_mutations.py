@@ -230,7 +230,7 @@ MUTATIONS = {
     ),
     "what is read of a snapshot is not checked": Mutation(
         SNAPSHOT,
-        "                if crc32(state) != check:",
+        "                if crc32(state) != packed & _CRC:",
         "                if False:",
         f"{FAULTS}/test_snapshots.py",
     ),

@@ -217,7 +217,7 @@ WRONG: st.SearchStrategy[Any] = (
 HEAD_KEYS = st.sampled_from(["lengths", "states", "version", "rest", "summary", "place"])
 PLACE_KEYS = st.sampled_from(["seq", "end", "count", "hash", "line_hash", "opened", "log_id"])
 IDS = st.sampled_from(["native", "t0", "t1"])
-LENGTHS = st.dictionaries(IDS, st.dictionaries(IDS, st.lists(NUMBERS, min_size=2, max_size=2)))
+LENGTHS = st.dictionaries(IDS, st.dictionaries(IDS, NUMBERS))
 
 
 @given(HEAD_KEYS, WRONG)

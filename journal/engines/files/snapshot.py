@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from errno import EFBIG
 from hashlib import sha256
 from itertools import chain, islice
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 from zlib import crc32
 
 import msgspec
@@ -32,13 +32,17 @@ from journal.state import MAX_LINE, encode_text
 _VERSION = 1
 _PIECE = 1 << 16  # bytes written at a time …
 _SLICE = 256  # … and turns counted: a tenth of a millisecond
+_CRC = (1 << 32) - 1
 _LINE_END = b'"}\n'
 _DIGEST_KEY = b',"digest":"'
 _DIGEST_END = len(_DIGEST_KEY) + 64 + len(_LINE_END)
 
-_Length = Annotated[int, Meta(ge=0, le=MAX_LINE)]
-_Lengths: TypeAlias = dict[str, dict[str, tuple[_Length, int]]]
-"""By runtime and turn, in the order of the states: how long each is, and its CRC-32."""
+_Packed = Annotated[int, Meta(ge=0, lt=MAX_LINE << 32)]
+_Lengths: TypeAlias = dict[str, dict[str, _Packed]]
+"""By runtime and turn, in the order of the states: how long each is, and its CRC-32.
+
+Both in one number, the length above the lower 32 bits: it takes a third of the memory of two.
+"""
 
 
 class Anchor(Struct, frozen=True, kw_only=True):
@@ -127,7 +131,7 @@ def encoded(
 
 
 def _lengths_of(turns: EncodedTurns, pause: Callable[[], object]) -> bytes:
-    """`_Lengths` as JSON. Put together from pieces: a tuple for each turn takes 150 bytes."""
+    """`_Lengths` as JSON. Put together from pieces, which takes little memory."""
     runtimes = []
     for runtime_id, of in turns.items():
         slices, left = [], iter(of.items())
@@ -139,7 +143,7 @@ def _lengths_of(turns: EncodedTurns, pause: Callable[[], object]) -> bytes:
 
 
 def _length_of(turn_id: str, state: bytes) -> bytes:
-    return b"%b:[%d,%d]" % (encode_text(turn_id, "turn_id"), len(state), crc32(state))
+    return b"%b:%d" % (encode_text(turn_id, "turn_id"), len(state) << 32 | crc32(state))
 
 
 def remove_snapshot(storage: Storage, paths: Paths) -> None:
@@ -214,17 +218,23 @@ class SnapshotFile:
         if lengths is None:
             return None
         start = self._start + self._head.lengths
-        data = self._read(start, self._head.states)
-        found: EncodedTurns = {}
-        end = 0
-        for runtime_id, of in lengths.items():
-            turns = found[runtime_id] = {}
-            for turn_id, (length, check) in of.items():
-                start, end = end, end + length + 1
-                state = turns[turn_id] = data[start : end - 1]
-                if crc32(state) != check:
+        pieces = chunks(self._storage, self._file.fd, start, start + self._head.states)
+        found: dict[str, dict[str, Any]] = lengths  # each is replaced by its state
+        buffer, at = b"", 0
+        for turns in found.values():
+            for turn_id, packed in turns.items():
+                length = packed >> 32
+                while len(buffer) - at <= length:  # with the newline after it
+                    piece = next(pieces, b"")
+                    if not piece:
+                        return None
+                    buffer, at = buffer[at:] + piece, 0
+                state = buffer[at : at + length]
+                if crc32(state) != packed & _CRC:
                     return None
-        return found if end == len(data) == self._head.states else None
+                turns[turn_id] = state
+                at += length + 1
+        return found if at == len(buffer) and next(pieces, None) is None else None
 
     def turn(self, runtime_id: str, turn_id: str) -> tuple[bytes | None] | None:
         """One state in a tuple, or None in a tuple if there is no such turn. OSError.
@@ -236,10 +246,11 @@ class SnapshotFile:
             return None
         start = self._start + self._head.lengths
         for runtime, of in lengths.items():
-            for turn, (length, check) in of.items():
+            for turn, packed in of.items():
+                length = packed >> 32
                 if runtime == runtime_id and turn == turn_id:
                     state = self._read(start, length)
-                    return (state,) if crc32(state) == check else None
+                    return (state,) if crc32(state) == packed & _CRC else None
                 start += length + 1
         return (None,)
 
