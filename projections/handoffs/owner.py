@@ -84,8 +84,8 @@ class LatestOwner:
         elif type(event) is Takeover and event.seq > self.seq:
             self.seq = event.seq
             self.lost.pop(event.runtime_id, None)
-            is_announced = event.handoff_seq is not None
-            self._give_to(event.runtime_id, is_announced)
+            answers = event.handoff_seq is not None and event.runtime_id in self._waiting
+            self._give_to(event.runtime_id, is_announced=answers)
 
     def _hand_off(self, event: Handoff) -> None:
         self._waiting[event.target] = event.source

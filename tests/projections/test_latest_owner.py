@@ -1,6 +1,6 @@
 """Who has the session now, against the audit, which folds the whole history."""
 
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -61,6 +61,7 @@ def test_the_owner_is_who_the_audit_says_has_the_session(events: list[Event]) ->
     assert folded(events).runtime_id == expected
 
 
+@example(as_a_store_writes([hands("a", "b"), writes("b", "t1"), writes("c", "t1"), takes("b")]))
 @given(HISTORIES)
 def test_its_faults_are_those_that_the_audit_finds_in_changes_of_runtime(
     events: list[Event],
