@@ -8,6 +8,9 @@ from msgspec import Struct
 from journal.events import Event
 from journal.reports import Problem
 
+NOW = 1 << 62
+"""A seq that no log reaches. A past read from there on holds what is in the log itself only."""
+
 
 class Entry(NamedTuple):
     """An event and its line as it is stored, byte for byte, without the newline."""

@@ -6,7 +6,12 @@ opened. It is derived: whatever is wrong with it, the events are folded instead.
 
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+import msgspec
+
 from journal.events import Event
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises of JSON that somebody else has written."""
 
 EncodedTurns: TypeAlias = dict[str, dict[str, bytes]]
 """`{runtime_id: {turn_id: state}}`, the states as JSON."""

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from journal.snapshots import EncodedTurns
+from journal.snapshots import UNREADABLE, EncodedTurns
 
 _LONGEST_WORDS = 200
 _LONGEST_STATUS = 40
@@ -52,7 +52,7 @@ def status_of(turns: EncodedTurns, runtime_id: str | None, turn_id: str | None) 
 def _decoded(state: bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(state)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -8,14 +8,11 @@ from contextlib import contextmanager
 
 from journal.engines.files.storage import Storage
 from journal.errors import NotFoundError, ReadError
+from journal.past import NOW
 from projections.refs import Ref
 from projections.store.store import DefaultSessionStore
 
 _MOST_SUGGESTED = 3
-
-
-NOW = 1 << 62
-"""A seq that no log reaches. A past read from there on holds what is in the log itself only."""
 
 
 @contextmanager

@@ -3,14 +3,14 @@
 import msgspec
 
 from journal.backend import Backend
+from journal.past import NOW
 from journal.reports import SessionInfo
+from journal.snapshots import UNREADABLE
 from projections.store.folded import FoldedSession
 from projections.store.open_sessions import OpenSessions
 from projections.store.refreshing import LEAST_TO_SAVE
 from projections.store.session import Session
 from projections.summary import Summary
-
-_NOW = 1 << 62  # a seq that no log reaches: what only an archive has is not read
 
 _decode_summary = msgspec.json.Decoder(Summary).decode
 
@@ -25,8 +25,8 @@ class Summaries:
     def of(self, info: SessionInfo) -> Summary:
         """A listed session. See `Upkeep.summary`.
 
-        Reads a short log; of a long one what was saved, and of one that has changed since what
-        came after that. Raises `ReadError` and its siblings.
+        Reads all of a short log. Of a long one it reads what was saved, and what was appended
+        since. Raises `ReadError` and its siblings.
         """
         session_id = info["session_id"]
         if info["log_bytes"] <= LEAST_TO_SAVE:
@@ -35,12 +35,12 @@ class Summaries:
         if saved is not None:
             try:
                 return _decode_summary(saved)
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except UNREADABLE:
                 pass  # another version has saved it
         return self._of_changed(session_id)
 
     def _of_changed(self, session_id: str) -> Summary:
-        """Read apart from the sessions that are open: of these, nothing stays in memory."""
+        """Opened for this alone, so that nothing stays in memory: a folder has many sessions."""
         folded = FoldedSession()
         log = self._backend.open(session_id, folded)
         try:
@@ -51,7 +51,7 @@ class Summaries:
         return folded.freeze().sum_up(head.seq if head is not None else 0, problem)
 
     def _of_short(self, session_id: str) -> Summary:
-        past = self._backend.history(session_id, _NOW)
+        past = self._backend.history(session_id, NOW)
         if past is None:
             return _of_older(self._sessions.get(session_id))
         folded, last = FoldedSession(), past.floor

@@ -36,8 +36,8 @@ class Upkeep(StoreParts):
     def summary(self, info: SessionInfo) -> "Summary":
         """A session of `list_sessions` in a few words: who has it, how it began, its counts.
 
-        Reads a log of up to 8 KiB; of a longer one no more than what was saved of it when its
-        session file was last written, and what came after that. Raises as `get_runtime_state`.
+        Reads all of a log of up to 8 KiB. Of a longer one it reads what was saved with the
+        session file, and what was appended since. Raises as `get_runtime_state`.
         """
         from projections.store.summaries import Summaries
 

@@ -1,4 +1,4 @@
-"""Opening a log from its snapshot, for whoever need not read all of it.
+"""Opening a log from its snapshot, for those who need not read all of it.
 
 A snapshot is looked for only where a log is long enough, and used only if it is of this log.
 Whatever is wrong with it, the log is read as if there were none.
@@ -9,12 +9,12 @@ from contextlib import contextmanager
 
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.segment import Segment
-from journal.engines.files.snapshot import UNREADABLE, Anchor, SnapshotFile
+from journal.engines.files.snapshot import Anchor, SnapshotFile
 from journal.engines.files.storage import Storage
 from journal.engines.files.tip import Tip
 from journal.events import Open
 from journal.names import Paths
-from journal.snapshots import Freezable, SavedTurn
+from journal.snapshots import UNREADABLE, Freezable, SavedTurn
 
 SHORT = 1 << 13
 """Bytes of a log that is read as soon as a snapshot of it would be."""

@@ -26,7 +26,7 @@ from journal.engines.files.logfile import LogFile
 from journal.engines.files.storage import FIRST, Storage, chunks
 from journal.events import Open, Sealed
 from journal.names import Paths, unfinished
-from journal.snapshots import EncodedTurns
+from journal.snapshots import UNREADABLE, EncodedTurns
 from journal.state import MAX_LINE, encode_text
 
 _VERSION = 1
@@ -87,9 +87,6 @@ class _Head(Struct, frozen=True, kw_only=True):
     summary: Raw
     rest: Raw
 
-
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding raises that somebody else has written."""
 
 _decode_head = msgspec.json.Decoder(_Head).decode
 _decode_lengths = msgspec.json.Decoder(_Lengths).decode

@@ -109,15 +109,8 @@ def test_it_appends_where_a_reader_would(
         for act, number in acts:
             folder.others(act, number)
         shutil.copytree(folder.path, copy)
-        other = Folder.__new__(Folder)
-        other.path = copy
-        reader, _ = open_log(copy)
-        reader.refresh()
         found = folder.appended_by(open_log(folder.path)[0] if is_fresh else folder.log)
-        assert found == other.appended_by(reader)
-        fresh, recorder = open_log(folder.path)
-        fresh.refresh()
-        assert recorder.turns[-1] == "mine", "True, and no reader sees it"
+        check_is_what_a_reader_appends(found, folder, copy)
     finally:
         shutil.rmtree(folder.path)
         shutil.rmtree(copy, ignore_errors=True)
@@ -151,17 +144,24 @@ def test_a_writer_that_waited_appends_where_a_reader_would(
         with patch.multiple(locked_end, _FEW=few, _MOMENT=moment):
             log.note_look()
             found = folder.appended_by(log)
-        other = Folder.__new__(Folder)
-        other.path = copy
-        reader, _ = open_log(copy)
-        reader.refresh()
-        assert found == other.appended_by(reader)
-        fresh, recorder = open_log(folder.path)
-        fresh.refresh()
-        assert recorder.turns[-1] == "mine", "True, and no reader sees it"
+        check_is_what_a_reader_appends(found, folder, copy)
     finally:
         shutil.rmtree(folder.path)
         shutil.rmtree(copy, ignore_errors=True)
+
+
+def check_is_what_a_reader_appends(
+    found: tuple[int, bytes, bytes], folder: Folder, copy: Path
+) -> None:
+    """`copy` is what `folder` was before; see `Folder.appended_by` for `found`."""
+    other = Folder.__new__(Folder)
+    other.path = copy
+    reader, _ = open_log(copy)
+    reader.refresh()
+    assert found == other.appended_by(reader)
+    fresh, recorder = open_log(folder.path)
+    fresh.refresh()
+    assert recorder.turns[-1] == "mine", "True, and no reader sees it"
 
 
 @pytest.mark.parametrize("appended", [1, 2, 3])

@@ -400,16 +400,17 @@ def test_a_snapshot_that_says_what_none_says_is_not_used(
     """Forged: its digest is right."""
     append(tmp_path, set_event("a"))
     path = saved(tmp_path)
-    line, _, rest = path.read_bytes().partition(b"\n")
-    fields = msgspec.json.decode(line, type=dict[str, Raw])
-    del fields["digest"]
-    forge(path, {**fields, **change}, rest)
+    _, _, rest = path.read_bytes().partition(b"\n")
+    forge(path, change, rest)
     found = thawed(tmp_path)
     assert list(found.turns["native"]) == ["a"]
 
 
-def forge(path: Path, fields: dict[str, Any], rest: bytes) -> None:
-    head = msgspec.json.encode(fields)[:-1]
+def forge(path: Path, change: dict[str, Any], rest: bytes) -> None:
+    """Give a snapshot another first line, whose digest is right, and `rest` after it."""
+    fields = msgspec.json.decode(path.read_bytes().partition(b"\n")[0], type=dict[str, Raw])
+    del fields["digest"]
+    head = msgspec.json.encode({**fields, **change})[:-1]
     digest = sha256(head).hexdigest().encode()
     path.write_bytes(b'%b,"digest":"%b"}\n%b' % (head, digest, rest))
 
@@ -688,13 +689,11 @@ def test_lengths_that_are_none_are_not_used(
 ) -> None:
     append(tmp_path, set_event("a"))
     path = saved(tmp_path)
-    line, _, rest = path.read_bytes().partition(b"\n")
-    fields = msgspec.json.decode(line, type=dict[str, Any])
-    del fields["digest"]
-    fields["lengths"] = len(lengths) + 1
+    _, _, states = path.read_bytes().split(b"\n", 2)
+    change: dict[str, Any] = {"lengths": len(lengths) + 1}
     if digest_is_right:
-        fields["lengths_digest"] = sha256(lengths).hexdigest()
-    forge(path, fields, lengths + b"\n" + rest.partition(b"\n")[2])
+        change["lengths_digest"] = sha256(lengths).hexdigest()
+    forge(path, change, lengths + b"\n" + states)
     assert list(thawed(tmp_path).turns["native"]) == ["a"]
     assert Directory(str(tmp_path), LogOptions("os")).saved_turn("s", "native", "a") is None
 
