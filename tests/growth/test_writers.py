@@ -85,3 +85,29 @@ def test_a_long_line_is_compacted_in_pieces_that_grow_with_it(tmp_path: Path) ->
     few, many = pieces(4), pieces(8)
     assert many - few <= 3 * 4, "one more for each megabyte, each time it is read"
     assert few < 60
+
+
+def test_what_is_saved_grows_with_what_is_appended_and_not_with_the_log(tmp_path: Path) -> None:
+    """Of a view that stays as large as it is, however often it is flushed."""
+
+    def written(sets: int) -> int:
+        count = 0
+
+        def note(name: str, args: tuple[Any, ...]) -> None:
+            nonlocal count
+            if name == "write" and os.readlink(f"/proc/self/fd/{args[0]}").endswith(
+                ".snapshot.new"
+            ):
+                count += len(args[1])
+
+        with DefaultSessionStore(
+            tmp_path / str(sets), durability="os", storage=FaultyStorage(note), auto_compact=False
+        ) as store:
+            for number in range(sets):
+                store.set_runtime_state("s", "native", f"t{number % 20}", {"text": "x" * 400})
+                store.flush()
+        return count
+
+    few, many = written(400), written(800)
+    assert few > 0
+    assert many <= 2.2 * few
