@@ -91,8 +91,11 @@ class Log(Protocol):
         """
         ...
 
-    def refresh(self) -> bool:
+    def refresh(self, pause: Callable[[], object] | None = None) -> bool:
         """Fold what others have appended. Returns False when there is no such session.
+
+        With a `pause`, much is folded a little at a time: it is called in between, while other
+        threads may use the log.
 
         What was appended before the call, by whomever, is folded when it returns. Never writes
         or waits for a writer. Raises `ReadError`, also when the engine cannot be reached, and its

@@ -7,7 +7,7 @@ middle of it, since everything it does survives that.
 import logging
 import threading
 from collections.abc import Callable
-from time import sleep
+from time import sleep, thread_time
 from typing import TypeAlias
 
 from journal import exiting
@@ -23,6 +23,7 @@ Job: TypeAlias = Callable[[Callable[[], bool]], object]
 _PATIENCE = 4.0  # seconds that a close waits for the work to be done …
 _GRACE = 1.0  # … and for it to stop, once it was asked to
 _PAUSE = 0.000_05  # seconds; less, and no other thread would be quick enough to wake up
+_STRETCH = 0.000_2  # seconds of work between two pauses
 _SILENCE = "further failures are logged only once it has worked"
 
 
@@ -41,6 +42,7 @@ class Maintenance:
         self._at_exit: set[str] = set()  # names of those that the end of the program waits for
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self._paused = 0.0  # when its thread last did, on the clock of that thread
         self._failing: set[str] = set()  # names of jobs that failed the last time; the thread's
 
     def after_fork(self) -> None:
@@ -102,6 +104,7 @@ class Maintenance:
         self.wait(_GRACE)
 
     def _run(self) -> None:
+        self._paused = thread_time()
         while True:
             with self._idle:
                 if not self._jobs:
@@ -117,7 +120,9 @@ class Maintenance:
         """Whether to stop. Asked every few tenths of a millisecond, or callers of the store would
         wait for the interpreter's lock whenever they come back from the operating system.
         """
-        sleep(_PAUSE)
+        if thread_time() - self._paused >= _STRETCH:
+            sleep(_PAUSE)
+            self._paused = thread_time()
         return self._stopping
 
     def _do(self, name: str, job: Job) -> None:

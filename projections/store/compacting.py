@@ -66,7 +66,7 @@ class Compactor:
             report = self._compacted(session, stop)
             if report is not None and report.bytes_after != report.bytes_before:
                 self._note(session, report)
-                session.refresher.refresh_compacted(timeout=0.0)
+                session.refresher.refresh_compacted(timeout=0.0, pause=stop)
         finally:
             lock.release()
 

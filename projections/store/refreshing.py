@@ -180,13 +180,15 @@ class FileRefresher:
             self.refresh_or_warn(0.0, while_busy=while_busy, pause=pause)
             self._budget.spend(started, monotonic())
 
-    def refresh_compacted(self, timeout: float | None = None) -> None:
+    def refresh_compacted(
+        self, timeout: float | None = None, pause: Callable[[], object] = lambda: None
+    ) -> None:
         """As `refresh_or_warn`, and save anew: what was saved is of a log that is gone."""
         try:
-            self._log.refresh()
+            self._log.refresh(pause)
         except JournalError:
             pass  # whoever needs it is told
-        self.refresh_or_warn(timeout)
+        self.refresh_or_warn(timeout, pause=pause)
 
     def refresh_or_warn(
         self,
@@ -214,6 +216,7 @@ class FileRefresher:
                 self._stale.failing.add(self._session_id)
 
     def _render(self, pause: Callable[[], object]) -> bytes | None:
+        self._log.refresh(pause)
         with self._log.lock:
             turns = self._view.copy() if self._log.refresh() else None
         return to_json(turns, pause) if turns is not None else None

@@ -10,7 +10,7 @@ owns it. It is taken first, so that of many processes that find a log bloated on
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import sha256
 from itertools import count
 
@@ -21,8 +21,8 @@ from journal.engines.files.living import Kept, Living, scan_living
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.replacing import Replacement, changed_error
 from journal.engines.files.scratch import discard, open_scratch
-from journal.engines.files.segment import Segment
-from journal.engines.files.storage import CHUNK, Storage, write_all
+from journal.engines.files.segment import SLICE, Segment
+from journal.engines.files.storage import Storage, write_all
 from journal.engines.files.validation import check_session, newer_format_error
 from journal.errors import (
     CompactionAbandonedError,
@@ -34,8 +34,6 @@ from journal.events import Open
 from journal.names import Paths, packed
 from journal.reports import CompactionReport
 from journal.scan import Scanner
-
-SLICE = 1 << 16  # bytes between two questions whether to stop: tenths of a millisecond
 
 
 class Compaction:
@@ -104,7 +102,7 @@ class Compaction:
         if not old.file.is_current():  # another compaction was quicker
             raise changed_error(self._paths)
         size = old.file.size()
-        living = scan_living(self._pieces(old, size), old.scanner)
+        living = scan_living(old.slices(size, self._go_on_or_raise), old.scanner)
         if living.deleted:
             return None
         if not self._is_worth_it(old.scanner, living, size):
@@ -138,19 +136,6 @@ class Compaction:
             base_seq=scanner.header.base_seq,
             archive=None,
         )
-
-    def _pieces(self, segment: Segment, size: int) -> Iterator[bytes]:
-        """Small ones; longer ones of a long line, which is looked at again with each."""
-        start = 0
-        while start < size:
-            self._go_on_or_raise()
-            undecided = start - segment.scanner.end
-            length = min(max(SLICE, undecided), CHUNK, size - start)
-            data = segment.storage.read(segment.file.fd, length, start)
-            if not data:
-                return
-            start += len(data)
-            yield data
 
     def _go_on_or_raise(self) -> None:
         if self._stop():
@@ -237,7 +222,7 @@ class Compaction:
     def _prove(self, new: LogFile, living: Living) -> None:
         """Read the new file back from the disk: it must fold to the very same turns."""
         check = Segment(self._paths, new)
-        found = scan_living(self._pieces(check, new.size()), check.scanner)
+        found = scan_living(check.slices(new.size(), self._go_on_or_raise), check.scanner)
         others = [kept.hash for kept in found.others] == [
             kept.hash for kept in sorted(living.others, key=lambda kept: kept.seq)
         ]

@@ -13,14 +13,14 @@ from journal.engines.files.deletion import names_in_archive
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.recovery import cut_torn_tail
 from journal.engines.files.sealing import check_can_be_cut, seal, take_back, unseal
-from journal.engines.files.segment import Segment
+from journal.engines.files.segment import SLICE, Segment
 from journal.engines.files.snapshot import remove_snapshot
 from journal.engines.files.storage import write_all
 from journal.errors import CompactionAbandonedError, StorageError
 from journal.names import TORN_SUFFIX, Paths, unfinished
 from journal.waiting import attempts
 
-_CLOSE_ENOUGH = 1 << 16  # bytes left to copy with the lock held
+_CLOSE_ENOUGH = SLICE  # bytes left to copy with the lock held
 _MOST_ROUNDS = 20
 
 
@@ -72,30 +72,34 @@ class Replacement:
         return is_copy or self._storage.find(path) == self._old.file.id
 
     def catch_up(self) -> None:
-        """Copy what is appended meanwhile until little is left to copy with the lock."""
+        """Copy what is appended meanwhile, and sync it: little is left to do with the lock."""
+        self._come_near()
+        self._storage.sync(self._new.fd)
+        self._storage.sync(self._old.file.fd)
+
+    def _come_near(self) -> None:
         for _ in range(_MOST_ROUNDS):
             if self._old.file.size() - self._old.scanner.end <= _CLOSE_ENOUGH:
                 break
             self._copy(self._check)
-        self._storage.sync(self._new.fd)
-        self._storage.sync(self._old.file.fd)
 
     def _copy(self, check: Callable[[], object] = lambda: None) -> None:
         """Append the old file's intact lines since the last copy to the new file."""
         old, scanner = self._old, self._old.scanner
         copied, damage = scanner.end, scanner.damage_count
         scanner.rewind()
-        for _ in scanner.read(asking(old.pieces(copied, old.file.size()), check)):
+        for _ in scanner.read(old.slices(old.file.size(), check)):
             pass
         if scanner.damage_count > damage:
             raise changed_error(old.paths)
-        for data in asking(old.pieces(copied, scanner.end), check):
+        for data in asking(old.pieces(copied, scanner.end, SLICE), check):
             write_all(self._storage, self._new.fd, data)
 
     def lock(self, timeout: float) -> None:
         """Take the lock between processes. Raises `LockTimeoutError`."""
         for _ in attempts(timeout, self._old.file.path):
             self._check()
+            self._come_near()  # others have appended while we waited
             if self._old.file.try_lock():
                 return
 

@@ -19,8 +19,6 @@ from journal.snapshots import Freezable, Frozen
 
 logger = logging.getLogger("journal")
 
-SLICE = 1 << 16  # bytes read between two pauses
-
 
 class _GivenUpError(Exception):
     """Another process is saving, or the log is gone."""
@@ -32,7 +30,7 @@ def save(reader: LogReader, projection: Freezable, pause: Callable[[], object]) 
     Not where the log is damaged, or ends in what is no intact event: such a log is to be read.
     """
     try:
-        if not reader.refresh():  # which may find another file in the place of ours
+        if not reader.refresh(pause):  # which may find another file in the place of ours
             return
         if reader.catchup.is_carried:
             _save_anew(reader, projection.fresh(), pause)
@@ -51,22 +49,11 @@ def _save_anew(reader: LogReader, projection: Freezable, pause: Callable[[], obj
     """
     fresh = LogReader(reader.storage, reader.paths, projection)
     try:
-        with fresh.lock:
-            _read(fresh, pause)
+        fresh.refresh(pause)
         _save(fresh, projection, pause)
         reader.catchup.note_saved(fresh.catchup)
     finally:
         fresh.close()
-
-
-def _read(reader: LogReader, pause: Callable[[], object]) -> None:
-    """Read the file at the path, a little at a time."""
-    segment = reader.use_locked(LogFile(reader.storage, reader.paths.log, create=False))
-    size, stop = segment.file.size(), 0
-    while stop < size:
-        stop = min(size, max(stop, segment.scanner.end) + SLICE)
-        reader.catchup.read_on(segment, stop)
-        pause()
 
 
 def _save(reader: LogReader, projection: Freezable, pause: Callable[[], object]) -> None:

@@ -7,15 +7,18 @@ Writers may be ahead of readers: `tip` is where the file ends as far as it is kn
 scanner itself unless others have appended what was not read yet, see `skimming`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from journal.codec import HASH_DIGITS
 from journal.engines.files.logfile import LogFile
-from journal.engines.files.storage import chunks
+from journal.engines.files.storage import CHUNK, chunks
 from journal.engines.files.tip import Tip
 from journal.events import Event
 from journal.names import Paths, is_archived_log
 from journal.scan import Scanner
+
+SLICE = 1 << 15
+"""Bytes read between two pauses: some tenths of a millisecond."""
 
 _TAIL = 64  # bytes: enough of a line's end to hold its hash
 _MOST_BYTES = 1 << 12  # of a line's end and the blank lines after it
@@ -50,18 +53,35 @@ class Segment:
         self.tip = self.scanner = Scanner()
         self._archives = None
 
-    def read_on(self, size: int | None = None) -> Iterator[Event]:
+    def read_on(self, size: int | None = None, *, goes_on: bool = False) -> Iterator[Event]:
         """Judge the bytes that come next, up to `size`, and yield the intact events in them.
 
-        What was undecided at the end is read again. O(bytes), in pieces of bounded size.
+        There the file ends for now, or it `goes_on`, perhaps in the middle of a line. What was
+        undecided at the end is read again. O(bytes), in pieces of bounded size.
         """
         self.scanner.rewind()
         stop = self.file.size() if size is None else size
-        return self.scanner.read(self.pieces(self.scanner.end, stop))
+        return self.scanner.read(self.pieces(self.scanner.end, stop), goes_on=goes_on)
 
     def pieces(self, start: int, stop: int, most: int | None = None) -> Iterator[bytes]:
         """The bytes of the file from `start` to `stop`, in pieces of at most `most`."""
         return chunks(self.storage, self.file.fd, start, stop, most=most)
+
+    def slices(self, stop: int, check: Callable[[], object]) -> Iterator[bytes]:
+        """The bytes up to `stop`, for the scanner to judge; `check` is called before each piece.
+
+        The pieces are small, but of a long line longer: it is looked at again with each.
+        """
+        start = self.scanner.end
+        while start < stop:
+            check()
+            undecided = start - self.scanner.end
+            length = min(max(SLICE, undecided), CHUNK, stop - start)
+            data = self.storage.read(self.file.fd, length, start)
+            if not data:
+                return
+            start += len(data)
+            yield data
 
     def look_for_archives(self) -> None:
         """List the archive now, for the next `has_archives`, which may come under the lock."""
@@ -108,5 +128,9 @@ class Segment:
         if found.endswith(last + LINE_END):  # just there, to the byte
             return True
         text = found.rstrip()
+        if len(text) < LAST_BYTES and place > 0:  # an editor has left much white space after it
+            place = max(0, tip.end - tip.padding - _MOST_BYTES)
+            found = self.storage.read(self.file.fd, min(tip.end - place, 2 * _MOST_BYTES), place)
+            text = found.rstrip()
         is_whole = text.endswith(b"}") and text[:-1].rstrip().endswith(last + b'"')
         return is_whole and found.endswith(b"\n") is not tip.is_unended

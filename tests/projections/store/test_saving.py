@@ -318,7 +318,7 @@ def test_a_log_that_cannot_be_read_after_its_compaction_is_compacted(
             fill(store)
         log = store._sessions.get("s").log
 
-        def refuse() -> bool:
+        def refuse(_: object = None) -> bool:
             raise ReadError(5, "no")
 
         monkeypatch.setattr(log, "refresh", refuse)

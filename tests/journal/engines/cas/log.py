@@ -76,7 +76,7 @@ class CasLog:
 
     # Reading
 
-    def refresh(self) -> bool:
+    def refresh(self, pause: Callable[[], object] | None = None) -> bool:
         with self.lock:
             if not self._busy:  # else a factory asks, or a signal handler
                 self._refresh_locked()

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from journal.backend import never
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import FileLog, LogOptions
 from journal.events import Event, Head, Set
@@ -32,6 +33,7 @@ from tests.support import (
 
 TURNS = st.sampled_from(["a", "b", "c"])
 WHO = st.sampled_from([0, 1, 2])
+ACTS = st.tuples(st.sampled_from(["append", "append", "append", "look", "close", "compact"]), WHO)
 
 
 class Strangers(RuleBasedStateMachine):
@@ -49,6 +51,7 @@ class Strangers(RuleBasedStateMachine):
         self.clock = Clock()
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr("journal.engines.files.reader.monotonic", self.clock)
+        self.patch.setattr("journal.engines.files.reader.SLICE", 100)  # less than a line
         self.reports = Reports()
         logging.getLogger("journal").addHandler(self.reports)
         self.logs: list[tuple[FileLog, Recorder]] = []
@@ -111,12 +114,49 @@ class Strangers(RuleBasedStateMachine):
         assert view_of(recorder) == dict(self.events), "True, and it is not in the log"
         assert problems_in(self.folder) == []
 
-    @rule(who=WHO)
-    def read(self, who: int) -> None:
+    @rule(who=WHO, in_parts=st.booleans())
+    def read(self, who: int, in_parts: bool) -> None:
         self.clock.now += 1.0
         log, recorder = self.logs[who]
-        self.look(who, log.refresh)
+        self.look(who, lambda: log.refresh(never if in_parts else None))
         assert view_of(recorder) == dict(self.events)
+
+    @rule(
+        who=WHO,
+        is_fresh=st.booleans(),
+        before=st.lists(ACTS, max_size=4),
+        meanwhile=st.lists(ACTS, max_size=8),
+    )
+    def read_meanwhile(
+        self, who: int, is_fresh: bool, before: list[tuple[str, int]], meanwhile: list[Any]
+    ) -> None:
+        """In parts, while others, and other threads of its own process, use the log."""
+        for each in (0, 1, 2):
+            self.read(each, in_parts=False)
+        if is_fresh:
+            self.restart(who)
+        said = len(self.reports.losses)
+        for act in before:
+            self.act(*act)
+        left = list(meanwhile)
+        log, _ = self.logs[who]
+        log.refresh(lambda: self.act(*left.pop()) if left else None)
+        for log, recorder in self.logs:
+            log.refresh()
+            assert view_of(recorder) == dict(self.events)
+        assert len(self.reports.losses) == said
+
+    def act(self, act: str, who: int) -> None:
+        """Also of the process that reads, which then gives up what it has read of a part."""
+        match act:
+            case "append":
+                self.append(who, "abc"[who], then_read=False)
+            case "look":
+                self.logs[who][0].refresh()
+            case "close":
+                self.logs[who][0].close()
+            case "compact" if self.path.exists() and not self.torn:
+                self.compact("drop")
 
     @rule(who=WHO)
     def peek(self, who: int) -> None:

@@ -28,6 +28,8 @@ from tests.support import (
         lambda data: data.replace(b"\n", b"\r\n")[:-2],
         lambda data: b"\n\n" + data,
         lambda data: data[:-1] + b"   ",
+        lambda data: data[:-1] + b" " * 40,
+        lambda data: data.replace(b"\n", b" " * 900 + b"\n"),
         lambda data: b"\xef\xbb\xbf" + data.replace(b"\n", b"\r\n"),
         lambda data: data + b"\n" * 9000,
     ],
@@ -40,6 +42,8 @@ from tests.support import (
         "CRLF unended",
         "blanks first",
         "spaces last",
+        "many spaces last",
+        "trailing spaces",
         "BOM",
         "many",
     ],
@@ -99,6 +103,21 @@ class TestAnEditor:
         assert recorder.turns == ["t1", "t2", "t1"], "it goes on where it was"
         log.append([set_event("t5")])
         assert turns_in(path.parent) == ["t1", "t2", "t5"]
+        assert disk.verify("s").ok
+        assert reports.texts == []
+
+    def test_it_is_compacted_as_it_is(
+        self, tmp_path: Path, reports: Reports, change: Callable[[bytes], bytes]
+    ) -> None:
+        path = prepare(tmp_path)
+        writer, _ = open_log(path.parent)
+        writer.append([set_event("t1")])
+        in_place(path, change(path.read_bytes()))
+        disk = Directory(str(path.parent), LogOptions("os"))
+        report = disk.compact("s")
+        assert report is not None
+        assert (report.events_before, report.events_after) == (3, 2)
+        assert turns_in(path.parent) == ["t1", "t2"]
         assert disk.verify("s").ok
         assert reports.texts == []
 

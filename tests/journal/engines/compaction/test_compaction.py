@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from journal.backend import always, never
-from journal.engines.files.compaction import SLICE, Compaction
+from journal.engines.files.compaction import Compaction
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
+from journal.engines.files.segment import SLICE
 from journal.engines.files.storage import DiskStorage
 from journal.events import Clear, Handoff
 from journal.names import paths_of
