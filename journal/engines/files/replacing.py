@@ -6,6 +6,7 @@ stays locked until the rename is on the disk, so that no writer acknowledges any
 that a power cut could still take away.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -13,15 +14,14 @@ from journal.engines.files.deletion import names_in_archive
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.recovery import cut_torn_tail
 from journal.engines.files.sealing import check_can_be_cut, seal, take_back, unseal
-from journal.engines.files.segment import SLICE, Segment
+from journal.engines.files.segment import Segment
 from journal.engines.files.snapshot import remove_snapshot
 from journal.engines.files.storage import write_all
 from journal.errors import CompactionAbandonedError, StorageError
 from journal.names import TORN_SUFFIX, Paths, unfinished
 from journal.waiting import attempts
 
-_CLOSE_ENOUGH = SLICE  # bytes left to copy with the lock held
-_MOST_ROUNDS = 20
+_CLOSE_ENOUGH = 1 << 16  # bytes left to copy with the lock held
 
 
 def changed_error(paths: Paths) -> CompactionAbandonedError:
@@ -78,10 +78,11 @@ class Replacement:
         self._storage.sync(self._old.file.fd)
 
     def _come_near(self) -> None:
-        for _ in range(_MOST_ROUNDS):
-            if self._old.file.size() - self._old.scanner.end <= _CLOSE_ENOUGH:
-                break
+        """Until little is left, or hardly less than before: writers may be as quick as we."""
+        before: float = math.inf
+        while _CLOSE_ENOUGH < (left := self._old.file.size() - self._old.scanner.end) < before:
             self._copy(self._check)
+            before = left / 2
 
     def _copy(self, check: Callable[[], object] = lambda: None) -> None:
         """Append the old file's intact lines since the last copy to the new file."""
@@ -92,7 +93,7 @@ class Replacement:
             pass
         if scanner.damage_count > damage:
             raise changed_error(old.paths)
-        for data in asking(old.pieces(copied, scanner.end, SLICE), check):
+        for data in asking(old.pieces(copied, scanner.end), check):
             write_all(self._storage, self._new.fd, data)
 
     def lock(self, timeout: float) -> None:

@@ -428,7 +428,7 @@ def write(folder: Path, runtime: str, count: int, noise: Any) -> None:
     noise.put(messages)
 
 
-@sized(quick=3000, storm=25_000)
+@sized(quick=5000, storm=25_000)
 def test_two_processes_that_write_one_session_say_nothing(
     size: int, tmp_path: Path, figure: Figure
 ) -> None:
