@@ -32,6 +32,8 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 def plain(text: str) -> str:
     """`text` on one line: control and direction characters become `\\x1b`, `\\u202e` …"""
+    if text.isprintable():
+        return text  # as most is; nothing harmful counts as printable
     return _HARMFUL.sub(_escape, text.replace("\t", " "))
 
 

@@ -5,11 +5,13 @@ import os
 import re
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 from projections import DefaultSessionStore
+from projections.cli.terminal import plain
 from tests.cli.arguments import TO, with_folder
 from tests.cli.hostile_text import AS_ARGUMENT, NASTY
 from tests.cli.terminal import (
@@ -169,3 +171,12 @@ def test_a_folder_of_which_the_name_is_no_text_works(own: str) -> None:
     result = journal("log", "x", "--dir", folder)
     assert result.returncode == 3
     assert "Traceback" not in result.stderr
+
+
+def test_every_harmful_character_is_escaped_and_no_other() -> None:
+    """By itself and beside others: what is printable is looked at as a whole."""
+    for code in range(sys.maxunicode + 1):
+        char = chr(code)
+        found = plain(f"a{char}b")
+        assert HARMFUL.search(found) is None, hex(code)
+        assert found == f"a{char}b" or HARMFUL.match(char) or char in "\t\n", hex(code)
