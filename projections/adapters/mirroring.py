@@ -9,6 +9,7 @@ from journal.config import GatewaySettings, Limits, SessionSettings
 from projections.adapters.context import CallContext, current
 from projections.adapters.recorder import Recorder
 from projections.adapters.shared import give_back, recorder_in, recorder_of
+from projections.adapters.values import DETAILS, Record, detail_of
 from projections.store.store import DefaultSessionStore
 
 T = TypeVar("T")
@@ -20,7 +21,8 @@ Source: TypeAlias = (
 
 _MADE: dict[str, Any] = {
     "durability": "os",
-    "limits": Limits(runtime_bytes=1 << 30),  # a session may have any number of turns
+    # A turn keeps to what is to be recorded of it; a session may have any number of turns.
+    "limits": Limits(turn_bytes=DETAILS["full"].turn_bytes, runtime_bytes=1 << 40),
     "lock_timeout": 2.0,  # seconds: an agent waits for that, where it is not asynchronous
 }
 """How stores are made here."""
@@ -33,17 +35,25 @@ class Mirror:
     """Mirrors agents while it is open. A context manager; `close` undoes all of it.
 
     `store` is where the turns go, `mirrors` whether they go anywhere. A store that was
-    made here has durability "os", the usual limit for a turn and none for a whole runtime, and
-    gives up a write after two seconds in which another process has the session's lock.
+    made here has durability "os", limits that fit whatever is recorded, and gives up a write
+    after two seconds in which another process has the session's lock.
 
     Mirrors of one store, or of one folder, share one `recorder`, so agents of several frameworks
     can work in one session. Their failures are counted together while they are open together,
-    and a store that was made here is closed with the last of them.
+    and a store that was made here is closed with the last of them. What the latest of them
+    says of `record` holds for all.
     """
 
-    def __init__(self, source: Source) -> None:
-        """Raises TypeError and ValueError for what cannot be a source."""
+    def __init__(self, source: Source, record: Record = "slices") -> None:
+        """Raises TypeError and ValueError for what cannot be a source, or a `record`.
+
+        `record` says how much of a turn is kept: "ids" (1 KiB: ids, names, statuses, times),
+        "slices" (16 KiB, values cut to 1 KiB) or "full" (1 MiB, values cut to 64 KiB). A store
+        that is given may have limits that leave less.
+        """
+        detail_of(record)
         self.recorder = _recorder_for(source)
+        self.recorder.keep(record)
         self.recorder.owns_store |= not isinstance(source, DefaultSessionStore)
         self.store = self.recorder.store
         self._failures_before = self.recorder.failures

@@ -4,6 +4,7 @@ The log says who owns a session. This module knows what the log does not say: wh
 process are open, and which turn called for which.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
 from projections.adapters.open_turns import OpenTurns
@@ -39,15 +40,18 @@ class SessionOwner:
     def opened(self, turn: Turn) -> Before:
         """A turn opens: the handover that comes before its first state.
 
-        None where the caller's runtime is the turn's own, and where turns of other runtimes are
-        open beside it: they work side by side, and nobody hands over to anybody.
+        None where the caller's runtime is the turn's own, and where turns work side by side:
+        beside those of other runtimes, or as one of several that a turn called for at a time.
+        Then nobody hands over to anybody, and the caller keeps the session.
         """
         caller = _caller(turn)
         beside = self._open.add(turn.session_id, turn)
         if caller is not None:
-            return _handover(
-                caller, turn, turn.parent_call_id or f"called for by {caller.turn_id}"
-            )
+            turn.is_beside = caller.is_beside or _is_one_of_several(turn, caller, beside)
+            if turn.is_beside:
+                return None
+            reason = _tool(turn, caller) or f"called for by {caller.runtime_id}"
+            return _handover(caller, turn, reason)
         if any(other.runtime_id != turn.runtime_id for other in beside):
             return None
         return FromOwner(turn.runtime_id)
@@ -55,10 +59,14 @@ class SessionOwner:
     def closed(self, turn: Turn) -> Handover | None:
         """A turn has closed: the handover that comes after its last state."""
         self._open.remove(turn.session_id, turn)
-        caller = None if turn.handed_on else _returns_to(turn)
+        if turn.handed_on or turn.is_beside:
+            return None
+        first = _first_of(turn)
+        caller = _caller_from(turn.session_id, first)
         if caller is None:
             return None
-        return _handover(turn, caller, f"{turn.turn_id} is {turn.status}")
+        reason = _tool(first, caller) or f"{turn.runtime_id} is {turn.status}"
+        return _handover(turn, caller, reason)
 
 
 def _handover(source: Turn, target: Turn, reason: str) -> Handover | None:
@@ -67,16 +75,32 @@ def _handover(source: Turn, target: Turn, reason: str) -> Handover | None:
     return Handover(source.runtime_id, target.runtime_id, reason)
 
 
+def _tool(turn: Turn, caller: Turn) -> str | None:
+    """The name of the tool in which the caller has called for a turn, if it is known."""
+    call = None if turn.parent_call_id is None else caller.calls.get(turn.parent_call_id)
+    return None if call is None else call.name
+
+
+def _is_one_of_several(turn: Turn, caller: Turn, beside: Iterable[Turn]) -> bool:
+    """Whether its caller has called for others at the same time."""
+    if turn.for_good:
+        return False
+    others = len(caller.calls.unfinished.keys() - {turn.parent_call_id})
+    return others > 0 or any(other.parent is caller and not other.for_good for other in beside)
+
+
 def _caller(turn: Turn) -> Turn | None:
     """The turn that called for this one, if that is in the same session."""
+    return _caller_from(turn.session_id, turn)
+
+
+def _caller_from(session_id: str, turn: Turn) -> Turn | None:
     parent = turn.parent
-    return parent if parent is not None and parent.session_id == turn.session_id else None
+    return parent if parent is not None and parent.session_id == session_id else None
 
 
-def _returns_to(turn: Turn) -> Turn | None:
-    """The turn that gets the session back: of those handed over to for good, the caller's."""
-    first = turn
-    while first.for_good and first.parent is not None:
-        first = first.parent
-    caller = first.parent
-    return caller if caller is not None and caller.session_id == turn.session_id else None
+def _first_of(turn: Turn) -> Turn:
+    """Of turns that were handed over to for good, one after the other, the first."""
+    while turn.for_good and turn.parent is not None:
+        turn = turn.parent
+    return turn

@@ -2,8 +2,9 @@
 
 What is written:
 
-- a turn when it opens, whenever one of its tool calls starts or ends, and when it closes, so
-  that a crash in its middle leaves an open turn with what was done so far;
+- a turn when it opens, when one of its tool calls starts or ends, and when it closes, so that
+  a crash in its middle leaves an open turn with what was done so far. Of a turn with very many
+  calls, changes are joined: see `Turn.is_due`;
 - a handoff and its takeover when a turn opens inside a tool call of another runtime's turn,
   the same back when it closes, and when one runtime goes on after another has finished.
 
@@ -17,8 +18,10 @@ from journal import exiting
 from journal.forking import leave_stopped_threads
 from projections.adapters.deferred import Deferred
 from projections.adapters.failures import Failures
+from projections.adapters.joining import Joiner
 from projections.adapters.ownership import SessionOwner
 from projections.adapters.turns import Status, Turn
+from projections.adapters.values import Keeper, Record, detail_of
 from projections.adapters.writing import TurnWriter
 from projections.store.store import DefaultSessionStore
 
@@ -45,19 +48,40 @@ class Recorder:
     all the rest. Safe for threads and for several event loops.
     """
 
-    def __init__(self, store: DefaultSessionStore) -> None:
+    def __init__(self, store: DefaultSessionStore, record: Record = "slices") -> None:
+        """`record` says how much is kept, as far as the store's limits allow."""
         self.store = store
         self.users = 0  # how many mirrors share it; the last one closes a store that it owns
         self.owns_store = False
         self._failures = Failures()
         self._turns = TurnWriter(store, self._failures)
         self._owner = SessionOwner()
+        self.keep(record)
+        self._joiner = Joiner(self._turns.write_soon)
         self._deferred = Deferred()  # the last: at the program's end its work comes first
 
     @property
     def mirrors(self) -> bool:
         """Whether the store records anything."""
         return self._turns.writer.mirrors
+
+    def keep(self, record: Record) -> None:
+        """Turns that begin from now on keep so much. Raises ValueError."""
+        writer = self._turns.writer
+        self._keeper = Keeper(detail_of(record).within(writer.limits), writer.encoder.clean)
+
+    def turn(
+        self,
+        session_id: str,
+        runtime_id: str,
+        turn_id: str | None = None,
+        agent: str | None = None,
+    ) -> Turn:
+        """A turn that begins now, of which nothing is written yet."""
+        keeper = self._keeper
+        if turn_id is None:
+            return Turn(session_id, runtime_id, agent=agent, keeper=keeper)
+        return Turn(session_id, runtime_id, turn_id, agent=agent, keeper=keeper)
 
     @property
     def failures(self) -> int:
@@ -82,32 +106,41 @@ class Recorder:
         self._turns.write_soon(turn, before=self._owner.opened(turn))
 
     def save(self, turn: Turn) -> None:
-        """Write the turn as it is now."""
+        """Write the turn as it is now, or together with what changes next: see `Turn.is_due`."""
         self.drain()
-        self._turns.write(turn)
+        if self._is_due(turn):
+            self._turns.write(turn)
 
     async def asave(self, turn: Turn) -> None:
         """As `save`."""
         self.drain()
-        if self._turns.write_soon(turn) and turn.has_open_calls:
+        if self._is_due(turn) and self._turns.write_soon(turn) and turn.has_open_calls:
             await self._turns.written(turn)
+
+    def _is_due(self, turn: Turn) -> bool:
+        if turn.is_due:
+            self._joiner.forget(turn)
+            return True
+        self._joiner.put(turn)
+        return False
 
     def save_soon(self, turn: Turn) -> None:
         """As `save`, without waiting."""
         if exiting.begun:
             leave_stopped_threads()
-        self._turns.write_soon(turn)
+        if self._is_due(turn):
+            self._turns.write_soon(turn)
 
     def close(self, turn: Turn, status: Status = "completed", error: object = None) -> None:
         """A turn has ended. Again for the same turn: nothing happens."""
         self.drain()
-        if turn.close(status, error):
+        if self._closes(turn, status, error):
             self._turns.write(turn, after=self._owner.closed(turn))
 
     async def aclose(self, turn: Turn, status: Status = "completed", error: object = None) -> None:
         """As `close`."""
         self.drain()
-        if turn.close(status, error):
+        if self._closes(turn, status, error):
             after = self._owner.closed(turn)
             if self._turns.write_soon(turn, after=after):
                 await self._turns.written(turn)
@@ -116,8 +149,12 @@ class Recorder:
         """As `close`, without waiting."""
         if exiting.begun:
             leave_stopped_threads()
-        if turn.close(status, error):
+        if self._closes(turn, status, error):
             self._turns.write_soon(turn, after=self._owner.closed(turn))
+
+    def _closes(self, turn: Turn, status: Status, error: object) -> bool:
+        self._joiner.forget(turn)
+        return turn.close(status, error)
 
     def defer(self, work: Callable[[], object]) -> None:
         """Have it called by another thread, or by the next call here that is not a `…_soon`.
@@ -134,11 +171,13 @@ class Recorder:
     def join(self) -> None:
         """Block until all that was called for is written, also for tasks that are gone."""
         self.drain()
+        self._joiner.flush()
         self._turns.queued.join()
 
     def end(self) -> None:
         """Join, and let the threads go."""
         self._deferred.end()
+        self._joiner.flush()
         self._turns.queued.join()
 
     def note_failure(self, error: Exception) -> None:

@@ -1,58 +1,53 @@
-"""An agent's turn, kept as one small state. Pure: no I/O.
+"""An agent's turn, kept as one state in the form of a recorded turn. Pure: no I/O.
 
-    {"agent": "triage", "status": "open", "opened_at": "2026-11-23T10:20:41.714Z",
-     "tool_calls": [{"id": "call-1", "name": "search", "status": "completed"}],
+    {"turn": 1, "agent": "triage", "status": "open", "opened_at": "2026-11-23T10:20:41.714Z",
+     "tool_calls": [{"id": "call-1", "name": "search", "status": "completed",
+                     "arguments": {"parcel": 17}, "result": "in Bonn"}],
      "transcript": [{"role": "user", "content": "Where is my parcel?"}]}
 
-- `status` is `open`, and once the turn has ended `completed`, `error` or `cancelled`. Then
-  there are `closed_at` and, if something went wrong, `error`. A tool call has the same
-  statuses. If a turn ends well but the end of a call is not known, that call stays `open`.
-- `transcript` is a slice: what went in and what came out, cut to the room in the limit.
+- `status` is `open`, `waiting` while a person has to approve or to answer, and once the turn has
+  ended `completed`, `error`, `cancelled` or `interrupted`. Then there is `closed_at`. A call may
+  also be `denied`. How a turn ends says little of its calls: one may still run after a turn was
+  cancelled, and stays `open` until something says what became of it.
 - `parent` is the turn that called for this one: `runtime`, `turn`, the `tool_call_id` if it
   is known, and the `session` if it is another one.
 - `handoffs` are the turns that this one called for or handed over to, with the same fields.
-- `tool_calls_omitted` counts finished calls for which the limit left no room. Earlier states
-  of the turn have them.
+- `omitted` counts what the limit left no room for. Earlier states of the turn have that.
+- `cut`, beside a text that was cut, has its length in bytes and the beginning of its SHA-256.
 """
 
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from journal.config import Limits
 from journal.errors import ReentryError
-from projections.adapters.slices import omit_calls, size_of, slice_of
+from projections.adapters.calls import NAME_LENGTH, UNFINISHED, CallStatus, ToolCalls, size_of
 from projections.adapters.texts import error_text, shorten, text_of
+from projections.adapters.transcripts import Transcript
+from projections.adapters.values import Keeper, Kept
 
 T = TypeVar("T")
-Status: TypeAlias = Literal["open", "completed", "error", "cancelled"]
+Status: TypeAlias = Literal[
+    "open", "waiting", "completed", "error", "cancelled", "interrupted", "abandoned"
+]
+"""How a turn is going; all but `open` and `waiting` are final."""
 
-_NAME_LENGTH = 120  # characters of a tool's or an agent's name
-_TEXT_LENGTH = 1 << 16  # characters of a message, whatever the limits allow
+FORM = 1
+"""The version of the form, the `turn` of each state."""
 
-
-@dataclass(slots=True)
-class ToolCall:
-    """One tool call of a turn."""
-
-    id: str
-    name: str
-    status: Status = "open"
-    error: str | None = None
-
-    def state(self) -> dict[str, Any]:
-        """The call as it is in the turn's state."""
-        found: dict[str, Any] = {
-            "id": self.id,
-            "name": shorten(self.name, _NAME_LENGTH),
-            "status": self.status,
-        }
-        if self.error is not None:
-            found["error"] = self.error
-        return found
+_ERROR_LENGTH = 160  # characters of an error where no values are kept
+_AT_ONCE = 20  # calls of a turn whose opening and end are written at once
+_SELDOM = 0.05  # seconds after a write in which changes of later calls wait for others
+_FRAME = (
+    len('"tool_calls":[],"transcript":[],"handoffs":[],')
+    + len('"omitted":{"tool_calls":,"open_calls":,"handoffs":,"transcript":},')
+    + 4 * len("999999")
+)  # bytes for what is left out, and around what is not
+_LESS_AND_LESS = ("handoffs", "forked_from", "usage", "error", "cut", "model", "parent", "agent")
 
 
 @dataclass(slots=True, eq=False)
@@ -62,7 +57,8 @@ class Turn:
     `runtime_id` is usually the agent's name. `parent` is the turn that called for this one, in
     its tool call `parent_call_id`; the session goes back to it when this turn closes. A handoff
     `for_good` does not come back: the parent is then `handed_on`, and when this turn closes,
-    the session goes where it would have gone from the parent. `lock` guards the fields, and is
+    the session goes where it would have gone from the parent. A turn that `is_beside` others of
+    its parent never has the session: the parent keeps it. `lock` guards the fields, and is
     held while the state is taken and queued. When the program ends, a finalizer may interrupt
     that on the same thread.
     """
@@ -75,17 +71,27 @@ class Turn:
     parent_call_id: str | None = None
     for_good: bool = False
     handed_on: bool = False
+    is_beside: bool = False
+    keeper: Keeper = field(default_factory=Keeper, repr=False)
     status: Status = "open"
-    error: str | None = None
-    calls: dict[str, ToolCall] = field(default_factory=dict)
-    transcript: list[dict[str, str]] = field(default_factory=list)
-    handoffs: list[dict[str, str]] = field(default_factory=list)
+    stop_reason: str | None = None
+    model: str | None = None
+    usage: dict[str, float] = field(default_factory=dict)
+    error: Kept | None = None
+    calls: ToolCalls = field(default_factory=ToolCalls, repr=False)
+    handoffs: list[dict[str, str]] = field(default_factory=list, repr=False)
     opened_at: str = field(default_factory=lambda: now())
     closed_at: str | None = None
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     is_being_queued: bool = field(default=False, repr=False)
+    transcript: Transcript = field(init=False, repr=False)
+    _is_urgent: bool = field(default=True, repr=False)
+    _taken_at: float = field(default=0.0, repr=False)  # on the monotonic clock
 
-    def put_in_line(self, limits: Limits, line_up: Callable[[dict[str, Any]], T]) -> T:
+    def __post_init__(self) -> None:
+        self.transcript = Transcript(self.keeper.detail.turn_bytes)
+
+    def put_in_line(self, line_up: Callable[[dict[str, Any]], T]) -> T:
         """Take the state, as `state` does, and let `line_up` put it into a queue.
 
         Both happen under the lock, so `line_up` must not do I/O. Returns what `line_up` returns.
@@ -99,7 +105,7 @@ class Turn:
                 )
             self.is_being_queued = True
             try:
-                return line_up(self.state(limits))
+                return line_up(self.state())
             finally:
                 self.is_being_queued = False
 
@@ -108,33 +114,109 @@ class Turn:
         self.lock = threading.RLock()
         self.is_being_queued = False
 
+    @property
+    def is_due(self) -> bool:
+        """Whether what has changed is to be written at once, rather than with what follows soon.
+
+        So it is for the first calls of a turn, for errors, for whatever waits or ends, and
+        where nothing was written for a while.
+        """
+        return self._is_urgent or monotonic() - self._taken_at >= _SELDOM
+
+    # What happens in a turn
+
     def says(self, role: str, content: object) -> None:
         """Add to the transcript; content that is not text as JSON. None and "" add nothing."""
-        text = shorten(text_of(content), _TEXT_LENGTH)
+        text = text_of(content)
         if text:
+            kept = self.keeper.keep_text(text)
             with self.lock:
-                self.transcript.append({"role": role, "content": text})
+                if kept is not None:
+                    self.transcript.add(role, kept)
 
-    def call_started(self, call_id: str, name: str) -> None:
-        """A tool call was asked for, or has begun. For an id that is known already: no change."""
+    def model_answered(
+        self,
+        model: str | None = None,
+        usage: Mapping[str, float | None] | None = None,
+        stop_reason: str | None = None,
+    ) -> None:
+        """A model has answered; `usage` is of this answer, by the names that states have."""
         with self.lock:
-            self.calls.setdefault(call_id, ToolCall(call_id, name))
+            self.model = shorten(model, NAME_LENGTH) if model else self.model
+            self.stop_reason = shorten(stop_reason, NAME_LENGTH) if stop_reason else None
+            for name, amount in (usage or {}).items():
+                if amount:
+                    self.usage[name] = self.usage.get(name, 0) + amount
+
+    def call_asked(self, call_id: str, name: str, arguments: object = None) -> None:
+        """The model asks for a tool call, which has not begun. A known one gets arguments only."""
+        kept = None if arguments is None else self.keeper.keep(arguments)
+        with self.lock:
+            call = self.calls.named(call_id, name)
+            if kept is not None and "arguments" not in call.fields:
+                call.fields["arguments"] = kept
+                call.changed()
+            self._note(call.number)
+
+    def call_started(
+        self, call_id: str, name: str, arguments: object = None, *, again: bool = False
+    ) -> None:
+        """A tool is about to run. No change for one that runs, or, unless `again`, has ended."""
+        self.call_asked(call_id, name, arguments)
+        with self.lock:
+            call = self.calls.named(call_id, name)
+            if again and call.status not in UNFINISHED:
+                call.begin_again()
+            if call.status in UNFINISHED and call.started_at is None:
+                if call.status == "waiting":
+                    call.answer = "allowed"
+                call.started_at = now()
+                self.calls.set_status(call, "open")
+
+    def call_waits(self, call_id: str, name: str, arguments: object = None) -> None:
+        """A person is asked whether the tool may run, or for its result."""
+        self.call_asked(call_id, name, arguments)
+        with self.lock:
+            call = self.calls.named(call_id, name)
+            call.asked_at = call.asked_at or now()
+            self.calls.set_status(call, "waiting")
+            self._is_urgent = True
 
     def call_ended(
-        self, call_id: str, status: Status = "completed", error: object | None = None
+        self,
+        call_id: str,
+        status: CallStatus = "completed",
+        error: object | None = None,
+        result: object | None = None,
     ) -> None:
-        """A tool call has ended. For an id that was never started, nothing happens."""
+        """A tool call has ended. For an id that was never named, nothing happens."""
+        kept = None if result is None else self.keeper.keep(result)
         with self.lock:
             call = self.calls.get(call_id)
-            if call is not None:
-                call.status = status
-                call.error = None if error is None else error_text(error)
+            if call is None:
+                return
+            if call.asked_at is not None and call.answer is None:
+                call.answer = "denied" if status == "denied" else "allowed"
+            if kept is not None:
+                call.fields["result"] = kept
+            if error is not None:
+                call.fields["error"] = self._kept_error(error)
+            call.ended_at = now()
+            self.calls.set_status(call, status)
+            self._note(call.number)
+            self._is_urgent |= status == "error"
+
+    def _kept_error(self, error: object) -> Kept:
+        text = error_text(error)
+        return self.keeper.keep_text(text) or Kept(shorten(text, _ERROR_LENGTH))
+
+    def _note(self, number: int) -> None:
+        self._is_urgent |= number < _AT_ONCE
 
     @property
     def has_open_calls(self) -> bool:
         """Whether a tool call has begun and not ended."""
-        with self.lock:
-            return any(call.status == "open" for call in self.calls.values())
+        return bool(self.calls.unfinished)
 
     def handed_to(self, target: "Turn") -> None:
         """Another runtime goes on, for a tool call or for good. Call this before `close`."""
@@ -143,56 +225,115 @@ class Turn:
             self.handoffs.append(_reference(target, self.session_id, target.parent_call_id))
 
     def close(self, status: Status = "completed", error: object | None = None) -> bool:
-        """The turn has ended. False, without effect, if it had ended before.
+        """The turn has ended, or waits. False, without effect, if it had ended before.
 
-        If the turn was cancelled or went wrong, its open calls become cancelled.
+        If it went wrong, its open calls become cancelled.
         """
         with self.lock:
-            if self.status != "open":
+            if self.status not in UNFINISHED:
                 return False
             self.status = status
-            self.closed_at = now()
-            self.error = None if error is None else error_text(error)
-            for call in self.calls.values():
-                if call.status == "open" and status != "completed":
-                    call.status = "cancelled"
+            self._is_urgent = True
+            if status != "waiting":
+                self.closed_at = now()
+            self.error = None if error is None else self._kept_error(error)
+            if status == "error":
+                for call in list(self.calls.unfinished.values()):
+                    self.calls.set_status(call, "cancelled")
             return True
 
-    def state(self, limits: Limits) -> dict[str, Any]:
-        """The turn as a state of at most `limits.turn_bytes` of JSON, if possible.
+    def resume(self) -> None:
+        """A turn that waited goes on."""
+        with self.lock:
+            if self.status == "waiting":
+                self.status = "open"
+                self._is_urgent = True
 
-        To get there it leaves out text of the transcript, then finished tool calls, the oldest
-        first. The latest finished call always stays, and so do all unfinished ones. O(calls).
+    # Its state
+
+    def state(self) -> dict[str, Any]:
+        """The turn as a state of at most as many bytes of JSON as its `keeper` says.
+
+        Room is given to calls that are not over, then to the user's first words and to the last
+        ones said, then to the newest calls and handoffs. O(what is shown).
         """
         with self.lock:
-            state = self._without_transcript()
-            room = limits.turn_bytes - size_of(state)
-            if room < 0:
-                omit_calls(state, -room)
-            elif self.transcript:
-                state["transcript"] = []
-                state["transcript"] = slice_of(self.transcript, limits.turn_bytes - size_of(state))
-                if not state["transcript"]:
-                    del state["transcript"]
-            return state
+            self._is_urgent, self._taken_at = False, monotonic()
+            room = self.keeper.detail.turn_bytes - _FRAME
+            state = _least(self._beginning(), room)
+            return self._filled(state, room - size_of(state))
 
-    def _without_transcript(self) -> dict[str, Any]:
+    def _beginning(self) -> dict[str, Any]:
         state: dict[str, Any] = {
-            "agent": shorten(self.agent or self.runtime_id, _NAME_LENGTH),
+            "turn": FORM,
+            "agent": shorten(self.agent or self.runtime_id, NAME_LENGTH),
             "status": self.status,
-            "opened_at": self.opened_at,
         }
-        if self.closed_at is not None:
-            state["closed_at"] = self.closed_at
-        if self.error is not None:
-            state["error"] = self.error
-        if self.parent is not None:
-            state["parent"] = _reference(self.parent, self.session_id, self.parent_call_id)
-        if self.handoffs:
-            state["handoffs"] = list(self.handoffs)
-        if self.calls:
-            state["tool_calls"] = [call.state() for call in self.calls.values()]
-        return state
+        parent = self.parent
+        more = (
+            ("stop_reason", self.stop_reason),
+            ("opened_at", self.opened_at),
+            ("closed_at", self.closed_at),
+            ("model", self.model),
+            ("usage", dict(self.usage) or None),
+            ("parent", parent and _reference(parent, self.session_id, self.parent_call_id)),
+            ("error", self.error and self.error.value),
+            ("cut", self.error and self.error.cut and {"error": self.error.cut}),
+        )
+        return state | {name: value for name, value in more if value is not None}
+
+    def _filled(self, state: dict[str, Any], room: int) -> dict[str, Any]:
+        """The state with calls, messages and handoffs, as far as there is room."""
+        calls, taken, left_open = self.calls.shown(room)
+        room -= taken
+        messages, said = self.transcript.shown(room // 2)
+        room -= said
+        handoffs, taken = _newest(self.handoffs, room // 4)
+        room -= taken
+        open_calls = len(calls)
+        for call in self.calls.newest_finished():
+            if call.cost > room:
+                break
+            calls[call.number] = call.state
+            room -= call.cost
+        if len(messages) < self.transcript.count:
+            messages, _ = self.transcript.shown(said + room)
+        finished = len(self.calls) - len(self.calls.unfinished)
+        omitted = {
+            "tool_calls": finished - (len(calls) - open_calls),
+            "open_calls": left_open,
+            "handoffs": len(self.handoffs) - len(handoffs),
+            "transcript": self.transcript.count - len(messages),
+        }
+        more = (
+            ("tool_calls", [calls[number] for number in sorted(calls)]),
+            ("transcript", messages),
+            ("handoffs", handoffs),
+            ("omitted", {name: count for name, count in omitted.items() if count}),
+        )
+        return state | {name: value for name, value in more if value}
+
+
+def _newest(handoffs: list[dict[str, str]], room: int) -> tuple[list[dict[str, str]], int]:
+    """As many of the latest as there is room for, and the bytes that they take."""
+    found: list[dict[str, str]] = []
+    taken = 0
+    for each in reversed(handoffs):
+        cost = size_of(each) + 1
+        if taken + cost > room:
+            break
+        found.append(each)
+        taken += cost
+    return found[::-1], taken
+
+
+def _least(state: dict[str, Any], most: int) -> dict[str, Any]:
+    """The beginning of a state, with less of it if that is too long: ids may be of any length."""
+    for name in _LESS_AND_LESS:
+        if size_of(state) <= most:
+            break
+        state.pop(name, None)
+    return state
 
 
 def new_turn_id() -> str:

@@ -73,7 +73,7 @@ class TurnWriter:
             return self.queued.line_up(turn.session_id, write.entry, write.at_once)
 
         try:
-            begin = turn.put_in_line(self.writer.limits, line_up)
+            begin = turn.put_in_line(line_up)
             begin(here=here)
         except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
             self._failures.of_write(turn, error)

@@ -10,9 +10,10 @@ from projections.adapters.openai_agents.runner import MirroringRunner
 from projections.adapters.openai_agents.sessions import Chosen, Sessions, choice_of
 from projections.adapters.openai_agents.tool_errors import watch_tool_errors
 from projections.adapters.session_choice import SessionChoice
+from projections.adapters.values import Record
 
 
-def mirror(source: Source, *, session_id: Chosen = None) -> Mirror:
+def mirror(source: Source, *, session_id: Chosen = None, record: Record = "slices") -> Mirror:
     """Mirror every run of every agent in this process, until the handle is closed.
 
     Takes a store, the path of a folder, or a config. A config without
@@ -28,7 +29,7 @@ def mirror(source: Source, *, session_id: Chosen = None) -> Mirror:
     the process is being mirrored already.
     """
     choice = choice_of(session_id)
-    handle = Mirror(source)
+    handle = Mirror(source, record)
     return handle.begin("OpenAI agents", lambda: _start(handle, choice))
 
 

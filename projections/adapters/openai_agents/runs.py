@@ -199,7 +199,7 @@ class MirroredRun:
 
     def _new_turn(self, context: RunContextWrapper[Any], agent: Agent[Any]) -> Turn:
         self.session_id = self._session_of(agent)
-        turn = Turn(self.session_id, agent.name)
+        turn = self._recorder.turn(self.session_id, agent.name)
         turn.says("user", input_text(context.turn_input))
         return turn
 
@@ -248,5 +248,5 @@ class MirroredRun:
 
     def _going_on(self, turn: Turn, tool: Any) -> str:
         """The id of the tool's call under way; these tools are called one at a time."""
-        ids = [each.id for each in turn.calls.values() if each.name == tool.name]
+        ids = [each.id for each in turn.calls if each.name == tool.name]
         return ids[-1] if ids else self._next_id(turn, tool)

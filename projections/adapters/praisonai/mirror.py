@@ -12,6 +12,7 @@ from projections.adapters.praisonai.patches import Patches
 from projections.adapters.praisonai.store import JournalSessionStore
 from projections.adapters.praisonai.tracker import TurnTracker
 from projections.adapters.session_choice import SessionChoice
+from projections.adapters.values import Record
 
 SessionOf: TypeAlias = Callable[[Any], str | None]
 
@@ -20,6 +21,7 @@ def mirror(
     config_or_store: Source | JournalSessionStore | Mapping[str, Any],
     *,
     session_id: str | SessionOf | None = None,
+    record: Record = "slices",
 ) -> Mirror:
     """Mirror every turn of every PraisonAI agent in this process, until the handle is closed.
 
@@ -39,7 +41,7 @@ def mirror(
     lacks a method that is needed.
     """
     choice: SessionChoice[Any] = SessionChoice("praisonai", session_id)
-    handle, store = _handle_for(config_or_store)
+    handle, store = _handle_for(config_or_store, record)
 
     def start() -> None:
         _start(handle, choice)
@@ -50,18 +52,18 @@ def mirror(
 
 
 def _handle_for(
-    source: Source | JournalSessionStore | Mapping[str, Any],
+    source: Source | JournalSessionStore | Mapping[str, Any], record: Record
 ) -> tuple[Mirror, JournalSessionStore | None]:
     """The handle, and the store that becomes PraisonAI's default, if any."""
     if isinstance(source, JournalSessionStore):
-        return Mirror(source.journal), source
+        return Mirror(source.journal, record), source
     if is_config(source):
-        handle = Mirror(settings_of(source))
+        handle = Mirror(settings_of(source), record)
         if not handle.mirrors:
             return handle, None  # nothing is mirrored, so no folder is made
         journal = handle.store
         return handle, JournalSessionStore(journal.session_dir, journal=journal)
-    return Mirror(cast(Source, source)), None
+    return Mirror(cast(Source, source), record), None
 
 
 def _start(handle: Mirror, choice: SessionChoice[Any]) -> None:

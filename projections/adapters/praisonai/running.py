@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+from projections.adapters.calls import UNFINISHED
 from projections.adapters.context import current
 from projections.adapters.open_turns import OpenTurns
 from projections.adapters.turns import Status, Turn
@@ -49,7 +50,8 @@ class Running:
         calls = self.turn.calls
         if isinstance(call_id, str) and call_id:
             stem, number = call_id, 1
-            if call_id not in calls or calls[call_id].status == "open":
+            known = calls.get(call_id)
+            if known is None or known.status in UNFINISHED:
                 return call_id  # an open one is the same call, seen twice
         else:
             stem, number = "call", len(calls)

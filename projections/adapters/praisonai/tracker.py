@@ -9,7 +9,6 @@ from projections.adapters.praisonai.running import (
 )
 from projections.adapters.recorder import Recorder
 from projections.adapters.session_choice import SessionChoice
-from projections.adapters.turns import Turn
 
 
 class TurnTracker(Mirroring):
@@ -28,7 +27,7 @@ class TurnTracker(Mirroring):
         """
         here = self.here()
         own = getattr(agent, "_session_id", None)
-        turn = Turn(self._choice.of(agent, own, here), str(agent.display_name))
+        turn = self.recorder.turn(self._choice.of(agent, own, here), str(agent.display_name))
         turn.says("user", prompt)
         if here is not None:
             here.calls_for(turn)

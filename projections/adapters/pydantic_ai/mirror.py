@@ -11,11 +11,14 @@ from projections.adapters.mirroring import Mirror, Source
 from projections.adapters.pydantic_ai.capability import JournalCapability
 from projections.adapters.pydantic_ai.tracker import SessionOf
 from projections.adapters.session_choice import SessionChoice
+from projections.adapters.values import Record
 
 _ENTRANCE = "_base_run_capability"  # asked in every run, however it is started
 
 
-def mirror(source: Source, *, session_id: str | SessionOf | None = None) -> Mirror:
+def mirror(
+    source: Source, *, session_id: str | SessionOf | None = None, record: Record = "slices"
+) -> Mirror:
     """Mirror every run of every Pydantic AI agent in this process, until the handle is closed.
 
     Each run is given a `JournalCapability`; its description says how a run is mirrored, and
@@ -28,7 +31,7 @@ def mirror(source: Source, *, session_id: str | SessionOf | None = None) -> Mirr
     being mirrored already or this release of Pydantic AI lacks the method that is needed.
     """
     SessionChoice("pydantic-ai", session_id)  # before anything is opened
-    handle = Mirror(source)
+    handle = Mirror(source, record)
 
     def start() -> None:
         handle.on_close(_give_to_every_run(JournalCapability(handle, session_id=session_id)))

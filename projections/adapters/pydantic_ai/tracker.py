@@ -122,7 +122,7 @@ class RunTracker(Mirroring):
         here = self.here()
         name = ctx.agent.name if ctx.agent is not None else None
         session_id = self._choice.of(ctx, None, here, last=ctx.conversation_id)
-        turn = Turn(session_id, name or "agent", self._turn_id(run_id))
+        turn = self.recorder.turn(session_id, name or "agent", self._turn_id(run_id))
         turn.says("user", prompt_of(ctx))
         if here is not None:
             here.calls_for(turn)
@@ -131,7 +131,7 @@ class RunTracker(Mirroring):
 
     def _complete(self, turn: Turn, result: AgentRunResult[Any]) -> None:
         for call in deferred_calls(result.output):
-            turn.call_started(call.tool_call_id, call.tool_name)
+            turn.call_waits(call.tool_call_id, call.tool_name)
         turn.says("assistant", output_text(result.output))
 
     def _note_answers(self, ctx: RunContext[Any]) -> None:
@@ -145,8 +145,7 @@ class RunTracker(Mirroring):
         run = self._run_of(ctx)
         if run is None:
             return None
-        run.turn.call_started(call.tool_call_id, call.tool_name)
-        run.turn.call_ended(call.tool_call_id, "open")  # if it had been made before
+        run.turn.call_started(call.tool_call_id, call.tool_name, again=True)
         return CallContext(self.recorder, run, run.turn, call.tool_call_id)
 
     def _drop(self, turn: Turn) -> bool:
