@@ -86,7 +86,7 @@ def _is_one_of_several(turn: Turn, caller: Turn, beside: Iterable[Turn]) -> bool
     if turn.for_good:
         return False
     others = len(caller.calls.unfinished.keys() - {turn.parent_call_id})
-    return others > 0 or any(other.parent is caller and not other.for_good for other in beside)
+    return others > 0 or any(_first_of(other).parent is caller for other in beside)
 
 
 def _caller(turn: Turn) -> Turn | None:

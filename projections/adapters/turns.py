@@ -47,6 +47,9 @@ _FRAME = (
     + len('"omitted":{"tool_calls":,"open_calls":,"handoffs":,"transcript":},')
     + 4 * len("999999")
 )  # bytes for what is left out, and around what is not
+LEAST = 320
+"""Bytes in which a turn can still say what it is and how it goes."""
+
 _LESS_AND_LESS = ("handoffs", "forked_from", "usage", "error", "cut", "model", "parent", "agent")
 
 
@@ -91,7 +94,7 @@ class Turn:
     def __post_init__(self) -> None:
         self.transcript = Transcript(self.keeper.detail.turn_bytes)
 
-    def put_in_line(self, line_up: Callable[[dict[str, Any]], T]) -> T:
+    def put_in_line(self, line_up: Callable[[dict[str, Any]], T], most: int | None = None) -> T:
         """Take the state, as `state` does, and let `line_up` put it into a queue.
 
         Both happen under the lock, so `line_up` must not do I/O. Returns what `line_up` returns.
@@ -105,7 +108,7 @@ class Turn:
                 )
             self.is_being_queued = True
             try:
-                return line_up(self.state())
+                return line_up(self.state(most))
             finally:
                 self.is_being_queued = False
 
@@ -118,10 +121,11 @@ class Turn:
     def is_due(self) -> bool:
         """Whether what has changed is to be written at once, rather than with what follows soon.
 
-        So it is for the first calls of a turn, for errors, for whatever waits or ends, and
-        where nothing was written for a while.
+        So it is in a turn with few calls, for the first of many, for errors, for whatever waits
+        or ends, and where nothing was written for a while.
         """
-        return self._is_urgent or monotonic() - self._taken_at >= _SELDOM
+        is_busy = len(self.calls) > _AT_ONCE
+        return not is_busy or self._is_urgent or monotonic() - self._taken_at >= _SELDOM
 
     # What happens in a turn
 
@@ -251,15 +255,15 @@ class Turn:
 
     # Its state
 
-    def state(self) -> dict[str, Any]:
-        """The turn as a state of at most as many bytes of JSON as its `keeper` says.
+    def state(self, most: int | None = None) -> dict[str, Any]:
+        """The turn as a state of at most `most` bytes of JSON, or as many as its `keeper` says.
 
         Room is given to calls that are not over, then to the user's first words and to the last
         ones said, then to the newest calls and handoffs. O(what is shown).
         """
         with self.lock:
             self._is_urgent, self._taken_at = False, monotonic()
-            room = self.keeper.detail.turn_bytes - _FRAME
+            room = (most or self.keeper.detail.turn_bytes) - _FRAME
             state = _least(self._beginning(), room)
             return self._filled(state, room - size_of(state))
 

@@ -10,11 +10,12 @@ from queue import SimpleQueue
 from time import monotonic
 from typing import Any
 
+from journal.errors import LimitExceededError
 from journal.events import Set
 from journal.waiting import waiting_since
 from projections.adapters.failures import Failures
 from projections.adapters.ownership import NEXT, Before, FromOwner, Handover
-from projections.adapters.turns import Turn
+from projections.adapters.turns import LEAST, Turn
 from projections.handoffs.tool_calls import FINAL
 from projections.store.async_store.entries import Append, Done, LineItem
 from projections.store.async_store.writer import AsyncWriter, Begin
@@ -64,16 +65,37 @@ class TurnWriter:
     def _put(
         self, turn: Turn, before: Before, after: Handover | None, done: Done, *, here: bool
     ) -> bool:
-        """The one way to the journal. All is queued together, so that no cancellation parts it."""
+        """The one way to the journal. All is queued together, so that no cancellation parts it.
+
+        What the store's limits refuse is written once more, as little as can be.
+        """
         if not self.writer.mirrors:
             return False
 
+        def or_less(error: BaseException | None) -> None:
+            if isinstance(error, LimitExceededError):
+                self._line_up(turn, None, None, done, here=False, most=LEAST)
+            else:
+                done(error)
+
+        return self._line_up(turn, before, after, or_less, here=here)
+
+    def _line_up(
+        self,
+        turn: Turn,
+        before: Before,
+        after: Handover | None,
+        done: Done,
+        *,
+        here: bool,
+        most: int | None = None,
+    ) -> bool:
         def line_up(state: dict[str, Any]) -> Begin:
             write = _Write(self, turn, state, before, after, done)
             return self.queued.line_up(turn.session_id, write.entry, write.at_once)
 
         try:
-            begin = turn.put_in_line(line_up)
+            begin = turn.put_in_line(line_up, most)
             begin(here=here)
         except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
             self._failures.of_write(turn, error)

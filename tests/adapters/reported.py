@@ -9,10 +9,33 @@ KEY = "sk-live-0123456789abcdefghijABCDEFGHIJ"
 
 
 def turns(store: DefaultSessionStore, runtime: str = "native", session: str = "s") -> list[Any]:
-    """The turns of a runtime as they are, without times and without what names other turns."""
-    left_out = ("agent", "opened_at", "closed_at", "parent", "handoffs")
+    """The turns of a runtime: how they went, what was said, and their calls in short.
+
+    Without the form, times, models, usage, and what names other turns.
+    """
     states = store.get_runtime_state(session, runtime).values()
-    return [{key: state[key] for key in state if key not in left_out} for state in states]
+    return [_in_short(state) for state in states]
+
+
+def _in_short(state: dict[str, Any]) -> dict[str, Any]:
+    shown = ("status", "error", "tool_calls", "transcript", "omitted", "cut")
+    found = {key: state[key] for key in shown if key in state}
+    if "tool_calls" in found:
+        found["tool_calls"] = [
+            {key: each[key] for key in ("id", "name", "status", "error") if key in each}
+            for each in found["tool_calls"]
+        ]
+    return found
+
+
+def calls(store: DefaultSessionStore, runtime: str = "native", session: str = "s") -> list[Any]:
+    """The calls of a runtime's only turn, whole but for their times."""
+    times = ("started_at", "ended_at", "asked_at")
+    state = the_turn(store, runtime, session)[1]
+    return [
+        {key: each[key] for key in each if key not in times}
+        for each in state.get("tool_calls", ())
+    ]
 
 
 def the_turn(store: DefaultSessionStore, runtime: str, session: str = "s") -> tuple[str, Any]:

@@ -96,14 +96,15 @@ def test_of_turns_one_after_the_other_and_inside_each_other_each_has_been_given_
 def test_who_goes_on_for_good_inside_a_call_gives_the_session_back_to_who_called() -> None:
     owner = SessionOwner()
     outer = new("a", "turn-1")
+    outer.call_started("call-1", "ask_b")
     called = new("b", "turn-2", parent=outer, parent_call_id="call-1")
     successor = new("c", "turn-3", parent=called, for_good=True)
     assert owner.opened(outer) == FromOwner("a")
-    assert owner.opened(called) == Handover("a", "b", "call-1")
+    assert owner.opened(called) == Handover("a", "b", "ask_b")
     called.handed_to(successor)
     assert ended(owner, called) is None
-    assert owner.opened(successor) == Handover("b", "c", "called for by turn-2")
-    assert ended(owner, successor) == Handover("c", "a", "turn-3 is completed")
+    assert owner.opened(successor) == Handover("b", "c", "called for by b")
+    assert ended(owner, successor) == Handover("c", "a", "ask_b"), "the call is over"
     assert ended(owner, outer) is None
 
 
@@ -132,7 +133,7 @@ def test_who_hands_over_is_the_caller_or_nobody_works_beside(
             opened.append(turn)
             if parent is None:
                 assert found == (FromOwner(runtime) if alone else None)
-            elif parent.runtime_id == runtime:
+            elif parent.runtime_id == runtime or turn.is_beside:
                 assert found is None
             else:
                 assert isinstance(found, Handover)
@@ -140,7 +141,7 @@ def test_who_hands_over_is_the_caller_or_nobody_works_beside(
         elif opened:
             turn = opened.pop(step % len(opened))
             back = ended(owner, turn)
-            if turn.parent is None:
+            if turn.parent is None or turn.is_beside:
                 assert back is None
             elif back is not None:
                 assert back.source == turn.runtime_id != back.target
@@ -174,7 +175,7 @@ def test_a_turn_that_was_called_for_from_another_session_is_on_its_own() -> None
     assert owner.opened(inner) == FromOwner("c")
     assert ended(owner, inner) is None
     successor = new("d", "turn-4", parent=inner, for_good=True)
-    assert owner.opened(successor) == Handover("c", "d", "called for by turn-3")
+    assert owner.opened(successor) == Handover("c", "d", "called for by c")
     assert ended(owner, successor) is None
 
 
@@ -183,11 +184,13 @@ def test_a_reason_says_what_for_or_what_came_of_it(status: Any) -> None:
     owner, outer = SessionOwner(), new("a")
     owner.opened(outer)
     inner = new("b", "turn-2", parent=outer)
-    assert owner.opened(inner) == Handover("a", "b", "called for by turn-1")
+    assert owner.opened(inner) == Handover("a", "b", "called for by a")
     inner.close(status)
-    assert owner.closed(inner) == Handover("b", "a", f"turn-2 is {status}")
+    assert owner.closed(inner) == Handover("b", "a", f"b is {status}")
+    outer.call_started("call-1", "ask_b")
     again = new("b", "turn-3", parent=outer, parent_call_id="call-1")
-    assert owner.opened(again) == Handover("a", "b", "call-1")
+    assert owner.opened(again) == Handover("a", "b", "ask_b")
+    assert ended(owner, again) == Handover("b", "a", "ask_b")
 
 
 def test_sessions_whose_turns_are_over_take_no_memory() -> None:
@@ -218,3 +221,73 @@ def test_threads_may_open_and_close_turns_at_the_same_time() -> None:
         thread.join(60)
     assert failed == []
     assert owner._open._open == {}
+
+
+class TestSideBySide:
+    """Several that one turn calls for at a time hand over to nobody: their caller keeps it."""
+
+    def outer(self, owner: SessionOwner, *calls: str) -> Turn:
+        outer = new("a")
+        owner.opened(outer)
+        for call in calls:
+            outer.call_asked(call, f"ask_{call}")
+        return outer
+
+    def test_calls_that_were_asked_for_together(self) -> None:
+        owner = SessionOwner()
+        outer = self.outer(owner, "b", "c")
+        inner = [new(name, f"turn-{name}", parent=outer, parent_call_id=name) for name in "bc"]
+        for turn in inner:
+            assert owner.opened(turn) is None
+        for turn in inner:
+            assert ended(owner, turn) is None
+
+    def test_one_after_the_other_all_the_same(self) -> None:
+        """Nobody knows when the first begins whether the second will wait for its end."""
+        owner = SessionOwner()
+        outer = self.outer(owner, "b", "c")
+        first = new("b", "turn-b", parent=outer, parent_call_id="b")
+        assert owner.opened(first) is None
+        assert ended(owner, first) is None
+        outer.call_ended("b")
+        second = new("c", "turn-c", parent=outer, parent_call_id="c")
+        assert owner.opened(second) == Handover("a", "c", "ask_c"), "it is alone by now"
+        assert ended(owner, second) == Handover("c", "a", "ask_c")
+
+    def test_a_later_call_is_beside_the_first_which_has_the_session(
+        self,
+    ) -> None:
+        owner = SessionOwner()
+        outer = self.outer(owner, "b")
+        first = new("b", "turn-b", parent=outer, parent_call_id="b")
+        assert owner.opened(first) == Handover("a", "b", "ask_b")
+        outer.call_asked("c", "ask_c")
+        second = new("c", "turn-c", parent=outer, parent_call_id="c")
+        assert owner.opened(second) is None
+        assert ended(owner, first) == Handover("b", "a", "ask_b")
+        assert ended(owner, second) is None
+
+    def test_what_they_call_for_in_turn_is_beside_too(self) -> None:
+        owner = SessionOwner()
+        outer = self.outer(owner, "b", "c")
+        inner = new("b", "turn-b", parent=outer, parent_call_id="b")
+        owner.opened(inner)
+        inner.call_asked("d", "ask_d")
+        innermost = new("d", "turn-d", parent=inner, parent_call_id="d")
+        assert owner.opened(innermost) is None
+        assert ended(owner, innermost) is None
+        successor = new("e", "turn-e", parent=inner, for_good=True)
+        inner.handed_to(successor)
+        assert ended(owner, inner) is None
+        assert owner.opened(successor) is None
+        assert ended(owner, successor) is None
+
+    def test_several_turns_in_one_call_are_one_after_the_other_or_beside(self) -> None:
+        owner = SessionOwner()
+        outer = self.outer(owner, "b")
+        first = new("b", "turn-1", parent=outer, parent_call_id="b")
+        second = new("c", "turn-2", parent=outer, parent_call_id="b")
+        assert owner.opened(first) == Handover("a", "b", "ask_b")
+        assert owner.opened(second) is None
+        assert ended(owner, first) == Handover("b", "a", "ask_b")
+        assert ended(owner, second) is None

@@ -32,17 +32,17 @@ def test_a_turn_inside_a_call_is_handed_the_session_and_hands_it_back(
     way.close(outer)
     assert story(store) == [
         "triage turn-1 open",
-        "triage -> billing: call-1",
+        "triage -> billing: ask_billing",
         "billing takes over 2",
         "billing turn-2 open",
-        "billing -> bank: called for by turn-2",
+        "billing -> bank: called for by billing",
         "bank takes over 5",
         "bank turn-3 open",
         "bank turn-3 error",
-        "bank -> billing: turn-3 is error",
+        "bank -> billing: bank is error",
         "billing takes over 9",
         "billing turn-2 completed",
-        "billing -> triage: turn-2 is completed",
+        "billing -> triage: ask_billing",
         "triage takes over 12",
         "triage turn-1 completed",
     ]
@@ -66,7 +66,7 @@ def test_what_is_handed_over_for_good_does_not_come_back(
     assert story(store) == [
         "triage turn-1 open",
         "triage turn-1 completed",
-        "triage -> billing: called for by turn-1",
+        "triage -> billing: called for by triage",
         "billing takes over 3",
         "billing turn-2 open",
         "billing turn-2 completed",

@@ -58,11 +58,61 @@ def test_a_state_is_within_the_limits_of_the_store(way: Way, tmp_path: Path) -> 
     limits = Limits(turn_bytes=300, on_exceed="reject")
     with DefaultSessionStore(tmp_path, limits=limits) as strict:
         way = way.to(Recorder(strict))
-        turn = new()
+        turn = way.recorder.turn("s", "triage", "turn-1")
         turn.says("user", "Weather? " * 100)
         way.open(turn)
         way.close(turn)
         assert states(strict) == [("open", {}), ("completed", {})]
+    assert way.recorder.failures == 0
+
+
+def test_a_turn_for_which_the_runtime_has_no_room_left_is_made_smaller(
+    way: Way, tmp_path: Path
+) -> None:
+    limits = Limits(turn_bytes=1500, runtime_bytes=2000, on_exceed="reject")
+    with DefaultSessionStore(tmp_path, limits=limits) as strict:
+        way = way.to(Recorder(strict))
+        for name in ("turn-1", "turn-2"):
+            turn = way.recorder.turn("s", "triage", name)
+            turn.says("user", "Weather? " * 400)
+            turn.says("assistant", "Sunny. " * 400)
+            for number in range(40):
+                turn.call_started(f"call-{number}", "weather", {"city": "Rome" * 20})
+                turn.call_ended(f"call-{number}", result="sunny" * 20)
+            way.open(turn)
+            way.close(turn)
+            way.settle()
+        assert way.recorder.failures == 0
+        large, small = strict.get_runtime_state("s", "triage").values()
+        assert "tool_calls" in large
+        assert small["status"] == "completed"
+        assert small["omitted"]["tool_calls"] + len(small.get("tool_calls", [])) == 40
+
+
+def test_changes_of_a_busy_turn_are_joined_and_none_waits_long(
+    way: Way, store: DefaultSessionStore
+) -> None:
+    turn = new()
+    way.open(turn)
+    for number in range(200):
+        turn.call_started(f"call-{number}", "search")
+        way.save(turn)
+        turn.call_ended(f"call-{number}")
+        way.save(turn)
+    written = threading.Event()
+
+    def look() -> None:
+        while not written.is_set():
+            state = store.get_runtime_state("s", "triage", "turn-1")
+            if any(call["id"] == "call-199" for call in state["tool_calls"]):
+                written.set()
+
+    threading.Thread(target=look, daemon=True).start()
+    assert written.wait(PATIENCE), "without another change of the turn"
+    way.close(turn)
+    way.settle()
+    versions = store.history("s", "triage", "turn-1")
+    assert 42 <= len(versions) < 100, "the first twenty calls one by one, the others together"
     assert way.recorder.failures == 0
 
 
