@@ -21,14 +21,15 @@ NAME_LENGTH = 120  # characters of a tool's, an agent's or a model's name
 class ToolCall:
     """One tool call of a turn. `number` is its place among them, from 0.
 
-    Times are texts as in states. `fields` has what is kept of arguments, result and error.
+    Times are texts as in states. `cost` is how many bytes its `state` takes, once that was
+    asked for. `fields` has what is kept of arguments, result and error.
     """
 
     __slots__ = (
-        "_cost",
         "_state",
         "answer",
         "asked_at",
+        "cost",
         "ended_at",
         "exit_code",
         "fields",
@@ -50,8 +51,8 @@ class ToolCall:
         self.answer: str | None = None
         self.started_at: str | None = None
         self.ended_at: str | None = None
+        self.cost = 0
         self._state: dict[str, Any] | None = None
-        self._cost = 0
 
     def changed(self) -> None:
         """Its state is to be made anew."""
@@ -69,14 +70,8 @@ class ToolCall:
         """The call as it is in the turn's state, which must not be changed. O(1) if unchanged."""
         if self._state is None:
             self._state = self._made()
-            self._cost = size_of(self._state) + 1  # and a comma
+            self.cost = size_of(self._state) + 1  # and a comma
         return self._state
-
-    @property
-    def cost(self) -> int:
-        """Bytes that it takes in the turn's state."""
-        _ = self.state
-        return self._cost
 
     @property
     def least(self) -> dict[str, Any]:

@@ -264,8 +264,12 @@ class Turn:
         with self.lock:
             self._is_urgent, self._taken_at = False, monotonic()
             room = (most or self.keeper.detail.turn_bytes) - _FRAME
-            state = _least(self._beginning(), room)
-            return self._filled(state, room - size_of(state))
+            state = self._beginning()
+            left = room - size_of(state)
+            if left < 0:
+                state = _least(state, room)
+                left = room - size_of(state)
+            return self._filled(state, left)
 
     def _beginning(self) -> dict[str, Any]:
         state: dict[str, Any] = {
@@ -296,26 +300,29 @@ class Turn:
         room -= taken
         open_calls = len(calls)
         for call in self.calls.newest_finished():
-            if call.cost > room:
+            shown, cost = call.state, call.cost
+            if cost > room:
                 break
-            calls[call.number] = call.state
-            room -= call.cost
+            calls[call.number] = shown
+            room -= cost
         if len(messages) < self.transcript.count:
             messages, _ = self.transcript.shown(said + room)
+        if calls:
+            state["tool_calls"] = [calls[number] for number in sorted(calls)]
+        if messages:
+            state["transcript"] = messages
+        if handoffs:
+            state["handoffs"] = handoffs
         finished = len(self.calls) - len(self.calls.unfinished)
-        omitted = {
+        counts = {
             "tool_calls": finished - (len(calls) - open_calls),
             "open_calls": left_open,
             "handoffs": len(self.handoffs) - len(handoffs),
             "transcript": self.transcript.count - len(messages),
         }
-        more = (
-            ("tool_calls", [calls[number] for number in sorted(calls)]),
-            ("transcript", messages),
-            ("handoffs", handoffs),
-            ("omitted", {name: count for name, count in omitted.items() if count}),
-        )
-        return state | {name: value for name, value in more if value}
+        if any(counts.values()):
+            state["omitted"] = {name: count for name, count in counts.items() if count}
+        return state
 
 
 def _newest(handoffs: list[dict[str, str]], room: int) -> tuple[list[dict[str, str]], int]:
@@ -332,7 +339,7 @@ def _newest(handoffs: list[dict[str, str]], room: int) -> tuple[list[dict[str, s
 
 
 def _least(state: dict[str, Any], most: int) -> dict[str, Any]:
-    """The beginning of a state, with less of it if that is too long: ids may be of any length."""
+    """A beginning that is too long, with less of it: ids may be of any length."""
     for name in _LESS_AND_LESS:
         if size_of(state) <= most:
             break

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from msgspec import Raw
+from msgspec import Raw, json
 
 from journal.errors import StateTypeError, StateValueError
 from journal.events import Handoff, Set
@@ -53,8 +53,10 @@ class StateEncoder:
 
     def clean(self, value: Any) -> Any:
         """A part of a state with its secrets replaced, as in a whole state. O(size of it)."""
-        if self._redactor is None or self._redactor is redact:
-            return value if self._redactor is None else redact(value)
+        if self._redactor is None:
+            return value
+        if self._redactor is redact:
+            return redact(value) if may_hold_secrets(json.encode(value)) else value
         return self._redacted({"value": value}).get("value")
 
     def events(

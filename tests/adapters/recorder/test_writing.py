@@ -166,3 +166,22 @@ def test_the_session_file_is_written_after_a_turn_and_by_another_thread(
         assert written.wait(PATIENCE)
         assert threading.main_thread() not in writers
     assert state_in(tmp_path / "s.json")["triage"]["turn-2"]["status"] == "completed"
+
+
+@pytest.mark.parametrize("redactor", ["default", "none", "own"])
+def test_values_are_cleaned_as_the_store_cleans_states(redactor: str, tmp_path: Path) -> None:
+    """Before they are cut: a beginning may not be recognised."""
+    secret = "sk-proj-" + "a1B2c3D4" * 6
+
+    def own(state: dict[str, Any]) -> dict[str, Any]:
+        return {key: str(value).replace("Rome", "CITY") for key, value in state.items()}
+
+    options: dict[str, Any] = {"default": {}, "none": {"redact": None}, "own": {"redact": own}}
+    with DefaultSessionStore(tmp_path, **options[redactor]) as store:
+        turn = Recorder(store).turn("s", "triage", "turn-1")
+        turn.says("user", f"Rome {secret}")
+        turn.call_started("call-1", "search", {"deep": [[[["Rome"]]]]})
+        state = turn.state()
+    said = state["transcript"][0]["content"]
+    assert (secret in said) is (redactor != "default")
+    assert ("CITY" in said) is (redactor == "own")
