@@ -54,6 +54,8 @@ class TurnWriter:
 
     async def written(self, turn: Turn) -> None:
         """Wait until the queue is written, a second at most. To cancel this cancels no write."""
+        if self.queued.queues.is_idle(turn.session_id):
+            return  # as most often without a sync: it was written at once
         try:
             if _in_event_loop():
                 await asyncio.wait({self.queued.joined(turn.session_id)}, timeout=_PATIENCE)
