@@ -241,7 +241,13 @@ PARTS = {
     "memory": ["view of", "log of", "wait in an event loop"],
     "starting": ["import projections", "journal --version"],
     "commands": ["log -n 10", "tail -n 10", "show S", "sessions", "log -o jsonl"],
-    "agents": ["PraisonAI chat", "PraisonAI achat", "OpenAI Agents SDK", "Pydantic AI"],
+    "agents": [
+        "PraisonAI chat",
+        "PraisonAI achat",
+        "OpenAI Agents SDK",
+        "Pydantic AI",
+        "200 calls",
+    ],
 }
 
 

@@ -20,6 +20,9 @@ OLDER_COMMIT = "5bb4a10"
 OLDER = f"build {OLDER_COMMIT}"
 """The name of that contender."""
 
+FRAMEWORKS = ("praisonaiagents", "openai-agents", "pydantic-ai-slim")
+"""The packages whose agents are mirrored."""
+
 _SUITE = Path(__file__).parent
 
 
@@ -45,6 +48,15 @@ def install_older(folder: str) -> Build:
     return Build(python, suite)
 
 
+def add_frameworks(build: Build) -> None:
+    """Install the agents' frameworks into a build's environment, in the versions that we have.
+
+    A minute, and packages from the index. Raises as `install_older`.
+    """
+    wanted = [f"{package}=={version(package)}" for package in FRAMEWORKS]
+    _run(build.python, "-m", "pip", "install", "--quiet", *wanted)
+
+
 def _extract(tree: str) -> None:
     archive = f"{tree}.zip"
     try:
@@ -53,7 +65,7 @@ def _extract(tree: str) -> None:
         raise BuildError(
             f"this checkout has no commit {OLDER_COMMIT}, the older build to compare with: "
             f"{error}. In a shallow clone, `git fetch --unshallow` gets it; the parts that need "
-            "it are saving, batches, processes and opening"
+            "it are saving, batches, processes, opening and agents"
         ) from error
     shutil.unpack_archive(archive, tree)
 

@@ -17,23 +17,23 @@ def sets(peer: str, folder: str, *, sync: bool = False, turns: int | None = None
     """`set` of new turns; or of `turns` turns, there from the start, again and again."""
     contender = make(peer, folder, sync=sync)
     if turns is None:
-        _serve(timed(contender.set))
+        serve(timed(contender.set))
     else:
         contender.set_many(0, turns)
-        _serve(timed(lambda index: contender.set(index % turns)))
+        serve(timed(lambda index: contender.set(index % turns)))
     contender.close()
 
 
 def batches(peer: str, folder: str, size: int) -> None:
     """`set_many` of so many new turns."""
     contender = make(peer, folder)
-    _serve(timed(lambda number: contender.set_many(number * size, size)))
+    serve(timed(lambda number: contender.set_many(number * size, size)))
     contender.close()
 
 
 def first_gets(folder: str) -> None:
     """The first `get` of a fresh store; the store is closed off the clock."""
-    _serve(lambda first, count: [_first_get(folder) for _ in range(count)])
+    serve(lambda first, count: [_first_get(folder) for _ in range(count)])
 
 
 def _first_get(folder: str) -> int:
@@ -46,7 +46,8 @@ def _first_get(folder: str) -> int:
     return taken
 
 
-def _serve(block: Block) -> None:
+def serve(block: Block) -> None:
+    """Answer until nobody asks."""
     say("ready")
     for line in sys.stdin:
         say(list(block(*json.loads(line))))
