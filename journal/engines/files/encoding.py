@@ -30,8 +30,8 @@ class LineEncoder:
 
     def __init__(self, session_id: str, writer: str) -> None:
         self._session_id = session_id
-        self._writer = writer
-        self._clock = Clock()
+        self.writer = writer
+        self.clock = Clock()
 
     def encode(self, requests: Sequence[Request], tip: Scanner | Tip) -> Encoded:
         """The lines that come next in the file that ends at `tip`.
@@ -46,7 +46,7 @@ class LineEncoder:
         return Encoded(b"\n" + data if tip.is_unended else data, stamped)
 
     def _lines(self, events: Sequence[Event], tip: Scanner | Tip) -> tuple[bytes, Sequence[Event]]:
-        ts, seq, digest, writer = self._clock.now(), tip.seq, tip.hash, self._writer
+        ts, seq, digest, writer = self.clock.now(), tip.seq, tip.hash, self.writer
         lines, stamped = [], []
         for event in events:
             seq += 1
@@ -55,10 +55,6 @@ class LineEncoder:
             lines.append(line)
             stamped.append(done)
         return b"".join(lines), stamped
-
-    def line(self, event: Event, tip: Scanner | Tip) -> tuple[bytes, Event]:
-        """As `lines`, of one event."""
-        return stamp(event, tip.seq + 1, self._clock.now(), self._writer, tip.hash)
 
     def _first_lines(
         self, events: Sequence[Event], import_events: EventFactory | None, tip: Scanner | Tip
@@ -79,8 +75,8 @@ class LineEncoder:
             kept=0,
             kept_digest=digest_of(b""),
             archive=None,
-            ts=self._clock.now(),
-            writer=self._writer,
+            ts=self.clock.now(),
+            writer=self.writer,
         )
 
 

@@ -13,10 +13,11 @@ lines, `syncing` makes them durable.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from journal import exiting
 from journal.backend import EventFactory, Projection, never
-from journal.codec import default_writer
+from journal.codec import default_writer, stamp
 from journal.config import Durability
 from journal.engines.files.appending import cut_back, put
 from journal.engines.files.encoding import Encoded, LineEncoder
@@ -37,6 +38,8 @@ from journal.names import Paths
 from journal.scan import NO_LOG_ID
 from journal.snapshots import Freezable
 from journal.waiting import DEFAULT_TIMEOUT, Pauses, attempts
+
+_AppendOne: TypeAlias = Callable[[Sequence[Event], EventFactory | None], Head | None]
 
 _BEFORE_ALL = Head(NO_LOG_ID, 0, GENESIS)
 
@@ -86,7 +89,7 @@ class FileLog(LogReader):
             leave_stopped_threads()
         append = self._append
         if not (self._durable or on_appended is not None or callable(events) or len(events) != 1):
-            head = self._append_one(events, import_events)
+            head = self._append_one(self._append_one_locked, events, import_events)
             if head is not None:
                 return head
             append = self._append_later
@@ -108,8 +111,9 @@ class FileLog(LogReader):
         if self._durable or not self.lock.acquire(blocking=False):
             return False
         try:
-            request = Request(events, import_events, None)
-            return self._append_locked((request,), lock_at_once) is not None
+            if len(events) == 1:
+                return self._append_one(self._append_one_at_once, events, None) is not None
+            return self._append_locked((Request(events, import_events),), lock_at_once) is not None
         except RefusedError as refused:
             raise refused.error from None
         finally:
@@ -123,15 +127,15 @@ class FileLog(LogReader):
             save(self, self._projection, pause)
 
     def _append_one(
-        self, events: Sequence[Event], import_events: EventFactory | None
+        self, append: _AppendOne, events: Sequence[Event], import_events: EventFactory | None
     ) -> Head | None:
-        """Append one event that waits for no sync; None if another process has the lock."""
+        """Append one event that waits for no sync, by `append`; None if that does not do it."""
         with self.lock:
             if self.busy:
                 raise reentry_error(self.paths)
             self.busy = True
             try:
-                return self._append_one_locked(events, import_events)
+                return append(events, import_events)
             except RefusedError as refused:
                 raise refused.error from None  # nothing was touched
             except BaseException as error:
@@ -144,6 +148,8 @@ class FileLog(LogReader):
         self, events: Sequence[Event], import_events: EventFactory | None
     ) -> Head | None:
         """The usual append: the file is open, and ends as it did, or what was added is counted.
+
+        None if another process has the lock.
 
         Flat, with half of the calls that the careful way makes for the same steps. Whatever else
         is the case is settled there.
@@ -168,14 +174,26 @@ class FileLog(LogReader):
         if not ((is_at_end or skim(segment, self.catchup.losses.known)) and file.is_current()):
             return self._append_carefully_locked(events, import_events)
         self.note_look()
+        return self._put_one_locked(segment, events[0])
+
+    def _append_one_at_once(self, events: Sequence[Event], _: EventFactory | None) -> Head | None:
+        """None if something has to be waited for, opened, read or mended first."""
+        segment = lock_at_once(self)
+        return None if segment is None else self._put_one_locked(segment, events[0])
+
+    def _put_one_locked(self, segment: Segment, event: Event) -> Head:
+        """At the end of a log that has begun. Unlocks the file."""
+        file, tip, encoder = segment.file, segment.tip, self._encoder
         try:
-            line, event = self._encoder.line(events[0], segment.tip)
+            line, stamped = stamp(
+                event, tip.seq + 1, encoder.clock.now(), encoder.writer, tip.hash
+            )
         except Exception as error:  # noqa: BLE001 - it is raised where it belongs
-            storage.unlock(file.fd)
+            file.unlock()
             raise RefusedError(error) from None
         put(segment, line)
-        storage.unlock(file.fd)  # others need not wait until it is folded
-        return self.catchup.wrote(segment, (event,), len(line))
+        self.storage.unlock(file.fd)  # others need not wait until it is folded
+        return self.catchup.wrote(segment, (stamped,), len(line))
 
     def _append_carefully_locked(
         self, events: Sequence[Event], import_events: EventFactory | None
