@@ -39,7 +39,8 @@ from journal.scan import NO_LOG_ID
 from journal.snapshots import Freezable
 from journal.waiting import DEFAULT_TIMEOUT, Pauses, attempts
 
-_AppendOne: TypeAlias = Callable[[Sequence[Event], EventFactory | None], Head | None]
+_LockAtEnd: TypeAlias = Callable[[Sequence[Event], EventFactory | None], Segment | Head | None]
+"""Locks the file in which the log ends. A head: it has appended; None: it cannot do it now."""
 
 _BEFORE_ALL = Head(NO_LOG_ID, 0, GENESIS)
 
@@ -89,7 +90,7 @@ class FileLog(LogReader):
             leave_stopped_threads()
         append = self._append
         if not (self._durable or on_appended is not None or callable(events) or len(events) != 1):
-            head = self._append_one(self._append_one_locked, events, import_events)
+            head = self._append_one(self._at_end_locked, events, import_events)
             if head is not None:
                 return head
             append = self._append_later
@@ -112,7 +113,7 @@ class FileLog(LogReader):
             return False
         try:
             if len(events) == 1:
-                return self._append_one(self._append_one_at_once, events, None) is not None
+                return self._append_one(self._at_once_locked, events, None) is not None
             return self._append_locked((Request(events, import_events),), lock_at_once) is not None
         except RefusedError as refused:
             raise refused.error from None
@@ -127,15 +128,31 @@ class FileLog(LogReader):
             save(self, self._projection, pause)
 
     def _append_one(
-        self, append: _AppendOne, events: Sequence[Event], import_events: EventFactory | None
+        self, lock: _LockAtEnd, events: Sequence[Event], import_events: EventFactory | None
     ) -> Head | None:
-        """Append one event that waits for no sync, by `append`; None if that does not do it."""
+        """Append one event that waits for no sync; None if `lock` gives nothing.
+
+        Flat, with half of the calls that the careful way makes for the same steps.
+        """
         with self.lock:
             if self.busy:
                 raise reentry_error(self.paths)
             self.busy = True
             try:
-                return append(events, import_events)
+                found = lock(events, import_events)
+                if not isinstance(found, Segment):
+                    return found
+                file, tip, encoder = found.file, found.tip, self._encoder
+                try:
+                    line, event = stamp(
+                        events[0], tip.seq + 1, encoder.clock.now(), encoder.writer, tip.hash
+                    )
+                except Exception as error:  # noqa: BLE001 - it is raised where it belongs
+                    file.unlock()
+                    raise RefusedError(error) from None
+                put(found, line)
+                self.storage.unlock(file.fd)  # others need not wait until it is folded
+                return self.catchup.wrote(found, (event,), len(line))
             except RefusedError as refused:
                 raise refused.error from None  # nothing was touched
             except BaseException as error:
@@ -144,15 +161,13 @@ class FileLog(LogReader):
             finally:
                 self.busy = False
 
-    def _append_one_locked(
+    def _at_end_locked(
         self, events: Sequence[Event], import_events: EventFactory | None
-    ) -> Head | None:
-        """The usual append: the file is open, and ends as it did, or what was added is counted.
+    ) -> Segment | Head | None:
+        """As usual: the file is open, and ends as it did, or what was added is counted.
 
-        None if another process has the lock.
-
-        Flat, with half of the calls that the careful way makes for the same steps. Whatever else
-        is the case is settled there.
+        Whatever else is the case is settled in the careful way. None if another process has the
+        lock.
         """
         segment = self.catchup.segment
         if segment is None or not self.is_open:
@@ -174,26 +189,10 @@ class FileLog(LogReader):
         if not ((is_at_end or skim(segment, self.catchup.losses.known)) and file.is_current()):
             return self._append_carefully_locked(events, import_events)
         self.note_look()
-        return self._put_one_locked(segment, events[0])
+        return segment
 
-    def _append_one_at_once(self, events: Sequence[Event], _: EventFactory | None) -> Head | None:
-        """None if something has to be waited for, opened, read or mended first."""
-        segment = lock_at_once(self)
-        return None if segment is None else self._put_one_locked(segment, events[0])
-
-    def _put_one_locked(self, segment: Segment, event: Event) -> Head:
-        """At the end of a log that has begun. Unlocks the file."""
-        file, tip, encoder = segment.file, segment.tip, self._encoder
-        try:
-            line, stamped = stamp(
-                event, tip.seq + 1, encoder.clock.now(), encoder.writer, tip.hash
-            )
-        except Exception as error:  # noqa: BLE001 - it is raised where it belongs
-            file.unlock()
-            raise RefusedError(error) from None
-        put(segment, line)
-        self.storage.unlock(file.fd)  # others need not wait until it is folded
-        return self.catchup.wrote(segment, (stamped,), len(line))
+    def _at_once_locked(self, *_: object) -> Segment | None:
+        return lock_at_once(self)
 
     def _append_carefully_locked(
         self, events: Sequence[Event], import_events: EventFactory | None
