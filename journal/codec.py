@@ -261,9 +261,12 @@ class _AnyEvent(msgspec.Struct):
     hash: str
     ts: str = ""
     writer: str = ""
+    runtime_id: Raw = Raw()  # of an op that we do not know, these may be anything
+    turn_id: Raw = Raw()
 
 
 _decode_any = msgspec.json.Decoder(_AnyEvent).decode
+_decode_text = msgspec.json.Decoder(str).decode
 
 
 def _decode_unknown(line: bytes) -> Unknown | None:
@@ -281,7 +284,17 @@ def _decode_unknown(line: bytes) -> Unknown | None:
         ts=found.ts,
         writer=found.writer,
         line=line,
+        runtime_id=_text_in(found.runtime_id),
+        turn_id=_text_in(found.turn_id),
     )
+
+
+def _text_in(value: Raw) -> str | None:
+    """The string that a value is; None if it is something else, or nothing."""
+    try:
+        return _decode_text(value)
+    except _UNREADABLE:
+        return None
 
 
 _KEY = re.compile(rb'\s*([,{])\s*"(?:[^"\\]|\\.)*"\s*:\s*')

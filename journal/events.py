@@ -4,10 +4,13 @@ An event is one JSON object on one line (`journal/README.md` has the format).
 The classes below are its decoded form. An event that has not been appended yet
 has `seq` 0 and no timestamp, writer or hashes: the log stamps these.
 
+Every event has `op`, `runtime_id` and `turn_id`; the ids are None where it has none. Those that
+are the same for all events of a class, or are another field's, take no room in the events.
+
 `Open` and `Sealed` are control lines: they start and end a file and carry no seq.
 """
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from msgspec import Meta, Raw, Struct
 
@@ -18,7 +21,6 @@ CURSOR_DIGITS = 12
 """Hex digits of an event's hash in a cursor."""
 
 _HEX = frozenset("0123456789abcdef")
-
 
 Number: TypeAlias = Annotated[int, Meta(le=2**63 - 1)]
 """A seq, or a number of events. A line with a larger one is not intact: no log grows so long."""
@@ -35,6 +37,7 @@ class _Stamped(Struct, frozen=True, kw_only=True, gc=False, tag_field="op"):
 class Set(_Stamped, frozen=True, kw_only=True, gc=False, tag="set"):
     """A turn's whole state: it replaces the state that the turn had before."""
 
+    op: ClassVar[Literal["set"]] = "set"
     runtime_id: str
     turn_id: str
     state: Raw
@@ -43,16 +46,24 @@ class Set(_Stamped, frozen=True, kw_only=True, gc=False, tag="set"):
 class Clear(_Stamped, frozen=True, kw_only=True, gc=False, tag="clear"):
     """Drops the turns of one runtime, or of all runtimes if `runtime_id` is None."""
 
+    op: ClassVar[Literal["clear"]] = "clear"
+    turn_id: ClassVar[None] = None
     runtime_id: str | None = None
 
 
 class Handoff(_Stamped, frozen=True, kw_only=True, gc=False, tag="handoff"):
     """The runtime `source` gives the session to `target`."""
 
+    op: ClassVar[Literal["handoff"]] = "handoff"
     source: str
     target: str
     turn_id: str | None = None
     reason: str | None = None
+
+    @property
+    def runtime_id(self) -> str:
+        """The source, which hands over."""
+        return self.source
 
 
 class Takeover(_Stamped, frozen=True, kw_only=True, gc=False, tag="takeover"):
@@ -62,13 +73,18 @@ class Takeover(_Stamped, frozen=True, kw_only=True, gc=False, tag="takeover"):
     the log fills in the last seq before this event.
     """
 
+    op: ClassVar[Literal["takeover"]] = "takeover"
+    turn_id: ClassVar[None] = None
     runtime_id: str
     handoff_seq: Number | None = None
     seen_seq: Number | None = None
 
 
 class Unknown(Struct, frozen=True, kw_only=True):
-    """An event whose op this version does not know: kept, but skipped by the fold."""
+    """An event whose op this version does not know: kept, but skipped by the fold.
+
+    `runtime_id` and `turn_id` are those of the line if it has such keys with strings.
+    """
 
     seq: int
     op: str
@@ -77,6 +93,8 @@ class Unknown(Struct, frozen=True, kw_only=True):
     line: bytes
     ts: str = ""
     writer: str = ""
+    runtime_id: str | None = None
+    turn_id: str | None = None
 
 
 class Open(Struct, frozen=True, kw_only=True, tag_field="op", tag="open"):

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from journal.errors import HistoryError, NotFoundError
-from journal.events import Clear, Event, Handoff, Set, Takeover
+from journal.events import Clear, Event, Handoff, Set
 from journal.past import Past
 from journal.state import decode_state
 from projections.view import View
@@ -37,23 +37,20 @@ class Version(NamedTuple):
 
 
 def concerns(event: Event, runtime_id: str) -> bool:
-    """Whether an event concerns a runtime: a turn of its own, a clear, a handoff, a takeover."""
+    """Whether an event concerns a runtime: as its own, as a clear of all, as a handoff to it."""
     match event:
-        case Set() | Takeover():
-            return event.runtime_id == runtime_id
         case Clear():
             return event.runtime_id in (None, runtime_id)
         case Handoff():
             return runtime_id in (event.source, event.target)
         case _:
-            return False
+            return event.runtime_id == runtime_id
 
 
 def step_of(event: Event) -> Step:
     """Raises `DamagedError` when the state cannot be decoded."""
-    if isinstance(event, Set):
-        return Step(event, event.turn_id, decode_state(bytes(event.state)))
-    return Step(event, event.turn_id if isinstance(event, Handoff) else None, None)
+    state = decode_state(bytes(event.state)) if isinstance(event, Set) else None
+    return Step(event, event.turn_id, state)
 
 
 def steps(

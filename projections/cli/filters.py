@@ -11,14 +11,13 @@ import msgspec
 from journal.errors import DamagedError
 from journal.events import Event, Set, Unknown
 from journal.state import decode_state
-from projections.cli.documents.events import op_of
 from projections.cli.options import POINT, TEXT
 from projections.replay import concerns, is_between
 
 _FIELDS = ("op", "seq", "writer", "runtime_id", "turn_id", "source", "target", "reason")
 _ALIASES = {"event": "op", "runtime": "runtime_id", "turn": "turn_id"}
 _STATE = "state."
-_SEARCHED = ("runtime_id", "turn_id", "source", "target", "reason")
+_SEARCHED = ("runtime_id", "turn_id", "target", "reason")
 
 
 class Filter:
@@ -76,8 +75,6 @@ def _field_condition(name: str, values: set[str]) -> Callable[[Event], bool]:
     if name.startswith(_STATE):
         path = name.removeprefix(_STATE).split(".")
         return lambda event: _as_text(_value_in(event, path)) in values
-    if name == "op":
-        return lambda event: op_of(event) in values
     return lambda event: _as_text(getattr(event, name, None)) in values
 
 
@@ -109,7 +106,7 @@ def _texts_of(event: Event) -> Iterator[str]:
     if isinstance(event, Unknown):
         yield event.line.decode(errors="replace")
         return
-    yield op_of(event)
+    yield event.op
     for name in _SEARCHED:
         value = getattr(event, name, None)
         if value is not None:

@@ -6,7 +6,6 @@ from typing import Any
 from journal.errors import DamagedError
 from journal.events import Clear, Event, Handoff, Set, Takeover
 from journal.state import decode_state
-from projections.cli.documents.events import op_of
 from projections.cli.effects import Effect
 from projections.cli.terminal import Segment, Style, colour_of, is_terminal, json_plain, plain
 from projections.compare.difference import LeafChange, diff
@@ -33,7 +32,7 @@ class ShortLines:
 
     def line(self, session_id: str, event: Event, effect: Effect) -> list[Segment]:
         """The line of one event, without its newline."""
-        runtime, turn = _who(event)
+        runtime, turn = event.runtime_id or "", event.turn_id or ""
         session = [self._column("session", session_id, "bold"), "  "] if self._with_session else []
         return [
             (f"{event.seq:>4}", "dim"),
@@ -53,20 +52,6 @@ class ShortLines:
         self._widths[name] = max(self._widths[name], len(shown))
         shown = shown.rjust(self._widths[name]) if name == "time" else shown
         return shown.ljust(self._widths[name]), style
-
-
-def _who(event: Event) -> tuple[str, str]:
-    match event:
-        case Set():
-            return event.runtime_id, event.turn_id
-        case Clear():
-            return event.runtime_id or "", ""
-        case Handoff():
-            return event.source, event.turn_id or ""
-        case Takeover():
-            return event.runtime_id, ""
-        case _:
-            return "", ""
 
 
 def describe(event: Event, effect: Effect) -> list[Segment]:
@@ -91,7 +76,7 @@ def describe(event: Event, effect: Effect) -> list[Segment]:
             seen = f", has seen up to {event.seen_seq}"
             return [("takeover", "bold"), " ", (answers, style), seen]
         case _:
-            return [(op_of(event), "bold"), (" (this version does not know it)", "dim")]
+            return [(event.op, "bold"), (" (this version does not know it)", "dim")]
 
 
 def _changes(event: Set, effect: Effect) -> list[Segment]:
@@ -150,10 +135,10 @@ def event_lines(event: Event, state: Any) -> list[list[Segment]]:
     """An event over several lines, its whole state indented: `-o pretty`."""
     import json
 
-    runtime, turn = _who(event)
+    runtime, turn = event.runtime_id or "", event.turn_id or ""
     head: list[Segment] = [
         (f"event {event.seq}", "bold"),
-        f"  {op_of(event)}  ",
+        f"  {event.op}  ",
         (runtime, colour_of(runtime) if runtime else None),
         f"  {turn}",
     ]

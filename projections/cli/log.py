@@ -51,9 +51,9 @@ def log_command(
     The newest is at the bottom. A short line shows what an event changed, not the whole
     state. Conditions on different fields must all hold; of several values for one field,
     any. FIELD is op, seq, writer, runtime_id, turn_id, source, target, reason, or
-    state.KEY for a value in the state. Exit code 5 says that the log does not have the
-    event of the cursor, for example after a restore; the message has the cursor to go on
-    from.
+    state.KEY for a value in the state. A handoff's runtime_id is its source; -u finds those
+    to the runtime too. Exit code 5 says that the log does not have the event of the cursor,
+    for example after a restore; the message has the cursor to go on from.
 
     \b
     Examples:

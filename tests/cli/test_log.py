@@ -13,6 +13,7 @@ from tests.cli.terminal import (
     journal,
     shell,
 )
+from tests.faults.damage.forgery import seal_line
 
 
 def test_a_large_log_into_head_ends_quietly(folder: str, store: DefaultSessionStore) -> None:
@@ -101,6 +102,26 @@ def test_a_short_line_shows_what_changed(folder: str, store: DefaultSessionStore
     assert lines[10].endswith("clear all runtimes, 1 turn")
     turns = [line.index("turn-") for line in lines[:6]]
     assert len(set(turns)) == 1, "columns"
+
+
+def test_an_event_of_a_newer_version_is_shown_with_its_runtime_and_turn(
+    folder: str, store: DefaultSessionStore
+) -> None:
+    """And is found by them, like any other."""
+    put(store, 1)
+    head = store.verify("s").head
+    assert head is not None
+    store.close()
+    fields = {"seq": 2, "ts": "2026-11-22T10:18:00.000000Z", "op": "note", "writer": "x"}
+    ids = {"runtime_id": "harness", "turn_id": "turn-9"}
+    with Path(folder, "s.jsonl").open("ab") as file:
+        file.write(seal_line({**fields, **ids, "prev": head.hash}))
+    shown = journal("log", "s", "--dir", folder).stdout.splitlines()[1]
+    assert shown.endswith("harness   turn-9    note (this version does not know it)")
+    for chosen in ("-uharness", "runtime_id=harness", "turn_id=turn-9", "op=note"):
+        found = journal("log", "s", chosen, "--dir", folder, "-o", "jsonl").stdout.splitlines()
+        assert [json.loads(line) | ids for line in found] == list(map(json.loads, found))
+        assert seqs_of(found) == [2], chosen
 
 
 def test_what_to_worry_about_is_red(folder: str, store: DefaultSessionStore) -> None:

@@ -76,6 +76,8 @@ FILTERS: list[tuple[str, Callable[[dict[str, Any]], bool]]] = [
         "runtime=harness turn=turn-3",
         lambda e: (e.get("runtime_id"), e.get("turn_id")) == ("harness", "turn-3"),
     ),
+    ("runtime=Loop", lambda e: e.get("runtime_id") == "Loop"),
+    ("runtime_id=native op=handoff", lambda e: e.get("source") == "native"),
     ("source=native target=judge", lambda e: e.get("source") == "native"),
     ("reason=Slow", lambda e: e.get("reason") == "Slow"),
     ("state.status=error", lambda e: in_state(e, "status") == "error"),

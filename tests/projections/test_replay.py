@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journal import ClosedError, HistoryError, NotFoundError
-from journal.events import Clear, Event, Handoff, Set, Takeover
+from journal.events import Clear, Event, Handoff, Set, Takeover, Unknown
 from projections import DefaultSessionStore
 from projections.replay import Step, concerns, paced, steps
 from projections.times import stamp_of
@@ -247,6 +247,8 @@ def test_an_event_concerns_the_runtimes_that_it_names() -> None:
         (Clear(), {"a", "b", "c"}),
         (Handoff(source="a", target="b"), {"a", "b"}),
         (Takeover(runtime_id="b"), {"b"}),
+        (Unknown(seq=1, op="note", prev="", hash="", line=b""), set()),
+        (Unknown(seq=1, op="note", prev="", hash="", line=b"", runtime_id="c"), {"c"}),
     ]
     for event, expected in about:
         assert {runtime for runtime in "abc" if concerns(event, runtime)} == expected

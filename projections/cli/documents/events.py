@@ -2,14 +2,14 @@
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from journal.events import CURSOR_DIGITS, Clear, Cursor, Event, Handoff, Set, Takeover, Unknown
+from journal.events import CURSOR_DIGITS, Cursor, Event, Handoff, Set, Takeover, Unknown
 from projections.cli.documents.base import VERSION, Document
 
 
 class EventItem(Document, kw_only=True):
     """An event. `cursor` is the place after it, `log_id:seq:hash`.
 
-    Keys that the event has no value for are absent.
+    Keys that the event has no value for are absent. A handoff's `runtime_id` is its source.
     """
 
     session_id: str
@@ -49,7 +49,9 @@ def event_item(session_id: str, log_id: str, event: Event, lost: int) -> EventIt
         cursor=str(Cursor.at(log_id, event.seq, event.hash)),
         seq=event.seq,
         ts=event.ts,
-        op=op_of(event),
+        op=event.op,
+        runtime_id=_given(event.runtime_id),
+        turn_id=_given(event.turn_id),
         writer=event.writer,
         prev=event.prev,
         hash=event.hash,
@@ -57,15 +59,11 @@ def event_item(session_id: str, log_id: str, event: Event, lost: int) -> EventIt
     )
     match event:
         case Set():
-            item.runtime_id, item.turn_id = event.runtime_id, event.turn_id
             item.state = event.state
-        case Clear():
-            item.runtime_id = _given(event.runtime_id)
         case Handoff():
             item.source, item.target = event.source, event.target
-            item.turn_id, item.reason = _given(event.turn_id), _given(event.reason)
+            item.reason = _given(event.reason)
         case Takeover():
-            item.runtime_id = event.runtime_id
             item.handoff_seq, item.seen_seq = event.handoff_seq, event.seen_seq
         case Unknown():
             item.line = event.line.decode(errors="replace")
@@ -114,7 +112,3 @@ def event_line(session_id: str, log_id: str, event: Event, lost: int) -> Struct:
 
 def _given(value: str | None) -> str | UnsetType:
     return UNSET if value is None else value
-
-
-def op_of(event: Event) -> str:
-    return event.op if isinstance(event, Unknown) else type(event).__name__.lower()
