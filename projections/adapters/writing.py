@@ -16,10 +16,10 @@ from journal.waiting import waiting_since
 from projections.adapters.failures import Failures
 from projections.adapters.ownership import NEXT, Before, FromOwner, Handover
 from projections.adapters.turns import LEAST, Turn
-from projections.handoffs.tool_calls import FINAL
 from projections.store.async_store.entries import Append, Done, LineItem
 from projections.store.async_store.writer import AsyncWriter, Begin
 from projections.store.store import DefaultSessionStore, writer_of
+from projections.turns.statuses import FINAL
 
 _PATIENCE = 1.0  # seconds that an agent waits for a disk or for another process
 

@@ -1,12 +1,17 @@
 """Which runtime has the session now; a runtime that begins a turn needs it. Pure: no I/O."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
+from typing import TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from journal.events import Event, Handoff, Set, Takeover
+from journal.events import Clear, Event, Handoff, Set, Takeover
+from projections.turns.parents import Parent, is_called_for, parent_in_encoded
 
-_NO_TURNS: frozenset[str] = frozenset()
+Turns: TypeAlias = Mapping[str, Mapping[str, bytes]]
+"""The view: the encoded states of the turns of each runtime."""
+
+_NO_TURNS: Mapping[str, bytes] = {}
 
 
 class FrozenOwner(Struct, frozen=True, kw_only=True):
@@ -19,6 +24,7 @@ class FrozenOwner(Struct, frozen=True, kw_only=True):
     lost: dict[str, bool]
     late: list[str]
     faults: int
+    children: dict[str, list[str]] = field(default_factory=dict)
 
 
 class LatestOwner:
@@ -29,13 +35,18 @@ class LatestOwner:
     that it began before. The audit knows when each turn began; here a turn counts as begun
     before if it is in the view.
 
+    A turn that runs for one of the owner's, a child, takes the session from nobody, now and
+    later: see `handoffs.children`. To know that, the state is decoded when a runtime without
+    the session begins a turn, and those of its ancestors are.
+
     `turn_id` is the turn that the owner wrote last since it got the session, None if it wrote
     none. `seq` is the newest set or takeover. An event that is older than one already folded
     changes nothing: after a compaction, kept turns may come so.
 
     `faults` counts the changes without a handoff, and the handoffs after which their source went
     on writing: what the audit finds wrong, but for turns that ran twice and calls that were lost.
-    Memory: one entry for each runtime that has handed off, or was handed the session.
+    Memory: one entry for each runtime that has handed off, or was handed the session, and for
+    each child in the view.
     """
 
     def __init__(self) -> None:
@@ -48,10 +59,11 @@ class LatestOwner:
         self._waiting: dict[str, str] = {}  # target: source of a handoff not answered yet
         self.lost: dict[str, bool] = {}  # source: whether it lost the session
         self._late: set[str] = set()  # those of them that have written since
+        self._children: dict[str, set[str]] = {}
         self.faults = 0
 
     def freeze(self) -> FrozenOwner:
-        """It as it is now. O(1) but for its memory."""
+        """It as it is now. O(its memory)."""
         return FrozenOwner(
             runtime_id=self.runtime_id,
             turn_id=self.turn_id,
@@ -60,6 +72,7 @@ class LatestOwner:
             lost=self.lost.copy(),
             late=sorted(self._late),
             faults=self.faults,
+            children={runtime: sorted(turns) for runtime, turns in self._children.items()},
         )
 
     def thaw(self, frozen: FrozenOwner) -> None:
@@ -67,18 +80,18 @@ class LatestOwner:
         self.runtime_id, self.turn_id, self.seq = frozen.runtime_id, frozen.turn_id, frozen.seq
         self._waiting, self.lost = frozen.waiting, frozen.lost
         self._late, self.faults = set(frozen.late), frozen.faults
+        self._children = {runtime: set(ids) for runtime, ids in frozen.children.items()}
 
-    def fold(self, event: Event, turns: Mapping[str, Container[str]]) -> None:
-        """O(1). `turns` is the view before the event: the turns of each runtime."""
+    def fold(self, event: Event, turns: Turns) -> None:
+        """`turns` is the view before the event.
+
+        O(1), but O(states of the turn and its ancestors) for the first set of a turn by a
+        runtime that does not have the session.
+        """
         if type(event) is Set:
             if event.seq > self.seq:
                 self.seq = event.seq
-                if event.runtime_id in self.lost:
-                    self._note_late(event.runtime_id)
-                if event.runtime_id == self.runtime_id:
-                    self.turn_id = event.turn_id
-                else:
-                    self._write_by_another(event, turns)
+                self._write(event, turns)
         elif type(event) is Handoff:
             self._hand_off(event)
         elif type(event) is Takeover and event.seq > self.seq:
@@ -86,6 +99,43 @@ class LatestOwner:
             self.lost.pop(event.runtime_id, None)
             answers = event.handoff_seq is not None and event.runtime_id in self._waiting
             self._give_to(event.runtime_id, is_announced=answers)
+        elif type(event) is Clear:
+            self._clear(event.runtime_id)
+
+    def _write(self, event: Set, turns: Turns) -> None:
+        is_owner = event.runtime_id == self.runtime_id
+        if not is_owner and self._is_child(event, turns):
+            return
+        if event.runtime_id in self.lost:
+            self._note_late(event.runtime_id)
+        if is_owner:
+            self.turn_id = event.turn_id
+        else:
+            self._write_by_another(event, turns)
+
+    def _is_child(self, event: Set, turns: Turns) -> bool:
+        """Whether the turn runs for one of the owner's. Remembers it."""
+        runtime, owner = event.runtime_id, self.runtime_id
+        if owner is None or runtime in self._waiting:
+            return False
+        if event.turn_id in self._children.get(runtime, ()):
+            return True
+
+        def parent_of(runtime_id: str, turn_id: str) -> Parent | None:
+            state = turns.get(runtime_id, _NO_TURNS).get(turn_id)
+            return parent_in_encoded(state) if state is not None else None
+
+        parent = parent_in_encoded(bytes(event.state))
+        if parent is None or not is_called_for(parent, owner, self.turn_id, parent_of):
+            return False
+        self._children.setdefault(runtime, set()).add(event.turn_id)
+        return True
+
+    def _clear(self, runtime_id: str | None) -> None:
+        if runtime_id is None:
+            self._children.clear()
+        else:
+            self._children.pop(runtime_id, None)
 
     def _hand_off(self, event: Handoff) -> None:
         self._waiting[event.target] = event.source
@@ -100,7 +150,7 @@ class LatestOwner:
             self._late.add(source)
             self.faults += 1
 
-    def _write_by_another(self, event: Set, turns: Mapping[str, Container[str]]) -> None:
+    def _write_by_another(self, event: Set, turns: Turns) -> None:
         runtime = event.runtime_id
         has_lost = runtime not in self._waiting and self.lost.get(runtime, False)
         if has_lost and event.turn_id in turns.get(runtime, _NO_TURNS):

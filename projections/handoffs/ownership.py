@@ -14,9 +14,11 @@
   `turn_id` of a handoff makes no difference: the session is handed over as a whole.
 """
 
-from journal.events import Event, Handoff, Set, Takeover
+from journal.events import Clear, Event, Handoff, Set, Takeover
+from projections.handoffs.children import Children
 from projections.handoffs.findings import OwnershipSpan
-from projections.handoffs.records import ChangeRecord, GrowingSpan, LateWindow
+from projections.handoffs.records import ChangeRecord, GrowingSpan, LateWindow, Role
+from projections.turns.reading import TurnState
 
 
 class Ownership:
@@ -24,7 +26,9 @@ class Ownership:
 
     def __init__(self) -> None:
         self.records: list[ChangeRecord] = []
+        self.children = Children()
         self._owner: str | None = None
+        self._owner_turn: str | None = None  # which it wrote last since it has the session
         self._came_by: ChangeRecord | None = None  # the change that gave the owner the session
         self._stretches: list[GrowingSpan] = []
         self._handoffs: set[int] = set()  # the seqs of all of them
@@ -32,20 +36,34 @@ class Ownership:
         self._windows: dict[str, LateWindow] = {}  # by source
         self._begun: dict[tuple[str, str], int] = {}  # (runtime, turn): its first set
 
-    def fold(self, event: Event) -> None:
-        if type(event) is Set:
+    def set(self, event: Set, state: TurnState) -> Role:
+        """Fold a set, whose state says this."""
+        runtime = event.runtime_id
+        had_session = self._owner in (None, runtime) or runtime in self._waiting
+        is_child = not had_session and self.children.fold_child(
+            event, state, self._owner or "", self._owner_turn
+        )
+        if not is_child:
             self._write(event)
-        elif type(event) is Handoff:
+        self.children.write(event, state)
+        self._begun.setdefault((runtime, event.turn_id), event.seq)
+        self._grow_span(event)
+        return Role(had_session, is_child)
+
+    def fold(self, event: Event) -> None:
+        """Fold an event that is no set."""
+        if type(event) is Handoff:
             self._hand_off(event)
         elif type(event) is Takeover:
             self._take_over(event)
+        elif type(event) is Clear:
+            self.children.clear(event.runtime_id)
+        self._grow_span(event)
+
+    def _grow_span(self, event: Event) -> None:
         if self._stretches:
             self._stretches[-1].last_seq = event.seq
             self._stretches[-1].until = event.ts
-
-    def may_write(self, runtime_id: str) -> bool:
-        """Whether the runtime has the session or has been handed it, or nobody has it."""
-        return self._owner in (None, runtime_id) or runtime_id in self._waiting
 
     def spans(self) -> tuple[OwnershipSpan, ...]:
         return tuple(
@@ -76,8 +94,8 @@ class Ownership:
             )
         )
         waiting = self._waiting.setdefault(event.target, {})
-        for older in waiting.values():
-            older.status = "superseded"
+        if waiting:
+            waiting[next(reversed(waiting))].status = "superseded"
         waiting[event.seq] = record
         self._handoffs.add(event.seq)
         self._windows.pop(event.target, None)
@@ -141,21 +159,22 @@ class Ownership:
         runtime = event.runtime_id
         window = self._windows.get(runtime)
         if window is not None:
-            window.record.late_writes.append(event.seq)
+            window.record.late.append((event.seq, event.turn_id))
         if self._owner != runtime:
             self._write_by_another(event, window)
         if self._owner == runtime:
+            self._owner_turn = event.turn_id
             self._stretches[-1].turns[event.turn_id] = None
             if self._came_by is not None and self._came_by.first_write_seq is None:
                 self._came_by.first_write_seq = event.seq
-        self._begun.setdefault((runtime, event.turn_id), event.seq)
+                self._came_by.first_turn = event.turn_id
 
     def _write_by_another(self, event: Set, window: LateWindow | None) -> None:
         """A set by a runtime that does not have the session; perhaps no runtime has it."""
         runtime = event.runtime_id
         waiting = self._waiting.get(runtime)
         if waiting:
-            record = waiting[max(waiting)]
+            record = waiting[next(reversed(waiting))]  # the latest
             record.status = "implicit"
             self._close_waiting(runtime, record)
         elif self._owner is None:
@@ -180,11 +199,18 @@ class Ownership:
 
     def _unannounced(self, runtime: str) -> ChangeRecord:
         return self._add(
-            ChangeRecord(source=self._owner, target=runtime, announced=False, status="unannounced")
+            ChangeRecord(
+                source=self._owner,
+                target=runtime,
+                announced=False,
+                status="unannounced",
+                previous=self._came_by,
+            )
         )
 
     def _change_hands(self, record: ChangeRecord, event: Set | Takeover) -> None:
         record.taken_over_at = event.ts
+        record.source_turn = self._owner_turn
         window = self._windows.get(record.source) if record.source is not None else None
         # If the session was taken from it unannounced, it may take it back: that is a change.
         if record.announced and record.source != record.target and window is not None:
@@ -193,7 +219,7 @@ class Ownership:
 
     def _give_to(self, runtime: str, event: Set | Takeover, record: ChangeRecord | None) -> None:
         if self._owner != runtime:
-            self._owner = runtime
+            self._owner, self._owner_turn = runtime, None
             seq, ts = event.seq, event.ts
             self._stretches.append(GrowingSpan(runtime, seq, ts, seq, ts, {}))
         self._came_by = record

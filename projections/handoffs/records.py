@@ -2,25 +2,32 @@
 
 from msgspec import Struct, field
 
-from projections.handoffs.findings import Status
+from projections.handoffs.findings import ChangeStatus
 
 
 class ChangeRecord(Struct, kw_only=True, eq=False):
-    """A change of runtime in the making; `findings.RuntimeChange` explains the fields."""
+    """A change of runtime in the making; `findings.RuntimeChange` explains the fields.
+
+    `late` has the late writes with their turns. `previous` is the change by which the session
+    had come to the runtime that lost it here; only for unannounced changes.
+    """
 
     source: str | None
     target: str
     announced: bool
-    status: Status
+    status: ChangeStatus
+    source_turn: str | None = None
     handoff_seq: int | None = None
     handed_off_at: str | None = None
     takeover_seq: int | None = None
     taken_over_at: str | None = None
     first_write_seq: int | None = None
+    first_turn: str | None = None
     seen_seq: int | None = None
     turn_id: str | None = None
     reason: str | None = None
-    late_writes: list[int] = field(default_factory=list)
+    late: list[tuple[int, str]] = field(default_factory=list)
+    previous: "ChangeRecord | None" = None
 
 
 class LateWindow(Struct, eq=False):
@@ -42,3 +49,14 @@ class GrowingSpan(Struct, eq=False):
     last_seq: int
     until: str
     turns: dict[str, None]
+
+
+class Role(Struct, frozen=True):
+    """In what role a runtime makes a set.
+
+    `had_session`: it had the session or had been handed it, or nobody had it. `is_child`: the
+    turn runs for one of the runtime that has the session.
+    """
+
+    had_session: bool
+    is_child: bool

@@ -62,17 +62,13 @@ def parent_in_encoded(state: bytes) -> Parent | None:
         return None
 
 
-def is_called_for(
-    parent: Parent | None, owner: str, owner_turn: str | None, parent_of: ParentOf
-) -> bool:
+def is_called_for(parent: Parent, owner: str, owner_turn: str | None, parent_of: ParentOf) -> bool:
     """Whether a turn with this parent runs on behalf of the runtime that has the session.
 
     It does if one of its ancestors is a turn of that runtime, or if it has its first ancestor
     in common with `owner_turn`, the turn that the runtime wrote last. O(ancestors).
     """
-    if parent is None:
-        return False
-    first: Parent = parent
+    first = parent
     for first in _ancestors(parent, parent_of):
         if first.session_id is None and first.runtime_id == owner:
             return True

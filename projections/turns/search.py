@@ -27,7 +27,9 @@ from projections.turns.shapes import (
 )
 
 _LONGEST_PATH = 8  # keys: enough to tell lists apart
-_EXTRA = "additional_kwargs"  # LangChain keeps a message's calls there too, as the model wrote them
+_EXTRA = (
+    "additional_kwargs"  # LangChain keeps a message's calls there too, as the model wrote them
+)
 _OWN = frozenset({*CALL_KEYS, *RESULT_KEYS, *LISTS_OF_RESULTS})  # looked at with their object
 
 
