@@ -8,11 +8,11 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from journal.backend import Backend
-from journal.errors import DamagedError
+from journal.errors import DamagedError, NotFoundError
 from journal.past import Newest, Past
 from journal.state import check_text
 
@@ -41,6 +41,10 @@ class Inspection(ABC):
         """Raises `ClosedError`."""
 
     @abstractmethod
+    def session_exists(self, session_id: str) -> bool:
+        """Whether there is a log or a session file of this id."""
+
+    @abstractmethod
     def _view_now(self, session_id: str) -> dict[str, dict[str, Any]]:
         """The whole view, of an older session that has no log too."""
 
@@ -58,10 +62,10 @@ class Inspection(ABC):
         Yields `Step(event, turn, state)`; those of one runtime if it is named, between
         `since` and `until`, both included. `speed` 1.0 waits between steps as long as it
         took then, 10.0 a tenth of it, None not at all; `max_wait` caps each wait, in
-        seconds. Nothing is executed. Yields nothing when there is no such session. Events
-        that a compaction has dropped are missing; `seq` shows where. Reads all events, one at
-        a time, as the steps are asked for. Raises ValueError for a speed, wait or point that
-        makes no sense, `ClosedError`, and `ReadError` and its siblings, also between steps.
+        seconds. Nothing is executed. Events that a compaction has dropped are missing; `seq`
+        shows where. Reads all events, one at a time, as the steps are asked for. Raises
+        `NotFoundError` when there is no such session, ValueError for a speed, wait or point
+        that makes no sense, `ClosedError`, and `ReadError` and its siblings, also between steps.
         """
         from projections.replay import check_pace, paced, steps
         from projections.resolving import events_of
@@ -71,7 +75,7 @@ class Inspection(ABC):
         first = point_of(since, "since") if since is not None else None
         last = point_of(until, "until") if until is not None else None
         check_pace(speed, max_wait)
-        found = steps(events_of(self.past(session_id)), runtime_id, first, last)
+        found = steps(events_of(self._known_past(session_id)), runtime_id, first, last)
         return paced(found, speed, max_wait) if speed is not None else found
 
     def state_at(self, session_id: str, at: Point | None = None) -> dict[str, dict[str, Any]]:
@@ -91,10 +95,14 @@ class Inspection(ABC):
         """Every version of a turn, oldest first, as `Version(event, state)`.
 
         A clear that dropped the turn is a version whose state is None. Empty when there
-        never was such a turn. Reads all events; holds those versions. Raises `StateTypeError`
-        for ids that are no strings, `ClosedError`, `ReadError`.
+        never was such a turn. Reads all events; holds those versions. Raises `NotFoundError`
+        when there is no such session, `StateTypeError` for ids that are no strings,
+        `ClosedError`, `ReadError`.
         """
-        return self._resolver(session_id).versions(runtime_id, turn_id)
+        found = self._resolver(session_id).versions(runtime_id, turn_id)
+        if not found:
+            self._require_session(session_id)
+        return found
 
     def diff(
         self, session_id: str, old: "Ref | Point", new: "Ref | Point | None" = None
@@ -151,13 +159,16 @@ class Inspection(ABC):
     def audit(self, session_id: str) -> "HandoffAudit":
         """Who had the session when, what was handed over, and what was lost.
 
-        An audit without changes and findings when there is no such session. Reads all events.
-        Raises `ClosedError`, `ReadError` and its siblings.
+        Reads all events, and if a turn is open, which processes this machine has. Raises
+        `NotFoundError` when there is no such session, `ClosedError`, `ReadError` and its
+        siblings.
         """
         from projections.handoffs.audit import audit
         from projections.resolving import events_of
+        from projections.writers import Writers
 
-        return audit(events_of(self.past(session_id)))
+        events = events_of(self._known_past(session_id))
+        return audit(events, Writers().is_gone, datetime.now(UTC))
 
     def tail(
         self,
@@ -204,6 +215,20 @@ class Inspection(ABC):
         return self._backend.newest(session_id)
 
     # Inside
+
+    def _known_past(self, session_id: str) -> Past | None:
+        """Like `past`, but raises `NotFoundError` when there is no such session.
+
+        None for a session that only PraisonAI keeps.
+        """
+        past = self.past(session_id)
+        if past is None:
+            self._require_session(session_id)
+        return past
+
+    def _require_session(self, session_id: str) -> None:
+        if not self.session_exists(session_id):
+            raise NotFoundError(f"there is no session {session_id!r}")
 
     def _resolver(self, session_id: str) -> "Resolver":
         from projections.resolving import Resolver

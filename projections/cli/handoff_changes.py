@@ -3,9 +3,9 @@
 from journal.events import Handoff
 from projections.cli.terminal import Style
 from projections.cli.texts import joined
-from projections.handoffs.findings import RuntimeChange, Status
+from projections.handoffs.findings import ChangeStatus, RuntimeChange
 
-STATUS_STYLES: dict[Status, Style] = {
+STATUS_STYLES: dict[ChangeStatus, Style] = {
     "unannounced": "red",
     "pending": "yellow",
     "superseded": "dim",

@@ -134,11 +134,11 @@ def _took(change: RuntimeChange) -> str:
 
 
 def _turns(change: RuntimeChange) -> str:
-    return _inherited(change, sum(map(len, change.inherited_turns.values())))
+    return _inherited(change, change.inherited_turns)
 
 
 def _calls(change: RuntimeChange) -> str:
-    return _inherited(change, len(change.inherited_calls))
+    return _inherited(change, change.inherited_calls)
 
 
 def _inherited(change: RuntimeChange, count: int) -> str:
@@ -147,8 +147,8 @@ def _inherited(change: RuntimeChange, count: int) -> str:
 
 
 def _open(change: RuntimeChange) -> Segment:
-    lost = any(call.finished_seq is None for call in change.open_calls)
-    return _count(len(change.open_calls), "red" if lost else "yellow")
+    lost = any(call.is_lost for call in change.open_calls)
+    return _count(change.open_count, "red" if lost else "yellow")
 
 
 def _count(count: int, style: Style) -> Segment:

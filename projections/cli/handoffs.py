@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import click
 import msgspec
@@ -22,6 +23,7 @@ from projections.cli.options import folder_option, output_option
 from projections.cli.terminal import LineWriter, notice, width
 from projections.handoffs.audit import audit
 from projections.handoffs.findings import HandoffAudit
+from projections.writers import Writers
 
 _NO_STATE = Raw(b"null")
 
@@ -38,20 +40,22 @@ def handoffs_command(session_id: str, output: str, folder: str | None) -> None:
     these.
 
     A fault is a turn that two runtimes ran without a handoff in between, a takeover or write
-    without a handoff, a write by a runtime after it handed off, or a tool call that was open
-    at a change and that nobody finished. A handoff that still waits is not a fault.
+    without a handoff, a write by a runtime after it handed off, a tool call that was open at
+    a change and that nobody finished, or an open turn whose writer has ended. A handoff that
+    still waits is not a fault, nor are turns that run side by side for another one.
 
-    A tool call is an id that a state names under tool_calls. It is finished once a state
-    shows its result, output or error, or a final status of the call or of its turn;
-    projections/README.md has the exact rules.
+    A tool call is one that a turn names, in the form of any common SDK. It is finished once a
+    state shows its result, or a final status of the call or of its turn; projections/README.md
+    has the exact rules. Where that cannot be told, the findings say so with a question mark.
 
-    Exit code 0 when there is no fault, 1 when there is one, 3 when there is no such session.
+    Exit code 0 when there is no fault, 1 when there is one or that cannot be told, 3 when
+    there is no such session.
 
     \b
     Examples:
       journal handoffs my-session
       journal handoffs my-session -o findings
-      journal handoffs my-session -o json | jq '.double_runs[].turn_id'
+      journal handoffs my-session -o json | jq '.ok, .findings[].text'
     """
     with opened(folder) as store:
         require_log(store, session_id)
@@ -64,7 +68,7 @@ def handoffs_command(session_id: str, output: str, folder: str | None) -> None:
         click.echo(json_document(_document(session_id, past, found)), nl=False)
     else:
         _print(found, events, output)
-    if not found.ok:
+    if found.ok is not True:
         raise click.exceptions.Exit(EXIT_FAILURE)
 
 
@@ -82,7 +86,7 @@ def _audited(past: Past) -> tuple[HandoffAudit, list[Event]]:
             events.append(msgspec.structs.replace(event, state=_NO_STATE) if stateless else event)
             yield event
 
-    return audit(watched()), events
+    return audit(watched(), Writers().is_gone, datetime.now(UTC)), events
 
 
 def _notice_gaps(past: Past) -> None:
@@ -106,7 +110,7 @@ def _print(found: HandoffAudit, events: list[Event], output: str) -> None:
     parts: dict[str, Callable[[], None]] = {
         "lanes": lambda: _print_lanes(found, events, glyphs),
         "table": lambda: _print_changes(found, glyphs),
-        "findings": lambda: print_findings(found, events, glyphs),
+        "findings": lambda: print_findings(found, glyphs),
     }
     if output != "all":
         parts = {output: parts[output]}

@@ -17,13 +17,17 @@ _MOST_SUGGESTED = 3
 
 @contextmanager
 def opened(
-    folder: str | None, *, create: bool = False, storage: Storage | None = None
+    folder: str | None,
+    *,
+    create: bool = False,
+    storage: Storage | None = None,
+    writer: str | None = None,
 ) -> Iterator[DefaultSessionStore]:
     """A store on the folder. Raises `NotFoundError` if the folder does not exist.
 
     With `create` it may be missing: the first write makes it.
     """
-    with DefaultSessionStore(folder, storage=storage) as store:
+    with DefaultSessionStore(folder, storage=storage, writer=writer) as store:
         if not create:
             _require_folder(store)
         yield store

@@ -6,6 +6,7 @@ from typing import Any
 import click
 import msgspec
 
+from journal.codec import default_writer
 from projections.cli.arguments import (
     complete_runtimes,
     runtime_argument,
@@ -41,7 +42,8 @@ def set_command(
       jq .turn dump.json | journal set my-session native turn-3
     """
     value = _state(state)
-    with opened(folder, create=True) as store:
+    # This process ends now, which says nothing of the turn: so it is not the turn's `host:pid`.
+    with opened(folder, create=True, writer=f"{default_writer()}/journal") as store:
         store.set_runtime_state(session_id, runtime_id, turn_id, value)
 
 

@@ -23,8 +23,8 @@ from projections.handoffs.findings import (
     RuntimeChange,
     TurnKey,
 )
-from projections.handoffs.lives import Life
 from projections.handoffs.inheritance import open_call
+from projections.handoffs.lives import Life
 from projections.handoffs.records import ChangeRecord
 from projections.handoffs.sentences import Namer
 

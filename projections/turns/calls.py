@@ -1,6 +1,8 @@
 """The tool calls that a state names, and which of them it shows finished. Pure: no I/O.
 
-`search` finds them; here is what makes one call of what a state says in several places. Within a state, a call is known by its id. If one list names an id again after that call is
+`search` finds them; here is what makes one call of what a state says in several places.
+
+Within a state, a call is known by its id. If one list names an id again after that call is
 over, or for another tool, it is another call: many models count from `call_0` each time they
 are asked. Calls without an id are told apart by their list, their tool and their place.
 

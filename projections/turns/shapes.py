@@ -2,13 +2,13 @@
 
 | Whose | A call | Its result |
 |---|---|---|
-| a recorded turn | an object in `tool_calls`, with `id`, `name`, `status` | its `result`, `error` |
-| any | an id in `tool_calls`; an object there, keyed by id or not | under `tool_results` |
-| OpenAI, chat completions; PraisonAI | in a message's `tool_calls`; `function_call` | role `tool` |
-| OpenAI, Responses API | `type`: `function_call`, `custom_tool_call` … | `…_output`, by `call_id` |
+| a recorded turn | an object in `tool_calls` | its `result`, `error`, `status` |
+| any | an id in `tool_calls`, an object there | under `tool_results` |
+| OpenAI, chat completions; PraisonAI | in `tool_calls`; `function_call` | role `tool` |
+| OpenAI, Responses API | `type`: `function_call` … | `type`: `function_call_output` … |
 | Anthropic | `type`: `tool_use`, `server_tool_use` | `tool_result`, `…_tool_result` |
 | Pydantic AI | `part_kind`: `tool-call` … | `tool-return` …, `retry-prompt` |
-| LangChain | in a message's `tool_calls`; `type`: `tool_call` | `type`: `tool` |
+| LangChain | in `tool_calls`; `type`: `tool_call` | `type`: `tool` |
 | Gemini | `functionCall`, `function_call` | `functionResponse`, `function_response` |
 | Vercel's AI SDK, pi | `type`: `tool-call`, `toolCall` | `tool-result`, role `toolResult` |
 

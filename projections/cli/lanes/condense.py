@@ -33,7 +33,7 @@ def _without_quiet(rows: list[Row], more: str) -> list[Row]:
 
 def _quiet(row: Row) -> tuple[object, ...] | None:
     """The same for all writes of a quiet stretch; None for a row that is not a quiet write."""
-    if not row.writes or row.note not in ("", "late"):
+    if not row.writes or (row.note != "late" and not row.is_calm):
         return None
     return row.lane, row.note, row.owner
 

@@ -9,7 +9,7 @@ from projections.cli.handoff_changes import STATUS_STYLES, reason_of
 from projections.cli.lanes.canvas import Glyphs
 from projections.cli.lanes.rows import Row
 from projections.cli.terminal import plain
-from projections.handoffs.findings import HandoffAudit, OpenCall, RuntimeChange
+from projections.handoffs.findings import HandoffAudit, RuntimeChange
 
 _MOST_LOST = 3  # lost calls that a change names, one to a line
 
@@ -25,11 +25,15 @@ class Plot:
         self.lanes: dict[str, int] = {}  # by runtime, in order of appearance
         self._glyphs = glyphs
         self._statuses = {change.handoff_seq: change.status for change in audit.changes}
-        self._arrivals = {_arrival_of(change): change for change in audit.changes}
+        self._arrivals = {change.arrival_seq: change for change in audit.changes}
         self._announced: set[int] = set()  # the seqs of the handoffs so far
         self._late = {seq for change in audit.changes for seq in change.late_writes}
-        self._double = {turn.turn_id for turn in audit.double_runs}
-        self._lost = {call.id for call in audit.lost_calls}  # those not drawn yet
+        self._double = {
+            (run.runtime_id, turn.turn_id) for turn in audit.double_runs for run in turn.runs
+        }
+        self._children = {
+            (child.runtime_id, child.turn_id): child.parent_runtime_id for child in audit.children
+        }
         self._spans = audit.spans
         self._starts = [span.first_seq for span in audit.spans]
 
@@ -68,12 +72,16 @@ class Plot:
     # Events
 
     def _write(self, event: Set) -> None:
-        faults = {"run twice": event.turn_id in self._double, "late": event.seq in self._late}
+        turn = (event.runtime_id, event.turn_id)
+        faults = {"run twice": turn in self._double, "late": event.seq in self._late}
+        notes = [name for name, found in faults.items() if found]
+        if turn in self._children and event.seq not in self._late:
+            notes.append(f"for {plain(self._children[turn])}")
         row = Row(
             lane=self._lane(event.runtime_id),
             mark=self._glyphs.write,
             name=plain(event.turn_id),
-            note=", ".join(name for name, found in faults.items() if found),
+            note=", ".join(notes),
             style="red" if any(faults.values()) else None,
             writes=1,
         )
@@ -145,27 +153,13 @@ class Plot:
         self._add(row, event, remark=isinstance(event, Set), before=True)
 
     def _lost_rows(self, change: RuntimeChange, lane: int) -> Iterator[Row]:
-        lost = [call for call in change.open_calls if self._is_lost(call)]
+        lost = [call for call in change.open_calls if call.is_lost]
         for call in lost[:_MOST_LOST]:
-            name, note = plain(call.id), "never finished"
+            name, note = plain(call.label), "never finished"
             yield Row(lane=lane, mark=self._glyphs.lost, name=name, note=note, style="red")
         if len(lost) > _MOST_LOST:
             note = f"{len(lost) - _MOST_LOST:,} calls more"
             yield Row(lane=lane, mark=self._glyphs.lost, note=note, style="red")
-
-    def _is_lost(self, call: OpenCall) -> bool:
-        """Whether nobody finished the call; True only once, so that it is drawn once."""
-        if call.id not in self._lost:
-            return False
-        self._lost.remove(call.id)
-        return True
-
-
-def _arrival_of(change: RuntimeChange) -> int | None:
-    """The seq of the event by which the target got the session."""
-    if change.taken_over_at is None or change.takeover_seq is not None:
-        return change.takeover_seq
-    return change.first_write_seq
 
 
 def _timing(change: RuntimeChange) -> str:
