@@ -20,7 +20,13 @@ from hypothesis.stateful import initialize, invariant, rule, run_state_machine_a
 
 import projections.store.refreshing
 from journal.backend import never
-from journal.errors import CompactionError, HistoryError, JournalError, LockTimeoutError
+from journal.errors import (
+    CompactionError,
+    HistoryError,
+    JournalError,
+    LockTimeoutError,
+    NotFoundError,
+)
 from journal.events import Cursor
 from projections import DefaultSessionStore
 from projections.store.folded import FoldedSession
@@ -334,8 +340,13 @@ class StoreMachine(DeskMachine):
     def replay(self, desk: int, session: str) -> None:
         """History is all that happened, but for what was dropped or damaged."""
         model = self.models.get(session)
-        expected = [(seq, model.events[seq - 1]) for seq in model.history()] if model else []
-        found = [step.event for step in self.desks[desk].store.replay(session)]
+        store = self.desks[desk].store
+        if model is None:
+            with pytest.raises(NotFoundError):
+                store.replay(session)
+            return
+        found = [step.event for step in store.replay(session)]
+        expected = [(seq, model.events[seq - 1]) for seq in model.history()]
         assert [(event.seq, told(event)) for event in found] == expected
         for one, other in pairwise(found):
             assert other.seq > one.seq + 1 or other.prev == one.hash
@@ -356,8 +367,12 @@ class StoreMachine(DeskMachine):
     @rule(desk=desks, session=sessions, runtime=runtimes, turn=turns)
     def history(self, desk: int, session: str, runtime: str, turn: str) -> None:
         model = self.models.get(session)
-        found = self.desks[desk].store.history(session, runtime, turn)
-        expected = model.versions(runtime, turn) if model is not None else []
+        store = self.desks[desk].store
+        if model is None:
+            with pytest.raises(NotFoundError):
+                store.history(session, runtime, turn)
+            return
+        found, expected = store.history(session, runtime, turn), model.versions(runtime, turn)
         assert [(version.event.seq, version.state) for version in found] == expected
 
     # CatchUp

@@ -1,7 +1,7 @@
 """Steps of a session for the tests of handoffs, and the facts that an audit finds."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
@@ -14,6 +14,17 @@ def writes(runtime: str, turn: str, *calls: str, done: Sequence[str] = ()) -> Se
     """A set whose state names `calls` and has the results of `done`."""
     state = {"tool_calls": list(calls), "tool_results": dict.fromkeys(done, "x")}
     return set_event(turn, state, runtime)
+
+
+def sets(runtime: str, turn: str, **state: Any) -> Set:
+    """A set of any state."""
+    return set_event(turn, state, runtime)
+
+
+def child_of(runtime: str, turn: str, call: str | None = None) -> dict[str, Any]:
+    """A `parent` as states have it."""
+    found = {"runtime": runtime, "turn": turn}
+    return {"parent": found if call is None else {**found, "tool_call_id": call}}
 
 
 def hands(source: str, target: str, turn: str | None = None) -> Handoff:
@@ -62,13 +73,14 @@ def facts_of(found: HandoffAudit) -> dict[str, list[str]]:
         ],
         "shared": [turn.turn_id for turn in found.shared_turns],
         "open": [story_of(call) for each in found.changes for call in each.open_calls],
-        "lost": [call.id for call in found.lost_calls],
+        "lost": [str(call.id or call.label) for call in found.lost_calls],
+        "children": [f"{child.runtime_id} {child.turn_id}" for child in found.children],
     }
     return {fact: lines for fact, lines in everything.items() if lines}
 
 
 def story_of(call: OpenCall) -> str:
-    named = f"{call.id} of {call.runtime_id} {call.turn_id} at {call.named_seq}"
+    named = f"{call.id or call.label} of {call.runtime_id} {call.turn_id} at {call.named_seq}"
     return (
         named if call.finished_seq is None else f"{named}, {call.finished_seq} {call.finished_by}"
     )

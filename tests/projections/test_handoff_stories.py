@@ -530,11 +530,25 @@ CALLS: dict[str, Story] = {
         log(
             writes("native", "1", "a"),
             writes("native", "1", done=["a"]),
-            writes("native", "2", "a"),
+            writes("native", "1", "a"),
             hands("native", "codex"),
             takes("codex", 4),
         ),
         {"had it": ["native 1-4", "codex 5-5"], "changes": ["native to codex: taken over"]},
+    ),
+    "finished in time, and its id used again by another turn": (
+        log(
+            writes("native", "1", "a", done=["a"]),
+            writes("native", "2", "a"),
+            hands("native", "codex"),
+            takes("codex", 3),
+        ),
+        {
+            "had it": ["native 1-3", "codex 4-4"],
+            "changes": ["native to codex: taken over"],
+            "open": ["a of native 2 at 2"],
+            "lost": ["a"],
+        },
     ),
     "finished by the last that the new owner had seen": (
         log(
@@ -597,7 +611,7 @@ CALLS: dict[str, Story] = {
             "had it": ["native 1-2", "codex 3-5", "native 6-6"],
             "changes": ["native to codex: implicit", "codex to native: taken over"],
             "open": ["a of native 1 at 1", "a of codex 2 at 3"],
-            "lost": ["a"],
+            "lost": ["a", "a"],
         },
     ),
     "cleared, and the turn set again without it": (
@@ -639,7 +653,7 @@ CALLS: dict[str, Story] = {
             "lost": ["a", "b"],
         },
     ),
-    "finished by a state that comes before the one that names it": (
+    "a result that came before its call was named is another call's": (
         log(
             writes("codex", "1", done=["a"]),
             writes("native", "2", "a"),
@@ -649,6 +663,8 @@ CALLS: dict[str, Story] = {
         {
             "had it": ["codex 1-1", "native 2-3", "codex 4-4"],
             "changes": ["codex to native: unannounced", "native to codex: taken over"],
+            "open": ["a of native 2 at 2"],
+            "lost": ["a"],
         },
     ),
 }

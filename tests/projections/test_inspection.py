@@ -1,6 +1,7 @@
 """Naming, comparing and blaming states through the store, against what was done to it."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -388,7 +389,58 @@ def test_the_audit_is_of_the_whole_past(store: DefaultSessionStore) -> None:
     (change,) = store.audit("s").changes
     assert (change.source, change.target, change.reason) == ("native", "plugin", "better at tools")
     assert (change.handoff_seq, change.takeover_seq, change.seen_seq) == (3, 4, 3)
-    assert store.audit("none").changes == ()
+
+
+LOOKING_BACK: dict[str, Callable[[DefaultSessionStore, str], object]] = {
+    "audit": lambda store, session: store.audit(session),
+    "replay": lambda store, session: store.replay(session),
+    "replay at a speed": lambda store, session: store.replay(session, speed=1.0),
+    "history": lambda store, session: store.history(session, "native", "t"),
+}
+
+
+@pytest.mark.parametrize("look", LOOKING_BACK.values(), ids=LOOKING_BACK)
+def test_a_session_that_does_not_exist_is_an_error_at_once(
+    store: DefaultSessionStore, look: Callable[[DefaultSessionStore, str], object]
+) -> None:
+    fill(store)
+    look(store, "s")
+    for name in ("none", "S", "s/"):
+        with pytest.raises(NotFoundError, match=f"^there is no session '{name}'$"):
+            look(store, name)
+    store.delete_session("s")
+    with pytest.raises(NotFoundError):
+        look(store, "s")
+    in_memory = SessionConfig(persist=False, mirror_runtime_state=True)
+    with DefaultSessionStore(config=in_memory) as other, pytest.raises(NotFoundError):
+        look(other, "s")
+
+
+@pytest.mark.parametrize("look", LOOKING_BACK.values(), ids=LOOKING_BACK)
+def test_a_session_that_has_no_events_exists(
+    tmp_path: Path, look: Callable[[DefaultSessionStore, str], object]
+) -> None:
+    """PraisonAI keeps it, or all of its turns were cleared and forgotten."""
+    view = {"session_id": "old", "runtime_state": {"native": {"t": OPEN}}, "messages": []}
+    (tmp_path / "old.json").write_text(json.dumps(view))
+    with DefaultSessionStore(tmp_path, durability="os", history="drop") as store:
+        store.set_runtime_state("cleared", "native", "t", OPEN)
+        store.clear_runtime_state("cleared")
+        store.compact("cleared")
+        for session in ("old", "cleared"):
+            look(store, session)
+        assert store.audit("old").changes == ()
+        assert list(store.replay("old")) == []
+        assert store.history("old", "native", "t") == []
+
+
+def test_ids_that_are_no_strings_are_refused_before_the_session_is_looked_for(
+    store: DefaultSessionStore,
+) -> None:
+    not_text: Any = 7
+    for ids in ((not_text, "t"), ("native", not_text)):
+        with pytest.raises(StateTypeError):
+            store.history("none", *ids)
 
 
 def test_nothing_is_looked_at_after_close(store: DefaultSessionStore) -> None:
@@ -411,7 +463,9 @@ def test_looking_back_creates_nothing(tmp_path: Path) -> None:
     with DefaultSessionStore(folder, durability="os") as store:
         assert store.past("s") is None
         assert store.state_at("s") == store.state_at("s", "now") == {}
-        assert store.history("s", "r", "t") == []
+        for look in LOOKING_BACK.values():
+            with pytest.raises(NotFoundError):
+                look(store, "s")
     assert not folder.exists()
 
 

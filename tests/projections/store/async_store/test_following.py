@@ -11,6 +11,7 @@ from msgspec import structs
 
 from journal.errors import (
     ClosedError,
+    NotFoundError,
     StateTypeError,
 )
 from journal.events import Set
@@ -39,7 +40,22 @@ def test_a_replay_is_that_of_the_store(
     found = run(collect(lambda: async_store.replay("s", **limits)))
     assert found == list(store.replay("s", **limits))
     assert len(found) == {0: 201, 1: 1, 2: 148}[len(limits)]
-    assert run(collect(lambda: async_store.replay("nobody's"))) == []
+
+
+def test_of_a_session_that_does_not_exist_there_is_nothing_to_look_back_at(
+    async_store: AsyncSessionStore,
+) -> None:
+    async def main() -> None:
+        steps = async_store.replay("nobody's")
+        for asked in (
+            lambda: anext(aiter(steps)),
+            lambda: async_store.audit("nobody's"),
+            lambda: async_store.history("nobody's", "native", "a"),
+        ):
+            with pytest.raises(NotFoundError, match="there is no session"):
+                await asked()
+
+    run(main())
 
 
 def test_a_replay_sees_what_was_called_for_before_it(async_store: AsyncSessionStore) -> None:
