@@ -80,7 +80,7 @@ def _status_of(turn: dict[str, Any]) -> TurnStatus | None:
 def _may_hold_calls(state: Any) -> bool:
     if not isinstance(state, dict):
         return bool(state) and isinstance(state, list)
-    if state.get("turn") == FORM:
+    if type(state.get("turn")) is int and state["turn"] == FORM:
         return False
     return any(
         bool(value) and isinstance(value, dict | list) and key not in _WITHOUT_CALLS
@@ -91,7 +91,7 @@ def _may_hold_calls(state: Any) -> bool:
 def _open_omitted(turn: dict[str, Any]) -> int:
     omitted = turn.get("omitted")
     number = omitted.get("open_calls") if isinstance(omitted, dict) else None
-    return number if isinstance(number, int) and number > 0 else 0
+    return number if type(number) is int and number > 0 else 0
 
 
 def _text(turn: dict[str, Any], key: str) -> str | None:

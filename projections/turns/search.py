@@ -56,19 +56,24 @@ class _Search:
         self._stack: list[tuple[Any, Path, Path | None, bool]] = []
 
     def run(self, state: Any) -> None:
-        self._stack.append((state, (), None, False))
+        if isinstance(state, dict | list | tuple):
+            self._stack.append((state, (), None, False))
         while self._stack:
             value, path, at, is_call = self._stack.pop()
             if isinstance(value, dict):
-                is_data = is_call or self._look_at(value, path if at is None else at)
+                is_data = is_call or self._look_at(value, path, at)
                 self._stack.extend(reversed(list(_inside(value, path, at, is_data))))
             else:
                 items = [item for item in value if isinstance(item, dict | list | tuple)]
                 list_at = path if at is None else at
                 self._stack.extend((item, path, list_at, is_call) for item in reversed(items))
 
-    def _look_at(self, node: dict[Any, Any], at: Path) -> bool:
+    def _look_at(self, node: dict[Any, Any], path: Path, list_at: Path | None) -> bool:
         """Note what an object says of calls. True if it is a call or a result itself."""
+        at = path if list_at is None else list_at
+        if LIST_OF_CALLS in node:
+            calls_at = (*path, LIST_OF_CALLS) if list_at is None else list_at
+            self._name_all(node[LIST_OF_CALLS], calls_at)
         kind = kind_of(node)
         is_call = kind in CALLS
         is_answer = not is_call and is_result(node)
@@ -85,8 +90,6 @@ class _Search:
         return is_call or is_answer
 
     def _look_under_keys(self, node: dict[Any, Any], at: Path) -> None:
-        if LIST_OF_CALLS in node:
-            self._name_all(node[LIST_OF_CALLS], at or (LIST_OF_CALLS,))
         if not node.get(LIST_OF_CALLS):
             for key in CALL_KEYS:
                 call = node.get(key)

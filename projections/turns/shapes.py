@@ -104,7 +104,7 @@ def is_result(node: dict[Any, Any]) -> bool:
     if kind in RESULTS or (kind or "").endswith(_RESULT_SUFFIX):
         return True
     if isinstance(role, str) and (role in RESULTS or role == _RESULT_ROLE):
-        return True
+        return not _holds_results(node.get("content"))
     return _has_any(node, REFERENCES) and _has_any(node, _CONTENTS)
 
 
@@ -164,6 +164,13 @@ def is_id(value: Any) -> bool:
 def _is_over_yet(node: dict[Any, Any]) -> bool:
     status = call_status(node.get("status"))
     return status is None or is_over(status)
+
+
+def _holds_results(content: Any) -> bool:
+    """Whether the content of a message is a list of results: then it is none itself."""
+    return isinstance(content, list) and any(
+        isinstance(part, dict) and kind_of(part) in RESULTS for part in content
+    )
 
 
 def _has_any(node: dict[Any, Any], keys: tuple[str, ...]) -> bool:

@@ -1,4 +1,7 @@
-"""Tool calls are found in the shapes that runtimes write, and nothing else upsets the search."""
+"""Tool calls are found in the forms that runtimes write, and nothing else upsets the search.
+
+The messages of SDKs are in `turns/test_sdk_messages.py`.
+"""
 
 import json
 from typing import Any
@@ -8,9 +11,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journal.state import MAX_DEPTH, decode_state, encode_state
-from projections.handoffs.tool_calls import FINAL, calls_in
+from projections.handoffs.ledger import shows_over
+from projections.turns.reading import TurnState, read_turn
+from projections.turns.search import calls_in
+from projections.turns.statuses import WORDS
 
 OPEN, DONE = False, True
+
+
+def shown(state: Any) -> list[tuple[str | None, str | None, int, bool]]:
+    """The calls that a state names: id, tool, number, and whether it shows them over."""
+    turn = read_turn(state)
+    return [
+        (call.id, call.name, call.number, shows_over(call, turn)) for call in turn.calls.values()
+    ]
+
+
+def by_id(state: Any) -> dict[str, bool]:
+    """`{id: over}` of calls named once, and of results whose calls are not named."""
+    named = {str(call_id): over for call_id, _, _, over in shown(state)}
+    assert len(named) == len(shown(state))
+    return named | dict.fromkeys(read_turn(state).answers, DONE)
+
 
 NAMED = {
     "a list of ids": ({"tool_calls": ["a", "b"]}, {"a": OPEN, "b": OPEN}),
@@ -45,8 +67,16 @@ NAMED = {
         {"tool_calls": ["done", "error"]},
         {"done": OPEN, "error": OPEN},
     ),
-    "a call among another call's arguments": (
-        {"tool_calls": [{"id": "a", "args": {"tool_calls": ["b"]}}]},
+    "nothing in another call's arguments is a call": (
+        {"tool_calls": [{"id": "a", "args": {"tool_calls": ["b"]}, "result": [{"call_id": "c"}]}]},
+        {"a": DONE},
+    ),
+    "nothing in a result is one": (
+        [{"role": "tool", "tool_call_id": "a", "content": [{"type": "tool_use", "id": "b"}]}],
+        {"a": DONE},
+    ),
+    "in what a call holds besides": (
+        {"tool_calls": [{"id": "a", "steps": [{"tool_calls": ["b"]}]}]},
         {"a": OPEN, "b": OPEN},
     ),
 }
@@ -133,6 +163,18 @@ FINISHED = {
         {"step": {"status": "done"}, "tool_calls": ["a"]},
         {"a": OPEN},
     ),
+    "it has an exit code": ({"tool_calls": [{"id": "a", "exit_code": 0}]}, {"a": DONE}),
+    "a result that says that more is to come is none yet": (
+        {
+            "tool_calls": ["a"],
+            "items": [{"tool_call_id": "a", "status": "in_progress", "content": "50 %"}],
+        },
+        {"a": OPEN},
+    ),
+    "a status in words that nobody knows says nothing": (
+        {"status": "done", "tool_calls": [{"id": "a", "status": "sunny"}]},
+        {"a": DONE},
+    ),
     "named twice, finished once": (
         {"tool_calls": ["a"], "message": {"tool_calls": [{"id": "a", "status": "ok"}]}},
         {"a": DONE},
@@ -143,17 +185,92 @@ FINISHED = {
     ),
 }
 
+SEVERAL: dict[str, tuple[Any, list[tuple[str | None, str | None, int, bool]]]] = {
+    "an id used again after its result": (
+        [
+            {"tool_calls": [{"id": "a", "name": "read"}]},
+            {"role": "tool", "tool_call_id": "a", "content": "x"},
+            {"tool_calls": [{"id": "a", "name": "read"}]},
+        ],
+        [("a", "read", 1, DONE), ("a", "read", 2, OPEN)],
+    ),
+    "an id used again in one list of calls": (
+        {
+            "tool_calls": [
+                {"id": "a", "name": "read", "status": "completed"},
+                {"id": "a", "name": "read", "status": "open"},
+            ]
+        },
+        [("a", "read", 1, DONE), ("a", "read", 2, OPEN)],
+    ),
+    "an id used for two tools at once": (
+        {"tool_calls": [{"id": "a", "name": "read"}, {"id": "a", "name": "charge"}]},
+        [("a", "read", 1, OPEN), ("a", "charge", 2, OPEN)],
+    ),
+    "the same calls in two lists are the same": (
+        {
+            "tool_calls": [
+                {"id": "a", "name": "read", "status": "completed"},
+                {"id": "a", "name": "read", "status": "completed"},
+            ],
+            "messages": [
+                {"tool_calls": [{"id": "a", "function": {"name": "read"}}]},
+                {"role": "tool", "tool_call_id": "a", "content": "x"},
+                {"tool_calls": [{"id": "a", "function": {"name": "read"}}]},
+            ],
+        },
+        [("a", "read", 1, DONE), ("a", "read", 2, DONE)],
+    ),
+    "no id, or an empty one": (
+        {"tool_calls": [{"name": "read"}, {"id": "", "name": "charge"}, {"id": 7}, {}, ""]},
+        [
+            (None, "read", 1, OPEN),
+            (None, "charge", 1, OPEN),
+            *((None, None, number, OPEN) for number in (1, 2, 3)),
+        ],
+    ),
+    "no id, several of a tool": (
+        {"tool_calls": [{"name": "read", "result": "x"}, {"name": "read", "status": "open"}]},
+        [(None, "read", 1, DONE), (None, "read", 2, OPEN)],
+    ),
+    "no id, and results of the same tool in their order": (
+        [
+            {"tool_calls": [{"name": "a"}, {"name": "b"}, {"name": "b"}]},
+            {"role": "tool", "tool_name": "b", "content": "x"},
+        ],
+        [(None, "a", 1, OPEN), (None, "b", 1, DONE), (None, "b", 2, OPEN)],
+    ),
+    "no id, and results without a name in the order of the calls": (
+        [
+            {"tool_calls": [{"name": "a", "result": 1}, {"name": "b"}, {"name": "b"}]},
+            {"role": "tool", "content": "x"},
+        ],
+        [(None, "a", 1, DONE), (None, "b", 1, DONE), (None, "b", 2, OPEN)],
+    ),
+    "no id, in two lists: nothing says that they are the same": (
+        {
+            "tool_calls": [{"name": "a", "result": 1}],
+            "messages": [{"tool_calls": [{"name": "a"}]}],
+        },
+        [(None, "a", 1, DONE), (None, "a", 1, OPEN)],
+    ),
+    "one call by itself, without an id": (
+        {"tool_calls": {"name": "charge", "args": {"sum": 7}}},
+        [(None, "charge", 1, OPEN)],
+    ),
+}
+
 IGNORED = {
     "a bare string": {"tool_calls": "a"},
     "a number": {"tool_calls": 3},
     "null": {"tool_calls": None, "tool_results": None, "status": None},
-    "lists of other things": {"tool_calls": [1, None, True, ["a"], {}, ""]},
-    "objects without a usable id": {"tool_calls": [{"id": 1}, {"id": None, "function": {}}]},
-    "one object whose id is unusable": {"tool_calls": {"id": None, "function": {}}},
-    "keyed numbers": {"tool_calls": {"count": 3, "max": 1.5, "on": True, "": {}}},
+    "lists of other things": {"tool_calls": [1, None, True, ["a"]]},
+    "keyed numbers": {"tool_calls": {"count": 3, "max": 1.5, "on": True}},
     "a result for no id": [{"role": "tool", "call_id": 7, "content": "x"}],
     "results of other types": {"tool_results": ["a", 1, None], "tool_outputs": 3},
-    "a status of another type": {"status": ["done"], "tool_calls": [{"status": "done"}]},
+    "a status of another type": {"status": ["done"]},
+    "an envelope of a result": [{"type": "tool", "data": {}}],
+    "tools on offer": {"tools": [{"type": "function", "function": {"name": "f"}}]},
     "other keys": {"tools": ["a"], "toolCalls": ["b"], "calls": ["c"]},
     "a role and type of other types": [{"role": ["tool"], "type": {}, "call_id": "a"}],
     "no object at all": "tool_calls",
@@ -163,46 +280,63 @@ IGNORED = {
 
 @pytest.mark.parametrize(("state", "calls"), NAMED.values(), ids=NAMED)
 def test_calls_are_found_where_they_are_named(state: Any, calls: dict[str, bool]) -> None:
-    assert list(calls_in(state).items()) == list(calls.items())
+    assert list(by_id(state).items()) == list(calls.items())
 
 
 @pytest.mark.parametrize(("state", "calls"), FINISHED.values(), ids=FINISHED)
 def test_calls_are_finished_when_the_state_has_their_result(
     state: Any, calls: dict[str, bool]
 ) -> None:
-    assert calls_in(state) == calls
+    assert by_id(state) == calls
+
+
+@pytest.mark.parametrize(("state", "calls"), SEVERAL.values(), ids=SEVERAL)
+def test_calls_that_share_an_id_or_have_none_are_told_apart(state: Any, calls: Any) -> None:
+    assert shown(state) == calls
 
 
 @pytest.mark.parametrize("state", IGNORED.values(), ids=IGNORED)
 def test_what_has_another_type_or_shape_is_ignored(state: Any) -> None:
-    assert calls_in(state) == {}
+    assert by_id(state) == {}
 
 
-@pytest.mark.parametrize("status", sorted(FINAL))
-def test_every_final_status_finishes_a_call_in_any_case_of_letters(status: str) -> None:
-    for written in (status, status.upper(), status.title()):
-        assert calls_in({"tool_calls": [{"id": "a", "status": written}]}) == {"a": True}
-        assert calls_in({"tool_calls": ["a"], "status": written}) == {"a": True}
+def in_any_spelling(word: str) -> list[str]:
+    """`in_progress`, `IN_PROGRESS`, `In Progress`, `in-progress`, `inProgress`."""
+    head, *humps = word.split("_")
+    camel = head + "".join(map(str.title, humps))
+    return [word, word.upper(), word.replace("_", " ").title(), word.replace("_", "-"), camel]
 
 
-@pytest.mark.parametrize("status", ["open", "pending", "running", "in_progress", "", "done?"])
-def test_other_statuses_finish_nothing(status: str) -> None:
-    assert calls_in({"tool_calls": [{"id": "a", "status": status}]}) == {"a": False}
-    assert calls_in({"tool_calls": ["a"], "status": status}) == {"a": False}
+@pytest.mark.parametrize(
+    ("word", "over"),
+    [(word, key not in ("open", "waiting")) for key, words in WORDS.items() for word in words],
+)
+def test_every_word_of_the_table_counts_for_calls_and_for_turns(word: str, over: bool) -> None:
+    for written in in_any_spelling(word):
+        assert by_id({"tool_calls": [{"id": "a", "status": written}]}) == {"a": over}
+        assert by_id({"tool_calls": ["a"], "status": written}) == {"a": over}
+        state = {"tool_calls": [{"id": "a", "status": written}], "status": "completed"}
+        assert by_id(state) == {"a": over}
+
+
+@pytest.mark.parametrize("status", ["", "done?", "well", "x" * 1000, 7, None, {"word": "done"}])
+def test_other_statuses_finish_nothing(status: Any) -> None:
+    assert by_id({"tool_calls": [{"id": "a", "status": status}]}) == {"a": False}
+    assert by_id({"tool_calls": ["a"], "status": status}) == {"a": False}
 
 
 def test_the_deepest_state_that_can_be_stored_is_searched_to_the_bottom() -> None:
     state: Any = {"tool_calls": ["a"]}
     for level in range(MAX_DEPTH - 2):
         state = [state] if level % 2 else {"in": state}
-    assert calls_in(decode_state(encode_state(state))) == {"a": False}
+    assert by_id(decode_state(encode_state(state))) == {"a": False}
 
 
 def test_the_depth_of_a_state_is_no_limit() -> None:
     state: Any = {"tool_calls": ["a"]}
     for _ in range(5000):
         state = {"in": state}
-    assert calls_in(state) == {"a": False}
+    assert by_id(state) == {"a": False}
 
 
 KEYS = st.sampled_from(
@@ -233,14 +367,23 @@ def test_whatever_the_state_only_its_own_strings_are_calls_and_it_is_left_alone(
     state: Any,
 ) -> None:
     before = json.dumps(state)
-    calls = calls_in(state)
-    assert set(calls) <= strings_in(state) - {""}
-    assert all(type(finished) is bool for finished in calls.values())
+    found = read_turn(state)
+    named = {call.id for call in found.calls.values() if call.id is not None}
+    assert named | set(found.answers) <= strings_in(state) - {""}
+    assert not named & set(found.answers), "a result of a call that is named is that call's"
     assert json.dumps(state) == before
 
 
 @given(STATES, STATES)
 def test_what_else_a_state_holds_neither_hides_nor_reopens_a_call(one: Any, other: Any) -> None:
-    alone, both = calls_in([one]), calls_in([one, other])
-    assert set(both) == set(alone) | set(calls_in([other]))
-    assert all(both[call] for call, finished in alone.items() if finished)
+    """Beside each other under keys: in one list, a later call of an id may be a new one."""
+    alone, both = calls_in({"one": one}), calls_in({"one": one, "other": other})
+    assert set(both.calls) >= set(alone.calls)
+    assert all(both.calls[key].is_over for key, call in alone.calls.items() if call.is_over)
+
+
+@given(STATES)
+def test_a_state_says_the_same_however_often_it_is_read(state: Any) -> None:
+    first, second = read_turn(state), read_turn(state)
+    assert isinstance(first, TurnState)
+    assert first == second

@@ -1,0 +1,1 @@
+"""What the states of turns say: words for statuses, forms of calls, parents."""
