@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 ParentOf: TypeAlias = "Callable[[str, str], Parent | None]"
 """The parent of a turn, given its runtime and its id; None if it has none or is not known."""
@@ -30,7 +30,7 @@ class Parent(Struct, frozen=True):
 
 
 class _OnlyParent(Struct):
-    parent: Raw | None = None
+    parent: Any = None
 
 
 _decode_only_parent = msgspec.json.Decoder(_OnlyParent).decode
@@ -56,8 +56,7 @@ def parent_in(state: Any) -> Parent | None:
 def parent_in_encoded(state: bytes) -> Parent | None:
     """`parent_in` of a state as JSON, of which only the parent is decoded. Never raises."""
     try:
-        raw = _decode_only_parent(state).parent
-        return parent_in({"parent": msgspec.json.decode(raw)}) if raw is not None else None
+        return parent_in({"parent": _decode_only_parent(state).parent})
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
