@@ -17,6 +17,9 @@ UNFINISHED = frozenset({"open", "waiting"})
 
 NAME_LENGTH = 120  # characters of a tool's, an agent's or a model's name
 
+_VALUES = ("arguments", "result", "error")
+_FACTS = ("exit_code", "asked_at", "answer", "started_at", "ended_at")
+
 
 class ToolCall:
     """One tool call of a turn. `number` is its place among them, from 0.
@@ -80,10 +83,10 @@ class ToolCall:
 
     def _made(self) -> dict[str, Any]:
         found = self.least
-        for name in ("arguments", "result", "error"):
+        for name in _VALUES:
             if name in self.fields:
                 found[name] = self.fields[name].value
-        for name in ("exit_code", "asked_at", "answer", "started_at", "ended_at"):
+        for name in _FACTS:
             value = getattr(self, name)
             if value is not None:
                 found[name] = value
@@ -125,6 +128,15 @@ class ToolCalls:
             found = self._all[call_id] = ToolCall(call_id, name, len(self._all))
             self.unfinished[call_id] = found
         return found
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Name a call as it is in the state of its turn. Raises KeyError and TypeError."""
+        call = self.named(state["id"], state["name"])
+        cut = state.get("cut", {})
+        call.fields = {name: Kept(state[name], cut.get(name)) for name in _VALUES if name in state}
+        for name in _FACTS:
+            setattr(call, name, state.get(name))
+        self.set_status(call, state["status"])
 
     def set_status(self, call: ToolCall, status: CallStatus) -> None:
         """It goes on, or is over."""

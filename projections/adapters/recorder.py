@@ -12,7 +12,7 @@ Runtimes whose turns are open at the same time, none called by the other, are no
 over: the audit then shows that they ran side by side in one session, as it should.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from journal import exiting
 from journal.forking import leave_stopped_threads
@@ -20,6 +20,7 @@ from projections.adapters.deferred import Deferred
 from projections.adapters.failures import Failures
 from projections.adapters.joining import Joiner
 from projections.adapters.ownership import SessionOwner
+from projections.adapters.resuming import latest_waiting, made_anew
 from projections.adapters.turns import Status, Turn
 from projections.adapters.values import Keeper, Record, detail_of
 from projections.adapters.writing import TurnWriter
@@ -82,6 +83,27 @@ class Recorder:
         if turn_id is None:
             return Turn(session_id, runtime_id, agent=agent, keeper=keeper)
         return Turn(session_id, runtime_id, turn_id, agent=agent, keeper=keeper)
+
+    def waiting_turn(
+        self, session_id: str, runtime_id: str, call_ids: Collection[str]
+    ) -> Turn | None:
+        """The latest turn of a runtime that waits for all of these calls, whoever wrote it.
+
+        It is made anew from its state, and still waits: `resume` and `open` let it go on as the
+        same turn. None if there is none. Blocks until what is queued for the session is written,
+        and reads the store: not for event loops. O(turns of the runtime). Raises what the store
+        raises.
+        """
+        if not call_ids:
+            return None
+        self._turns.queued.join(session_id)
+        turns = self.store.get_runtime_state(session_id, runtime_id)
+        turn_id = latest_waiting(turns, call_ids)
+        if turn_id is None:
+            return None
+        turn = made_anew(turns[turn_id], session_id, runtime_id, turn_id, self._keeper)
+        turn.status = "waiting"
+        return turn
 
     @property
     def failures(self) -> int:

@@ -61,7 +61,9 @@ class Turn:
     its tool call `parent_call_id`; the session goes back to it when this turn closes. A handoff
     `for_good` does not come back: the parent is then `handed_on`, and when this turn closes,
     the session goes where it would have gone from the parent. A turn that `is_beside` others of
-    its parent never has the session: the parent keeps it. `lock` guards the fields, and is
+    its parent never has the session: the parent keeps it. Of a turn that was made anew from its
+    state, `parent_reference` names a parent that is not here, and `omitted_before` has the counts
+    of what that state left out. `lock` guards the fields, and is
     held while the state is taken and queued. When the program ends, a finalizer may interrupt
     that on the same thread.
     """
@@ -75,6 +77,8 @@ class Turn:
     for_good: bool = False
     handed_on: bool = False
     is_beside: bool = False
+    parent_reference: dict[str, str] | None = field(default=None, repr=False)
+    omitted_before: dict[str, int] = field(default_factory=dict, repr=False)
     keeper: Keeper = field(default_factory=Keeper, repr=False)
     status: Status = "open"
     stop_reason: str | None = None
@@ -278,13 +282,16 @@ class Turn:
             "status": self.status,
         }
         parent = self.parent
+        caller = self.parent_reference
+        if parent is not None:
+            caller = _reference(parent, self.session_id, self.parent_call_id)
         more = (
             ("stop_reason", self.stop_reason),
             ("opened_at", self.opened_at),
             ("closed_at", self.closed_at),
             ("model", self.model),
             ("usage", dict(self.usage) or None),
-            ("parent", parent and _reference(parent, self.session_id, self.parent_call_id)),
+            ("parent", caller),
             ("error", self.error and self.error.value),
             ("cut", self.error and self.error.cut and {"error": self.error.cut}),
         )
@@ -320,6 +327,8 @@ class Turn:
             "handoffs": len(self.handoffs) - len(handoffs),
             "transcript": self.transcript.count - len(messages),
         }
+        for name, count in self.omitted_before.items():
+            counts[name] += count
         if any(counts.values()):
             state["omitted"] = {name: count for name, count in counts.items() if count}
         return state
