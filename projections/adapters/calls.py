@@ -62,11 +62,11 @@ class ToolCall:
         self._state = None
 
     def begin_again(self) -> None:
-        """What is known of how it went is of the time before."""
+        """What is known of it is of the time before."""
         self.status = "open"
-        self.started_at = self.ended_at = self.exit_code = None
-        self.fields.pop("result", None)
-        self.fields.pop("error", None)
+        self.exit_code = None
+        self.asked_at = self.answer = self.started_at = self.ended_at = None
+        self.fields.clear()
 
     @property
     def state(self) -> dict[str, Any]:

@@ -156,11 +156,19 @@ class Turn:
                 if amount:
                     self.usage[name] = self.usage.get(name, 0) + amount
 
-    def call_asked(self, call_id: str, name: str, arguments: object = None) -> None:
-        """The model asks for a tool call, which has not begun. A known one gets arguments only."""
+    def call_asked(
+        self, call_id: str, name: str, arguments: object = None, *, again: bool = False
+    ) -> None:
+        """The model asks for a tool call, which has not begun. A known one gets arguments only.
+
+        With `again`, one that has ended begins anew: some models give the same id once more.
+        """
         kept = None if arguments is None else self.keeper.keep(arguments)
         with self.lock:
             call = self.calls.named(call_id, name)
+            if again and call.status not in UNFINISHED:
+                call.begin_again()
+                self.calls.set_status(call, "open")
             if kept is not None and "arguments" not in call.fields:
                 call.fields["arguments"] = kept
                 call.changed()
@@ -169,12 +177,13 @@ class Turn:
     def call_started(
         self, call_id: str, name: str, arguments: object = None, *, again: bool = False
     ) -> None:
-        """A tool is about to run. No change for one that runs, or, unless `again`, has ended."""
-        self.call_asked(call_id, name, arguments)
+        """A tool is about to run. No change for one that runs, or, unless `again`, has ended.
+
+        One that waited was allowed to.
+        """
+        self.call_asked(call_id, name, arguments, again=again)
         with self.lock:
             call = self.calls.named(call_id, name)
-            if again and call.status not in UNFINISHED:
-                call.begin_again()
             if call.status in UNFINISHED and call.started_at is None:
                 if call.status == "waiting":
                     call.answer = "allowed"
@@ -182,11 +191,15 @@ class Turn:
                 self.calls.set_status(call, "open")
 
     def call_waits(self, call_id: str, name: str, arguments: object = None) -> None:
-        """A person is asked whether the tool may run, or for its result."""
+        """A person is asked whether the tool may run, or for its result. Again: asked anew.
+
+        A tool that has begun, and asks then, runs from the moment at which it is allowed to.
+        """
         self.call_asked(call_id, name, arguments)
         with self.lock:
             call = self.calls.named(call_id, name)
-            call.asked_at = call.asked_at or now()
+            if call.status != "waiting":
+                call.asked_at, call.answer, call.started_at = now(), None, None
             self.calls.set_status(call, "waiting")
             self._is_urgent = True
 

@@ -129,6 +129,30 @@ class TestForm:
             False,
         )
 
+    def test_a_tool_that_asks_while_it_runs_runs_anew_once_it_is_allowed_to(self) -> None:
+        one = turn()
+        for _ in range(2):  # some ask twice
+            one.call_started("call-1", "charge_card", {"euro": 5})
+            assert "started_at" in one.state()["tool_calls"][0]
+            one.call_waits("call-1", "charge_card")
+            (call,) = one.state()["tool_calls"]
+            assert call["status"] == "waiting"
+            assert not call.keys() & {"answer", "started_at"}
+        one.call_started("call-1", "charge_card")
+        (call,) = one.state()["tool_calls"]
+        assert (call["status"], call["answer"]) == ("open", "allowed")
+        assert call["asked_at"] <= call["started_at"]
+
+    def test_a_call_whose_id_comes_again_is_the_new_call(self) -> None:
+        one = turn()
+        one.call_waits("call-1", "search", {"city": "Rome"})
+        one.call_ended("call-1", "error", "no such city", {"found": 0})
+        one.call_asked("call-1", "search", {"city": "Roma"}, again=True)
+        assert one.state()["tool_calls"] == [
+            {"id": "call-1", "name": "search", "status": "open", "arguments": {"city": "Roma"}}
+        ]
+        assert one.has_open_calls
+
     def test_turns_name_each_other(self) -> None:
         outer = turn()
         inner = Turn("s", "billing", turn_id="turn-2", parent=outer, parent_call_id="call-1")
