@@ -31,7 +31,7 @@ class CallContext(NamedTuple):
     def caller(self) -> Turn | None:
         """The turn that calls for what begins here. None once the turn, or its call, is over."""
         turn, call_id = self.turn, self.call_id
-        if turn is None or turn.status != "open":
+        if turn is None or turn.is_over:
             return None
         call = None if call_id is None else turn.calls.get(call_id)
         is_over = call_id is not None and (call is None or call.status != "open")
@@ -42,7 +42,7 @@ class CallContext(NamedTuple):
         """The session around what begins here. None once the turn is over."""
         if self.turn is None:
             return self.work.session_id
-        return self.turn.session_id if self.turn.status == "open" else None
+        return None if self.turn.is_over else self.turn.session_id
 
     def calls_for(self, turn: Turn) -> None:
         """Make the caller, if there is one, the parent of a turn that begins here."""

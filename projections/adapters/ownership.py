@@ -4,7 +4,7 @@ The log says who owns a session. This module knows what the log does not say: wh
 process are open, and which turn called for which.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from projections.adapters.open_turns import OpenTurns
@@ -36,6 +36,7 @@ class SessionOwner:
 
     def __init__(self) -> None:
         self._open: OpenTurns[str, Turn] = OpenTurns()
+        self._settled: OpenTurns[str, Turn] = OpenTurns()
 
     def opened(self, turn: Turn) -> Before:
         """A turn opens: the handover that comes before its first state.
@@ -45,6 +46,9 @@ class SessionOwner:
         Then nobody hands over to anybody, and the caller keeps the session.
         """
         caller = _caller(turn)
+        for other in self._settled.of(turn.session_id):
+            if _caller(other) is None and other not in _callers(turn):
+                self._settled.remove(turn.session_id, other)
         beside = self._open.add(turn.session_id, turn)
         if caller is not None:
             turn.is_beside = caller.is_beside or _is_one_of_several(turn, caller, beside)
@@ -55,6 +59,20 @@ class SessionOwner:
         if any(other.runtime_id != turn.runtime_id for other in beside):
             return None
         return FromOwner(turn.runtime_id)
+
+    def settled(self, turn: Turn) -> None:
+        """A turn has ended, but not been closed. It may be added to until another has the session.
+
+        One that was called for keeps the session from its caller until it is closed.
+        """
+        self._open.remove(turn.session_id, turn)
+        self._settled.add(turn.session_id, turn)
+
+    def may_add(self, turn: Turn) -> bool:
+        """Whether a turn that was settled may still be added to. Once."""
+        found = turn in self._settled.of(turn.session_id)
+        self._settled.remove(turn.session_id, turn)
+        return found
 
     def closed(self, turn: Turn) -> Handover | None:
         """A turn has closed: the handover that comes after its last state."""
@@ -97,6 +115,13 @@ def _caller(turn: Turn) -> Turn | None:
 def _caller_from(session_id: str, turn: Turn) -> Turn | None:
     parent = turn.parent
     return parent if parent is not None and parent.session_id == session_id else None
+
+
+def _callers(turn: Turn) -> Iterator[Turn]:
+    """The turn that called for this one, the one that called for that, and so on."""
+    while turn.parent is not None:
+        turn = turn.parent
+        yield turn
 
 
 def _first_of(turn: Turn) -> Turn:

@@ -153,6 +153,18 @@ class Recorder:
         if self._is_due(turn):
             self._turns.write_soon(turn)
 
+    async def asettle(self, turn: Turn, status: Status = "completed") -> None:
+        """A turn has ended, but more may become known of it before it is closed: write it now.
+
+        Closing it adds that, and hands the session on, if no other turn has begun there since.
+        """
+        self.drain()
+        if self._closes(turn, status, None):
+            turn.settled = True
+            self._owner.settled(turn)
+            if self._turns.write_soon(turn):
+                await self._turns.written(turn)
+
     def close(self, turn: Turn, status: Status = "completed", error: object = None) -> None:
         """A turn has ended. Again for the same turn: nothing happens."""
         self.drain()
@@ -176,7 +188,8 @@ class Recorder:
 
     def _closes(self, turn: Turn, status: Status, error: object) -> bool:
         self._joiner.forget(turn)
-        return turn.close(status, error)
+        was_settled = turn.settled
+        return turn.close(status, error) and not (was_settled and not self._owner.may_add(turn))
 
     def defer(self, work: Callable[[], object]) -> None:
         """Have it called by another thread, or by the next call here that is not a `…_soon`.

@@ -61,11 +61,13 @@ class Turn:
     its tool call `parent_call_id`; the session goes back to it when this turn closes. A handoff
     `for_good` does not come back: the parent is then `handed_on`, and when this turn closes,
     the session goes where it would have gone from the parent. A turn that `is_beside` others of
-    its parent never has the session: the parent keeps it. Of a turn that was made anew from its
-    state, `parent_reference` names a parent that is not here, and `omitted_before` has the counts
-    of what that state left out. `lock` guards the fields, and is
-    held while the state is taken and queued. When the program ends, a finalizer may interrupt
-    that on the same thread.
+    its parent never has the session: the parent keeps it. One that is `settled` has ended, but
+    something may still be added to it, if the session is still its runtime's.
+
+    Of a turn that was made anew from its state, `parent_reference` names a parent that is not
+    here, and `omitted_before` has the counts of what that state left out. `lock` guards the
+    fields, and is held while the state is taken and queued. When the program ends, a finalizer
+    may interrupt that on the same thread.
     """
 
     session_id: str
@@ -77,6 +79,7 @@ class Turn:
     for_good: bool = False
     handed_on: bool = False
     is_beside: bool = False
+    settled: bool = False
     parent_reference: dict[str, str] | None = field(default=None, repr=False)
     omitted_before: dict[str, int] = field(default_factory=dict, repr=False)
     keeper: Keeper = field(default_factory=Keeper, repr=False)
@@ -239,6 +242,11 @@ class Turn:
         """Whether a tool call has begun and not ended."""
         return bool(self.calls.unfinished)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more can begin in it."""
+        return self.status != "open" and not self.settled
+
     def handed_to(self, target: "Turn") -> None:
         """Another runtime goes on, for a tool call or for good. Call this before `close`."""
         with self.lock:
@@ -248,11 +256,13 @@ class Turn:
     def close(self, status: Status = "completed", error: object | None = None) -> bool:
         """The turn has ended, or waits. False, without effect, if it had ended before.
 
-        If it went wrong, its open calls become cancelled.
+        If it went wrong, its open calls become cancelled. One that is `settled` may be closed
+        once more, which changes nothing.
         """
         with self.lock:
             if self.status not in UNFINISHED:
-                return False
+                was_settled, self.settled = self.settled, False
+                return was_settled
             self.status = status
             self._is_urgent = True
             if status != "waiting":
