@@ -25,7 +25,7 @@ from time import monotonic
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from journal.errors import ReentryError
-from projections.adapters.calls import NAME_LENGTH, UNFINISHED, CallStatus, ToolCalls, size_of
+from projections.adapters.calls import NAME_LENGTH, UNFINISHED, CallStatus, ToolCall, ToolCalls, size_of
 from projections.adapters.texts import error_text, shorten, text_of
 from projections.adapters.transcripts import Transcript
 from projections.adapters.values import Keeper, Kept
@@ -182,16 +182,22 @@ class Turn:
     ) -> None:
         """A tool is about to run. No change for one that runs, or, unless `again`, has ended.
 
-        One that waited was allowed to.
+        One that waited was allowed to, with these arguments if they are given.
         """
         self.call_asked(call_id, name, arguments, again=again)
         with self.lock:
             call = self.calls.named(call_id, name)
             if call.status in UNFINISHED and call.started_at is None:
                 if call.status == "waiting":
-                    call.answer = "allowed"
+                    self._allow(call, arguments)
                 call.started_at = now()
                 self.calls.set_status(call, "open")
+
+    def _allow(self, call: ToolCall, arguments: object) -> None:
+        call.answer = "allowed"
+        kept = None if arguments is None else self.keeper.keep(arguments)
+        if kept is not None:
+            call.fields["arguments"] = kept
 
     def call_waits(self, call_id: str, name: str, arguments: object = None) -> None:
         """A person is asked whether the tool may run, or for its result. Again: asked anew.
@@ -245,7 +251,7 @@ class Turn:
     @property
     def is_over(self) -> bool:
         """Whether nothing more can begin in it."""
-        return self.status != "open" and not self.settled
+        return self.status not in UNFINISHED and not self.settled
 
     def handed_to(self, target: "Turn") -> None:
         """Another runtime goes on, for a tool call or for good. Call this before `close`."""
@@ -257,11 +263,11 @@ class Turn:
         """The turn has ended, or waits. False, without effect, if it had ended before.
 
         If it went wrong, its open calls become cancelled. One that is `settled` may be closed
-        once more, which changes nothing.
+        once more, which changes nothing unless it went wrong after all.
         """
         with self.lock:
-            if self.status not in UNFINISHED:
-                was_settled, self.settled = self.settled, False
+            was_settled, self.settled = self.settled, False
+            if self.status not in UNFINISHED and not (was_settled and status == "error"):
                 return was_settled
             self.status = status
             self._is_urgent = True

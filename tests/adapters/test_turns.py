@@ -138,9 +138,10 @@ class TestForm:
             (call,) = one.state()["tool_calls"]
             assert call["status"] == "waiting"
             assert not call.keys() & {"answer", "started_at"}
-        one.call_started("call-1", "charge_card")
+        one.call_started("call-1", "charge_card", {"euro": 3})
         (call,) = one.state()["tool_calls"]
         assert (call["status"], call["answer"]) == ("open", "allowed")
+        assert call["arguments"] == {"euro": 3}, "what was allowed"
         assert call["asked_at"] <= call["started_at"]
 
     def test_a_call_whose_id_comes_again_is_the_new_call(self) -> None:

@@ -19,7 +19,7 @@ def test_what_becomes_known_is_added_when_it_is_closed(store: DefaultSessionStor
         await recorder.asettle(turn)
         assert store.get_runtime_state("s", "triage", "turn-1")["status"] == "completed"
         turn.model_answered("large", {"output_tokens": 7})
-        await recorder.aclose(turn, "error", ValueError("too late"))
+        await recorder.aclose(turn, "cancelled")
         turn.model_answered("large", {"output_tokens": 7})
         await recorder.aclose(turn)
 
@@ -28,7 +28,18 @@ def test_what_becomes_known_is_added_when_it_is_closed(store: DefaultSessionStor
     assert states(store) == [("open", {}), ("completed", {}), ("completed", {})]
     state = store.get_runtime_state("s", "triage", "turn-1")
     assert state["usage"] == {"output_tokens": 7}, "once"
-    assert "error" not in state
+
+
+def test_one_that_goes_wrong_after_all_has_gone_wrong(store: DefaultSessionStore) -> None:
+    async def main() -> None:
+        await recorder.aopen(turn)
+        await recorder.asettle(turn)
+        await recorder.aclose(turn, "error", ValueError("the last check"))
+
+    recorder, turn = Recorder(store), new()
+    asyncio.run(main())
+    state = store.get_runtime_state("s", "triage", "turn-1")
+    assert (state["status"], state["error"]) == ("error", "ValueError: the last check")
 
 
 def test_nothing_is_added_once_another_has_the_session(store: DefaultSessionStore) -> None:
