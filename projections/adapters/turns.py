@@ -50,6 +50,13 @@ _FRAME = (
 LEAST = 320
 """Bytes in which a turn can still say what it is and how it goes."""
 
+_ANSWERS: dict[CallStatus, str] = {
+    "completed": "allowed",
+    "error": "allowed",
+    "denied": "denied",
+}
+"""What was answered to a call that waited, as its end shows; nothing if it was called off."""
+
 _LESS_AND_LESS = ("handoffs", "forked_from", "usage", "error", "cut", "model", "parent", "agent")
 
 
@@ -226,7 +233,7 @@ class Turn:
             if call is None:
                 return
             if call.asked_at is not None and call.answer is None:
-                call.answer = "denied" if status == "denied" else "allowed"
+                call.answer = _ANSWERS.get(status)
             if kept is not None:
                 call.fields["result"] = kept
             if error is not None:

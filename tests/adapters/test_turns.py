@@ -129,6 +129,14 @@ class TestForm:
             False,
         )
 
+    @pytest.mark.parametrize("status", ["cancelled", "interrupted"])
+    def test_a_call_that_is_called_off_while_it_waits_has_no_answer(self, status: Any) -> None:
+        one = turn()
+        one.call_waits("call-1", "charge_card")
+        one.call_ended("call-1", status)
+        call = one.state()["tool_calls"][0]
+        assert (call["status"], "answer" in call) == (status, False)
+
     def test_a_tool_that_asks_while_it_runs_runs_anew_once_it_is_allowed_to(self) -> None:
         one = turn()
         for _ in range(2):  # some ask twice
