@@ -8,6 +8,7 @@ threads and tasks in which they run tools.
 from contextvars import ContextVar, Token
 from typing import NamedTuple, Protocol
 
+from projections.adapters.calls import UNFINISHED
 from projections.adapters.recorder import Recorder
 from projections.adapters.turns import Turn
 
@@ -29,12 +30,15 @@ class CallContext(NamedTuple):
 
     @property
     def caller(self) -> Turn | None:
-        """The turn that calls for what begins here. None once the turn, or its call, is over."""
+        """The turn that calls for what begins here. None once the turn, or its call, is over.
+
+        One that waits is not: an agent may be asked whether a call may run.
+        """
         turn, call_id = self.turn, self.call_id
         if turn is None or turn.is_over:
             return None
         call = None if call_id is None else turn.calls.get(call_id)
-        is_over = call_id is not None and (call is None or call.status != "open")
+        is_over = call_id is not None and (call is None or call.status not in UNFINISHED)
         return None if is_over else turn
 
     @property

@@ -47,6 +47,17 @@ def test_a_turn_that_begins_in_a_turn_outside_of_its_calls_is_called_for_too(
     assert (inner.parent, inner.parent_call_id) == (outer, None)
 
 
+def test_an_agent_that_is_asked_whether_a_call_may_run_is_called_for_by_it(
+    recorder: Recorder,
+) -> None:
+    outer, inner = new(), new("inner")
+    outer.call_waits("c-1", "charge_card")
+    outer.close("waiting")
+    here = CallContext(recorder, Work(), outer, "c-1")
+    here.calls_for(inner)
+    assert (inner.parent, inner.parent_call_id, here.session_id) == (outer, "c-1", "s")
+
+
 @pytest.mark.parametrize("over", ["the call", "the turn", "no such call"])
 def test_what_a_call_has_left_behind_is_called_for_by_nobody(
     over: str, recorder: Recorder
