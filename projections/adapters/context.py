@@ -55,6 +55,22 @@ class CallContext(NamedTuple):
             turn.parent, turn.parent_call_id = caller, self.call_id
             caller.handed_to(turn)
 
+    def called_for(self, turn: Turn) -> None:
+        """As `calls_for`, of a turn made anew from its state, which may know its parent.
+
+        If that is another turn than the caller, it was handed over to for good since.
+        """
+        caller, known = self.caller, turn.parent_reference
+        if caller is None or known is None:
+            self.calls_for(turn)
+        elif (known["runtime"], known["turn"]) == (caller.runtime_id, caller.turn_id):
+            turn.parent, turn.parent_call_id = caller, known.get("tool_call_id", self.call_id)
+        else:
+            before = Turn(known.get("session", turn.session_id), known["runtime"], known["turn"])
+            before.parent, before.parent_call_id = caller, self.call_id
+            turn.parent, turn.parent_call_id = before, known.get("tool_call_id")
+            turn.for_good = before.handed_on = True
+
 
 _context: ContextVar[CallContext | None] = ContextVar("journal_call_context", default=None)
 

@@ -43,18 +43,20 @@ class SessionOwner:
 
         None where the caller's runtime is the turn's own, and where turns work side by side:
         beside those of other runtimes, or as one of several that a turn called for at a time.
-        Then nobody hands over to anybody, and the caller keeps the session.
+        Then nobody hands over to anybody, and the caller keeps the session. A turn that goes on
+        after it has waited gets the session from who called, whoever handed over for good since.
         """
-        caller = _caller(turn)
+        first = turn if turn.parent_reference is None else _first_of(turn)
+        caller = _caller_from(turn.session_id, first)
         for other in self._settled.of(turn.session_id):
             if _caller(other) is None and other not in _callers(turn):
                 self._settled.remove(turn.session_id, other)
         beside = self._open.add(turn.session_id, turn)
         if caller is not None:
-            turn.is_beside = caller.is_beside or _is_one_of_several(turn, caller, beside)
+            turn.is_beside = caller.is_beside or _is_one_of_several(first, caller, beside)
             if turn.is_beside:
                 return None
-            reason = _tool(turn, caller) or f"called for by {caller.runtime_id}"
+            reason = _tool(first, caller) or f"called for by {caller.runtime_id}"
             return _handover(caller, turn, reason)
         if any(other.runtime_id != turn.runtime_id for other in beside):
             return None

@@ -123,6 +123,10 @@ class Recorder:
 
     async def aopen(self, turn: Turn) -> None:
         """As `open`."""
+        self.open_soon(turn)
+
+    def open_soon(self, turn: Turn) -> None:
+        """As `open`, without waiting; in any thread, but not for finalizers."""
         self._deferred.watch()
         self.drain()
         self._turns.write_soon(turn, before=self._owner.opened(turn))

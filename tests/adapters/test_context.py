@@ -58,6 +58,53 @@ def test_an_agent_that_is_asked_whether_a_call_may_run_is_called_for_by_it(
     assert (inner.parent, inner.parent_call_id, here.session_id) == (outer, "c-1", "s")
 
 
+def test_a_turn_that_goes_on_has_the_parent_that_it_had(recorder: Recorder) -> None:
+    outer, inner = new(), new("inner")
+    outer.call_started("c-1", "ask")
+    outer.handoffs.append({"runtime": "inner", "turn": "inner", "tool_call_id": "c-1"})
+    inner.parent_reference = {"runtime": "outer", "turn": "outer", "tool_call_id": "c-1"}
+    CallContext(recorder, Work(), outer, "c-1").called_for(inner)
+    assert (inner.parent, inner.parent_call_id, inner.for_good) == (outer, "c-1", False)
+    assert len(outer.handoffs) == 1, "it has called for it once"
+
+
+def test_a_turn_that_goes_on_after_a_handoff_for_good_says_who_handed_over(
+    recorder: Recorder,
+) -> None:
+    outer, last = new(), new("last")
+    outer.call_started("c-1", "ask")
+    reference = {"runtime": "inner", "turn": "inner", "tool_call_id": "c-2"}
+    last.parent_reference = dict(reference)
+    CallContext(recorder, Work(), outer, "c-1").called_for(last)
+    assert last.for_good
+    assert last.state()["parent"] == reference
+    before = last.parent
+    assert before is not None
+    assert (before.parent, before.parent_call_id, before.handed_on) == (outer, "c-1", True)
+    assert outer.handoffs == []
+
+
+@pytest.mark.parametrize("known", [None, {"runtime": "inner", "turn": "inner"}])
+def test_a_turn_that_goes_on_where_nobody_calls_keeps_what_it_says(
+    known: dict[str, str] | None, recorder: Recorder
+) -> None:
+    turn = new("last")
+    turn.parent_reference = known
+    CallContext(recorder, Work()).called_for(turn)
+    assert turn.parent is None
+    assert turn.state().get("parent") == known
+
+
+def test_a_turn_that_goes_on_in_a_call_and_had_no_parent_is_called_for(
+    recorder: Recorder,
+) -> None:
+    outer, inner = new(), new("inner")
+    outer.call_started("c-1", "ask")
+    CallContext(recorder, Work(), outer, "c-1").called_for(inner)
+    assert inner.parent is outer
+    assert len(outer.handoffs) == 1
+
+
 @pytest.mark.parametrize("over", ["the call", "the turn", "no such call"])
 def test_what_a_call_has_left_behind_is_called_for_by_nobody(
     over: str, recorder: Recorder

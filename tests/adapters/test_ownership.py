@@ -291,3 +291,32 @@ class TestSideBySide:
         assert owner.opened(second) is None
         assert ended(owner, first) == Handover("b", "a", "ask_b")
         assert ended(owner, second) is None
+
+
+# After it has waited
+
+
+@pytest.mark.parametrize("handed_on", [False, True])
+def test_a_turn_that_goes_on_gets_the_session_from_who_called_and_gives_it_back(
+    handed_on: bool,
+) -> None:
+    """Whether it was called for itself, or by a turn that handed over to it for good since."""
+    owner = SessionOwner()
+    outer = new("outer", "turn-1")
+    outer.call_started("c-1", "ask")
+    owner.opened(outer)
+    before = new("inner", "turn-2", parent=outer, parent_call_id="c-1", handed_on=True)
+    going_on = new("last", "turn-3", parent=outer, parent_call_id="c-1")
+    if handed_on:
+        going_on = new("last", "turn-3", parent=before, parent_call_id="c-2", for_good=True)
+    going_on.parent_reference = {"runtime": "any", "turn": "any"}
+    assert owner.opened(going_on) == Handover("outer", "last", "ask")
+    assert ended(owner, going_on) == Handover("last", "outer", "ask")
+
+
+def test_a_turn_that_goes_on_and_was_called_for_by_nobody_here_gets_it_from_its_owner() -> None:
+    owner = SessionOwner()
+    going_on = new("last")
+    going_on.parent_reference = {"runtime": "elsewhere", "turn": "turn-0"}
+    assert owner.opened(going_on) == FromOwner("last")
+    assert ended(owner, going_on) is None
