@@ -25,7 +25,14 @@ from time import monotonic
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from journal.errors import ReentryError
-from projections.adapters.calls import NAME_LENGTH, UNFINISHED, CallStatus, ToolCall, ToolCalls, size_of
+from projections.adapters.calls import (
+    NAME_LENGTH,
+    UNFINISHED,
+    CallStatus,
+    ToolCall,
+    ToolCalls,
+    size_of,
+)
 from projections.adapters.texts import error_text, shorten, text_of
 from projections.adapters.transcripts import Transcript
 from projections.adapters.values import Keeper, Kept

@@ -33,12 +33,13 @@ class RunJournal(RunHooks[Any]):
         system_prompt: str | None,
         input_items: list[TResponseInputItem],
     ) -> None:
+        await self._run.follow(self._run.model_is_asked, input_items)
         await self._hooks.on_llm_start(context, agent, system_prompt, input_items)
 
     async def on_llm_end(
         self, context: RunContextWrapper[Any], agent: Agent[Any], response: ModelResponse
     ) -> None:
-        await self._run.follow(self._run.model_answered, response.output)
+        await self._run.follow(self._run.model_answered, agent, response)
         await self._hooks.on_llm_end(context, agent, response)
 
     def on_tool_start(

@@ -16,10 +16,12 @@ from agents.run import AgentRunner
 
 from projections.adapters.context import CallContext, use_context
 from projections.adapters.mirroring import Mirroring
-from projections.adapters.openai_agents.contents import refused_in
 from projections.adapters.openai_agents.hooks import JournalHooks, RunJournal
+from projections.adapters.openai_agents.resuming import Interrupted, interrupted_in
 from projections.adapters.openai_agents.runs import Ending, MirroredRun
 from projections.adapters.openai_agents.sessions import Sessions
+
+_ROUNDS = 8  # of an event loop, in which a cancellation comes through the SDK's tasks
 
 
 class MirroringRunner(AgentRunner):
@@ -36,9 +38,14 @@ class MirroringRunner(AgentRunner):
             return await self.before.run(starting_agent, input, **kwargs)
         try:
             with use_context(CallContext(self._mirroring.recorder, run)):
+                if (where := self._interrupted_in(input)) is not None:
+                    await run.follow(run.aresume, where)
                 result = await self.before.run(starting_agent, input, **kwargs)
-        except asyncio.CancelledError as error:  # a caller that cancels does not wait for us
-            run.end_soon(Ending.by(error))
+        except asyncio.CancelledError as error:  # a caller that cancels does not wait for a disk
+            try:
+                await _tools_are_cancelled(run)
+            finally:
+                run.end_soon(Ending.by(error))
             raise
         except Exception as error:
             await run.aend(Ending.by(error))
@@ -55,6 +62,8 @@ class MirroringRunner(AgentRunner):
             return self.before.run_sync(starting_agent, input, **kwargs)
         try:
             with use_context(CallContext(self._mirroring.recorder, run)):
+                if (where := self._interrupted_in(input)) is not None:
+                    run.follow_now(run.resume, where)
                 result = self.before.run_sync(starting_agent, input, **kwargs)
         except BaseException as error:
             run.end(Ending.by(error))
@@ -72,6 +81,8 @@ class MirroringRunner(AgentRunner):
         if run is None:
             return self.before.run_streamed(starting_agent, input, **kwargs)
         with use_context(CallContext(self._mirroring.recorder, run)):
+            if (where := self._interrupted_in(input)) is not None:
+                run.follow_now(run.resume, where)
             result = self.before.run_streamed(starting_agent, input, **kwargs)
         self._mirroring.guard(_end_with, run, result)
         return result
@@ -84,25 +95,53 @@ class MirroringRunner(AgentRunner):
         if not (hooks is None or isinstance(hooks, RunHooksBase)):
             return None  # the SDK will refuse it
         try:
-            run = MirroredRun(self._mirroring, self._sessions.of_run(kwargs, given), watched=True)
+            run = MirroredRun(
+                self._mirroring,
+                self._sessions.of_run(kwargs, given),
+                watched=True,
+                config=kwargs.get("run_config"),
+                called_in=_caller(self._mirroring.here(), kwargs.get("context")),
+            )
             run.session_id = self._sessions.known(agent, kwargs, given)
-            run.refused = refused_in(given)
         except Exception as error:  # noqa: BLE001 - of ours: the agent goes on
             self._mirroring.recorder.note_failure(error)
             return None
         kwargs["hooks"] = RunJournal(run, hooks)
         return run
 
+    def _interrupted_in(self, given: Any) -> Interrupted | None:
+        return self._mirroring.guard(interrupted_in, given)
+
+
+def _caller(here: CallContext | None, context: object) -> CallContext | None:
+    """Where a run begins. No hook tells of a call that goes on; its agent gets its context."""
+    if here is None or here.turn is not None or not isinstance(here.work, MirroredRun):
+        return here
+    call_id = getattr(context, "tool_call_id", None)
+    return here if call_id is None else here._replace(turn=here.work.turn, call_id=call_id)
+
+
+async def _tools_are_cancelled(run: MirroredRun) -> None:
+    """Let the event loop go round until the tools are cancelled too; those in threads go on."""
+    for _ in range(_ROUNDS):
+        if not run.has_running_calls:
+            break
+        await asyncio.sleep(0)
+
 
 def _complete(result: RunResult | RunResultStreaming) -> Ending:
     """The end of a run that returned, with its output or with calls to approve."""
-    return Ending(waiting=getattr(result, "interruptions", ()))
+    waiting = getattr(result, "interruptions", ())
+    return Ending("waiting" if waiting else "completed", None, result.new_items, waiting)
 
 
 def _end_with(run: MirroredRun, result: RunResultStreaming) -> None:
     """End the run when its task ends, whether or not anybody reads its stream."""
 
-    def ended(task: asyncio.Task[Any]) -> None:
+    def ended(task: asyncio.Task[Any], rounds: int = _ROUNDS) -> None:
+        if task.cancelled() and rounds and run.has_running_calls:
+            task.get_loop().call_soon(ended, task, rounds - 1)
+            return
         run.mirroring.recorder.drain()
         run.mirroring.guard(lambda: run.end_soon(_ending(run, result, task)))
 
@@ -114,16 +153,17 @@ def _end_with(run: MirroredRun, result: RunResultStreaming) -> None:
 def _ending(run: MirroredRun, result: RunResultStreaming, task: asyncio.Task[Any]) -> Ending:
     """How a streamed run ended. Some errors are raised for its reader, but not in its task."""
     if task.cancelled():
-        return Ending("cancelled")
+        return Ending("cancelled", items=result.new_items)
     # `task.exception()` would mark it as retrieved, and asyncio would not report it any more.
     error = getattr(task, "_exception", None) or _raised_later(result)
     if error is not None:
-        return Ending.by(error)
+        return Ending.by(error)._replace(items=result.new_items)
     if run.has_output or result.interruptions:
         return _complete(result)
     if result.max_turns is not None and result.current_turn > result.max_turns:
-        return Ending("error", MaxTurnsExceeded(f"Max turns ({result.max_turns}) exceeded"))
-    return Ending("cancelled")  # by `result.cancel("after_turn")`
+        error = MaxTurnsExceeded(f"Max turns ({result.max_turns}) exceeded")
+        return Ending("error", error, result.new_items)
+    return Ending("cancelled", items=result.new_items)  # by `result.cancel("after_turn")`
 
 
 def _raised_later(result: RunResultStreaming) -> Exception | None:

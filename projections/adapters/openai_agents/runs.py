@@ -1,72 +1,91 @@
 """One run under way: which turn is open, and what is written when.
 
 A run is a chain of turns, one for each agent that takes part. An agent that hands over ends
-its turn, and the other agent begins its own.
+its turn, and the other agent begins its own. A run that was interrupted goes on in the turn that
+waits.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from agents import Agent, RunContextWrapper
+from agents import Agent, ModelResponse, RunContextWrapper, ToolApprovalItem
 
 from projections.adapters.context import CallContext, enter_context
 from projections.adapters.mirroring import Mirroring
 from projections.adapters.openai_agents.contents import (
-    Refused,
     error_text_in,
-    handoff_call,
-    hosted_calls,
     input_text,
-    known_id,
-    local_calls,
+    model_of,
     output_text,
     response_text,
+    usage_of,
 )
-from projections.adapters.texts import error_text
+from projections.adapters.openai_agents.response_calls import ResponseCalls
+from projections.adapters.openai_agents.resuming import Interrupted, afind_turn, find_turn
+from projections.adapters.texts import text_of
 from projections.adapters.turns import Status, Turn
 
 SessionOf: TypeAlias = Callable[[Agent[Any]], str]
 
 
 class Ending(NamedTuple):
-    """How a run ended. `waiting` are the calls for whose approval it was interrupted."""
+    """How a run ended. `items` are what it made, `waiting` are the calls that need approval."""
 
     status: Status = "completed"
     error: object = None
-    waiting: Iterable[Any] = ()
+    items: Sequence[Any] = ()
+    waiting: Iterable[ToolApprovalItem] = ()
 
     @classmethod
     def by(cls, error: BaseException) -> "Ending":
         """The end by an exception. One that is not an `Exception` cancels the run."""
-        if isinstance(error, Exception):
-            return cls("error", error)
-        return cls("cancelled")
+        if not isinstance(error, Exception):
+            return cls("cancelled")
+        items = getattr(getattr(error, "run_data", None), "new_items", ())
+        return cls("error", error, items)
 
 
 class MirroredRun:
     """A run: hooks report how it goes, and `end` reports how it ended.
 
     If nobody reports the end, the run is not `watched`: the turn of an agent is then closed as
-    soon as it has its output. `session_id` is the session of the latest turn. `refused` are
-    calls that the user rejected before the run went on.
+    soon as it has its output. `session_id` is the session of the latest turn. `config` is the
+    run's `run_config`, if it is known.
     """
 
-    def __init__(self, mirroring: Mirroring, session_of: SessionOf, watched: bool) -> None:
+    def __init__(
+        self,
+        mirroring: Mirroring,
+        session_of: SessionOf,
+        watched: bool,
+        config: object = None,
+        called_in: CallContext | None = None,
+    ) -> None:
         self.mirroring = mirroring
         self.session_id: str | None = None
-        self.refused: Sequence[Refused] = ()
         self.has_output = False
         self._over = False
         self._recorder = mirroring.recorder
         self._session_of = session_of
         self._watched = watched
-        self._started_at = mirroring.here()
+        self._config = config
+        self._started_at = called_in or mirroring.here()
         self._turn: Turn | None = None
+        self._calls: ResponseCalls | None = None  # of `_turn`
         self._written = False  # whether `_turn` has been written
         self._awaited: Agent[Any] | None = None  # its turn has begun, its hook is to come
-        self._output: list[Any] = []  # the items of the latest response
-        self._unsaid = ""  # its words, while they are not in the transcript yet
-        self._raised: dict[str, tuple[Status, str | None]] = {}  # errors of calls under way
+        self._words = ""  # of the latest response
+        self._where: Interrupted | None = None  # it goes on there, in a turn that is not found
+
+    @property
+    def turn(self) -> Turn | None:
+        """The turn that is open now."""
+        return self._turn
+
+    @property
+    def has_running_calls(self) -> bool:
+        """Whether tools run of which it is not known how they end."""
+        return self._calls is not None and self._calls.has_running
 
     async def follow(self, step: Callable[..., Awaitable[None]], *args: Any) -> None:
         """Take a step that a hook reports. Nothing once the run is over; tools may go on then."""
@@ -81,6 +100,17 @@ class MirroredRun:
         if not (self._over or self.mirroring.stopped):
             self.mirroring.guard(step, *args)
 
+    # Steps that the runner reports before the first hook
+
+    async def aresume(self, where: Interrupted) -> None:
+        """The run goes on where another was interrupted."""
+        turn = await afind_turn(self._recorder, self._session_of(where.agent), where)
+        self._go_on(where, turn)
+
+    def resume(self, where: Interrupted) -> None:
+        """As `aresume`; in an event loop, this blocks it until the turn is read."""
+        self._go_on(where, find_turn(self._recorder, self._session_of(where.agent), where))
+
     # Steps that hooks report
 
     async def agent_started(self, context: RunContextWrapper[Any], agent: Agent[Any]) -> None:
@@ -92,33 +122,34 @@ class MirroredRun:
             await self._close(self._turn, "error", "the run ended early")
         if not self._watched:
             self._started_at = self.mirroring.here()
-        await self._save(self._turn_of(context, agent))
+        await self._save(self._calls_of(context, agent).turn)
         self._awaited = None
 
-    async def model_answered(self, output: Iterable[Any]) -> None:
-        """The model has answered."""
-        self._output = list(output)
-        self._unsaid = response_text(self._output)
-        calls = hosted_calls(self._output)
-        if self._turn is not None and calls:
-            for call in calls:
-                self._turn.call_started(call.id, call.name)
-                self._turn.call_ended(call.id, call.status, call.error)
-            await self._save(self._turn)
+    async def model_is_asked(self, items: Sequence[Any]) -> None:
+        """The model is shown what became of the calls that it asked for."""
+        if self._calls is not None and self._calls.answered(items):
+            await self._save(self._calls.turn)
+
+    async def model_answered(self, agent: Agent[Any], response: ModelResponse) -> None:
+        """The model has answered. The calls that it asks for are written as they begin."""
+        calls = self._calls
+        if calls is None:
+            return
+        self._words = response_text(response.output)
+        calls.turn.model_answered(model_of(agent, self._config), usage_of(response.usage))
+        calls.turn.says("assistant", self._words)
+        if calls.asked(agent, response.output):
+            await self._save(calls.turn)
 
     async def handed_over(
         self, context: RunContextWrapper[Any], source: Agent[Any], target: Agent[Any]
     ) -> None:
         """An agent hands over to another: its turn is over, and the other's begins."""
-        before = self._turn_of(context, source)
-        call = handoff_call(self._output, source)
-        if call is not None:
-            before.call_started(call.id, call.name)
-            before.call_ended(call.id)
-        before.says("assistant", self._unsaid)
+        calls = self._calls_of(context, source)
+        before = calls.turn
+        call_id = calls.handed_over(context, source)
         after = self._new_turn(context, target)
-        after.parent, after.for_good = before, True
-        after.parent_call_id = None if call is None else call.id
+        after.parent, after.for_good, after.parent_call_id = before, True, call_id
         before.handed_to(after)
         await self._close(before)
         self._begin(after, target)
@@ -126,10 +157,9 @@ class MirroredRun:
 
     def call_begins(self, context: RunContextWrapper[Any], agent: Agent[Any], tool: Any) -> None:
         """A tool is about to be called; we are in the context in which it will run."""
-        turn = self._turn_of(context, agent)
-        call_id = known_id(context, tool) or self._next_id(turn, tool)
-        turn.call_started(call_id, tool.name)
-        enter_context(CallContext(self._recorder, self, turn, call_id))
+        calls = self._calls_of(context, agent)
+        call_id = calls.begins(context, agent, tool)
+        enter_context(CallContext(self._recorder, self, calls.turn, call_id))
 
     async def call_began(self) -> None:
         """A tool call has begun: write it."""
@@ -140,26 +170,26 @@ class MirroredRun:
         self, context: RunContextWrapper[Any], agent: Agent[Any], tool: Any, result: object
     ) -> None:
         """A tool has returned, or the SDK has put a result in place of its error."""
-        turn = self._turn_of(context, agent)
-        call_id = known_id(context, tool) or self._going_on(turn, tool)
-        words = error_text_in(context, tool, result)
-        known: tuple[Status, str | None] = ("completed" if words is None else "error", words)
-        turn.call_started(call_id, tool.name)  # a call approved since began in another run
-        turn.call_ended(call_id, *self._raised.pop(call_id, known))
-        await self._save(turn)
+        calls = self._calls_of(context, agent)
+        calls.ends(context, tool, result, error_text_in(context, tool, result))
+        await self._save(calls.turn)
 
     def call_raised(self, call_id: str, error: BaseException) -> None:
         """A tool has raised; the SDK's result for it is not known yet."""
-        status = Ending.by(error).status
-        self._raised[call_id] = (status, error_text(error) if status == "error" else None)
+        if self._calls is not None:
+            self._calls.raised(call_id, error)
 
     async def agent_ended(self, output: object) -> None:
         """An agent has its final output, which guardrails may still withhold."""
-        self.has_output, self._unsaid = True, ""
-        if self._turn is not None:
-            self._turn.says("assistant", output_text(output))
-            if not self._watched:
-                await self._close(self._turn)
+        self.has_output = True
+        if self._turn is None:
+            return
+        shown = output_text(output)
+        said = isinstance(output, str) and output in self._words
+        if not said and (isinstance(output, str) or not self._words):
+            self._turn.says("assistant", text_of(shown))  # not in the model's own words
+        if not self._watched:
+            await self._close(self._turn)
 
     # Ends that the runner reports
 
@@ -187,15 +217,26 @@ class MirroredRun:
 
     # Inside
 
-    def _turn_of(self, context: RunContextWrapper[Any], agent: Agent[Any]) -> Turn:
-        """The agent's turn. It is begun if need be: a run after an approval starts in mid-turn."""
-        if self._turn is None:
+    def _go_on(self, where: Interrupted, turn: Turn | None) -> None:
+        if turn is None:
+            self._where = where
+            return
+        if self._started_at is not None:
+            self._started_at.called_for(turn)
+        turn.resume()
+        turn.says("user", where.added)
+        self._begin(turn, where.agent).go_on(where)
+        self._written = True
+        self._recorder.open_soon(turn)
+
+    def _calls_of(self, context: RunContextWrapper[Any], agent: Agent[Any]) -> ResponseCalls:
+        """The calls of the agent's turn, which is begun if need be: hooks may come in mid-turn."""
+        if self._calls is None:
             turn = self._new_turn(context, agent)
             if self._started_at is not None:
                 self._started_at.calls_for(turn)
-            self._begin(turn, agent)
-            return turn
-        return self._turn
+            return self._begin(turn, agent)
+        return self._calls
 
     def _new_turn(self, context: RunContextWrapper[Any], agent: Agent[Any]) -> Turn:
         self.session_id = self._session_of(agent)
@@ -203,14 +244,13 @@ class MirroredRun:
         turn.says("user", input_text(context.turn_input))
         return turn
 
-    def _begin(self, turn: Turn, agent: Agent[Any]) -> None:
-        for call in self.refused:
-            if call.agent == agent.name:
-                turn.call_started(call.id, call.name)
-                turn.call_ended(call.id, "cancelled")
-        self.refused = [call for call in self.refused if call.agent != agent.name]
-        self._turn, self._awaited, self._written = turn, agent, False
-        self._output, self._unsaid = [], ""
+    def _begin(self, turn: Turn, agent: Agent[Any]) -> ResponseCalls:
+        calls = ResponseCalls(turn, agent)
+        if self._where is not None:
+            calls.go_on(self._where)
+        self._turn, self._calls, self._awaited, self._written = turn, calls, agent, False
+        self._words, self._where = "", None
+        return calls
 
     async def _save(self, turn: Turn) -> None:
         if self._written:
@@ -220,33 +260,19 @@ class MirroredRun:
             await self._recorder.aopen(turn)
 
     async def _close(self, turn: Turn, status: Status = "completed", error: object = None) -> None:
-        self._turn = None
+        self._turn = self._calls = None
         await self._recorder.aclose(turn, status, error)
 
     def _last_turn(self, ending: Ending) -> Turn | None:
         """The turn in which the run ends, with its end noted; None if there is no open turn."""
-        turn, self._turn, self._over = self._turn, None, True
-        if turn is None or self.mirroring.stopped:
+        calls, self._turn, self._calls, self._over = self._calls, None, None, True
+        if calls is None or self.mirroring.stopped:
             return None
-        self.mirroring.guard(self._note_end, turn, ending)
-        return turn
+        self.mirroring.guard(self._note_end, calls, ending)
+        return calls.turn
 
-    def _note_end(self, turn: Turn, ending: Ending) -> None:
-        turn.says("assistant", self._unsaid)
-        for call_id, (status, error) in self._raised.items():
-            turn.call_ended(call_id, status, error)
-        for item in ending.waiting:
-            if item.call_id and item.agent.name == turn.runtime_id:
-                turn.call_started(item.call_id, str(item.name))
-
-    def _next_id(self, turn: Turn, tool: Any) -> str:
-        """The id of the tool's next call in the response, or one that is made up."""
-        for call_id in local_calls(self._output, tool):
-            if call_id not in turn.calls:
-                return call_id
-        return f"{tool.name}-{len(turn.calls) + 1}"
-
-    def _going_on(self, turn: Turn, tool: Any) -> str:
-        """The id of the tool's call under way; these tools are called one at a time."""
-        ids = [each.id for each in turn.calls if each.name == tool.name]
-        return ids[-1] if ids else self._next_id(turn, tool)
+    def _note_end(self, calls: ResponseCalls, ending: Ending) -> None:
+        raw_items = [getattr(item, "raw_item", None) for item in ending.items]
+        calls.answered(raw_items)
+        calls.stopped_by(ending.error)
+        calls.waits(ending.waiting)

@@ -12,6 +12,8 @@ from agents import (
     function_tool,
 )
 from agents.testing import ScriptedModel, assistant_message, function_call
+from openai.types.responses import ResponseOutputItem
+from pydantic import TypeAdapter
 
 from tests.adapters.reported import call, said
 
@@ -34,6 +36,24 @@ def says(text: str) -> list[Any]:
 
 def calls(*wanted: tuple[str, str, dict[str, Any]]) -> list[Any]:
     return [function_call(name, arguments, call_id=call_id) for call_id, name, arguments in wanted]
+
+
+_ITEMS: TypeAdapter[Any] = TypeAdapter(ResponseOutputItem)
+
+
+def item(kind: str, **fields: Any) -> Any:
+    """An item of a response, of any type."""
+    return _ITEMS.validate_python({"type": kind, **fields})
+
+
+def shell_call(call_id: str, command: str = "true") -> Any:
+    return item(
+        "shell_call",
+        id=f"item-{call_id}",
+        call_id=call_id,
+        status="completed",
+        action={"commands": [command]},
+    )
 
 
 CALL_ROME = ("c-rome", "weather", {"city": "Rome"})
@@ -115,6 +135,15 @@ CANCELLED = {
     "tool_calls": [call("c-wait", "waiting", "cancelled")],
     "transcript": said("you"),
 }
+
+
+def guarded(approve: Any = True, name: str = "weather") -> FunctionTool:
+    """The weather, which needs approval."""
+
+    def sunny(city: str) -> str:
+        return f"sunny in {city}"
+
+    return function_tool(sunny, name_override=name, needs_approval=approve)
 
 
 def inside(asked: str, inner: Agent[Any], name: str = "outer") -> Agent[Any]:

@@ -1,6 +1,7 @@
 """What `mirror` takes, and that closing it leaves the SDK as it was."""
 
 import asyncio
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,17 @@ from tests.adapters.reported import said, turns, versions
 
 
 def test_closing_leaves_the_sdk_as_it_was(store: DefaultSessionStore) -> None:
-    import agents.tool
+    def watched() -> list[Any]:
+        return [getattr(import_module(module), name) for module, name in tool_errors.WATCHED]
 
-    runner = get_default_agent_runner()
-    before = getattr(agents.tool, tool_errors.FUNCTION)
+    runner, before = get_default_agent_runner(), watched()
     handle = mirror(store, session_id="s")
     assert get_default_agent_runner() is not runner
-    assert getattr(agents.tool, tool_errors.FUNCTION) is not before
+    assert not {id(each) for each in before} & {id(each) for each in watched()}
     handle.close()
     handle.close()
     assert get_default_agent_runner() is runner
-    assert getattr(agents.tool, tool_errors.FUNCTION) is before
+    assert watched() == before
     run(agent())
     assert store.list_sessions() == [], "a store that was given stays open"
 

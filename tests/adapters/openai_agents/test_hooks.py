@@ -109,7 +109,7 @@ def test_hooks_alone_mirror_the_run_that_they_are_passed_to(
     assert [name for name, *_ in recorded.recorded[:2]] == ["agent_start", "llm_start"]
     assert versions(store) == [*ONE_CALL[:3], ["completed", "completed", "completed"]]
     assert versions(store, "other") == [["open"], ["completed"]]
-    assert changes(store) == [("native", "other", "c-pass")]
+    assert changes(store) == [("native", "other", "transfer_to_other")]
     assert sorted(store.state_at("s")) == ["native", "other"]
 
 

@@ -9,6 +9,7 @@ from agents import (
     RunContextWrapper,
     RunHooks,
     RunState,
+    ShellTool,
     function_tool,
 )
 from agents.lifecycle import RunHooksBase
@@ -16,7 +17,16 @@ from agents.run import AgentRunner, set_default_agent_runner
 
 from projections.adapters.openai_agents import tool_errors
 from projections.adapters.openai_agents.runner import MirroringRunner
-from tests.adapters.openai_agents.agents import HOOKS, RUNS, ModelError, agent, calls, run, says
+from tests.adapters.openai_agents.agents import (
+    HOOKS,
+    RUNS,
+    ModelError,
+    agent,
+    calls,
+    run,
+    says,
+    shell_call,
+)
 
 
 def test_the_runner_that_is_the_default_does_all_runs() -> None:
@@ -73,20 +83,49 @@ def test_a_context_set_when_the_tool_hook_is_called_is_that_of_the_tool() -> Non
     assert sorted(seen) == ["c-1", "c-2"], "tools do not know their calls any more"
 
 
-@pytest.mark.parametrize("module", tool_errors.MODULES)
-def test_the_function_that_makes_results_of_tool_errors_is_there(module: str) -> None:
+@pytest.mark.parametrize(("module", "name"), tool_errors.WATCHED)
+def test_the_functions_through_which_tool_errors_come_are_there(module: str, name: str) -> None:
     from importlib import import_module
     from inspect import iscoroutinefunction, signature
 
-    function = getattr(import_module(module), tool_errors.FUNCTION, None)
-    assert iscoroutinefunction(function), "what tools raise is not seen any more"
-    assert set(signature(function).parameters) == {"function_tool", "context", "error"}
+    function = getattr(import_module(module), name, None)
+    parameters = {
+        tool_errors.WORDED: ["function_tool", "context", "error"],
+        tool_errors.INVOKED: ["function_tool", "context", "arguments"],
+        tool_errors.LOGGED: ["message", "exc", "diagnostic_extra"],
+    }
+    assert callable(function), "what tools raise is not seen any more"
+    assert list(signature(function).parameters) == parameters[name]
+    assert iscoroutinefunction(function) == (name != tool_errors.LOGGED)
 
 
-def test_a_state_tells_what_was_refused_and_where_it_belongs() -> None:
+def test_a_state_tells_what_waits_and_where_it_belongs() -> None:
     assert inspect.isfunction(RunState.get_interruptions)
-    assert inspect.isfunction(RunContextWrapper.is_tool_approved)
-    assert {"_context", "_conversation_id", "_trace_state"} <= set(RunState.__dataclass_fields__)
+    assert inspect.isfunction(RunContextWrapper.get_approval_status)
+    assert inspect.isfunction(RunContextWrapper.get_rejection_message)
+    assert {
+        "_context",
+        "_conversation_id",
+        "_current_agent",
+        "_generated_items",
+        "_model_responses",
+        "_trace_state",
+    } <= set(RunState.__dataclass_fields__)
+
+
+def test_a_call_is_noted_as_executed_just_before_its_hook_is_called() -> None:
+    """By that, calls whose hooks do not get the id are told apart."""
+    noted: list[list[str]] = []
+
+    class Looking(RunHooks[Any]):
+        async def on_tool_start(self, context: Any, agent: Any, tool: Any) -> None:
+            records = context._tool_invocations
+            noted.append([call_id for call_id in records if records[call_id].executed])
+
+    asked = [shell_call("sh-1"), shell_call("sh-2")]
+    each = agent(asked, says("done"), tools=[ShellTool(executor=lambda _: "ok")])
+    run(each, hooks=Looking())
+    assert noted == [["sh-1"], ["sh-1", "sh-2"]]
 
 
 def test_what_a_task_has_raised_can_be_read_without_having_looked() -> None:

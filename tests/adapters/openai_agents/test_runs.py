@@ -64,7 +64,7 @@ def test_each_answer_of_the_model_goes_on_in_the_same_turn(store: DefaultSession
         run(agent(*steps))
     (turn,) = turns(store)
     assert turn["tool_calls"] == [ROME, call("c-bern", "weather")]
-    assert turn["transcript"] == said("you", "sunny")
+    assert turn["transcript"] == [*said("you", "wait"), *said("you", "sunny")[1:]]
 
 
 def test_what_went_in_and_came_out_is_shown_whatever_its_shape(
@@ -88,4 +88,4 @@ def test_what_went_in_and_came_out_is_shown_whatever_its_shape(
         result = run(agent(says('{"name": "Rome"}'), output_type=City), items)
     assert result.final_output == City(name="Rome")
     (turn,) = turns(store)
-    assert turn["transcript"] == said("where is this?\n[input_image]", '{"name":"Rome"}')
+    assert turn["transcript"] == said("where is this?\n[input_image]", '{"name": "Rome"}')

@@ -1,7 +1,6 @@
 """Tool calls that fail, take too long, or are carried out elsewhere."""
 
 import asyncio
-from typing import Any
 
 import pytest
 from agents import (
@@ -9,9 +8,8 @@ from agents import (
     UserError,
     function_tool,
 )
-from openai.types.responses import ResponseFunctionWebSearch, ResponseOutputItem
+from openai.types.responses import ResponseFunctionWebSearch
 from openai.types.responses.response_output_item import McpCall
-from pydantic import TypeAdapter
 
 from projections import DefaultSessionStore
 from projections.adapters.openai_agents import mirror
@@ -22,8 +20,10 @@ from tests.adapters.openai_agents.agents import (
     agent,
     calls,
     failing,
+    item,
     run,
     says,
+    shell_call,
 )
 from tests.adapters.reported import ONE_CALL, call, turns, versions
 
@@ -73,24 +73,19 @@ def test_a_tool_that_takes_too_long_is_an_error(store: DefaultSessionStore) -> N
 
 
 def test_calls_that_the_models_side_carries_out_are_there(store: DefaultSessionStore) -> None:
-    hosted: TypeAdapter[Any] = TypeAdapter(ResponseOutputItem)
-    search = hosted.validate_python(
-        {
-            "type": "web_search_call",
-            "id": "ws-1",
-            "status": "completed",
-            "action": {"type": "search", "query": "Rome", "queries": ["Rome"]},
-        }
+    search = item(
+        "web_search_call",
+        id="ws-1",
+        status="completed",
+        action={"type": "search", "query": "Rome", "queries": ["Rome"]},
     )
-    remote = hosted.validate_python(
-        {
-            "type": "mcp_call",
-            "id": "mcp-1",
-            "name": "lookup",
-            "arguments": "{}",
-            "server_label": "maps",
-            "error": {"type": "mcp_protocol_error", "code": 404, "message": "no route"},
-        }
+    remote = item(
+        "mcp_call",
+        id="mcp-1",
+        name="lookup",
+        arguments="{}",
+        server_label="maps",
+        error={"type": "mcp_protocol_error", "code": 404, "message": "no route"},
     )
     assert isinstance(search, ResponseFunctionWebSearch)
     assert isinstance(remote, McpCall)
@@ -109,19 +104,7 @@ def test_calls_whose_hooks_do_not_get_their_id_are_found_in_the_response(
     store: DefaultSessionStore,
 ) -> None:
     """Also inside an agent that is a tool, where the hooks' context has that tool's id."""
-    shell_call: TypeAdapter[Any] = TypeAdapter(ResponseOutputItem)
-    asked = [
-        shell_call.validate_python(
-            {
-                "type": "shell_call",
-                "id": f"item-{number}",
-                "call_id": f"sh-{number}",
-                "status": "completed",
-                "action": {"commands": ["true"]},
-            }
-        )
-        for number in (1, 2)
-    ]
+    asked = [shell_call("sh-1"), shell_call("sh-2")]
     inner = agent(asked, says("done"), name="inner", tools=[ShellTool(executor=lambda _: "ok")])
     outer = agent(
         calls(("c-ask", "ask", {"input": "run it"})), says("ok"), tools=[inner.as_tool("ask", "")]
@@ -133,8 +116,8 @@ def test_calls_whose_hooks_do_not_get_their_id_are_found_in_the_response(
     assert turn["tool_calls"] == [call("sh-1", "shell"), call("sh-2", "shell")]
     assert versions(store, "inner") == [
         ["open"],
-        ["open", "open"],
-        ["open", "completed"],
+        ["open", "open", "open"],
+        ["open", "completed", "open"],
         ["open", "completed", "open"],
         ["open", "completed", "completed"],
         ["completed", "completed", "completed"],
