@@ -9,6 +9,7 @@ from typing import Any
 from agents import Agent, ItemHelpers, RunContextWrapper, default_tool_error_function
 from agents.models.default_models import get_default_model
 from agents.models.multi_provider import MultiProvider
+from agents.models.openai_provider import OpenAIProvider
 from agents.tool import default_tool_timeout_error_message
 from agents.usage import Usage
 from pydantic import BaseModel
@@ -33,6 +34,17 @@ def output_text(output: object) -> object:
     return output.model_dump_json() if isinstance(output, BaseModel) else output
 
 
+def plain(value: object) -> Any:
+    """A value of an item with what was given of it; its classes have fields that are not."""
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    return (
+        value.model_dump(mode="json", exclude_unset=True)
+        if isinstance(value, BaseModel)
+        else value
+    )
+
+
 def response_text(output: Iterable[Any]) -> str:
     """The words of a response; they may be a refusal."""
     texts = (
@@ -48,7 +60,9 @@ def model_of(agent: Agent[Any], config: object = None) -> str | None:
     """
     chosen = get(config, "model") or agent.model
     provider = get(config, "model_provider")
-    if chosen is None and (provider is None or isinstance(provider, MultiProvider)):
+    if chosen is None and (
+        provider is None or isinstance(provider, MultiProvider | OpenAIProvider)
+    ):
         return get_default_model()
     name = chosen if isinstance(chosen, str) else getattr(chosen, "model", None)
     return name if isinstance(name, str) else None

@@ -19,7 +19,7 @@ from agents import (
     ShellTool,
 )
 
-from projections.adapters.openai_agents.contents import get, output_text
+from projections.adapters.openai_agents.contents import get, output_text, plain
 
 _ARGUMENTS = {
     "function_call": "arguments",
@@ -94,7 +94,7 @@ def asked_calls(output: Iterable[Any], agent: Agent[Any]) -> list[ModelCall]:
             arguments = get(item, _ARGUMENTS[kind])
             if kind == "computer_call":
                 arguments = arguments or get(item, "actions")
-            found.append(ModelCall(call_id, _name(item, kind, agent), arguments))
+            found.append(ModelCall(call_id, _name(item, kind, agent), plain(arguments)))
     return found
 
 
@@ -190,8 +190,8 @@ def _hosted(item: Any, kind: str) -> HostedCall:
     arguments, result = _HOSTED[kind]
     name = get(item, "name") or kind.removesuffix("_call")
     return HostedCall(
-        ModelCall(get(item, "id") or get(item, "call_id"), str(name), get(item, arguments)),
-        None if result is None else get(item, result),
+        ModelCall(get(item, "id") or get(item, "call_id"), str(name), plain(get(item, arguments))),
+        None if result is None else plain(get(item, result)),
         output_text(error),
         error is not None or get(item, "status") in _FAILED,
         get(item, "approval_request_id"),

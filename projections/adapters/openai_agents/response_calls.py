@@ -209,15 +209,13 @@ class ResponseCalls:
         """The calls that an error of the SDK is about; none if there are several candidates."""
         calls = self._unfinished()
         match error:
-            case ToolInputGuardrailTripwireTriggered():
-                found = [call for call in calls if self._is_guarded(call, error.guardrail)]
-            case ToolOutputGuardrailTripwireTriggered():
+            case ToolInputGuardrailTripwireTriggered() | ToolOutputGuardrailTripwireTriggered():
                 found = [call for call in calls if self._is_guarded(call, error.guardrail)]
             case ModelBehaviorError():
                 found = [call for call in calls if str(error).startswith(f"Tool {call.name} not")]
             case _:
                 found = []
-        return found if len({call.name for call in found}) == len(found) == 1 else []
+        return found if len(found) == 1 else []
 
     def _is_guarded(self, call: ToolCall, guardrail: object) -> bool:
         """Whether a guardrail looks at the arguments, or the results, of a call's tool."""

@@ -25,7 +25,7 @@ from tests.adapters.openai_agents.agents import (
     says,
     weather,
 )
-from tests.adapters.reported import KEY, ROME, call, said, turns
+from tests.adapters.reported import KEY, ROME, call, said, the_turn, turns
 from tests.support import FaultyStorage, fails
 
 
@@ -78,8 +78,9 @@ def test_a_mistake_in_the_mirroring_fails_no_run(
 
 
 def test_secrets_are_replaced(store: DefaultSessionStore, tmp_path: Path) -> None:
+    asked = calls(("c-1", "weather", {"city": KEY}))
     with mirror(store, session_id="s"):
-        run(agent(says(f"your key is {KEY}")), f"keep {KEY}")
+        run(agent(asked, says(f"your key is {KEY}")), f"keep {KEY}")
     assert len(turns(store)) == 1
     written = [path.read_text() for path in (tmp_path / "journal").iterdir() if path.is_file()]
     assert any("[REDACTED" in text for text in written)
@@ -92,13 +93,13 @@ def test_a_process_killed_in_a_call_leaves_an_open_turn(
 ) -> None:
     def call_for_ever(say: Say) -> None:
         @function_tool
-        def waiting() -> str:
+        def waiting(at: str) -> str:
             "Waits for ever."
             say()
             return str(threading.Event().wait())
 
         mirror(str(store.session_dir), session_id="s")
-        steps = [calls(CALL_ROME), calls(("c-wait", "waiting", {}))]
+        steps = [calls(CALL_ROME), calls(("c-wait", "waiting", {"at": "the door"}))]
         run(agent(*steps, tools=[weather, waiting]), "wait")
 
     child = fork_until_said(call_for_ever)
@@ -111,3 +112,8 @@ def test_a_process_killed_in_a_call_leaves_an_open_turn(
             "transcript": said("wait"),
         }
     ]
+    done, waits = the_turn(store, "native")[1]["tool_calls"]
+    assert (done["arguments"], done["result"]) == ({"city": "Rome"}, "sunny in Rome")
+    assert waits["arguments"] == {"at": "the door"}
+    assert "started_at" in waits
+    assert "ended_at" not in waits

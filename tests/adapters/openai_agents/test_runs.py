@@ -1,9 +1,17 @@
 """A run is a turn, however it is started, with its calls and what was said."""
 
+from typing import Any, cast
+
+import pytest
+from agents import Agent, ModelProvider, OpenAIProvider, RunConfig, Usage
+from agents.models.default_models import get_default_model
+from agents.testing import ModelStep, ScriptedModel
+from openai.types.responses.response_usage import InputTokensDetails
 from pydantic import BaseModel
 
 from projections import DefaultSessionStore
 from projections.adapters.openai_agents import mirror
+from projections.adapters.openai_agents.contents import model_of
 from tests.adapters.openai_agents.agents import (
     ASK_ROME,
     CALL_BERN,
@@ -15,8 +23,9 @@ from tests.adapters.openai_agents.agents import (
     calls,
     run,
     says,
+    weather,
 )
-from tests.adapters.reported import ONE_CALL, ROME, call, said, turns, versions
+from tests.adapters.reported import ONE_CALL, ROME, call, said, the_turn, turns, versions
 
 
 @EACH_RUN
@@ -89,3 +98,51 @@ def test_what_went_in_and_came_out_is_shown_whatever_its_shape(
     assert result.final_output == City(name="Rome")
     (turn,) = turns(store)
     assert turn["transcript"] == said("where is this?\n[input_image]", '{"name": "Rome"}')
+
+
+class Named(ScriptedModel):
+    """A model with a name, as those of the SDK have one."""
+
+    model = "gpt-5.5"
+
+
+@EACH_RUN
+def test_the_model_and_what_its_answers_took_are_those_of_the_turn(
+    run: Run, store: DefaultSessionStore
+) -> None:
+    usage = Usage(
+        requests=1,
+        input_tokens=100,
+        output_tokens=7,
+        total_tokens=107,
+        input_tokens_details=InputTokensDetails(cached_tokens=60, cache_write_tokens=0),
+    )
+    answers = [ModelStep(each, usage=usage) for each in (calls(CALL_ROME), says("sunny"))]
+    each = agent(tools=[weather])
+    each.model = Named(answers)
+    with mirror(store, session_id="s"):
+        run(each)
+    _, turn = the_turn(store, "native")
+    assert turn["model"] == "gpt-5.5"
+    assert turn["usage"] == {"input_tokens": 200, "output_tokens": 14, "cache_read_tokens": 120}
+
+
+@pytest.mark.parametrize(
+    ("of_agent", "of_run", "expected"),
+    [
+        ("large", None, "large"),
+        ("large", RunConfig(model="small"), "small"),
+        ("large", {"model": "small"}, "small"),
+        (Named([]), None, "gpt-5.5"),
+        ("large", RunConfig(model=Named([])), "gpt-5.5"),
+        (ScriptedModel([]), None, None),
+        (None, None, get_default_model()),
+        (None, RunConfig(), get_default_model()),
+        (None, RunConfig(model_provider=OpenAIProvider()), get_default_model()),
+        (None, RunConfig(model_provider=cast(ModelProvider, object())), None),
+    ],
+)
+def test_which_model_answers_is_chosen_by_the_run_then_by_the_agent(
+    of_agent: Any, of_run: Any, expected: str | None
+) -> None:
+    assert model_of(Agent("any", model=of_agent), of_run) == expected

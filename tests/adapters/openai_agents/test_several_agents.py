@@ -17,6 +17,7 @@ from agents import (
 )
 from agents.run import AgentRunner, set_default_agent_runner
 
+from journal.events import Handoff, Takeover
 from projections import DefaultSessionStore
 from projections.adapters.openai_agents import mirror
 from tests.adapters.openai_agents.agents import (
@@ -292,3 +293,44 @@ def test_runs_in_threads_and_tasks_do_not_mix_their_turns(store: DefaultSessionS
             "transcript": said(name, "sunny"),
         }
         assert turns(store, name, name) == [expected, expected]
+
+
+@EACH_RUN
+@pytest.mark.parametrize("numbers", [(1, 2), (1, 2, 3)])
+def test_agents_that_are_asked_side_by_side_leave_the_session_to_who_asks(
+    numbers: tuple[int, ...], run: Run, store: DefaultSessionStore
+) -> None:
+    """They run at the same time: nobody hands over to anybody."""
+    tools = [
+        agent(*ASK_ROME, name=f"inner-{number}").as_tool(f"ask_{number}", "asks")
+        for number in numbers
+    ]
+    asked = calls(*((f"c-{number}", f"ask_{number}", {"input": "go"}) for number in numbers))
+    with mirror(store, session_id="s") as handle:
+        run(agent(asked, says("done"), name="outer", tools=tools))
+    assert handle.failures == 0
+    assert not any(isinstance(step.event, Handoff | Takeover) for step in store.replay("s"))
+    assert store.audit("s").lost_calls == ()
+    outer_id, outer = the_turn(store, "outer")
+    assert len(outer["handoffs"]) == len(numbers)
+    for number in numbers:
+        _, inner = the_turn(store, f"inner-{number}")
+        parent = {"runtime": "outer", "turn": outer_id, "tool_call_id": f"c-{number}"}
+        assert (inner["parent"], inner["status"]) == (parent, "completed")
+
+
+@EACH_RUN
+def test_agents_that_are_asked_one_after_the_other_are_handed_the_session(
+    run: Run, store: DefaultSessionStore
+) -> None:
+    tools = [agent(name=f"inner-{n}").as_tool(f"ask_{n}", "asks") for n in (1, 2)]
+    steps = [calls((f"c-{n}", f"ask_{n}", {"input": "go"})) for n in (1, 2)]
+    with mirror(store, session_id="s"):
+        run(agent(*steps, says("done"), name="outer", tools=tools))
+    assert changes(store) == [
+        ("outer", "inner-1", "ask_1"),
+        ("inner-1", "outer", "ask_1"),
+        ("outer", "inner-2", "ask_2"),
+        ("inner-2", "outer", "ask_2"),
+    ]
+    assert store.audit("s").ok
