@@ -36,7 +36,7 @@ class Recorder:
     written, unless that takes longer than a second. All other states are queued, and written
     within milliseconds. Event loops of other libraries than asyncio are blocked meanwhile.
 
-    `save_soon` and `close_soon` wait for nothing, in any thread. A coroutine or generator that
+    `save_soon`, `settle_soon` and `close_soon` wait for nothing, in any thread. A coroutine or generator that
     is being closed must not even do that, since the garbage collector may be closing it:
     `defer` has them called by another thread.
 
@@ -163,11 +163,21 @@ class Recorder:
         Closing it adds that, and hands the session on, if no other turn has begun there since.
         """
         self.drain()
-        if self._closes(turn, status, None):
-            turn.settled = True
-            self._owner.settled(turn)
-            if self._turns.write_soon(turn):
-                await self._turns.written(turn)
+        if self._settles(turn, status):
+            await self._turns.written(turn)
+
+    def settle_soon(self, turn: Turn, status: Status = "completed") -> None:
+        """As `asettle`, without waiting."""
+        if exiting.begun:
+            leave_stopped_threads()
+        self._settles(turn, status)
+
+    def _settles(self, turn: Turn, status: Status) -> bool:
+        if not self._closes(turn, status, None):
+            return False
+        turn.settled = True
+        self._owner.settled(turn)
+        return self._turns.write_soon(turn)
 
     def close(self, turn: Turn, status: Status = "completed", error: object = None) -> None:
         """A turn has ended. Again for the same turn: nothing happens."""

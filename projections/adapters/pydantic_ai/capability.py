@@ -5,27 +5,32 @@ that is left in the middle. The hooks only say when something happens; `tracker`
 """
 
 import asyncio
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import ValidationError
-from pydantic_ai import AgentRunResult, RunContext, ToolDefinition
+from pydantic_ai import Agent, AgentRunResult, DeferredToolRequests, RunContext, ToolDefinition
 from pydantic_ai.capabilities import (
     AbstractCapability,
     CapabilityOrdering,
     RawToolArgs,
     ValidatedToolArgs,
+    WrapModelRequestHandler,
     WrapRunHandler,
     WrapToolExecuteHandler,
     WrapToolValidateHandler,
 )
-from pydantic_ai.exceptions import ModelRetry, ToolFailed
-from pydantic_ai.messages import ToolCallPart
+from pydantic_ai.exceptions import ModelRetry, SkipModelRequest, ToolFailed
+from pydantic_ai.messages import ModelResponse, ToolCallPart
 from pydantic_ai.models import ModelRequestContext
+from pydantic_graph import BaseNode, End
 
 from projections.adapters.context import use_context
 from projections.adapters.mirroring import Mirror, Source
 from projections.adapters.pydantic_ai.tracker import RunTracker, SessionOf
 from projections.adapters.session_choice import SessionChoice
+from projections.adapters.values import Record
+
+RunNode: TypeAlias = BaseNode[Any, Any, Any]
 
 
 class JournalCapability(AbstractCapability[Any]):
@@ -35,20 +40,27 @@ class JournalCapability(AbstractCapability[Any]):
     in one session share one capability. Its attribute `mirror` is the handle: it has the store,
     counts failures, and ends the mirroring when it is closed.
 
-    A run is a turn: the agent's name is its runtime, the run id its turn id. Its session is the
-    first of: `session_id`, or what `session_id` returns for the run; the session of the turn
-    that called for the run; Pydantic AI's conversation id, which the message history carries on.
+    A run is a turn: the agent's name is its runtime, the run id its turn id. A run that brings
+    the answers to calls that wait goes on with the turn that waits for them, which may have been
+    written by another process. The session is the first of: `session_id`, or what `session_id`
+    returns for the run; the session of the turn that called for the run; Pydantic AI's
+    conversation id, which the message history carries on. `record` says how much is kept, as in
+    `mirror`; it is not used where `source` is a handle.
 
-    Raises TypeError and ValueError for an invalid source.
+    Raises TypeError and ValueError for an invalid source, and ValueError for such a `record`.
     """
 
     _safe_at_runtime = True  # adds nothing to a run; durable execution refuses others
 
     def __init__(
-        self, source: Source | Mirror, *, session_id: str | SessionOf | None = None
+        self,
+        source: Source | Mirror,
+        *,
+        session_id: str | SessionOf | None = None,
+        record: Record = "slices",
     ) -> None:
         choice: SessionChoice[RunContext[Any]] = SessionChoice("pydantic-ai", session_id)
-        self.mirror = source if isinstance(source, Mirror) else Mirror(source)
+        self.mirror = source if isinstance(source, Mirror) else Mirror(source, record)
         self._tracker = RunTracker(self.mirror.recorder, choice)
         self.mirror.on_close(self._tracker.stop)
 
@@ -61,29 +73,53 @@ class JournalCapability(AbstractCapability[Any]):
     ) -> AgentRunResult[Any]:
         """Mirror a run; its result and its errors pass as they are."""
         tracker = self._tracker
-        context = tracker.begin(ctx)
-        if context is None or context.turn is None:
+        begun = await tracker.begin(ctx)
+        if begun is None:
             return await handler()
-        turn = context.turn
+        run, context = begun
         with use_context(context):
             try:
-                await tracker.recorder.aopen(turn)
+                await tracker.recorder.aopen(run.turn)
                 result = await handler()
             except (Exception, asyncio.CancelledError) as error:
-                await tracker.fail(turn, error)
+                await tracker.fail(run, error)
                 raise
             except BaseException:  # it is closed, or the process ends: nothing can be awaited
-                tracker.abandon(turn)
+                tracker.abandon(run)
                 raise
-            await tracker.complete(turn, result)
+            await tracker.complete(run, result)
             return result
+
+    async def after_node_run(
+        self, ctx: RunContext[Any], *, node: RunNode, result: RunNode | End[Any]
+    ) -> RunNode | End[Any]:
+        """Mirror the end of a stream that was read to its end, whether or not it is left."""
+        if isinstance(result, End) and not Agent.is_call_tools_node(node):
+            await self._tracker.settle(ctx, result.data.output)
+        return result
 
     async def before_model_request(
         self, ctx: RunContext[Any], request_context: ModelRequestContext
     ) -> ModelRequestContext:
-        """Mirror the answers to calls that an earlier run deferred: the request has them."""
-        self._tracker.note_answers(ctx)
+        """Mirror what the request has: what users added, and how calls have ended."""
+        self._tracker.model_is_asked(ctx, request_context)
         return request_context
+
+    async def wrap_model_request(
+        self,
+        ctx: RunContext[Any],
+        *,
+        request_context: ModelRequestContext,
+        handler: WrapModelRequestHandler,
+    ) -> ModelResponse:
+        """Mirror what the model has answered, or what is taken in place of its answer."""
+        try:
+            response = await handler(request_context)
+        except SkipModelRequest as skip:
+            self._tracker.model_answered(ctx, request_context, skip.response)
+            raise
+        self._tracker.model_answered(ctx, request_context, response)
+        return response
 
     async def wrap_tool_validate(
         self,
@@ -95,12 +131,11 @@ class JournalCapability(AbstractCapability[Any]):
         handler: WrapToolValidateHandler,
     ) -> ValidatedToolArgs:
         """Mirror a call that ends here because its arguments are invalid."""
+        self._tracker.ask_for(ctx, call)
         try:
             return await handler(args)
         except (ValidationError, ModelRetry, ToolFailed) as error:
-            context = self._tracker.start_call(ctx, call)
-            if context is not None:
-                await self._tracker.call_raised(context, error)
+            await self._tracker.call_refused(ctx, call, error)
             raise
 
     async def wrap_tool_execute(
@@ -122,7 +157,16 @@ class JournalCapability(AbstractCapability[Any]):
                 await tracker.recorder.asave(context.turn)
                 result = await handler(args)
             except (Exception, asyncio.CancelledError) as error:
-                await tracker.call_raised(context, error)
+                await tracker.call_raised(context, call, error)
                 raise
-            await tracker.end_call(context)
+            except BaseException as error:  # as in `wrap_run`
+                tracker.call_abandoned(context, call, error)
+                raise
+            await tracker.call_returned(context, call, result)
             return result
+
+    async def handle_deferred_tool_calls(
+        self, ctx: RunContext[Any], *, requests: DeferredToolRequests
+    ) -> None:
+        """Mirror calls that wait, before other capabilities ask somebody about them."""
+        await self._tracker.wait_for(ctx, [*requests.calls, *requests.approvals])

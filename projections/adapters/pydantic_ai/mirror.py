@@ -25,10 +25,13 @@ def mirror(
     explains `session_id`. An agent with a capability of its own is mirrored by that one.
 
     `source` is a store, a gateway or session config, or the path of a folder. A config without
-    `mirror_runtime_state=True` does nothing at all.
+    `mirror_runtime_state=True` does nothing at all. `record` says how much of a turn is kept:
+    "ids" (ids, names, statuses and times: 1 KiB a turn), "slices" (values cut to 1 KiB, 16 KiB a
+    turn) or "full" (values cut to 64 KiB, 1 MiB a turn).
 
-    Raises TypeError and ValueError for an invalid source, and RuntimeError if the process is
-    being mirrored already or this release of Pydantic AI lacks the method that is needed.
+    Raises TypeError and ValueError for an invalid source, ValueError for such a `record`, and
+    RuntimeError if the process is being mirrored already or this release of Pydantic AI lacks
+    the method that is needed.
     """
     SessionChoice("pydantic-ai", session_id)  # before anything is opened
     handle = Mirror(source, record)

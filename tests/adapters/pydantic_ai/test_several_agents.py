@@ -50,10 +50,10 @@ def test_delegation_is_a_turn_inside_a_call_and_the_audit_shows_it(
     assert (outer["status"], inner["status"]) == ("completed", "completed")
     there, back = store.audit("s").changes
     assert (there.source, there.target, there.announced) == ("triage", "billing", True)
-    assert there.reason == "c-ask"
+    assert there.reason == "ask"
     assert [found.id for found in there.open_calls] == ["c-ask"]
     assert (back.source, back.target, back.announced) == ("billing", "triage", True)
-    assert back.reason == f"{inner_id} is completed"
+    assert back.reason == "ask", "the tool that has an answer now"
     assert store.audit("s").lost_calls == ()
 
 
@@ -67,6 +67,8 @@ def test_delegating_to_two_at_once_does_not_mix_them_up(store: DefaultSessionSto
         assert inner["parent"] == {"runtime": "triage", "turn": outer_id, "tool_call_id": call_id}
         assert inner["status"] == "completed"
     assert {found["runtime"] for found in outer["handoffs"]} == {"billing", "refunds"}
+    assert store.audit("s").changes == (), "side by side: the caller keeps the session"
+    assert store.audit("s").ok
 
 
 def test_who_is_delegated_to_works_in_the_session_of_who_delegates(
@@ -191,8 +193,8 @@ def test_a_run_that_a_call_starts_with_the_id_of_its_own_run_is_another_turn(
         agent("outer", tools=[ask]).run_sync("ask it", run_id="r-1")
     (outer,) = turns(store, "outer")
     assert outer["tool_calls"] == [call("c-ask", "ask")]
+    assert turns(store, "inner")[0]["tool_calls"] == [ROME]
     _, found = the_turn(store, "inner")
-    assert found["tool_calls"] == [ROME]
     assert found["parent"] == {"runtime": "outer", "turn": "r-1", "tool_call_id": "c-ask"}
 
 
