@@ -36,9 +36,9 @@ class Recorder:
     written, unless that takes longer than a second. All other states are queued, and written
     within milliseconds. Event loops of other libraries than asyncio are blocked meanwhile.
 
-    `save_soon`, `settle_soon` and `close_soon` wait for nothing, in any thread. A coroutine or generator that
-    is being closed must not even do that, since the garbage collector may be closing it:
-    `defer` has them called by another thread.
+    `save_soon`, `settle_soon` and `close_soon` wait for nothing, in any thread. A coroutine or
+    generator that is being closed must not even do that, since the garbage collector may be
+    closing it: `defer` has them called by another thread.
 
     A turn may end when the program does, in a function of `atexit` or in a finalizer. Then the
     thread that ends it writes it, or it is counted as a failure.

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pydantic_ai import BinaryContent, DeferredToolRequests, RunContext, ToolDenied, ToolReturn
+from pydantic_ai import BinaryContent, RunContext, ToolDenied, ToolReturn
 from pydantic_ai.exceptions import RunCancelled, ToolFailedError, ToolRetryError
 from pydantic_ai.messages import (
     ModelMessage,
@@ -66,13 +66,6 @@ def result_of(result: object) -> object:
     if isinstance(result, list | tuple):
         return [result_of(item) for item in result]
     return f"[{type(result).__name__}]" if isinstance(result, BinaryContent) else result
-
-
-def deferred_calls(output: object) -> Sequence[ToolCallPart]:
-    """The tool calls that a run left to somebody else, to approve or to carry out."""
-    if isinstance(output, DeferredToolRequests):
-        return [*output.calls, *output.approvals]
-    return ()
 
 
 def unanswered_calls(messages: Sequence[ModelMessage]) -> set[str]:

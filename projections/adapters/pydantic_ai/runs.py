@@ -20,7 +20,6 @@ from projections.adapters.pydantic_ai.contents import (
     answers_in,
     arguments_of,
     cause_of,
-    deferred_calls,
     denial_in,
     is_stop,
     native_answers,
@@ -87,13 +86,20 @@ class TrackedRun:
                 self.asks_for(call)
         self._note_native_calls(response)
 
-    def puts_out(self, output: object) -> None:
-        """The run has come to its output, which the model may have said before."""
-        if self._output is not None or isinstance(output, DeferredToolRequests):
-            return
-        text = self._output = output_text(output)
-        if not text.strip() or not self._words.strip().endswith(text.strip()):
-            self.turn.says("assistant", text)
+    def puts_out(self, output: object) -> Status:
+        """The run has come to its output: words, which the model may have said, or calls to wait.
+
+        Returns the status of its turn.
+        """
+        if isinstance(output, DeferredToolRequests):
+            for call in (*output.calls, *output.approvals):
+                self.waits(call)
+            return "waiting"
+        if self._output is None:
+            text = self._output = output_text(output)
+            if not text.strip() or not self._words.strip().endswith(text.strip()):
+                self.turn.says("assistant", text)
+        return "completed"
 
     def ends(self, messages: list[ModelMessage], output: object) -> Status:
         """The run has ended well: the status of its turn, which waits if there is something left.
@@ -103,14 +109,11 @@ class TrackedRun:
         for message in messages[-1:]:
             known = (each for each in answers_in(message) if each.call_id in self.turn.calls)
             self._note_answers(known)
-        deferred = deferred_calls(output)
-        for call in deferred:
-            self.waits(call)
+        status = self.puts_out(output)
         for each in list(self.turn.calls.unfinished.values()):
             if each.status == "open" and each.started_at is None:
                 self.turn.call_ended(each.id, "cancelled")
-        self.puts_out(output)
-        return "waiting" if deferred else "completed"
+        return status
 
     def _note_user(self, message: ModelMessage) -> None:
         for text in said_by_user(message):

@@ -84,8 +84,8 @@ class RunTracker(Mirroring):
         """A stream was read to its end. It may be kept, and closed much later or never."""
         run = self._run_of(ctx)
         if run is not None:
-            self.guard(run.puts_out, output)
-            await self.recorder.asettle(run.turn)
+            status = self.guard(run.puts_out, output)
+            await self.recorder.asettle(run.turn, status or "completed")
 
     # What happens in them
 
