@@ -5,6 +5,7 @@
 `execute_tool` or `execute_tool_async`. These are wrapped on the class, each by a wrapper for
 its kind of function. PraisonAI often returns where others raise, so three more methods are
 watched for the reason why a turn failed. In a release without these, the reason is missing.
+What models answer, and who is asked for approval, is found elsewhere: see `models`, `approvals`.
 """
 
 import functools
@@ -15,6 +16,7 @@ from typing import Any, TypeAlias
 from praisonaiagents import Agent
 from praisonaiagents import main as display
 
+from projections.adapters.praisonai import approvals, models
 from projections.adapters.praisonai.patches import Patches, Wrapper
 from projections.adapters.praisonai.running import running_here
 from projections.adapters.praisonai.spans import AgentSpan, CallSpan, TurnSpan
@@ -39,12 +41,14 @@ def install(tracker: TurnTracker, patches: Patches) -> None:
     for name in TURNS:
         patches.wrap(Agent, name, turn)
     patches.wrap(Agent, DELEGATION, functools.partial(_delegation, tracker, turn))
-    for router in _router_agents():
-        patches.wrap(router, "execute", _spanning(tracker, "task_description"))
+    router = "praisonaiagents.agent.router_agent:RouterAgent"  # it asks models without `chat`
+    patches.wrap_at(router, "execute", _spanning(tracker, "task_description"))
     for name in CALLS:
         patches.wrap(Agent, name, functools.partial(_wrapper, functools.partial(_call, tracker)))
     patches.wrap(Agent, "_turn_cancel_token", lambda _: _watch_cancelling)
     patches.wrap(Agent, "_guardrail_blocked_message", lambda _: _watch_guardrail)
+    models.listen(tracker, patches)
+    approvals.watch(tracker, patches)
 
 
 def _load_image_agent() -> None:
@@ -53,15 +57,6 @@ def _load_image_agent() -> None:
         import praisonaiagents.agent.image_agent  # noqa: F401
     except ImportError:
         pass  # this release has none
-
-
-def _router_agents() -> list[type]:
-    """The agent whose `execute` asks the models itself, without `chat`."""
-    try:
-        from praisonaiagents.agent.router_agent import RouterAgent
-    except ImportError:
-        return []
-    return [RouterAgent]
 
 
 MakeSpan: TypeAlias = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
@@ -81,8 +76,11 @@ def _turn(
 def _call(
     tracker: TurnTracker, agent: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> CallSpan:
-    name = _argument(args, kwargs, 0, "function_name")
-    return CallSpan(tracker, agent, name, _argument(args, kwargs, 2, "tool_call_id"))
+    name, arguments, call_id = (
+        _argument(args, kwargs, index, name)
+        for index, name in enumerate(("function_name", "arguments", "tool_call_id"))
+    )
+    return CallSpan(tracker, agent, name, arguments, call_id)
 
 
 def _argument(args: tuple[Any, ...], kwargs: dict[str, Any], index: int, name: str) -> Any:

@@ -1,5 +1,6 @@
 """Wraps methods of classes by `wrapt`, and unwraps them again."""
 
+import importlib
 import inspect
 import threading
 from collections.abc import Callable, Iterator
@@ -35,6 +36,16 @@ class Patches:
                     wrapper = wrapt.FunctionWrapper(found, wrapper_for(found), self._is_on)
                     self._made.append((each, name, name in vars(each), wrapper))
                     setattr(each, name, wrapper)
+
+    def wrap_at(self, path: str, name: str, wrapper_for: Callable[[Any], Wrapper]) -> None:
+        """As `wrap`, in the class at `module:Class`. Nothing happens if there is none."""
+        module, _, class_name = path.partition(":")
+        try:
+            owner = getattr(importlib.import_module(module), class_name, None)
+        except ImportError:
+            return
+        if inspect.isclass(owner):
+            self.wrap(owner, name, wrapper_for)
 
     def undo(self) -> None:
         """Take out our wrappers, also from below those of others. Methods of others stay."""

@@ -5,14 +5,15 @@ knows its turn there, and a turn that begins inside a tool call knows its caller
 that context is taken to belong to the agent's turn, if the agent has just one.
 """
 
-import asyncio
-import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from projections.adapters.calls import UNFINISHED
+from projections.adapters.calls import UNFINISHED, CallStatus
 from projections.adapters.context import current
 from projections.adapters.open_turns import OpenTurns
+from projections.adapters.praisonai.answers import Answer
+from projections.adapters.praisonai.asked import AskedCalls
+from projections.adapters.praisonai.outcomes import reported_error
 from projections.adapters.turns import Status, Turn
 
 
@@ -22,8 +23,10 @@ class Running:
 
     `shown_error` is the last error that PraisonAI showed instead of raising it. `blocked` is
     the reason why a guardrail withheld the answer. `cancel` is PraisonAI's token of the turn:
-    it knows whether the turn was asked to stop. A turn that `streams` may fall back to an
-    answer without a stream; `came_to_nothing` says that it did, and that there was no answer.
+    it knows whether the turn was asked to stop. `streamed` is what a turn that streams has
+    given since its model last asked for calls. Such a turn may fall back to an answer without
+    a stream; `came_to_nothing` says that it did, and that there was no answer. `questions` are
+    the calls of which it is being decided whether they may run.
     """
 
     agent: Any
@@ -31,37 +34,60 @@ class Running:
     shown_error: str | None = None
     blocked: str | None = None
     cancel: Any = None
-    streams: bool = False
+    streamed: list[Any] | None = None
     came_to_nothing: bool = False
-    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    questions: set[str] = field(default_factory=set, repr=False)
+    calls: AskedCalls = field(init=False, repr=False)
+    _words: str = field(default="", repr=False)  # said as calls were asked for
+
+    def __post_init__(self) -> None:
+        self.calls = AskedCalls(self.turn)
 
     @property
     def session_id(self) -> str:
         return self.turn.session_id
 
-    def start_call(self, call_id: object, name: object) -> str:
-        """Note that a tool call begins; returns an id that no other call of the turn has."""
-        with self.lock:
-            chosen = self._own_id(call_id)
-            self.turn.call_started(chosen, str(name))
-            return chosen
-
-    def _own_id(self, call_id: object) -> str:
-        calls = self.turn.calls
-        if isinstance(call_id, str) and call_id:
-            stem, number = call_id, 1
-            known = calls.get(call_id)
-            if known is None or known.status in UNFINISHED:
-                return call_id  # an open one is the same call, seen twice
-        else:
-            stem, number = "call", len(calls)
-        while f"{stem}-{number + 1}" in calls:
-            number += 1
-        return f"{stem}-{number + 1}"
-
     def after_stop(self) -> None:
         """See `journal.forking.Stoppable`."""
-        self.lock = threading.RLock()
+        self.turn.after_stop()
+
+    def heard(self, answer: Answer) -> None:
+        """A model has answered. What it says is the turn's answer unless it asks for calls."""
+        self.turn.model_answered(answer.model, answer.usage, answer.stop_reason)
+        for call in answer.calls:
+            self.calls.ask(call)
+        self._words = answer.words if answer.calls else ""
+        if self._words:
+            self.turn.says("assistant", self._words)
+            if self.streamed is not None:
+                self.streamed.clear()
+
+    def end(self, result: object, status: Status) -> None:
+        """The turn has come to its end, with this answer or with what it has streamed."""
+        if self.streamed is not None:
+            result = "".join(map(str, self.streamed))
+        if result != self._words:  # PraisonAI may stop there, and give that as the answer
+            self.turn.says("assistant", result)
+        if status != "cancelled":
+            self.calls.end()
+
+    def call_ended(
+        self, call_id: str, status: CallStatus, error: object = None, result: object = None
+    ) -> None:
+        """A call is over; what goes wrong in one that somebody refused is the refusal."""
+        turn = self.turn
+        with turn.lock:
+            call = turn.calls.get(call_id)
+            if status == "error" and call is not None and call.answer == "denied":
+                status = "denied"
+            turn.call_ended(call_id, status, error, result)
+            self.go_on()
+
+    def go_on(self) -> None:
+        """The turn goes on if it waited, and none of its calls still waits."""
+        with self.turn.lock:
+            if not any(each.status == "waiting" for each in self.turn.calls.unfinished.values()):
+                self.turn.resume()
 
     def outcome(self, result: object) -> tuple[Status, str | None]:
         """How a turn that returned `result` ended, and what went wrong.
@@ -81,7 +107,11 @@ class Running:
 def running_here() -> tuple[Running, str | None] | None:
     """The turn in which this code runs, and its call; None outside a turn, or once it is over."""
     here = current()
-    if here is None or not isinstance(here.work, Running) or here.work.turn.status != "open":
+    if (
+        here is None
+        or not isinstance(here.work, Running)
+        or here.work.turn.status not in UNFINISHED
+    ):
         return None
     return here.work, here.call_id
 
@@ -105,17 +135,3 @@ class RunningTurns:
             return here[0]
         turns = self._open.of(id(agent))
         return turns[0] if len(turns) == 1 else None
-
-
-def outcome_of(error: BaseException) -> Status:
-    """The status of a turn or a call that ended by an exception."""
-    # PraisonAI raises InterruptedError when it has been asked to stop.
-    stopped = isinstance(error, InterruptedError | asyncio.CancelledError)
-    return "cancelled" if stopped or not isinstance(error, Exception) else "error"
-
-
-def reported_error(result: object) -> str | None:
-    """The error in a result: PraisonAI returns a dict with `error` for a failure."""
-    if isinstance(result, dict) and result.get("error"):
-        return str(result["error"])
-    return None

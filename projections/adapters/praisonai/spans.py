@@ -11,15 +11,12 @@ from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from projections.adapters.calls import UNFINISHED
 from projections.adapters.context import CallContext, use_context
-from projections.adapters.praisonai.running import (
-    Running,
-    outcome_of,
-    reported_error,
-    running_here,
-)
+from projections.adapters.praisonai.outcomes import outcome_of, outcome_of_call
+from projections.adapters.praisonai.running import Running, running_here
 from projections.adapters.praisonai.tracker import TurnTracker
-from projections.adapters.turns import Status, Turn
+from projections.adapters.turns import Turn
 
 
 class PendingWrite(NamedTuple):
@@ -121,15 +118,15 @@ class TurnSpan(AgentSpan):
         self._prompt = prompt
         self._running: Running | None = None
         self._outer: Running | None = None
-        self._said: list[Any] = []
 
     def steps(self, inner: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
         """Like `yield from inner`, but `inner` runs inside the turn and its user outside.
 
-        `result` becomes the list of what `inner` yielded, or None if it yielded nothing.
+        `result` becomes True, or stays None if `inner` yielded nothing.
         """
-        if self._running is not None:
-            self._running.streams = True
+        running = self._running
+        if running is not None:
+            running.streamed = []
         step: Callable[..., Any] = inner.send
         argument: Any = None
         while True:
@@ -137,9 +134,10 @@ class TurnSpan(AgentSpan):
                 with self.inside():
                     chunk = step(argument)
             except StopIteration as stop:
-                self.result = self._said or None
                 return stop.value
-            self._said.append(chunk)
+            self.result = True
+            if running is not None and running.streamed is not None:
+                running.streamed.append(chunk)
             try:
                 step, argument = inner.send, (yield chunk)
             except GeneratorExit:
@@ -160,53 +158,54 @@ class TurnSpan(AgentSpan):
         return PendingWrite((running.turn,), self._recorder.open, self._recorder.aopen)
 
     def _end(self, error: BaseException | None) -> PendingWrite | None:
-        if self._outer is not None and self._outer.streams:
+        if self._outer is not None and self._outer.streamed is not None:
             self._outer.came_to_nothing = self.result is None
         running = self._running
         if running is None:
             return None
         self._tracker.turns.remove(running)
-        running.turn.says("assistant", self._answer(running))
-        ending = running.outcome(self.result) if error is None else (outcome_of(error), error)
+        if error is None:
+            status, reason = running.outcome(self.result)
+        else:
+            status, reason = outcome_of(error), error
+        running.end(self.result, status)
         to = self._recorder
-        return PendingWrite((running.turn, *ending), to.close, to.aclose, to.close_soon)
-
-    def _answer(self, running: Running) -> object:
-        return "".join(map(str, self._said)) if running.streams else self.result
+        return PendingWrite((running.turn, status, reason), to.close, to.aclose, to.close_soon)
 
 
 class CallSpan(AgentSpan):
     """A tool call of the agent's present turn, if that turn is known."""
 
-    def __init__(self, tracker: TurnTracker, agent: Any, name: object, call_id: object) -> None:
+    def __init__(
+        self, tracker: TurnTracker, agent: Any, name: object, arguments: object, call_id: object
+    ) -> None:
         super().__init__(tracker)
         self._agent = agent
-        self._name = name
+        self._name = str(name)
+        self._arguments = arguments
         self._given_id = call_id
         self._call_id = ""
-        self._turn: Turn | None = None
+        self._running: Running | None = None
 
     def _begin(self) -> PendingWrite | None:
         running = self._tracker.turns.of(self._agent)
         if running is None:
             return None
-        self._call_id = running.start_call(self._given_id, self._name)
-        self._turn = running.turn
+        self._call_id = running.calls.begin(self._given_id, self._name, self._arguments)
+        self._running = running
         self._context = CallContext(self._recorder, running, running.turn, self._call_id)
         return self._save(running.turn)
 
     def _end(self, error: BaseException | None) -> PendingWrite | None:
-        turn = self._turn
-        if turn is None or turn.status != "open":
+        running = self._running
+        if running is None or running.turn.status not in UNFINISHED:
             return None  # the turn is not known, or ended without waiting for the call
-        status, reason = self._outcome() if error is None else (outcome_of(error), error)
-        turn.call_ended(self._call_id, status, reason)
-        return self._save(turn)
+        status, reason = outcome_of_call(self._name, self.result, error)
+        running.call_ended(
+            self._call_id, status, reason, self.result if status == "completed" else None
+        )
+        return self._save(running.turn)
 
     def _save(self, turn: Turn) -> PendingWrite:
         to = self._recorder
         return PendingWrite((turn,), to.save, to.asave, to.save_soon)
-
-    def _outcome(self) -> tuple[Status, object]:
-        error = reported_error(self.result)
-        return ("completed", None) if error is None else ("error", error)

@@ -20,11 +20,20 @@ Request = dict[str, Any]
 
 @dataclass(frozen=True)
 class Call:
-    """A tool call that the model asks for."""
+    """A tool call that the model asks for; arguments that are text are sent as they are."""
 
     name: str
-    arguments: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, Any] | str = field(default_factory=dict)
     id: str | None = None
+
+
+@dataclass(frozen=True)
+class Says:
+    """Words with the calls that the model asks for, and why it stopped there."""
+
+    words: str
+    calls: list[Call] = field(default_factory=list)
+    stop_reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -34,8 +43,16 @@ class Fails:
     status: int = 400
 
 
-Answer = str | list[Call] | Fails
+Answer = str | list[Call] | Says | Fails
 Model = Callable[[Request], Answer]
+
+USAGE = {
+    "prompt_tokens": 7,
+    "completion_tokens": 3,
+    "total_tokens": 10,
+    "prompt_tokens_details": {"cached_tokens": 5},
+}
+"""Of each answer."""
 
 
 class ChatServer(ThreadingHTTPServer):
@@ -86,12 +103,13 @@ class _Handler(BaseHTTPRequestHandler):
             error = {"error": {"message": "made to fail", "type": "test", "code": None}}
             self._send(answer.status, "application/json", json.dumps(error).encode())
         elif request.get("stream"):
-            body = b"".join(
-                b"data: %b\n\n" % json.dumps(chunk).encode() for chunk in self._chunks(answer)
-            )
+            chunks = [*self._chunks(_says(answer))]
+            if (request.get("stream_options") or {}).get("include_usage"):
+                chunks.append({**_HEAD, **_CHUNK, "choices": [], "usage": USAGE})
+            body = b"".join(b"data: %b\n\n" % json.dumps(chunk).encode() for chunk in chunks)
             self._send(200, "text/event-stream", body + b"data: [DONE]\n\n")
         else:
-            body = json.dumps(self._completion(answer)).encode()
+            body = json.dumps(self._completion(_says(answer))).encode()
             self._send(200, "application/json", body)
 
     def log_message(self, *args: object) -> None:
@@ -104,35 +122,47 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _completion(self, answer: str | list[Call]) -> dict[str, Any]:
-        message: Message = {"role": "assistant", "content": None}
-        if isinstance(answer, str):
-            message["content"] = answer
-        else:
-            message["tool_calls"] = [self._call(call) for call in answer]
-        reason = "stop" if isinstance(answer, str) else "tool_calls"
-        choice = {"index": 0, "message": message, "finish_reason": reason}
-        usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-        return {**_HEAD, "object": "chat.completion", "choices": [choice], "usage": usage}
+    def _completion(self, answer: Says) -> dict[str, Any]:
+        message: Message = {"role": "assistant", "content": answer.words or None}
+        if answer.calls:
+            message["tool_calls"] = [self._call(call) for call in answer.calls]
+        choice = {"index": 0, "message": message, "finish_reason": _reason(answer)}
+        return {**_HEAD, "object": "chat.completion", "choices": [choice], "usage": USAGE}
 
-    def _chunks(self, answer: str | list[Call]) -> Iterator[dict[str, Any]]:
-        """A word at a time, or the calls at once; then the end."""
-        if isinstance(answer, str):
-            for word in answer.split(" "):
-                yield self._chunk({"content": f"{word} "}, None)
-        else:
-            calls = [{"index": index, **self._call(call)} for index, call in enumerate(answer)]
-            yield self._chunk({"role": "assistant", "tool_calls": calls}, None)
-        yield self._chunk({}, "stop" if isinstance(answer, str) else "tool_calls")
+    def _chunks(self, answer: Says) -> Iterator[dict[str, Any]]:
+        """A word at a time, then each call in two pieces; then the end."""
+        for word in answer.words.split(" ") if answer.words else ():
+            yield self._chunk({"content": f"{word} "}, None)
+        for index, call in enumerate(map(self._call, answer.calls)):
+            arguments = call["function"].pop("arguments")
+            yield self._chunk(
+                {"role": "assistant", "tool_calls": [{"index": index, **call}]}, None
+            )
+            rest = {"index": index, "function": {"arguments": arguments}}
+            yield self._chunk({"tool_calls": [rest]}, None)
+        yield self._chunk({}, _reason(answer))
 
     def _chunk(self, delta: Message, reason: str | None) -> dict[str, Any]:
         choice = {"index": 0, "delta": delta, "finish_reason": reason}
-        return {**_HEAD, "object": "chat.completion.chunk", "choices": [choice]}
+        return {**_HEAD, **_CHUNK, "choices": [choice]}
 
     def _call(self, call: Call) -> dict[str, Any]:
         call_id = call.id if call.id is not None else f"c-{next(self.server.numbers)}"
-        function = {"name": call.name, "arguments": json.dumps(call.arguments)}
+        given = call.arguments
+        arguments = given if isinstance(given, str) else json.dumps(given)
+        function = {"name": call.name, "arguments": arguments}
         return {"id": call_id, "type": "function", "function": function}
 
 
 _HEAD = {"id": "completion-1", "created": 1_800_000_000, "model": "stub"}
+_CHUNK = {"object": "chat.completion.chunk"}
+
+
+def _says(answer: str | list[Call] | Says) -> Says:
+    if isinstance(answer, str):
+        return Says(answer)
+    return answer if isinstance(answer, Says) else Says("", answer)
+
+
+def _reason(answer: Says) -> str:
+    return answer.stop_reason or ("tool_calls" if answer.calls else "stop")
