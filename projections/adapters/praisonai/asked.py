@@ -5,7 +5,7 @@ parallel, and some never: of these it only tells the model why.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from projections.adapters.calls import UNFINISHED
@@ -28,12 +28,14 @@ class AskedCalls:
         self._not_begun: dict[_Key, deque[str]] = {}
         self._numbers: dict[str, int] = {}  # the next one for an id that came before
 
-    def ask(self, call: AskedCall) -> None:
-        """A model asks for it."""
+    def ask(self, calls: Iterable[AskedCall]) -> None:
+        """A model asks for them in one answer. What it asked for before, PraisonAI has left."""
         with self._turn.lock:
-            chosen = self._new_id(call.id)
-            self._turn.call_asked(chosen, call.name, call.arguments)
-            self._not_begun.setdefault(_key(call.id, call.name), deque()).append(chosen)
+            self.end()
+            for call in calls:
+                chosen = self._new_id(call.id)
+                self._turn.call_asked(chosen, call.name, call.arguments)
+                self._not_begun.setdefault(_key(call.id, call.name), deque()).append(chosen)
 
     def begin(self, given_id: object, name: str, arguments: object) -> str:
         """PraisonAI begins a call; returns its id in the turn."""
@@ -60,7 +62,7 @@ class AskedCalls:
                         self._turn.call_ended(chosen, "completed", result=told)
 
     def end(self) -> None:
-        """The turn has come to its end: what has not begun will not."""
+        """What has not begun will not."""
         with self._turn.lock:
             for waiting in self._not_begun.values():
                 for chosen in waiting:

@@ -54,8 +54,8 @@ class Running:
     def heard(self, answer: Answer) -> None:
         """A model has answered. What it says is the turn's answer unless it asks for calls."""
         self.turn.model_answered(answer.model, answer.usage, answer.stop_reason)
-        for call in answer.calls:
-            self.calls.ask(call)
+        if answer.calls:
+            self.calls.ask(answer.calls)
         self._words = answer.words if answer.calls else ""
         if self._words:
             self.turn.says("assistant", self._words)

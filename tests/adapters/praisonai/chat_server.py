@@ -1,4 +1,4 @@
-"""A model that says what a test tells it to: OpenAI's chat completions on the loopback.
+"""A model that says what a test tells it to: OpenAI's two ways to ask one, on the loopback.
 
 The agents under test run all of their own code, the client of OpenAI included; only the
 model's answers are made up. What it answers is looked up by the last message that is no
@@ -46,7 +46,7 @@ class Fails:
 Answer = str | list[Call] | Says | Fails
 Model = Callable[[Request], Answer]
 
-USAGE = {
+USAGE: dict[str, Any] = {
     "prompt_tokens": 7,
     "completion_tokens": 3,
     "total_tokens": 10,
@@ -87,8 +87,15 @@ def serving(model: Model) -> Iterator[ChatServer]:
 
 def last(request: Request) -> Message:
     """The message that the model is to answer."""
-    found: Message = request["messages"][-1]
-    return found
+    if "input" not in request:
+        found: Message = request["messages"][-1]
+        return found
+    item = request["input"][-1]
+    if item.get("type") == "function_call_output":
+        return {"role": "tool", "tool_call_id": item["call_id"], "content": item["output"]}
+    parts = item["content"]
+    text = parts if isinstance(parts, str) else "".join(part["text"] for part in parts)
+    return {"role": item["role"], "content": text}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -102,6 +109,9 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(answer, Fails):
             error = {"error": {"message": "made to fail", "type": "test", "code": None}}
             self._send(answer.status, "application/json", json.dumps(error).encode())
+        elif self.path.endswith("/responses"):
+            body = json.dumps(self._response(_says(answer))).encode()
+            self._send(200, "application/json", body)
         elif request.get("stream"):
             chunks = [*self._chunks(_says(answer))]
             if (request.get("stream_options") or {}).get("include_usage"):
@@ -129,6 +139,37 @@ class _Handler(BaseHTTPRequestHandler):
         choice = {"index": 0, "message": message, "finish_reason": _reason(answer)}
         return {**_HEAD, "object": "chat.completion", "choices": [choice], "usage": USAGE}
 
+    def _response(self, answer: Says) -> dict[str, Any]:
+        """In the form of OpenAI's responses."""
+        text = {"type": "output_text", "text": answer.words, "annotations": []}
+        output: list[dict[str, Any]] = []
+        if answer.words:
+            said = {"type": "message", "id": "m-1", "role": "assistant", "content": [text]}
+            output.append({**said, "status": "completed"})
+        output += [
+            {"type": "function_call", "call_id": call["id"], **call["function"]}
+            for call in map(self._call, answer.calls)
+        ]
+        usage = {
+            "input_tokens": USAGE["prompt_tokens"],
+            "output_tokens": USAGE["completion_tokens"],
+            "total_tokens": USAGE["total_tokens"],
+            "input_tokens_details": USAGE["prompt_tokens_details"],
+            "output_tokens_details": {"reasoning_tokens": 0},
+        }
+        return {
+            "id": "response-1",
+            "object": "response",
+            "created_at": _HEAD["created"],
+            "model": _HEAD["model"],
+            "status": answer.stop_reason or "completed",
+            "output": output,
+            "usage": usage,
+            "parallel_tool_calls": True,
+            "tool_choice": "auto",
+            "tools": [],
+        }
+
     def _chunks(self, answer: Says) -> Iterator[dict[str, Any]]:
         """A word at a time, then each call in two pieces; then the end."""
         for word in answer.words.split(" ") if answer.words else ():
@@ -154,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
         return {"id": call_id, "type": "function", "function": function}
 
 
-_HEAD = {"id": "completion-1", "created": 1_800_000_000, "model": "stub"}
+_HEAD: dict[str, Any] = {"id": "completion-1", "created": 1_800_000_000, "model": "stub"}
 _CHUNK = {"object": "chat.completion.chunk"}
 
 
