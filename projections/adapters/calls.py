@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from projections.adapters.texts import shorten
-from projections.adapters.values import Kept
+from projections.adapters.values import Slice
 
 CallStatus: TypeAlias = Literal[
     "open", "waiting", "completed", "error", "denied", "cancelled", "interrupted"
@@ -48,7 +48,7 @@ class ToolCall:
         self.name = shorten(name, NAME_LENGTH)
         self.number = number
         self.status: CallStatus = "open"
-        self.fields: dict[str, Kept] = {}
+        self.fields: dict[str, Slice] = {}
         self.exit_code: int | None = None
         self.asked_at: str | None = None
         self.answer: str | None = None
@@ -133,7 +133,7 @@ class ToolCalls:
         """Name a call as it is in the state of its turn. Raises KeyError and TypeError."""
         call = self.named(state["id"], state["name"])
         cut = state.get("cut", {})
-        call.fields = {name: Kept(state[name], cut.get(name)) for name in _VALUES if name in state}
+        call.fields = {name: Slice(state[name], cut.get(name)) for name in _VALUES if name in state}
         for name in _FACTS:
             setattr(call, name, state.get(name))
         self.set_status(call, state["status"])

@@ -22,7 +22,7 @@ from projections.adapters.joining import Joiner
 from projections.adapters.ownership import SessionOwner
 from projections.adapters.resuming import latest_waiting, made_anew
 from projections.adapters.turns import Status, Turn
-from projections.adapters.values import Keeper, Record, detail_of
+from projections.adapters.values import Slicer, Record, detail_of
 from projections.adapters.writing import TurnWriter
 from projections.store.store import DefaultSessionStore
 
@@ -69,7 +69,7 @@ class Recorder:
     def keep(self, record: Record) -> None:
         """Turns that begin from now on keep so much. Raises ValueError."""
         writer = self._turns.writer
-        self._keeper = Keeper(detail_of(record).within(writer.limits), writer.encoder.clean)
+        self._slicer = Slicer(detail_of(record).within(writer.limits), writer.encoder.clean)
 
     def turn(
         self,
@@ -79,10 +79,10 @@ class Recorder:
         agent: str | None = None,
     ) -> Turn:
         """A turn that begins now, of which nothing is written yet."""
-        keeper = self._keeper
+        slicer = self._slicer
         if turn_id is None:
-            return Turn(session_id, runtime_id, agent=agent, keeper=keeper)
-        return Turn(session_id, runtime_id, turn_id, agent=agent, keeper=keeper)
+            return Turn(session_id, runtime_id, agent=agent, slicer=slicer)
+        return Turn(session_id, runtime_id, turn_id, agent=agent, slicer=slicer)
 
     def waiting_turn(
         self, session_id: str, runtime_id: str, call_ids: Collection[str]
@@ -101,7 +101,7 @@ class Recorder:
         turn_id = latest_waiting(turns, call_ids)
         if turn_id is None:
             return None
-        turn = made_anew(turns[turn_id], session_id, runtime_id, turn_id, self._keeper)
+        turn = made_anew(turns[turn_id], session_id, runtime_id, turn_id, self._slicer)
         turn.status = "waiting"
         return turn
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from projections.adapters.calls import UNFINISHED
 from projections.adapters.turns import Turn
-from projections.adapters.values import Keeper, Kept
+from projections.adapters.values import Slicer, Slice
 
 _TEXTS = ("agent", "stop_reason", "model", "opened_at")
 _COUNTED = ("tool_calls", "handoffs", "transcript")
@@ -27,13 +27,13 @@ def latest_waiting(turns: Mapping[str, Any], call_ids: Collection[str]) -> str |
 
 
 def made_anew(
-    state: dict[str, Any], session_id: str, runtime_id: str, turn_id: str, keeper: Keeper
+    state: dict[str, Any], session_id: str, runtime_id: str, turn_id: str, slicer: Slicer
 ) -> Turn:
     """The turn of a state, which goes on now. Values stay as they were kept.
 
     Raises TypeError, KeyError and ValueError for a state that is no recorded turn.
     """
-    turn = Turn(session_id, runtime_id, turn_id, keeper=keeper)
+    turn = Turn(session_id, runtime_id, turn_id, slicer=slicer)
     for name in _TEXTS:
         if name in state:
             setattr(turn, name, state[name])
@@ -46,7 +46,7 @@ def made_anew(
         turn.calls.restore(call)
     for message in state.get("transcript", ()):
         cut = message.get("cut", {}).get("content")
-        turn.transcript.add(message["role"], Kept(message["content"], cut))
+        turn.transcript.add(message["role"], Slice(message["content"], cut))
     return turn
 
 

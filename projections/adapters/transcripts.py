@@ -4,7 +4,7 @@ from collections import deque
 from typing import Any
 
 from projections.adapters.calls import size_of
-from projections.adapters.values import Kept
+from projections.adapters.values import Slice
 
 
 class Transcript:
@@ -21,7 +21,7 @@ class Transcript:
         self._taken = 0
         self.count = 0
 
-    def add(self, role: str, kept: Kept) -> None:
+    def add(self, role: str, kept: Slice) -> None:
         """Something was said. O(1) on average."""
         message: dict[str, Any] = {"role": role, "content": kept.value}
         if kept.cut is not None:

@@ -35,7 +35,7 @@ from projections.adapters.calls import (
 )
 from projections.adapters.texts import error_text, shorten, text_of
 from projections.adapters.transcripts import Transcript
-from projections.adapters.values import Keeper, Kept
+from projections.adapters.values import Slicer, Slice
 
 T = TypeVar("T")
 Status: TypeAlias = Literal[
@@ -96,12 +96,12 @@ class Turn:
     settled: bool = False
     parent_reference: dict[str, str] | None = field(default=None, repr=False)
     omitted_before: dict[str, int] = field(default_factory=dict, repr=False)
-    keeper: Keeper = field(default_factory=Keeper, repr=False)
+    slicer: Slicer = field(default_factory=Slicer, repr=False)
     status: Status = "open"
     stop_reason: str | None = None
     model: str | None = None
     usage: dict[str, float] = field(default_factory=dict)
-    error: Kept | None = None
+    error: Slice | None = None
     calls: ToolCalls = field(default_factory=ToolCalls, repr=False)
     handoffs: list[dict[str, str]] = field(default_factory=list, repr=False)
     opened_at: str = field(default_factory=lambda: now())
@@ -113,7 +113,7 @@ class Turn:
     _taken_at: float = field(default=0.0, repr=False)  # on the monotonic clock
 
     def __post_init__(self) -> None:
-        self.transcript = Transcript(self.keeper.detail.turn_bytes)
+        self.transcript = Transcript(self.slicer.detail.turn_bytes)
 
     def put_in_line(self, line_up: Callable[[dict[str, Any]], T], most: int | None = None) -> T:
         """Take the state, as `state` does, and let `line_up` put it into a queue.
@@ -154,7 +154,7 @@ class Turn:
         """Add to the transcript; content that is not text as JSON. None and "" add nothing."""
         text = text_of(content)
         if text:
-            kept = self.keeper.keep_text(text)
+            kept = self.slicer.keep_text(text)
             with self.lock:
                 if kept is not None:
                     self.transcript.add(role, kept)
@@ -180,7 +180,7 @@ class Turn:
 
         With `again`, one that has ended begins anew: some models give the same id once more.
         """
-        kept = None if arguments is None else self.keeper.keep(arguments)
+        kept = None if arguments is None else self.slicer.keep(arguments)
         with self.lock:
             call = self.calls.named(call_id, name)
             if again and call.status not in UNFINISHED:
@@ -209,7 +209,7 @@ class Turn:
 
     def _allow(self, call: ToolCall, arguments: object) -> None:
         call.answer = "allowed"
-        kept = None if arguments is None else self.keeper.keep(arguments)
+        kept = None if arguments is None else self.slicer.keep(arguments)
         if kept is not None:
             call.fields["arguments"] = kept
 
@@ -234,7 +234,7 @@ class Turn:
         result: object | None = None,
     ) -> None:
         """A tool call has ended. For an id that was never named, nothing happens."""
-        kept = None if result is None else self.keeper.keep(result)
+        kept = None if result is None else self.slicer.keep(result)
         with self.lock:
             call = self.calls.get(call_id)
             if call is None:
@@ -250,9 +250,9 @@ class Turn:
             self._note(call.number)
             self._is_urgent |= status == "error"
 
-    def _kept_error(self, error: object) -> Kept:
+    def _kept_error(self, error: object) -> Slice:
         text = error_text(error)
-        return self.keeper.keep_text(text) or Kept(shorten(text, _ERROR_LENGTH))
+        return self.slicer.keep_text(text) or Slice(shorten(text, _ERROR_LENGTH))
 
     def _note(self, number: int) -> None:
         self._is_urgent |= number < _AT_ONCE
@@ -303,14 +303,14 @@ class Turn:
     # Its state
 
     def state(self, most: int | None = None) -> dict[str, Any]:
-        """The turn as a state of at most `most` bytes of JSON, or as many as its `keeper` says.
+        """The turn as a state of at most `most` bytes of JSON, or as many as its `slicer` says.
 
         Room is given to calls that are not over, then to the user's first words and to the last
         ones said, then to the newest calls and handoffs. O(what is shown).
         """
         with self.lock:
             self._is_urgent, self._taken_at = False, monotonic()
-            room = (most or self.keeper.detail.turn_bytes) - _FRAME
+            room = (most or self.slicer.detail.turn_bytes) - _FRAME
             state = self._beginning()
             left = room - size_of(state)
             if left < 0:

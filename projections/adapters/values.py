@@ -56,21 +56,21 @@ def detail_of(record: Record) -> Detail:
     return found
 
 
-class Kept(NamedTuple):
+class Slice(NamedTuple):
     """A value as it is kept. `cut` says what it was like before, if it was cut."""
 
     value: Any
     cut: dict[str, Any] | None = None
 
 
-class Keeper:
+class Slicer:
     """Keeps values of one turn: `detail` says how much, `clean` takes secrets out."""
 
     def __init__(self, detail: Detail = DETAILS["slices"], clean: Clean = redact) -> None:
         self.detail = detail
         self._clean = clean
 
-    def keep(self, value: object) -> Kept | None:
+    def keep(self, value: object) -> Slice | None:
         """A value of a call: JSON as it is if it fits, else the beginning of its text.
 
         A text that is a JSON object counts as that object. None where values are not kept.
@@ -79,19 +79,19 @@ class Keeper:
             return None
         return self._fitted(_parsed(valid(value)) if isinstance(value, str) else _plain(value))
 
-    def keep_text(self, text: str) -> Kept | None:
+    def keep_text(self, text: str) -> Slice | None:
         """A text; a beginning of it if it is too long. None where values are not kept."""
         return self._fitted(valid(text)) if self.detail.value_bytes else None
 
-    def _fitted(self, value: Any) -> Kept:
+    def _fitted(self, value: Any) -> Slice:
         value = self._clean(value)
         encoded = msgspec.json.encode(value)
         if len(encoded) <= self.detail.value_bytes and not _is_deep(value, encoded):
-            return Kept(value)
+            return Slice(value)
         text = value if isinstance(value, str) else encoded.decode()
         raw = text.encode()
         cut = {"bytes": len(raw), "sha256": sha256(raw).hexdigest()[:_DIGITS]}
-        return Kept(beginning_of(text, self.detail.value_bytes), cut)
+        return Slice(beginning_of(text, self.detail.value_bytes), cut)
 
 
 def beginning_of(text: str, most: int) -> str:

@@ -7,7 +7,7 @@ middle of it, since everything it does survives that.
 import logging
 import threading
 from collections.abc import Callable
-from time import sleep, thread_time
+from time import perf_counter, sleep, thread_time
 from typing import TypeAlias
 
 from journal import exiting
@@ -23,7 +23,9 @@ Job: TypeAlias = Callable[[Callable[[], bool]], object]
 _PATIENCE = 4.0  # seconds that a close waits for the work to be done …
 _GRACE = 1.0  # … and for it to stop, once it was asked to
 _PAUSE = 0.000_05  # seconds; less, and no other thread would be quick enough to wake up
-_STRETCH = 0.000_2  # seconds of work between two pauses
+_STRETCH = 0.000_2  # seconds of work between two pauses …
+_LONGEST_STRETCH = 0.005  # … up to so many …
+_REST = 4  # … where a pause takes more than so many times as long: the processors are taken
 _SILENCE = "further failures are logged only once it has worked"
 
 
@@ -43,6 +45,7 @@ class Maintenance:
         self._thread: threading.Thread | None = None
         self._stopping = False
         self._paused = 0.0  # when its thread last did, on the clock of that thread
+        self._stretch = _STRETCH
         self._failing: set[str] = set()  # names of jobs that failed the last time; the thread's
 
     def after_fork(self) -> None:
@@ -120,8 +123,11 @@ class Maintenance:
         """Whether to stop. Asked every few tenths of a millisecond, or callers of the store would
         wait for the interpreter's lock whenever they come back from the operating system.
         """
-        if thread_time() - self._paused >= _STRETCH:
+        if thread_time() - self._paused >= self._stretch:
+            before = perf_counter()
             sleep(_PAUSE)
+            rested = perf_counter() - before
+            self._stretch = min(max(_STRETCH, rested / _REST), _LONGEST_STRETCH)
             self._paused = thread_time()
         return self._stopping
 

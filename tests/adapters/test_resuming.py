@@ -10,7 +10,7 @@ from projections import DefaultSessionStore
 from projections.adapters.recorder import Recorder
 from projections.adapters.resuming import latest_waiting, made_anew
 from projections.adapters.turns import Turn
-from projections.adapters.values import DETAILS, Detail, Keeper
+from projections.adapters.values import DETAILS, Detail, Slicer
 from tests.adapters.recorder.ways import story
 
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
@@ -37,7 +37,7 @@ def test_what_is_made_of_a_state_has_that_state(
     detail: Detail,
 ) -> None:
     caller = None if parent is None else Turn("elsewhere", parent, parent)
-    one = Turn("s", "desk", parent=caller, keeper=Keeper(detail), agent="The desk")
+    one = Turn("s", "desk", parent=caller, slicer=Slicer(detail), agent="The desk")
     one.model_answered("large", {"input_tokens": 7, "cost_usd": 0.25}, "tool_use")
     for role, text in said:
         one.says(role, text)
@@ -49,7 +49,7 @@ def test_what_is_made_of_a_state_has_that_state(
     one.call_waits("the one", "charge", {"euro": 5})
     one.close("waiting")
     state = one.state()
-    again = made_anew(state, "s", "desk", one.turn_id, Keeper(detail))
+    again = made_anew(state, "s", "desk", one.turn_id, Slicer(detail))
     again.close("waiting")
     assert again.state() == state
 

@@ -15,14 +15,14 @@ from journal.state import encode_state
 from projections.adapters.calls import UNFINISHED
 from projections.adapters.texts import error_text, text_of
 from projections.adapters.turns import Turn, new_turn_id
-from projections.adapters.values import DETAILS, Detail, Keeper, Record, detail_of
+from projections.adapters.values import DETAILS, Detail, Slicer, Record, detail_of
 from tests.growth.counting import steps
 
 OPENED = "2026-01-23T10:20:41.714Z"
 
 
 def turn(detail: Detail = DETAILS["slices"], **fields: Any) -> Turn:
-    fixed = {"turn_id": "turn-1", "opened_at": OPENED, "keeper": Keeper(detail)}
+    fixed = {"turn_id": "turn-1", "opened_at": OPENED, "slicer": Slicer(detail)}
     return Turn(session_id="s", runtime_id="triage", **{**fixed, **fields})
 
 
@@ -343,7 +343,7 @@ class TestValues:
 
     @given(VALUES, st.sampled_from([60, 100, 1024]))
     def test_it_is_kept_whole_or_its_beginning_is(self, value: Any, most: int) -> None:
-        kept = Keeper(Detail(most, 16_000)).keep(value)
+        kept = Slicer(Detail(most, 16_000)).keep(value)
         assert kept is not None
         encoded = msgspec.json.encode(kept.value)
         assert len(encoded) <= most
@@ -386,7 +386,7 @@ class TestValues:
         ],
     )
     def test_any_object_can_be_kept(self, given_: object, kept: object) -> None:
-        found = Keeper().keep(given_)
+        found = Slicer().keep(given_)
         assert found is not None
         assert found.value == kept
 
@@ -394,7 +394,7 @@ class TestValues:
         class Order(BaseModel):
             number: int = 17
 
-        found = Keeper().keep({"order": Order()})
+        found = Slicer().keep({"order": Order()})
         assert found is not None
         assert found.value == {"order": {"number": 17}}
 

@@ -21,7 +21,9 @@ from journal.errors import CompactionAbandonedError, StorageError
 from journal.names import TORN_SUFFIX, Paths, unfinished
 from journal.waiting import attempts
 
-_CLOSE_ENOUGH = 1 << 16  # bytes left to copy with the lock held
+_CLOSE_ENOUGH = 1 << 16  # bytes left to copy with the lock held, if they get that few …
+_MUCH = 1 << 18  # … and so many for which it is let go again …
+_MOST_ROUNDS = 3  # … as often
 
 
 def changed_error(paths: Paths) -> CompactionAbandonedError:
@@ -80,9 +82,12 @@ class Replacement:
     def _come_near(self) -> None:
         """Until little is left, or hardly less than before: writers may be as quick as we."""
         before: float = math.inf
-        while _CLOSE_ENOUGH < (left := self._old.file.size() - self._old.scanner.end) < before:
+        while _CLOSE_ENOUGH < (left := self._behind()) < before:
             self._copy(self._check)
             before = left / 2
+
+    def _behind(self) -> int:
+        return self._old.file.size() - self._old.scanner.end
 
     def _copy(self, check: Callable[[], object] = lambda: None) -> None:
         """Append the old file's intact lines since the last copy to the new file."""
@@ -97,12 +102,19 @@ class Replacement:
             write_all(self._storage, self._new.fd, data)
 
     def lock(self, timeout: float) -> None:
-        """Take the lock between processes. Raises `LockTimeoutError`."""
-        for _ in attempts(timeout, self._old.file.path):
+        """Take the lock between processes. Raises `LockTimeoutError`.
+
+        If others have appended much until it is ours, it is let go to copy that first.
+        """
+        file, rounds = self._old.file, _MOST_ROUNDS
+        for _ in attempts(timeout, file.path):
             self._check()
-            self._come_near()  # others have appended while we waited
-            if self._old.file.try_lock():
-                return
+            while file.try_lock():
+                if not rounds or self._behind() <= _MUCH:
+                    return
+                rounds -= 1
+                file.unlock()
+                self._come_near()
 
     def swap(self, archive: str | None) -> None:
         """With both locks held: let the new file take the old one's place.

@@ -18,7 +18,7 @@ class AskedCall(NamedTuple):
     arguments: object
 
 
-class Answer(NamedTuple):
+class ModelAnswer(NamedTuple):
     """One answer of a model: what it says, and what it asks for. Usage as in a turn's state."""
 
     model: str | None
@@ -28,7 +28,7 @@ class Answer(NamedTuple):
     calls: tuple[AskedCall, ...]
 
 
-def answer_of(response: object) -> Answer | None:
+def answer_of(response: object) -> ModelAnswer | None:
     """The answer in a response; None if it is none, as a response in raw bytes is not."""
     choices, output = _get(response, "choices"), _get(response, "output")
     if isinstance(choices, list) and choices:
@@ -40,7 +40,7 @@ def answer_of(response: object) -> Answer | None:
         words, calls = _spoken(output), _response_calls(output)
     else:
         return None
-    return Answer(
+    return ModelAnswer(
         _text(_get(response, "model")),
         _usage(response),
         _text(stop_reason),

@@ -14,7 +14,7 @@ from typing import Any
 import wrapt
 
 from projections.adapters.praisonai.answers import (
-    Answer,
+    ModelAnswer,
     Chunks,
     answer_of,
     told_results,
@@ -160,7 +160,7 @@ class _Stream(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt's type says not
         self._self_ended(chunks.whole())
 
 
-def _with_cost(answer: Answer, response: object) -> Answer:
+def _with_cost(answer: ModelAnswer, response: object) -> ModelAnswer:
     """With the cost, if PraisonAI knows it: it has to be told to track costs, and needs LiteLLM.
 
     Its own estimates are left out: they are guesses for models that it does not know.

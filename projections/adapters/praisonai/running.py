@@ -11,7 +11,7 @@ from typing import Any
 from projections.adapters.calls import UNFINISHED, CallStatus
 from projections.adapters.context import current
 from projections.adapters.open_turns import OpenTurns
-from projections.adapters.praisonai.answers import Answer
+from projections.adapters.praisonai.answers import ModelAnswer
 from projections.adapters.praisonai.asked import AskedCalls
 from projections.adapters.praisonai.outcomes import reported_error
 from projections.adapters.turns import Status, Turn
@@ -51,7 +51,7 @@ class Running:
         """See `journal.forking.Stoppable`."""
         self.turn.after_stop()
 
-    def heard(self, answer: Answer) -> None:
+    def heard(self, answer: ModelAnswer) -> None:
         """A model has answered. What it says is the turn's answer unless it asks for calls."""
         self.turn.model_answered(answer.model, answer.usage, answer.stop_reason)
         if answer.calls:
