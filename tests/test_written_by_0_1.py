@@ -1,4 +1,11 @@
-"""What 0.1 wrote is read, shown, audited and written on, as it is."""
+"""What 0.1 wrote is read, shown, audited and written on, as it is.
+
+`written_by_0_1` has four sessions, made with the adapters of 0.1 and never changed since.
+`order-17` has an OpenAI agent whose tool asks a Pydantic AI agent, and a tool that raises;
+`refund` a handoff for good; `many-calls` a turn with more calls than there was room for
+(`tool_calls_omitted`), and one that is still open; `by-hand` states that a program wrote itself.
+Reasons of handoffs were ids then.
+"""
 
 import json
 import shutil
@@ -18,7 +25,6 @@ def folder(tmp_path: Path) -> Path:
     """A copy, as a user has it."""
     found = tmp_path / "sessions"
     shutil.copytree(WRITTEN, found)
-    (found / "README.md").unlink()
     found.chmod(0o700)
     return found
 

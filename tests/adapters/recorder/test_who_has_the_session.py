@@ -50,7 +50,7 @@ def test_a_turn_inside_a_call_is_handed_the_session_and_hands_it_back(
     assert audit.ok
     assert {change.status for change in audit.changes} == {"taken over"}
     (open_call,) = audit.changes[0].open_calls
-    assert (open_call.id, open_call.finished_by) == ("call-1", "triage")
+    assert (open_call.id, open_call.finished_by) == ("call-1", "billing"), "by its turn's end"
 
 
 def test_what_is_handed_over_for_good_does_not_come_back(
