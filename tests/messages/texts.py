@@ -14,6 +14,9 @@ from typing import TypeAlias
 
 GAP = "…"
 
+_SHOWS = frozenset({"plain"})
+"""Functions that make what they are given fit to be shown: that is no text of theirs."""
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Placed: TypeAlias = tuple[Path, ast.expr]
 """An expression, and the file that it stands in."""
@@ -108,6 +111,8 @@ class Texts:
 
     def _returned(self, path: Path, name: str) -> list[Placed]:
         """What a function of this name returns: one of this file, else of any."""
+        if name in _SHOWS:
+            return []
         functions = self._functions[name]
         here = [placed for placed in functions if placed[0] == path]
         return [
