@@ -10,9 +10,12 @@ are the same for all events of a class, or are another field's, take no room in 
 `Open` and `Sealed` are control lines: they start and end a file and carry no seq.
 """
 
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from msgspec import Meta, Raw, Struct
+
+from journal.reprs import count, fields_without, name, quoted, repr_of_parts, turn_name
 
 GENESIS = "0" * 32
 """The `prev` of a session's first event."""
@@ -21,6 +24,7 @@ CURSOR_DIGITS = 12
 """Hex digits of an event's hash in a cursor."""
 
 _HEX = frozenset("0123456789abcdef")
+_LONGEST_HEAD = 70  # characters of any that a log can have
 
 Number: TypeAlias = Annotated[int, Meta(le=2**63 - 1)]
 """A seq, or a number of events. A line with a larger one is not intact: no log grows so long."""
@@ -42,6 +46,15 @@ class Set(_Stamped, frozen=True, kw_only=True, gc=False, tag="set"):
     turn_id: str
     state: Raw
 
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield f"seq={self.seq}"
+        yield turn_name(self.runtime_id, self.turn_id)
+        yield count(len(self.state), "byte")
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return fields_without(self, "state")
+
 
 class Clear(_Stamped, frozen=True, kw_only=True, gc=False, tag="clear"):
     """Drops the turns of one runtime, or of all runtimes if `runtime_id` is None."""
@@ -49,6 +62,11 @@ class Clear(_Stamped, frozen=True, kw_only=True, gc=False, tag="clear"):
     op: ClassVar[Literal["clear"]] = "clear"
     turn_id: ClassVar[None] = None
     runtime_id: str | None = None
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield f"seq={self.seq}"
+        yield name(self.runtime_id) if self.runtime_id is not None else "all runtimes"
 
 
 class Handoff(_Stamped, frozen=True, kw_only=True, gc=False, tag="handoff"):
@@ -65,6 +83,15 @@ class Handoff(_Stamped, frozen=True, kw_only=True, gc=False, tag="handoff"):
         """The source, which hands over."""
         return self.source
 
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield f"seq={self.seq}"
+        yield f"{name(self.source)} → {name(self.target)}"
+        if self.turn_id is not None:
+            yield name(self.turn_id)
+        if self.reason is not None:
+            yield quoted(self.reason)
+
 
 class Takeover(_Stamped, frozen=True, kw_only=True, gc=False, tag="takeover"):
     """A runtime takes the session over, having seen all events up to `seen_seq`.
@@ -78,6 +105,13 @@ class Takeover(_Stamped, frozen=True, kw_only=True, gc=False, tag="takeover"):
     runtime_id: str
     handoff_seq: Number | None = None
     seen_seq: Number | None = None
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield f"seq={self.seq}"
+        yield name(self.runtime_id)
+        answers = self.handoff_seq
+        yield f"answers {answers}" if answers is not None else "unannounced"
 
 
 class Unknown(Struct, frozen=True, kw_only=True):
@@ -95,6 +129,19 @@ class Unknown(Struct, frozen=True, kw_only=True):
     writer: str = ""
     runtime_id: str | None = None
     turn_id: str | None = None
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield f"seq={self.seq}"
+        yield f"op={name(self.op)}"
+        if self.runtime_id is not None and self.turn_id is not None:
+            yield turn_name(self.runtime_id, self.turn_id)
+        elif self.runtime_id is not None:
+            yield name(self.runtime_id)
+        yield count(len(self.line), "byte")
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return fields_without(self, "line")
 
 
 class Open(Struct, frozen=True, kw_only=True, tag_field="op", tag="open"):
@@ -146,6 +193,10 @@ class Head(Struct, frozen=True):
     def __str__(self) -> str:
         return f"{self.log_id}:{self.seq}:{self.hash}"
 
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield name(str(self), _LONGEST_HEAD)
+
     @classmethod
     def parse(cls, text: str) -> "Head":
         """Read `log_id:seq:hash`. Raises ValueError for any other text."""
@@ -174,6 +225,10 @@ class Cursor(Struct, frozen=True):
     def __str__(self) -> str:
         short = f"{self.log_id}:{self.seq}"
         return f"{short}:{self.hash}" if self.hash else short
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield name(str(self), _LONGEST_HEAD)
 
     @classmethod
     def at(cls, log_id: str, seq: int, digest: str) -> "Cursor":

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from journal.events import Event
 from journal.reports import Problem
+from journal.reprs import count, name, repr_of_parts
 
 NOW = 1 << 62
 """A seq that no log reaches. A past read from there on holds what is in the log itself only."""
@@ -17,6 +18,11 @@ class Entry(NamedTuple):
 
     event: Event
     line: bytes
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield repr(self.event)
+        yield count(len(self.line), "byte")
 
 
 class Past(Struct, kw_only=True):
@@ -38,6 +44,13 @@ class Past(Struct, kw_only=True):
     kept: list[Entry]
     rest: Iterator[Entry]
     problems: list[Problem]
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield name(self.log_id)
+        yield f"floor {self.floor}"
+        yield f"{len(self.kept):,} kept"
+        yield count(len(self.problems), "problem")
 
     @property
     def why_short(self) -> str:
@@ -73,3 +86,8 @@ class Newest(NamedTuple):
     log_id: str
     base: int
     entries: Iterator[Entry]
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield name(self.log_id)
+        yield f"base {self.base}"

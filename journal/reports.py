@@ -3,13 +3,16 @@
 Plain data, the same for all engines. Where something is, each engine says in its own way.
 """
 
+from collections.abc import Iterator
 from typing import TypedDict
 
 from msgspec import Struct
 
 from journal.events import Head
+from journal.reprs import count, name, quoted, repr_of_parts
 
 _AT_NO_BYTE = frozenset({"head", "not-a-file"})  # kinds of problems
+_LONGEST_TEXT = 100  # characters that `repr` shows of one
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -44,6 +47,12 @@ class Problem(Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         return f"{self.where}: {self.kind} at byte {self.offset}: {self.reason}"
 
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield name(self.kind)
+        yield quoted(self.location, _LONGEST_TEXT)
+        yield quoted(self.reason, _LONGEST_TEXT)
+
 
 class SessionInfo(TypedDict):
     """A line of a listing. `updated_at` is ISO 8601 in UTC; sizes are in bytes."""
@@ -67,6 +76,12 @@ class CompactionReport(Struct, frozen=True, kw_only=True):
     base_seq: int
     archive: str | None
 
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield quoted(self.session_id)
+        yield f"{count(self.events_before, 'event')} → {self.events_after:,}"
+        yield f"{count(self.bytes_before, 'byte')} → {self.bytes_after:,}"
+
 
 class VerifyReport(Struct, frozen=True, kw_only=True):
     """The outcome of a verification. `head` is worth noting down for the next one.
@@ -85,3 +100,10 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
     def ok(self) -> bool:
         """No problems. A session that does not exist has none, and its head is None."""
         return not self.problems
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield quoted(self.session_id)
+        yield "ok" if self.ok else count(len(self.problems), "problem")
+        yield count(self.events, "event")
+        yield repr(self.head) if self.head is not None else "no log"

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -19,11 +19,13 @@ from journal.names import (
     session_id_of,
 )
 from journal.reports import Problem, VerifyReport
+from journal.reprs import count, quoted, repr_of_parts
 from projections.doctor.folder import File, look_at
 from projections.store.session_file import SessionFile
 from projections.store.store import DefaultSessionStore
 
 _COPIED = (LOG_SUFFIX, SESSION_SUFFIX)
+_LONGEST_PATH = 100
 
 
 class Backup(Struct, frozen=True):
@@ -44,6 +46,13 @@ class Backup(Struct, frozen=True):
     def ok(self) -> bool:
         """Whether nothing in the copy is damaged, and nothing was left out."""
         return all(report.ok for report in self.reports)
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield quoted(self.folder, _LONGEST_PATH)
+        yield "ok" if self.ok else "not ok"
+        yield count(len(self.reports) + len(self.older), "session")
+        yield count(self.size, "byte")
 
 
 def _left_out(file: File) -> VerifyReport:

@@ -12,12 +12,14 @@ the runtime whose id is empty.
 """
 
 import re
+from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
 from msgspec import Struct
 
 from journal.errors import StateValueError
+from journal.reprs import quoted, repr_of_parts
 from projections.times import point_of
 
 _ID = "(?:[^/@~%]|%[0-9A-Fa-f]{2})*"
@@ -25,6 +27,7 @@ _ID = "(?:[^/@~%]|%[0-9A-Fa-f]{2})*"
 _REF = rf"(?P<runtime>{_ID}|%)(?:/(?P<turn>{_ID}))?(?:@(?P<at>[^@~]+))?(?:~(?P<back>[0-9]*))?"
 _ESCAPED = str.maketrans({"/": "%2F", "@": "%40", "~": "%7E", "%": "%25"})
 _NO_ID = "%"
+_LONGEST = 100
 
 
 class Ref(Struct, frozen=True):
@@ -60,6 +63,10 @@ class Ref(Struct, frozen=True):
         if self.at is not None:
             text += f"@{self.at}"
         return f"{text}~{self.back}" if self.back else text
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield quoted(str(self), _LONGEST)
 
     @classmethod
     def parse(cls, text: str) -> "Ref":

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from journal.errors import HistoryError, NotFoundError
 from journal.events import Clear, Event, Handoff, Set
 from journal.past import Past
+from journal.reprs import repr_of_parts
 from journal.state import decode_state
 from projections.view import View
 
@@ -28,12 +29,20 @@ class Step(NamedTuple):
     turn: str | None
     state: Any
 
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield repr(self.event)
+
 
 class Version(NamedTuple):
     """The state of a turn from `event` on; None if `event` is a clear that dropped the turn."""
 
     event: Event
     state: Any
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield repr(self.event)
 
 
 def concerns(event: Event, runtime_id: str) -> bool:

@@ -1,10 +1,12 @@
 """What a list shows of a session without reading all of it. Pure: no I/O."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from journal.reprs import count, fields_without, name, repr_of_parts
 from journal.snapshots import UNREADABLE, EncodedTurns
 
 _LONGEST_WORDS = 200
@@ -32,6 +34,19 @@ class Summary(Struct, frozen=True, kw_only=True):
     first_words: str
     findings: int
     problem: str | None = None
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield count(self.events, "event")
+        yield count(self.runtimes, "runtime")
+        yield count(self.turns, "turn")
+        yield f"owner {name(self.owner)}" if self.owner is not None else "no owner"
+        yield count(self.findings, "finding")
+        if self.problem is not None:
+            yield "damaged"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return fields_without(self, "first_words", "status")
 
 
 def first_words(turns: EncodedTurns) -> str:

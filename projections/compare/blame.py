@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from journal.events import Clear, Event
+from journal.reprs import quoted, repr_of_parts
 from projections.compare.alignment import align, same
 from projections.compare.paths import ROOT, child_path, children, is_leaf
 
@@ -19,6 +20,11 @@ class Blamed(NamedTuple):
     path: str
     value: Any
     event: Event
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield quoted(self.path)
+        yield repr(self.event)
 
 
 def blame(versions: Iterable[tuple[Event, Any]]) -> list[Blamed]:

@@ -4,10 +4,12 @@ JSON values are those that `journal.state.decode_state` returns. They are compar
 see `projections.compare.alignment`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from journal.reprs import count, quoted, repr_of_parts
 from projections.compare.alignment import same
 from projections.compare.edits import Edit, Mark, edits
 from projections.compare.encoding import compact_json
@@ -32,8 +34,12 @@ class LeafChange(NamedTuple):
         values = {"+": (self.new,), "-": (self.old,), "~": (self.old, self.new)}[self.mark]
         return f"{self.mark} {self.path}: {' → '.join(map(compact_json, values))}"
 
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield f"{self.mark} {quoted(self.path)}"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Difference:
     """The difference between two JSON values; false if they are equal.
 
@@ -73,6 +79,11 @@ class Difference:
     def text(self) -> str:
         """The lines as text, such as `~ status: "open" → "completed"`."""
         return "\n".join(map(str, self.lines()))
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        known = "_edits" in vars(self)  # to find them may take long
+        yield count(len(self._edits), "edit") if known else "not compared yet"
 
 
 def diff(old: Any, new: Any) -> Difference:

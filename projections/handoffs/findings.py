@@ -5,11 +5,15 @@ They are only information: order is by seq. A turn is named by its runtime and i
 several runtimes may use the same ids.
 """
 
+from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from journal.reprs import count, name, repr_of_parts, turn_name
 from projections.turns.statuses import TurnStatus
+
+_MOST_RUNTIMES = 4  # that `repr` names
 
 ChangeStatus: TypeAlias = Literal["pending", "taken over", "implicit", "unannounced", "superseded"]
 """How a change of runtime went.
@@ -68,6 +72,10 @@ TurnKey: TypeAlias = tuple[str, str]
 """A turn: its runtime and its id."""
 
 
+def _span(first_seq: int, last_seq: int) -> str:
+    return f"event {first_seq}" if first_seq == last_seq else f"events {first_seq} to {last_seq}"
+
+
 class Finding(Struct, frozen=True, kw_only=True):
     """One incident, in words: `text` is a sentence without its full stop.
 
@@ -81,6 +89,12 @@ class Finding(Struct, frozen=True, kw_only=True):
     events: tuple[int, ...] = ()
     turns: tuple[TurnKey, ...] = ()
     consequences: tuple["Finding", ...] = ()
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield f"{self.severity}: {self.kind}"
+        yield name(self.text)
+        yield count(len(self.consequences), "consequence")
 
 
 class OwnershipSpan(Struct, frozen=True, kw_only=True):
@@ -97,6 +111,12 @@ class OwnershipSpan(Struct, frozen=True, kw_only=True):
     since: str
     until: str
     turns: tuple[str, ...]
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield name(self.runtime_id)
+        yield _span(self.first_seq, self.last_seq)
+        yield count(len(self.turns), "turn")
 
 
 class OpenCall(Struct, frozen=True, kw_only=True):
@@ -140,6 +160,14 @@ class OpenCall(Struct, frozen=True, kw_only=True):
     def is_lost(self) -> bool:
         """Whether nothing shows it finished, and no result may be its."""
         return self.finished_seq is None and self.ambiguous_seq is None
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield name(self.id if self.id is not None else self.name)
+        yield turn_name(self.runtime_id, self.turn_id)
+        yield f"named at {self.named_seq}"
+        seq = self.finished_seq
+        yield f"finished at {seq} by {name(self.finished_by)}" if seq is not None else "open"
 
 
 class RuntimeChange(Struct, frozen=True, kw_only=True):
@@ -193,6 +221,18 @@ class RuntimeChange(Struct, frozen=True, kw_only=True):
             return self.takeover_seq
         return self.first_write_seq
 
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        source = name(self.source) if self.source is not None else "?"
+        yield f"{source} → {name(self.target)}"
+        yield self.status
+        seqs = (self.handoff_seq, self.takeover_seq, self.first_write_seq)
+        for what, seq in zip(("handed off", "taken over", "wrote"), seqs, strict=True):
+            if seq is not None:
+                yield f"{what} at {seq}"
+        yield count(len(self.open_calls), "open call")
+        yield count(len(self.late_writes), "late write")
+
 
 class Conflict(Struct, frozen=True, kw_only=True):
     """Two successive sets of a turn, by two runtimes, with no handoff from one to the other."""
@@ -201,6 +241,11 @@ class Conflict(Struct, frozen=True, kw_only=True):
     previous_seq: int
     runtime_id: str
     seq: int
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield f"{name(self.previous_runtime_id)} at {self.previous_seq}"
+        yield f"{name(self.runtime_id)} at {self.seq}"
 
 
 class TurnRun(Struct, frozen=True, kw_only=True):
@@ -223,6 +268,13 @@ class TurnRun(Struct, frozen=True, kw_only=True):
     finished_calls: tuple[str, ...]
     had_session: bool
 
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield name(self.runtime_id)
+        yield _span(self.first_seq, self.last_seq)
+        yield count(self.writes, "write")
+        yield "had the session" if self.had_session else "did not have the session"
+
 
 class DoubleRun(Struct, frozen=True, kw_only=True):
     """A turn that several runtimes wrote; `runs` are in the order of their first write of it.
@@ -234,6 +286,12 @@ class DoubleRun(Struct, frozen=True, kw_only=True):
     turn_id: str
     runs: tuple[TurnRun, ...]
     conflicts: tuple[Conflict, ...]
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield name(self.turn_id)
+        yield f"run by {', '.join(name(run.runtime_id) for run in self.runs[:_MOST_RUNTIMES])}"
+        yield count(len(self.conflicts), "conflict")
 
 
 class ChildTurn(Struct, frozen=True, kw_only=True):
@@ -252,6 +310,12 @@ class ChildTurn(Struct, frozen=True, kw_only=True):
     parent_turn_id: str
     tool_call_id: str | None
     parent_session_id: str | None
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield turn_name(self.runtime_id, self.turn_id)
+        yield f"for {turn_name(self.parent_runtime_id, self.parent_turn_id)}"
+        yield _span(self.first_seq, self.last_seq)
 
 
 class HandoffAudit(Struct, frozen=True, kw_only=True):
@@ -283,3 +347,13 @@ class HandoffAudit(Struct, frozen=True, kw_only=True):
         if "fault" in severities:
             return False
         return None if "unknown" in severities else True
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield {True: "ok", False: "not ok", None: "cannot be told"}[self.ok]
+        yield count(len(self.findings), "finding")
+        yield count(len(self.spans), "span")
+        yield count(len(self.changes), "change")
+        yield count(len(self.double_runs), "double run")
+        yield count(len(self.shared_turns), "shared turn")
+        yield count(len(self.lost_calls), "lost call")

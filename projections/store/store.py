@@ -7,6 +7,7 @@ after sessions, `projections.inspection` looking back. Here it is made, flushed 
 
 import os
 import weakref
+from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,6 +17,7 @@ from journal.engines.files.log import LogOptions
 from journal.engines.files.storage import Storage
 from journal.redaction import Redactor, redact
 from journal.redaction.entry import load
+from journal.reprs import quoted, repr_of_parts
 from journal.waiting import DEFAULT_TIMEOUT
 from projections.inspection import Inspection
 from projections.store.background import Maintenance
@@ -32,6 +34,7 @@ from projections.store.writer import StoreWriter
 if TYPE_CHECKING:
     from projections.tail.tail import Tail
 
+_LONGEST_PATH = 100  # characters that `repr` shows of it
 _MOST_OPEN = 256
 _MOST_BYTES = 256 * 1024 * 1024
 
@@ -106,6 +109,15 @@ class DefaultSessionStore(Recording, Upkeep, Inspection):
     def session_dir(self) -> str | None:
         """The folder, None when everything is in memory."""
         return self._files.folder if self._files is not None else None
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        folder = self.session_dir
+        yield quoted(folder, _LONGEST_PATH) if folder is not None else "in memory"
+        if not self._writer.mirrors:
+            yield "not mirroring"
+        if self._sessions.is_closed:
+            yield "closed"
 
     def flush(self) -> None:
         """Make all that was saved durable and bring the session files up to date.

@@ -3,12 +3,14 @@
 import asyncio
 import threading
 import weakref
+from collections.abc import Iterator
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Self, TypeAlias
 
 from journal import exiting
 from journal.errors import ClosedError
+from journal.reprs import repr_of_parts
 from projections.tail.tail import Arrival, Tail
 
 _Request: TypeAlias = "tuple[asyncio.AbstractEventLoop, asyncio.Future[Arrival | None]] | None"
@@ -65,6 +67,10 @@ class AsyncTail:
     async def aclose(self) -> None:
         """Stop the tail and let go of its files."""
         self._end()
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield repr(self._tail)
 
     async def __aenter__(self) -> Self:
         return self

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from journal.backend import Backend
 from journal.errors import CursorError, JournalError, ReadError
 from journal.events import Cursor, Event, Set
+from journal.reprs import count, quoted, repr_of_parts
 from journal.room import Answer, offer
 from journal.state import decode_state
 from journal.stopping import StopEvent
@@ -48,6 +49,13 @@ class Arrival(NamedTuple):
     def state(self) -> Any:
         """What the turn holds from now on, decoded; None for events that set no state."""
         return decode_state(bytes(self.event.state)) if isinstance(self.event, Set) else None
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield quoted(self.session_id)
+        yield repr(self.event)
+        if self.lost:
+            yield f"{self.lost:,} lost before"
 
 
 class Tail:
@@ -192,6 +200,20 @@ class Tail:
     def cursors(self) -> dict[str, Cursor]:
         """How far each session has been read: what `after` takes to go on from here."""
         return self._followers.cursors
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        names = self._names
+        if names is None:
+            yield "all sessions"
+        elif len(names) == 1:
+            yield quoted(names[0])
+            cursor = self._followers.cursors.get(names[0])
+            yield f"after {cursor!r}" if cursor is not None else "from its start"
+        else:
+            yield count(len(names), "session")
+        if self._stop.is_set():
+            yield "stopped"
 
     # Ending
 

@@ -352,7 +352,8 @@ def leave_traces(folder: Path, state: dict[str, Any]) -> Iterator[str]:
         store.compact(SESSION)
         store.set_runtime_state(SESSION, "native", "turn-1", state)
         yield from (repr(store), str(store.verify(SESSION)), str(store.audit(SESSION)))
-        yield from map(repr, store.replay(SESSION))
+        for step in store.replay(SESSION):
+            yield from (repr(step), str(step.state))
     log = folder / endure.LOG
     last = lines_of(log.read_bytes())[-1]
     append_raw(log, last[: len(last) // 2])

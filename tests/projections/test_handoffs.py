@@ -298,3 +298,41 @@ def test_what_the_pending_handoffs_name_is_what_the_audit_takes_as_the_answer() 
     answer = replace(takes("codex", pending.answered_by("codex")), seq=5)
     found = audit([*events, answer]).changes
     assert [change.status for change in found] == ["pending", "superseded", "taken over"]
+
+
+def test_in_a_prompt_an_audit_looks_like_this() -> None:
+    """Each thing by its ids and seqs, on one line."""
+    found = audit(
+        log(
+            writes("native", "1", "call-1", "call-2"),
+            hands("native", "codex"),
+            takes("codex", 2, seen=2),
+            writes("codex", "2", done=["call-2"]),
+            writes("native", "2"),
+            hands("native", "judge"),
+        )
+    )
+    (turn,) = found.double_runs
+    calls = found.changes[0].open_calls
+    shown = (*found.spans, *found.changes, *calls, turn, *turn.runs, *turn.conflicts)
+    assert [repr(each) for each in shown] == [
+        "OwnershipSpan(native, events 1 to 2, 1 turn)",
+        "OwnershipSpan(codex, events 3 to 4, 1 turn)",
+        "OwnershipSpan(native, events 5 to 6, 1 turn)",
+        "RuntimeChange(native → codex, taken over, handed off at 2, taken over at 3, wrote at 4, "
+        "2 open calls, 1 late write)",
+        "RuntimeChange(codex → native, unannounced, wrote at 5, 1 open call, 0 late writes)",
+        "RuntimeChange(native → judge, pending, handed off at 6, 0 open calls, 0 late writes)",
+        "OpenCall(call-1, native/1, named at 1, open)",
+        "OpenCall(call-2, native/1, named at 1, finished at 4 by codex)",
+        "DoubleRun(2, run by codex, native, 1 conflict)",
+        "TurnRun(codex, event 4, 1 write, had the session)",
+        "TurnRun(native, event 5, 1 write, did not have the session)",
+        "Conflict(codex at 4, native at 5)",
+    ]
+    assert repr(found) == (
+        "HandoffAudit(not ok, 3 spans, 3 changes, 1 double run, 0 shared turns, 1 lost call)"
+    )
+    (first,) = audit(log(takes("codex", 3, seen=3), first=5)).changes
+    assert repr(first).startswith("RuntimeChange(? → codex, taken over, handed off at 3,")
+    assert repr(audit([])).startswith("HandoffAudit(ok, 0 spans, 0 changes,")

@@ -1,13 +1,14 @@
 """`AsyncSessionStore`: the store for code that runs in an event loop."""
 
 from asyncio import Future
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from journal.backend import History
 from journal.events import Set
 from journal.reports import CompactionReport
+from journal.reprs import repr_of_parts
 from projections.store.async_store.calls import AsyncCalls
 from projections.store.async_store.looking_back import AsyncLookingBack
 from projections.store.async_store.writer import AsyncWriter
@@ -54,6 +55,10 @@ class AsyncSessionStore(AsyncLookingBack):
         self._store_writer = writer_of(store)
         self._writer = AsyncWriter(self._store_writer, max_waiting)
         self._calls = AsyncCalls(self._writer.queues)
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield repr(self.store)
 
     # PraisonAI's three methods
 
