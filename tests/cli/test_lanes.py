@@ -245,8 +245,8 @@ def renamed(draw_one: st.DrawFn) -> list[Event]:
 
     events: list[Event] = []
     for event in draw_one(HISTORIES):
-        fields = ("runtime_id", "source", "target", "turn_id")
-        old = {field: getattr(event, field, None) for field in fields}
+        fields = {"runtime_id", "source", "target", "turn_id"} & set(event.__struct_fields__)
+        old = {field: getattr(event, field) for field in sorted(fields)}
         new = {field: name(value) for field, value in old.items() if value is not None}
         if isinstance(event, Handoff):
             new["reason"] = draw_one(NASTY)
