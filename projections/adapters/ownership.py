@@ -13,6 +13,9 @@ from projections.adapters.turns import Turn
 NEXT = "the turn before is over"
 """Why the owner of a session hands it to the next runtime."""
 
+WAITS = "the turn before waits for a person"
+"""Why else: nobody works in the session."""
+
 
 class Handover(NamedTuple):
     """One runtime gives the session to another, which takes it."""
@@ -23,7 +26,7 @@ class Handover(NamedTuple):
 
 
 class FromOwner(NamedTuple):
-    """The owner of the session gives it to `target`, if the owner's turn is over."""
+    """The owner of the session gives it to `target`, if the owner's turn is over, or waits."""
 
     target: str
 

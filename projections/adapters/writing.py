@@ -14,7 +14,7 @@ from journal.errors import LimitExceededError
 from journal.events import Set
 from journal.waiting import waiting_since
 from projections.adapters.failures import Failures
-from projections.adapters.ownership import NEXT, Before, FromOwner, Handover
+from projections.adapters.ownership import NEXT, WAITS, Before, FromOwner, Handover
 from projections.adapters.turns import LEAST, Turn
 from projections.store.async_store.entries import Append, Done, LineItem
 from projections.store.async_store.writer import AsyncWriter, Begin
@@ -194,7 +194,7 @@ class _Write:
             self._through.store.take_over(self._session_id, target)
 
     def _from_owner(self, wanted: FromOwner) -> Handover | None:
-        """The handover; None unless the owner's latest turn is known to be over.
+        """The handover; None unless the owner's latest turn is known to be over, or to wait.
 
         A turn that never closed may go on in another process, or may have ended with one.
         """
@@ -205,8 +205,10 @@ class _Write:
         state: object = self._through.store.get_runtime_state(
             self._session_id, runtime_id, turn_id
         )
-        is_over = isinstance(state, dict) and str(state.get("status")).lower() in FINAL
-        return Handover(runtime_id, wanted.target, NEXT) if is_over else None
+        status = str(state.get("status")).lower() if isinstance(state, dict) else ""
+        if status != "waiting" and status not in FINAL:
+            return None
+        return Handover(runtime_id, wanted.target, WAITS if status == "waiting" else NEXT)
 
 
 def _in_event_loop() -> bool:

@@ -53,6 +53,36 @@ def test_a_turn_inside_a_call_is_handed_the_session_and_hands_it_back(
     assert (open_call.id, open_call.finished_by) == ("call-1", "billing"), "by its turn's end"
 
 
+def test_who_waits_for_a_person_leaves_the_session_to_others_until_it_goes_on(
+    way: Way, store: DefaultSessionStore
+) -> None:
+    first, other = new(), new("billing", "turn-2")
+    first.call_waits("call-1", "charge_card")
+    way.open(first)
+    way.close(first, "waiting")
+    way.open(other)
+    way.close(other)
+    going_on = Recorder(store).waiting_turn("s", "triage", ["call-1"])
+    assert going_on is not None
+    going_on.resume()
+    way.open(going_on)
+    going_on.call_ended("call-1")
+    way.close(going_on)
+    assert story(store) == [
+        "triage turn-1 open",
+        "triage turn-1 waiting",
+        "triage -> billing: the turn before waits for a person",
+        "billing takes over 3",
+        "billing turn-2 open",
+        "billing turn-2 completed",
+        "billing -> triage: the turn before is over",
+        "triage takes over 7",
+        "triage turn-1 open",
+        "triage turn-1 completed",
+    ]
+    assert store.audit("s").ok
+
+
 def test_what_is_handed_over_for_good_does_not_come_back(
     way: Way, store: DefaultSessionStore
 ) -> None:
