@@ -45,12 +45,12 @@ def plain(value: object) -> Any:
     )
 
 
-def response_text(output: Iterable[Any]) -> str:
-    """The words of a response; they may be a refusal."""
+def response_texts(output: Iterable[Any]) -> list[str]:
+    """The words of a response, by messages; they may be a refusal."""
     texts = (
         ItemHelpers.extract_text(item) or ItemHelpers.extract_refusal(item) for item in output
     )
-    return "\n".join(text for text in texts if text)
+    return [text for text in texts if text]
 
 
 def model_of(agent: Agent[Any], config: object = None) -> str | None:

@@ -6,17 +6,21 @@ as the same turn, which is found in the journal by the calls that wait.
 
 import asyncio
 import threading
-from queue import Empty, SimpleQueue
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 from agents import Agent, RunState, ToolApprovalItem
 
+from journal import exiting
 from projections.adapters.openai_agents.contents import input_text
 from projections.adapters.openai_agents.model_calls import ModelCall, asked_calls, outputs_of
 from projections.adapters.recorder import Recorder
 from projections.adapters.turns import Turn
+from projections.store.async_store.reply import Reply
 
-_PATIENCE = 1.0  # seconds that an event loop waits for the journal
+PATIENCE = 1.0
+"""Seconds that a run waits for the journal before it goes on."""
 
 
 class Refused(NamedTuple):
@@ -72,31 +76,40 @@ def is_own(item: ToolApprovalItem, agent: str, calls: dict[str, Any]) -> bool:
 
 async def afind_turn(recorder: Recorder, session_id: str, where: Interrupted) -> Turn | None:
     """The turn that waits there; None if it is not found within a second."""
-    search = asyncio.get_running_loop().run_in_executor(
-        None, recorder.waiting_turn, session_id, where.agent.name, where.waiting
-    )
-    done, _ = await asyncio.wait({search}, timeout=_PATIENCE)
-    return search.result() if done else None
+    reply: Reply[Turn | None] = Reply()
+    search = _search(recorder, session_id, where)
+    _begin(lambda: reply.carry_out(search))
+    await asyncio.wait({reply.future}, timeout=PATIENCE)
+    # Once it is cancelled, what comes of it later is no error that asyncio would report.
+    return None if reply.future.cancel() else reply.future.result()
 
 
 def find_turn(recorder: Recorder, session_id: str, where: Interrupted) -> Turn | None:
     """The same outside of coroutines: an event loop may be running here."""
-    found: SimpleQueue[Turn | Exception | None] = SimpleQueue()
+    answer: Future[Turn | None] = Future()
+    search = _search(recorder, session_id, where)
 
-    def search() -> None:
+    def carry_out() -> None:
         try:
-            found.put(recorder.waiting_turn(session_id, where.agent.name, where.waiting))
+            answer.set_result(search())
         except Exception as error:  # noqa: BLE001 - raised where it is waited for
-            found.put(error)
+            answer.set_exception(error)
 
-    threading.Thread(target=search, name="journal-resuming", daemon=True).start()
+    _begin(carry_out)
     try:
-        result = found.get(timeout=_PATIENCE)
-    except Empty:
+        return answer.result(PATIENCE)
+    except TimeoutError:
         return None
-    if isinstance(result, Exception):
-        raise result
-    return result
+
+
+def _search(recorder: Recorder, session_id: str, where: Interrupted) -> Callable[[], Turn | None]:
+    return lambda: recorder.waiting_turn(session_id, where.agent.name, where.waiting)
+
+
+def _begin(work: Callable[[], None]) -> None:
+    """Have it done by a thread for which neither an event loop nor the program's end waits."""
+    if not exiting.started(threading.Thread(target=work, name="journal-resuming", daemon=True)):
+        work()
 
 
 def _unanswered(given: RunState[Any, Any], asked: dict[str, ModelCall]) -> frozenset[str]:

@@ -17,7 +17,7 @@ from projections.adapters.openai_agents.contents import (
     input_text,
     model_of,
     output_text,
-    response_text,
+    response_texts,
     usage_of,
 )
 from projections.adapters.openai_agents.response_calls import ResponseCalls
@@ -74,7 +74,7 @@ class MirroredRun:
         self._calls: ResponseCalls | None = None  # of `_turn`
         self._written = False  # whether `_turn` has been written
         self._awaited: Agent[Any] | None = None  # its turn has begun, its hook is to come
-        self._words = ""  # of the latest response
+        self._words: list[str] = []  # of the latest response
         self._where: Interrupted | None = None  # it goes on there, in a turn that is not found
 
     @property
@@ -135,9 +135,9 @@ class MirroredRun:
         calls = self._calls
         if calls is None:
             return
-        self._words = response_text(response.output)
+        self._words = response_texts(response.output)
         calls.turn.model_answered(model_of(agent, self._config), usage_of(response.usage))
-        calls.turn.says("assistant", self._words)
+        calls.turn.says("assistant", "\n".join(self._words))
         if calls.asked(agent, response.output):
             await self._save(calls.turn)
 
@@ -184,10 +184,9 @@ class MirroredRun:
         self.has_output = True
         if self._turn is None:
             return
-        shown = output_text(output)
-        said = isinstance(output, str) and output in self._words
-        if not said and (isinstance(output, str) or not self._words):
-            self._turn.says("assistant", text_of(shown))  # not in the model's own words
+        in_words = output in self._words if isinstance(output, str) else bool(self._words)
+        if not in_words:
+            self._turn.says("assistant", text_of(output_text(output)))
         if not self._watched:
             await self._close(self._turn)
 
@@ -249,7 +248,7 @@ class MirroredRun:
         if self._where is not None:
             calls.go_on(self._where)
         self._turn, self._calls, self._awaited, self._written = turn, calls, agent, False
-        self._words, self._where = "", None
+        self._words, self._where = [], None
         return calls
 
     async def _save(self, turn: Turn) -> None:

@@ -1,16 +1,17 @@
 """Calls that wait for a person: the turn waits, and goes on as the same turn, in any process."""
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from agents import Agent, HostedMCPTool, RunState, ShellTool
+from agents import Agent, HostedMCPTool, Runner, RunState, ShellTool, function_tool
 from agents.tool import ApplyPatchTool, CustomTool
 
 from projections import DefaultSessionStore
-from projections.adapters.openai_agents import mirror
+from projections.adapters.openai_agents import mirror, resuming
 from tests.adapters.openai_agents.agents import (
     ASK_ROME,
     CALL_BERN,
@@ -538,3 +539,132 @@ def test_what_is_kept_survives_the_wait(tmp_path: Path) -> None:
     )
     assert after["arguments"] == waiting["arguments"]
     assert after["cut"]["arguments"] == waiting["cut"]["arguments"]
+
+
+@pytest.mark.parametrize("always", [True, False])
+def test_what_is_allowed_or_refused_for_good_does_not_wait_again(
+    always: bool, store: DefaultSessionStore
+) -> None:
+    each = agent(calls(CALL_ROME), calls(CALL_BERN), says("so be it"), tools=[guarded()])
+
+    def decide(state: Any, item: Any) -> None:
+        if always:
+            state.approve(item, always_approve=True)
+        else:
+            state.reject(item, always_reject=True)
+
+    with mirror(store, session_id="s") as handle:
+        assert run(each, decided(run(each), decide)).final_output == "so be it"
+    assert handle.failures == 0
+    expected = "completed" if always else "denied"
+    assert statuses(store) == {"c-rome": expected, "c-bern": expected}
+    rome, bern = calls_of(store)
+    assert ("answer" in rome, "answer" in bern) == (True, False), "nobody was asked again"
+
+
+@EACH_RUN
+def test_a_handoff_beside_a_call_that_waits_is_carried_out_after_it(
+    run: Run, store: DefaultSessionStore
+) -> None:
+    billing = agent(says("bye"), name="billing")
+    asked = calls(CALL_ROME, ("c-pass", "transfer_to_billing", {}))
+    each = agent(asked, tools=[guarded()], handoffs=[billing])
+    with mirror(store, session_id="s") as handle:
+        result = run(each)
+        handle.recorder.join()
+        assert statuses(store) == {"c-rome": "waiting", "c-pass": "open"}
+        assert run(each, decided(result, approve)).final_output == "bye"
+    assert handle.failures == 0
+    assert statuses(store) == {"c-rome": "completed", "c-pass": "completed"}
+    _, turn = the_turn(store, "billing")
+    assert turn["parent"]["tool_call_id"] == "c-pass"
+    assert changes(store) == [("native", "billing", "transfer_to_billing")]
+
+
+@EACH_RUN
+def test_an_agent_that_may_only_be_asked_with_approval(
+    run: Run, store: DefaultSessionStore
+) -> None:
+    inner = agent(*ASK_ROME, name="inner")
+    tool = inner.as_tool("ask", "asks", needs_approval=True)
+    each = agent(
+        calls(("c-ask", "ask", {"input": "please"})), says("done"), name="outer", tools=[tool]
+    )
+    with mirror(store, session_id="s") as handle:
+        result = run(each)
+        handle.recorder.join()
+        assert statuses(store, "outer") == {"c-ask": "waiting"}
+        assert run(each, decided(result, approve)).final_output == "done"
+    assert handle.failures == 0
+    check_nested(store, the_turn(store, "outer")[0], the_turn(store, "inner")[0])
+    assert changes(store) == [("outer", "inner", "ask"), ("inner", "outer", "ask")]
+
+
+def test_an_agent_that_goes_on_after_who_called_it_is_over(store: DefaultSessionStore) -> None:
+    """A tool has run it, and did not wait for the answer."""
+    results: list[Any] = []
+    inner = agent(*ASK_ROME, name="inner", tools=[guarded()])
+
+    @function_tool
+    async def ask() -> str:
+        results.append(await Runner.run(inner, "please"))
+        return "a person has to decide"
+
+    outer = agent(calls(("c-ask", "ask", {})), says("later"), name="outer", tools=[ask])
+    with mirror(store, session_id="s") as handle:
+        assert run(outer).final_output == "later"
+        assert run(inner, decided(results[0], approve)).final_output == "sunny"
+    assert handle.failures == 0
+    outer_id, _ = the_turn(store, "outer")
+    _, turn = the_turn(store, "inner")
+    assert turn["status"] == "completed"
+    assert turn["parent"] == {"runtime": "outer", "turn": outer_id, "tool_call_id": "c-ask"}
+    assert changes(store) == [
+        ("outer", "inner", "ask"),
+        ("inner", "outer", "ask"),
+        ("outer", "inner", "the turn before is over"),
+    ]
+
+
+@pytest.mark.parametrize("record", ["ids", "slices", "full"])
+def test_it_is_found_however_much_is_kept(record: Any, tmp_path: Path) -> None:
+    each = agent(*ASK_ROME, tools=[guarded()])
+    with mirror(tmp_path / "journal", session_id="s", record=record) as handle:
+        result = run(each)
+        turn_id, _ = the_turn(handle.store, "native")
+        run(each, decided(result, approve))
+        assert the_turn(handle.store, "native")[0] == turn_id
+        (call,) = calls_of(handle.store)
+        assert (call["status"], call["answer"]) == ("completed", "allowed")
+
+
+@EACH_RUN
+def test_a_journal_that_cannot_be_read_does_not_hold_up_a_run(
+    run: Run, store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = agent(*ASK_ROME, tools=[guarded()])
+    with mirror(store, session_id="s") as handle:
+        state = decided(run(each), approve)
+
+        def unreadable(*args: Any) -> Any:
+            raise OSError("gone")
+
+        monkeypatch.setattr(handle.recorder, "waiting_turn", unreadable)
+        assert run(each, state).final_output == "sunny"
+        assert isinstance(handle.last_failure, OSError)
+    assert [turn["status"] for turn in turns(store)] == ["waiting", "completed"]
+
+
+@EACH_RUN
+def test_a_journal_that_hangs_holds_up_a_run_for_a_moment_only(
+    run: Run, store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = agent(*ASK_ROME, tools=[guarded()])
+    monkeypatch.setattr(resuming, "PATIENCE", 0.01)
+    stuck = threading.Event()
+    with mirror(store, session_id="s") as handle:
+        state = decided(run(each), approve)
+        monkeypatch.setattr(handle.recorder, "waiting_turn", lambda *args: stuck.wait(30))
+        assert run(each, state).final_output == "sunny"
+        stuck.set()
+    assert [turn["status"] for turn in turns(store)] == ["waiting", "completed"]

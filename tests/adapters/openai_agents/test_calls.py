@@ -372,7 +372,7 @@ def test_what_the_models_side_was_asked_for_and_found_is_there(
 def test_a_tool_in_a_thread_may_still_run_when_its_turn_is_cancelled(
     store: DefaultSessionStore,
 ) -> None:
-    begun, going_on = asyncio.Event(), threading.Event()
+    begun, waits, going_on = asyncio.Event(), asyncio.Event(), threading.Event()
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -385,12 +385,14 @@ def test_a_tool_in_a_thread_may_still_run_when_its_turn_is_cancelled(
 
         @function_tool
         async def waiting() -> str:
+            waits.set()
             await asyncio.Event().wait()
             return "never"
 
         asked = calls(("c-thread", "blocking", {}), ("c-task", "waiting", {}))
         task = asyncio.create_task(Runner.run(agent(asked, tools=[blocking, waiting]), "go"))
         await begun.wait()
+        await waits.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
