@@ -83,8 +83,9 @@ class JournalHooks(RunJournal):
 
     - If a run fails, is cancelled, is stopped by a guardrail or waits for approvals, they do not
       see its end. Its turn stays open until these hooks see another run; then it is closed as an
-      error. Calls that wait for approval are missing.
+      error. Calls that wait for approval stay open, and a run that goes on has a turn of its own.
     - If a tool raises, they only see that it failed, if the SDK's own words are its result.
+    - They do not know the model that a run's `run_config` names, and take the agent's.
 
     `handle` is where the turns go. `hooks` are called as well. The session of a turn is the
     first of: `session_id`, or what `session_id` returns for its agent; the session of the run

@@ -23,10 +23,14 @@ def mirror(source: Source, *, session_id: Chosen = None, record: Record = "slice
     is one turn for each agent. The parent of a run inside a tool is the turn of that tool call.
     The session of a turn is the first of: `session_id`, or what `session_id` returns for the
     agent; the conversation, session or group that the run has in the SDK; the session of the
-    run that it is part of; one that is made up for this mirror.
+    run that it is part of; one that is made up for this mirror. A run that goes on after calls
+    were approved or refused goes on in the turn that waits in that session, whoever wrote it.
 
-    Raises TypeError and ValueError for an invalid source or session id, and RuntimeError if
-    the process is being mirrored already.
+    `record` says how much of a turn is kept: "ids" (ids, names, statuses and times), "slices"
+    (values cut to 1 KiB, turns to 16 KiB) or "full" (64 KiB and 1 MiB), within the store's limits.
+
+    Raises TypeError and ValueError for an invalid source, session id or `record`, and
+    RuntimeError if the process is being mirrored already.
     """
     choice = choice_of(session_id)
     handle = Mirror(source, record)

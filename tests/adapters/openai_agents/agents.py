@@ -56,6 +56,21 @@ def shell_call(call_id: str, command: str = "true") -> Any:
     )
 
 
+def patch_call(call_id: str, kind: str = "create_file") -> Any:
+    operation = {"type": kind, "path": f"{call_id}.txt", "diff": "+x"}
+    return item(
+        "apply_patch_call",
+        id=f"i-{call_id}",
+        call_id=call_id,
+        status="completed",
+        operation=operation,
+    )
+
+
+def custom_call(call_id: str) -> Any:
+    return item("custom_tool_call", id=f"i-{call_id}", call_id=call_id, name="query", input="7")
+
+
 CALL_ROME = ("c-rome", "weather", {"city": "Rome"})
 
 

@@ -1,5 +1,6 @@
 """Calls that wait for a person: the turn waits, and goes on as the same turn, in any process."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable
@@ -20,9 +21,11 @@ from tests.adapters.openai_agents.agents import (
     Run,
     agent,
     calls,
+    custom_call,
     guarded,
     inside,
     item,
+    patch_call,
     run,
     run_streamed,
     run_sync,
@@ -63,15 +66,13 @@ def decided(result: Any, *decisions: Decide | None) -> Any:
     return state
 
 
-async def _again(each: Agent[Any], text: str) -> Any:
-    return await RunState.from_string(each, text)
-
-
 def elsewhere(each: Agent[Any], state: Any) -> Any:
     """The state as another process reads it."""
-    import asyncio
 
-    return asyncio.run(_again(each, state.to_string()))
+    async def read() -> Any:
+        return await RunState.from_string(each, state.to_string())
+
+    return asyncio.run(read())
 
 
 def statuses(store: DefaultSessionStore, runtime: str = "native") -> dict[str, str]:
@@ -234,21 +235,6 @@ class Editor:
 
     def delete_file(self, operation: Any) -> Any:
         return None
-
-
-def patch_call(call_id: str, kind: str = "create_file") -> Any:
-    operation = {"type": kind, "path": f"{call_id}.txt", "diff": "+x"}
-    return item(
-        "apply_patch_call",
-        id=f"i-{call_id}",
-        call_id=call_id,
-        status="completed",
-        operation=operation,
-    )
-
-
-def custom_call(call_id: str) -> Any:
-    return item("custom_tool_call", id=f"i-{call_id}", call_id=call_id, name="query", input="7")
 
 
 async def answer(context: Any, text: str) -> str:

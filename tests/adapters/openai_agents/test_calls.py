@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 from agents import (
+    Computer,
+    ComputerTool,
     FunctionTool,
+    LocalShellTool,
     ModelBehaviorError,
     RunConfig,
     Runner,
@@ -35,12 +38,13 @@ from tests.adapters.openai_agents.agents import (
     Run,
     agent,
     calls,
+    custom_call,
     item,
+    patch_call,
     run,
     says,
     shell_call,
 )
-from tests.adapters.openai_agents.test_approvals import custom_call, patch_call
 from tests.adapters.reported import calls as calls_of
 from tests.adapters.reported import the_turn, turns
 from tests.growth.counting import steps
@@ -316,6 +320,48 @@ def test_errors_of_other_tools_are_errors_of_their_calls(
     (call,) = calls_of(store)
     assert (call["name"], call["status"]) == (name, "error")
     assert call["error"] == "OSError: read-only"
+
+
+class Screen(Computer):
+    """A computer of which only the screen is looked at."""
+
+    def screenshot(self) -> str:
+        return "aGVsbG8="
+
+    def _nothing(self, *args: Any) -> None: ...
+
+    click = double_click = scroll = type = wait = move = keypress = drag = _nothing
+
+
+def test_what_a_computer_and_a_local_shell_are_asked_for_and_show_is_there(
+    store: DefaultSessionStore,
+) -> None:
+    looks = item(
+        "computer_call",
+        id="i-1",
+        call_id="c-look",
+        status="completed",
+        action={"type": "screenshot"},
+        pending_safety_checks=[],
+    )
+    lists = item(
+        "local_shell_call",
+        id="i-2",
+        call_id="c-list",
+        status="completed",
+        action={"type": "exec", "command": ["ls"], "env": {}},
+    )
+    tools = [ComputerTool(computer=Screen()), LocalShellTool(executor=lambda _: "a.txt")]
+    with mirror(store, session_id="s") as handle:
+        run(agent([looks], [lists], says("done"), tools=tools))
+    assert handle.failures == 0
+    found = by_id(store)
+    assert found["c-look"]["status"] == found["c-list"]["status"] == "completed"
+    assert found["c-look"]["arguments"] == {"type": "screenshot"}
+    assert found["c-look"]["result"] == "aGVsbG8="
+    assert found["c-list"]["arguments"]["command"] == ["ls"]
+    assert found["c-list"]["result"] == "a.txt"
+    assert set(found) == {"c-look", "c-list"}
 
 
 def test_an_editor_that_says_that_it_failed_makes_an_error(store: DefaultSessionStore) -> None:
