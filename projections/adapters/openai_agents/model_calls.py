@@ -133,7 +133,7 @@ def executed_last(context: RunContextWrapper[Any], calls: Iterable[ModelCall]) -
     all_calls = list(calls)
     noted = getattr(context, "_tool_invocations", {})
     begun = [each for each in all_calls if getattr(noted.get(each.id), "executed", False)]
-    return (begun or all_calls[:1] or [None])[-1]
+    return next(reversed(begun or all_calls[:1]), None)
 
 
 def local_calls(output: Iterable[Any], tool: Any, agent: Agent[Any]) -> list[ModelCall]:

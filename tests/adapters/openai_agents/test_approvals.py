@@ -294,7 +294,7 @@ def test_a_call_that_needs_no_approval_is_not_taken_for_one_before_it_that_does(
     store: DefaultSessionStore,
 ) -> None:
     def removes(context: Any, action: Any, call_id: str) -> bool:
-        return action.commands[0].startswith("rm")
+        return bool(action.commands[0].startswith("rm"))
 
     tool = ShellTool(executor=lambda _: "ok", needs_approval=removes)
     asked = [shell_call("c-rm", "rm x"), shell_call("c-ls", "ls")]

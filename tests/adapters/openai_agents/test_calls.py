@@ -111,7 +111,7 @@ def test_all_calls_of_a_response_are_named_before_any_of_their_tools_runs(
 def test_arguments_that_are_not_an_object_are_shown_as_they_are(
     text: str, store: DefaultSessionStore
 ) -> None:
-    asked = function_call("weather", {}, call_id="c-1")
+    asked: Any = function_call("weather", {}, call_id="c-1")
     asked.arguments = text
     with mirror(store, session_id="s") as handle:
         run(agent([asked], says("sorry")))
@@ -328,9 +328,16 @@ class Screen(Computer):
     def screenshot(self) -> str:
         return "aGVsbG8="
 
-    def _nothing(self, *args: Any) -> None: ...
+    def _nothing(self, *args: Any) -> Any: ...
 
-    click = double_click = scroll = type = wait = move = keypress = drag = _nothing
+    click: Any = _nothing
+    double_click: Any = _nothing
+    scroll: Any = _nothing
+    type: Any = _nothing
+    wait: Any = _nothing
+    move: Any = _nothing
+    keypress: Any = _nothing
+    drag: Any = _nothing
 
 
 def test_what_a_computer_and_a_local_shell_are_asked_for_and_show_is_there(
