@@ -449,6 +449,33 @@ def test_it_may_wait_twice(run: Run, away: bool, tmp_path: Path) -> None:
 
 
 @EACH_RUN
+def test_agents_side_by_side_may_wait_and_are_answered_one_by_one(
+    run: Run, store: DefaultSessionStore
+) -> None:
+    tools = [
+        agent(*ASK_ROME, name=f"inner-{n}", tools=[guarded()]).as_tool(f"ask_{n}", "asks")
+        for n in (1, 2)
+    ]
+    asked = calls(*((f"c-{n}", f"ask_{n}", {"input": "go"}) for n in (1, 2)))
+    each = agent(asked, says("done"), name="outer", tools=tools)
+    with mirror(store, session_id="s") as handle:
+        result = run(each, decided(run(each), approve, None))
+        handle.recorder.join()
+        assert statuses(store, "outer") == {"c-1": "completed", "c-2": "open"}
+        assert statuses(store, "inner-1") == {"c-rome": "completed"}
+        assert statuses(store, "inner-2") == {"c-rome": "waiting"}
+        assert run(each, decided(result, approve)).final_output == "done"
+    assert handle.failures == 0
+    outer_id, outer = the_turn(store, "outer")
+    assert (outer["status"], len(outer["handoffs"])) == ("completed", 2)
+    for n in (1, 2):
+        _, inner = the_turn(store, f"inner-{n}")
+        parent = {"runtime": "outer", "turn": outer_id, "tool_call_id": f"c-{n}"}
+        assert (inner["parent"], inner["status"]) == (parent, "completed")
+    assert store.audit("s").lost_calls == ()
+
+
+@EACH_RUN
 def test_an_agent_that_took_over_inside_a_call_and_waits_gives_the_session_back(
     run: Run, store: DefaultSessionStore
 ) -> None:
