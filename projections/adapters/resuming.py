@@ -18,7 +18,8 @@ def latest_waiting(turns: Mapping[str, Any], call_ids: Collection[str]) -> str |
     of its calls is one if it waits for any of them.
     """
     wanted = set(call_ids)
-    for turn_id, state in reversed(turns.items()):
+    for turn_id in reversed(list(turns)):
+        state = turns[turn_id]
         if isinstance(state, dict) and state.get("status") == "waiting":
             found = wanted & _waiting_calls(state)
             if found and (found == wanted or _counts(state).get("open_calls")):

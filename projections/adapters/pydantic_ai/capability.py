@@ -5,13 +5,15 @@ that is left in the middle. The hooks only say when something happens; `tracker`
 """
 
 import asyncio
-from typing import Any, TypeAlias
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_ai import Agent, AgentRunResult, DeferredToolRequests, RunContext, ToolDefinition
 from pydantic_ai.capabilities import (
     AbstractCapability,
+    AgentNode,
     CapabilityOrdering,
+    NodeResult,
     RawToolArgs,
     ValidatedToolArgs,
     WrapModelRequestHandler,
@@ -22,15 +24,13 @@ from pydantic_ai.capabilities import (
 from pydantic_ai.exceptions import ModelRetry, SkipModelRequest, ToolFailed
 from pydantic_ai.messages import ModelResponse, ToolCallPart
 from pydantic_ai.models import ModelRequestContext
-from pydantic_graph import BaseNode, End
+from pydantic_graph import End
 
 from projections.adapters.context import use_context
 from projections.adapters.mirroring import Mirror, Source
 from projections.adapters.pydantic_ai.tracker import RunTracker, SessionOf
 from projections.adapters.session_choice import SessionChoice
 from projections.adapters.values import Record
-
-RunNode: TypeAlias = BaseNode[Any, Any, Any]
 
 
 class JournalCapability(AbstractCapability[Any]):
@@ -91,8 +91,8 @@ class JournalCapability(AbstractCapability[Any]):
             return result
 
     async def after_node_run(
-        self, ctx: RunContext[Any], *, node: RunNode, result: RunNode | End[Any]
-    ) -> RunNode | End[Any]:
+        self, ctx: RunContext[Any], *, node: "AgentNode[Any]", result: "NodeResult[Any]"
+    ) -> "NodeResult[Any]":
         """Mirror the end of a stream that was read to its end, whether or not it is left."""
         if isinstance(result, End) and not Agent.is_call_tools_node(node):
             await self._tracker.settle(ctx, result.data.output)

@@ -27,7 +27,7 @@ _STATUSES: dict[str, CallStatus] = {
 }
 
 
-class CallAnswer(NamedTuple):
+class ToolAnswer(NamedTuple):
     """How a tool call ended that no hook told of: by what the model is told of it."""
 
     call_id: str
@@ -78,24 +78,24 @@ def unanswered_calls(messages: Sequence[ModelMessage]) -> set[str]:
     return set()
 
 
-def answers_in(message: ModelMessage) -> Iterator[CallAnswer]:
+def answers_in(message: ModelMessage) -> Iterator[ToolAnswer]:
     """How tool calls ended, by the results in a message to the model."""
     for part in message.parts if isinstance(message, ModelRequest) else ():
         if isinstance(part, ToolReturnPart):
             yield _answer_in(part)
         elif part.part_kind == "retry-prompt" and part.tool_name is not None:
-            yield CallAnswer(part.tool_call_id, part.tool_name, "error", part.content)
+            yield ToolAnswer(part.tool_call_id, part.tool_name, "error", part.content)
 
 
-def native_answers(response: ModelResponse) -> Mapping[str, CallAnswer]:
+def native_answers(response: ModelResponse) -> Mapping[str, ToolAnswer]:
     """How the provider's own tools ended, which it ran before it answered. By call id."""
     parts = (part for part in response.parts if isinstance(part, NativeToolReturnPart))
     return {part.tool_call_id: _answer_in(part) for part in parts}
 
 
-def _answer_in(part: ToolReturnPart | NativeToolReturnPart) -> CallAnswer:
+def _answer_in(part: ToolReturnPart | NativeToolReturnPart) -> ToolAnswer:
     status = _STATUSES.get(part.outcome, "error")
-    return CallAnswer(part.tool_call_id, part.tool_name, status, part.content)
+    return ToolAnswer(part.tool_call_id, part.tool_name, status, part.content)
 
 
 def usage_of(response: ModelResponse) -> dict[str, float | None]:

@@ -16,7 +16,7 @@ from pydantic_ai.models import ModelRequestContext
 
 from projections.adapters.calls import CallStatus
 from projections.adapters.pydantic_ai.contents import (
-    CallAnswer,
+    ToolAnswer,
     answers_in,
     arguments_of,
     cause_of,
@@ -162,7 +162,7 @@ class TrackedRun:
         else:
             self.turn.call_ended(call.tool_call_id, "error", cause_of(error))
 
-    def _note_answers(self, answers: Iterable[CallAnswer]) -> None:
+    def _note_answers(self, answers: Iterable[ToolAnswer]) -> None:
         """Calls that have ended without a hook: refused, done elsewhere, unknown, or skipped."""
         for answer in answers:
             known = self.turn.calls.get(answer.call_id)
@@ -178,7 +178,7 @@ class TrackedRun:
             )
             self._ended(answer, "cancelled" if was_skipped else answer.status)
 
-    def _ended(self, answer: CallAnswer, status: CallStatus) -> None:
+    def _ended(self, answer: ToolAnswer, status: CallStatus) -> None:
         content = result_of(answer.content)
         if status == "completed":
             self.turn.call_ended(answer.call_id, status, result=content)

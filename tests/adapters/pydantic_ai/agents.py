@@ -1,7 +1,7 @@
 """Agents whose model answers by the first word of a prompt, and the ways to run them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ from pydantic_ai.messages import (
     ModelMessage,
     ModelRequest,
     ModelResponse,
+    ModelResponsePart,
     TextPart,
     ToolCallPart,
     ToolReturnPart,
@@ -82,6 +83,17 @@ async def stream(
 
 
 MODEL = FunctionModel(respond, stream_function=stream)
+
+
+def answering(*responses: Sequence[ModelResponsePart] | ModelResponse) -> FunctionModel:
+    """A model that gives these responses, one after the other."""
+    left = list(responses)
+
+    def respond(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        found = left.pop(0)
+        return found if isinstance(found, ModelResponse) else ModelResponse(list(found))
+
+    return FunctionModel(respond)
 
 
 def weather(city: str) -> str:

@@ -19,7 +19,7 @@ from projections.adapters.pydantic_ai import mirror, runs
 from projections.adapters.turns import Turn
 from tests.adapters.forked import Say, fork_until_said, status_of
 from tests.adapters.pydantic_ai.agents import FOREVER, RUNS, Run, agent, by_run_sync
-from tests.adapters.reported import call, turns
+from tests.adapters.reported import call, the_turn, turns
 from tests.support import FaultyStorage, fails
 
 
@@ -123,14 +123,14 @@ def test_a_process_that_is_killed_in_a_call_leaves_an_open_turn_an_interrupted_o
     number: int, status: str, store: DefaultSessionStore
 ) -> None:
     def call_for_ever(say: Say) -> None:
-        async def waiting() -> str:
+        async def ask(question: str) -> str:
             "Waits for ever."
             say()
             await asyncio.sleep(FOREVER)
             return "never"
 
         mirror(str(store.session_dir), session_id="s")
-        agent(tools=[waiting]).run_sync("wait")
+        agent(tools=[ask]).run_sync("ask")
 
     child = fork_until_said(call_for_ever)
     os.kill(child, number)
@@ -138,7 +138,10 @@ def test_a_process_that_is_killed_in_a_call_leaves_an_open_turn_an_interrupted_o
     assert turns(store) == [
         {
             "status": status,
-            "tool_calls": [call("c-wait", "waiting", status)],
-            "transcript": [{"role": "user", "content": "wait"}],
+            "tool_calls": [call("c-ask", "ask", status)],
+            "transcript": [{"role": "user", "content": "ask"}],
         }
     ]
+    (found,) = the_turn(store, "native")[1]["tool_calls"]
+    assert found["arguments"] == {"question": "why?"}, "what it was doing"
+    assert "started_at" in found

@@ -41,9 +41,12 @@ def test_each_way_to_run_an_agent_asks_for_its_capabilities_once(
     ("name", "parameters"),
     [
         ("wrap_run", ["self", "ctx", "handler"]),
+        ("after_node_run", ["self", "ctx", "node", "result"]),
         ("before_model_request", ["self", "ctx", "request_context"]),
+        ("wrap_model_request", ["self", "ctx", "request_context", "handler"]),
         ("wrap_tool_validate", ["self", "ctx", "call", "tool_def", "args", "handler"]),
         ("wrap_tool_execute", ["self", "ctx", "call", "tool_def", "args", "handler"]),
+        ("handle_deferred_tool_calls", ["self", "ctx", "requests"]),
         ("get_ordering", ["self"]),
     ],
 )

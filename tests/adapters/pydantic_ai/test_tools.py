@@ -1,15 +1,7 @@
-"""Tool calls that do not simply return: retries, skipped and deferred ones."""
+"""Tool calls that are sent back to the model."""
 
-from typing import Any
-
-from pydantic import BaseModel
 from pydantic_ai import (
     ModelRetry,
-    RunContext,
-)
-from pydantic_ai.capabilities import Hooks
-from pydantic_ai.exceptions import (
-    SkipToolExecution,
 )
 from pydantic_ai.messages import (
     ModelMessage,
@@ -21,7 +13,7 @@ from pydantic_ai.models.function import AgentInfo, FunctionModel
 from projections import DefaultSessionStore
 from projections.adapters.pydantic_ai import mirror
 from tests.adapters.pydantic_ai.agents import CALLS, EACH_RUN, Run, agent
-from tests.adapters.reported import ROME, said, turns, versions
+from tests.adapters.reported import ROME, turns, versions
 
 
 def test_what_a_tool_sends_back_to_the_model_is_an_error_of_the_call(
@@ -68,32 +60,3 @@ def test_arguments_that_do_not_fit_are_an_error_of_the_call(
     assert (found["id"], found["name"], found["status"]) == ("c-rome", "weather", "error")
     assert found["error"].startswith("ValidationError: ")
     assert turn["status"] == "completed", "the model was told, and went on"
-
-
-def test_a_call_that_a_capability_skips_is_completed(store: DefaultSessionStore) -> None:
-    hooks = Hooks[Any]()
-
-    @hooks.on.before_tool_execute
-    async def skip(ctx: RunContext[Any], **about: Any) -> Any:
-        raise SkipToolExecution("cached")
-
-    with mirror(store, session_id="s"):
-        result = agent(capabilities=[hooks]).run_sync("weather in Rome?")
-    assert result.output == "done: cached"
-    assert turns(store)[0]["tool_calls"] == [ROME]
-
-
-class City(BaseModel):
-    city: str
-
-
-def test_structured_output_is_no_tool_call_and_stands_in_the_transcript(
-    store: DefaultSessionStore,
-) -> None:
-    """Pydantic AI has the model call a tool for it, which is not one of the agent's."""
-    with mirror(store, session_id="s"):
-        result = agent(output_type=City).run_sync("final")
-    assert result.output == City(city="Rome")
-    assert turns(store) == [
-        {"status": "completed", "transcript": said("final", '{"city":"Rome"}')}
-    ]

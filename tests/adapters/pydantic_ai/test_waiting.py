@@ -134,7 +134,7 @@ def test_it_goes_on_as_the_same_turn_in_another_process(
     kind: str, store: DefaultSessionStore
 ) -> None:
     each = KINDS[kind]
-    folder = Path(store.session_dir)
+    folder = Path(str(store.session_dir))
     history = folder.with_name("history")
 
     def ask() -> None:
@@ -355,7 +355,7 @@ def test_what_waits_is_plain_json(store: DefaultSessionStore) -> None:
         KINDS["to be approved"].run_sync("weather in Rome?")
     (line,) = [
         json.loads(line)
-        for line in Path(store.session_dir, "s.jsonl").read_text().splitlines()
+        for line in Path(str(store.session_dir), "s.jsonl").read_text().splitlines()
         if '"asked_at"' in line
     ][-1:]
     assert line["state"]["tool_calls"][0]["arguments"] == {"city": "Rome"}
