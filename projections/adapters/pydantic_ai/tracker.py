@@ -187,7 +187,7 @@ class RunTracker(Mirroring):
         run = TrackedRun(run_id, turn)
         run.begins(ctx)
         if here is not None:
-            here.calls_for(turn)
+            here.called_for(turn)
         self._runs[turn.turn_id] = run
         return run, CallContext(self.recorder, run, turn)
 

@@ -273,6 +273,51 @@ def test_answers_to_a_turn_that_nobody_mirrored_are_a_turn_of_their_own(
     assert turn["tool_calls"] == [call("c-rome", "weather", "denied", error="not today")]
 
 
+def test_an_agent_in_a_tool_that_waits_makes_both_wait_and_both_go_on(
+    store: DefaultSessionStore,
+) -> None:
+    """The tool passes on what the agent in it has to ask."""
+    inner = KINDS["to be approved"]
+    outer = agent("outer", tools=[], output_type=OUTPUT)
+    kept: list[list[ModelMessage]] = []
+
+    @outer.tool
+    async def ask(ctx: RunContext[None], question: str) -> str:
+        if ctx.tool_call_approved:
+            result = await inner.run(
+                message_history=kept[-1],
+                deferred_tool_results=answered("to be approved", allowed=True),
+            )
+        else:
+            result = await inner.run("weather in Rome?")
+        if isinstance(result.output, DeferredToolRequests):
+            kept.append(result.all_messages())
+            raise ApprovalRequired
+        return str(result.output)
+
+    with mirror(store, session_id="s") as handle:
+        asked = outer.run_sync("ask it")
+        for runtime in ("native", "outer"):
+            assert turns(store, runtime)[0]["status"] == "waiting"
+        outer.run_sync(
+            message_history=asked.all_messages(),
+            deferred_tool_results=answered("", allowed=True, call_id="c-ask"),
+        )
+    assert handle.failures == 0
+    outer_id, around = the_turn(store, "outer")
+    inner_id, within = the_turn(store, "native")
+    assert (around["status"], within["status"]) == ("completed", "completed")
+    assert within["parent"] == {"runtime": "outer", "turn": outer_id, "tool_call_id": "c-ask"}
+    assert around["handoffs"] == [
+        {"runtime": "native", "turn": inner_id, "tool_call_id": "c-ask"}
+    ], "called for once"
+    assert [(each.source, each.target) for each in store.audit("s").changes] == [
+        ("outer", "native"),
+        ("native", "outer"),
+    ] * 2
+    assert store.audit("s").ok
+
+
 class Asks(AbstractCapability[Any]):
     """Has somebody asked while the run is under way."""
 
