@@ -12,6 +12,9 @@ Runtimes whose turns are open at the same time, none called by the other, are no
 over: the audit then shows that they ran side by side in one session, as it should.
 """
 
+import asyncio
+import functools
+import threading
 from collections.abc import Callable, Collection
 
 from journal import exiting
@@ -23,7 +26,8 @@ from projections.adapters.ownership import SessionOwner
 from projections.adapters.resuming import latest_waiting, made_anew
 from projections.adapters.turns import Status, Turn
 from projections.adapters.values import Slicer, Record, detail_of
-from projections.adapters.writing import TurnWriter
+from projections.adapters.writing import PATIENCE, TurnWriter
+from projections.store.async_store.reply import Reply
 from projections.store.store import DefaultSessionStore
 
 
@@ -104,6 +108,24 @@ class Recorder:
         turn = made_anew(turns[turn_id], session_id, runtime_id, turn_id, self._slicer)
         turn.status = "waiting"
         return turn
+
+    async def awaiting_turn(
+        self, session_id: str, runtime_id: str, call_ids: Collection[str]
+    ) -> Turn | None:
+        """As `waiting_turn`, for an event loop: None if it is not found within a second, too."""
+        if not call_ids:
+            return None
+        reply: Reply[Turn | None] = Reply()
+        search = functools.partial(self.waiting_turn, session_id, runtime_id, call_ids)
+        # Neither the event loop nor the program's end waits for this thread.
+        thread = threading.Thread(
+            target=reply.carry_out, args=(search,), name="journal-resuming", daemon=True
+        )
+        if not exiting.started(thread):
+            return search()
+        await asyncio.wait({reply.future}, timeout=PATIENCE)
+        # Once it is cancelled, what comes of it later is no error that asyncio would report.
+        return None if reply.future.cancel() else reply.future.result()
 
     @property
     def failures(self) -> int:

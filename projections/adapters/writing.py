@@ -21,7 +21,8 @@ from projections.store.async_store.writer import AsyncWriter, Begin
 from projections.store.store import DefaultSessionStore, writer_of
 from projections.turns.statuses import FINAL
 
-_PATIENCE = 1.0  # seconds that an agent waits for a disk or for another process
+PATIENCE = 1.0
+"""Seconds that an agent waits for a disk or for another process."""
 
 
 class TurnWriter:
@@ -58,7 +59,7 @@ class TurnWriter:
             return  # as most often without a sync: it was written at once
         try:
             if _in_event_loop():
-                await asyncio.wait({self.queued.joined(turn.session_id)}, timeout=_PATIENCE)
+                await asyncio.wait({self.queued.joined(turn.session_id)}, timeout=PATIENCE)
             else:
                 self.queued.join(turn.session_id)
         except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's

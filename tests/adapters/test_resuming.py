@@ -1,5 +1,8 @@
 """A turn that waits goes on as the same turn: made anew from its state, in any process."""
 
+import asyncio
+import gc
+import threading
 from typing import Any
 
 import pytest
@@ -7,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections import DefaultSessionStore
+from projections.adapters import recorder as recording
 from projections.adapters.recorder import Recorder
 from projections.adapters.resuming import latest_waiting, made_anew
 from projections.adapters.turns import Turn
@@ -124,3 +128,58 @@ def test_a_state_of_the_turn_that_is_queued_is_waited_for(store: DefaultSessionS
     found = recorder.waiting_turn("s", "desk", ["call-1"])
     assert found is not None
     assert found.turn_id == "turn-1"
+
+
+def test_an_event_loop_finds_it_too(store: DefaultSessionStore) -> None:
+    async def main() -> None:
+        assert await recorder.awaiting_turn("s", "desk", []) is None
+        found = await recorder.awaiting_turn("s", "desk", ["call-1"])
+        assert found is not None
+        assert (found.turn_id, found.status) == ("turn-1", "waiting")
+
+    recorder = Recorder(store)
+    turn = recorder.turn("s", "desk", "turn-1")
+    turn.call_waits("call-1", "charge")
+    recorder.close(turn, "waiting")
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_event_loop_does_not_wait_long_for_it(
+    fails: bool, store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes of the search then reaches nobody, and is reported by nobody."""
+    over, done = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> None:
+        over.wait()
+        done.set()
+        if fails:
+            raise OSError("too late")
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, about: reports.append(about))
+        assert await recorder.awaiting_turn("s", "desk", ["call-1"]) is None
+        over.set()
+        await asyncio.to_thread(done.wait)
+        await asyncio.sleep(0)
+
+    reports: list[object] = []
+    recorder = Recorder(store)
+    monkeypatch.setattr(recorder, "waiting_turn", slow)
+    monkeypatch.setattr(recording, "PATIENCE", 0.01)
+    asyncio.run(main())
+    gc.collect()
+    assert reports == []
+
+
+def test_what_goes_wrong_in_the_search_is_raised(
+    store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError("no disk")
+
+    recorder = Recorder(store)
+    monkeypatch.setattr(recorder, "waiting_turn", broken)
+    with pytest.raises(OSError, match="no disk"):
+        asyncio.run(recorder.awaiting_turn("s", "desk", ["call-1"]))

@@ -218,7 +218,7 @@ def test_the_loop_waits_for_the_disk_where_somebody_could_miss_it(tmp_path: Path
 def test_an_agent_does_not_wait_for_ever_for_a_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projections.adapters.writing._PATIENCE", 0.01)
+    monkeypatch.setattr("projections.adapters.writing.PATIENCE", 0.01)
     gate = Gate("write")
     with DefaultSessionStore(tmp_path, storage=FaultyStorage(gate)) as store:
         recorder, turn = Recorder(store), new()
