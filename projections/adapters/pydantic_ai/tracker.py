@@ -5,7 +5,6 @@ inside a tool knows its caller's turn and call. A run inside an output function,
 block of a stream, knows the turn.
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -194,13 +193,9 @@ class RunTracker(Mirroring):
     async def _waiting_turn(
         self, session_id: str, runtime_id: str, ctx: RunContext[Any]
     ) -> Turn | None:
-        """The turn that waits for what this run brings. A thread reads it, which may wait."""
+        """The turn that waits for what this run brings."""
         call_ids = unanswered_calls(ctx.messages)
-        if not call_ids:
-            return None
-        found = await asyncio.to_thread(
-            self.recorder.waiting_turn, session_id, runtime_id, call_ids
-        )
+        found = await self.recorder.awaiting_turn(session_id, runtime_id, call_ids)
         if found is None or found.turn_id in self._runs:
             return None
         found.resume()
