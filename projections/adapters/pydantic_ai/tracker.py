@@ -193,9 +193,13 @@ class RunTracker(Mirroring):
     async def _waiting_turn(
         self, session_id: str, runtime_id: str, ctx: RunContext[Any]
     ) -> Turn | None:
-        """The turn that waits for what this run brings."""
+        """The turn that waits for what this run brings. If it is not found, the run has its own."""
         call_ids = unanswered_calls(ctx.messages)
-        found = await self.recorder.awaiting_turn(session_id, runtime_id, call_ids)
+        try:
+            found = await self.recorder.awaiting_turn(session_id, runtime_id, call_ids)
+        except Exception as error:  # noqa: BLE001 - of the journal
+            self.recorder.note_failure(error)
+            return None
         if found is None or found.turn_id in self._runs:
             return None
         found.resume()

@@ -24,6 +24,7 @@ from pydantic_ai.toolsets import ExternalToolset
 
 from projections import DefaultSessionStore
 from projections.adapters.pydantic_ai import mirror
+from projections.adapters.recorder import Recorder
 from tests.adapters.forked import fork, status_of
 from tests.adapters.pydantic_ai.agents import EACH_RUN, MODEL, Run, agent, weather
 from tests.adapters.reported import call, said, the_turn, turns, versions
@@ -271,6 +272,24 @@ def test_answers_to_a_turn_that_nobody_mirrored_are_a_turn_of_their_own(
     (turn,) = turns(store)
     assert turn["status"] == "completed"
     assert turn["tool_calls"] == [call("c-rome", "weather", "denied", error="not today")]
+
+
+def test_where_the_turn_that_waits_cannot_be_read_the_answer_is_a_turn_of_its_own(
+    store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> None:
+        raise OSError("no disk")
+
+    each = KINDS["to be approved"]
+    with mirror(store, session_id="s") as handle:
+        asked = each.run_sync("weather in Rome?")
+        monkeypatch.setattr(Recorder, "waiting_turn", unreadable)
+        each.run_sync(
+            message_history=asked.all_messages(),
+            deferred_tool_results=answered("to be approved", allowed=True),
+        )
+    assert handle.failures == 1
+    assert [turn["status"] for turn in turns(store)] == ["waiting", "completed"]
 
 
 def test_an_agent_in_a_tool_that_waits_makes_both_wait_and_both_go_on(
