@@ -193,7 +193,7 @@ class RunTracker(Mirroring):
     async def _waiting_turn(
         self, session_id: str, runtime_id: str, ctx: RunContext[Any]
     ) -> Turn | None:
-        """The turn that waits for what this run brings. If it is not found, the run has its own."""
+        """The turn that waits for what this run brings. None if it is not found."""
         call_ids = unanswered_calls(ctx.messages)
         try:
             found = await self.recorder.awaiting_turn(session_id, runtime_id, call_ids)
