@@ -99,7 +99,10 @@ class _Question:
                 return False  # nobody was asked
             is_allowed = bool(getattr(decision, "approved", False))
             if is_allowed:
-                turn.call_started(call.id, call.name)
+                changed = getattr(decision, "modified_args", None)
+                if changed:  # by whoever was asked: these are what the tool gets
+                    call.fields.pop("arguments", None)
+                turn.call_started(call.id, call.name, changed or None)
             elif decision is not None:
                 turn.call_ended(call.id, "denied", getattr(decision, "reason", None))
             self._running.go_on()

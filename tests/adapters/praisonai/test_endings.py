@@ -10,7 +10,7 @@ from praisonaiagents.agent.interrupt import InterruptController
 from projections import DefaultSessionStore
 from projections.adapters.praisonai import mirror
 from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, EACH_RUN, RUNS, Run, agent, outcome
-from tests.adapters.reported import said, turns
+from tests.adapters.reported import call, said, turns
 from tests.support import FaultyStorage, no_fault
 
 pytestmark = AS_PRAISONAI_IS
@@ -83,6 +83,36 @@ def test_a_cancelled_task_cancels_the_turn(store: DefaultSessionStore) -> None:
     (turn,) = turns(store)
     assert turn["status"] == "cancelled"
     assert [found["status"] for found in turn["tool_calls"]] == ["cancelled"]
+
+
+def test_calls_of_a_cancelled_turn_stay_open_unless_they_were_seen_to_be_cancelled(
+    store: DefaultSessionStore,
+) -> None:
+    """PraisonAI runs them one after the other: the second one has not begun."""
+
+    async def main() -> None:
+        begun = asyncio.Event()
+
+        async def weather(city: str) -> str:
+            """Waits for ever."""
+            begun.set()
+            await asyncio.Event().wait()
+            return city
+
+        task = asyncio.create_task(agent(tools=[weather]).achat("two cities"))
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with mirror(store, session_id="s"):
+        asyncio.run(main())
+    (turn,) = turns(store)
+    assert turn["status"] == "cancelled"
+    assert turn["tool_calls"] == [
+        call("c-rome", "weather", "cancelled", error="CancelledError"),
+        call("c-bern", "weather", "open"),
+    ]
 
 
 def test_an_interrupt_from_the_keyboard_passes_and_cancels_the_turn(

@@ -14,7 +14,7 @@ from projections import DefaultSessionStore
 from projections.adapters.praisonai import mirror
 from tests.adapters.forked import Say, fork_until_said, status_of
 from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, RUNS, Run, agent
-from tests.adapters.reported import KEY, call, turns
+from tests.adapters.reported import KEY, call, calls, said, the_turn, turns
 from tests.support import FaultyStorage, fails
 
 pytestmark = AS_PRAISONAI_IS
@@ -56,22 +56,26 @@ def test_secrets_are_replaced(store: DefaultSessionStore, tmp_path: Path) -> Non
     assert not any(KEY in text for text in written)
 
 
-def test_a_process_killed_in_a_call_leaves_an_open_turn(store: DefaultSessionStore) -> None:
+def test_a_process_killed_in_a_call_leaves_an_open_turn_with_all_that_was_asked_for(
+    store: DefaultSessionStore,
+) -> None:
     def call_for_ever(say: Say) -> None:
-        def waiting() -> str:
+        def weather(city: str) -> str:
             "Waits for ever."
             say()
             return str(threading.Event().wait())
 
         mirror(str(store.session_dir), session_id="s")
-        agent(tools=[waiting]).chat("wait")
+        agent(tools=[weather]).chat("two cities")
 
     child = fork_until_said(call_for_ever)
     os.kill(child, signal.SIGKILL)
     assert status_of(child) == -signal.SIGKILL
     (turn,) = turns(store)
-    assert turn == {
-        "status": "open",
-        "tool_calls": [call("c-waiting", "waiting", "open")],
-        "transcript": [{"role": "user", "content": "wait"}],
-    }
+    assert (turn["status"], turn["transcript"]) == ("open", said("two cities"))
+    assert calls(store) == [
+        {**call("c-rome", "weather", "open"), "arguments": {"city": "Rome"}},
+        {**call("c-bern", "weather", "open"), "arguments": {"city": "Bern"}},
+    ]
+    rome, bern = the_turn(store, "native")[1]["tool_calls"]
+    assert ("started_at" in rome, "started_at" in bern) == (True, False)

@@ -1,11 +1,14 @@
 """Closing the handle leaves PraisonAI as it was."""
 
+from typing import Any
+
 import pytest
 from praisonaiagents import Agent
 
 from projections import DefaultSessionStore
-from projections.adapters.praisonai import mirror
+from projections.adapters.praisonai import approvals, mirror, models
 from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, WRAPPED, agent
+from tests.adapters.praisonai.test_pins import class_at
 from tests.adapters.reported import turns
 
 pytestmark = AS_PRAISONAI_IS
@@ -25,6 +28,18 @@ def test_closing_leaves_praisonai_as_it_was(store: DefaultSessionStore) -> None:
     agent().chat("you")
     assert not store.session_exists("s")
     assert store.list_sessions() == [], "a store that was given stays open"
+
+
+def test_closing_leaves_models_and_approvals_as_they_were(store: DefaultSessionStore) -> None:
+    watched = [*models.CLIENTS, *approvals.DECISIONS, (approvals.REQUEST, "__init__")]
+
+    def methods() -> list[Any]:
+        return [vars(class_at(path)).get(name) for path, name in watched]
+
+    before = methods()
+    with mirror(store, session_id="s"):
+        assert not any(now is then for now, then in zip(methods(), before, strict=True))
+    assert methods() == before
 
 
 def test_a_turn_that_goes_on_after_closing_is_left_alone(store: DefaultSessionStore) -> None:

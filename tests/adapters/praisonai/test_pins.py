@@ -1,5 +1,6 @@
 """What is relied on of PraisonAI: a release that changes it has to be looked at."""
 
+import importlib
 import inspect
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from praisonaiagents.config.feature_configs import (
 from praisonaiagents.session import store as praisonai_store
 
 from projections import DefaultSessionStore
-from projections.adapters.praisonai import JournalSessionStore, mirror
+from projections.adapters.praisonai import JournalSessionStore, approvals, mirror, models
 from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, agent
 from tests.adapters.reported import turns
 
@@ -41,6 +42,22 @@ def test_the_methods_that_are_wrapped_are_there(name: str, parameters: list[str]
 def test_the_routers_own_way_is_there() -> None:
     found = list(inspect.signature(RouterAgent.execute).parameters)
     assert found[:2] == ["self", "task_description"]
+
+
+@pytest.mark.parametrize(("path", "name"), [*models.CLIENTS, *approvals.DECISIONS])
+def test_what_tells_of_models_and_of_approvals_is_there(path: str, name: str) -> None:
+    """A release without one of these is mirrored, but what it would tell is missing."""
+    assert inspect.isfunction(getattr(class_at(path), name, None)), f"{path} has no {name} now"
+
+
+def test_a_request_for_approval_is_still_a_class_that_is_made_once_for_each() -> None:
+    parameters = list(inspect.signature(class_at(approvals.REQUEST)).parameters)
+    assert parameters[:2] == ["tool_name", "arguments"]
+
+
+def class_at(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def test_a_release_without_one_of_them_is_refused(

@@ -1,14 +1,21 @@
 """Handoffs, agents that ask agents, threads and tasks."""
 
 import asyncio
+import sys
 import threading
+from pathlib import Path
 
 import pytest
+from praisonaiagents import Agent
+from praisonaiagents.config.feature_configs import ExecutionConfig
 
+from journal.events import Handoff, Takeover
 from projections import DefaultSessionStore
 from projections.adapters.praisonai import mirror
 from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, RUNS, Run, agent
-from tests.adapters.reported import ROME, turns
+from tests.adapters.praisonai.chat_server import Answer, Call, Request, last
+from tests.adapters.praisonai.litellm_stub import MODEL, litellm
+from tests.adapters.reported import ROME, the_turn, turns
 
 pytestmark = AS_PRAISONAI_IS
 
@@ -50,6 +57,50 @@ def test_an_agent_that_a_tool_asks_is_a_turn_inside_that_call(store: DefaultSess
     (inner,) = store.get_runtime_state("s", "helper").values()
     assert inner["parent"] == {"runtime": "native", "turn": outer_id, "tool_call_id": "c-rome"}
     assert turns(store)[0]["tool_calls"] == [ROME]
+
+
+def test_agents_that_tools_ask_side_by_side_leave_the_session_to_their_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are called for by it, and nobody hands over to anybody."""
+    together = threading.Barrier(2)
+    helpers = {city: agent(f"of {city}") for city in ("Rome", "Bern")}
+
+    def weather(city: str) -> str:
+        """Asks who knows the city, while the other one is asked."""
+        together.wait(10)
+        found = str(helpers[city].chat(f"in {city}"))
+        together.wait(10)
+        return found
+
+    def answer(request: Request) -> Answer:
+        if last(request)["role"] == "tool":
+            return "done"
+        return [Call("weather", {"city": city}, f"c-{city}") for city in helpers]
+
+    monkeypatch.setitem(sys.modules, "litellm", litellm(answer))
+    outer = Agent(
+        name="native",
+        instructions="x",
+        llm=MODEL,
+        tools=[weather],
+        execution=ExecutionConfig(parallel_tool_calls=True),
+    )
+    with mirror(tmp_path / "journal", session_id="s") as handle:
+        assert "".join(outer.iter_stream("go")).strip() == "done"
+        assert handle.failures == 0
+        store = handle.store
+        outer_id, state = the_turn(store, "native")
+        called = [the_turn(store, f"of {city}")[1] for city in helpers]
+        events = [step.event for step in store.replay("s")]
+    caller = {"runtime": "native", "turn": outer_id}
+    call_ids = [f"c-{city}" for city in helpers]
+    assert [turn["status"] for turn in called] == ["completed", "completed"]
+    assert [turn["parent"] for turn in called] == [
+        {**caller, "tool_call_id": call_id} for call_id in call_ids
+    ]
+    assert sorted(each["tool_call_id"] for each in state["handoffs"]) == sorted(call_ids)
+    assert not any(isinstance(event, Handoff | Takeover) for event in events)
 
 
 def test_two_agents_in_one_session_one_after_the_other(store: DefaultSessionStore) -> None:
