@@ -113,17 +113,17 @@ def whole_of(streamed: object) -> object:
     return {"model": _get(last, "model"), "usage": _get(last, "usage"), "choices": [choice]}
 
 
-def told_results(messages: object) -> dict[str, str]:
-    """What a model is told of its calls, by their ids; of two for one id, the last. O(n)."""
+def reported_results(messages: object) -> dict[str, str]:
+    """The results of calls that a model is given, by the calls' ids: the last of each. O(n)."""
     return {
         call_id: content
         for message in _list(messages)
-        for call_id, content in [_told(message)]
+        for call_id, content in [_result(message)]
         if isinstance(call_id, str) and isinstance(content, str)
     }
 
 
-def _told(message: object) -> tuple[object, object]:
+def _result(message: object) -> tuple[object, object]:
     if _get(message, "role") == "tool":
         return _get(message, "tool_call_id"), _get(message, "content")
     if _get(message, "type") == "function_call_output":
@@ -131,12 +131,12 @@ def _told(message: object) -> tuple[object, object]:
     return None, None
 
 
-def is_error(told: str) -> bool:
-    """Whether a result is one of those by which PraisonAI tells a model of an error."""
-    if told.startswith("Error"):
+def is_error(text: str) -> bool:
+    """Whether it is a result by which PraisonAI reports an error to a model."""
+    if text.startswith("Error"):
         return True
     try:
-        found = json.loads(told)
+        found = json.loads(text)
     except (ValueError, RecursionError):
         return False
     return isinstance(found, dict) and bool(found.get("error"))
@@ -182,7 +182,7 @@ def _number(source: object, *names: str) -> float:
     return 0
 
 
-def _get(source: object, *names: str) -> Any:
+def _get(source: Any, *names: str) -> Any:
     for name in names:
         is_dict = isinstance(source, Mapping)
         source = source.get(name) if is_dict else getattr(source, name, None)

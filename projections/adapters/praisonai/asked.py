@@ -1,7 +1,7 @@
 """The tool calls of one turn: those that a model asked for, and those that PraisonAI begins.
 
 A model asks for all calls of an answer at once; PraisonAI begins them one by one, some in
-parallel, and some never: of these it only tells the model why.
+parallel, and some never: of these it only gives the model a result, which says why.
 """
 
 from collections import deque
@@ -50,16 +50,16 @@ class AskedCalls:
             self._turn.call_started(chosen, name, arguments)
             return chosen
 
-    def told(self, results: Mapping[str, str]) -> None:
-        """A model is told of calls, by the ids that it gave: also of some that never began."""
+    def reported(self, results: Mapping[str, str]) -> None:
+        """A model is given results, by the ids that it gave: also of calls that never began."""
         with self._turn.lock:
             for key in list(self._not_begun):
-                told = None if key[0] is None else results.get(key[0])
-                while told is not None and (chosen := self._taken(key)) is not None:
-                    if is_error(told):
-                        self._turn.call_ended(chosen, "error", told)
+                result = None if key[0] is None else results.get(key[0])
+                while result is not None and (chosen := self._taken(key)) is not None:
+                    if is_error(result):
+                        self._turn.call_ended(chosen, "error", result)
                     else:
-                        self._turn.call_ended(chosen, "completed", result=told)
+                        self._turn.call_ended(chosen, "completed", result=result)
 
     def end(self) -> None:
         """What has not begun will not."""
@@ -71,7 +71,7 @@ class AskedCalls:
 
     @property
     def some_have_not_begun(self) -> bool:
-        """Whether PraisonAI is still to begin a call, or to tell the model why not."""
+        """Whether PraisonAI is still to begin a call, or to say why not."""
         return bool(self._not_begun)
 
     def _taken(self, key: _Key) -> str | None:

@@ -1,4 +1,4 @@
-"""Listens to the models that PraisonAI's agents ask: what they answer, and what they are told.
+"""Listens to the models that PraisonAI's agents ask: what they answer, and what they are given.
 
 PraisonAI asks models at dozens of places, but only through two clients: OpenAI's own, and its
 `LLM`, which asks LiteLLM. The methods of these are wrapped. An answer belongs to the turn in
@@ -14,10 +14,10 @@ from typing import Any
 import wrapt
 
 from projections.adapters.praisonai.answers import (
-    ModelAnswer,
     Chunks,
+    ModelAnswer,
     answer_of,
-    told_results,
+    reported_results,
     whole_of,
 )
 from projections.adapters.praisonai.patches import Patches
@@ -76,7 +76,7 @@ class _Asking:
 
     def of(self, ask: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """What the client returns, or what it does to be awaited; a stream is listened to."""
-        self._guarded(self._tell)
+        self._guarded(self._note_results)
         token = _is_asking.set(True)
         try:
             response = ask(*args, **self._asked)
@@ -100,10 +100,10 @@ class _Asking:
         self._hear(response)
         return response
 
-    def _tell(self) -> None:
+    def _note_results(self) -> None:
         if self._running.calls.some_have_not_begun:
             messages = self._asked.get("messages") or self._asked.get("input")
-            self._running.calls.told(told_results(messages))
+            self._running.calls.reported(reported_results(messages))
 
     def _hear(self, response: object) -> None:
         self._guarded(lambda: self._note(whole_of(response)))
@@ -118,7 +118,7 @@ class _Asking:
             self._tracker.guard(action)
 
 
-class _Stream(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt's type says nothing
+class _Stream(wrapt.ObjectProxy):  # type: ignore[type-arg]  # it has none when it runs
     """The stream that a client returned, whose chunks are put together as they are read."""
 
     def __init__(self, stream: Any, ended: Callable[[object], None]) -> None:
@@ -161,7 +161,7 @@ class _Stream(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt's type says not
 
 
 def _with_cost(answer: ModelAnswer, response: object) -> ModelAnswer:
-    """With the cost, if PraisonAI knows it: it has to be told to track costs, and needs LiteLLM.
+    """With the cost, if PraisonAI knows it: it must be asked to track costs, and have LiteLLM.
 
     Its own estimates are left out: they are guesses for models that it does not know.
     """

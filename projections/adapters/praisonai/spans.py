@@ -164,13 +164,10 @@ class TurnSpan(AgentSpan):
         if running is None:
             return None
         self._tracker.turns.remove(running)
-        if error is None:
-            status, reason = running.outcome(self.result)
-        else:
-            status, reason = outcome_of(error), error
-        running.end(self.result, status)
+        ending = running.outcome(self.result) if error is None else (outcome_of(error), error)
+        running.end(self.result, ending[0])
         to = self._recorder
-        return PendingWrite((running.turn, status, reason), to.close, to.aclose, to.close_soon)
+        return PendingWrite((running.turn, *ending), to.close, to.aclose, to.close_soon)
 
 
 class CallSpan(AgentSpan):

@@ -1,6 +1,7 @@
 """Agents whose model answers by the first word of a prompt, and the ways to run them."""
 
 import asyncio
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -105,3 +106,9 @@ def outcome(run: Run, prompt: str) -> str:
     except PraisonAIError as error:
         text = f"{type(error).__name__}: {error}"
     return text.split("run:")[0]
+
+
+def class_at(path: str) -> Any:
+    """The class at `module:Class`."""
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -73,7 +73,7 @@ def _chunks(answer: Says) -> list[Any]:
         {"content": None, "tool_calls": [{"index": index, **call}]}
         for index, call in enumerate(_calls(answer))
     ]
-    chunks = [
+    chunks: list[dict[str, Any]] = [
         {"model": MODEL, "choices": [{"delta": delta, "finish_reason": None}]} for delta in deltas
     ]
     end = {"delta": {"content": None}, "finish_reason": _reason(answer)}

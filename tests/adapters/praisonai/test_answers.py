@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections.adapters.praisonai.answers import (
-    Answer,
     AskedCall,
     Chunks,
+    ModelAnswer,
     answer_of,
     is_error,
-    told_results,
+    reported_results,
     whole_of,
 )
 from tests.adapters.praisonai.litellm_stub import data
@@ -24,7 +24,7 @@ CALLS = st.lists(st.builds(AskedCall, NAMES, NAMES, TEXTS), max_size=3).map(tupl
 USAGE = st.dictionaries(
     st.sampled_from(["input_tokens", "output_tokens", "cache_read_tokens"]), st.integers(1, 9)
 )
-ANSWERS = st.builds(Answer, st.none() | NAMES, USAGE, st.none() | NAMES, TEXTS, CALLS)
+ANSWERS = st.builds(ModelAnswer, st.none() | NAMES, USAGE, st.none() | NAMES, TEXTS, CALLS)
 FORMS = st.sampled_from([lambda value: value, data])
 """Dicts, or objects."""
 
@@ -48,20 +48,20 @@ def chat_usage(usage: dict[str, float]) -> dict[str, Any]:
     }
 
 
-def chat_calls(answer: Answer) -> list[dict[str, Any]]:
+def chat_calls(answer: ModelAnswer) -> list[dict[str, Any]]:
     return [
         {"id": call.id, "function": {"name": call.name, "arguments": call.arguments}}
         for call in answer.calls
     ]
 
 
-def as_completion(answer: Answer) -> dict[str, Any]:
+def as_completion(answer: ModelAnswer) -> dict[str, Any]:
     message = {"content": answer.words or None, "tool_calls": chat_calls(answer) or None}
     choice = {"message": message, "finish_reason": answer.stop_reason}
     return {"model": answer.model, "choices": [choice], "usage": chat_usage(answer.usage)}
 
 
-def as_response(answer: Answer) -> dict[str, Any]:
+def as_response(answer: ModelAnswer) -> dict[str, Any]:
     text = {"type": "output_text", "text": answer.words}
     calls = [
         {"type": "function_call", "call_id": call.id, "name": call.name}
@@ -77,7 +77,7 @@ def as_response(answer: Answer) -> dict[str, Any]:
     return {"model": answer.model, "status": answer.stop_reason, "output": output, "usage": usage}
 
 
-def as_chunks(answer: Answer) -> list[dict[str, Any]]:
+def as_chunks(answer: ModelAnswer) -> list[dict[str, Any]]:
     """A character at a time; the calls piece by piece, in turns."""
     deltas: list[dict[str, Any]] = [{"content": letter} for letter in answer.words]
     deltas += [
@@ -102,17 +102,17 @@ def as_chunks(answer: Answer) -> list[dict[str, Any]]:
 
 
 @given(ANSWERS, FORMS)
-def test_a_chat_completion_is_read(answer: Answer, form: Any) -> None:
+def test_a_chat_completion_is_read(answer: ModelAnswer, form: Any) -> None:
     assert answer_of(form(as_completion(answer))) == answer
 
 
 @given(ANSWERS, FORMS)
-def test_one_of_openais_responses_is_read(answer: Answer, form: Any) -> None:
+def test_one_of_openais_responses_is_read(answer: ModelAnswer, form: Any) -> None:
     assert answer_of(form(as_response(answer))) == answer
 
 
 @given(ANSWERS, FORMS)
-def test_chunks_make_the_same_answer(answer: Answer, form: Any) -> None:
+def test_chunks_make_the_same_answer(answer: ModelAnswer, form: Any) -> None:
     chunks = Chunks()
     for chunk in as_chunks(answer):
         chunks.add(form(chunk))
@@ -121,7 +121,7 @@ def test_chunks_make_the_same_answer(answer: Answer, form: Any) -> None:
 
 @given(ANSWERS, FORMS)
 def test_a_streamed_response_as_praisonai_puts_it_together_is_the_same_answer(
-    answer: Answer, form: Any
+    answer: ModelAnswer, form: Any
 ) -> None:
     streamed = (answer.words, chat_calls(answer) or None, form(as_response(answer)))
     assert answer_of(whole_of(streamed)) == answer
@@ -135,10 +135,10 @@ def test_what_is_of_another_kind_is_left_out(strange: Any) -> None:
     chunks = Chunks()
     chunks.add(strange)
     assert answer_of(chunks.whole()) is not None
-    assert all(isinstance(told, str) for told in told_results(strange).values())
+    assert all(isinstance(result, str) for result in reported_results(strange).values())
 
 
-def test_what_a_model_is_told_of_its_calls() -> None:
+def test_which_results_a_model_is_given_of_its_calls() -> None:
     messages = [
         {"role": "user", "content": "go"},
         {"role": "tool", "tool_call_id": "c-1", "content": "before"},
@@ -146,10 +146,10 @@ def test_what_a_model_is_told_of_its_calls() -> None:
         {"type": "function_call_output", "call_id": "c-2", "output": "rain"},
         {"role": "tool", "content": "of nobody"},
     ]
-    assert told_results(messages) == {"c-1": "sunny", "c-2": "rain"}
+    assert reported_results(messages) == {"c-1": "sunny", "c-2": "rain"}
 
 
-def test_which_results_tell_of_an_error() -> None:
+def test_which_results_report_an_error() -> None:
     assert is_error(json.dumps({"error": "no such city"}))
     assert is_error("Error: arguments for tool 'weather' could not be parsed")
     assert not any(map(is_error, ['{"error": null}', "sunny", "[1]", "{", "[" * 100_000]))
@@ -157,7 +157,7 @@ def test_which_results_tell_of_an_error() -> None:
 
 def test_what_a_stream_costs_grows_with_its_chunks() -> None:
     def put_together(count: int) -> int:
-        answer = Answer("m", {}, None, "x" * count, (AskedCall("c", "n", "y" * count),))
+        answer = ModelAnswer("m", {}, None, "x" * count, (AskedCall("c", "n", "y" * count),))
         pieces = as_chunks(answer)
 
         def run() -> None:

@@ -1,4 +1,4 @@
-"""Which call is which: those a model asks for, and those that PraisonAI begins or tells of."""
+"""Which call is which: those a model asks for, and those that PraisonAI begins or answers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -64,7 +64,9 @@ def one_of_each_id_at_a_time(
         if call_id is not None
     }
     return [
-        first + place if batch[place] is None else waiting[batch[place]].pop(0) for place in order
+        first + place if call_id is None else waiting[call_id].pop(0)
+        for place in order
+        for call_id in [batch[place]]
     ]
 
 
@@ -85,16 +87,16 @@ def test_a_call_without_an_id_is_known_by_its_name_though_one_is_made_up_later()
 
 
 @pytest.mark.parametrize(
-    ("told", "status"),
+    ("result", "status"),
     [("sunny", "completed"), ('{"error": "cut"}', "error"), ("Error: cut", "error")],
 )
-def test_what_a_model_is_told_of_a_call_that_never_began_is_how_it_ended(
-    told: str, status: str
+def test_a_result_that_a_model_is_given_of_a_call_that_never_began_is_how_it_ended(
+    result: str, status: str
 ) -> None:
     turn, calls = new()
     calls.ask([AskedCall("c-1", "weather", "{"), AskedCall("c-2", "weather", "{}")])
     calls.begin("c-2", "weather", {})
-    calls.told({"c-1": told, "c-2": told, "c-3": told})
+    calls.reported({"c-1": result, "c-2": result, "c-3": result})
     assert shown(turn) == [("c-1", status), ("c-2", "open")]
     assert not calls.some_have_not_begun
 

@@ -71,7 +71,7 @@ def test_all_calls_of_an_answer_are_there_before_the_first_one_runs(
 
 @BOTH
 def test_a_value_that_is_no_text_is_kept_as_it_is(run: Run, store: DefaultSessionStore) -> None:
-    @tool
+    @tool  # type: ignore[untyped-decorator]  # PraisonAI has no types
     def weather(city: str) -> dict[str, Any]:
         """The weather."""
         return {"city": city, "degrees": [21.5, None]}

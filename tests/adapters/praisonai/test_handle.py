@@ -7,8 +7,7 @@ from praisonaiagents import Agent
 
 from projections import DefaultSessionStore
 from projections.adapters.praisonai import approvals, mirror, models
-from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, WRAPPED, agent
-from tests.adapters.praisonai.test_pins import class_at
+from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, WRAPPED, agent, class_at
 from tests.adapters.reported import turns
 
 pytestmark = AS_PRAISONAI_IS

@@ -1,6 +1,5 @@
 """What is relied on of PraisonAI: a release that changes it has to be looked at."""
 
-import importlib
 import inspect
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from praisonaiagents.session import store as praisonai_store
 
 from projections import DefaultSessionStore
 from projections.adapters.praisonai import JournalSessionStore, approvals, mirror, models
-from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, agent
+from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, agent, class_at
 from tests.adapters.reported import turns
 
 pytestmark = AS_PRAISONAI_IS
@@ -53,11 +52,6 @@ def test_what_tells_of_models_and_of_approvals_is_there(path: str, name: str) ->
 def test_a_request_for_approval_is_still_a_class_that_is_made_once_for_each() -> None:
     parameters = list(inspect.signature(class_at(approvals.REQUEST)).parameters)
     assert parameters[:2] == ["tool_name", "arguments"]
-
-
-def class_at(path: str) -> Any:
-    module, _, name = path.partition(":")
-    return getattr(importlib.import_module(module), name)
 
 
 def test_a_release_without_one_of_them_is_refused(
