@@ -32,13 +32,17 @@ def mirror(
     With a config or a `JournalSessionStore`, PraisonAI's default session store is replaced
     meanwhile by one that shows the mirrored runtime state.
 
+    `record` says how much of a turn is kept: "ids" (1 KiB: ids, names, statuses, times),
+    "slices" (16 KiB, values cut to 1 KiB) or "full" (1 MiB, values cut to 64 KiB), as far as
+    the limits of a store that is given allow.
+
     Each agent is a runtime, named after the agent. The session of its turns is the first of:
     `session_id`, or what `session_id` returns for the agent; the session that the agent has in
     PraisonAI; the session of the turn that called for it; one that is made up for this mirror.
 
-    Raises TypeError and ValueError for an invalid config, OSError for a file that cannot be
-    read, and RuntimeError if the process is being mirrored already or this release of PraisonAI
-    lacks a method that is needed.
+    Raises TypeError and ValueError for an invalid config or `record`, OSError for a file that
+    cannot be read, and RuntimeError if the process is being mirrored already or this release of
+    PraisonAI lacks a method that is needed.
     """
     choice: SessionChoice[Any] = SessionChoice("praisonai", session_id)
     handle, store = _handle_for(config_or_store, record)
