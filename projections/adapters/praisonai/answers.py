@@ -57,7 +57,8 @@ class Chunks:
         self._usage: object = None
         self._stop_reason: object = None
         self._words: list[str] = []
-        self._calls: dict[object, _StreamedCall] = {}
+        self._calls: list[_StreamedCall] = []
+        self._at: dict[int, _StreamedCall] = {}  # the one that comes at an index
 
     def add(self, chunk: object) -> None:
         """The next one."""
@@ -72,14 +73,23 @@ class Chunks:
         if isinstance(words, str):
             self._words.append(words)
         for piece in _list(_get(delta, "tool_calls")):
-            index = _get(piece, "index")
-            self._calls.setdefault(index, _StreamedCall()).add(piece)
+            self._call(piece).add(piece)
+
+    def _call(self, piece: object) -> "_StreamedCall":
+        """The call that a piece is of: another id at the same index is of another call."""
+        index = _get(piece, "index")
+        place = index if isinstance(index, int) else 0
+        found = self._at.get(place)
+        if found is None or found.is_other(_get(piece, "id")):
+            found = self._at[place] = _StreamedCall()
+            self._calls.append(found)
+        return found
 
     def whole(self) -> dict[str, Any]:
         """The response that they are."""
         message = {
             "content": "".join(self._words),
-            "tool_calls": [call.whole() for call in self._calls.values()],
+            "tool_calls": [call.whole() for call in self._calls],
         }
         choice = {"message": message, "finish_reason": self._stop_reason}
         return {"model": self._model, "usage": _plain(self._usage), "choices": [choice]}
@@ -90,6 +100,9 @@ class _StreamedCall:
         self._id: object = None
         self._name: object = None
         self._arguments: list[str] = []
+
+    def is_other(self, call_id: object) -> bool:
+        return bool(call_id) and bool(self._id) and call_id != self._id
 
     def add(self, piece: object) -> None:
         self._id = _get(piece, "id") or self._id

@@ -73,6 +73,7 @@ class _Asking:
         self._tracker = tracker
         self._running = running
         self._asked = asked
+        self._chunks = Chunks()
 
     def of(self, ask: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """What the client returns, or what it does to be awaited; a stream is listened to."""
@@ -96,7 +97,7 @@ class _Asking:
         if self._asked.get("stream") and (
             hasattr(response, "__iter__") or hasattr(response, "__aiter__")
         ):
-            return _Stream(response, self._hear)
+            return _Stream(response, self._take, self._end)
         self._hear(response)
         return response
 
@@ -104,6 +105,12 @@ class _Asking:
         if self._running.calls.some_have_not_begun:
             messages = self._asked.get("messages") or self._asked.get("input")
             self._running.calls.reported(reported_results(messages))
+
+    def _take(self, chunk: object) -> None:
+        self._guarded(lambda: self._chunks.add(chunk))
+
+    def _end(self) -> None:
+        self._hear(self._chunks.whole())
 
     def _hear(self, response: object) -> None:
         self._guarded(lambda: self._note(whole_of(response)))
@@ -119,12 +126,14 @@ class _Asking:
 
 
 class _Stream(wrapt.ObjectProxy):  # type: ignore[type-arg]  # it has none when it runs
-    """The stream that a client returned, whose chunks are put together as they are read."""
+    """The stream that a client returned; `took` gets each chunk that is read, then it `ended`."""
 
-    def __init__(self, stream: Any, ended: Callable[[object], None]) -> None:
+    def __init__(
+        self, stream: Any, took: Callable[[object], None], ended: Callable[[], None]
+    ) -> None:
         super().__init__(stream)
         self._self_steps: Any = None
-        self._self_chunks = Chunks()
+        self._self_took = took
         self._self_ended = ended
 
     def __iter__(self) -> Any:
@@ -136,9 +145,9 @@ class _Stream(wrapt.ObjectProxy):  # type: ignore[type-arg]  # it has none when 
         try:
             chunk = next(self._self_steps)
         except StopIteration:
-            self._self_end()
+            self._self_ended()
             raise
-        self._self_chunks.add(chunk)
+        self._self_took(chunk)
         return chunk
 
     def __aiter__(self) -> Any:
@@ -150,14 +159,10 @@ class _Stream(wrapt.ObjectProxy):  # type: ignore[type-arg]  # it has none when 
         try:
             chunk = await anext(self._self_steps)
         except StopAsyncIteration:
-            self._self_end()
+            self._self_ended()
             raise
-        self._self_chunks.add(chunk)
+        self._self_took(chunk)
         return chunk
-
-    def _self_end(self) -> None:
-        chunks, self._self_chunks = self._self_chunks, Chunks()
-        self._self_ended(chunks.whole())
 
 
 def _with_cost(answer: ModelAnswer, response: object) -> ModelAnswer:

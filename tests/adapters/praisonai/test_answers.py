@@ -119,6 +119,17 @@ def test_chunks_make_the_same_answer(answer: ModelAnswer, form: Any) -> None:
     assert answer_of(chunks.whole()) == answer
 
 
+def test_calls_that_a_stream_gives_one_index_are_told_apart_by_their_ids() -> None:
+    """Some models count each piece as the first."""
+    chunks = Chunks()
+    for call_id, arguments in (("c-1", "{"), (None, "}"), ("c-2", "[]"), ("c-2", "")):
+        piece = {"id": call_id, "function": {"name": "weather", "arguments": arguments}}
+        chunks.add({"choices": [{"delta": {"tool_calls": [piece]}}]})
+    answer = answer_of(chunks.whole())
+    assert answer is not None
+    assert answer.calls == (AskedCall("c-1", "weather", "{}"), AskedCall("c-2", "weather", "[]"))
+
+
 @given(ANSWERS, FORMS)
 def test_a_streamed_response_as_praisonai_puts_it_together_is_the_same_answer(
     answer: ModelAnswer, form: Any
@@ -134,6 +145,7 @@ def test_what_is_of_another_kind_is_left_out(strange: Any) -> None:
         assert all(isinstance(call.name, str) for call in answer.calls)
     chunks = Chunks()
     chunks.add(strange)
+    chunks.add({"choices": [{"delta": {"tool_calls": [{"index": strange}, strange]}}]})
     assert answer_of(chunks.whole()) is not None
     assert all(isinstance(result, str) for result in reported_results(strange).values())
 

@@ -13,7 +13,7 @@ from projections import DefaultSessionStore
 from projections.adapters.praisonai import mirror
 from tests.adapters.praisonai.agents import AS_PRAISONAI_IS, EACH_RUN, RUNS, Run, agent, weather
 from tests.adapters.praisonai.chat_server import Answer, Call, Request, Says, last, serving
-from tests.adapters.praisonai.litellm_stub import COST, MODEL, litellm
+from tests.adapters.praisonai.litellm_stub import COST, MODEL, data, litellm
 from tests.adapters.reported import calls, the_turn
 
 pytestmark = AS_PRAISONAI_IS
@@ -224,3 +224,26 @@ def test_an_answer_of_a_strange_kind_fails_no_turn(store: DefaultSessionStore) -
             assert each.chat("go") == "Strange"
             assert handle.failures == 1
             assert isinstance(handle.last_failure, LookupError)
+
+
+def test_a_strange_chunk_fails_no_turn_either(
+    store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Strange:
+        @property
+        def usage(self) -> None:
+            raise LookupError("nobody reads this")
+
+        choices = data([{"delta": {"content": "hello"}, "finish_reason": "stop"}])
+
+    def completion(**request: Any) -> Any:
+        return iter([Strange()])
+
+    module: Any = litellm(answers)
+    module.completion = completion
+    monkeypatch.setitem(sys.modules, "litellm", module)
+    each = Agent(name="native", instructions="Be brief.", llm=MODEL)
+    with mirror(store, session_id="s") as handle:
+        assert list(each.iter_stream("go")) == ["hello"]
+        assert isinstance(handle.last_failure, LookupError)
+    assert the_turn(store, "native")[1]["status"] == "completed"
