@@ -85,9 +85,12 @@ class Running:
 
     def go_on(self) -> None:
         """The turn goes on if it waited, and none of its calls still waits."""
-        with self.turn.lock:
-            if not any(each.status == "waiting" for each in self.turn.calls.unfinished.values()):
-                self.turn.resume()
+        turn = self.turn
+        with turn.lock:
+            if turn.status == "waiting" and not any(
+                each.status == "waiting" for each in turn.calls.unfinished.values()
+            ):
+                turn.resume()
 
     def outcome(self, result: object) -> tuple[Status, str | None]:
         """How a turn that returned `result` ended, and what went wrong.

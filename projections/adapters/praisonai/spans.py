@@ -178,7 +178,8 @@ class CallSpan(AgentSpan):
     ) -> None:
         super().__init__(tracker)
         self._agent = agent
-        self._name = str(name)
+        self._given_name = name
+        self._name = ""
         self._arguments = arguments
         self._given_id = call_id
         self._call_id = ""
@@ -188,6 +189,7 @@ class CallSpan(AgentSpan):
         running = self._tracker.turns.of(self._agent)
         if running is None:
             return None
+        self._name = str(self._given_name)
         self._call_id = running.calls.begin(self._given_id, self._name, self._arguments)
         self._running = running
         self._context = CallContext(self._recorder, running, running.turn, self._call_id)

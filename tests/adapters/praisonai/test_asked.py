@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from projections.adapters.praisonai.answers import AskedCall
 from projections.adapters.praisonai.asked import AskedCalls
+from projections.adapters.praisonai.running import Running
 from projections.adapters.turns import Turn
 from tests.growth.counting import steps
 
@@ -128,3 +129,17 @@ def test_what_a_call_costs_does_not_grow_with_those_before_it(call_id: str | Non
         return steps(one)
 
     assert after(400) < 1.1 * after(200) + 50
+
+
+def test_what_a_call_costs_does_not_grow_with_those_that_were_asked_for_with_it() -> None:
+    def of_many(count: int) -> int:
+        running = Running(object(), Turn("s", "native"))
+        running.calls.ask(AskedCall(f"c-{number}", "weather", "{}") for number in range(count))
+
+        def run() -> None:
+            for number in range(count):
+                running.call_ended(running.calls.begin(f"c-{number}", "weather", {}), "completed")
+
+        return steps(run)
+
+    assert of_many(400) < 2.2 * of_many(200)
