@@ -133,7 +133,9 @@ class ToolCalls:
         """Name a call as it is in the state of its turn. Raises KeyError and TypeError."""
         call = self.named(state["id"], state["name"])
         cut = state.get("cut", {})
-        call.fields = {name: Slice(state[name], cut.get(name)) for name in _VALUES if name in state}
+        call.fields = {
+            name: Slice(state[name], cut.get(name)) for name in _VALUES if name in state
+        }
         for name in _FACTS:
             setattr(call, name, state.get(name))
         self.set_status(call, state["status"])

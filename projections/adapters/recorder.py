@@ -25,7 +25,7 @@ from projections.adapters.joining import Joiner
 from projections.adapters.ownership import SessionOwner
 from projections.adapters.resuming import latest_waiting, made_anew
 from projections.adapters.turns import Status, Turn
-from projections.adapters.values import Slicer, Record, detail_of
+from projections.adapters.values import Record, Slicer, detail_of
 from projections.adapters.writing import PATIENCE, TurnWriter
 from projections.store.async_store.reply import Reply
 from projections.store.store import DefaultSessionStore

@@ -5,7 +5,7 @@ from typing import Any
 
 from projections.adapters.calls import UNFINISHED
 from projections.adapters.turns import Turn
-from projections.adapters.values import Slicer, Slice
+from projections.adapters.values import Slice, Slicer
 
 _TEXTS = ("agent", "stop_reason", "model", "opened_at")
 _COUNTED = ("tool_calls", "handoffs", "transcript")

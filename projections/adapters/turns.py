@@ -35,7 +35,7 @@ from projections.adapters.calls import (
 )
 from projections.adapters.texts import error_text, shorten, text_of
 from projections.adapters.transcripts import Transcript
-from projections.adapters.values import Slicer, Slice
+from projections.adapters.values import Slice, Slicer
 
 T = TypeVar("T")
 Status: TypeAlias = Literal[

@@ -15,7 +15,7 @@ from journal.state import encode_state
 from projections.adapters.calls import UNFINISHED
 from projections.adapters.texts import error_text, text_of
 from projections.adapters.turns import Turn, new_turn_id
-from projections.adapters.values import DETAILS, Detail, Slicer, Record, detail_of
+from projections.adapters.values import DETAILS, Detail, Record, Slicer, detail_of
 from tests.growth.counting import steps
 
 OPENED = "2026-01-23T10:20:41.714Z"

@@ -10,12 +10,12 @@ from itertools import pairwise
 import msgspec
 from hypothesis import given
 from msgspec.structs import replace
+from projections.handoffs.tool_calls import calls_in
 
 from journal.events import Clear, Event, Handoff, Set, Takeover
 from projections.handoffs.audit import audit
 from projections.handoffs.findings import HandoffAudit
 from projections.handoffs.pending import PendingHandoffs
-from projections.handoffs.tool_calls import calls_in
 from tests.projections.handoff_histories import HISTORIES
 from tests.projections.handoff_steps import at, facts_of, writes
 
