@@ -1,5 +1,7 @@
 """Who has the session now, against the audit, which folds the whole history."""
 
+import msgspec
+import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -7,21 +9,38 @@ from msgspec.structs import replace
 from journal import SessionConfig
 from journal.events import Event, Handoff, Set, Takeover
 from projections import DefaultSessionStore
+from projections.handoffs import owner as owner_module
 from projections.handoffs.audit import audit
 from projections.handoffs.findings import HandoffAudit
 from projections.handoffs.owner import LatestOwner
 from projections.handoffs.pending import PendingHandoffs
-from projections.handoffs.runs import Presence
 from projections.store.folded import FoldedSession
 from projections.store.store import writer_of
+from projections.turns.parents import Parent
 from projections.view import View
-from tests.projections.handoff_steps import at, hands, takes, writes
+from tests.projections.handoff_steps import at, child_of, clears, hands, log, sets, takes, writes
 
-RUNTIMES = st.sampled_from("abc")
-WRITES = st.builds(writes, RUNTIMES, st.sampled_from(["t1", "t2", "t3"]))
+RUNTIMES, TURN_IDS = st.sampled_from("abc"), st.sampled_from(["t1", "t2", "t3"])
+WRITES = st.builds(writes, RUNTIMES, TURN_IDS)
 HANDS = st.builds(hands, RUNTIMES, RUNTIMES).filter(lambda each: each.source != each.target)
 TAKES = st.builds(takes, RUNTIMES)
 STEPS: st.SearchStrategy[list[Event]] = st.lists(WRITES | WRITES | HANDS | TAKES, max_size=16)
+
+
+def for_another(runtime: str, turn: str, of: str, of_turn: str, session: str | None) -> Set:
+    """A turn with a parent, perhaps in another session."""
+    parent = child_of(of, of_turn)["parent"]
+    return sets(
+        runtime, turn, parent=parent if session is None else {**parent, "session": session}
+    )
+
+
+CHILDREN = st.builds(
+    for_another, RUNTIMES, TURN_IDS, RUNTIMES, TURN_IDS, st.sampled_from([None, None, "other"])
+)
+WITH_CHILDREN: st.SearchStrategy[list[Event]] = st.lists(
+    WRITES | CHILDREN | CHILDREN | HANDS | TAKES, max_size=16
+)
 
 
 def as_a_store_writes(steps: list[Event]) -> list[Event]:
@@ -37,6 +56,7 @@ def as_a_store_writes(steps: list[Event]) -> list[Event]:
 
 
 HISTORIES = STEPS.map(as_a_store_writes)
+ANY_HISTORIES = (STEPS | WITH_CHILDREN).map(as_a_store_writes)
 
 
 def folded(events: list[Event]) -> LatestOwner:
@@ -53,7 +73,7 @@ def took_back(found: HandoffAudit) -> bool:
     return any(not change.announced and change.target in gave for change in found.changes)
 
 
-@given(HISTORIES)
+@given(ANY_HISTORIES)
 def test_the_owner_is_who_the_audit_says_has_the_session(events: list[Event]) -> None:
     found = audit(events)
     assume(not took_back(found))
@@ -62,7 +82,7 @@ def test_the_owner_is_who_the_audit_says_has_the_session(events: list[Event]) ->
 
 
 @example(as_a_store_writes([hands("a", "b"), writes("b", "t1"), writes("c", "t1"), takes("b")]))
-@given(HISTORIES)
+@given(ANY_HISTORIES)
 def test_its_faults_are_those_that_the_audit_finds_in_changes_of_runtime(
     events: list[Event],
 ) -> None:
@@ -73,7 +93,7 @@ def test_its_faults_are_those_that_the_audit_finds_in_changes_of_runtime(
     assert folded(events).faults == unannounced + late
 
 
-@given(HISTORIES, st.integers(0, 16))
+@given(ANY_HISTORIES, st.integers(0, 16))
 def test_what_was_frozen_goes_on_as_if_it_had_not_been(events: list[Event], at_event: int) -> None:
     """And what it was frozen from does not change it."""
     folds = FoldedSession()
@@ -93,7 +113,7 @@ def test_what_was_frozen_goes_on_as_if_it_had_not_been(events: list[Event], at_e
     assert thawed.freeze().sum_up(9) == folds.freeze().sum_up(9)
 
 
-@given(HISTORIES)
+@given(ANY_HISTORIES)
 def test_a_folded_session_knows_the_owner_and_the_handoffs(events: list[Event]) -> None:
     """It has a way of its own for sets by the owner."""
     folds, owner = FoldedSession(), folded(events)
@@ -102,7 +122,7 @@ def test_a_folded_session_knows_the_owner_and_the_handoffs(events: list[Event]) 
     assert folds.owner.freeze() == owner.freeze()
 
 
-@given(HISTORIES)
+@given(ANY_HISTORIES)
 def test_what_it_wrote_last_since_it_has_the_session_is_known(events: list[Event]) -> None:
     owner = folded(events)
     since = 0
@@ -162,16 +182,62 @@ def test_a_handoff_to_itself_takes_the_session_from_nobody() -> None:
     assert (owner.runtime_id, owner.turn_id) == ("a", "t1")
 
 
-@given(st.lists(st.sampled_from(["comes", "goes"]), max_size=12))
-def test_what_comes_twice_has_been_there_since_it_came_first(steps: list[str]) -> None:
-    presence, since = Presence(), dict[int, int | None]()
-    there: int | None = None
-    for seq, step in enumerate(steps, 1):
-        if step == "comes":
-            presence.comes(seq)
-            there = there or seq
-        else:
-            presence.goes(seq)
-            there = None
-        since[seq] = there
-    assert {seq: presence.since(seq) for seq in since} == since
+# Children
+
+TOP = sets("top", "t", status="open")
+
+
+def test_children_take_the_session_from_nobody() -> None:
+    events = log(
+        TOP,
+        sets("a", "1", **child_of("top", "t")),
+        sets("b", "2", **child_of("a", "1")),
+        hands("top", "next"),
+        takes("next", 4),
+        sets("a", "1", **child_of("top", "t")),
+    )
+    owner = folded(events)
+    assert (owner.runtime_id, owner.faults) == ("next", 0)
+    owner = folded([*events, replace(sets("c", "3", **child_of("top", "t")), seq=7)])
+    assert (owner.runtime_id, owner.faults) == ("c", 1), "it began when nobody had asked for it"
+
+
+def test_a_clear_ends_what_is_known_of_children() -> None:
+    child = sets("a", "1", **child_of("top", "t"))
+    steps = [TOP, child, sets("b", "2", **child_of("top", "t")), writes("next", "n")]
+    for clear, faults in ((clears("a"), 2), (clears("b"), 1), (clears(), 2)):
+        events = log(*steps, clear, child)
+        assert folded(events).faults == faults
+        assert sum(not change.announced for change in audit(events).changes) == faults
+
+
+def test_what_an_earlier_version_has_saved_knows_no_children() -> None:
+    folds = FoldedSession()
+    for event in log(TOP, sets("a", "1", **child_of("top", "t"))):
+        folds.fold(event)
+    frozen = folds.freeze()
+    saved = msgspec.json.decode(frozen.rest)
+    assert saved["owner"].pop("children") == {"a": ["1"]}
+    thawed = FoldedSession()
+    thawed.thaw(frozen.turns, msgspec.json.encode(saved))
+    assert thawed.owner.runtime_id == "top"
+
+
+def test_a_state_is_decoded_only_when_a_turn_begins_beside_the_owner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decoded: list[bytes] = []
+    real = owner_module.parent_in_encoded
+
+    def noted(state: bytes) -> Parent | None:
+        decoded.append(state)
+        return real(state)
+
+    monkeypatch.setattr(owner_module, "parent_in_encoded", noted)
+    folds, child = FoldedSession(), sets("a", "1", **child_of("top", "t"))
+    for event in log(TOP, TOP, hands("top", "x"), TOP):
+        folds.fold(event)
+    assert decoded == []
+    for event in log(*[child] * 5, TOP, child, first=5):
+        folds.fold(event)
+    assert decoded == [bytes(child.state)], "once for the turn; its parent is the owner's"
