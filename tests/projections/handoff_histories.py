@@ -1,10 +1,12 @@
 """Any history of handoffs, drawn at random."""
 
+from typing import Any
+
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from journal.events import Event
-from tests.projections.handoff_steps import at, clears, hands, takes, writes
+from tests.projections.handoff_steps import at, child_of, clears, hands, sets, takes, writes
 
 RUNTIMES = st.sampled_from("abc")
 TURN_IDS = st.sampled_from(["t1", "t2", "t3"])
@@ -40,3 +42,70 @@ def events_of(steps: list[tuple[Event, int]]) -> list[Event]:
 
 
 HISTORIES = STEPS.map(events_of)
+
+# States that say more: statuses, calls with and without an id, results, parents, other things
+
+_TURN_STATUSES = st.sampled_from(
+    [None, "open", "running", "waiting", "completed", "done", "error", "interrupted", "odd"]
+)
+_OWN_STATUSES = st.sampled_from([None, None, "open", "in_progress", "waiting", "completed", "odd"])
+_TOOLS = st.sampled_from(["read", "charge"])
+
+
+def _call(call_id: str | None, tool: str, status: str | None, outcome: object) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": tool}
+    if call_id is not None:
+        found = {"id": call_id}  # of one tool: an id used for two is another call
+    if status is not None:
+        found["status"] = status
+    if outcome is not None:
+        found["result"] = outcome
+    return found
+
+
+_CALLS = st.lists(
+    st.builds(
+        _call,
+        st.sampled_from(["x", "x", "y", None]),
+        _TOOLS,
+        _OWN_STATUSES,
+        st.sampled_from([None, None, None, 0]),
+    ),
+    max_size=2,
+    unique_by=lambda call: call.get("id", id(call)),
+)
+_RESULTS = st.lists(st.sampled_from("xy"), max_size=2, unique=True)
+_PARENTS = st.builds(child_of, RUNTIMES, TURN_IDS, st.sampled_from([None, "x", "y"]))
+
+
+def _state(
+    status: str | None,
+    calls: list[dict[str, Any]],
+    results: list[str],
+    parent: dict[str, Any],
+    more: dict[str, Any],
+) -> dict[str, Any]:
+    found: dict[str, Any] = {} if status is None else {"status": status}
+    if calls:
+        found["tool_calls"] = calls
+    if results:
+        found["messages"] = [
+            {"role": "tool", "tool_call_id": each, "content": ""} for each in results
+        ]
+    return {**found, **parent, **more}  # fmt: skip
+
+
+FULL_STATES = st.builds(
+    _state,
+    _TURN_STATUSES,
+    _CALLS,
+    _RESULTS | st.just([]),
+    st.just({}) | st.just({}) | _PARENTS,
+    st.sampled_from([{}, {}, {}, {"blob": {"n": 1}}, {"omitted": {"open_calls": 1}}]),
+)
+FULL_WRITES = st.builds(
+    lambda runtime, turn, state: sets(runtime, turn, **state), RUNTIMES, TURN_IDS, FULL_STATES
+)
+FULL_HISTORIES = st.lists(
+    st.tuples(st.one_of(*[FULL_WRITES] * 5, HANDS, TAKES, CLEARS), GAPS), max_size=18
+).map(events_of)

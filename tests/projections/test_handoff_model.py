@@ -4,180 +4,153 @@ Set by set and event by event, it must agree with the single pass on any history
 """
 
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import msgspec
 from hypothesis import given
 from msgspec.structs import replace
-from projections.handoffs.tool_calls import calls_in
 
 from journal.events import Clear, Event, Handoff, Set, Takeover
 from projections.handoffs.audit import audit
-from projections.handoffs.findings import HandoffAudit
+from projections.handoffs.findings import Finding, HandoffAudit
 from projections.handoffs.pending import PendingHandoffs
-from tests.projections.handoff_histories import HISTORIES
+from tests.projections.handoff_histories import FULL_HISTORIES, HISTORIES
+from tests.projections.handoff_model import ModelSession
 from tests.projections.handoff_steps import at, facts_of, writes
 
 
-def answering(events: list[Event]) -> list[Event]:
-    """The events, but takeovers that name what is no handoff before them name none."""
-    known: set[int] = set()
-    result: list[Event] = []
-    for event in events:
-        if isinstance(event, Handoff):
-            known.add(event.seq)
-        if isinstance(event, Takeover) and event.handoff_seq not in known:
-            event = replace(event, handoff_seq=None)
-        result.append(event)
-    return result
+@given(FULL_HISTORIES)
+def test_who_had_the_session_is_what_the_definition_says(events: list[Event]) -> None:
+    found, model = audit(events), ModelSession(events)
+    assert [
+        (each.source, each.target, each.status, each.handoff_seq, each.arrival_seq, each.seen_seq)
+        for each in found.changes
+    ] == [
+        (each.source, each.target, each.status, each.handoff, each.arrival, each.seen)
+        for each in model.changes
+    ]
+    owners = [
+        (span.runtime_id, event.seq)
+        for span in found.spans
+        for event in events
+        if span.first_seq <= event.seq <= span.last_seq
+    ]
+    assert owners == [(owner, seq) for owner, seq in model.owners if owner is not None]
+    assert [each.first_turn for each in found.changes] == [
+        each.first_turn for each in model.changes
+    ]
+
+
+@given(FULL_HISTORIES)
+def test_children_and_late_writes_are_what_the_definition_says(events: list[Event]) -> None:
+    found, model = audit(events), ModelSession(events)
+    assert [(each.runtime_id, each.turn_id) for each in found.children] == model.children
+    assert [list(each.late_writes) for each in found.changes] == [
+        each.late for each in model.changes
+    ]
+
+
+@given(FULL_HISTORIES)
+def test_double_runs_are_what_the_definition_says(events: list[Event]) -> None:
+    listed = [
+        (turn.turn_id, conflict.previous_seq, conflict.seq)
+        for turn in audit(events).double_runs
+        for conflict in turn.conflicts
+    ]
+    assert sorted(listed) == sorted(ModelSession(events).conflicts())
+
+
+@given(FULL_HISTORIES)
+def test_what_is_inherited_and_open_is_what_the_definition_says(events: list[Event]) -> None:
+    found, model = audit(events), ModelSession(events)
+    for change in found.changes:
+        counts = (change.inherited_turns, change.inherited_calls, change.open_count)
+        if change.seen_seq is None:
+            assert counts == (0, 0, 0)
+            continue
+        view = model.view(change.seen_seq)
+        named = sum(
+            len(msgspec.json.decode(last.state).get("tool_calls", ())) for last in view.values()
+        )
+        assert counts == (len(view), named, len(model.open_as_of(change.seen_seq)))  # fmt: skip
+    listed = [call for change in found.changes for call in change.open_calls]
+    expected = [
+        call
+        for call in model.calls
+        if any(call.is_open_as_of(change.seen or 0) for change in model.takeovers())
+    ]
+    assert sorted(
+        (c.runtime_id, c.turn_id, str(c.id), str(c.name), c.number, c.named_seq, c.finished_seq,
+         c.finished_by, c.ambiguous_seq)
+        for c in listed
+    ) == sorted(
+        (*c.turn, str(c.id), str(c.name), c.number, c.named, c.finished,
+         c.by, c.doubtful if c.finished is None else None)
+        for c in expected
+    )  # fmt: skip
+
+
+@given(FULL_HISTORIES)
+def test_an_open_call_is_listed_with_the_first_change_that_it_was_open_at(
+    events: list[Event],
+) -> None:
+    found, model = audit(events), ModelSession(events)
+    takeovers = model.takeovers()
+    for change, known in zip(found.changes, model.changes, strict=True):
+        first = [
+            call
+            for call in model.calls
+            if [other for other in takeovers if call.is_open_as_of(other.seen or 0)][:1] == [known]
+        ]
+        assert [call.named_seq for call in change.open_calls] == [call.named for call in first]
+
+
+@given(FULL_HISTORIES)
+def test_what_is_lost_and_what_cannot_be_told_is_what_the_definition_says(
+    events: list[Event],
+) -> None:
+    found, model = audit(events), ModelSession(events)
+    assert sorted((c.runtime_id, c.turn_id, c.named_seq) for c in found.lost_calls) == sorted(
+        (*c.turn, c.named) for c in model.lost()
+    )
+    unknown = [finding for finding in found.findings if finding.severity == "unknown"]
+    ambiguous = [each.events[0] for each in unknown if each.kind == "ambiguous_result"]
+    assert ambiguous == [seq for _, seq in model.ambiguous]
+    unclear = {turn for each in unknown if each.kind == "unrecognised" for turn in each.turns}
+    assert unclear == model.unclear()
+    assert found.ok is model.ok
+
+
+def all_of(findings: Iterable[Finding]) -> Iterator[Finding]:
+    for finding in findings:
+        yield finding
+        yield from all_of(finding.consequences)
+
+
+@given(FULL_HISTORIES)
+def test_every_fault_is_in_one_finding_and_no_other(events: list[Event]) -> None:
+    found = audit(events)
+    told = list(all_of(found.findings))
+
+    def seqs(kind: str) -> list[int]:
+        return sorted(seq for each in told if each.kind == kind for seq in each.events)
+
+    unannounced = [each.arrival_seq or 0 for each in found.changes if not each.announced]
+    assert seqs("unannounced") == sorted(unannounced)
+    assert seqs("late_writes") == sorted(seq for each in found.changes for seq in each.late_writes)
+    lost = [turn for each in told if each.kind == "lost_calls" for turn in each.turns]
+    assert set(lost) == {(call.runtime_id, call.turn_id) for call in found.lost_calls}
+    doubles = [each for each in found.findings if each.kind == "double_run"]
+    assert len(doubles) == len(found.double_runs)
+    assert [each.severity for each in found.findings] == sorted(
+        (each.severity for each in found.findings), key=["fault", "unknown", "remark"].index
+    )
+    assert all(each.text and each.text == each.text.strip() for each in told)
 
 
 def sets_in(events: list[Event]) -> list[Set]:
     return [event for event in events if isinstance(event, Set)]
-
-
-def lead(handoffs: list[Handoff], source: str, target: str) -> bool:
-    """Whether handoffs, in their order, lead from one runtime to another."""
-    return any(
-        each.source == source
-        and (each.target == target or lead(handoffs[place + 1 :], each.target, target))
-        for place, each in enumerate(handoffs)
-    )
-
-
-def conflicts_by_hand(events: list[Event]) -> set[tuple[str, int, int]]:
-    """(turn, seq, seq): neighbouring sets of a turn by two runtimes and no handoff between."""
-    found = set()
-    sets = sets_in(events)
-    for place, later in enumerate(sets):
-        before = [each for each in sets[:place] if each.turn_id == later.turn_id]
-        if not before or before[-1].runtime_id == later.runtime_id:
-            continue
-        between = [
-            each
-            for each in events
-            if isinstance(each, Handoff)
-            and before[-1].seq < each.seq < later.seq
-            and each.turn_id in (None, later.turn_id)
-        ]
-        if not lead(between, before[-1].runtime_id, later.runtime_id):
-            found.add((later.turn_id, before[-1].seq, later.seq))
-    return found
-
-
-def gives_back(event: Event, source: str) -> bool:
-    """Whether from this event on the writes of `source` are late no more, or for another."""
-    if isinstance(event, Handoff):
-        return source in (event.source, event.target)
-    return isinstance(event, Takeover) and event.runtime_id == source
-
-
-def late_by_hand(events: list[Event]) -> dict[int, list[int]]:
-    """For each handoff, the seqs of the late sets of its source."""
-    found: dict[int, list[int]] = {}
-    for place, handoff in enumerate(events):
-        if isinstance(handoff, Handoff):
-            after = events[place + 1 :]
-            source = handoff.source
-            found[handoff.seq] = [
-                event.seq
-                for number, event in enumerate(after)
-                if isinstance(event, Set)
-                and event.runtime_id == source != handoff.target
-                and not any(gives_back(other, source) for other in after[:number])
-            ]
-    return found
-
-
-def calls_of(event: Set) -> dict[str, bool]:
-    return calls_in(msgspec.json.decode(event.state))
-
-
-def is_cleared(events: list[Event], written: Set, seen: int) -> bool:
-    """Whether a set's turn went out of the view between it and `seen`."""
-    return any(
-        isinstance(event, Clear)
-        and written.seq < event.seq <= seen
-        and event.runtime_id in (None, written.runtime_id)
-        for event in events
-    )
-
-
-def open_by_hand(events: list[Event], seen: int) -> set[tuple[str, int, int | None]]:
-    """(id, named, finished) of the calls named in what is alive and not finished by `seen`."""
-    found = set()
-    for call in "xyz":
-        finished = [each.seq for each in sets_in(events) if calls_of(each).get(call) is True]
-        if finished and finished[0] <= seen:
-            continue
-        named = [
-            each.seq
-            for each in sets_in(events)
-            if each.seq <= seen and call in calls_of(each) and not is_cleared(events, each, seen)
-        ]
-        if named:
-            found.add((call, named[0], finished[0] if finished else None))
-    return found
-
-
-def view_by_hand(events: list[Event], seen: int) -> dict[str, dict[str, Set]]:
-    view: dict[str, dict[str, Set]] = {}
-    for event in events:
-        if isinstance(event, Set) and event.seq <= seen:
-            view.setdefault(event.runtime_id, {})[event.turn_id] = event
-        elif isinstance(event, Clear) and event.seq <= seen:
-            for runtime in list(view) if event.runtime_id is None else [event.runtime_id]:
-                view.pop(runtime, None)
-    return view
-
-
-@given(HISTORIES)
-def test_double_runs_are_what_the_definition_says(events: list[Event]) -> None:
-    found = audit(events)
-    listed = {
-        (turn.turn_id, conflict.previous_seq, conflict.seq)
-        for turn in found.double_runs
-        for conflict in turn.conflicts
-    }
-    assert listed == conflicts_by_hand(events)
-    of_several = {
-        turn
-        for turn in ("t1", "t2", "t3")
-        if len({each.runtime_id for each in sets_in(events) if each.turn_id == turn}) > 1
-    }
-    assert {turn.turn_id for turn in found.double_runs + found.shared_turns} == of_several
-    assert len(found.double_runs + found.shared_turns) == len(of_several)
-
-
-@given(HISTORIES.map(answering))
-def test_late_writes_are_what_the_definition_says(events: list[Event]) -> None:
-    late = {
-        change.handoff_seq: list(change.late_writes)
-        for change in audit(events).changes
-        if change.handoff_seq is not None
-    }
-    assert late == late_by_hand(events)
-
-
-@given(HISTORIES)
-def test_what_is_inherited_and_open_is_what_the_definition_says(events: list[Event]) -> None:
-    for change in audit(events).changes:
-        seen = change.seen_seq
-        if seen is None:
-            assert (change.inherited_turns, change.open_calls) == ({}, ())
-            continue
-        view = view_by_hand(events, seen)
-        expected = [(runtime, tuple(turns)) for runtime, turns in view.items()]
-        assert list(change.inherited_turns.items()) == expected
-        shown = {
-            call for turns in view.values() for each in turns.values() for call in calls_of(each)
-        }
-        assert set(change.inherited_calls) == shown
-        assert len(change.inherited_calls) == len(shown)
-        listed = {(each.id, each.named_seq, each.finished_seq) for each in change.open_calls}
-        assert listed == open_by_hand(events, seen)
-        assert len(change.open_calls) == len(listed)
 
 
 @given(HISTORIES)
