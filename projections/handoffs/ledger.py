@@ -113,7 +113,8 @@ class CallLedger:
             if call.id is not None:
                 same = self._of_id[call.id]
                 same.remove(call)
-                same.gone[id(call)] = call
+                if call.ambiguous_seq is None:
+                    same.gone[id(call)] = call
         life.open_calls.clear()
 
     # The turn's own calls

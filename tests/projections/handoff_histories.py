@@ -106,6 +106,27 @@ FULL_STATES = st.builds(
 FULL_WRITES = st.builds(
     lambda runtime, turn, state: sets(runtime, turn, **state), RUNTIMES, TURN_IDS, FULL_STATES
 )
-FULL_HISTORIES = st.lists(
-    st.tuples(st.one_of(*[FULL_WRITES] * 5, HANDS, TAKES, CLEARS), GAPS), max_size=18
+# Many calls of one id, and results of them
+
+_NAMING = st.sampled_from(
+    [
+        {"tool_calls": [{"id": "x"}]},
+        {"tool_calls": [{"id": "x", "status": "open"}]},
+        {"messages": [{"role": "tool", "tool_call_id": "x", "content": ""}]},
+        {"status": "completed"},
+    ]
+)
+_NAMERS = st.builds(
+    lambda runtime, turn, state: sets(runtime, turn, **state),
+    RUNTIMES,
+    st.sampled_from([f"t{number}" for number in range(9)]),
+    _NAMING,
+)
+_OF_ONE_ID = st.lists(
+    st.tuples(st.one_of(*[_NAMERS] * 6, HANDS, TAKES, CLEARS), GAPS), min_size=4, max_size=18
+)
+
+FULL_HISTORIES = (
+    st.lists(st.tuples(st.one_of(*[FULL_WRITES] * 5, HANDS, TAKES, CLEARS), GAPS), max_size=18)
+    | _OF_ONE_ID
 ).map(events_of)
