@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from projections.cli.lanes import Glyphs
 from projections.cli.terminal import LineWriter, Style, plain, width
-from projections.handoffs.findings import Finding, HandoffAudit, Severity
+from projections.handoffs.findings import AuditFinding, HandoffAudit, Severity
 
 _MOST_REMARKS = 10  # of one kind
 _STYLES: dict[Severity, Style] = {"fault": "red", "unknown": "yellow", "remark": None}
@@ -32,15 +32,15 @@ def print_findings(audit: HandoffAudit, glyphs: Glyphs) -> None:
         printer.print("-", *_VERDICTS[audit.ok])
 
 
-def _print_consequences(printer: "_Printer", finding: Finding, depth: int) -> None:
+def _print_consequences(printer: "_Printer", finding: AuditFinding, depth: int) -> None:
     for each in finding.consequences:
         printer.print("  " * depth + "-", each.text, None)
         _print_consequences(printer, each, depth + 1)
 
 
-def _without_many_remarks(findings: Iterable[Finding]) -> Iterator[tuple[Finding, int]]:
+def _without_many_remarks(findings: Iterable[AuditFinding]) -> Iterator[tuple[AuditFinding, int]]:
     """The findings with 0, but of many remarks of a kind the last one for how many more."""
-    remarks: dict[str, list[Finding]] = {}
+    remarks: dict[str, list[AuditFinding]] = {}
     for finding in findings:
         if finding.severity == "remark":
             remarks.setdefault(finding.kind, []).append(finding)

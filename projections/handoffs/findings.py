@@ -76,7 +76,7 @@ def _span(first_seq: int, last_seq: int) -> str:
     return f"event {first_seq}" if first_seq == last_seq else f"events {first_seq} to {last_seq}"
 
 
-class Finding(Struct, frozen=True, kw_only=True):
+class AuditFinding(Struct, frozen=True, kw_only=True):
     """One incident, in words: `text` is a sentence without its full stop.
 
     `events` are seqs and `turns` (runtime, turn) pairs that it is about. `consequences` are
@@ -88,7 +88,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     text: str
     events: tuple[int, ...] = ()
     turns: tuple[TurnKey, ...] = ()
-    consequences: tuple["Finding", ...] = ()
+    consequences: tuple["AuditFinding", ...] = ()
 
     @repr_of_parts
     def __repr__(self) -> Iterator[str]:
@@ -328,7 +328,7 @@ class HandoffAudit(Struct, frozen=True, kw_only=True):
     first such change.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
     spans: tuple[OwnershipSpan, ...]
     changes: tuple[RuntimeChange, ...]
     double_runs: tuple[DoubleRun, ...]

@@ -16,8 +16,8 @@ from msgspec import Struct, field
 
 from projections.handoffs import sentences
 from projections.handoffs.findings import (
+    AuditFinding,
     DoubleRun,
-    Finding,
     Kind,
     OpenCall,
     RuntimeChange,
@@ -43,15 +43,15 @@ class _Incident(Struct, eq=False, kw_only=True):
     text: str = ""
     events: list[int] = field(default_factory=list)
     turns: list[TurnKey] = field(default_factory=list)
-    consequences: list[Finding] = field(default_factory=list)
+    consequences: list[AuditFinding] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
 
-    def finding(self) -> Finding:
+    def finding(self) -> AuditFinding:
         groups = _grouped(self.changes)
         if not self.text:
             first, *groups = groups
             return _unannounced(first, [*map(_unannounced, groups), *self.consequences])
-        return Finding(
+        return AuditFinding(
             kind=self.kind,
             severity="fault",
             text=self.text,
@@ -71,10 +71,12 @@ def _grouped(changes: Iterable[Change]) -> list[list[Change]]:
     return list(groups.values())
 
 
-def _unannounced(changes: Sequence[Change], consequences: Sequence[Finding] = ()) -> Finding:
+def _unannounced(
+    changes: Sequence[Change], consequences: Sequence[AuditFinding] = ()
+) -> AuditFinding:
     found = [change.found for change in changes]
     turns = [(each.target, each.first_turn) for each in found if each.first_turn is not None]
-    return Finding(
+    return AuditFinding(
         kind="unannounced",
         severity="fault",
         text=sentences.unannounced(found),
@@ -95,7 +97,7 @@ class Faults:
         self._changes: dict[int, _Incident] = {}  # by the `id` of the record
         self._all: dict[Kind, list[_Incident]] = {}
 
-    def found(self) -> Iterator[Finding]:
+    def found(self) -> Iterator[AuditFinding]:
         kinds: tuple[Kind, ...] = (
             *("double_run", "unannounced", "late_writes", "lost_calls", "writer_gone"),
         )
@@ -117,7 +119,9 @@ class Faults:
         finished = sentences.finished_by(turn)
         if finished is not None:
             incident.consequences.append(
-                Finding(kind="double_run", severity="remark", text=finished, turns=tuple(keys))
+                AuditFinding(
+                    kind="double_run", severity="remark", text=finished, turns=tuple(keys)
+                )
             )
         self._double.update(dict.fromkeys(keys, self._add(incident)))
 

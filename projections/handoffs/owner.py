@@ -1,12 +1,14 @@
 """Which runtime has the session now; a runtime that begins a turn needs it. Pure: no I/O."""
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct, field
 
 from journal.events import Clear, Event, Handoff, Set, Takeover
-from projections.turns.parents import Parent, is_called_for, parent_in_encoded
+
+if TYPE_CHECKING:
+    from projections.turns.parents import Parent
 
 Turns: TypeAlias = Mapping[str, Mapping[str, bytes]]
 """The view: the encoded states of the turns of each runtime."""
@@ -121,7 +123,10 @@ class LatestOwner:
         if event.turn_id in self._children.get(runtime, ()):
             return True
 
-        def parent_of(runtime_id: str, turn_id: str) -> Parent | None:
+        # Most stores never need it.
+        from projections.turns.parents import is_called_for, parent_in_encoded
+
+        def parent_of(runtime_id: str, turn_id: str) -> "Parent | None":
             state = turns.get(runtime_id, _NO_TURNS).get(turn_id)
             return parent_in_encoded(state) if state is not None else None
 

@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from projections.handoffs import sentences
 from projections.handoffs.findings import (
+    AuditFinding,
     ChildTurn,
     DoubleRun,
-    Finding,
     Kind,
     RuntimeChange,
     TurnKey,
@@ -37,7 +37,7 @@ class Facts(Struct, kw_only=True):
     lives: Lives
 
 
-def findings_of(facts: Facts, is_gone: IsGone, now: datetime | None) -> tuple[Finding, ...]:
+def findings_of(facts: Facts, is_gone: IsGone, now: datetime | None) -> tuple[AuditFinding, ...]:
     """All findings: the faults first, then what cannot be told, then remarks."""
     namer = Namer({life.turn: life.state.agent for life in facts.lives.all if life.state.agent})
     gone = list(without_writer(facts.lives, is_gone))
@@ -52,7 +52,7 @@ def findings_of(facts: Facts, is_gone: IsGone, now: datetime | None) -> tuple[Fi
     )
 
 
-def _faults(facts: Facts, gone: Iterable[Life], namer: Namer) -> Iterator[Finding]:
+def _faults(facts: Facts, gone: Iterable[Life], namer: Namer) -> Iterator[AuditFinding]:
     changes = [
         Change(record, found) for record, found in zip(facts.records, facts.changes, strict=True)
     ]
@@ -77,12 +77,12 @@ def _faults(facts: Facts, gone: Iterable[Life], namer: Namer) -> Iterator[Findin
 # What cannot be told
 
 
-def _unrecognised(unclear: Iterable[Unclear], namer: Namer) -> Iterator[Finding]:
+def _unrecognised(unclear: Iterable[Unclear], namer: Namer) -> Iterator[AuditFinding]:
     """Turns that turned out to be over later are no matter: so are their calls."""
     matter = {each.life.turn: each for each in unclear if not each.life.state.is_over}
     unknown = {turn: each for turn, each in matter.items() if not each.omitted}
     if unknown:
-        yield Finding(
+        yield AuditFinding(
             kind="unrecognised",
             severity="unknown",
             text=sentences.unrecognised([namer.turn(turn) for turn in unknown]),
@@ -95,11 +95,11 @@ def _unrecognised(unclear: Iterable[Unclear], namer: Namer) -> Iterator[Finding]
             yield _unknown("unrecognised", text, each.since, turn)
 
 
-def _unknown(kind: Kind, text: str, seq: int, *turns: TurnKey) -> Finding:
-    return Finding(kind=kind, severity="unknown", text=text, events=(seq,), turns=turns)
+def _unknown(kind: Kind, text: str, seq: int, *turns: TurnKey) -> AuditFinding:
+    return AuditFinding(kind=kind, severity="unknown", text=text, events=(seq,), turns=turns)
 
 
-def _ambiguous(found: Ambiguity, namer: Namer) -> Finding:
+def _ambiguous(found: Ambiguity, namer: Namer) -> AuditFinding:
     calls = [open_call(call) for call in found.calls]
     turn = namer.turn(found.turn, f"event {found.seq}")
     text = sentences.ambiguous(found.id, turn, calls, namer)
@@ -112,8 +112,8 @@ def _ambiguous(found: Ambiguity, namer: Namer) -> Finding:
 
 def _remark(
     kind: Kind, text: str, events: Iterable[int | None], turns: Iterable[TurnKey] = ()
-) -> Finding:
-    return Finding(
+) -> AuditFinding:
+    return AuditFinding(
         kind=kind,
         severity="remark",
         text=text,
@@ -124,7 +124,7 @@ def _remark(
 
 def _long_open(
     lives: Lives, gone: Sequence[Life], now: datetime | None, namer: Namer
-) -> Iterator[Finding]:
+) -> Iterator[AuditFinding]:
     """But for turns whose writer has ended: that says it all."""
     if now is None:
         return
@@ -135,7 +135,7 @@ def _long_open(
             yield _remark("long_open", text, [life.first_seq], [life.turn])
 
 
-def _of_changes(changes: Sequence[RuntimeChange], namer: Namer) -> Iterator[Finding]:
+def _of_changes(changes: Sequence[RuntimeChange], namer: Namer) -> Iterator[AuditFinding]:
     for change in changes:
         if change.status == "pending":
             yield _remark("pending", sentences.pending(change), [change.handoff_seq])
@@ -147,13 +147,13 @@ def _of_changes(changes: Sequence[RuntimeChange], namer: Namer) -> Iterator[Find
                 yield _remark("finished_later", text, seqs, [(call.runtime_id, call.turn_id)])
 
 
-def _shared(turn: DoubleRun) -> Finding:
+def _shared(turn: DoubleRun) -> AuditFinding:
     seqs = [seq for run in turn.runs for seq in (run.first_seq, run.last_seq)]
     turns = [(run.runtime_id, turn.turn_id) for run in turn.runs]
     return _remark("shared_turn", sentences.shared_turn(turn), seqs, turns)
 
 
-def _children(children: Iterable[ChildTurn], namer: Namer) -> Iterator[Finding]:
+def _children(children: Iterable[ChildTurn], namer: Namer) -> Iterator[AuditFinding]:
     """One for each parent."""
     by_parent: dict[tuple[str | None, str, str], list[ChildTurn]] = {}
     for child in children:

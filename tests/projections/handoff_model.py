@@ -217,7 +217,7 @@ class ModelSession:
             self._came_by.first_turn = event.turn_id
 
     def _late_for(self, event: Set) -> ModelChange | None:
-        """The handoff after which a runtime writes on: its last, unless it got the session back."""
+        """The handoff after which a runtime writes on: its last, if it did not come back."""
         found = None
         for each in self.before(event):
             if isinstance(each, Handoff) and event.runtime_id in (each.source, each.target):
@@ -437,7 +437,7 @@ class ModelSession:
         found = set()
         for change in self.takeovers():
             for turn, last in self.view(change.seen or 0).items():
-                now = [e for e in self._rest_of_life(last)][-1]
+                now = list(self._rest_of_life(last))[-1]
                 over = is_final(state_of(last)) or is_final(state_of(now))
                 if turn[0] != change.target and not over and is_unclear(state_of(last)):
                     found.add(turn)

@@ -1,4 +1,4 @@
-"""Which calls the audit takes for finished, and by what: stories, with what a reader would tell."""
+"""Which calls the audit takes for finished, and by what: stories, as a reader would tell."""
 
 from typing import Any
 

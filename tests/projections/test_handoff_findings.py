@@ -7,13 +7,13 @@ import pytest
 
 from journal.events import Event
 from projections.handoffs.audit import audit
-from projections.handoffs.findings import Finding
+from projections.handoffs.findings import AuditFinding
 from projections.handoffs.sentences import events as seqs_in_words
 from projections.handoffs.sentences import listed
 from tests.projections.handoff_steps import child_of, hands, log, sets, takes, writes
 
 
-def told(findings: Iterable[Finding], depth: int = 0) -> list[str]:
+def told(findings: Iterable[AuditFinding], depth: int = 0) -> list[str]:
     """The sentences, each with as many dashes as incidents it is beneath."""
     lines: list[str] = []
     for finding in findings:
@@ -177,7 +177,7 @@ def test_findings_point_to_events_and_turns() -> None:
 def test_findings_survive_a_round_through_json() -> None:
     for events, _ in STORIES.values():
         found = audit(events).findings
-        decoded = msgspec.json.decode(msgspec.json.encode(found), type=tuple[Finding, ...])
+        decoded = msgspec.json.decode(msgspec.json.encode(found), type=tuple[AuditFinding, ...])
         assert decoded == found
 
 

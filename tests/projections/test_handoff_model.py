@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from journal.events import Clear, Event, Handoff, Set, Takeover
 from projections.handoffs.audit import audit
-from projections.handoffs.findings import Finding, HandoffAudit
+from projections.handoffs.findings import AuditFinding, HandoffAudit
 from projections.handoffs.pending import PendingHandoffs
 from tests.projections.handoff_histories import FULL_HISTORIES, HISTORIES
 from tests.projections.handoff_model import ModelSession
@@ -122,7 +122,7 @@ def test_what_is_lost_and_what_cannot_be_told_is_what_the_definition_says(
     assert found.ok is model.ok
 
 
-def all_of(findings: Iterable[Finding]) -> Iterator[Finding]:
+def all_of(findings: Iterable[AuditFinding]) -> Iterator[AuditFinding]:
     for finding in findings:
         yield finding
         yield from all_of(finding.consequences)

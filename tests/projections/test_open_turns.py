@@ -11,13 +11,13 @@ from msgspec.structs import replace
 
 from journal.events import Event
 from projections.handoffs.audit import audit
-from projections.handoffs.findings import Finding
+from projections.handoffs.findings import AuditFinding
 from tests.projections.handoff_steps import at, clears, hands, log, sets, takes, writes
 
 OPEN = {"status": "open", "tool_calls": [{"id": "c", "name": "charge_card"}]}
 
 
-def of_kind(kind: str, found: tuple[Finding, ...]) -> list[Finding]:
+def of_kind(kind: str, found: tuple[AuditFinding, ...]) -> list[AuditFinding]:
     return [finding for finding in found if finding.kind == kind]
 
 

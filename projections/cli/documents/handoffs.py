@@ -2,9 +2,9 @@
 
 from projections.cli.documents.base import Document
 from projections.handoffs.findings import (
+    AuditFinding,
     ChildTurn,
     DoubleRun,
-    Finding,
     OpenCall,
     OwnershipSpan,
     RuntimeChange,
@@ -24,7 +24,7 @@ class HandoffsDocument(Document, kw_only=True):
     session_id: str
     floor: int
     ok: bool | None
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
     spans: tuple[OwnershipSpan, ...]
     changes: tuple[RuntimeChange, ...]
     double_runs: tuple[DoubleRun, ...]

@@ -261,9 +261,14 @@ def pydantic_ai() -> Conversation:
 def pydantic_ai_retry() -> Conversation:
     """As earlier versions wrote it: the call has failed, and the model is to ask again."""
     parts = [
-        {"part_kind": "retry-prompt", "tool_name": "charge_card", "content": "no", "tool_call_id": n}
-        for n in ("p1", "p2")
-    ]  # fmt: skip
+        {
+            "part_kind": "retry-prompt",
+            "tool_name": "charge_card",
+            "content": "no",
+            "tool_call_id": number,
+        }
+        for number in ("p1", "p2")
+    ]
     asked = [
         {"kind": "response", "parts": [
             {"part_kind": "tool-call", "tool_name": "charge_card", "args": {}, "tool_call_id": n}
@@ -316,7 +321,10 @@ def gemini() -> Conversation:
         {"role": "user", "parts": [{"text": "Charge it."}]},
         {
             "role": "model",
-            "parts": [{"functionCall": {"name": n, "args": {"function": {"name": "x"}}}} for n in names],
+            "parts": [
+                {"functionCall": {"name": name, "args": {"function": {"name": "x"}}}}
+                for name in names
+            ],
         },
     ]  # fmt: skip
     results = [

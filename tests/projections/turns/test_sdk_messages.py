@@ -158,7 +158,7 @@ FLAT = {"n": 1, "note": "x", "status": "running", "done": None, "parts": [], "me
         ({}, True),
         (FLAT, True),
         ({"tool_calls": []}, True),
-        ({"usage": {"input_tokens": 7}, "omitted": {"tool_calls": 3}, "source": {"file": "x"}}, True),
+        ({"usage": {"input_tokens": 7}, "omitted": {"tool_calls": 3}, "source": {"a": 1}}, True),
         ({"turn": 1, "plan": [{"step": "x"}]}, True),
         ({"messages": [{"role": "user", "content": "x"}], "config": {"a": [1]}}, True),
         ({"config": {"model": "m"}}, False),

@@ -217,6 +217,7 @@ def test_what_a_call_raises_is_raised_where_it_is_awaited(
     args = ("s",) if method == "audit" else ("s", "native")
 
     async def main() -> None:
+        await async_store.set_runtime_state("s", "native", "turn-1", {})
         with monkeypatch.context() as patch:
             patch.setattr(async_store.store, method, broken)
             with pytest.raises(Unheard):
