@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from praisonaiagents import Agent
+from praisonaiagents.config.feature_configs import ExecutionConfig
+from praisonaiagents.llm.llm import LLM
 from praisonaiagents.llm.openai_client import OpenAIClient
 
 from projections import DefaultSessionStore
@@ -84,6 +86,18 @@ def test_each_answer_is_heard_however_the_turn_is_run(
 
 
 @pytest.mark.usefixtures("talkative")
+@pytest.mark.parametrize("run", [RUNS["chat"], RUNS["achat"]], ids=["chat", "achat"])
+def test_words_with_calls_that_praisonai_gives_as_the_answer_are_said_once(
+    run: Run, store: DefaultSessionStore
+) -> None:
+    """It does so where the turn may have no more steps."""
+    with mirror(store, session_id="s"):
+        answer = run(agent(execution=ExecutionConfig(max_iter=1)), "go")
+    assert answer == "Let me look."
+    assert transcript(the_turn(store, "native")[1]) == SAID[:2]
+
+
+@pytest.mark.usefixtures("talkative")
 @AT_ONCE
 def test_usage_adds_up_over_the_answers_of_a_turn(run: Run, store: DefaultSessionStore) -> None:
     with mirror(store, session_id="s"):
@@ -158,6 +172,20 @@ def test_the_cost_is_known_where_praisonai_is_told_to_track_it(
     assert each.total_cost > 0, "the estimate"
     cost = {"cost_usd": 2 * COST} if tracked else {}
     assert the_turn(store, "native")[1]["usage"] == {**usage(2), **cost}
+
+
+def test_a_client_that_asks_by_another_one_is_heard_once(
+    asked: list[Request], store: DefaultSessionStore
+) -> None:
+    class Own(LLM):  # type: ignore[misc]  # PraisonAI has no types
+        def _completion_with_retry(self, **request: Any) -> Any:
+            return super()._completion_with_retry(**request)
+
+    each = Agent(name="native", instructions="x", llm=Own(model=MODEL), tools=[weather])
+    with mirror(store, session_id="s"):
+        each.chat("go")
+    found = the_turn(store, "native")[1]["usage"]
+    assert found == {**usage(len(asked)), "cost_usd": COST * len(asked)}
 
 
 def test_the_stop_reason_is_the_providers_own_word(store: DefaultSessionStore) -> None:
