@@ -230,7 +230,7 @@ class RuntimeChange(Struct, frozen=True, kw_only=True):
         for what, seq in zip(("handed off", "taken over", "wrote"), seqs, strict=True):
             if seq is not None:
                 yield f"{what} at {seq}"
-        yield count(len(self.open_calls), "open call")
+        yield count(self.open_count, "open call")
         yield count(len(self.late_writes), "late write")
 
 

@@ -19,7 +19,7 @@ from projections.cli.documents.doctor import (
     SecretsDocument,
 )
 from projections.cli.documents.events import EventItem, LogDocument
-from projections.cli.documents.handoffs import HandoffsDocument
+from projections.cli.documents.handoffs import HANDOFFS_VERSION, HandoffsDocument
 from projections.cli.documents.sessions import (
     BackupDocument,
     CompactDocument,
@@ -104,7 +104,7 @@ def test_json_is_what_the_schema_says_and_nothing_else(
     for text in texts:
         found = msgspec.json.decode(text, type=kind, strict=True)
         assert json.loads(msgspec.json.encode(found)) == json.loads(text), "no other keys"
-        assert found.version == VERSION
+        assert found.version == (HANDOFFS_VERSION if kind is HandoffsDocument else VERSION)
         validator.validate(json.loads(text))
 
 
