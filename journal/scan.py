@@ -93,11 +93,6 @@ class Scanner:
         self._oversize = 0
         self.seal = None
 
-    @property
-    def is_among_kept(self) -> bool:
-        """Whether more is to come of what compaction has kept."""
-        return self._kept.left > 0
-
     def advance(self, seq: int, digest: str, events: int, end: int) -> None:
         """Take note of `events` that we have just written ourselves, up to `end`."""
         self.seq = seq
@@ -136,12 +131,11 @@ class Scanner:
             self._end_at(self.seal_end)
             self.seal = None
 
-    def read(self, pieces: Iterable[bytes], *, goes_on: bool = False) -> Iterator[Event]:
-        """Judge the next bytes, in pieces, up to where the file ends for now, or `goes_on`."""
+    def read(self, pieces: Iterable[bytes]) -> Iterator[Event]:
+        """Judge the next bytes, in pieces, up to where the file ends for now."""
         for data in pieces:
             yield from self.feed(data)
-        if not goes_on:
-            yield from self.rest()
+        yield from self.rest()
 
     def rest(self) -> Iterator[Event]:
         """The file ends here for now: take its last line, if that lacks nothing but its newline.

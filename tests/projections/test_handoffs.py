@@ -331,8 +331,9 @@ def test_in_a_prompt_an_audit_looks_like_this() -> None:
         "Conflict(codex at 4, native at 5)",
     ]
     assert repr(found) == (
-        "HandoffAudit(not ok, 3 spans, 3 changes, 1 double run, 0 shared turns, 1 lost call)"
+        "HandoffAudit(not ok, 4 findings, 3 spans, 3 changes, 1 double run, 0 shared turns, "
+        "1 lost call)"
     )
     (first,) = audit(log(takes("codex", 3, seen=3), first=5)).changes
     assert repr(first).startswith("RuntimeChange(? → codex, taken over, handed off at 3,")
-    assert repr(audit([])).startswith("HandoffAudit(ok, 0 spans, 0 changes,")
+    assert repr(audit([])).startswith("HandoffAudit(ok, 0 findings, 0 spans,")

@@ -6,15 +6,16 @@ raises, the owner has to `forget`.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import chain
 from shlex import quote
 
 from journal.backend import Projection
 from journal.damage import summary_of
+from journal.engines.files.ahead import ReadAhead, goes_on, read_ahead
 from journal.engines.files.losses import Losses
 from journal.engines.files.resuming import thaw
 from journal.engines.files.segment import Segment
-from journal.engines.files.tip import Tip
 from journal.engines.files.validation import check_beginning, check_session, newer_format_error
 from journal.events import Event, Head, Open
 from journal.kept import find_kept
@@ -37,8 +38,6 @@ class CatchUp:
         self._paths = paths
         self._projection = projection
         self._place: Head | None = None  # of the last event folded
-        self._ahead = 0  # its seq, as long as the file was not read up to there
-        self._ahead = 0  # its seq, where the file was not read up to there yet
         self._reported = 0  # damage of the file already logged
         self._newer_reported = False
         self.saved_end = 0  # where in the file the newest snapshot was taken that we know of
@@ -58,7 +57,6 @@ class CatchUp:
         if self.segment is not None and self.segment.scanner.damage_count:
             self._place = None
         self.segment = segment
-        self._ahead = 0
         self._reported = 0
         self.saved_end = 0
         self.losses.begin_file()
@@ -75,86 +73,73 @@ class CatchUp:
         self.is_carried = False
         self._projection.reset()
 
-    def read_on(self, segment: Segment, size: int, stop: int | None = None) -> None:
+    def read_ahead(self, pause: Callable[[], object]) -> ReadAhead | None:
+        """What `read_on` may take: see `journal.engines.files.ahead`. Changes nothing. OSError."""
+        segment = self.segment
+        return None if segment is None else read_ahead(segment, self._place, pause)
+
+    def read_on(self, segment: Segment, size: int, ahead: ReadAhead | None = None) -> None:
         """Judge and fold the bytes not seen yet, up to `size`. OSError, `DamagedError` …
 
-        With a `stop` before that, only up to there if all is well: another call goes on from it.
+        What was read `ahead` is not read again, if it is still what the file holds.
         """
         if size < segment.tip.end or not segment.is_in_step():
             self.forget()
-        before, resumed = segment.scanner.damage_count, segment.scanner.end > 0
-        if resumed:
-            folded: int | None = self._ahead
+        events: Sequence[Event] = ()
+        if segment.scanner.end > 0:
+            folded: int | None = 0
+        elif ahead is not None and self._takes(segment, ahead, size):
+            folded, events = ahead.place.seq, ahead.events
         else:
             folded = self._thaw(segment, size) or self._skip_kept(segment, size)
-            resumed = segment.scanner.end > 0
-        if stop is None or max(stop, segment.scanner.end) >= size:
-            stop = size
-        is_part = stop < size
-        self._fold_rest(segment, stop, folded, is_part)
-        if segment.scanner.damage_count > before and (resumed or is_part):
-            is_part = False
-            self._judge_anew(segment, size, resumed)
-        if is_part:
-            self._note_part(segment)
-            return
+        before, resumed = segment.scanner.damage_count, segment.scanner.end > 0
+        self._fold_rest(segment, size, folded, events)
+        if resumed and segment.scanner.damage_count > before:
+            # Either the file is damaged here, or what we read earlier, while it was being
+            # written, has since been cut back and replaced. A full read tells which.
+            reported = segment.scanner.damage[: self._reported]
+            self.forget()
+            self._fold_rest(segment, size, None)
+            if segment.scanner.damage[: len(reported)] == reported:
+                self._reported = len(reported)
         segment.tip = segment.scanner
         self.losses.check(segment.scanner)
         self._report_damage(segment)
 
-    def _judge_anew(self, segment: Segment, size: int, resumed: bool) -> None:
-        """Either the file is damaged, or what we read earlier, while it was being written, has
-        since been cut back and replaced. A full read tells which.
-        """
-        reported = segment.scanner.damage[: self._reported]
-        if resumed:
-            self.forget()
-        else:
-            segment.forget()
-        self._fold_rest(segment, size, None)
-        if segment.scanner.damage[: len(reported)] == reported:
-            self._reported = len(reported)
-
-    def _note_part(self, segment: Segment) -> None:
-        """What is appended must not be folded before all that comes before it is."""
-        scanner = segment.scanner
-        is_behind = self._ahead > 0 or scanner.is_among_kept
-        if not is_behind:
-            self.losses.check_part(scanner)
-        if segment.tip is not scanner and segment.tip.end > scanner.end:
-            return
-        segment.tip = scanner
-        if is_behind and scanner.header is not None:
-            segment.tip = Tip(
-                scanner.header, scanner.end, scanner.seq, scanner.hash, scanner.line_hash
-            )
+    def _takes(self, segment: Segment, ahead: ReadAhead, size: int) -> bool:
+        """Whether what was read ahead is of this file, as it is, and for where we are."""
+        if segment.file.id != ahead.file or self._place != ahead.place:
+            return False
+        read = Segment(segment.paths, segment.file, ahead.scanner)
+        if size < ahead.scanner.end or not read.is_in_step():
+            return False
+        if segment.tip is segment.scanner:
+            segment.tip = ahead.scanner
+        segment.scanner = ahead.scanner
+        self.is_carried = True
+        return True
 
     def _fold_rest(
-        self, segment: Segment, stop: int, skip: int | None, is_part: bool = False
+        self, segment: Segment, size: int, skip: int | None, before: Sequence[Event] = ()
     ) -> None:
-        """Fold what comes after event `skip`; None: where that is has to be found out."""
+        """Fold what comes after event `skip`; None: where that is has to be found out.
+
+        `before` are events that were read already, up to where the segment is.
+        """
         fold = self.losses.watched(self._projection.fold)
-        for event in segment.read_on(stop, goes_on=is_part):
+        for event in chain(before, segment.read_on(size)):
             if skip is None:
                 skip = self._resume_point(segment)
             if event.seq > skip:
                 fold(event)
-                continue
-            self.losses.note_seen(event)
-            if event.seq == skip and not self._is_place(event):
-                return self._fold_anew(segment, stop, is_part)
-        if is_part and segment.scanner.header is None:
-            return None
+            elif event.seq == skip and not self._is_place(event):
+                return self._fold_anew(segment, size)
         check_beginning(segment)
         if skip is None:
             skip = self._resume_point(segment)
-        self._ahead = 0
-        if is_part and (segment.scanner.seq < skip or segment.scanner.is_among_kept):
-            self._ahead = skip
-        elif segment.scanner.seq < skip:
-            return self._fold_anew(segment, stop, is_part)
-        else:
-            self._place = segment.scanner.head
+        if segment.scanner.seq < skip:
+            return self._fold_anew(segment, size)
+        self._place = segment.scanner.head
         return None
 
     def _thaw(self, segment: Segment, size: int) -> int | None:
@@ -196,12 +181,13 @@ class CatchUp:
         self.is_carried = True
         return place.seq
 
-    def _fold_anew(self, segment: Segment, stop: int, is_part: bool) -> None:
+    def _fold_anew(self, segment: Segment, size: int) -> None:
         """The file is an older copy of the log, or another branch of it."""
         self.forget()
-        self._fold_rest(segment, stop, None, is_part)
+        self._fold_rest(segment, size, None)
 
     def _is_place(self, event: Event) -> bool:
+        self.losses.note_seen(event)
         return self._place is not None and self._place.hash == event.hash
 
     def _resume_point(self, segment: Segment) -> int:
@@ -221,13 +207,8 @@ class CatchUp:
     def _goes_on(self, header: Open) -> bool:
         """Whether the projection is past the base of the log that begins with `header`."""
         place = self._place
-        return (
-            place is not None
-            and header.log_id == place.log_id
-            and (
-                header.base_seq < place.seq
-                or (header.base_seq, header.base_hash) == (place.seq, place.hash)
-            )
+        return place is not None and goes_on(
+            place, header.log_id, header.base_seq, header.base_hash
         )
 
     def note_gone(self) -> None:

@@ -83,11 +83,6 @@ class Losses:
         self._known = head
         self._is_new = self._may_be_another = False
 
-    def check_part(self, scanner: Scanner) -> None:
-        """Take note of what was read and folded of the log, which goes on after that."""
-        if self._came_by or not self.looks:
-            self.check(scanner)
-
     def _still_has(self, known: Head, head: Head | None, scanner: Scanner | None) -> bool:
         if self._came_by or known.seq == 0:
             return True

@@ -12,17 +12,17 @@
 import threading
 from collections.abc import Callable
 from time import monotonic
-from typing import NamedTuple
 
 from msgspec.structs import asdict
 
 from journal import exiting
 from journal.backend import Projection
+from journal.engines.files.ahead import ReadAhead
 from journal.engines.files.catchup import CatchUp
 from journal.engines.files.ends import last_seal
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.resuming import SHORT
-from journal.engines.files.segment import SLICE, Segment
+from journal.engines.files.segment import Segment
 from journal.engines.files.storage import Storage
 from journal.errors import JournalError, ReadError
 from journal.events import Head
@@ -31,17 +31,9 @@ from journal.names import Paths
 from journal.reports import Problem
 from journal.room import Answer
 
-_MOST_OFTEN = 4  # times as much as there was at first is read with pauses, if others append
 _BIG_TAIL = 1 << 20  # bytes of a torn tail that are not worth reading at every look
 _TRUSTED = 1.0  # seconds: how soon reading notices a log that changed behind our back
 _LONG_AGO = float("-inf")
-
-
-class _Goal(NamedTuple):
-    """Where reading in parts ends: `stop` is a place in the file of `segment`."""
-
-    segment: Segment
-    stop: int
 
 
 class LogReader:
@@ -103,71 +95,65 @@ class LogReader:
         """See `journal.backend.Log.refresh`."""
         if exiting.begun:
             leave_stopped_threads()
-        goal: _Goal | None = None
-        while True:
-            with self.lock:
-                if self.busy:  # a signal handler, or code that an append calls
-                    return self.head is not None
-                self.busy = True
-                try:
-                    now, segment = monotonic(), self.catchup.segment
-                    if (  # as most often, there is nothing new
-                        segment is not None
-                        and self.is_open
-                        and now - self._looked < _TRUSTED
-                        and self.storage.size(segment.file.fd) == segment.scanner.end > 0
-                    ):
-                        self.is_deleted = False
-                        return True
-                    if pause is None:
-                        return self._refresh_locked(now)
-                    goal = self._read_part_locked(now, goal)
-                except BaseException as error:
-                    self._fail_to_read_locked(error)
-                    raise
-                finally:
-                    self.busy = False
-            if goal is None:
-                pause = None
-            else:
-                pause()
+        ahead = self._read_ahead(pause) if pause is not None else None
+        with self.lock:
+            if self.busy:  # a signal handler, or code that an append calls
+                return self.head is not None
+            self.busy = True
+            try:
+                now, segment = monotonic(), self.catchup.segment
+                if (  # as most often, there is nothing new
+                    segment is not None
+                    and self.is_open
+                    and now - self._looked < _TRUSTED
+                    and self.storage.size(segment.file.fd) == segment.scanner.end > 0
+                ):
+                    self.is_deleted = False
+                    return True
+                return self._refresh_locked(now, ahead)
+            except BaseException as error:
+                self.forget_locked()
+                if isinstance(error, OSError) and not isinstance(error, JournalError):
+                    raise ReadError(
+                        error.errno, f"{self.paths.log}: cannot be read: {error.strerror}"
+                    ) from error
+                raise
+            finally:
+                self.busy = False
 
-    def _fail_to_read_locked(self, error: BaseException) -> None:
-        """Start anew from what is on the disk. Raises `ReadError` for an OSError."""
-        self.forget_locked()
-        if isinstance(error, OSError) and not isinstance(error, JournalError):
-            raise ReadError(
-                error.errno, f"{self.paths.log}: cannot be read: {error.strerror}"
-            ) from error
+    def _read_ahead(self, pause: Callable[[], object]) -> ReadAhead | None:
+        """Read most of a new file without the lock, a little at a time."""
+        try:
+            return self.catchup.read_ahead(pause) if self._has_new_file() else None
+        except (OSError, JournalError):
+            return None  # whoever reads it says why
 
-    def _read_part_locked(self, now: float, goal: _Goal | None) -> _Goal | None:
-        """Read a few of the bytes up to `goal`, where it comes from the last call.
+    def _has_new_file(self) -> bool:
+        """Whether the path leads to a file of which nothing was read yet. Opens it."""
+        with self.lock:
+            if self.busy:
+                return False
+            self.busy = True
+            try:
+                segment = self.catchup.segment
+                if segment is not None and self.is_open:
+                    if segment.file.is_current():
+                        return segment.scanner.end == 0
+                    self.look_again()
+                found = self._current_locked(monotonic())
+                return found is not None and found.scanner.end == 0
+            except OSError:
+                return False
+            except BaseException:
+                self.forget_locked()
+                raise
+            finally:
+                self.busy = False
 
-        Returns up to where to go on like that; None where little is left. Of what others append
-        meanwhile, a bounded part is read: they may be quicker than we.
-        """
-        segment = self._current_locked(now)
-        if segment is None:
-            return None
-        size, start, length = segment.file.size(), segment.scanner.end, SLICE
-        if goal is None or goal.segment is not segment:
-            goal = _Goal(segment, start + _MOST_OFTEN * (size - start))
-        while segment.scanner.end == start:  # more, if a line is longer than that
-            if min(size, goal.stop) - start <= length:
-                return None if self._look_locked(segment) else self._next_file_locked(goal)
-            self.catchup.read_on(segment, size, start + length)
-            length *= 2
-        return goal
-
-    def _next_file_locked(self, goal: _Goal) -> _Goal:
-        """The log goes on in another file."""
-        self.leave_locked(goal.segment)
-        return goal
-
-    def _refresh_locked(self, now: float) -> bool:
+    def _refresh_locked(self, now: float, ahead: ReadAhead | None = None) -> bool:
         self.is_deleted = False
         while (found := self._current_locked(now)) is not None:
-            if self._look_locked(found):
+            if self._look_locked(found, ahead):
                 return not (found.scanner.is_empty or self.is_deleted)
             self.leave_locked(found)
         return False
@@ -194,12 +180,12 @@ class LogReader:
             self._looked = now
             return segment
 
-    def _look_locked(self, segment: Segment) -> bool:
+    def _look_locked(self, segment: Segment, ahead: ReadAhead | None = None) -> bool:
         """Read what is new in the file. False: it is not the log any more."""
         size = segment.file.size()
         if size and size in (segment.scanner.end, self._big_tail):
             return True
-        self.catchup.read_on(segment, size)
+        self.catchup.read_on(segment, size, ahead)
         seal = segment.scanner.seal
         if seal is not None and not segment.file.is_current():
             return False

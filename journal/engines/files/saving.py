@@ -10,7 +10,7 @@ from journal.engines.files.ends import ends_deleted, header_of
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.reader import LogReader
 from journal.engines.files.scratch import discard, open_scratch
-from journal.engines.files.segment import Segment
+from journal.engines.files.segment import SLICE, Segment
 from journal.engines.files.snapshot import Anchor, encoded, remove_snapshot
 from journal.engines.files.storage import FIRST, chunks, write_all
 from journal.errors import JournalError, ReadError
@@ -49,11 +49,24 @@ def _save_anew(reader: LogReader, projection: Freezable, pause: Callable[[], obj
     """
     fresh = LogReader(reader.storage, reader.paths, projection)
     try:
-        fresh.refresh(pause)
+        with fresh.lock:
+            _read(fresh, pause)
         _save(fresh, projection, pause)
         reader.catchup.note_saved(fresh.catchup)
     finally:
         fresh.close()
+
+
+def _read(reader: LogReader, pause: Callable[[], object]) -> None:
+    """Read the file at the path, a little at a time; more, if a line is longer than that."""
+    segment = reader.use_locked(LogFile(reader.storage, reader.paths.log, create=False))
+    size, stop, step = segment.file.size(), 0, SLICE
+    while stop < size:
+        before = segment.scanner.end
+        stop = min(size, max(stop, before) + step)
+        reader.catchup.read_on(segment, stop)
+        step = SLICE if segment.scanner.end > before else 2 * step
+        pause()
 
 
 def _save(reader: LogReader, projection: Freezable, pause: Callable[[], object]) -> None:

@@ -55,15 +55,14 @@ class Segment:
         self.tip = self.scanner = Scanner()
         self._archives = None
 
-    def read_on(self, size: int | None = None, *, goes_on: bool = False) -> Iterator[Event]:
+    def read_on(self, size: int | None = None) -> Iterator[Event]:
         """Judge the bytes that come next, up to `size`, and yield the intact events in them.
 
-        There the file ends for now, or it `goes_on`, perhaps in the middle of a line. What was
-        undecided at the end is read again. O(bytes), in pieces of bounded size.
+        What was undecided at the end is read again. O(bytes), in pieces of bounded size.
         """
         self.scanner.rewind()
         stop = self.file.size() if size is None else size
-        return self.scanner.read(self.pieces(self.scanner.end, stop), goes_on=goes_on)
+        return self.scanner.read(self.pieces(self.scanner.end, stop))
 
     def pieces(self, start: int, stop: int, most: int | None = None) -> Iterator[bytes]:
         """The bytes of the file from `start` to `stop`, in pieces of at most `most`."""

@@ -443,8 +443,7 @@ def test_a_snapshot_that_cannot_be_written_is_none(call: str, errno: int, tmp_pa
             continue
         log.save()
         log.close()
-        left = files_in(tmp_path)
-        assert left in (before, before | {"s.snapshot"}, before | {"s.snapshot.new"})
+        assert before <= files_in(tmp_path) <= before | {"s.snapshot", "s.snapshot.new"}
         assert list(thawed(tmp_path).turns["native"]) == ["a"]
     assert saved(tmp_path).exists()
     assert files_in(tmp_path) == before | {"s.snapshot"}, "and nothing stays of those that failed"

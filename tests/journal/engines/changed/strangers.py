@@ -51,7 +51,8 @@ class Strangers(RuleBasedStateMachine):
         self.clock = Clock()
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr("journal.engines.files.reader.monotonic", self.clock)
-        self.patch.setattr("journal.engines.files.reader.SLICE", 100)  # less than a line
+        self.patch.setattr("journal.engines.files.segment.SLICE", 100)  # less than a line
+        self.patch.setattr("journal.engines.files.ahead.LEAST", 0)
         self.reports = Reports()
         logging.getLogger("journal").addHandler(self.reports)
         self.logs: list[tuple[FileLog, Recorder]] = []

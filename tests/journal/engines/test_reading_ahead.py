@@ -1,0 +1,127 @@
+"""Reading a new file ahead: what happens beside it is seen as if it had not been."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from journal.engines.files import ahead
+from journal.engines.files.directory import Directory
+from journal.engines.files.log import FileLog, LogOptions
+from journal.engines.files.segment import SLICE
+from tests.support import Recorder, open_log, set_event
+
+MANY = 3000
+
+
+@pytest.fixture
+def compacted(tmp_path: Path) -> tuple[FileLog, Recorder]:
+    """A log that has folded everything, and of which others have made a new file since."""
+    log, recorder = open_log(tmp_path)
+    events = [set_event(f"t{number}", {"text": "x" * 100}) for number in range(MANY)]
+    log.append(events)
+    log.append([set_event("t0")])
+    log.refresh()
+    assert Directory(str(tmp_path), LogOptions("os")).compact("s", "drop") is not None
+    other, _ = open_log(tmp_path)
+    other.append(events)
+    other.close()
+    return log, recorder
+
+
+class Pauses:
+    """Calls of `pause`, in the second of which something happens."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self.count = 0
+        self._act = act
+
+    def __call__(self) -> None:
+        self.count += 1
+        if self.count == 2:
+            self._act()
+
+
+def test_it_is_read_in_pieces_and_folded_at_once(
+    compacted: tuple[FileLog, Recorder], tmp_path: Path
+) -> None:
+    log, recorder = compacted
+    seen: list[int] = []
+    pauses = Pauses(lambda: None)
+
+    def pause() -> None:
+        pauses()
+        seen.append(len(recorder.turns))
+
+    assert log.refresh(pause)
+    assert set(seen) == {MANY + 1}, "nothing is folded before all of it is"
+    assert len(recorder.turns) == 2 * MANY + 1
+    assert pauses.count > (tmp_path / "s.jsonl").stat().st_size // 2 // SLICE
+
+
+def test_an_append_meanwhile_is_in_the_log_and_folded_in_its_place(
+    compacted: tuple[FileLog, Recorder],
+) -> None:
+    log, recorder = compacted
+    log.refresh(Pauses(lambda: log.append([set_event("mine")])))
+    assert recorder.turns[-1] == "mine"
+    assert len(recorder.turns) == 2 * MANY + 2
+
+
+def test_who_reads_meanwhile_reads_all_of_it(compacted: tuple[FileLog, Recorder]) -> None:
+    log, recorder = compacted
+    found: list[int] = []
+
+    def read() -> None:
+        log.refresh()
+        found.append(len(recorder.turns))
+
+    log.refresh(Pauses(read))
+    assert found == [2 * MANY + 1] == [len(recorder.turns)]
+
+
+@pytest.mark.parametrize("append_first", [False, True])
+@pytest.mark.parametrize("how", ["cut", "an older copy"])
+def test_a_loss_meanwhile_is_reported_once_and_the_view_is_the_file(
+    how: str,
+    append_first: bool,
+    compacted: tuple[FileLog, Recorder],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log, recorder = compacted
+    path = tmp_path / "s.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    shorter = b"".join(lines[: len(lines) - 100])
+
+    def lose() -> None:
+        if append_first:
+            log.append([set_event("mine")])
+        if how == "cut":
+            os.truncate(path, len(shorter))
+        else:
+            (tmp_path / "older").write_bytes(shorter)
+            shutil.move(tmp_path / "older", path)
+
+    log.refresh(Pauses(lose))
+    log.look_again()
+    log.refresh()
+    assert "mine" not in recorder.turns
+    fresh, whole = open_log(tmp_path)
+    fresh.refresh()
+    assert set(recorder.turns) == set(whole.turns)
+    assert log.head == fresh.head
+    losses = [each for each in caplog.messages if "which this process had read" in each]
+    was_read = append_first or how == "an older copy"  # the file that it took the place of
+    assert len(losses) == was_read, "of what was known, and once"
+
+
+def test_what_would_take_much_memory_is_read_as_usual(
+    compacted: tuple[FileLog, Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead, "_MOST", 1000)
+    log, recorder = compacted
+    assert log.refresh(lambda: None)
+    assert len(recorder.turns) == 2 * MANY + 1
