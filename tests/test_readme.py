@@ -91,7 +91,7 @@ def alike(text: str) -> list[str]:
     text = re.sub(r"\b[A-Z][a-z]{2} \d{2}\b", "DATE", text)
     text = re.sub(r"\d{2}:\d{2}:\d{2}(\.\d{3})?", "TIME", text)
     text = re.sub(r"\(\d+(\.\d+)? m?s\)", "(TOOK)", text)
-    text = re.sub(r"\b[\w.-]+:\d+(?=  )", "WRITER", text)
+    text = re.sub(r"\b[\w.-]+:\d+(/journal)?(?=  )", "WRITER", text)
     text = re.sub(r"\d{8}T\d{6}\.\d{3}-[0-9a-f]{6}", "TURN", text)
     return [" ".join(line.split()) for line in text.splitlines()]
 

@@ -23,18 +23,18 @@ def print_findings(audit: HandoffAudit, glyphs: Glyphs) -> None:
     printer = _Printer()
     for finding, left_out in _without_many_remarks(audit.findings):
         if left_out:
-            printer.print("-", f"and {left_out:,} more like this", "dim")
+            printer.sentence("-", f"and {left_out:,} more like this", "dim")
             continue
         style = _STYLES[finding.severity]
-        printer.print(marks[finding.severity], finding.text, style)
+        printer.sentence(marks[finding.severity], finding.text, style)
         _print_consequences(printer, finding, 1)
     if audit.ok is not False:
-        printer.print("-", *_VERDICTS[audit.ok])
+        printer.sentence("-", *_VERDICTS[audit.ok])
 
 
 def _print_consequences(printer: "_Printer", finding: AuditFinding, depth: int) -> None:
     for each in finding.consequences:
-        printer.print("  " * depth + "-", each.text, None)
+        printer.sentence("  " * depth + "-", each.text, None)
         _print_consequences(printer, each, depth + 1)
 
 
@@ -58,7 +58,7 @@ class _Printer:
         self._columns = width()
         self._writer = LineWriter(cut=False)
 
-    def print(self, mark: str, text: str, style: Style) -> None:
+    def sentence(self, mark: str, text: str, style: Style) -> None:
         """Print a text after its mark; lines after the first one are indented."""
         indent = len(mark) + 1
         for number, line in enumerate(_wrapped(text, self._columns, indent)):

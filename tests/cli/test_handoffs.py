@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def folder(tmp_path: Path) -> str:
         store.take_over("faulty", "harness")
         for _ in range(3):
             store.set_runtime_state("faulty", "native", "turn-2", state("call-2"))
-        store.set_runtime_state("faulty", "harness", "turn-3", state("call-3", done=("call-3",)))
+        store.set_runtime_state("faulty", "harness", "turn-3", state(done=("call-3",)))
         store.set_runtime_state("faulty", "other", "turn-1", state())
         store.take_over("faulty", "harness")
         store.hand_off("faulty", "harness", "native", reason="done")
@@ -61,9 +62,10 @@ def test_every_fault_is_reported_in_words_and_the_exit_code_says_so(folder: str)
         "  - harness took over from other (turn-1) without a handoff (event 10)",
         "  - native finished call-1",
         "✗ native wrote turn-2 (events 5-7) after it had handed off to harness at event 3",
-        "✗ harness never saw call-2 and call-3 of turn-2 (native, event 2) finished; nobody "
-        "finished them later",  # the call-3 of harness is another one: it is of another turn
+        "✗ harness never saw call-2 of turn-2 (native, event 2) finished; nobody finished it later",
         "- native has not taken over yet what harness handed to it at event 11 (done)",
+        "- call-3 of turn-2 (native, event 2) was open when harness got the session; harness "
+        "finished it at event 8",
     ]
 
 
@@ -94,13 +96,14 @@ def test_the_json_is_for_jq(folder: str) -> None:
     out = journal("handoffs", "faulty", "--dir", folder, "-o", "json").stdout
     jq = subprocess.run(
         ["jq", "-c", "[.version, .ok, .floor, .session_id, .double_runs[0].turn_id, "
-         ".lost_calls[].id, (.changes | map(.status)), (.spans | length)]"],
+         ".lost_calls[].id, (.changes | map(.status)), (.spans | length), "
+         ".findings[0].kind, (.findings[0].consequences | map(.severity))]"],
         input=out, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert json.loads(jq.stdout) == [
-        *(2, False, 0, "faulty", "turn-1", "call-2", "call-3"),
+        *(2, False, 0, "faulty", "turn-1", "call-2"),
         ["taken over", "unannounced", "unannounced", "pending"],
-        4,
+        *(4, "double_run", ["fault", "fault", "remark"]),
     ]
 
 
@@ -132,7 +135,8 @@ def test_eighty_columns_are_enough_and_never_exceeded(folder: str) -> None:
     assert max(map(len, lines)) <= 80
     text = " ".join(" ".join(lines).split())
     assert "turn-2 ×3 late" in text
-    assert "finished; nobody finished them later" in text, "sentences are whole"
+    whole = "other wrote turn-1 without a handoff while harness had the session (event 9)"
+    assert whole in text, "sentences are whole"
     assert "Nothing was lost" not in text
 
 
@@ -312,5 +316,84 @@ def test_a_quarrel_is_one_line_in_the_findings(tmp_path: Path) -> None:
         for number in range(200):
             store.set_runtime_state("s", "ab"[number % 2], "turn-1", {})
     out = journal("handoffs", "s", "--dir", str(tmp_path), "-o", "findings").stdout
-    assert len(out.splitlines()) == 3
+    assert len(out.splitlines()) == 3, "it is one incident"
     assert "100 times (events 2, 4, 6, 8, 10, 12 and 94 more)" in out
+
+
+# What cannot be told, and what happens beside the session
+
+
+def test_what_cannot_be_told_is_said_and_is_no_calm(tmp_path: Path) -> None:
+    with DefaultSessionStore(tmp_path, durability="os") as store:
+        store.set_runtime_state("s", "native", "turn-1", {"checkpoint": {"step": 3}})
+        store.hand_off("s", "native", "harness")
+        store.take_over("s", "harness")
+    result = journal("handoffs", "s", "--dir", str(tmp_path), "-o", "findings")
+    assert (result.returncode, result.stderr) == (1, "")
+    assert result.stdout.splitlines() == [
+        "? 1 turn holds no tool calls that we recognise: turn-1 (native)",
+        "- No fault is known, but whether anything was lost cannot be told.",
+    ]
+    code, shown = run_in_terminal("handoffs", "s", "--dir", str(tmp_path), "-o", "findings")
+    assert code == 1
+    assert "\x1b[33m? 1 turn holds" in shown
+    document = json.loads(journal("handoffs", "s", "--dir", str(tmp_path), "-o", "json").stdout)
+    assert document["ok"] is None
+    assert [each["severity"] for each in document["findings"]] == ["unknown"]
+
+
+def test_turns_that_run_side_by_side_are_shown_as_children(tmp_path: Path) -> None:
+    with DefaultSessionStore(tmp_path, durability="os") as store:
+        store.set_runtime_state("s", "triage", "top", {"status": "waiting"})
+        for name in ("search", "billing"):
+            parent = {"runtime": "triage", "turn": "top", "tool_call_id": f"c-{name}"}
+            store.set_runtime_state("s", name, "t", {"status": "completed", "parent": parent})
+    result = journal("handoffs", "s", "--dir", str(tmp_path))
+    assert result.returncode == 0
+    assert "● t for triage" in result.stdout
+    assert result.stdout.splitlines()[-2:] == [
+        "- t (search) and t (billing) ran for top (triage), which kept the session",
+        "- Nothing was lost.",
+    ]
+    document = json.loads(journal("handoffs", "s", "--dir", str(tmp_path), "-o", "json").stdout)
+    assert [each["tool_call_id"] for each in document["children"]] == ["c-search", "c-billing"]
+    assert document["changes"] == []
+
+
+def test_a_program_that_was_killed_leaves_its_turn_open_and_the_command_says_so(
+    tmp_path: Path,
+) -> None:
+    namespace = Path("/proc/self/ns/pid")
+    if not namespace.exists() or namespace.stat().st_ino != 0xEFFFFFFC:
+        pytest.skip("inside a container, no process is judged")
+    code = (
+        "import os, sys; from projections import DefaultSessionStore;"
+        "store = DefaultSessionStore(sys.argv[1], durability='os');"
+        "store.set_runtime_state('s', 'native', 'turn-1', {'status': 'open'}); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    result = journal("handoffs", "s", "--dir", str(tmp_path), "-o", "findings")
+    assert result.returncode == 1
+    assert re.fullmatch(
+        r"✗ turn-1 \(native\) is open since \S+, but its writer \S+:\d+ has ended\n", result.stdout
+    )
+
+
+def test_a_turn_that_a_script_sets_open_is_not_that_of_the_command_which_ends(
+    tmp_path: Path,
+) -> None:
+    folder = ("--dir", str(tmp_path))
+    assert journal("set", "s", "native", "turn-1", '{"status": "open"}', *folder).returncode == 0
+    assert journal("handoffs", "s", *folder).returncode == 0
+    with DefaultSessionStore(tmp_path, durability="os") as store:
+        (step,) = store.replay("s")
+        assert re.fullmatch(r".+:\d+/journal", step.event.writer)
+
+
+@pytest.mark.parametrize(
+    "command", [["handoffs", "none"], ["replay", "none"], ["history", "none", "native", "turn-1"]]
+)
+def test_of_a_session_that_does_not_exist_nothing_is_told(folder: str, command: list[str]) -> None:
+    result = journal(*command, "--dir", folder)
+    assert (result.returncode, result.stdout) == (3, "")
+    assert "there is no session 'none'" in result.stderr

@@ -17,7 +17,16 @@ from projections.cli.texts import end_cut, middle_cut
 from projections.handoffs.audit import audit
 from tests.faults.sizes import for_any
 from tests.projections.handoff_histories import HISTORIES, events_of
-from tests.projections.handoff_steps import clears, hands, log, takes, unknown, writes
+from tests.projections.handoff_steps import (
+    child_of,
+    clears,
+    hands,
+    log,
+    sets,
+    takes,
+    unknown,
+    writes,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +66,7 @@ STORY = log(
     reason(hands("native", "harness"), "rate limited"),
     writes("native", "turn-1"),
     takes("harness", 4, 4),
-    writes("harness", "turn-2", "call-1", done=["call-1"]),
+    writes("harness", "turn-2", done=["call-1"]),
     writes("native", "turn-9"),
     reason(hands("native", "harness", "turn-9"), "is better at it"),
     writes("harness", "turn-9"),
@@ -117,6 +126,36 @@ def test_a_turn_run_twice_is_marked_at_both() -> None:
     lines = picture(log(writes("a", "t"), writes("b", "t")))
     assert lines[1].endswith("┃ ● t run twice    ┊")
     assert lines[3].endswith("┃ ● t run twice")
+
+
+def test_turns_side_by_side_say_whose_they_are_and_move_nothing() -> None:
+    """The session stays where it is, and many of them are a few lines."""
+    steps = [
+        sets("main", "top", status="open"),
+        sets("search", "s", **child_of("main", "top")),
+        sets("billing", "b", **child_of("main", "top")),
+        sets("main", "top", status="completed"),
+    ]
+    lines = picture(log(*steps))
+    assert "● s for main" in lines[2]
+    assert "● b for main" in lines[3]
+    assert all(
+        line.count("┃") == 1 and line.index("┃") == lines[1].index("┃") for line in lines[1:]
+    )
+    assert not any("unannounced" in line for line in lines)
+    many = [sets("search", f"s{number}", **child_of("main", "top")) for number in range(500)]
+    lines = picture(log(steps[0], *many))
+    assert len(lines) < 10
+    assert any("496 writes of 496 turns for main" in line for line in lines)
+
+
+def test_a_lost_call_without_an_id_is_named_by_its_tool() -> None:
+    named = sets("a", "t", tool_calls=[{"name": "charge"}, {"id": "c", "name": "read"}])
+    lines = picture(log(named, hands("a", "b"), takes("b", 2)))
+    assert [line.split("✗ ")[1] for line in lines if "✗" in line] == [
+        "charge without an id never finished",
+        "read (c) never finished",
+    ]
 
 
 def test_takeovers_without_a_handoff_that_is_known() -> None:
