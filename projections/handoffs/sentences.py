@@ -107,8 +107,8 @@ def unannounced(changes: Sequence[RuntimeChange]) -> str:
     where = f"{times} ({events(seqs)})"
     source = first.source or "nobody"
     if first.takeover_seq is not None:
-        turns = [change.source_turn for change in changes if change.source_turn is not None]
-        of = f" ({listed(turns)})" if turns else ""
+        known = [change.source_turn for change in changes if change.source_turn is not None]
+        of = f" ({listed(known)})" if known else ""
         return f"{first.target} took over from {source}{of} without a handoff{where}"
     turns = listed(change.first_turn for change in changes if change.first_turn is not None)
     return f"{first.target} wrote {turns} without a handoff while {source} had the session{where}"

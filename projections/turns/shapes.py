@@ -60,6 +60,7 @@ REFERENCES = ("tool_call_id", "call_id", "tool_use_id", "toolCallId", "toolUseId
 
 _IDS_OF_CALLS = (*REFERENCES, "id")  # in the Responses API, results refer to `call_id`
 _IDS_OF_RESULTS = (*REFERENCES, "approval_request_id")
+_IDS_OF_SHELL_RESULTS = (*_IDS_OF_RESULTS, "id")
 _ID_IS_REFERENCE = "local_shell_call_output"  # has the id of its call as its own
 _NAMES = ("name", "tool_name", "toolName", "tool")
 _OUTCOMES = ("result", "output", "error", "exit_code")
@@ -131,9 +132,8 @@ def id_of_call(node: dict[Any, Any]) -> str | None:
 
 def ids_of_result(node: dict[Any, Any]) -> list[str]:
     """The ids that a result refers to."""
-    keys = _IDS_OF_RESULTS
-    if kind_of(node) == _ID_IS_REFERENCE:
-        keys = (*keys, "id")
+    is_shell = kind_of(node) == _ID_IS_REFERENCE
+    keys = _IDS_OF_SHELL_RESULTS if is_shell else _IDS_OF_RESULTS
     return [node[key] for key in keys if is_id(node.get(key))]
 
 

@@ -62,7 +62,8 @@ def test_every_fault_is_reported_in_words_and_the_exit_code_says_so(folder: str)
         "  - harness took over from other (turn-1) without a handoff (event 10)",
         "  - native finished call-1",
         "✗ native wrote turn-2 (events 5-7) after it had handed off to harness at event 3",
-        "✗ harness never saw call-2 of turn-2 (native, event 2) finished; nobody finished it later",
+        "✗ harness never saw call-2 of turn-2 (native, event 2) finished; "
+        "nobody finished it later",
         "- native has not taken over yet what harness handed to it at event 11 (done)",
         "- call-3 of turn-2 (native, event 2) was open when harness got the session; harness "
         "finished it at event 8",

@@ -217,7 +217,7 @@ class ModelSession:
             self._came_by.first_turn = event.turn_id
 
     def _late_for(self, event: Set) -> ModelChange | None:
-        """The handoff after which a runtime writes on: its last, if it did not come back."""
+        """The handoff after which a runtime writes on: its last, if it did not get it back."""
         found = None
         for each in self.before(event):
             if isinstance(each, Handoff) and event.runtime_id in (each.source, each.target):
@@ -254,12 +254,10 @@ class ModelSession:
 
     def _began_before_it_lost(self, event: Set) -> bool:
         """Whether the runtime had begun this turn when it last lost the session by a handoff."""
-        before = self.before(event)
-        sets = [each.seq for each in before if isinstance(each, Set)]
         begun = [
             each.seq
-            for each in before
-            if isinstance(each, Set) and turn_of(each) == turn_of(event) and each.seq in sets
+            for each in self.before(event)
+            if isinstance(each, Set) and turn_of(each) == turn_of(event)
         ]
         lost = self._lost_at(event)
         return bool(begun) and lost is not None and begun[0] < lost
@@ -267,24 +265,18 @@ class ModelSession:
     def _lost_at(self, event: Set) -> int | None:
         """When it last lost the session by a handoff of its own since it got it back by one."""
         found: int | None = None
-        window: int | None = None  # the handoff that its window is of
+        is_late = False  # its sets are late ones, since it has handed off
         runtime = event.runtime_id
         for each in self.before(event):
-            if isinstance(each, Handoff):
-                if runtime == each.target:
-                    found = window = None
-                if runtime == each.source != each.target:
-                    window = each.seq
-            if isinstance(each, Takeover) and each.runtime_id == runtime:
-                found = window = None
+            if got_back(each, runtime):
+                found, is_late = None, False
+            if isinstance(each, Handoff) and each.source == runtime != each.target:
+                is_late = True
             for change in self.changes:
-                if change.arrival != each.seq or not change.announced:
-                    continue
-                if change.source == runtime != change.target:
-                    if not self._is_known(change):
-                        window = each.seq
-                    if window is not None:
-                        found = each.seq
+                is_its = change.source == runtime != change.target and change.announced
+                if change.arrival == each.seq and is_its:
+                    is_late = is_late or not self._is_known(change)
+                    found = each.seq if is_late else found
         return found
 
     # Children
@@ -437,7 +429,7 @@ class ModelSession:
         found = set()
         for change in self.takeovers():
             for turn, last in self.view(change.seen or 0).items():
-                now = list(self._rest_of_life(last))[-1]
+                now = self._rest_of_life(last)[-1]
                 over = is_final(state_of(last)) or is_final(state_of(now))
                 if turn[0] != change.target and not over and is_unclear(state_of(last)):
                     found.add(turn)
@@ -463,6 +455,13 @@ class ModelSession:
         if late or unannounced or self.conflicts() or self.lost():
             return False
         return None if self.ambiguous or self.unclear() else True
+
+
+def got_back(event: Event, runtime: str) -> bool:
+    """Whether a runtime is handed the session, or takes it over."""
+    if isinstance(event, Handoff):
+        return event.target == runtime
+    return isinstance(event, Takeover) and event.runtime_id == runtime
 
 
 # States

@@ -1,4 +1,4 @@
-"""Which calls the audit takes for finished, and by what: stories, as a reader would tell."""
+"""Which calls the audit takes for finished, by what, and of which that cannot be told."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def result(call_id: str) -> dict[str, Any]:
 
 def handed_over(*before: Set, after: list[Event] | None = None) -> list[Event]:
     """Steps of `native`, a handoff to `codex`, and what comes then."""
-    over = [hands("native", "codex"), takes("codex", len(before) + 1)]
+    over: list[Event] = [hands("native", "codex"), takes("codex", len(before) + 1)]
     return log(*before, *over, *(after or []))
 
 
@@ -79,7 +79,8 @@ def test_a_call_that_says_nothing_of_itself_ends_with_its_turn_however_that_ends
     status: str,
 ) -> None:
     named = sets("native", "1", status="open", tool_calls=["a"])
-    for ended in ({"tool_calls": ["a"]}, {"tool_calls": []}, {}):
+    endings: list[dict[str, Any]] = [{"tool_calls": ["a"]}, {"tool_calls": []}, {}]
+    for ended in endings:
         assert lost(handed_over(named, sets("native", "1", status=status, **ended))) == []
         later = handed_over(named, after=[sets("native", "1", status=status, **ended)])
         assert audit(later).lost_calls == ()
@@ -232,7 +233,7 @@ def test_calls_of_cleared_turns_are_answered_only_if_there_is_no_other() -> None
     named = sets("native", "1", tool_calls=["a"])
     answer = sets("codex", "3", messages=[result("a")])
     assert lost(handed_over(named, after=[clears("native"), answer])) == []
-    other = [clears("native"), sets("codex", "2", tool_calls=["a"]), answer]
+    other: list[Event] = [clears("native"), sets("codex", "2", tool_calls=["a"]), answer]
     assert lost(handed_over(named, after=list(other))) == LOST
     twice = [sets("native", turn, tool_calls=["a"]) for turn in "12"]
     assert audit(handed_over(*twice, after=[clears(), answer])).ok is None

@@ -9,14 +9,14 @@ from msgspec.structs import replace
 from journal import SessionConfig
 from journal.events import Event, Handoff, Set, Takeover
 from projections import DefaultSessionStore
+from projections.turns import parents as parents_module
 from projections.handoffs.audit import audit
 from projections.handoffs.findings import HandoffAudit
 from projections.handoffs.owner import LatestOwner
 from projections.handoffs.pending import PendingHandoffs
 from projections.store.folded import FoldedSession
 from projections.store.store import writer_of
-from projections.turns import parents as parents_module
-from projections.turns.parents import Parent
+from projections.turns.parents import Parent, parent_in_encoded
 from projections.view import View
 from tests.projections.handoff_steps import at, child_of, clears, hands, log, sets, takes, writes
 
@@ -227,11 +227,10 @@ def test_a_state_is_decoded_only_when_a_turn_begins_beside_the_owner(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     decoded: list[bytes] = []
-    real = parents_module.parent_in_encoded
 
     def noted(state: bytes) -> Parent | None:
         decoded.append(state)
-        return real(state)
+        return parent_in_encoded(state)
 
     monkeypatch.setattr(parents_module, "parent_in_encoded", noted)
     folds, child = FoldedSession(), sets("a", "1", **child_of("top", "t"))

@@ -260,22 +260,14 @@ def pydantic_ai() -> Conversation:
 
 def pydantic_ai_retry() -> Conversation:
     """As earlier versions wrote it: the call has failed, and the model is to ask again."""
-    parts = [
-        {
-            "part_kind": "retry-prompt",
-            "tool_name": "charge_card",
-            "content": "no",
-            "tool_call_id": number,
-        }
-        for number in ("p1", "p2")
-    ]
+    of_call = [{"tool_name": "charge_card", "tool_call_id": call_id} for call_id in ("p1", "p2")]
     asked = [
-        {"kind": "response", "parts": [
-            {"part_kind": "tool-call", "tool_name": "charge_card", "args": {}, "tool_call_id": n}
-            for n in ("p1", "p2")
-        ]}
-    ]  # fmt: skip
-    results = [{"kind": "request", "parts": [part]} for part in parts]
+        {"kind": "response", "parts": [{"part_kind": "tool-call", **each} for each in of_call]}
+    ]
+    results = [
+        {"kind": "request", "parts": [{"part_kind": "retry-prompt", "content": "no", **each}]}
+        for each in of_call
+    ]
     return Conversation(asked, results, [("p1", "charge_card"), ("p2", "charge_card")])
 
 
@@ -308,25 +300,20 @@ def langchain() -> Conversation:
 def langchain_dicts() -> Conversation:
     """`messages_to_dict`: each in an envelope with its type."""
     asked, results, calls = langchain()
-    wrapped = [
+    first, second = (
         [{"type": each["type"], "data": each} for each in part] for part in (asked, results)
-    ]
-    return Conversation(*wrapped, calls)
+    )
+    return Conversation(first, second, calls)
 
 
 def gemini() -> Conversation:
     """As it is sent; most models give no ids."""
     names = ["read", "charge_card", "charge_card"]
+    args = {"function": {"name": "not this"}}
     asked = [
         {"role": "user", "parts": [{"text": "Charge it."}]},
-        {
-            "role": "model",
-            "parts": [
-                {"functionCall": {"name": name, "args": {"function": {"name": "x"}}}}
-                for name in names
-            ],
-        },
-    ]  # fmt: skip
+        {"role": "model", "parts": [{"functionCall": {"name": n, "args": args}} for n in names]},
+    ]
     results = [
         {"role": "user", "parts": [{"functionResponse": {"name": n, "response": {}}}]}
         for n in names

@@ -49,7 +49,11 @@ def test_what_is_not_json_has_no_parent(state: bytes) -> None:
 KEYS = st.tuples(st.sampled_from("abc"), st.sampled_from(["t1", "t2", "t3"]))
 PARENTS = st.dictionaries(
     KEYS,
-    st.builds(lambda key, other: Parent(*key, None, other), KEYS, st.sampled_from([None, "s"])),
+    st.builds(
+        lambda key, session: Parent(key[0], key[1], None, session),
+        KEYS,
+        st.sampled_from([None, "s"]),
+    ),
 )
 
 

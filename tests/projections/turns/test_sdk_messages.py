@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from journal.events import Event
 from projections.handoffs.audit import audit
 from projections.turns.reading import read_turn
 from tests.projections.handoff_steps import hands, log, sets, takes, writes
@@ -47,8 +48,8 @@ def test_results_by_themselves_answer_calls_that_an_earlier_state_named(sdk: str
 @BY_SDK
 def test_what_is_open_at_a_handover_and_never_answered_is_lost(sdk: str) -> None:
     asked, results, calls = CONVERSATIONS[sdk]()
-    begin = [sets("native", "1", status="open", messages=asked)]
-    over = [hands("native", "codex"), takes("codex", 2)]
+    begin: list[Event] = [sets("native", "1", status="open", messages=asked)]
+    over: list[Event] = [hands("native", "codex"), takes("codex", 2)]
     found = audit(log(*begin, *over))
     assert found.ok is False
     assert [(call.id, call.name) for call in found.lost_calls] == calls
@@ -158,7 +159,8 @@ FLAT = {"n": 1, "note": "x", "status": "running", "done": None, "parts": [], "me
         ({}, True),
         (FLAT, True),
         ({"tool_calls": []}, True),
-        ({"usage": {"input_tokens": 7}, "omitted": {"tool_calls": 3}, "source": {"a": 1}}, True),
+        ({"usage": {"input_tokens": 7}, "omitted": {"tool_calls": 3}}, True),
+        ({"source": {"file": "x"}, "handoffs": [{"runtime": "a", "turn": "t"}]}, True),
         ({"turn": 1, "plan": [{"step": "x"}]}, True),
         ({"messages": [{"role": "user", "content": "x"}], "config": {"a": [1]}}, True),
         ({"config": {"model": "m"}}, False),
