@@ -38,9 +38,7 @@ NO_ROOM_OR_CLASS = {
 }
 """Words that may be part of a name, but say too little as the name of a module or a class."""
 
-SAME_NAME: dict[str, str] = {
-    "Finding": "what an examination finds: the doctor's of a folder, the audit's of a session",
-}
+SAME_NAME: dict[str, str] = {}
 """Public classes of one name in several modules, each with the reason."""
 
 

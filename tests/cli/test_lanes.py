@@ -58,7 +58,6 @@ def reason(step: Handoff, text: str) -> Handoff:
     return replace(step, reason=text)
 
 
-# The call-1 of harness is another than that of native: calls are those of a turn.
 STORY = log(
     writes("native", "turn-1"),
     writes("native", "turn-1"),
@@ -86,7 +85,6 @@ def test_the_picture_tells_the_story() -> None:
         "  4  10:00:04  ┃─ rate limited ───────────────▶┊",
         "  5  10:00:05  ┃ ● turn-1 late                 ┊",
         "  6  10:00:06  ┊                               ┃ ◆ takes over (2 s), saw up to 4",
-        "               ┊                               ┃ ✗ call-1 never finished",
         "               ┊                               ┃ ✗ call-2 never finished",
         "  7  10:00:07  ┊                               ┃ ● turn-2",
         "               ┊◀━ unannounced ━━━━━━━━━━━━━━━━┃",
@@ -115,7 +113,7 @@ def test_what_is_wrong_is_red_and_nothing_else() -> None:
         return any(style == "red" for _, style in line)
 
     marks = [" ".join(text for text, _ in line) for line in drawn(STORY) if is_red(line)]
-    expected = ("late", "call-1", "call-2", "unannounced", "late")
+    expected = ("late", "call-2", "unannounced", "late")
     assert len(marks) == len(expected)
     for mark, part in zip(marks, expected, strict=True):
         assert part in mark

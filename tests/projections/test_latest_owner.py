@@ -9,13 +9,13 @@ from msgspec.structs import replace
 from journal import SessionConfig
 from journal.events import Event, Handoff, Set, Takeover
 from projections import DefaultSessionStore
-from projections.turns import parents as parents_module
 from projections.handoffs.audit import audit
 from projections.handoffs.findings import HandoffAudit
 from projections.handoffs.owner import LatestOwner
 from projections.handoffs.pending import PendingHandoffs
 from projections.store.folded import FoldedSession
 from projections.store.store import writer_of
+from projections.turns import parents as parents_module
 from projections.turns.parents import Parent, parent_in_encoded
 from projections.view import View
 from tests.projections.handoff_steps import at, child_of, clears, hands, log, sets, takes, writes
