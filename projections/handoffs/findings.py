@@ -141,12 +141,6 @@ class OpenCall(Struct, frozen=True, kw_only=True):
     ambiguous_seq: int | None = None
 
     @property
-    def key(self) -> tuple[str, str, str | None, str | None, int, int]:
-        """Which call of the session it is."""
-        named = (self.id, self.name, self.number, self.named_seq)
-        return self.runtime_id, self.turn_id, *named
-
-    @property
     def label(self) -> str:
         """The call in words: `charge_card (call_0)`, `call_0`, `charge_card without an id`."""
         again = f", number {self.number}" if self.number > 1 else ""

@@ -173,9 +173,7 @@ class Faults:
             return late
         before = record.previous
         if before is not None and not before.announced and before.source == record.target:
-            robbed = self._changes.get(id(before))
-            if robbed is not None:
-                return robbed
+            return self._changes[id(before)]
         return self._add(_Incident(kind="unannounced"))
 
     def lost_calls(self, target: str, calls: Sequence[OpenCall]) -> None:

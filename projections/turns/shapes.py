@@ -93,15 +93,14 @@ def kind_of(node: dict[Any, Any]) -> str | None:
 
 
 def is_result(node: dict[Any, Any]) -> bool:
-    """Whether an object is a result by its kind, or refers to a call and has an outcome.
+    """Whether an object that is no call is a result: by its kind, or by what it refers to.
 
-    One whose own status says that more is to come is none yet.
+    Without a kind, it refers to a call and has an outcome. One whose own status says that more
+    is to come is none yet.
     """
     if not _is_over_yet(node):
         return False
     kind, role = kind_of(node), node.get("role")
-    if kind in CALLS:
-        return False
     if kind in RESULTS or (kind or "").endswith(_RESULT_SUFFIX):
         return True
     if isinstance(role, str) and (role in RESULTS or role == _RESULT_ROLE):

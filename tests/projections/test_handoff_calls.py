@@ -222,6 +222,19 @@ def test_what_is_ambiguous_may_turn_out_later() -> None:
     assert "ambiguous_result" in kinds, "it was, when it came"
 
 
+def test_a_second_ambiguous_result_names_no_call_again() -> None:
+    named = [sets("native", turn, tool_calls=["a"]) for turn in "12"]
+    results = [sets("codex", turn, messages=[result("a")]) for turn in "45"]
+    unknown = [
+        (finding.events, finding.turns, finding.text)
+        for finding in audit(handed_over(*named, after=list(results))).findings
+        if finding.kind == "ambiguous_result"
+    ]
+    assert [events for events, _, _ in unknown] == [(5,), (6,)]
+    assert unknown[1][1] == (("codex", "5"),)
+    assert unknown[1][2].endswith("fits several open calls: whose it is, is unknown")
+
+
 def test_a_call_named_after_an_ambiguous_result_is_not_in_doubt() -> None:
     named = [sets("native", turn, tool_calls=["a"]) for turn in "12"]
     later = [sets("codex", "4", messages=[result("a")]), sets("codex", "5", tool_calls=["a"])]
@@ -277,20 +290,10 @@ def test_where_it_does_not_matter_nothing_is_said(events: list[Event]) -> None:
 
 
 def test_what_a_runtime_gets_back_of_its_own_is_known_to_it() -> None:
-    events = log(
-        writes("codex", "0"),
-        hands("codex", "native"),
-        takes("native", 2),
-        hands("native", "codex"),
-        sets("native", "1", **BLOB),
-        takes("native"),
-        takes("native"),
-    )
-    assert audit(events).ok is not None
-    back = log(
-        *events[:3], sets("native", "1", **BLOB), hands("native", "codex"), takes("codex", 5)
-    )
-    assert audit(back).ok is None
+    to_itself = log(sets("native", "1", **BLOB), hands("native", "native"), takes("native", 2))
+    assert audit(to_itself).ok is True
+    on = log(hands("native", "codex"), takes("codex", 4), first=4)
+    assert audit([*to_itself, *on]).ok is None
 
 
 def test_open_calls_that_a_state_has_left_out_cannot_be_followed() -> None:

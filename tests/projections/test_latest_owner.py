@@ -18,7 +18,17 @@ from projections.store.store import writer_of
 from projections.turns import parents as parents_module
 from projections.turns.parents import Parent, parent_in_encoded
 from projections.view import View
-from tests.projections.handoff_steps import at, child_of, clears, hands, log, sets, takes, writes
+from tests.projections.handoff_steps import (
+    at,
+    child_of,
+    clears,
+    hands,
+    log,
+    sets,
+    takes,
+    unknown,
+    writes,
+)
 
 RUNTIMES, TURN_IDS = st.sampled_from("abc"), st.sampled_from(["t1", "t2", "t3"])
 WRITES = st.builds(writes, RUNTIMES, TURN_IDS)
@@ -185,6 +195,10 @@ def test_a_handoff_to_itself_takes_the_session_from_nobody() -> None:
 # Children
 
 TOP = sets("top", "t", status="open")
+
+
+def test_events_of_unknown_ops_change_nothing() -> None:
+    assert folded(log(TOP, unknown())).freeze() == folded(log(TOP)).freeze()
 
 
 def test_children_take_the_session_from_nobody() -> None:

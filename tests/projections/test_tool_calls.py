@@ -240,6 +240,14 @@ SEVERAL: dict[str, tuple[Any, list[tuple[str | None, str | None, int, bool]]]] =
         ],
         [(None, "a", 1, OPEN), (None, "b", 1, DONE), (None, "b", 2, OPEN)],
     ),
+    "no id, and a result of another tool": (
+        [
+            {"tool_calls": [{"name": "a"}, {"function": {"arguments": "{}"}}]},
+            {"role": "tool", "tool_name": "b", "content": "x"},
+            {"role": "tool", "tool_name": "b", "content": "y"},
+        ],
+        [(None, "a", 1, OPEN), (None, None, 1, DONE)],
+    ),
     "no id, and results without a name in the order of the calls": (
         [
             {"tool_calls": [{"name": "a", "result": 1}, {"name": "b"}, {"name": "b"}]},

@@ -215,6 +215,7 @@ def test_what_a_call_raises_is_raised_where_it_is_awaited(
         raise Unheard
 
     args = ("s",) if method == "audit" else ("s", "native")
+    async_store.store.set_runtime_state("s", "native", "turn-1", {})
 
     async def main() -> None:
         await async_store.set_runtime_state("s", "native", "turn-1", {})
