@@ -65,7 +65,7 @@ class _SameId(Struct, eq=False):
 
         Each call is yielded once, so this is O(1) for each call in the long run.
         """
-        in_view = bool(self.open or self.doubtful)
+        in_view = bool(_first_two(self.doubtful, before) or _first_two(self.open, before))
         calls = self.open if in_view else self.gone
         while _first_two(calls, before):
             _, call = calls.popitem(last=False)

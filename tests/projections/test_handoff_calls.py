@@ -235,6 +235,16 @@ def test_a_second_ambiguous_result_names_no_call_again() -> None:
     assert unknown[1][2].endswith("fits several open calls: whose it is, is unknown")
 
 
+def test_calls_of_cleared_turns_are_in_doubt_though_a_later_call_is_open() -> None:
+    """The result came in a turn that began before that one was named."""
+    named = [sets("native", turn, tool_calls=["a"]) for turn in "12"]
+    answer = sets("codex", "4", messages=[result("a")])
+    then = [clears("native"), sets("codex", "4"), sets("codex", "5", tool_calls=["a"]), answer]
+    found = audit(handed_over(*named, after=list(then)))
+    assert [call.ambiguous_seq for call in found.changes[0].open_calls] == [8, 8]
+    assert found.ok is None
+
+
 def test_a_call_named_after_an_ambiguous_result_is_not_in_doubt() -> None:
     named = [sets("native", turn, tool_calls=["a"]) for turn in "12"]
     later = [sets("codex", "4", messages=[result("a")]), sets("codex", "5", tool_calls=["a"])]
