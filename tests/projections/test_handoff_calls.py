@@ -239,7 +239,12 @@ def test_calls_of_cleared_turns_are_in_doubt_though_a_later_call_is_open() -> No
     """The result came in a turn that began before that one was named."""
     named = [sets("native", turn, tool_calls=["a"]) for turn in "12"]
     answer = sets("codex", "4", messages=[result("a")])
-    then = [clears("native"), sets("codex", "4"), sets("codex", "5", tool_calls=["a"]), answer]
+    then: list[Event] = [
+        clears("native"),
+        sets("codex", "4"),
+        sets("codex", "5", tool_calls=["a"]),
+        answer,
+    ]
     found = audit(handed_over(*named, after=list(then)))
     assert [call.ambiguous_seq for call in found.changes[0].open_calls] == [8, 8]
     assert found.ok is None
