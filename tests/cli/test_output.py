@@ -91,7 +91,7 @@ def colours_of(text: str, name: str) -> set[str]:
 def test_a_runtime_has_one_colour_everywhere(prepared: str) -> None:
     shown = [journal("log", "my-session", "--dir", prepared, FORCE_COLOR="1").stdout]
     shown.append(journal("show", "my-session", "--dir", prepared, FORCE_COLOR="1").stdout)
-    with Terminal("tail", "-n", "100", "--dir", prepared) as terminal:
+    with Terminal("tail", "-n", "100", "--dir", prepared, columns=120) as terminal:
         terminal.until(lambda lines: any("why not" in line for line in lines))
     shown.append(terminal.raw)
     for name in ("native", "harness"):
