@@ -22,8 +22,7 @@ from journal.names import TORN_SUFFIX, Paths, unfinished
 from journal.waiting import attempts
 
 _CLOSE_ENOUGH = 1 << 16  # bytes left to copy with the lock held, if they get that few …
-_MUCH = 1 << 18  # … and so many for which it is let go again …
-_MOST_ROUNDS = 3  # … as often
+_MUCH = 1 << 18  # … and so many for which it is let go again
 
 
 def changed_error(paths: Paths) -> CompactionAbandonedError:
@@ -104,15 +103,17 @@ class Replacement:
     def lock(self, timeout: float) -> None:
         """Take the lock between processes. Raises `LockTimeoutError`.
 
-        If others have appended much until it is ours, it is let go to copy that first.
+        If others have appended much until it is ours, it is let go to copy that first, as long
+        as that makes it less: writers that are quicker than we have to wait in the end.
         """
-        file, rounds = self._old.file, _MOST_ROUNDS
+        file, before = self._old.file, math.inf
         for _ in attempts(timeout, file.path):
             self._check()
             while file.try_lock():
-                if not rounds or self._behind() <= _MUCH:
+                left = self._behind()
+                if left <= _MUCH or left >= before:
                     return
-                rounds -= 1
+                before = left / 2
                 file.unlock()
                 self._come_near()
 

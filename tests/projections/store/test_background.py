@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from errno import ENOSPC
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -416,7 +417,10 @@ class TestSessionLocks:
 
 
 def write(folder: Path, runtime: str, count: int, said: Any) -> None:
-    """So many sets at least, and more until there were two compactions."""
+    """So many sets, and more, without haste, until there were two compactions.
+
+    Where the processors are taken, writers in haste leave a compaction behind.
+    """
     messages: list[str] = []
 
     class Listener(logging.Handler):
@@ -427,8 +431,10 @@ def write(folder: Path, runtime: str, count: int, said: Any) -> None:
     with store_at(folder) as store:
         for number in range(MOST * count):
             store.set_runtime_state("s", runtime, "t", {"n": number, "text": TEXT})
-            if number >= count and not number % 100 and len(archives(folder)) > 1:
-                break
+            if number >= count:
+                sleep(0.001)
+                if not number % 100 and len(archives(folder)) > 1:
+                    break
     said.put((runtime, number, messages))
 
 

@@ -161,7 +161,7 @@ def test_a_writer_faster_than_the_copying_is_made_to_wait_in_the_end(tmp_path: P
     write_log(tmp_path)
     log, _ = open_log(tmp_path)
     wrote: list[str] = []
-    rounds = 3  # for which it lets go of the lock again
+    rounds = 1  # for which it lets go of the lock again
 
     def append_more(name: str, args: tuple[Any, ...]) -> None:
         if name == "size" and len(wrote) < 1000:
