@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from journal.events import Event, Set
 from projections.handoffs.audit import audit
-from projections.handoffs.findings import OpenCall, RuntimeChange
+from projections.handoffs.findings import ChildTurn, OpenCall, RuntimeChange
 from projections.handoffs.pending import PendingHandoffs
 from tests.projections.handoff_steps import at, clears, hands, log, takes, unknown, writes
 
@@ -337,3 +337,21 @@ def test_in_a_prompt_an_audit_looks_like_this() -> None:
     (first,) = audit(log(takes("codex", 3, seen=3), first=5)).changes
     assert repr(first).startswith("RuntimeChange(? → codex, taken over, handed off at 3,")
     assert repr(audit([])).startswith("HandoffAudit(ok, 0 findings, 0 spans,")
+    (pending,) = [repr(each) for each in found.findings if each.kind == "pending"]
+    assert pending.startswith("AuditFinding(remark: pending, 'judge has not")
+    assert pending.endswith(", 0 consequences)")
+
+
+def test_in_a_prompt_a_child_looks_like_this() -> None:
+    child = ChildTurn(
+        runtime_id="billing",
+        turn_id="t-2",
+        status=None,
+        first_seq=3,
+        last_seq=5,
+        parent_runtime_id="triage",
+        parent_turn_id="t-1",
+        tool_call_id=None,
+        parent_session_id=None,
+    )
+    assert repr(child) == "ChildTurn(billing/t-2, for triage/t-1, events 3 to 5)"

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from errno import EIO
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,16 @@ from journal.engines.files import ahead
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import FileLog, LogOptions
 from journal.engines.files.segment import SLICE
-from tests.support import Recorder, open_log, set_event
+from journal.events import Event
+from tests.support import (
+    FaultyStorage,
+    Recorder,
+    fails,
+    no_fault,
+    open_log,
+    segment_of,
+    set_event,
+)
 
 MANY = 3000
 
@@ -125,3 +135,116 @@ def test_what_would_take_much_memory_is_read_as_usual(
     log, recorder = compacted
     assert log.refresh(lambda: None)
     assert len(recorder.turns) == 2 * MANY + 1
+
+
+def test_what_was_read_ahead_is_not_taken_for_another_file(
+    compacted: tuple[FileLog, Recorder], tmp_path: Path
+) -> None:
+    """It was compacted once more meanwhile, and somebody else of the process has seen that."""
+    log, recorder = compacted
+
+    def compact_again() -> None:
+        assert Directory(str(tmp_path), LogOptions("os")).compact("s", "drop") is not None
+        log.look_again()
+        log.refresh()
+
+    log.refresh(Pauses(compact_again))
+    fresh, whole = open_log(tmp_path)
+    fresh.refresh()
+    assert log.head == fresh.head
+    assert set(recorder.turns) == set(whole.turns)
+
+
+def test_what_was_read_ahead_is_not_taken_if_it_was_cut_since(
+    compacted: tuple[FileLog, Recorder], tmp_path: Path
+) -> None:
+    log, recorder = compacted
+    path = tmp_path / "s.jsonl"
+
+    def cut() -> None:
+        lines = path.read_bytes().splitlines(keepends=True)
+        os.truncate(path, sum(map(len, lines[:-3])))
+
+    pauses = Pauses(lambda: None)
+    ahead_of = log.catchup.read_ahead
+
+    def read_and_cut(pause: Callable[[], object]) -> ahead.ReadAhead | None:
+        found = ahead_of(pause)
+        cut()
+        return found
+
+    log.catchup.read_ahead = read_and_cut  # type: ignore[method-assign]
+    log.refresh(pauses)
+    fresh, whole = open_log(tmp_path)
+    fresh.refresh()
+    assert log.head == fresh.head
+    assert set(recorder.turns) == set(whole.turns)
+
+
+@pytest.mark.parametrize("call", ["open", "find", "size", "read", "identify"])
+def test_trouble_on_the_way_is_left_to_the_usual_reading(call: str, tmp_path: Path) -> None:
+    def moved() -> tuple[FileLog, FaultyStorage]:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        storage = FaultyStorage(no_fault)
+        log, _ = open_log(folder, storage=storage)
+        events = [set_event(f"t{number}", {"text": "x" * 100}) for number in range(1500)]
+        log.append([*events, set_event("t0")])
+        log.refresh()
+        assert Directory(str(folder), LogOptions("os")).compact("s", "drop") is not None
+        return log, storage
+
+    for after in range(6):
+        log, storage = moved()
+        storage.fault = fails(call, EIO, after=after)
+        try:
+            assert log.refresh(lambda: None)
+        except OSError:
+            pass  # of the usual reading, which says so
+        storage.fault = no_fault
+        assert log.refresh()
+        assert log.head is not None
+        assert log.head.seq == 1501
+        log.close()
+
+
+def test_a_file_that_is_replaced_or_gone_just_then_is_left_to_the_usual_reading(
+    tmp_path: Path,
+) -> None:
+    log, _ = open_log(tmp_path)
+    log.append([set_event("a", {"text": "x" * ahead.LEAST})])
+    log.refresh()
+    segment, place = segment_of(log), log.head
+    segment.forget()
+    (tmp_path / "s.jsonl").rename(tmp_path / "elsewhere")
+    assert ahead.read_ahead(segment, place, lambda: None) is None
+    shutil.copy(tmp_path / "elsewhere", tmp_path / "s.jsonl")
+    assert ahead.read_ahead(segment, place, lambda: None) is None
+
+
+def test_inside_an_append_nothing_is_read_ahead(tmp_path: Path) -> None:
+    log, _ = open_log(tmp_path)
+    log.append([set_event("a")])
+
+    def events() -> list[Event]:
+        assert log.refresh(lambda: None)
+        return [set_event("b")]
+
+    assert log.append(events).seq == 2
+
+
+def test_what_ends_the_program_passes_and_the_log_is_read_anew(tmp_path: Path) -> None:
+    storage = FaultyStorage(no_fault)
+    log, recorder = open_log(tmp_path, storage=storage)
+    log.append([set_event("a")])
+    log.close()
+
+    def interrupted(name: str, _: object) -> None:
+        if name == "open":
+            storage.fault = no_fault
+            raise KeyboardInterrupt
+
+    storage.fault = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        log.refresh(lambda: None)
+    assert log.refresh()
+    assert recorder.turns == ["a"]

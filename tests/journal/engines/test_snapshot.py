@@ -772,3 +772,17 @@ def test_a_log_whose_line_before_the_place_is_damaged_is_read(
     found = thawed(tmp_path)
     assert (found.thawed, list(found.turns["native"])) == (0, ["a", "c"])
     assert "corrupt at byte" in caplog.text
+
+
+def test_there_is_nothing_to_save_of_a_session_that_does_not_exist(tmp_path: Path) -> None:
+    opened(tmp_path, Saved()).save()
+    assert not (tmp_path / "s.snapshot").exists()
+
+
+def test_a_log_that_is_replaced_before_it_is_written_is_not_saved(tmp_path: Path) -> None:
+    append(tmp_path, set_event("a"))
+    log = opened(tmp_path, Saved())
+    log.refresh()
+    log.save(lambda: (tmp_path / "s.jsonl").rename(tmp_path / "elsewhere"))
+    assert not (tmp_path / "s.snapshot").exists()
+    assert not (tmp_path / "s.snapshot.new").exists()

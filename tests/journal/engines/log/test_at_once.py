@@ -123,10 +123,13 @@ def test_at_once_never_syncs(tmp_path: Path) -> None:
 
 
 def test_at_once_refuses_what_cannot_be_written_and_goes_on(tmp_path: Path) -> None:
+    """By itself and among others."""
     log, _ = open_log(tmp_path)
     log.append([set_event("turn-1")])
     with pytest.raises(StateValueError):
         log.append_at_once([Clear(runtime_id="lone \ud800")])
+    with pytest.raises(StateValueError):
+        log.append_at_once([set_event("with it"), Clear(runtime_id="lone \ud800")])
     assert log.append_at_once([set_event("turn-2")])
     log.close()
     assert turns_in(tmp_path) == ["turn-1", "turn-2"]
