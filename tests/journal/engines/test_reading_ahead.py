@@ -248,3 +248,54 @@ def test_what_ends_the_program_passes_and_the_log_is_read_anew(tmp_path: Path) -
         log.refresh(lambda: None)
     assert log.refresh()
     assert recorder.turns == ["a"]
+
+
+def test_who_has_not_folded_what_was_compacted_reads_as_usual(tmp_path: Path) -> None:
+    log, recorder = open_log(tmp_path)
+    log.append([set_event("first")])
+    log.refresh()
+    other, _ = open_log(tmp_path)
+    events = [set_event(f"t{number}", {"text": "x" * 100}) for number in range(1500)]
+    other.append([*events, set_event("t0")])
+    assert Directory(str(tmp_path), LogOptions("os")).compact("s", "drop") is not None
+    pauses = Pauses(lambda: None)
+    assert log.refresh(pauses)
+    assert pauses.count == 0
+    assert set(recorder.turns) == {"first", *(f"t{number}" for number in range(1500))}
+
+
+def test_what_was_appended_during_a_compaction_is_folded_once(tmp_path: Path) -> None:
+    """It is in the new file after what was kept, and was folded from the old one."""
+    log, recorder = open_log(tmp_path)
+    events = [set_event(f"t{number}", {"text": "x" * 100}) for number in range(1000)]
+    log.append([*events, set_event("t0")])
+    log.refresh()
+    left = ["sync"]
+
+    def append_more(name: str, _: object) -> None:
+        if name in left:
+            left.remove(name)
+            log.append([set_event("meanwhile", {"text": "x" * 100}) for _ in range(500)])
+            log.refresh()
+
+    storage = FaultyStorage(append_more)
+    assert Directory(str(tmp_path), LogOptions("os", storage=storage)).compact("s") is not None
+    before = len(recorder.turns)
+    assert log.refresh(lambda: None)
+    assert len(recorder.turns) == before == 1501
+    log.append([set_event("later")])
+    assert log.refresh(lambda: None)
+    assert recorder.turns[-1] == "later"
+
+
+def test_a_copy_that_was_never_compacted_is_read_as_usual(tmp_path: Path) -> None:
+    log, recorder = open_log(tmp_path)
+    log.append([set_event(f"t{number}", {"text": "x" * 100}) for number in range(1500)])
+    shutil.copy(tmp_path / "s.jsonl", tmp_path / "copy")
+    log.append([set_event("forgotten")])
+    log.refresh()
+    (tmp_path / "copy").rename(tmp_path / "s.jsonl")
+    pauses = Pauses(lambda: None)
+    assert log.refresh(pauses)
+    assert pauses.count == 0
+    assert recorder.turns[-1] == "t1499"
