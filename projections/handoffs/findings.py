@@ -61,7 +61,8 @@ Unknown:
 
 Remarks:
 
-- `long_open`: a turn has been open ten times longer than any before it in the session.
+- `long_open`: a turn has been open ten times longer than any before it in the session, and for
+  ten seconds.
 - `pending`: a handoff that nobody has answered yet.
 - `finished_later`: calls that were open at a change, and were finished afterwards.
 - `shared_turn`: several runtimes ran a turn, with handoffs between.

@@ -2,8 +2,8 @@
 
 A turn that says `open` is **abandoned by its writer** if the process that wrote it last has
 ended, and **open for long** if it has been so ten times longer than any turn before it in the
-session. Turns that wait for a person are left out: they may wait for as long as they like, and
-another process may go on with them.
+session, and for ten seconds. Turns that wait for a person are left out: they may wait for as
+long as they like, and another process may go on with them.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +17,7 @@ IsGone: TypeAlias = Callable[[Event], bool | None]
 """Whether the process that wrote an event has ended; None if that cannot be told."""
 
 _LONG = 10  # times as long as any turn before
+_LEAST = 10.0  # seconds: after turns of milliseconds, one of a second is nothing to wonder about
 
 
 def nobody_knows(_event: Event) -> bool | None:
@@ -44,7 +45,7 @@ def open_for_long(lives: Iterable[Life], now: datetime) -> Iterator[tuple[Life, 
     for life in lives:
         lasted = _seconds(life, now)
         is_open = life.state.status == "open" and life.gone_seq is None
-        if is_open and 0 < longest * _LONG < lasted:
+        if is_open and longest and lasted > max(longest * _LONG, _LEAST):
             yield life, longest
         longest = max(longest, lasted)
 

@@ -117,6 +117,12 @@ def test_a_turn_open_ten_times_longer_than_any_before_it_is_remarked() -> None:
     assert audit(log(*steps)).findings == (), "without a clock nothing lasts"
 
 
+def test_after_turns_of_milliseconds_one_of_seconds_is_nothing_to_wonder_about() -> None:
+    steps = [turn("1", 0, 0.003), turn("2", 1)]
+    assert long_open(*steps, now=11) == []
+    assert long_open(*steps, now=11.1) == [("a", "2")]
+
+
 def test_times_of_events_count_where_a_turn_does_not_give_its_own() -> None:
     """From its first event to the one that first shows it over."""
     steps = [
