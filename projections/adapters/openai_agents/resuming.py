@@ -4,9 +4,7 @@ A run goes on from a `RunState`, which may have been restored in another process
 as the same turn, which is found in the journal by the calls that wait.
 """
 
-import asyncio
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
@@ -17,10 +15,7 @@ from projections.adapters.openai_agents.contents import input_text
 from projections.adapters.openai_agents.model_calls import ModelCall, asked_calls, outputs_of
 from projections.adapters.recorder import Recorder
 from projections.adapters.turns import Turn
-from projections.store.async_store.reply import Reply
-
-PATIENCE = 1.0
-"""Seconds that a run waits for the journal before it goes on."""
+from projections.adapters.writing import PATIENCE
 
 
 class Refused(NamedTuple):
@@ -74,42 +69,28 @@ def is_own(item: ToolApprovalItem, agent: str, calls: dict[str, Any]) -> bool:
     return item.agent.name == agent and call is not None and item.tool_name == call.name
 
 
-async def afind_turn(recorder: Recorder, session_id: str, where: Interrupted) -> Turn | None:
-    """The turn that waits there; None if it is not found within a second."""
-    reply: Reply[Turn | None] = Reply()
-    search = _search(recorder, session_id, where)
-    _begin(lambda: reply.carry_out(search))
-    await asyncio.wait({reply.future}, timeout=PATIENCE)
-    # Once it is cancelled, what comes of it later is no error that asyncio would report.
-    return None if reply.future.cancel() else reply.future.result()
-
-
 def find_turn(recorder: Recorder, session_id: str, where: Interrupted) -> Turn | None:
-    """The same outside of coroutines: an event loop may be running here."""
+    """The turn that waits there; None if it is not found within a second.
+
+    As `recorder.awaiting_turn`, outside of coroutines: an event loop may be running here.
+    """
     answer: Future[Turn | None] = Future()
-    search = _search(recorder, session_id, where)
 
     def carry_out() -> None:
         try:
-            answer.set_result(search())
+            found = recorder.waiting_turn(session_id, where.agent.name, where.waiting)
+            answer.set_result(found)
         except Exception as error:  # noqa: BLE001 - raised where it is waited for
             answer.set_exception(error)
 
-    _begin(carry_out)
+    # Neither the event loop nor the program's end waits for this thread.
+    thread = threading.Thread(target=carry_out, name="journal-resuming", daemon=True)
+    if not exiting.started(thread):
+        carry_out()
     try:
         return answer.result(PATIENCE)
     except TimeoutError:
         return None
-
-
-def _search(recorder: Recorder, session_id: str, where: Interrupted) -> Callable[[], Turn | None]:
-    return lambda: recorder.waiting_turn(session_id, where.agent.name, where.waiting)
-
-
-def _begin(work: Callable[[], None]) -> None:
-    """Have it done by a thread for which neither an event loop nor the program's end waits."""
-    if not exiting.started(threading.Thread(target=work, name="journal-resuming", daemon=True)):
-        work()
 
 
 def _unanswered(given: RunState[Any, Any], asked: dict[str, ModelCall]) -> frozenset[str]:

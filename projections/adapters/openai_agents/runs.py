@@ -21,7 +21,7 @@ from projections.adapters.openai_agents.contents import (
     usage_of,
 )
 from projections.adapters.openai_agents.response_calls import ResponseCalls
-from projections.adapters.openai_agents.resuming import Interrupted, afind_turn, find_turn
+from projections.adapters.openai_agents.resuming import Interrupted, find_turn
 from projections.adapters.texts import text_of
 from projections.adapters.turns import Status, Turn
 
@@ -104,7 +104,8 @@ class MirroredRun:
 
     async def aresume(self, where: Interrupted) -> None:
         """The run goes on where another was interrupted."""
-        turn = await afind_turn(self._recorder, self._session_of(where.agent), where)
+        session_id = self._session_of(where.agent)
+        turn = await self._recorder.awaiting_turn(session_id, where.agent.name, where.waiting)
         self._go_on(where, turn)
 
     def resume(self, where: Interrupted) -> None:

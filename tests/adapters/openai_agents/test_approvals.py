@@ -12,7 +12,7 @@ from agents import Agent, HostedMCPTool, Runner, RunState, ShellTool, function_t
 from agents.tool import ApplyPatchTool, CustomTool
 
 from projections import DefaultSessionStore
-from projections.adapters.openai_agents import mirror, resuming
+from projections.adapters.openai_agents import mirror
 from tests.adapters.openai_agents.agents import (
     ASK_ROME,
     CALL_BERN,
@@ -673,7 +673,8 @@ def test_a_journal_that_hangs_holds_up_a_run_for_a_moment_only(
     run: Run, store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     each = agent(*ASK_ROME, tools=[guarded()])
-    monkeypatch.setattr(resuming, "PATIENCE", 0.01)
+    for each_wait in ("openai_agents.resuming", "recorder"):
+        monkeypatch.setattr(f"projections.adapters.{each_wait}.PATIENCE", 0.01)
     stuck = threading.Event()
     with mirror(store, session_id="s") as handle:
         state = decided(run(each), approve)
