@@ -1,12 +1,12 @@
 """The tool calls of one turn, and which of them its state has room for. Pure: no I/O."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, TypeAlias
 
-import msgspec
+from msgspec import Raw
 
 from projections.adapters.texts import shorten
-from projections.adapters.values import Slice
+from projections.adapters.values import Slice, json_of
 
 CallStatus: TypeAlias = Literal[
     "open", "waiting", "completed", "error", "denied", "cancelled", "interrupted"
@@ -17,6 +17,9 @@ UNFINISHED = frozenset({"open", "waiting"})
 
 NAME_LENGTH = 120  # characters of a tool's, an agent's or a model's name
 
+COMMA = 1
+"""Bytes after an item of a list."""
+
 _VALUES = ("arguments", "result", "error")
 _FACTS = ("exit_code", "asked_at", "answer", "started_at", "ended_at")
 
@@ -24,15 +27,13 @@ _FACTS = ("exit_code", "asked_at", "answer", "started_at", "ended_at")
 class ToolCall:
     """One tool call of a turn. `number` is its place among them, from 0.
 
-    Times are texts as in states. `cost` is how many bytes its `state` takes, once that was
-    asked for. `fields` has what is kept of arguments, result and error.
+    Times are texts as in states. `fields` has what is kept of arguments, result and error.
     """
 
     __slots__ = (
         "_state",
         "answer",
         "asked_at",
-        "cost",
         "ended_at",
         "exit_code",
         "fields",
@@ -54,8 +55,7 @@ class ToolCall:
         self.answer: str | None = None
         self.started_at: str | None = None
         self.ended_at: str | None = None
-        self.cost = 0
-        self._state: dict[str, Any] | None = None
+        self._state: Raw | None = None
 
     def changed(self) -> None:
         """Its state is to be made anew."""
@@ -69,31 +69,33 @@ class ToolCall:
         self.fields.clear()
 
     @property
-    def state(self) -> dict[str, Any]:
-        """The call as it is in the turn's state, which must not be changed. O(1) if unchanged."""
+    def state(self) -> Raw:
+        """The call as it is in the turn's state, in JSON. O(1) if unchanged."""
         if self._state is None:
             self._state = self._made()
-            self.cost = size_of(self._state) + 1  # and a comma
         return self._state
 
     @property
-    def least(self) -> dict[str, Any]:
+    def least(self) -> Raw:
         """The call as it is where there is little room."""
-        return {"id": self.id, "name": self.name, "status": self.status}
+        return json_of({"id": self.id, "name": self.name, "status": self.status})
 
-    def _made(self) -> dict[str, Any]:
-        found = self.least
+    def _made(self) -> Raw:
+        found: dict[str, Any] = {"id": self.id, "name": self.name, "status": self.status}
+        cut = {}
         for name in _VALUES:
-            if name in self.fields:
-                found[name] = self.fields[name].value
+            kept = self.fields.get(name)
+            if kept is not None:
+                found[name] = kept.encoded
+                if kept.cut is not None:
+                    cut[name] = kept.cut
         for name in _FACTS:
             value = getattr(self, name)
             if value is not None:
                 found[name] = value
-        cut = {name: kept.cut for name, kept in self.fields.items() if kept.cut is not None}
         if cut:
             found["cut"] = cut
-        return found
+        return json_of(found)
 
 
 class ToolCalls:
@@ -134,7 +136,7 @@ class ToolCalls:
         call = self.named(state["id"], state["name"])
         cut = state.get("cut", {})
         call.fields = {
-            name: Slice(state[name], cut.get(name)) for name in _VALUES if name in state
+            name: Slice.of(state[name], cut.get(name)) for name in _VALUES if name in state
         }
         for name in _FACTS:
             setattr(call, name, state.get(name))
@@ -151,36 +153,32 @@ class ToolCalls:
             self.unfinished.pop(call.id, None)
             self._finished[call.id] = call
 
-    def shown(self, room: int) -> tuple[dict[int, dict[str, Any]], int, int]:
+    def shown(self, room: int) -> tuple[dict[int, Raw], int]:
         """What `room` bytes have room for of those that are not over: states by number.
 
-        Whole if all of them fit so, else the least of each. Returns the bytes they take and how
-        many had to be left out, too.
+        Whole if all of them fit so, else the least of each. Also the bytes that they take.
         """
-        found, taken = self._fitting(room, lambda call: (call.state, call.cost))
+        found, taken = _fitting(room, self.unfinished.values(), lambda call: call.state)
         if len(found) < len(self.unfinished):
-            found, taken = self._fitting(room, lambda call: (call.least, size_of(call.least) + 1))
-        return found, taken, len(self.unfinished) - len(found)
-
-    def _fitting(
-        self, room: int, form: Callable[[ToolCall], tuple[dict[str, Any], int]]
-    ) -> tuple[dict[int, dict[str, Any]], int]:
-        """As many of those that are not over as fit, and the bytes that they take."""
-        found: dict[int, dict[str, Any]] = {}
-        taken = 0
-        for call in self.unfinished.values():
-            state, cost = form(call)
-            if taken + cost > room:
-                break
-            found[call.number] = state
-            taken += cost
+            found, taken = _fitting(room, self.unfinished.values(), lambda call: call.least)
         return found, taken
 
-    def newest_finished(self) -> Iterator[ToolCall]:
-        """Those that are over, the one that ended last first."""
-        return reversed(self._finished.values())
+    def shown_finished(self, room: int) -> tuple[dict[int, Raw], int]:
+        """The same of those that are over, the one that ended last first."""
+        return _fitting(room, reversed(self._finished.values()), lambda call: call.state)
 
 
-def size_of(value: object) -> int:
-    """Bytes of a value as JSON."""
-    return len(msgspec.json.encode(value))
+def _fitting(
+    room: int, calls: Iterable[ToolCall], form: Callable[[ToolCall], Raw]
+) -> tuple[dict[int, Raw], int]:
+    """As many as fit, by number, and the bytes that they take."""
+    found: dict[int, Raw] = {}
+    taken = 0
+    for call in calls:
+        state = form(call)
+        cost = len(state) + COMMA
+        if taken + cost > room:
+            break
+        found[call.number] = state
+        taken += cost
+    return found, taken

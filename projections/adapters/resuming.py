@@ -47,7 +47,7 @@ def made_anew(
         turn.calls.restore(call)
     for message in state.get("transcript", ()):
         cut = message.get("cut", {}).get("content")
-        turn.transcript.add(message["role"], Slice(message["content"], cut))
+        turn.transcript.add(message["role"], Slice.of(message["content"], cut))
     return turn
 
 

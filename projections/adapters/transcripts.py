@@ -3,8 +3,10 @@
 from collections import deque
 from typing import Any
 
-from projections.adapters.calls import size_of
-from projections.adapters.values import Slice
+from msgspec import Raw
+
+from projections.adapters.calls import COMMA
+from projections.adapters.values import Slice, json_of
 
 
 class Transcript:
@@ -16,35 +18,36 @@ class Transcript:
     def __init__(self, room: int) -> None:
         """`room` is how many bytes of JSON are kept at most."""
         self._room = room
-        self._first: tuple[int, dict[str, Any], int] | None = None  # number, message, cost
-        self._latest: deque[tuple[int, dict[str, Any], int]] = deque()
+        self._first: tuple[int, Raw] | None = None  # number and message, in JSON
+        self._latest: deque[tuple[int, Raw]] = deque()
         self._taken = 0
         self.count = 0
 
     def add(self, role: str, kept: Slice) -> None:
         """Something was said. O(1) on average."""
-        message: dict[str, Any] = {"role": role, "content": kept.value}
+        message: dict[str, Any] = {"role": role, "content": kept.encoded}
         if kept.cut is not None:
             message["cut"] = {"content": kept.cut}
-        item = (self.count, message, size_of(message) + 1)
+        item = (self.count, json_of(message))
         self.count += 1
         if role == "user" and self._first is None:
             self._first = item
             return
         self._latest.append(item)
-        self._taken += item[2]
+        self._taken += len(item[1]) + COMMA
         while self._taken > self._room and len(self._latest) > 1:
-            self._taken -= self._latest.popleft()[2]
+            self._taken -= len(self._latest.popleft()[1]) + COMMA
 
-    def shown(self, room: int) -> tuple[list[dict[str, Any]], int]:
+    def shown(self, room: int) -> tuple[list[Raw], int]:
         """What there is room for: the user's first words, then the last words said, and before.
 
-        Also the bytes that these take.
+        In JSON. Also the bytes that these take.
         """
-        found: dict[int, dict[str, Any]] = {}
+        found: dict[int, Raw] = {}
         taken = 0
         wanted = [] if self._first is None else [self._first]
-        for number, message, cost in (*wanted, *reversed(self._latest)):
+        for number, message in (*wanted, *reversed(self._latest)):
+            cost = len(message) + COMMA
             if taken + cost > room:
                 break
             found[number] = message

@@ -1,20 +1,4 @@
-"""An agent's turn, kept as one state in the form of a recorded turn. Pure: no I/O.
-
-    {"turn": 1, "agent": "triage", "status": "open", "opened_at": "2026-11-23T10:20:41.714Z",
-     "tool_calls": [{"id": "call-1", "name": "search", "status": "completed",
-                     "arguments": {"parcel": 17}, "result": "in Bonn"}],
-     "transcript": [{"role": "user", "content": "Where is my parcel?"}]}
-
-- `status` is `open`, `waiting` while a person has to approve or to answer, and once the turn has
-  ended `completed`, `error`, `cancelled` or `interrupted`. Then there is `closed_at`. A call may
-  also be `denied`. How a turn ends says little of its calls: one may still run after a turn was
-  cancelled, and stays `open` until something says what became of it.
-- `parent` is the turn that called for this one: `runtime`, `turn`, the `tool_call_id` if it
-  is known, and the `session` if it is another one.
-- `handoffs` are the turns that this one called for or handed over to, with the same fields.
-- `omitted` counts what the limit left no room for. Earlier states of the turn have that.
-- `cut`, beside a text that was cut, has its length in bytes and the beginning of its SHA-256.
-"""
+"""An agent's turn under way: what happens in it, kept as one state. Pure: no I/O."""
 
 import secrets
 import threading
@@ -24,15 +8,18 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Literal, TypeAlias, TypeVar
 
+import msgspec
+
 from journal.errors import ReentryError
+from projections.adapters import states
 from projections.adapters.calls import (
     NAME_LENGTH,
     UNFINISHED,
     CallStatus,
     ToolCall,
     ToolCalls,
-    size_of,
 )
+from projections.adapters.states import FORM, State
 from projections.adapters.texts import error_text, shorten, text_of
 from projections.adapters.transcripts import Transcript
 from projections.adapters.values import Slice, Slicer
@@ -43,19 +30,9 @@ Status: TypeAlias = Literal[
 ]
 """How a turn is going; all but `open` and `waiting` are final."""
 
-FORM = 1
-"""The version of the form, the `turn` of each state."""
-
 _ERROR_LENGTH = 160  # characters of an error where no values are kept
 _AT_ONCE = 20  # calls of a turn whose opening and end are written at once
 _SELDOM = 0.05  # seconds after a write in which changes of later calls wait for others
-_FRAME = (
-    len('"tool_calls":[],"transcript":[],"handoffs":[],')
-    + len('"omitted":{"tool_calls":,"open_calls":,"handoffs":,"transcript":},')
-    + 4 * len("999999")
-)  # bytes for what is left out, and around what is not
-LEAST = 320
-"""Bytes in which a turn can still say what it is and how it goes."""
 
 _ANSWERS: dict[CallStatus, str] = {
     "completed": "allowed",
@@ -63,8 +40,6 @@ _ANSWERS: dict[CallStatus, str] = {
     "denied": "denied",
 }
 """What was answered to a call that waited, as its end shows; nothing if it was called off."""
-
-_LESS_AND_LESS = ("handoffs", "forked_from", "usage", "error", "cut", "model", "parent", "agent")
 
 
 @dataclass(slots=True, eq=False)
@@ -115,8 +90,8 @@ class Turn:
     def __post_init__(self) -> None:
         self.transcript = Transcript(self.slicer.detail.turn_bytes)
 
-    def put_in_line(self, line_up: Callable[[dict[str, Any]], T], most: int | None = None) -> T:
-        """Take the state, as `state` does, and let `line_up` put it into a queue.
+    def put_in_line(self, line_up: Callable[[bytes], T], most: int | None = None) -> T:
+        """Take the state, as `encoded` does, and let `line_up` put it into a queue.
 
         Both happen under the lock, so `line_up` must not do I/O. Returns what `line_up` returns.
         Raises `ReentryError` if this very thread is in here already: otherwise an older state
@@ -129,7 +104,7 @@ class Turn:
                 )
             self.is_being_queued = True
             try:
-                return line_up(self.state(most))
+                return line_up(self.encoded(most))
             finally:
                 self.is_being_queued = False
 
@@ -252,7 +227,7 @@ class Turn:
 
     def _kept_error(self, error: object) -> Slice:
         text = error_text(error)
-        return self.slicer.keep_text(text) or Slice(shorten(text, _ERROR_LENGTH))
+        return self.slicer.keep_text(text) or Slice.of(shorten(text, _ERROR_LENGTH))
 
     def _note(self, number: int) -> None:
         self._is_urgent |= number < _AT_ONCE
@@ -302,101 +277,44 @@ class Turn:
 
     # Its state
 
-    def state(self, most: int | None = None) -> dict[str, Any]:
+    def encoded(self, most: int | None = None) -> bytes:
         """The turn as a state of at most `most` bytes of JSON, or as many as its `slicer` says.
 
-        Room is given to calls that are not over, then to the user's first words and to the last
-        ones said, then to the newest calls and handoffs. O(what is shown).
+        See `projections.adapters.states`. O(what is shown).
         """
         with self.lock:
             self._is_urgent, self._taken_at = False, monotonic()
-            room = (most or self.slicer.detail.turn_bytes) - _FRAME
-            state = self._beginning()
-            left = room - size_of(state)
-            if left < 0:
-                state = _least(state, room)
-                left = room - size_of(state)
-            return self._filled(state, left)
+            return states.encoded(
+                self._beginning(),
+                self.calls,
+                self.transcript,
+                self.handoffs,
+                self.omitted_before,
+                most or self.slicer.detail.turn_bytes,
+            )
 
-    def _beginning(self) -> dict[str, Any]:
-        state: dict[str, Any] = {
-            "turn": FORM,
-            "agent": shorten(self.agent or self.runtime_id, NAME_LENGTH),
-            "status": self.status,
-        }
-        parent = self.parent
-        caller = self.parent_reference
-        if parent is not None:
-            caller = _reference(parent, self.session_id, self.parent_call_id)
-        more = (
-            ("stop_reason", self.stop_reason),
-            ("opened_at", self.opened_at),
-            ("closed_at", self.closed_at),
-            ("model", self.model),
-            ("usage", dict(self.usage) or None),
-            ("parent", caller),
-            ("error", self.error and self.error.value),
-            ("cut", self.error and self.error.cut and {"error": self.error.cut}),
+    def state(self, most: int | None = None) -> dict[str, Any]:
+        """The same as data."""
+        found: dict[str, Any] = msgspec.json.decode(self.encoded(most))
+        return found
+
+    def _beginning(self) -> State:
+        parent, error = self.parent, self.error
+        return State(
+            turn=FORM,
+            agent=shorten(self.agent or self.runtime_id, NAME_LENGTH),
+            status=self.status,
+            stop_reason=self.stop_reason,
+            opened_at=self.opened_at,
+            closed_at=self.closed_at,
+            model=self.model,
+            usage=self.usage or None,
+            parent=self.parent_reference
+            if parent is None
+            else _reference(parent, self.session_id, self.parent_call_id),
+            error=error and error.encoded,
+            cut={"error": error.cut} if error is not None and error.cut else None,
         )
-        return state | {name: value for name, value in more if value is not None}
-
-    def _filled(self, state: dict[str, Any], room: int) -> dict[str, Any]:
-        """The state with calls, messages and handoffs, as far as there is room."""
-        calls, taken, left_open = self.calls.shown(room)
-        room -= taken
-        messages, said = self.transcript.shown(room // 2)
-        room -= said
-        handoffs, taken = _newest(self.handoffs, room // 4)
-        room -= taken
-        open_calls = len(calls)
-        for call in self.calls.newest_finished():
-            shown, cost = call.state, call.cost
-            if cost > room:
-                break
-            calls[call.number] = shown
-            room -= cost
-        if len(messages) < self.transcript.count:
-            messages, _ = self.transcript.shown(said + room)
-        if calls:
-            state["tool_calls"] = [calls[number] for number in sorted(calls)]
-        if messages:
-            state["transcript"] = messages
-        if handoffs:
-            state["handoffs"] = handoffs
-        finished = len(self.calls) - len(self.calls.unfinished)
-        counts = {
-            "tool_calls": finished - (len(calls) - open_calls),
-            "open_calls": left_open,
-            "handoffs": len(self.handoffs) - len(handoffs),
-            "transcript": self.transcript.count - len(messages),
-        }
-        for name, count in self.omitted_before.items():
-            counts[name] += count
-        if any(counts.values()):
-            state["omitted"] = {name: count for name, count in counts.items() if count}
-        return state
-
-
-def _newest(handoffs: list[dict[str, str]], room: int) -> tuple[list[dict[str, str]], int]:
-    """As many of the latest as there is room for, and the bytes that they take."""
-    found: list[dict[str, str]] = []
-    taken = 0
-    for each in reversed(handoffs):
-        cost = size_of(each) + 1
-        if taken + cost > room:
-            break
-        found.append(each)
-        taken += cost
-    return found[::-1], taken
-
-
-def _least(state: dict[str, Any], most: int) -> dict[str, Any]:
-    """A beginning that is too long, with less of it: ids may be of any length."""
-    for name in _LESS_AND_LESS:
-        if size_of(state) <= most:
-            break
-        state.pop(name, None)
-    return state
 
 
 def new_turn_id() -> str:

@@ -7,19 +7,20 @@ same beginning.
 
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
 import msgspec
+from msgspec import Raw
 
 from journal.config import Limits
-from journal.redaction import redact
+from journal.redaction import may_hold_secrets, redact
 from projections.adapters.texts import CUT, printed, valid
 
 Record: TypeAlias = Literal["ids", "slices", "full"]
 """How much is kept: ids, names, statuses and times; values cut to 1 KiB; or to 64 KiB."""
 
-Clean: TypeAlias = Callable[[Any], Any]
-"""Replaces the secrets in a JSON value."""
+Clean: TypeAlias = Callable[[bytes], bytes]
+"""Replaces the secrets in JSON."""
 
 _SHARE = 4  # no value takes more than a part in so many of its turn
 _DEEPEST = 64  # levels of a value that is kept as it is; a state may have twice as many
@@ -57,16 +58,37 @@ def detail_of(record: Record) -> Detail:
 
 
 class Slice(NamedTuple):
-    """A value as it is kept. `cut` says what it was like before, if it was cut."""
+    """A value as it is kept, in JSON. `cut` says what it was like before, if it was cut."""
 
-    value: Any
+    encoded: Raw
     cut: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, value: Any, cut: dict[str, Any] | None = None) -> Self:
+        """Of JSON data."""
+        return cls(json_of(value), cut)
+
+    @property
+    def value(self) -> Any:
+        """The value again."""
+        return msgspec.json.decode(self.encoded)
+
+
+def json_of(value: Any) -> Raw:
+    """JSON data as JSON."""
+    return Raw(msgspec.json.encode(value))
+
+
+def _clean(encoded: bytes) -> bytes:
+    if not may_hold_secrets(encoded):
+        return encoded
+    return msgspec.json.encode(redact(msgspec.json.decode(encoded)))
 
 
 class Slicer:
     """Keeps values of one turn: `detail` says how much, `clean` takes secrets out."""
 
-    def __init__(self, detail: Detail = DETAILS["slices"], clean: Clean = redact) -> None:
+    def __init__(self, detail: Detail = DETAILS["slices"], clean: Clean = _clean) -> None:
         self.detail = detail
         self._clean = clean
 
@@ -84,14 +106,13 @@ class Slicer:
         return self._fitted(valid(text)) if self.detail.value_bytes else None
 
     def _fitted(self, value: Any) -> Slice:
-        value = self._clean(value)
-        encoded = msgspec.json.encode(value)
-        if len(encoded) <= self.detail.value_bytes and not _is_deep(value, encoded):
-            return Slice(value)
-        text = value if isinstance(value, str) else encoded.decode()
+        encoded = self._clean(msgspec.json.encode(value))
+        if len(encoded) <= self.detail.value_bytes and not _is_deep(encoded):
+            return Slice(Raw(encoded))
+        text = msgspec.json.decode(encoded) if encoded[:1] == b'"' else encoded.decode()
         raw = text.encode()
         cut = {"bytes": len(raw), "sha256": sha256(raw).hexdigest()[:_DIGITS]}
-        return Slice(beginning_of(text, self.detail.value_bytes), cut)
+        return Slice.of(beginning_of(text, self.detail.value_bytes), cut)
 
 
 def beginning_of(text: str, most: int) -> str:
@@ -128,11 +149,11 @@ def _parsed(text: str) -> Any:
     return found if isinstance(found, dict) else text
 
 
-def _is_deep(value: Any, encoded: bytes) -> bool:
+def _is_deep(encoded: bytes) -> bool:
     """Whether it is nested more deeply than a state should be."""
     if encoded.count(b"[") + encoded.count(b"{") <= _DEEPEST:
         return False
-    level, depth = [value], 0
+    level, depth = [msgspec.json.decode(encoded)], 0
     while level and depth <= _DEEPEST:
         level = [item for each in level for item in _inside(each)]
         depth += 1

@@ -8,14 +8,14 @@ import asyncio
 import functools
 from queue import SimpleQueue
 from time import monotonic
-from typing import Any
 
 from journal.errors import LimitExceededError
 from journal.events import Set
 from journal.waiting import waiting_since
 from projections.adapters.failures import Failures
 from projections.adapters.ownership import NEXT, WAITS, Before, FromOwner, Handover
-from projections.adapters.turns import LEAST, Turn
+from projections.adapters.states import LEAST
+from projections.adapters.turns import Turn
 from projections.store.async_store.entries import Append, Done, LineItem
 from projections.store.async_store.writer import AsyncWriter, Begin
 from projections.store.store import DefaultSessionStore, writer_of
@@ -93,7 +93,7 @@ class TurnWriter:
         here: bool,
         most: int | None = None,
     ) -> bool:
-        def line_up(state: dict[str, Any]) -> Begin:
+        def line_up(state: bytes) -> Begin:
             write = _Write(self, turn, state, before, after, done)
             return self.queued.line_up(turn.session_id, write.entry, write.at_once)
 
@@ -121,12 +121,12 @@ class _Write:
         self,
         through: TurnWriter,
         turn: Turn,
-        state: dict[str, Any],
+        state: bytes,
         before: Before,
         after: Handover | None,
         done: Done,
     ) -> None:
-        """Raises as `StateEncoder.event`. The session file is asked for when the turn is over."""
+        """Raises as `StateEncoder.event_of`. Asks for the session file when the turn is over."""
         self._through = through
         self._session_id = turn.session_id
         self._before = before
@@ -135,7 +135,7 @@ class _Write:
         self._done = done
         self._since = monotonic()
         self._events: tuple[Set] = (
-            through.writer.encoder.event(turn.session_id, turn.runtime_id, turn.turn_id, state),
+            through.writer.encoder.event_of(turn.session_id, turn.runtime_id, turn.turn_id, state),
         )
 
     @property

@@ -40,7 +40,12 @@ class StateEncoder:
         """
         if not isinstance(state, kind):
             raise StateTypeError(f"{name} must be a dict, not {type(state).__name__}")
-        encoded = encode_state(state, name)
+        return self.event_of(session_id, runtime_id, turn_id, encode_state(state, name), name)
+
+    def event_of(
+        self, session_id: str, runtime_id: str, turn_id: str, encoded: bytes, name: str = "state"
+    ) -> Set:
+        """As `event`, of a state that is JSON already, as `encode_state` would give it."""
         if self._exposure is not None:
             self._exposure.check_ids(session_id, runtime_id, turn_id)
             if may_hold_secrets(encoded):
@@ -51,13 +56,14 @@ class StateEncoder:
             encoded = encode_state(self._redacted(decode_state(encoded)), "the redacted state")
         return Set(runtime_id=runtime_id, turn_id=turn_id, state=Raw(encoded))
 
-    def clean(self, value: Any) -> Any:
-        """A part of a state with its secrets replaced, as in a whole state. O(size of it)."""
-        if self._redactor is None:
-            return value
+    def clean(self, encoded: bytes) -> bytes:
+        """A part of a state, in JSON, with its secrets replaced as in a whole one. O(size)."""
+        if self._redactor is None or (self._redactor is redact and not may_hold_secrets(encoded)):
+            return encoded
+        value = decode_state(encoded)
         if self._redactor is redact:
-            return redact(value) if may_hold_secrets(json.encode(value)) else value
-        return self._redacted({"value": value}).get("value")
+            return json.encode(redact(value))
+        return json.encode(self._redacted({"value": value}).get("value"))
 
     def events(
         self, session_id: str, items: Iterable[tuple[str, str, dict[str, Any]]]

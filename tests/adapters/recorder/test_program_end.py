@@ -33,15 +33,15 @@ def test_a_turn_that_ends_while_it_is_being_queued_is_counted(
     recorder, turn = Recorder(store), new()
     recorder.open(turn)
     encoder = writer_of(store).encoder
-    make_event = encoder.event
+    make_event = encoder.event_of
 
     def interrupted(*args: Any) -> Any:
-        monkeypatch.setattr(encoder, "event", make_event)
+        monkeypatch.setattr(encoder, "event_of", make_event)
         event = make_event(*args)
         recorder.close_soon(turn)
         return event
 
-    monkeypatch.setattr(encoder, "event", interrupted)
+    monkeypatch.setattr(encoder, "event_of", interrupted)
     recorder.save(turn)
     assert recorder.failures == 1
     assert isinstance(recorder.last_failure, ReentryError)
