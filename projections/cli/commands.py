@@ -3,13 +3,13 @@
 Start-up is part of how a command feels: nothing here imports more than click.
 """
 
-import difflib
 import importlib
 from typing import Any
 
 import click
 
 from journal import __version__
+from projections.cli.global_options import add_switches, passed_on, root_options
 
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Look": {
@@ -43,6 +43,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "demo": ("demo", "Show the journal at work on a small session."),
         "schema": ("schema", "Print the JSON Schema of what -o json and jsonl give."),
         "completion": ("completion", "Print the completion script for a shell."),
+        "help": ("help", "Show the help of a command, or of all."),
+        "version": ("help", "Print the version."),
     },
 }
 """By section: the module of each command in this package, and its first line of help."""
@@ -55,11 +57,22 @@ class ReaderGoneError(Exception):
 class Commands(click.Group):
     """The commands of the table, each imported when it is asked for."""
 
+    invoked: str | None = None
+    """The name of the command that runs in this process, if any does yet."""
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
             raise ReaderGoneError from error  # click would end with an exit code of its own
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            message = error.format_message().rstrip(".")
+            hint = "The options of a command stand after its name, see `journal help COMMAND`"
+            raise click.UsageError(f"{message}. {hint}", ctx) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for section in COMMANDS.values() for name in section]
@@ -69,20 +82,27 @@ class Commands(click.Group):
             if cmd_name in section:
                 module = importlib.import_module(f"projections.cli.{section[cmd_name][0]}")
                 command: click.Command = getattr(module, f"{cmd_name}_command")
+                add_switches(command)
                 return command
         return None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
-            if not close:
-                raise
-            message = f"{error.message} Did you mean {close[0]!r}?"
-            raise click.UsageError(message, ctx) from error
+        command = self.get_command(ctx, args[0])
+        if command is None:
+            if ctx.resilient_parsing:  # somebody is still typing
+                return None, None, args[1:]
+            raise click.UsageError(self._unknown(ctx, args[0]), ctx)
+        self.invoked = args[0]
+        return args[0], command, [*passed_on(ctx, command), *args[1:]]
+
+    def _unknown(self, ctx: click.Context, name: str) -> str:
+        from projections.cli.suggestions import suggestions
+
+        close = [f"`journal {each}`" for each in suggestions(name, self.list_commands(ctx))]
+        hint = f"did you mean {' or '.join(close)}?" if close else "`journal help` lists all"
+        return f"there is no command {name!r}; {hint}"
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, section in COMMANDS.items():
@@ -91,10 +111,14 @@ class Commands(click.Group):
 
 
 @click.group(
-    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
+    cls=Commands,
+    params=root_options(),
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 @click.version_option(__version__, prog_name="journal", message="%(prog)s %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context, /, **given: Any) -> None:
     """The journal of AI agent runtime state.
 
     Sessions are looked for in --dir, else $JOURNAL_DIR, else where PraisonAI keeps them.
@@ -102,11 +126,13 @@ def cli() -> None:
 
     \b
     Examples:
-      journal demo                    a tour on a small session
-      journal tail                    all runtimes, live
-      journal log my-session -n 20    the last 20 events
-      journal handoffs my-session     who handed what to whom
+      journal demo                   a tour on a small session
+      journal tail                   all runtimes, live
+      journal log my-session -n 20   the last 20 events
+      journal handoffs my-session    who handed what to whom
 
     Exit codes: 0 fine, 1 a negative answer or a failure, 2 usage, 3 not found,
     4 damaged data, 5 a cursor that leads to no event, 130 interrupted.
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())  # nothing went wrong: somebody wants to know what there is

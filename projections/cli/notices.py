@@ -3,9 +3,8 @@
 import logging
 import os
 import re
-import sys
 
-from projections.cli.commands import COMMANDS
+from projections.cli.commands import COMMANDS, cli
 from projections.cli.terminal import notice
 
 _FAIL_ON_DAMAGE = frozenset((*COMMANDS["Look"], *COMMANDS["Understand"], "export"))
@@ -23,9 +22,8 @@ _AT_BYTE = re.compile(r".*? at byte \d+", re.DOTALL)
 class Notices(logging.Handler):
     """A handler that prints what is logged; damage at one place is printed only once."""
 
-    def __init__(self, command: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._command = command
         self._damage: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -35,13 +33,13 @@ class Notices(logging.Handler):
             if found.group() in self._damage:
                 return
             self._damage.add(found.group())
-            if self._command in _LIST_DAMAGE:
+            if cli.invoked in _LIST_DAMAGE:
                 return
         notice(message)
 
     def damage_met(self) -> str | None:
         """What to say at the end of a command whose output lacks something, or may lack it."""
-        if not self._damage or self._command not in _FAIL_ON_DAMAGE:
+        if not self._damage or cli.invoked not in _FAIL_ON_DAMAGE:
             return None
         if all(map(_DISORDER.match, self._damage)):
             return "the log is damaged, though no event is missing"
@@ -50,7 +48,7 @@ class Notices(logging.Handler):
 
 def print_log() -> Notices:
     """Have what is logged printed from now on, unless a shell asks for completions."""
-    notices = Notices(sys.argv[1] if len(sys.argv) > 1 else "")
+    notices = Notices()
     logger = logging.getLogger("journal")
     if "_JOURNAL_COMPLETE" in os.environ:  # somebody is typing: a notice would be in the way
         logger.addHandler(logging.NullHandler())

@@ -128,7 +128,7 @@ compopt() { :; }
 
 def test_bash_completes_commands_options_and_ids(prepared: str) -> None:
     lines = [
-        "journal ver",
+        "journal veri",
         "journal log --show",
         "journal log my-",
         "journal verify session-a session-",
