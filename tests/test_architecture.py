@@ -181,20 +181,30 @@ def _imported(code: str) -> set[str]:
     return set(output.split())
 
 
+_STORE = "from projections import DefaultSessionStore"
+
+
 def test_importing_the_store_loads_nothing_that_most_do_without() -> None:
-    assert _imported("import projections").isdisjoint([*_HEAVY, *_LATER])
+    assert _imported(_STORE).isdisjoint([*_HEAVY, *_LATER])
+
+
+def test_importing_the_packages_root_loads_next_to_nothing() -> None:
+    """The command imports it first, and cannot be interrupted in silence until then."""
+    own = {name for name in _imported("import projections.cli") if name.startswith("projections")}
+    assert own == {"projections", "projections.shadowing", "projections.cli"}
+    assert _imported("import projections.cli").isdisjoint(["enum", "re", "typing", "journal"])
 
 
 def test_importing_the_store_loads_few_modules() -> None:
     """Each takes 0.1 ms and more to find and to run, beside the 20 ms of msgspec."""
-    assert len(_imported("import projections") - _imported("import msgspec")) <= _MOST_MODULES
+    assert len(_imported(_STORE) - _imported("import msgspec")) <= _MOST_MODULES
 
 
 def test_setting_and_getting_imports_nothing(tmp_path: Path) -> None:
     """Where the program ends, a thread may be stopped inside an import that nobody can finish."""
     code = (
-        "import sys, projections;"
-        "store = projections.DefaultSessionStore(sys.argv[1], durability='os');"
+        "import sys; from projections import DefaultSessionStore;"
+        "store = DefaultSessionStore(sys.argv[1], durability='os');"
         "store.set_runtime_state('s', 'r', 't', {});"
         "before = {*sys.modules};"
         "store.set_runtime_state('s', 'r', 't', {'password': 'swordfish-17', 'a': 'x' * 99});"

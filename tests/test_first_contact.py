@@ -143,9 +143,16 @@ del os.fdatasync
 
 
 @pytest.mark.parametrize("lacks", [WINDOWS, MACOS], ids=["windows", "macos"])
-@pytest.mark.parametrize("imports", ["journal", "projections.cli"])
-def test_another_system_gets_one_clear_sentence(home: Path, lacks: str, imports: str) -> None:
-    failed = run("-c", f"{lacks}\nimport {imports}", cwd=home)
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import journal",
+        "from projections import DefaultSessionStore",
+        "import projections.cli; projections.cli.main()",
+    ],
+)
+def test_another_system_gets_one_clear_sentence(home: Path, lacks: str, code: str) -> None:
+    failed = run("-c", f"{lacks}\n{code}", cwd=home)
     assert failed.returncode == 1
     last = failed.stderr.splitlines()[-1]
     assert last.startswith("ImportError: runtime-journal runs on Linux, not on ")

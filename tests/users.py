@@ -30,7 +30,7 @@ os.setresuid(uid, uid, uid)
 os.umask(0o022)
 """
 _PREPARE = "import os, sys\nos.umask(0o022)\n"
-_COMMAND = "from projections.cli.main import main\nmain()"
+_COMMAND = "from projections.cli import main\nmain()"
 _PATIENCE = 100  # seconds; only a failing test waits so long
 
 

@@ -46,11 +46,16 @@ class Notices(logging.Handler):
         return "not all could be read"
 
 
+def is_completing() -> bool:
+    """Whether a shell asks what may be typed next."""
+    return "_JOURNAL_COMPLETE" in os.environ
+
+
 def print_log() -> Notices:
     """Have what is logged printed from now on, unless a shell asks for completions."""
     notices = Notices()
     logger = logging.getLogger("journal")
-    if "_JOURNAL_COMPLETE" in os.environ:  # somebody is typing: a notice would be in the way
+    if is_completing():  # somebody is typing: a notice would be in the way
         logger.addHandler(logging.NullHandler())
     else:
         logger.addHandler(notices)

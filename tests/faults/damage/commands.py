@@ -2,6 +2,7 @@
 
 import io
 import logging
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,9 +37,10 @@ def run(*args: str, folder: str | None) -> Ran:
         patch.object(sys, "stdout", io.TextIOWrapper(out, encoding="utf-8")) as stdout,
         patch.object(sys, "stderr", io.TextIOWrapper(err, encoding="utf-8")) as stderr,
         patch.dict("os.environ", {"JOURNAL_DIR": folder} if folder is not None else {}),
-        patch("projections.cli.main._drop_output"),
+        patch("projections.cli.entry._drop_output"),
         patch("projections.doctor.examination.sleep"),
         _own_logging(),
+        _own_signals(),
     ):
         try:
             main()
@@ -47,6 +49,16 @@ def run(*args: str, folder: str | None) -> Ran:
         stdout.flush()
         stderr.flush()
         return Ran(code, out.getvalue(), err.getvalue())
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """What Ctrl-C does: after a command it ends the process, which ends as well."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -1,7 +1,10 @@
-"""The entry point of the command: runs it, and turns errors into messages and exit codes."""
+"""Runs the command, and turns errors into messages and exit codes."""
 
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from errno import EBADF, EDQUOT, EFBIG, EIO, ENOSPC
 from io import TextIOWrapper
 
@@ -16,21 +19,22 @@ from projections.cli.exit_codes import (
     Terminated,
     exit_code_of,
 )
-from projections.cli.notices import print_log
+from projections.cli.notices import is_completing, print_log
 from projections.cli.terminal import notice, plain
 
 _OF_OUTPUT = (ENOSPC, EDQUOT, EFBIG, EIO, EBADF)
 """Numbers of errors that writing to standard output may raise, without the name of a file."""
 
 
-def main() -> None:
-    """The entry point: errors become one line on standard error and an exit code."""
+def run() -> None:
+    """Run the command: errors become one line on standard error and an exit code."""
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a character
     try:
-        code = _run()
+        with _interruptible():
+            code = _run()
     except (click.ClickException, JournalError, OSError) as error:
         code = _failed(error)
     except RecursionError:  # while drawing or comparing a state that we would not have written
@@ -38,6 +42,8 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt, Terminated) as error:
         _drop_output()  # a reader that does not read must not hold us up
         code = EXIT_TERMINATED if isinstance(error, Terminated) else EXIT_INTERRUPTED
+        if code == EXIT_INTERRUPTED and sys.stderr.isatty():
+            sys.stderr.write("\n")  # the terminal has shown ^C
     except ReaderGoneError:
         _drop_output()
         code = 0
@@ -45,10 +51,26 @@ def main() -> None:
         sys.exit(code)
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Within the block Ctrl-C raises KeyboardInterrupt, before and after it ends the process.
+
+    So it has no traceback while Python shuts down either. What was to be cleaned up is by then.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_DFL:
+        yield  # it is ignored, or somebody else's
+        return
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def _run() -> int:
     """Run the command. Returns its exit code."""
     notices = print_log()
-    code: int = cli.main(standalone_mode=False) or 0  # not 0 if it ended with click's Exit
+    code = _invoke()
     try:
         sys.stdout.flush()
     except BrokenPipeError as error:
@@ -58,6 +80,24 @@ def _run() -> int:
         notice(f"{damage}; `journal doctor` says what to do")
         return EXIT_DAMAGED
     return code
+
+
+def _invoke() -> int:
+    """Do what the arguments say. Returns the exit code.
+
+    For a command this is what click's `main` does, except that an interrupt prints nothing.
+    """
+    if is_completing():
+        code: int = cli.main(prog_name="journal", standalone_mode=False) or 0
+        return code
+    main = sys.modules["__main__"]
+    program = "python -m journal" if getattr(main, "__package__", None) else "journal"
+    try:
+        with cli.make_context(program, sys.argv[1:]) as context:
+            cli.invoke(context)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    return 0
 
 
 def _failed(error: Exception) -> int:
