@@ -1,18 +1,17 @@
 """How commands open a store, and make sure that it has the sessions they need."""
 
-import difflib
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from journal.engines.files.storage import Storage
 from journal.errors import NotFoundError, ReadError
 from journal.past import NOW
+from projections.cli.naming import close_to, in_words, instead_of
 from projections.refs import Ref
 from projections.store.store import DefaultSessionStore
-
-_MOST_SUGGESTED = 3
 
 
 @contextmanager
@@ -58,12 +57,8 @@ def require_session(store: DefaultSessionStore, session_id: str) -> None:
     if store.newest(session_id) is not None or store.session_exists(session_id):
         return
     known = [info["session_id"] for info in store.list_sessions()]
-    close = _close(session_id, known)
-    hint = "did you mean " + " or ".join(map(repr, close)) + "?" if close else ""
-    raise NotFoundError(
-        f"there is no session {session_id!r} in {store.session_dir}; "
-        + (hint or "`journal sessions` lists what there is")
-    )
+    hint = instead_of(session_id, known, "`journal sessions` lists them")
+    raise NotFoundError(f"there is no session {session_id!r} in {store.session_dir}; {hint}")
 
 
 def require_log(store: DefaultSessionStore, session_id: str) -> None:
@@ -88,24 +83,31 @@ def named_or_all(store: DefaultSessionStore, session_ids: tuple[str, ...]) -> li
 
 @contextmanager
 def near_matches(store: DefaultSessionStore, session_id: str, *refs: Ref) -> Iterator[None]:
-    """Adds similar ids to a `NotFoundError` for a runtime or turn of one of the refs."""
+    """Adds the ids that exist to a `NotFoundError` for a runtime or turn of one of the refs."""
     try:
         yield
     except NotFoundError as error:
-        there = store.state_at(session_id)
-        close: list[str] = []
-        for ref in refs:
-            close += _close(ref.runtime_id, there) or _close(
-                ref.turn_id, there.get(ref.runtime_id or "", {})
-            )
-        if not close:
+        hint = _those_that_exist(store.state_at(session_id), refs)
+        if not hint:
             raise
-        suggested = " or ".join(map(repr, dict.fromkeys(close)))
-        raise NotFoundError(f"{error}; did you mean {suggested}?") from error
+        raise NotFoundError(f"{error}; {hint}") from error
 
 
-def _close(wanted: str | None, known: Collection[str]) -> list[str]:
-    """Ids similar to a wanted one; none if it is there itself."""
-    if wanted is None or wanted in known:
-        return []
-    return difflib.get_close_matches(wanted, known, n=_MOST_SUGGESTED)
+def _those_that_exist(present: dict[str, dict[str, Any]], refs: tuple[Ref, ...]) -> str:
+    """What to say of the first ref that names what is not there now; empty if there is none.
+
+    Runtimes and turns that are close to it go before all others: of several refs too.
+    """
+    wrong = [
+        (ref.turn_id, present[ref.runtime_id])
+        if ref.runtime_id in present
+        else (ref.runtime_id, present)
+        for ref in refs
+    ]
+    wrong = [(name, known) for name, known in wrong if name is not None and name not in known]
+    close = [each for name, known in wrong for each in close_to(name, known)]
+    if close:
+        return f"did you mean {in_words(map(repr, dict.fromkeys(close)), 'or')}?"
+    if not wrong:
+        return ""
+    return instead_of(*wrong[0], "`journal show` lists them")

@@ -14,10 +14,15 @@ from projections.cli.arguments import (
     some_runtime_argument,
     turn_argument,
 )
+from projections.cli.asking import can_ask, require_yes, yes_option
 from projections.cli.documents.states import TakeoverDocument
 from projections.cli.json_output import json_document
+from projections.cli.naming import in_words, instead_of
 from projections.cli.opening import opened, require_session
 from projections.cli.options import TEXT, folder_option, output_option
+from projections.cli.terminal import notice
+
+_MOST_NAMED = 3  # runtimes
 
 
 @click.command()
@@ -71,19 +76,49 @@ def _state(given: str | None) -> dict[str, Any]:
 @click.command()
 @session_argument
 @some_runtime_argument
+@yes_option
 @folder_option
-def clear_command(session_id: str, runtime_id: str | None, folder: str | None) -> None:
+def clear_command(session_id: str, runtime_id: str | None, yes: bool, folder: str | None) -> None:
     """Drop a runtime's state, or all of it.
 
-    The history of what was there stays in the log: `journal show --at` still finds it.
+    The history of what was there stays in the log: `journal show --at` still finds it. At a
+    terminal, asks first; exit code 1 when the answer is no. In a pipe it never asks.
 
     \b
-    Example:
+    Examples:
       journal clear my-session harness
+      journal clear my-session --yes
     """
     with opened(folder) as store:
         require_session(store, session_id)
+        present = store.state_at(session_id)
+        turns = _turns_to_drop(present, runtime_id)
+        if turns and not yes and can_ask():
+            what = f"{_turns_in_words(turns)} of session {session_id!r}"
+            require_yes(f"Drop {what}? The history keeps what was there.", "nothing is dropped")
         store.clear_runtime_state(session_id, runtime_id)
+    if turns:
+        notice(f"dropped {_turns_in_words(turns)}; `journal show --at` still shows what was there")
+    elif runtime_id is None or not present:
+        notice("there was nothing to drop")
+    else:
+        hint = instead_of(runtime_id, present, "`journal show` lists them")
+        notice(f"there was nothing to drop of runtime {runtime_id!r}; {hint}")
+
+
+def _turns_to_drop(present: dict[str, dict[str, Any]], runtime_id: str | None) -> dict[str, int]:
+    """How many turns each runtime has that a clear is about."""
+    wanted = present if runtime_id is None else [runtime_id]
+    return {runtime: len(present[runtime]) for runtime in wanted if present.get(runtime)}
+
+
+def _turns_in_words(turns: dict[str, int]) -> str:
+    """`3 turns of 'native' and 1 turn of 'harness'`, or `40 turns of 12 runtimes`."""
+    if len(turns) > _MOST_NAMED:
+        return f"{sum(turns.values()):,} turns of {len(turns):,} runtimes"
+    return in_words(
+        f"{count:,} turn{'s' * (count != 1)} of {runtime!r}" for runtime, count in turns.items()
+    )
 
 
 @click.command()

@@ -209,7 +209,9 @@ def test_a_wide_state_fits_a_terminal(folder: str, store: DefaultSessionStore) -
         (["diff", "s", "harnes/turn-1"], ["did you mean 'harness'"]),
         (["diff", "s", "native/turn-1~9"], ["~9", "4 versions"]),
         (["diff", "s", "native/turn-1~1"], ["cleared", "event 4"]),
-        (["log", "zzz"], ["'zzz'", "journal sessions"]),
+        (["log", "zzz"], ["'zzz'", "there is 's'"]),
+        (["show", "s", "zzz"], ["'zzz'", "there are 'harness', 'native' and 'a/b@~%'"]),
+        (["diff", "s", "native/zzz"], ["'zzz'", "there is 'turn-1'"]),
         (["verify", "s", "sss"], ["'sss'"]),
     ],
 )

@@ -1,0 +1,51 @@
+"""Names that are wrong, said with those that exist. Pure: no I/O."""
+
+import difflib
+from collections.abc import Collection, Iterable
+
+_MOST_CLOSE = 3
+_MOST_LISTED = 8
+
+
+def in_words(items: Iterable[str], last: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *others, end = items
+    return f"{', '.join(others)} {last} {end}" if others else end
+
+
+def close_to(wanted: str, known: Collection[str]) -> list[str]:
+    """Names similar to a wanted one, the most similar first; none if it is there itself.
+
+    Similar is what differs by few letters or by their case, and what it is the beginning or
+    the end of: people leave out the first part of long ids.
+    """
+    if wanted in known:
+        return []
+    found = difflib.get_close_matches(wanted, known, n=_MOST_CLOSE)
+    lower = wanted.lower()
+    if lower:
+        found += [each for each in known if each.lower().startswith(lower)]
+        found += [each for each in known if each.lower().endswith(lower)]
+    return list(dict.fromkeys(found))[:_MOST_CLOSE]
+
+
+def instead_of(wanted: str, known: Collection[str], many: str) -> str:
+    """What to say of those that exist: `did you mean 'native'?`, `there are 'a' and 'b'`.
+
+    `many` says where to find them all: only a few are listed.
+    """
+    close = close_to(wanted, known)
+    if close:
+        return f"did you mean {in_words(map(repr, close), 'or')}?"
+    return these_are(known, many)
+
+
+def these_are(known: Collection[str], many: str) -> str:
+    """`there is 'native'`, `there are 'a', 'b' and 12 more (…)`, `there is none`."""
+    if not known:
+        return "there is none"
+    listed = [repr(each) for each, _ in zip(known, range(_MOST_LISTED), strict=False)]
+    left_out = len(known) - len(listed)
+    if left_out:
+        listed.append(f"{left_out:,} more ({many})")
+    return f"there {'is' if len(known) == 1 else 'are'} {in_words(listed)}"
