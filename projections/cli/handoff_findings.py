@@ -7,11 +7,16 @@ from projections.cli.terminal import LineWriter, Style, plain, width
 from projections.handoffs.findings import AuditFinding, HandoffAudit, Severity
 
 _MOST_REMARKS = 10  # of one kind
-_STYLES: dict[Severity, Style] = {"fault": "red", "unknown": "yellow", "remark": None}
+STYLES: dict[Severity, Style] = {"fault": "red", "unknown": "yellow", "remark": None}
 _VERDICTS: dict[bool | None, tuple[str, Style]] = {
     True: ("Nothing was lost.", "green"),
     None: ("No fault is known, but whether anything was lost cannot be told.", "yellow"),
 }
+
+
+def marks(glyphs: Glyphs) -> dict[Severity, str]:
+    """What stands before a finding."""
+    return {"fault": glyphs.lost, "unknown": "?", "remark": "-"}
 
 
 def print_findings(audit: HandoffAudit, glyphs: Glyphs) -> None:
@@ -19,14 +24,14 @@ def print_findings(audit: HandoffAudit, glyphs: Glyphs) -> None:
 
     Sentences are wrapped to the width of a terminal, never cut.
     """
-    marks: dict[Severity, str] = {"fault": glyphs.lost, "unknown": "?", "remark": "-"}
+    mark_of = marks(glyphs)
     printer = _Printer()
     for finding, left_out in _without_many_remarks(audit.findings):
         if left_out:
             printer.sentence("-", f"and {left_out:,} more like this", "dim")
             continue
-        style = _STYLES[finding.severity]
-        printer.sentence(marks[finding.severity], finding.text, style)
+        style = STYLES[finding.severity]
+        printer.sentence(mark_of[finding.severity], finding.text, style)
         _print_consequences(printer, finding, 1)
     if audit.ok is not False:
         printer.sentence("-", *_VERDICTS[audit.ok])
@@ -61,11 +66,12 @@ class _Printer:
     def sentence(self, mark: str, text: str, style: Style) -> None:
         """Print a text after its mark; lines after the first one are indented."""
         indent = len(mark) + 1
-        for number, line in enumerate(_wrapped(text, self._columns, indent)):
+        for number, line in enumerate(wrapped(text, self._columns, indent)):
             self._writer.line([(f"{' ' * len(mark) if number else mark} {line}", style)])
 
 
-def _wrapped(text: str, columns: int | None, indent: int) -> list[str]:
+def wrapped(text: str, columns: int | None, indent: int) -> list[str]:
+    """The text in lines that fit a terminal of so many columns after their indent."""
     if columns is None:
         return [text]
     from rich.console import Console

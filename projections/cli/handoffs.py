@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 import msgspec
@@ -11,15 +12,18 @@ from msgspec import Raw
 from journal.errors import NotFoundError
 from journal.events import Event, Set
 from journal.past import Past
-from projections.cli.arguments import session_argument
+from projections.cli.arguments import sessions_argument
 from projections.cli.documents.handoffs import HandoffsDocument
 from projections.cli.exit_codes import EXIT_FAILURE
+from projections.cli.handoff_audits import Audits, Wanted
 from projections.cli.handoff_findings import print_findings
+from projections.cli.handoff_lines import show_audits
 from projections.cli.handoff_table import print_table
 from projections.cli.json_output import json_document
 from projections.cli.lanes import ASCII, UNICODE, Glyphs, draw, legend
 from projections.cli.opening import opened, require_log
-from projections.cli.options import folder_option, output_option
+from projections.cli.options import POINT, TEXT, folder_option, output_option
+from projections.cli.progress import Progress
 from projections.cli.terminal import LineWriter, notice, width
 from projections.handoffs.audit import audit
 from projections.handoffs.findings import HandoffAudit
@@ -29,15 +33,32 @@ _NO_STATE = Raw(b"null")
 
 
 @click.command()
-@session_argument
-@output_option("all", "lanes", "table", "findings", "json")
+@sessions_argument
+@click.option("--all", "everything", is_flag=True, help="All sessions of the folder.")
+@click.option("-S", "--since", type=POINT, help="Only findings about events from then on.")
+@click.option("-U", "--until", type=POINT, help="Only findings about events up to then.")
+@click.option(
+    "-u",
+    "--runtime",
+    "runtimes",
+    multiple=True,
+    type=TEXT,
+    help="Only findings about this runtime.",
+)
+@click.option(
+    "-t", "--turn", "turns", multiple=True, type=TEXT, help="Only those about this turn."
+)
+@output_option("all", "lanes", "table", "findings", "json", "jsonl")
 @folder_option
-def handoffs_command(session_id: str, output: str, folder: str | None) -> None:
+def handoffs_command(
+    session_ids: tuple[str, ...], everything: bool, output: str, folder: str | None, **choice: Any
+) -> None:
     """Show who had the session when, and what was lost.
 
     First comes a drawing with a lane for each runtime, then a table of the changes from one
     runtime to another, then the findings in words; -o lanes, table or findings gives one of
-    these.
+    these. Of several sessions, of --all, or of the findings that -S, -U, -u and -t choose,
+    there is a line for each fault and for what cannot be told; -o json has remarks too.
 
     A fault is a turn that two runtimes ran without a handoff in between, a takeover or write
     without a handoff, a write by a runtime after it handed off, a tool call that was open at
@@ -49,14 +70,42 @@ def handoffs_command(session_id: str, output: str, folder: str | None) -> None:
     has the exact rules. Where that cannot be told, the findings say so with a question mark.
 
     Exit code 0 when there is no fault, 1 when there is one or that cannot be told, 3 when
-    there is no such session.
+    there is no such session, runtime or turn, 4 when a session is damaged: the others are
+    audited all the same.
 
     \b
     Examples:
       journal handoffs my-session
-      journal handoffs my-session -o findings
       journal handoffs my-session -o json | jq '.ok, .findings[].text'
+      journal handoffs --all -S today
+      journal handoffs my-session -u native,harness -t turn-3
     """
+    if bool(session_ids) == everything:
+        missing = "name the sessions to audit, or add --all"
+        raise click.UsageError("give either sessions or --all" if everything else missing)
+    wanted = Wanted(**choice)
+    if len(session_ids) == 1 and not wanted and output != "jsonl":
+        _show_one(session_ids[0], output, folder)
+        return
+    if output in ("lanes", "table"):
+        raise click.UsageError(
+            f"-o {output} shows the whole of one session; leave out -S, -U, -u, -t"
+        )
+    if len(session_ids) != 1 and any(
+        isinstance(each, int) for each in (wanted.since, wanted.until)
+    ):
+        raise click.UsageError(
+            "a seq is a place in one session; of several, give a time, such as 5m or yesterday"
+        )
+    progress = Progress()
+    with opened(folder, storage=progress) as store:
+        audits = Audits(store, wanted, progress)
+        sessions = audits.of_all() if everything else audits.of_named(session_ids)
+        show_audits(audits, sessions, output, _glyphs())
+
+
+def _show_one(session_id: str, output: str, folder: str | None) -> None:
+    """All that is known of one session. Exits with 1 for a fault, or what cannot be told."""
     with opened(folder) as store:
         require_log(store, session_id)
         past = store.past(session_id)

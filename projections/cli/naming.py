@@ -1,7 +1,7 @@
 """Names that are wrong, said with those that exist. Pure: no I/O."""
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 _MOST_CLOSE = 3
 _MOST_LISTED = 8
@@ -49,3 +49,20 @@ def these_are(known: Collection[str], many: str) -> str:
     if left_out:
         listed.append(f"{left_out:,} more ({many})")
     return f"there {'is' if len(known) == 1 else 'are'} {in_words(listed)}"
+
+
+def split_names(given: Iterable[str], known: Callable[[], Collection[str]]) -> list[str]:
+    """The names in `a,b`, which may be given several times; an id that has a comma is one name.
+
+    `known` gives the ids that exist. It is called only if there is a comma.
+    """
+    there: Collection[str] | None = None
+    found: dict[str, None] = {}
+    for name in given:
+        if "," not in name:
+            found[name] = None
+            continue
+        there = known() if there is None else there
+        names = [name] if name in there else [part for part in name.split(",") if part]
+        found.update(dict.fromkeys(names))
+    return list(found)

@@ -19,7 +19,13 @@ from projections.cli.documents.doctor import (
     SecretsDocument,
 )
 from projections.cli.documents.events import EventItem, LogDocument
-from projections.cli.documents.handoffs import HANDOFFS_VERSION, HandoffsDocument
+from projections.cli.documents.handoffs import (
+    HANDOFFS_VERSION,
+    AuditedSession,
+    AuditFindingItem,
+    AuditsDocument,
+    HandoffsDocument,
+)
 from projections.cli.documents.sessions import (
     BackupDocument,
     CompactDocument,
@@ -59,6 +65,8 @@ JSON: list[tuple[list[str], type[Document]]] = [
     (["blame", "my-session", "native", "turn-3", "-o", "json"], BlameDocument),
     (["blame", "my-session", "native", "turn-3", "-o", "jsonl"], BlameItem),
     (["handoffs", "my-session", "-o", "json"], HandoffsDocument),
+    (["handoffs", "--all", "-o", "json"], AuditsDocument),
+    (["handoffs", "--all", "-o", "jsonl"], AuditFindingItem),
     (["takeover", "my-session", "judge"], TakeoverDocument),
     (["verify", "-o", "json"], VerifyDocument),
     (["doctor", "-o", "json"], DoctorDocument),
@@ -115,6 +123,7 @@ def test_json_is_what_the_schema_says_and_nothing_else(
 def test_the_schema_has_every_kind_of_document(schema: Any) -> None:
     assert documents().keys() <= schema["$defs"].keys()
     assert {kind for _, kind in JSON} | {
+        AuditedSession,
         ProblemItem,
         SecretItem,
         CompactItem,

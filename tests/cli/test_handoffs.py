@@ -115,7 +115,7 @@ def test_no_such_session_is_3_and_a_close_name_is_suggested(folder: str) -> None
 
 
 def test_nonsense_is_a_usage_error(folder: str) -> None:
-    assert journal("handoffs", "calm", "--dir", folder, "-o", "jsonl").returncode == 2
+    assert journal("handoffs", "calm", "--dir", folder, "-o", "patch").returncode == 2
     assert journal("handoffs", "--dir", folder).returncode == 2
 
 

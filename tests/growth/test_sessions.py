@@ -1,8 +1,10 @@
 """Folders of many sessions: what a call does for one does not grow with the others."""
 
+import gc
 import json
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,11 @@ from click.testing import CliRunner
 import journal
 from journal import errors
 from journal.engines.files.storage import DiskStorage
+from journal.past import Past
 from projections import DefaultSessionStore
 from projections.cli import progress
 from projections.cli.commands import cli
+from tests.growth.counting import calls
 from tests.support import FaultyStorage
 
 
@@ -112,3 +116,28 @@ def test_the_id_of_a_session_file_is_found_wherever_it_stands(tmp_path: Path, te
 def test_every_error_can_be_imported_from_the_root() -> None:
     raised = {name for name, value in vars(errors).items() if isinstance(value, type)}
     assert {name for name in raised if name.endswith("Error")} <= set(journal.__all__)
+
+
+def test_an_audit_of_all_sessions_is_linear_and_holds_one_at_a_time(
+    tmp_path: Path, entries_seen: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive: list[int] = []
+    past_of = DefaultSessionStore.past
+
+    def past(self: DefaultSessionStore, *args: Any, **options: Any) -> Past | None:
+        alive.append(sum(type(each) is Past for each in gc.get_objects()))
+        return past_of(self, *args, **options)
+
+    monkeypatch.setattr(DefaultSessionStore, "past", past)
+    assert type(past_of(DefaultSessionStore(folder_of(tmp_path / "1", 1)), "s-0")) is Past
+    seen, steps_of = {}, {}
+    for number in (4, 8):
+        folder = folder_of(tmp_path / f"{number}", number)
+        entries_seen.clear()
+        args = ["handoffs", "--all", "--dir", str(folder)]
+        assert CliRunner().invoke(cli, args).exit_code == 0
+        seen[number] = len([name for name in entries_seen if name.endswith(".jsonl")])
+        steps_of[number] = calls(partial(CliRunner().invoke, cli, args)).number
+    assert seen[8] == 2 * seen[4] > 0, "the folder is listed no oftener for more sessions"
+    assert max(alive) <= 1, "one session's history is let go before the next is read"
+    assert steps_of[8] <= 2.1 * steps_of[4]

@@ -1,13 +1,16 @@
-"""The document of `journal handoffs`."""
+"""The documents of `journal handoffs`."""
 
 from projections.cli.documents.base import Document
 from projections.handoffs.findings import (
     AuditFinding,
     ChildTurn,
     DoubleRun,
+    Kind,
     OpenCall,
     OwnershipSpan,
     RuntimeChange,
+    Severity,
+    TurnKey,
 )
 
 HANDOFFS_VERSION = 2
@@ -31,3 +34,36 @@ class HandoffsDocument(Document, kw_only=True):
     shared_turns: tuple[DoubleRun, ...]
     children: tuple[ChildTurn, ...]
     lost_calls: tuple[OpenCall, ...]
+
+
+class AuditedSession(Document, kw_only=True):
+    """`journal handoffs --all`: a session with the findings that were asked for.
+
+    `ok` is false when there is a fault among them, null when that cannot be told; `error` says
+    what could not be read. The history before event `floor` has gaps.
+    """
+
+    session_id: str
+    ok: bool | None = None
+    floor: int = 0
+    findings: tuple[AuditFinding, ...] = ()
+    error: str | None = None
+
+
+class AuditsDocument(Document, kw_only=True):
+    """`journal handoffs` of several sessions: `ok` is that of all, as for one."""
+
+    ok: bool | None
+    sessions: list[AuditedSession]
+
+
+class AuditFindingItem(Document, kw_only=True):
+    """A line of `journal handoffs -o jsonl`: a finding of the audit, and its session."""
+
+    session_id: str
+    kind: Kind
+    severity: Severity
+    text: str
+    events: tuple[int, ...]
+    turns: tuple[TurnKey, ...]
+    consequences: tuple[AuditFinding, ...]
