@@ -6,10 +6,10 @@ from typing import NamedTuple, TypeAlias
 
 from rich.cells import cell_len
 
+from projections.cli.clocks import clock
 from projections.cli.durations import duration
 from projections.cli.handoff_changes import STATUS_STYLES, reason_of
 from projections.cli.lanes import Glyphs
-from projections.cli.lines import clock
 from projections.cli.tables import GAP, Table
 from projections.cli.terminal import LineWriter, Segment, Style, colour_of, plain, width
 from projections.cli.texts import end_cut, middle_cut

@@ -1,11 +1,11 @@
 """Events as lines of text: when, who, and what changed."""
 
-from datetime import datetime
 from typing import Any
 
 from journal.errors import DamagedError
 from journal.events import Clear, Event, Handoff, Set, Takeover
 from journal.state import decode_state
+from projections.cli.clocks import brief_clock, clock
 from projections.cli.effects import Effect
 from projections.cli.terminal import Segment, Style, colour_of, is_terminal, json_plain, plain
 from projections.compare.difference import LeafChange, diff
@@ -114,21 +114,6 @@ def change_text(change: LeafChange, longest: int = _LONGEST_VALUE) -> str:
 
 def shorten(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
-
-
-def clock(ts: str) -> str:
-    """A timestamp in local time, `Nov 22 10:18:00.123`; any other text stays as it is."""
-    try:
-        local = datetime.fromisoformat(ts).astimezone()
-    except (ValueError, OverflowError):
-        return ts
-    return f"{local:%b %d %H:%M:%S}.{local.microsecond // 1000:03d}"
-
-
-def brief_clock(ts: str) -> str:
-    """Like `clock`, but without the date if it is today's."""
-    text = clock(ts)
-    return text.removeprefix(f"{datetime.now():%b %d} ")
 
 
 def event_lines(event: Event, state: Any) -> list[list[Segment]]:

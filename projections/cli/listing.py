@@ -7,10 +7,10 @@ import click
 
 from journal.errors import JournalError
 from journal.reports import SessionInfo
+from projections.cli.clocks import clock
 from projections.cli.documents.sessions import SessionItem, SessionsDocument
 from projections.cli.exit_codes import EXIT_DAMAGED, EXIT_FAILURE
 from projections.cli.json_output import json_document, json_line
-from projections.cli.lines import clock
 from projections.cli.opening import opened
 from projections.cli.options import POINT, folder_option, output_option
 from projections.cli.tables import Table

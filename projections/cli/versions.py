@@ -7,6 +7,7 @@ import click
 from journal.errors import NotFoundError
 from journal.events import Set
 from projections.cli.arguments import runtime_argument, session_argument, turn_argument
+from projections.cli.clocks import clock
 from projections.cli.documents.states import (
     BlameDocument,
     BlameItem,
@@ -17,7 +18,7 @@ from projections.cli.documents.states import (
 from projections.cli.effects import Effect
 from projections.cli.exit_codes import EXIT_FAILURE
 from projections.cli.json_output import json_document, json_line
-from projections.cli.lines import clock, describe, shorten
+from projections.cli.lines import describe, shorten
 from projections.cli.opening import near_matches, opened, require_session
 from projections.cli.options import POINT, TEXT, folder_option, output_option
 from projections.cli.tables import Table
