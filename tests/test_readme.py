@@ -89,6 +89,7 @@ COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 def alike(text: str) -> list[str]:
     """The lines of an output without what differs from run to run."""
     text = re.sub(r"\b[A-Z][a-z]{2} \d{2}\b", "DATE", text)
+    text = re.sub(r"\b\d{4}-\d{2}-\d{2}(?= )", "DATE", text)
     text = re.sub(r"\d{2}:\d{2}:\d{2}(\.\d{3})?", "TIME", text)
     text = re.sub(r"\(\d+(\.\d+)? m?s\)", "(TOOK)", text)
     text = re.sub(r"\b[\w.-]+:\d+(/journal)?(?=  )", "WRITER", text)

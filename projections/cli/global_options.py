@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import click
 from click.core import ParameterSource
 
+from projections.cli.clocks import utc_option
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
@@ -43,7 +45,7 @@ PASSED_ON: tuple[MakeOption, ...] = (
         help="The folder of the sessions; may stand after the command too.",
     ),
 )
-SWITCHES: tuple[MakeOption, ...] = ()
+SWITCHES: tuple[MakeOption, ...] = (utc_option,)
 
 
 def root_options() -> list[click.Parameter]:

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 from rich.cells import cell_len
 
-from projections.cli.clocks import clock
+from projections.cli.clocks import clock, output_clock
 from projections.cli.durations import duration
 from projections.cli.handoff_changes import STATUS_STYLES, reason_of
 from projections.cli.lanes import Glyphs
@@ -89,7 +89,7 @@ def _columns(
     """All columns that are not empty; with `longest_name`, names are cut and times are brief."""
     kinds: list[tuple[str, int, Callable[[RuntimeChange], _Cell]]] = [
         ("SEQ", 0, _seq),
-        ("WHEN", 9, partial(_when, brief=longest_name is not None)),
+        ("WHEN>", 9, partial(_when, brief=longest_name is not None)),
         ("CHANGE", 0, partial(_change, glyphs=glyphs, longest_name=longest_name)),
         ("HOW", 0, lambda change: (change.status, STATUS_STYLES.get(change.status))),
         ("TOOK>", 6, _took),
@@ -114,8 +114,9 @@ def _seq(change: RuntimeChange) -> str:
 
 
 def _when(change: RuntimeChange, *, brief: bool) -> Segment:
-    when = clock(change.handed_off_at or change.taken_over_at or "")
-    return when.partition(".")[0].rpartition(" ")[2] if brief else when, "dim"
+    ts = change.handed_off_at or change.taken_over_at or ""
+    when = clock(ts).partition(".")[0].rpartition(" ")[2] if brief else output_clock()(ts)
+    return when, "dim"
 
 
 def _change(change: RuntimeChange, *, glyphs: Glyphs, longest_name: int | None) -> list[Segment]:

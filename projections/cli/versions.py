@@ -7,7 +7,7 @@ import click
 from journal.errors import NotFoundError
 from journal.events import Set
 from projections.cli.arguments import runtime_argument, session_argument, turn_argument
-from projections.cli.clocks import clock
+from projections.cli.clocks import output_clock
 from projections.cli.documents.states import (
     BlameDocument,
     BlameItem,
@@ -84,7 +84,7 @@ def _version_item(version: Version) -> VersionItem:
 
 
 def _print_versions(versions: list[Version]) -> None:
-    writer = LineWriter()
+    writer, clock = LineWriter(), output_clock()
     before: bytes | None = None
     for number, (event, _) in enumerate(versions, 1):
         head = f"~{len(versions) - number:<3} {event.seq:>5}  {clock(event.ts)}  "
@@ -176,7 +176,8 @@ def blame_command(
         for item in items:
             click.echo(json_line(item), nl=False)
     else:
-        table = Table("EVENT>", "AT", "WRITER", "VALUE")
+        clock = output_clock()
+        table = Table("EVENT>", "AT>", "WRITER", "VALUE")
         for path, value, event in found:
             table.row(
                 str(event.seq), (clock(event.ts), "dim"), event.writer, _assignment(path, value)

@@ -57,7 +57,7 @@ def test_sessions_counts_what_the_store_knows_last_changed_first(
         ["older", "native", "-", "0", "2"],
         ["cleared", "native", "-", "2", "0"],
     ]
-    assert rows[0][6] == "Nov 14 22:13:20"
+    assert rows[0][6] == "2023-11-14 22:13:20"
 
     document = json.loads(journal("sessions", "--dir", folder, "-o", "json").stdout)
     for item in document["sessions"]:
@@ -132,7 +132,7 @@ def test_a_long_id_leaves_room_for_the_counts(folder: str, store: DefaultSession
         assert terminal.end() == 0
     rows = {row[0][:1]: row[1:] for row in rows_of("\n".join(terminal.lines))}
     assert rows["n"][:4] == ["native", "-", "123", "123"]
-    assert re.fullmatch(r"\w+ \d+ [\d:]{8}", rows["n"][5]), "not cut either"
+    assert re.fullmatch(r"[\d-]+ [\d:]{8}", rows["n"][5]), "not cut either"
     assert terminal.widest <= 80
     assert "n" * 150 in journal("sessions", "--dir", folder).stdout, "in a pipe nothing is cut"
     store.set_runtime_state("s", "native", "t", {"k" * 150: 1})
@@ -140,7 +140,7 @@ def test_a_long_id_leaves_room_for_the_counts(folder: str, store: DefaultSession
         assert terminal.end() == 0
     (row,) = rows_of("\n".join(terminal.lines))
     assert row[0] == "1"
-    assert re.fullmatch(r"\w+ \d+ [\d:]+\.\d{3}", row[1])
+    assert re.fullmatch(r"[\d:]{8}\.\d{3}", row[1])
     assert row[3].endswith("k…")
 
 
@@ -248,8 +248,8 @@ def test_history_lists_the_versions_archived_ones_too(
         ("~1", "4"),
         ("~0", "5"),
     ]
-    assert words[1][5:] == ['status="open"→"done"', '+calls[1]="b"']
-    assert words[2][5:] == ["cleared"]
+    assert words[1][4:] == ['status="open"→"done"', '+calls[1]="b"']
+    assert words[2][4:] == ["cleared"]
     versions = ask(folder, "history", "native", "turn-1", "-o", "json")["versions"]
     wanted = saved.history("s", "native", "turn-1")
     assert [version["state"] for version in versions] == [version.state for version in wanted]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from datetime import date
 from itertools import cycle, islice
 
 import pytest
@@ -33,6 +34,7 @@ from tests.projections.handoff_steps import (
 def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patched:
         patched.setenv("TZ", "UTC")
+        patched.setattr("projections.cli.clocks.today", lambda: date(2026, 11, 30))
         time.tzset()
         yield
     time.tzset()
@@ -184,6 +186,13 @@ def test_another_day_is_reported() -> None:
     lines = picture([first, replace(second, ts="2026-11-23T00:00:01.000000Z")])
     assert [line.split()[0] for line in lines] == ["SEQ", "1", "Nov", "2"]
     assert "Nov 23" in lines[2]
+
+
+def test_a_day_of_another_year_has_its_year_and_still_fits() -> None:
+    first, second = log(writes("a", "t1"), writes("a", "t2"))
+    lines = picture([first, replace(second, ts="2027-01-02T00:00:01.000000Z")])
+    assert [line.split()[0] for line in lines] == ["SEQ", "1", "2027-01-02", "2"]
+    assert {line.index("┃") for line in lines[1:]} == {lines[0].index("a")}
 
 
 def test_a_timestamp_that_is_none_and_an_unknown_op_do_no_harm() -> None:

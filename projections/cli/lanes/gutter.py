@@ -1,9 +1,9 @@
 """Seqs and times to the left of the lanes, as far as there is room."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import NamedTuple
 
+from projections.cli.clocks import day_of, local_time
 from projections.cli.lanes.canvas import Line
 from projections.cli.lanes.rows import Row
 from projections.cli.terminal import plain
@@ -22,7 +22,7 @@ class Gutter(NamedTuple):
         """A gutter with room for all seqs and times."""
         return cls(
             max(len(_HEADING), *(len(row.seqs) for row in rows)),
-            max(len(time_of(row.ts)) for row in rows),
+            max(len(text) for row in rows for text in (time_of(row.ts), day_of(row.ts))),
         )
 
     @property
@@ -45,18 +45,5 @@ class Gutter(NamedTuple):
 
 def time_of(ts: str) -> str:
     """`10:18:00`, local; if `ts` is not a timestamp, its beginning."""
-    when = _local(ts)
+    when = local_time(ts)
     return f"{when:%H:%M:%S}" if when is not None else plain(ts)[: len("10:18:00")]
-
-
-def day_of(ts: str) -> str:
-    """`Nov 22`, local; empty if `ts` is not a timestamp."""
-    when = _local(ts)
-    return f"{when:%b %d}" if when is not None else ""
-
-
-def _local(ts: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(ts).astimezone()
-    except (ValueError, OverflowError):
-        return None
