@@ -20,6 +20,7 @@ from projections.cli.exit_codes import (
     exit_code_of,
 )
 from projections.cli.notices import is_completing, print_log
+from projections.cli.pager import PagerGone, finish
 from projections.cli.terminal import notice, plain
 
 _OF_OUTPUT = (ENOSPC, EDQUOT, EFBIG, EIO, EBADF)
@@ -47,6 +48,11 @@ def run() -> None:
     except ReaderGoneError:
         _drop_output()
         code = 0
+    except PagerGone as gone:
+        _drop_output()
+        code = gone.exit_code
+    finally:
+        finish()
     if code:
         sys.exit(code)
 
@@ -75,6 +81,7 @@ def _run() -> int:
         sys.stdout.flush()
     except BrokenPipeError as error:
         raise ReaderGoneError from error
+    finish()  # so that what is said last is not hidden by the pager
     damage = notices.damage_met()
     if damage is not None:
         notice(f"{damage}; `journal doctor` says what to do")
@@ -108,6 +115,7 @@ def _failed(error: Exception) -> int:
         sys.stdout.flush()  # what was found before the error
     except OSError:
         pass  # either this is the error, or it is one more like it
+    finish()
     notice(_message(error))
     _drop_output()
     return exit_code_of(error)

@@ -21,6 +21,7 @@ import click
 from click.core import ParameterSource
 
 from projections.cli.clocks import utc_option
+from projections.cli.pager import no_pager_option
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -45,7 +46,7 @@ PASSED_ON: tuple[MakeOption, ...] = (
         help="The folder of the sessions; may stand after the command too.",
     ),
 )
-SWITCHES: tuple[MakeOption, ...] = (utc_option,)
+SWITCHES: tuple[MakeOption, ...] = (utc_option, no_pager_option)
 
 
 def root_options() -> list[click.Parameter]:

@@ -23,6 +23,7 @@ from projections.cli.json_output import json_document
 from projections.cli.lanes import ASCII, UNICODE, Glyphs, draw, legend
 from projections.cli.opening import opened, require_log
 from projections.cli.options import POINT, TEXT, folder_option, output_option
+from projections.cli.pager import page_output
 from projections.cli.progress import Progress
 from projections.cli.terminal import LineWriter, notice, width
 from projections.handoffs.audit import audit
@@ -106,6 +107,7 @@ def handoffs_command(
 
 def _show_one(session_id: str, output: str, folder: str | None) -> None:
     """All that is known of one session. Exits with 1 for a fault, or what cannot be told."""
+    page_output()
     with opened(folder) as store:
         require_log(store, session_id)
         past = store.past(session_id)

@@ -13,6 +13,7 @@ from projections.cli.exit_codes import EXIT_DAMAGED, EXIT_FAILURE
 from projections.cli.json_output import json_document, json_line
 from projections.cli.opening import opened
 from projections.cli.options import POINT, folder_option, output_option
+from projections.cli.pager import page_output
 from projections.cli.tables import Table
 from projections.cli.terminal import Segment, colour_of, notice, plain
 from projections.store.store import DefaultSessionStore
@@ -45,6 +46,7 @@ def sessions_command(
     """
     if isinstance(since, int):
         raise click.UsageError("--since takes a time here; write 5m, yesterday or 2026-11-22")
+    page_output()
     with opened(folder) as store:
         infos = [
             info

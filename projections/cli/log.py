@@ -13,6 +13,7 @@ from projections.cli.json_output import json_document
 from projections.cli.live import follow_on
 from projections.cli.opening import opened, require_log
 from projections.cli.options import TEXT, folder_option, output_option
+from projections.cli.pager import page_output
 from projections.cli.printing import EventPrinter
 
 _DEFAULT_LINES = 10
@@ -66,6 +67,8 @@ def log_command(
     if follow and (output == "json" or reverse):
         what = "-o json" if output == "json" else "-r"
         raise click.UsageError(f"{what} needs an end; with -f use -o jsonl or short")
+    if not follow:
+        page_output()
     chosen = chosen_by(matches, **choice)
     file = CursorFile(cursor_file, after, single=True)
     if follow and lines is None and file.of(session_id) is None:

@@ -11,6 +11,7 @@ from projections.cli.json_output import json_document
 from projections.cli.lines import shorten
 from projections.cli.opening import near_matches, opened, require_session
 from projections.cli.options import POINT, TEXT, folder_option, output_option
+from projections.cli.pager import page_output
 from projections.cli.terminal import LineWriter, Segment, colour_of, json_plain
 from projections.compare.encoding import compact_json
 from projections.refs import Ref
@@ -50,6 +51,7 @@ def show_command(
       journal show my-session --at 7
       journal show my-session native --at 5m -o value | jq keys
     """
+    page_output()
     ref = Ref(runtime_id, turn_id, at)
     with opened(folder) as store:
         require_session(store, session_id)

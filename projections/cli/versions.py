@@ -21,6 +21,7 @@ from projections.cli.json_output import json_document, json_line
 from projections.cli.lines import describe, shorten
 from projections.cli.opening import near_matches, opened, require_session
 from projections.cli.options import POINT, TEXT, folder_option, output_option
+from projections.cli.pager import page_output
 from projections.cli.tables import Table
 from projections.cli.terminal import LineWriter, Segment
 from projections.compare.blame import Blamed
@@ -50,6 +51,7 @@ def history_command(
       journal history my-session native turn-3
       journal history my-session native turn-3 -o jsonl | jq .state
     """
+    page_output()
     with opened(folder) as store:
         require_session(store, session_id)
         with near_matches(store, session_id, Ref(runtime_id, turn_id)):
@@ -119,6 +121,7 @@ def diff_command(
       journal diff my-session native/turn-3 harness/turn-3
       journal diff my-session @5m
     """
+    page_output()
     with opened(folder) as store:
         require_session(store, session_id)
         before, after = Ref.parse(old), Ref.parse(new) if new is not None else None
@@ -162,6 +165,7 @@ def blame_command(
       journal blame my-session native turn-3
       journal blame my-session native turn-3 --at 7
     """
+    page_output()
     with opened(folder) as store:
         require_session(store, session_id)
         with near_matches(store, session_id, Ref(runtime_id, turn_id)):

@@ -30,9 +30,10 @@ STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def environment() -> dict[str, str]:
-    """As users have it: output is buffered, and as wide as a terminal says."""
-    unusual = ("COLUMNS", "LINES", "PYTHONUNBUFFERED")
-    return {name: value for name, value in os.environ.items() if name not in unusual}
+    """As users have it: output is buffered, and as wide as a terminal says. There is no pager."""
+    unusual = ("COLUMNS", "LINES", "PYTHONUNBUFFERED", "LESS")
+    usual = {name: value for name, value in os.environ.items() if name not in unusual}
+    return {**usual, "JOURNAL_PAGER": ""}
 
 
 def after(code: str) -> str:
@@ -213,6 +214,11 @@ class Terminal(_Running):
 
     def resize(self, columns: int, rows: int = 24) -> None:
         fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    @property
+    def settings(self) -> list[Any]:
+        """How the terminal treats what is typed: echo, whole lines, signals."""
+        return termios.tcgetattr(self._terminal)
 
     def type(self, keys: str) -> None:
         os.write(self._terminal, keys.encode())
