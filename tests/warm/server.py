@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import sys
+import time
 import termios
 from typing import NamedTuple
 
@@ -117,6 +118,7 @@ def become(request: Request) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
+    time.tzset()
     if request["umask"] is not None:
         os.umask(request["umask"])
     for number in request["ignored"]:
