@@ -134,7 +134,7 @@ class _Paged(RawIOBase):
         theirs, self._pipe = os.pipe()
         self._handlers = {number: signal.getsignal(number) for number in ours}
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, _terminate)
+        signal.signal(signal.SIGTERM, self._terminate)
         signal.signal(signal.SIGCHLD, self._child_ended)
         try:
             self._pid = os.posix_spawn(
@@ -161,6 +161,10 @@ class _Paged(RawIOBase):
             self._is_needed = False
             is_interrupted = os.waitstatus_to_exitcode(status) == -signal.SIGINT
             raise PagerGone(EXIT_INTERRUPTED if is_interrupted else 0)
+
+    def _terminate(self, number: int, frame: object) -> None:
+        self._is_needed = False  # if the pager ends now, that is no reason of its own to stop
+        raise Terminated
 
     def _reap(self, options: int) -> int | None:
         """The pager's status, once: when it has ended."""
@@ -220,7 +224,3 @@ def _silence(descriptor: int) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor, inheritable=False)
     os.close(nowhere)
-
-
-def _terminate(number: int, frame: object) -> None:
-    raise Terminated

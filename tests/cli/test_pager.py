@@ -43,7 +43,6 @@ def interrupt(terminal: Terminal) -> None:
     bells = terminal.raw.count("\x07")
     terminal.interrupt()
     terminal.until(lambda lines: terminal.raw.count("\x07") > bells)
-    terminal.until(lambda lines: re.search(r"(:|\(END\)(\x1b\[27m)?)\x1b\[K$", terminal.raw))
 
 
 def run(*args: str, env: Mapping[str, str]) -> tuple[int, str]:
@@ -296,6 +295,30 @@ def test_a_pager_that_an_interrupt_kills_is_an_interrupt(long: str) -> None:
         terminal.interrupt()
         assert terminal.end() == 128 + signal.SIGINT
     assert "Traceback" not in terminal.raw
+
+
+def test_after_a_failure_what_was_found_can_be_read_and_then_comes_the_message(long: str) -> None:
+    code = after(
+        "import projections.cli.printing as p\n"
+        "from journal.errors import DamagedError\n"
+        "line = p.LineWriter.line\n"
+        "def failing(self, segments):\n"
+        "    if 'turn-50' in str(segments): raise DamagedError('it broke here')\n"
+        "    line(self, segments)\n"
+        "p.LineWriter.line = failing"
+    )
+    with Terminal("log", "s", "--dir", long, code=code, env=LESS) as terminal:
+        before = terminal.settings
+        terminal.until_shown("turn-20 ")
+        terminal.until_it_waits()
+        interrupt(terminal)
+        terminal.type(" ")
+        terminal.until_shown("turn-40 ")
+        assert "it broke here" not in terminal.raw
+        terminal.type("q")
+        assert terminal.end() == 4
+        assert terminal.settings == before
+    assert terminal.lines[-1].endswith("journal: it broke here")
 
 
 def test_who_is_told_to_end_waits_for_the_pager(long: str) -> None:
