@@ -11,6 +11,8 @@ from journal.snapshots import UNREADABLE, EncodedTurns
 
 _LONGEST_WORDS = 200
 _LONGEST_STATUS = 40
+_LONGEST_NAME = 64
+_MOST_NAMES = 3
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -18,7 +20,12 @@ class Summary(Struct, frozen=True, kw_only=True):
 
     - `events` is the seq of its last event. `runtimes` and `turns` count those that live.
     - `owner` is the runtime that has it, None if none does. `turn_id` is the turn that this one
-      wrote last, `status` what that turn's state says of itself.
+      wrote last, `status` what that turn's state says of itself. `writer` wrote it, at
+      `written_at`; both are None where an earlier version has saved this.
+    - `agent` is the name for people that the turn gives, `opened_at` when it says that it began.
+      `waits_for` are the tools of the calls that it waits for a person to allow, if it waits.
+      `is_imported`: the turn was read from another program's file.
+    - `handed_to` is the runtime that the owner has handed the session to, and that has not come.
     - `first_words` is how the first message of a person in its first turn begins, on one line.
     - `findings` counts changes of runtime without a handoff, and handoffs after which the source
       went on writing. `journal handoffs` also finds turns that ran twice and calls that were lost.
@@ -34,6 +41,13 @@ class Summary(Struct, frozen=True, kw_only=True):
     first_words: str
     findings: int
     problem: str | None = None
+    writer: str | None = None
+    written_at: str | None = None
+    agent: str | None = None
+    opened_at: str | None = None
+    waits_for: tuple[str, ...] = ()
+    is_imported: bool = False
+    handed_to: str | None = None
 
     @repr_of_parts
     def __repr__(self) -> Iterator[str]:
@@ -46,7 +60,17 @@ class Summary(Struct, frozen=True, kw_only=True):
             yield "damaged"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return fields_without(self, "first_words", "status")
+        return fields_without(self, "first_words", "status", "agent", "waits_for")
+
+
+class LastTurn(Struct, frozen=True):
+    """What a turn's state says, for a `Summary`; the fields are explained there."""
+
+    status: str | None = None
+    agent: str | None = None
+    opened_at: str | None = None
+    waits_for: tuple[str, ...] = ()
+    is_imported: bool = False
 
 
 def first_words(turns: EncodedTurns) -> str:
@@ -57,11 +81,39 @@ def first_words(turns: EncodedTurns) -> str:
     return ""
 
 
-def status_of(turns: EncodedTurns, runtime_id: str | None, turn_id: str | None) -> str | None:
-    """The `status` in a turn's state, if it is a short text. Decodes that state."""
-    state = turns.get(runtime_id or "", {}).get(turn_id or "")
-    found = _decoded(state).get("status") if state is not None else None
-    return found if isinstance(found, str) and len(found) <= _LONGEST_STATUS else None
+def last_turn(turns: EncodedTurns, runtime_id: str | None, turn_id: str | None) -> LastTurn:
+    """What a turn's state says. Decodes that state."""
+    encoded = turns.get(runtime_id or "", {}).get(turn_id or "")
+    if encoded is None:
+        return LastTurn()
+    state = _decoded(encoded)
+    status = _text(state, "status", _LONGEST_STATUS)
+    return LastTurn(
+        status=status,
+        agent=_text(state, "agent", _LONGEST_NAME),
+        opened_at=_text(state, "opened_at", _LONGEST_NAME),
+        waits_for=_waits_for(state) if status is not None else (),
+        is_imported=isinstance(state.get("source"), dict),
+    )
+
+
+def _waits_for(state: dict[str, Any]) -> tuple[str, ...]:
+    # Most programs sum no session up, or none that waits.
+    from projections.turns.statuses import turn_status
+
+    if turn_status(state.get("status")) != "waiting":
+        return ()
+    from projections.turns.search import calls_in
+
+    calls = calls_in(state).calls.values()
+    names = (call.name for call in calls if call.status == "waiting" and not call.has_result)
+    return tuple(dict.fromkeys(name[:_LONGEST_NAME] for name in names if name))[:_MOST_NAMES]
+
+
+def _text(state: dict[str, Any], key: str, longest: int) -> str | None:
+    """A text of the state, if it is a short one."""
+    found = state.get(key)
+    return found if isinstance(found, str) and 0 < len(found) <= longest else None
 
 
 def _decoded(state: bytes) -> dict[str, Any]:
@@ -76,7 +128,15 @@ def _words_in(state: dict[str, Any]) -> str:
     messages = state.get("transcript")
     for message in messages if isinstance(messages, list) else ():
         if isinstance(message, dict) and message.get("role") == "user":
-            content = message.get("content")
-            if isinstance(content, str):
-                return " ".join(content[:_LONGEST_WORDS].split())
+            words = " ".join(_said(message.get("content"))[:_LONGEST_WORDS].split())
+            if words:
+                return words
     return ""
+
+
+def _said(content: Any) -> str:
+    """The text of a message: its content, or the first part of it that is a text."""
+    if isinstance(content, list):
+        texts = (part.get("text") for part in content if isinstance(part, dict))
+        content = next((text for text in texts if isinstance(text, str)), "")
+    return content if isinstance(content, str) else ""

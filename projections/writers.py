@@ -61,10 +61,14 @@ class Writers:
 
         None if that cannot be told. Never raises. O(processes) the first time and O(1) then.
         """
-        writer = _WRITER.fullmatch(event.writer)
+        return self.has_ended(event.writer, event.ts)
+
+    def has_ended(self, writer_id: str, ts: str) -> bool | None:
+        """The same of an event with this `writer` and this `ts`."""
+        writer = _WRITER.fullmatch(writer_id)
         if writer is None or writer["host"] != self._host:
             return None
-        written = _seconds(event.ts)
+        written = _seconds(ts)
         machine = self._look()
         if machine is None or written is None or not machine.booted <= written <= self._now:
             return None

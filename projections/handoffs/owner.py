@@ -27,6 +27,14 @@ class FrozenOwner(Struct, frozen=True, kw_only=True):
     late: list[str]
     faults: int
     children: dict[str, list[str]] = field(default_factory=dict)
+    writer: str | None = None
+    written_at: str | None = None
+
+    @property
+    def handed_to(self) -> str | None:
+        """The runtime that the owner handed the session to last, and that has not come yet."""
+        targets = [to for to, source in self.waiting.items() if source == self.runtime_id != to]
+        return targets[-1] if targets else None
 
 
 class LatestOwner:
@@ -42,8 +50,9 @@ class LatestOwner:
     the session begins a turn, and those of its ancestors are.
 
     `turn_id` is the turn that the owner wrote last since it got the session, None if it wrote
-    none. `seq` is the newest set or takeover. An event that is older than one already folded
-    changes nothing: after a compaction, kept turns may come so.
+    none; `writer` and `written_at` are those of that set. `seq` is the newest set or takeover.
+    An event that is older than one already folded changes nothing: after a compaction, kept turns
+    may come so.
 
     `faults` counts the changes without a handoff, and the handoffs after which their source went
     on writing: what the audit finds wrong, but for turns that ran twice and calls that were lost.
@@ -57,6 +66,8 @@ class LatestOwner:
     def reset(self) -> None:
         self.runtime_id: str | None = None
         self.turn_id: str | None = None
+        self.writer: str | None = None
+        self.written_at: str | None = None
         self.seq = 0
         self._waiting: dict[str, str] = {}  # target: source of a handoff not answered yet
         self.lost: dict[str, bool] = {}  # source: whether it lost the session
@@ -75,11 +86,14 @@ class LatestOwner:
             late=sorted(self._late),
             faults=self.faults,
             children={runtime: sorted(turns) for runtime, turns in self._children.items()},
+            writer=self.writer,
+            written_at=self.written_at,
         )
 
     def thaw(self, frozen: FrozenOwner) -> None:
         """Go on from what `freeze` gave, whose dicts become this one's own."""
         self.runtime_id, self.turn_id, self.seq = frozen.runtime_id, frozen.turn_id, frozen.seq
+        self.writer, self.written_at = frozen.writer, frozen.written_at
         self._waiting, self.lost = frozen.waiting, frozen.lost
         self._late, self.faults = set(frozen.late), frozen.faults
         self._children = {runtime: set(ids) for runtime, ids in frozen.children.items()}
@@ -111,7 +125,7 @@ class LatestOwner:
         if event.runtime_id in self.lost:
             self._note_late(event.runtime_id)
         if is_owner:
-            self.turn_id = event.turn_id
+            self._note_turn(event)
         else:
             self._write_by_another(event, turns)
 
@@ -143,6 +157,7 @@ class LatestOwner:
             self._children.pop(runtime_id, None)
 
     def _hand_off(self, event: Handoff) -> None:
+        self._waiting.pop(event.target, None)  # so that the latest is the last
         self._waiting[event.target] = event.source
         self.lost.pop(event.target, None)
         if event.source != event.target:
@@ -161,7 +176,10 @@ class LatestOwner:
         if has_lost and event.turn_id in turns.get(runtime, _NO_TURNS):
             return
         self._give_to(runtime, is_announced=runtime in self._waiting)
-        self.turn_id = event.turn_id
+        self._note_turn(event)
+
+    def _note_turn(self, event: Set) -> None:
+        self.turn_id, self.writer, self.written_at = event.turn_id, event.writer, event.ts
 
     def _give_to(self, runtime_id: str, is_announced: bool) -> None:
         if not is_announced and self.runtime_id not in (None, runtime_id):
@@ -170,4 +188,5 @@ class LatestOwner:
         if source in self.lost and source != runtime_id:
             self.lost[source] = True
         if self.runtime_id != runtime_id:
-            self.runtime_id, self.turn_id = runtime_id, None
+            self.runtime_id = runtime_id
+            self.turn_id = self.writer = self.written_at = None

@@ -8,7 +8,7 @@ from journal.reports import Problem
 from journal.snapshots import EncodedTurns
 from projections.handoffs.owner import FrozenOwner, LatestOwner
 from projections.handoffs.pending import PendingHandoffs
-from projections.summary import Summary, first_words, status_of
+from projections.summary import Summary, first_words, last_turn
 from projections.view import View
 
 
@@ -40,16 +40,24 @@ class FrozenSession:
     def sum_up(self, seq: int, problem: Problem | None = None) -> Summary:
         """The session, whose last event is `seq`, in a few words. Decodes two states."""
         turns, owner = self.turns, self._rest.owner
+        turn = last_turn(turns, owner.runtime_id, owner.turn_id)
         return Summary(
             events=seq,
             runtimes=len(turns),
             turns=sum(map(len, turns.values())),
             owner=owner.runtime_id,
             turn_id=owner.turn_id,
-            status=status_of(turns, owner.runtime_id, owner.turn_id),
+            status=turn.status,
             first_words=first_words(turns),
             findings=owner.faults,
             problem=str(problem) if problem is not None else None,
+            writer=owner.writer,
+            written_at=owner.written_at,
+            agent=turn.agent,
+            opened_at=turn.opened_at,
+            waits_for=turn.waits_for,
+            is_imported=turn.is_imported,
+            handed_to=owner.handed_to,
         )
 
 
@@ -75,6 +83,7 @@ class FoldedSession:
         runtime, turn, seq = event.runtime_id, event.turn_id, event.seq
         if runtime == owner.runtime_id and seq > owner.seq and not owner.lost:
             owner.seq, owner.turn_id = seq, turn  # as `LatestOwner.fold` does
+            owner.writer, owner.written_at = event.writer, event.ts
         else:
             owner.fold(event, view.turns)
         view.set(runtime, turn, bytes(event.state))

@@ -11,6 +11,7 @@ from projections.store.open_sessions import OpenSessions
 from projections.store.refreshing import LEAST_TO_SAVE
 from projections.store.session import Session
 from projections.summary import Summary
+from projections.turns.statuses import is_over, turn_status
 
 _decode_summary = msgspec.json.Decoder(Summary).decode
 
@@ -34,9 +35,12 @@ class Summaries:
         saved = self._backend.saved_summary(session_id)
         if saved is not None:
             try:
-                return _decode_summary(saved)
+                found = _decode_summary(saved)
             except UNREADABLE:
                 pass  # another version has saved it
+            else:
+                if not _lacks_turn(found):
+                    return found
         return self._of_changed(session_id)
 
     def _of_changed(self, session_id: str) -> Summary:
@@ -60,6 +64,12 @@ class Summaries:
             last = max(last, event.seq)
         problem = past.problems[0] if past.problems else None
         return folded.freeze().sum_up(last, problem)
+
+
+def _lacks_turn(found: Summary) -> bool:
+    """Whether an earlier version saved it, without what there is to know of an open turn."""
+    is_whole = found.written_at is not None or found.turn_id is None
+    return not is_whole and not is_over(turn_status(found.status))
 
 
 def _of_older(session: Session) -> Summary:
