@@ -11,10 +11,10 @@ from projections.cli.arguments import sessions_argument
 from projections.cli.documents.sessions import BackupDocument
 from projections.cli.exit_codes import EXIT_DAMAGED
 from projections.cli.json_output import json_document
-from projections.cli.listing import size_text
 from projections.cli.opening import opened, require_session
 from projections.cli.options import folder_option, output_option
 from projections.cli.progress import Progress
+from projections.cli.sizes import size_text
 from projections.cli.terminal import LineWriter, notice
 from projections.cli.verify import print_report, verify_item
 from projections.copying import Backup

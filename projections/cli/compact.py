@@ -12,10 +12,10 @@ from projections.cli.documents.sessions import (
 )
 from projections.cli.exit_codes import exit_code_of
 from projections.cli.json_output import json_document
-from projections.cli.listing import size_text
 from projections.cli.opening import named_or_all, opened, require_log
 from projections.cli.options import folder_option, output_option
 from projections.cli.progress import Progress, bytes_of_sessions
+from projections.cli.sizes import size_text
 from projections.cli.terminal import LineWriter, notice
 
 

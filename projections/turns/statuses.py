@@ -91,5 +91,7 @@ def _status_of(value: Any) -> str | None:
         value = next((word for word in words if isinstance(word, str)), None)
     if not isinstance(value, str) or len(value) > _LONGEST:
         return None
+    if value in _OF_WORD:
+        return _OF_WORD[value]  # as most are: written like in the table
     word = _HUMP.sub("_", value.strip())
     return _OF_WORD.get(_BETWEEN_WORDS.sub("_", word).lower())

@@ -1,7 +1,6 @@
-"""`journal sessions`, `show`, `history`, `diff` and `blame`: what is there, and why."""
+"""`journal show`, `history`, `diff` and `blame`: what is there, and why."""
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -9,140 +8,9 @@ from typing import Any
 import pytest
 
 from projections import DefaultSessionStore
-from tests.cli.terminal import Terminal, in_terminal, journal, shell, side_by_side
+from tests.cli.rows import corrupt, rows_of
+from tests.cli.terminal import Terminal, in_terminal, journal, side_by_side
 from tests.json_patch import apply_patch
-
-
-def rows_of(text: str) -> list[list[str]]:
-    """The cells of a table, its headings left out."""
-    return [re.split(r" {2,}", line.strip()) for line in text.splitlines()[1:]]
-
-
-def corrupt(path: Path, old: bytes, new: bytes) -> int:
-    """Change a line behind the journal's back. Returns the byte at which the line begins."""
-    data = path.read_bytes()
-    assert data.count(old) == 1
-    path.write_bytes(data.replace(old, new))
-    return data.rindex(b"\n", 0, data.index(old)) + 1
-
-
-# Sessions
-
-
-def test_sessions_counts_what_the_store_knows_last_changed_first(
-    folder: str, store: DefaultSessionStore, tmp_path: Path
-) -> None:
-    for n in range(5):
-        store.set_runtime_state("busy", f"r-{n % 2}", f"t-{n % 3}", {"n": n})
-    store.clear_runtime_state("busy", "r-1")
-    store.compact("busy", "drop")
-    store.set_runtime_state("plain", "native", "t", {})
-    store.set_runtime_state("cleared", "native", "t", {})
-    store.clear_runtime_state("cleared")
-    store.flush()
-    older = {
-        "session_id": "older",
-        "messages": [],
-        "runtime_state": {"native": {"t": {}, "u": {}}},
-    }
-    (tmp_path / "older.json").write_text(json.dumps(older))
-    whole = 1_700_000_000  # a whole second, as `touch -d` leaves
-    for age, name in enumerate(["plain.jsonl", "busy.jsonl", "older.json", "cleared.jsonl"]):
-        os.utime(tmp_path / name, (whole - 60 * age, whole - 60 * age))
-
-    rows = rows_of(journal("sessions", "--dir", folder, TZ="UTC").stdout)
-    assert [row[:5] for row in rows] == [
-        ["plain", "native", "-", "1", "1"],
-        ["busy", "r-0", "-", "6", "3"],
-        ["older", "native", "-", "0", "2"],
-        ["cleared", "native", "-", "2", "0"],
-    ]
-    assert rows[0][6] == "2023-11-14 22:13:20"
-
-    document = json.loads(journal("sessions", "--dir", folder, "-o", "json").stdout)
-    for item in document["sessions"]:
-        there = store.state_at(item["session_id"])
-        assert item["runtimes"] == len(there)
-        assert item["turns"] == sum(map(len, there.values()))
-        name = f"{item['session_id']}.jsonl"
-        size = (tmp_path / name).stat().st_size if (tmp_path / name).exists() else 0
-        assert (item["log_bytes"], item["error"]) == (size, None)
-
-    def names(*options: str) -> list[str]:
-        return journal("sessions", "-o", "name", "--dir", folder, *options).stdout.split()
-
-    assert names("-n", "2") == ["plain", "busy"]
-    assert names("-S", "2023-11-14T22:12:20Z") == ["plain", "busy"], "that moment included"
-    assert names("-S", "2023-11-14T22:12:20Z", "-n", "1") == ["plain"]
-    assert names("-S", "5m") == []
-
-
-def test_names_of_any_kind_go_into_xargs(folder: str, store: DefaultSessionStore) -> None:
-    ids = ["plain", "-dash", "with blank", "quote'\"", "日本", "a/b", ""]
-    for session_id in ids:
-        store.set_runtime_state(session_id, "native", "t", {})
-    result = shell("journal sessions -o name", JOURNAL_DIR=folder)
-    assert sorted(result.stdout.splitlines()) == sorted(ids)
-    result = shell(
-        "journal sessions -o name | xargs -d '\\n' journal verify --", JOURNAL_DIR=folder
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.count("intact") == len(ids)
-
-
-def test_a_session_that_cannot_be_read_does_not_hide_the_others(
-    folder: str, store: DefaultSessionStore, tmp_path: Path
-) -> None:
-    store.set_runtime_state("good", "native", "t", {})
-    for n in range(3):
-        store.set_runtime_state("damaged", "native", f"t-{n}", {"n": n})
-    (tmp_path / "stray.jsonl").write_bytes((tmp_path / "good.jsonl").read_bytes())
-    offset = corrupt(tmp_path / "damaged.jsonl", b'"n":1', b'"n":7')
-    result = journal("sessions", "--dir", folder)
-    assert result.returncode == 4
-    rows = {row[0]: row[1:5] for row in rows_of(result.stdout)}
-    assert rows == {
-        "good": ["native", "-", "1", "1"],
-        "damaged": ["native", "damaged", "3", "2"],
-        "stray": ["-", "damaged", "?", "?"],
-    }
-    assert f"damaged.jsonl: corrupt at byte {offset}" in result.stderr
-    assert str(tmp_path / "stray.jsonl") in result.stderr
-    assert "journal doctor" in result.stderr
-    result = journal("sessions", "--dir", folder, "-o", "jsonl")
-    assert result.returncode == 4
-    items = {item["session_id"]: item for item in map(json.loads, result.stdout.splitlines())}
-    assert items["good"]["error"] is None
-    assert "byte" in items["damaged"]["error"]
-    assert "stray.jsonl" in items["stray"]["error"]
-
-
-def test_an_empty_folder_is_no_error(folder: str) -> None:
-    result = journal("sessions", "--dir", folder)
-    assert (result.returncode, result.stdout) == (0, "")
-    assert "no sessions" in result.stderr
-    assert json.loads(journal("sessions", "--dir", folder, "-o", "json").stdout)["sessions"] == []
-    assert journal("sessions", "-S", "7", "--dir", folder).returncode == 2
-
-
-def test_a_long_id_leaves_room_for_the_counts(folder: str, store: DefaultSessionStore) -> None:
-    store.set_many("n" * 150, [("native", f"t-{n}", {}) for n in range(123)])
-    store.set_runtime_state("日本" * 20, "native", "t", {})
-    with Terminal("sessions", "--dir", folder) as terminal:
-        assert terminal.end() == 0
-    rows = {row[0][:1]: row[1:] for row in rows_of("\n".join(terminal.lines))}
-    assert rows["n"][:4] == ["native", "-", "123", "123"]
-    assert re.fullmatch(r"[\d-]+ [\d:]{8}", rows["n"][5]), "not cut either"
-    assert terminal.widest <= 80
-    assert "n" * 150 in journal("sessions", "--dir", folder).stdout, "in a pipe nothing is cut"
-    store.set_runtime_state("s", "native", "t", {"k" * 150: 1})
-    with Terminal("blame", "s", "native", "t", "--dir", folder) as terminal:
-        assert terminal.end() == 0
-    (row,) = rows_of("\n".join(terminal.lines))
-    assert row[0] == "1"
-    assert re.fullmatch(r"[\d:]{8}\.\d{3}", row[1])
-    assert row[3].endswith("k…")
-
 
 # Show
 
@@ -314,6 +182,16 @@ def test_blame_names_the_event_of_each_value(folder: str, saved: DefaultSessionS
     assert [(item["path"], item["value"], item["seq"]) for item in values] == [
         (path, value, event.seq) for path, value, event in saved.blame("s", "native", "turn-1", 2)
     ]
+
+
+def test_a_long_key_leaves_room_for_the_values(folder: str, store: DefaultSessionStore) -> None:
+    store.set_runtime_state("s", "native", "t", {"k" * 150: 1})
+    with Terminal("blame", "s", "native", "t", "--dir", folder) as terminal:
+        assert terminal.end() == 0
+    (row,) = rows_of("\n".join(terminal.lines))
+    assert row[0] == "1"
+    assert re.fullmatch(r"\w+ \d+ [\d:]+\.\d{3}", row[1])
+    assert row[3].endswith("k…")
 
 
 # Damage

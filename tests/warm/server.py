@@ -13,8 +13,8 @@ import shutil
 import signal
 import socket
 import sys
-import time
 import termios
+import time
 from typing import NamedTuple
 
 from tests.warm.ask import HEAD, STREAMS, Request, receive

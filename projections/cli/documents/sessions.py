@@ -7,8 +7,14 @@ class SessionItem(Document, kw_only=True):
     """A session. `events` is the last seq; `error` says why the rest could not be read.
 
     `owner` has the session, `turn_id` is the turn that it wrote last, and `status` what that turn
-    says of itself. `first_words` begin the first message of a person. `findings` counts changes
-    of runtime without a handoff, and handoffs after which the source went on writing.
+    says of itself; `agent`, `opened_at` and `waits_for` are that turn's too. `writer` wrote it,
+    and `writer_gone` says whether that process has ended, null where that cannot be told or does
+    not matter. `handed_to` is the runtime that the owner has handed the session to, and that has
+    not come yet. `phase` is what all this comes to: running, open, gone, waiting, handed_off,
+    completed, error, cancelled, interrupted, abandoned, damaged or unreadable; null if the turn
+    says nothing that is understood. `first_words` begin the first message of a person.
+    `findings` counts changes of runtime without a handoff, and handoffs after which the source
+    went on writing.
     """
 
     session_id: str
@@ -20,13 +26,20 @@ class SessionItem(Document, kw_only=True):
     owner: str | None = None
     turn_id: str | None = None
     status: str | None = None
+    phase: str | None = None
+    agent: str | None = None
+    opened_at: str | None = None
+    waits_for: tuple[str, ...] = ()
+    handed_to: str | None = None
+    writer: str | None = None
+    writer_gone: bool | None = None
     first_words: str = ""
     findings: int = 0
     error: str | None = None
 
 
 class SessionsDocument(Document, kw_only=True):
-    """`journal sessions`, the one that changed last first."""
+    """`journal sessions`, in the order that was asked for."""
 
     sessions: list[SessionItem]
 
