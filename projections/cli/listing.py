@@ -80,7 +80,7 @@ def sessions_command(
 
     \b
     Examples:
-      journal sessions refund
+      journal sessions native
       journal sessions --open
       journal sessions -S yesterday --sort size
       journal sessions -o name | xargs -d '\\n' journal verify --
@@ -109,7 +109,7 @@ def sessions_command(
         if items:
             print_table(items)
         elif lines != 0:
-            _notice_none(len(listed), store.session_dir)
+            _notice_none(store.session_dir, is_empty=not listed)
     else:
         _print(items, output)
     if summing.codes:
@@ -199,8 +199,8 @@ def _print(items: list[SessionItem], output: str) -> None:
         )
 
 
-def _notice_none(listed: int, folder: str | None) -> None:
-    if listed:
-        notice(f"of the {listed:,} sessions in {folder}, none is one of those")
-    else:
+def _notice_none(folder: str | None, *, is_empty: bool) -> None:
+    if is_empty:
         notice(f"there are no sessions in {folder}; --dir or $JOURNAL_DIR names another folder")
+    else:
+        notice(f"no session in {folder} fits; without words and options all are listed")

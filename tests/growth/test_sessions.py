@@ -15,9 +15,11 @@ import journal
 from journal import errors
 from journal.engines.files.storage import DiskStorage
 from journal.past import Past
-from projections import DefaultSessionStore
+from journal.reports import SessionInfo
+from projections import DefaultSessionStore, writers
 from projections.cli import progress
 from projections.cli.commands import cli
+from projections.summary import Summary
 from tests.growth.counting import calls
 from tests.support import FaultyStorage
 
@@ -71,6 +73,53 @@ def test_a_command_for_all_sessions_lists_the_folder_no_oftener_for_more_of_them
         return len(entries_seen) / sessions
 
     assert cost(40) <= 1.1 * cost(20)
+
+
+@pytest.mark.parametrize(
+    ("args", "summed_up"),
+    [
+        (["-n", "3"], 3),
+        (["native", "-n", "3"], 3),
+        (["-n", "0"], 0),
+        (["-o", "name"], 0),
+        (["-o", "name", "--sort", "age", "-n", "3"], 0),
+        (["--sort", "turns", "-n", "3"], 20),
+    ],
+)
+def test_the_listing_sums_up_no_more_sessions_than_it_has_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], summed_up: int
+) -> None:
+    folder = folder_of(tmp_path / "sessions", 20)
+    seen: list[str] = []
+    summary = DefaultSessionStore.summary
+
+    def noted(store: DefaultSessionStore, info: SessionInfo) -> Summary:
+        seen.append(info["session_id"])
+        return summary(store, info)
+
+    monkeypatch.setattr(DefaultSessionStore, "summary", noted)
+    result = CliRunner().invoke(cli, ["sessions", *args, "--dir", str(folder)])
+    assert result.exit_code == 0, result.output
+    assert len(seen) == len(set(seen)) == summed_up
+
+
+def test_the_processes_of_the_machine_are_looked_at_once_for_all_open_sessions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    machine = writers._machine
+
+    def counted(proc: str) -> Any:
+        nonlocal looks
+        looks += 1
+        return machine(proc)
+
+    monkeypatch.setattr(writers, "_machine", counted)
+    with DefaultSessionStore(tmp_path, durability="os") as store:
+        for number in range(10):
+            store.set_runtime_state(f"s-{number}", "native", "turn", {"status": "open"})
+    result = CliRunner().invoke(cli, ["sessions", "--dir", str(tmp_path)])
+    assert (result.exit_code, looks) == (0, 1)
 
 
 def test_the_listing_reads_the_ids_of_session_files_and_not_their_messages(

@@ -57,7 +57,7 @@ def as_a_store_writes(steps: list[Event]) -> list[Event]:
     """The steps with seqs. A takeover answers what waits for it."""
     pending, events = PendingHandoffs(), list[Event]()
     for seq, step in enumerate(steps, 1):
-        event = replace(step, seq=seq, ts=at(seq))
+        event = replace(step, seq=seq, ts=at(seq), writer=f"host:{seq}")
         if isinstance(event, Takeover):
             event = replace(event, handoff_seq=pending.answered_by(event.runtime_id))
         pending.fold(event)
@@ -139,12 +139,41 @@ def test_what_it_wrote_last_since_it_has_the_session_is_known(events: list[Event
     for seq in range(len(events) + 1):
         if folded(events[:seq]).runtime_id != owner.runtime_id:
             since = seq
-    turns = [
-        event.turn_id
+    sets_of_it = [
+        event
         for event in events[since:]
         if isinstance(event, Set) and event.runtime_id == owner.runtime_id
     ]
-    assert owner.turn_id == (turns[-1] if turns else None)
+    if sets_of_it:
+        last = sets_of_it[-1]
+        expected = (last.turn_id, last.writer, last.ts)
+        assert (owner.turn_id, owner.writer, owner.written_at) == expected
+    else:
+        assert (owner.turn_id, owner.writer, owner.written_at) == (None, None, None)
+
+
+@given(ANY_HISTORIES)
+def test_a_session_is_handed_to_who_was_handed_it_last_by_the_owner_and_has_not_come(
+    events: list[Event],
+) -> None:
+    owner = folded(events).freeze()
+    waiting: list[str] = []
+    for number, event in enumerate(events):
+        if isinstance(event, Handoff) and event.source == owner.runtime_id:
+            came = any(_comes(later, event.target) for later in events[number + 1 :])
+            taken = any(
+                isinstance(later, Handoff) and later.target == event.target
+                for later in events[number + 1 :]
+            )
+            if not came and not taken:
+                waiting.append(event.target)
+    assume(not took_back(audit(events)))
+    assume(not any(change.late_writes for change in audit(events).changes))
+    assert owner.handed_to == (waiting[-1] if waiting else None)
+
+
+def _comes(event: Event, runtime: str) -> bool:
+    return isinstance(event, Set | Takeover) and event.runtime_id == runtime
 
 
 @given(HISTORIES, st.data())
@@ -235,6 +264,19 @@ def test_what_an_earlier_version_has_saved_knows_no_children() -> None:
     thawed = FoldedSession()
     thawed.thaw(frozen.turns, msgspec.json.encode(saved))
     assert thawed.owner.runtime_id == "top"
+
+
+def test_what_an_earlier_version_has_saved_knows_no_writer() -> None:
+    folds = FoldedSession()
+    folds.fold(log(TOP)[0])
+    frozen = folds.freeze()
+    saved = msgspec.json.decode(frozen.rest)
+    assert (saved["owner"].pop("writer"), saved["owner"].pop("written_at")) == ("host:1", at(1))
+    thawed = FoldedSession()
+    thawed.thaw(frozen.turns, msgspec.json.encode(saved))
+    assert (thawed.owner.turn_id, thawed.owner.writer) == ("t", None)
+    thawed.fold(log(TOP, first=2)[0])
+    assert (thawed.owner.writer, thawed.owner.written_at) == ("host:1", at(2))
 
 
 def test_a_state_is_decoded_only_when_a_turn_begins_beside_the_owner(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -264,6 +265,73 @@ def test_a_summary_says_who_has_the_session_how_it_began_and_what_is_wrong(tmp_p
     assert (found.owner, found.turn_id, found.status) == ("c", "t3", "open")
     assert (found.events, found.runtimes, found.turns, found.findings) == (6, 3, 3, 2)
     assert found.problem is None
+
+
+def recorded(status: str, **more: Any) -> dict[str, Any]:
+    """A recorded turn that is longer than what is read as soon as a summary."""
+    parts = [{"type": "image"}, {"type": "text", "text": "Why is my\nbill so high?"}]
+    return {
+        "turn": 1,
+        "agent": "triage",
+        "status": status,
+        "opened_at": "2026-11-22T10:00:00Z",
+        "transcript": [{"role": "user", "content": parts}],
+        "fill": LONG * 5,
+        **more,
+    }
+
+
+CALLS = [
+    {"id": "1", "name": "charge_card", "status": "waiting"},
+    {"id": "2", "name": "look_up", "status": "completed"},
+    {"id": "3", "name": "charge_card", "status": "waiting"},
+    {"id": "4", "name": "send_mail", "status": "waiting"},
+]
+
+
+def test_a_summary_says_of_the_owners_turn_who_wrote_it_and_what_it_waits_for(
+    tmp_path: Path,
+) -> None:
+    with store_at(tmp_path, writer="box:7") as store:
+        store.set_runtime_state("s", "a", "t", recorded("requires_action", tool_calls=CALLS))
+    with store_at(tmp_path) as store:
+        assert store._backend.saved_summary("s") is not None
+        found = store.summary(info_of(store))
+        (step,) = store.replay("s")
+    assert (found.status, found.agent) == ("requires_action", "triage")
+    assert found.opened_at == "2026-11-22T10:00:00Z"
+    assert (found.writer, found.written_at) == ("box:7", step.event.ts)
+    assert found.waits_for == ("charge_card", "send_mail")
+    assert (found.is_imported, found.handed_to) == (False, None)
+    assert found.first_words == "Why is my bill so high?", "the text among the parts"
+
+
+def test_a_turn_that_does_not_wait_waits_for_nothing(tmp_path: Path) -> None:
+    with store_at(tmp_path) as store:
+        store.set_runtime_state("s", "a", "t", recorded("open", tool_calls=CALLS, source={}))
+        store.hand_off("s", "a", "b")
+        found = store.summary(info_of(store))
+    assert (found.waits_for, found.is_imported, found.handed_to) == ((), True, "b")
+
+
+@pytest.mark.parametrize(("status", "is_read"), [("open", True), ("completed", False)])
+def test_what_an_earlier_version_has_saved_is_read_again_if_the_turn_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: str, is_read: bool
+) -> None:
+    """It says nothing of the writer. Of a turn that is over, nobody asks for it."""
+    with store_at(tmp_path) as store:
+        store.set_runtime_state("s", "a", "t", recorded(status))
+    with store_at(tmp_path) as store:
+        saved = store._backend.saved_summary("s")
+        assert saved is not None
+        whole = msgspec.json.decode(saved)
+        new = "writer", "written_at", "agent", "opened_at", "waits_for", "is_imported", "handed_to"
+        old = msgspec.json.encode({key: whole[key] for key in whole.keys() - set(new)})
+        monkeypatch.setattr(store._backend, "saved_summary", lambda session_id: old)
+        found = store.summary(info_of(store))
+    assert found.status == status
+    assert found.first_words == "Why is my bill so high?"
+    assert (found.opened_at is not None) == is_read
 
 
 def test_a_session_that_praisonai_keeps_is_summed_up_as_it_will_be_imported(
