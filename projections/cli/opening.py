@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -98,16 +98,17 @@ def _those_that_exist(present: dict[str, dict[str, Any]], refs: tuple[Ref, ...])
 
     Runtimes and turns that are close to it go before all others: of several refs too.
     """
-    wrong = [
-        (ref.turn_id, present[ref.runtime_id])
-        if ref.runtime_id in present
-        else (ref.runtime_id, present)
-        for ref in refs
-    ]
-    wrong = [(name, known) for name, known in wrong if name is not None and name not in known]
+    wrong: list[tuple[str, Collection[str]]] = []
+    for ref in refs:
+        is_there = ref.runtime_id in present
+        name = ref.turn_id if is_there else ref.runtime_id
+        known: Collection[str] = present[ref.runtime_id or ""] if is_there else present
+        if name is not None and name not in known:
+            wrong.append((name, known))
     close = [each for name, known in wrong for each in close_to(name, known)]
     if close:
         return f"did you mean {in_words(map(repr, dict.fromkeys(close)), 'or')}?"
     if not wrong:
         return ""
-    return instead_of(*wrong[0], "`journal show` lists them")
+    name, known = wrong[0]
+    return instead_of(name, known, "`journal show` lists them")
