@@ -10,7 +10,7 @@ from projections.cli.terminal import LineWriter, Piece, Segment, cut, plain, wid
 
 _LEAST_LEFT = 8  # columns of the one that yields
 _PLENTY = 32  # columns of the one that yields: then ids come first
-_ENOUGH = 20  # columns of an id, or of the one that yields: as much as is wanted of it
+_AMPLE = 20  # columns of an id, or of the one that yields: as much as is wanted of it
 _BARELY = 12  # columns of these on a narrow terminal
 
 GAP = 2
@@ -76,10 +76,10 @@ class Table:
         """What may give way, from nothing to all that may."""
         half = len(self._spare) // 2
         for count in range(half + 1):
-            yield _Plan(self._spare[:count], None, _ENOUGH)
+            yield _Plan(self._spare[:count], None, _AMPLE)
         for count in range(half, len(self._spare) + 1):
-            yield _Plan(self._spare[:count], _ENOUGH, _ENOUGH)
-        yield _Plan(self._spare, _ENOUGH, _BARELY)
+            yield _Plan(self._spare[:count], _AMPLE, _AMPLE)
+        yield _Plan(self._spare, _AMPLE, _BARELY)
         yield _Plan(self._spare, _BARELY, _BARELY)
         yield _Plan(self._spare, _BARELY, _LEAST_LEFT)
 

@@ -47,7 +47,7 @@ def test_sessions_counts_what_the_store_knows_last_changed_first(
         ["older", "native", "-", "0", "2"],
         ["cleared", "native", "-", "2", "0"],
     ]
-    assert rows[0][6] == "Nov 14 22:13:20"
+    assert rows[0][6] == "2023-11-14 22:13:20"
 
     document = json.loads(journal("sessions", "--dir", folder, "-o", "json").stdout)
     for item in document["sessions"]:
@@ -252,7 +252,8 @@ def test_a_pipe_has_all_columns_whole_and_times_instead_of_ages(told_apart: str)
     ]
     assert f"{_LONG_ID}  claude-code  completed" in rows[7]
     assert all(
-        re.search(r"  \w{3} \d\d \d\d:\d\d:\d\d  Why is .* before\?$", row) for row in rows[:8]
+        re.search(r"  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  Why is .* before\?$", row)
+        for row in rows[:8]
     )
 
 
