@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from projections.replay import Step, Version
     from projections.resolving import Resolver
     from projections.tail.arguments import After
+    from projections.tail.choice import Patterns
     from projections.tail.tail import Tail
 
 Point: TypeAlias = int | str | datetime
@@ -175,11 +176,17 @@ class Inspection(ABC):
         sessions: str | Iterable[str] | None = None,
         after: "After | None" = None,
         from_start: bool = False,
+        *,
+        matching: "Patterns | None" = None,
+        excluding: "Patterns | None" = None,
     ) -> "Tail":
         """Events as they arrive, from any process: for `for` and for `async for`.
 
-        Of one session, of several, or of all, those to come included. Begins now; after a
-        cursor, or `{session_id: cursor}`, as an `Arrival` carries it; or `from_start`.
+        Of one session, of several, of those whose ids match a pattern (`"support/*"`; a list
+        for several), or of all but those that match `excluding`. It waits for sessions that
+        are not there yet, and for the folder: what comes later is followed from its first
+        event. Begins now; after a cursor, or `{session_id: cursor}`, as an `Arrival` carries
+        it; or `from_start`.
         Nothing is missed or repeated across compaction, deletion and re-creation. Where the
         log does not have the event of a cursor, the iteration raises `CursorError`, whose
         `resume_after` is the cursor to go on from. Close it, use it in `with`, or `stop` it
@@ -189,7 +196,9 @@ class Inspection(ABC):
         from projections.tail.tail import Tail
 
         self._check_open()
-        tail = Tail(self._backend, sessions, after, from_start)
+        tail = Tail(
+            self._backend, sessions, after, from_start, matching=matching, excluding=excluding
+        )
         self._tails.add(tail)
         return tail
 

@@ -9,16 +9,17 @@ from itertools import islice
 
 from journal.backend import Backend
 from journal.reports import SessionInfo
+from projections.tail.choice import Choice
 
 _AT_A_TIME = 50
 
 
 class Rounds:
-    """Sessions in turn, one round after the other: those named, or all in the folder."""
+    """Sessions in turn, one round after the other: those named, or those in the folder."""
 
-    def __init__(self, backend: Backend, names: list[str] | None) -> None:
+    def __init__(self, backend: Backend, choice: Choice) -> None:
         self._backend = backend
-        self._names = names
+        self._choice = choice
         self._infos: dict[str, SessionInfo] = {}  # as the last listing found them
         self._left: Iterator[tuple[str, bool]] = iter(())  # and whether the log has changed
         self._at_a_time: int | None = None
@@ -41,9 +42,9 @@ class Rounds:
         return [session_id for session_id, changed in turns if changed or session_id in unread]
 
     def _round(self) -> list[tuple[str, bool]]:
-        if self._names is not None:
-            return [(name, True) for name in self._names]
-        before = self._infos
+        if not self._choice.is_open:
+            return [(name, True) for name in self._choice.names]
+        before, wants = self._infos, self._choice.wants
         listed = self._backend.sessions(order="id")
-        self._infos = {info["session_id"]: info for info in listed}
+        self._infos = {id_: info for info in listed if wants(id_ := info["session_id"])}
         return [(name, before.get(name) != info) for name, info in self._infos.items()]

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from journal.backend import Backend
 from journal.errors import CursorError, JournalError, ReadError
 from journal.events import Cursor, Event, Set
-from journal.reprs import count, quoted, repr_of_parts
+from journal.reprs import quoted, repr_of_parts
 from journal.room import Answer, offer
 from journal.state import decode_state
 from journal.stopping import StopEvent
-from projections.tail.arguments import After, cursors_of, names_of
+from projections.tail.arguments import After, cursors_of
+from projections.tail.choice import Choice, Patterns
 from projections.tail.followers import Followers
 from projections.tail.rounds import Rounds
 
@@ -79,24 +80,28 @@ class Tail:
         sessions: str | Iterable[str] | None = None,
         after: After | None = None,
         from_start: bool = False,
+        *,
+        matching: Patterns | None = None,
+        excluding: Patterns | None = None,
     ) -> None:
         """Takes its place in each session now: what is appended from here on arrives.
 
-        `sessions` is one id or several, None for all, those to come included. `after` is
-        a cursor, or `{session_id: cursor}`; a session without one begins at its end, or
-        at its first event with `from_start` or if it is new.
+        `sessions` is one id or several; `matching` is one pattern of ids or several, and
+        `excluding` others; see `Choice`. Neither `sessions` nor `matching` stands for all.
+        Sessions need not be there yet, nor the folder. `after` is a cursor, or
+        `{session_id: cursor}`; a session without one begins at its end, or at its first event
+        with `from_start` or if it is new.
         """
         self._backend = backend
-        self._names = names_of(sessions)
-        self._wanted_names = frozenset(self._names or ())  # for quick look-ups
+        self._choice = Choice(sessions, matching, excluding)
         self._stop = StopEvent()
         self._reading = threading.RLock()  # nobody closes the files meanwhile
-        self._followers = Followers(backend, all_sessions=self._names is None)
-        self._rounds = Rounds(backend, self._names)
+        self._followers = Followers(backend, all_sessions=self._choice.is_open)
+        self._rounds = Rounds(backend, self._choice)
         self._broken: dict[str, str] = {}  # what was logged about sessions
         self._unread: set[str] = set()  # sessions to look at even if they have not changed
         self._is_unlisted = False
-        self._take_places(cursors_of(after, self._names), from_start)
+        self._take_places(cursors_of(after, self._choice), from_start)
         self._arrivals = self._run()
         offer(self)
 
@@ -139,7 +144,7 @@ class Tail:
                 look_at = monotonic() + spent * _LOOK_SHARE
 
     def _wanted(self, news: Iterable[str]) -> list[str]:
-        return sorted(news if self._names is None else self._wanted_names.intersection(news))
+        return sorted(filter(self._choice.wants, news))
 
     def _look(self) -> Generator[Arrival, None, float]:
         """What nobody reports. Returns how many seconds that took, without the consumer's."""
@@ -179,7 +184,7 @@ class Tail:
                 self._unread.discard(session_id)
 
     def _note_broken(self, session_id: str, error: JournalError) -> None:
-        if self._names is not None:
+        if self._choice.is_named(session_id):
             raise error
         self._unread.add(session_id)
         what = str(error.cursor if isinstance(error, CursorError) else error)
@@ -203,15 +208,10 @@ class Tail:
 
     @repr_of_parts
     def __repr__(self) -> Iterator[str]:
-        names = self._names
-        if names is None:
-            yield "all sessions"
-        elif len(names) == 1:
-            yield quoted(names[0])
-            cursor = self._followers.cursors.get(names[0])
+        yield from self._choice.parts()
+        if len(self._choice.names) == 1 and not self._choice.is_open:
+            cursor = self._followers.cursors.get(self._choice.names[0])
             yield f"after {cursor!r}" if cursor is not None else "from its start"
-        else:
-            yield count(len(names), "session")
         if self._stop.is_set():
             yield "stopped"
 

@@ -1,7 +1,7 @@
 """Tails of many sessions: what one costs at rest, and after news of one session."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +57,16 @@ def names(sessions: int) -> list[str]:
     return [f"s-{number}" for number in range(sessions)]
 
 
-@pytest.mark.parametrize("whole_folder", [False, True])
-def test_at_rest_a_tail_of_twice_the_sessions_costs_the_same(
-    tmp_path: Path, whole_folder: bool
-) -> None:
+WAYS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "named": lambda sessions: {"sessions": names(sessions)},
+    "matching": lambda _: {"matching": "s-*", "excluding": "t-*"},
+    "all": lambda _: {},
+}
+"""What so many sessions may be followed by."""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_at_rest_a_tail_of_twice_the_sessions_costs_the_same(tmp_path: Path, way: str) -> None:
     """Over a time in which each of them has its turn; the first look is at all of them."""
 
     def cost(sessions: int) -> int:
@@ -71,7 +77,7 @@ def test_at_rest_a_tail_of_twice_the_sessions_costs_the_same(
 
     def steps_and_calls(folder: Path, sessions: int, silences: int) -> int:
         engine = Engine(folder, *[frozenset[str]()] * silences)
-        tail = Tail(engine, None if whole_folder else names(sessions))
+        tail = Tail(engine, **WAYS[way](sessions))
         engine.calls.clear()
         count = steps(lambda: list(tail))
         tail.close()
@@ -81,14 +87,12 @@ def test_at_rest_a_tail_of_twice_the_sessions_costs_the_same(
     assert 0 < twice <= 1.2 * small
 
 
-@pytest.mark.parametrize("whole_folder", [False, True])
-def test_news_of_one_session_makes_it_look_at_that_session_alone(
-    tmp_path: Path, whole_folder: bool
-) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_news_of_one_session_makes_it_look_at_that_session_alone(tmp_path: Path, way: str) -> None:
     def calls(sessions: int) -> list[tuple[str, Any]]:
         folder = folder_of(tmp_path / str(sessions), sessions)
         engine = Engine(folder, frozenset({"s-3"}))
-        tail = Tail(engine, None if whole_folder else names(sessions))
+        tail = Tail(engine, **WAYS[way](sessions))
         put(folder, "s-3")
         engine.calls.clear()
         assert [arrival.session_id for arrival in tail] == ["s-3"]

@@ -16,6 +16,7 @@ from projections.store.async_store.calls import AsyncCalls
 from projections.store.store import DefaultSessionStore
 from projections.tail.arguments import After
 from projections.tail.async_tail import AsyncTail
+from projections.tail.choice import Patterns
 
 if TYPE_CHECKING:
     from projections.compare.blame import Blamed
@@ -139,13 +140,20 @@ class AsyncLookingBack:
         sessions: str | Iterable[str] | None = None,
         after: After | None = None,
         from_start: bool = False,
+        *,
+        matching: Patterns | None = None,
+        excluding: Patterns | None = None,
     ) -> AsyncTail:
         """Events as they arrive: `async for arrival in await store.tail(...)`.
 
         It begins when it has been awaited: what is written from then on arrives.
         """
         return aiter(
-            await self._calls.after_all(lambda: self.store.tail(sessions, after, from_start))
+            await self._calls.after_all(
+                lambda: self.store.tail(
+                    sessions, after, from_start, matching=matching, excluding=excluding
+                )
+            )
         )
 
 
