@@ -2,10 +2,9 @@
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
 
-from journal.errors import JournalError, NotFoundError
+from journal.errors import NotFoundError
 from journal.events import GENESIS, Cursor, Event
 from journal.names import paths_of
 from journal.past import Past
@@ -165,59 +164,3 @@ class Backlog:
                 self._notice_floor()
                 return deque((each, replaced.effects.get(each.seq, _UNKNOWN)) for each in found)
         return None
-
-
-class LastEvent(NamedTuple):
-    """One of the last events of several sessions."""
-
-    session_id: str
-    log_id: str
-    event: Event
-    effect: Effect
-
-
-def last_events(
-    store: DefaultSessionStore,
-    ends: Mapping[str, Cursor],
-    effects: Effects | None,
-    chosen: Filter,
-    lines: int,
-) -> list[LastEvent]:
-    """The last events of several sessions together, by time, each session up to its end.
-
-    Reads the sessions that changed last first, and stops once no other can have a later event.
-    """
-    last: list[LastEvent] = []
-    for info in store.list_sessions():
-        end = ends.get(info["session_id"])
-        if end is None:
-            continue
-        if len(last) == lines and (not lines or info["updated_at"] < last[0].event.ts):
-            break
-        own = _last_of_session(store, info["session_id"], end, effects, chosen, lines)
-        both = sorted([*last, *own], key=lambda each: each.event.ts)
-        last = both[-lines:] if lines else []
-    return last
-
-
-def _last_of_session(
-    store: DefaultSessionStore,
-    session_id: str,
-    end: Cursor,
-    effects: Effects | None,
-    chosen: Filter,
-    lines: int,
-) -> list[LastEvent]:
-    try:
-        backlog = Backlog(store, session_id, None, effects, end.seq)
-        if backlog.log_id != end.log_id:
-            return []  # made again since: all its events are still to come
-        return [
-            LastEvent(session_id, backlog.log_id, event, effect)
-            for event, effect in backlog.choose(chosen, lines, False)
-        ]
-    except NotFoundError:
-        return []
-    except JournalError as error:
-        notice(f"session {session_id!r} is left out: {error}")
-        return []

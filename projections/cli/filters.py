@@ -1,7 +1,7 @@
 """The choice of events to show: by fields, by a pattern, and by time."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,16 +21,31 @@ _SEARCHED = ("runtime_id", "turn_id", "target", "reason")
 
 
 class Filter:
-    """Events for which all conditions hold; of several values for one field, any counts."""
+    """Events for which all conditions hold; of several values for one field, any counts.
+
+    `searched` is the pattern that they match, None if they match none.
+    """
 
     def __init__(self) -> None:
         self._conditions: list[Callable[[Event], bool]] = []
+        self.searched: re.Pattern[str] | None = None
 
     def __call__(self, event: Event) -> bool:
         return all(condition(event) for condition in self._conditions)
 
     def __bool__(self) -> bool:
         return bool(self._conditions)
+
+    def add(self, other: "Filter") -> None:
+        """Events for which the conditions of the other one hold as well."""
+        self._conditions += other._conditions
+        self.searched = self.searched or other.searched
+
+    def inverted(self) -> "Filter":
+        """The events that this one leaves out."""
+        found = Filter()
+        found._conditions.append(lambda event: not self(event))
+        return found
 
     def between(self, since: int | str | None, until: int | str | None) -> None:
         if since is not None or until is not None:
@@ -48,12 +63,11 @@ class Filter:
         """Each match is `FIELD=VALUE`. Raises click.BadParameter."""
         wanted: dict[str, set[str]] = {}
         for match in matches:
-            name, equals, value = match.partition("=")
-            name = _ALIASES.get(name, name)
-            if not equals or not (name in _FIELDS or name.startswith(_STATE)):
+            if not is_condition(match):
                 known = ", ".join([*_FIELDS, "state.KEY"])
                 raise click.BadParameter(f"{match!r} is not FIELD=VALUE with FIELD one of {known}")
-            wanted.setdefault(name, set()).add(value)
+            name, _, value = match.partition("=")
+            wanted.setdefault(_ALIASES.get(name, name), set()).add(value)
         for name, values in wanted.items():
             self._conditions.append(_field_condition(name, values))
 
@@ -69,6 +83,14 @@ class Filter:
         except re.error as error:
             raise click.BadParameter(f"{pattern!r} is not a regular expression: {error}") from None
         self._conditions.append(lambda event: any(map(found.search, _texts_of(event))))
+        self.searched = found
+
+
+def is_condition(text: str) -> bool:
+    """Whether a text is `FIELD=VALUE` with a field that events have."""
+    name, equals, _ = text.partition("=")
+    name = _ALIASES.get(name, name)
+    return bool(equals) and (name in _FIELDS or name.startswith(_STATE))
 
 
 def _field_condition(name: str, values: set[str]) -> Callable[[Event], bool]:
@@ -133,6 +155,14 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "-e", "--event", "events", multiple=True, help="Only of this kind: set, clear, …"
             ),
             _text_option("-g", "--grep", "pattern", help="Only those that match this pattern."),
+            click.option(
+                "-v",
+                "--invert-match",
+                "invert",
+                is_flag=True,
+                help="All but what -g matches; without -g, all but what -u, -t, -e and "
+                "FIELD=VALUE choose.",
+            ),
         )
     ):
         command = decorate(command)
@@ -140,20 +170,35 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def chosen_by(
-    matches: tuple[str, ...],
-    since: int | str | None,
-    until: int | str | None,
-    runtimes: tuple[str, ...],
-    turns: tuple[str, ...],
-    events: tuple[str, ...],
-    pattern: str | None,
+    matches: Sequence[str] = (),
+    *,
+    since: int | str | None = None,
+    until: int | str | None = None,
+    runtimes: Sequence[str] = (),
+    turns: Sequence[str] = (),
+    events: Sequence[str] = (),
+    pattern: str | None = None,
+    invert: bool = False,
 ) -> Filter:
-    """The filter that the options ask for. Raises click.BadParameter."""
-    chosen = Filter()
-    chosen.between(since, until)
-    chosen.runtimes(runtimes)
-    chosen.fields(
+    """The filter that the options ask for. Raises click.BadParameter and click.UsageError.
+
+    To invert turns round the pattern, or without one the other conditions; never the time.
+    """
+    fields, text, chosen = Filter(), Filter(), Filter()
+    fields.runtimes(runtimes)
+    fields.fields(
         [*matches, *(f"turn_id={turn}" for turn in turns), *(f"op={event}" for event in events)]
     )
-    chosen.grep(pattern)
+    text.grep(pattern)
+    if invert and text:
+        text = text.inverted()
+    elif invert and fields:
+        fields = fields.inverted()
+    elif invert:
+        raise click.UsageError(
+            "-v turns a choice round; say what with -g, -u, -t, -e or FIELD=VALUE"
+        )
+    chosen.between(since, until)
+    chosen.add(fields)
+    chosen.add(text)
     return chosen

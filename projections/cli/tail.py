@@ -5,9 +5,9 @@ from typing import Any
 import click
 
 from projections.cli.arguments import sessions_argument
-from projections.cli.backlog import last_events
 from projections.cli.cursors import CursorFile
 from projections.cli.filters import chosen_by, filter_options
+from projections.cli.last_events import last_events
 from projections.cli.live import follow_on
 from projections.cli.opening import opened, require_session
 from projections.cli.options import folder_option, output_option
