@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import pydantic_ai
 import pytest
 from pydantic_ai import (
     Agent,
@@ -43,6 +44,8 @@ from tests.adapters.pydantic_ai.agents import (
     in_loop,
 )
 from tests.adapters.reported import ROME, call, said, turns, versions
+
+RELEASE = tuple(map(int, pydantic_ai.__version__.split(".")[:2]))
 
 
 def ending(run: Run, each: Agent[None, Any], prompt: str) -> str:
@@ -225,7 +228,10 @@ async def close_generator(each: Agent[None, Any]) -> None:
 
     generator = texts()
     assert await anext(generator) == "hello, "
-    await generator.aclose()  # type: ignore[attr-defined]
+    try:
+        await generator.aclose()  # type: ignore[attr-defined]
+    except GeneratorExit:  # so it is before 2.66, also without the journal
+        assert RELEASE < (2, 66)
 
 
 async def raise_in_the_block(each: Agent[None, Any]) -> None:
