@@ -1,0 +1,83 @@
+"""Agents of PraisonAI, asynchronous ones.
+
+They ask their models by OpenAI's client; those that ask for several calls at once by LiteLLM's
+stub, for only on that way PraisonAI runs calls side by side.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from praisonaiagents import Agent
+from praisonaiagents.approval import ApprovalConfig, ApprovalDecision, ApprovalRequest
+from praisonaiagents.config.feature_configs import ExecutionConfig, ToolConfig
+from praisonaiagents.tools.retry import RetryPolicy
+
+from projections.adapters.praisonai import mirror
+from tests.adapters.endtoend.scripts import Ask, Script, Step
+from tests.adapters.praisonai.chat_server import Answer, Call, Request, serving
+from tests.adapters.praisonai.litellm_stub import litellm
+
+_left: dict[str, list[Step]] = {}
+"""What is left to be said, by model; each agent has one of its own."""
+
+
+class PraisonAI:
+    @contextmanager
+    def offline(self) -> Iterator[None]:
+        sys.modules["litellm"] = litellm(_answer)
+        with serving(_answer) as server:
+            os.environ["OPENAI_BASE_URL"] = server.url
+            yield
+
+    def mirror(self, folder: str, session_id: Callable[[Any], str] | None) -> Any:
+        return mirror(folder, session_id=session_id)
+
+    def agent(self, script: Script) -> Ask:
+        return _asks(_agent(script))
+
+    def passing_on(self, first: Script, second: Script) -> Ask:
+        """In a call: the first one gets the answer of the second."""
+        return _asks(_agent(first, handoffs=[_agent(second)]))
+
+    def guarded(self, script: Script, refused: str | None) -> Ask:
+        class Person:
+            async def request_approval(self, request: ApprovalRequest) -> ApprovalDecision:
+                if refused is None:
+                    return ApprovalDecision(approved=True, approver="somebody")
+                return ApprovalDecision(approved=False, reason=refused)
+
+        approval = ApprovalConfig(backend=Person(), all_tools=True)
+        return _asks(_agent(script, approval=approval))
+
+
+def _agent(script: Script, **options: Any) -> Agent:
+    by_litellm = any(isinstance(step, list) and len(step) > 1 for step in script.steps)
+    model = f"{'stub/' * by_litellm}{script.name}-{len(_left)}"
+    _left[model] = list(script.steps)
+    return Agent(
+        name=script.name,
+        instructions="Be brief.",
+        llm=model,
+        tools=list(script.tools),
+        tool_config=ToolConfig(retry_policy=RetryPolicy(initial_delay_ms=1)),
+        execution=ExecutionConfig(parallel_tool_calls=True),
+        **options,
+    )
+
+
+def _answer(request: Request) -> Answer:
+    left = _left[request["model"]]
+    step = left.pop(0) if len(left) > 1 else left[0]  # by LiteLLM, the last words are asked twice
+    if isinstance(step, str):
+        return step
+    return [Call(each.name, each.arguments, each.id) for each in step]
+
+
+def _asks(each: Agent) -> Ask:
+    async def ask(prompt: str) -> str:
+        return str(await each.achat(prompt)).strip()
+
+    return ask
