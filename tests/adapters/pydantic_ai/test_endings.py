@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pydantic_ai
@@ -228,10 +229,7 @@ async def close_generator(each: Agent[None, Any]) -> None:
 
     generator = texts()
     assert await anext(generator) == "hello, "
-    try:
-        await generator.aclose()  # type: ignore[attr-defined]
-    except GeneratorExit:  # so it is before 2.66, also without the journal
-        assert RELEASE < (2, 66)
+    await generator.aclose()  # type: ignore[attr-defined]
 
 
 async def raise_in_the_block(each: Agent[None, Any]) -> None:
@@ -252,7 +250,9 @@ def test_a_run_left_in_the_middle_is_cancelled(
         except asyncio.CancelledError:
             assert leave is raise_in_the_block
 
-    with mirror(store, session_id="s") as handle:
+    # before 2.66 Pydantic AI closes a generator that is running, also without the journal
+    fails = leave is close_generator and RELEASE < (2, 66)
+    with mirror(store, session_id="s") as handle, suppress(*[GeneratorExit] * fails):
         asyncio.run(main())
     assert versions(store) == [["open"], ["cancelled"]]
     assert handle.failures == 0
