@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from agents import Agent, Runner, Usage, function_tool, set_tracing_disabled
-from agents.testing import ScriptedModel, assistant_message, function_call
+from agents.testing import ModelStep, ScriptedModel, assistant_message, function_call
 from openai.types.responses.response_usage import InputTokensDetails
 
 from projections.adapters.openai_agents import mirror
@@ -52,7 +52,15 @@ def _agent(script: Script, needs_approval: bool = False, **options: Any) -> Agen
         output_tokens=ANSWER_USAGE["output_tokens"],
         input_tokens_details=details,
     )
-    model = ScriptedModel(map(_answer, script.steps), default_usage=usage)
+
+    def answer(step: Step) -> ModelStep:
+        def respond(_: object) -> ModelStep:
+            script.think()
+            return ModelStep(output=_answer(step), usage=usage)
+
+        return ModelStep.respond(respond)
+
+    model = ScriptedModel(map(answer, script.steps))
     tools: Any = [function_tool(each, needs_approval=needs_approval) for each in script.tools]
     return Agent(name=script.name, model=model, tools=tools, **options)
 
@@ -65,6 +73,6 @@ def _answer(step: Step) -> list[Any]:
 
 def _asks(each: Agent[Any]) -> Ask:
     async def ask(prompt: str) -> str:
-        return str((await Runner.run(each, prompt)).final_output)
+        return str((await Runner.run(each, prompt, max_turns=100)).final_output)
 
     return ask

@@ -16,12 +16,12 @@ from praisonaiagents.config.feature_configs import ExecutionConfig, ToolConfig
 from praisonaiagents.tools.retry import RetryPolicy
 
 from projections.adapters.praisonai import mirror
-from tests.adapters.endtoend.scripts import Ask, Script, Step
+from tests.adapters.endtoend.scripts import Ask, Script
 from tests.adapters.praisonai.chat_server import Answer, Call, Request, serving
 from tests.adapters.praisonai.litellm_stub import litellm
 
-_left: dict[str, list[Step]] = {}
-"""What is left to be said, by model; each agent has one of its own."""
+_scripts: dict[str, Script] = {}
+"""By model: each agent has one of its own."""
 
 
 class PraisonAI:
@@ -55,22 +55,27 @@ class PraisonAI:
 
 def _agent(script: Script, **options: Any) -> Agent:
     by_litellm = any(isinstance(step, list) and len(step) > 1 for step in script.steps)
-    model = f"{'stub/' * by_litellm}{script.name}-{len(_left)}"
-    _left[model] = list(script.steps)
+    model = f"{'stub/' * by_litellm}{script.name}-{len(_scripts)}"
+    _scripts[model] = script
     return Agent(
         name=script.name,
         instructions="Be brief.",
         llm=model,
         tools=list(script.tools),
         tool_config=ToolConfig(retry_policy=RetryPolicy(initial_delay_ms=1)),
-        execution=ExecutionConfig(parallel_tool_calls=True),
+        execution=ExecutionConfig(
+            parallel_tool_calls=True, max_iter=100, max_tool_calls_per_turn=1000
+        ),
         **options,
     )
 
 
 def _answer(request: Request) -> Answer:
-    left = _left[request["model"]]
-    step = left.pop(0) if len(left) > 1 else left[0]  # by LiteLLM, the last words are asked twice
+    """The step after as many as the conversation has: by LiteLLM, PraisonAI asks twice."""
+    done = sum(bool(message.get("tool_calls")) for message in request["messages"])
+    script = _scripts[request["model"]]
+    script.think()
+    step = script.steps[done]
     if isinstance(step, str):
         return step
     return [Call(each.name, each.arguments, each.id) for each in step]

@@ -55,6 +55,7 @@ def _agent(script: Script, requires_approval: bool = False, **options: Any) -> A
     steps = iter(script.steps)
 
     def respond(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        script.think()
         return _answer(next(steps))
 
     tools = [Tool(each, requires_approval=requires_approval) for each in script.tools]

@@ -28,11 +28,15 @@ Ask: TypeAlias = Callable[[str], Coroutine[Any, Any, str]]
 
 @dataclass(frozen=True)
 class Script:
-    """An agent: its name, what its model answers, one step after the other, and its tools."""
+    """An agent: its name, what its model answers, one step after the other, and its tools.
+
+    `think` is called before each answer.
+    """
 
     name: str
     steps: Sequence[Step]
     tools: Sequence[Tool] = ()
+    think: Callable[[], object] = int
 
 
 class Framework(Protocol):
