@@ -1,62 +1,11 @@
-"""The arguments of commands, with completion of the ids in a folder.
-
-A shell asks for completions while somebody types, so completion never complains.
-"""
-
-from collections.abc import Callable
-from typing import Any
+"""The arguments of commands, with completion of the ids in a folder."""
 
 import click
-from click.core import ParameterSource
-from click.shell_completion import CompletionItem
 
-from journal.errors import JournalError
+from projections.cli.completers import complete_runtimes, complete_sessions, complete_turns
 from projections.cli.options import TEXT
-from projections.cli.terminal import plain
-from projections.store.store import DefaultSessionStore
 
-
-def _complete(find: Callable[[DefaultSessionStore, click.Context], list[str]]) -> Any:
-    def complete(
-        ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        folder = ctx.params.get("folder")
-        if folder is None and ctx.get_parameter_source("folder") != ParameterSource.DEFAULT:
-            return []  # a --dir was given that is not a folder
-        try:
-            with DefaultSessionStore(folder) as store:
-                found = find(store, ctx)
-        except (JournalError, OSError, ValueError):
-            return []
-        return [
-            CompletionItem(text)
-            for text in found
-            if text.startswith(incomplete) and plain(text) == text  # one id to a line
-        ]
-
-    return complete
-
-
-def _sessions(store: DefaultSessionStore, ctx: click.Context) -> list[str]:
-    return [info["session_id"] for info in store.list_sessions()]
-
-
-def _runtimes(store: DefaultSessionStore, ctx: click.Context) -> list[str]:
-    return list(store.state_at(ctx.params["session_id"]))
-
-
-def _turns(store: DefaultSessionStore, ctx: click.Context) -> list[str]:
-    return list(store.get_runtime_state(ctx.params["session_id"], ctx.params["runtime_id"]))
-
-
-complete_sessions = _complete(_sessions)
-
-
-complete_runtimes = _complete(_runtimes)
-
-
-complete_turns = _complete(_turns)
-
+__all__ = ["complete_runtimes", "complete_sessions", "complete_turns"]
 
 session_argument = click.argument(
     "session_id", metavar="SESSION", type=TEXT, shell_complete=complete_sessions

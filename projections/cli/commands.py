@@ -4,12 +4,15 @@ Start-up is part of how a command feels: nothing here imports more than click.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from journal import __version__
 from projections.cli.global_options import add_switches, passed_on, root_options
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Look": {
@@ -96,6 +99,20 @@ class Commands(click.Group):
             raise click.UsageError(self._unknown(ctx, args[0]), ctx)
         self.invoked = args[0]
         return args[0], command, [*passed_on(ctx, command), *args[1:]]
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """From the table: click would import every command for its line of help."""
+        from click.shell_completion import CompletionItem
+
+        lines = {
+            name: line for section in COMMANDS.values() for name, (_, line) in section.items()
+        }
+        found = [
+            CompletionItem(name, help=line)
+            for name, line in lines.items()
+            if name.startswith(incomplete)
+        ]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def _unknown(self, ctx: click.Context, name: str) -> str:
         from projections.cli.suggestions import suggestions

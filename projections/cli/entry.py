@@ -95,6 +95,9 @@ def _invoke() -> int:
     For a command this is what click's `main` does, except that an interrupt prints nothing.
     """
     if is_completing():
+        from projections.cli.shells import install
+
+        install()
         code: int = cli.main(prog_name="journal", standalone_mode=False) or 0
         return code
     main = sys.modules["__main__"]

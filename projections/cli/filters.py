@@ -11,6 +11,11 @@ import msgspec
 from journal.errors import DamagedError
 from journal.events import Event, Set, Unknown
 from journal.state import decode_state
+from projections.cli.completers import (
+    complete_event_list,
+    complete_runtime_list,
+    complete_turn_list,
+)
 from projections.cli.options import POINT, TEXT
 from projections.replay import concerns, is_between
 
@@ -148,11 +153,28 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("-S", "--since", type=POINT, help="Only from this seq or time on."),
             click.option("-U", "--until", type=POINT, help="Only up to this seq or time."),
             _text_option(
-                "-u", "--runtime", "runtimes", multiple=True, help="Only of this runtime."
+                "-u",
+                "--runtime",
+                "runtimes",
+                multiple=True,
+                shell_complete=complete_runtime_list,
+                help="Only of this runtime.",
             ),
-            _text_option("-t", "--turn", "turns", multiple=True, help="Only of this turn."),
             _text_option(
-                "-e", "--event", "events", multiple=True, help="Only of this kind: set, clear, …"
+                "-t",
+                "--turn",
+                "turns",
+                multiple=True,
+                shell_complete=complete_turn_list,
+                help="Only of this turn.",
+            ),
+            _text_option(
+                "-e",
+                "--event",
+                "events",
+                multiple=True,
+                shell_complete=complete_event_list,
+                help="Only of this kind: set, clear, …",
             ),
             _text_option("-g", "--grep", "pattern", help="Only those that match this pattern."),
             click.option(

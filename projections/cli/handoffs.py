@@ -13,6 +13,7 @@ from journal.errors import NotFoundError
 from journal.events import Event, Set
 from journal.past import Past
 from projections.cli.arguments import sessions_argument
+from projections.cli.completers import complete_runtime_list, complete_turn_list
 from projections.cli.documents.handoffs import HandoffsDocument
 from projections.cli.exit_codes import EXIT_FAILURE
 from projections.cli.handoff_audits import Audits, Wanted
@@ -44,10 +45,17 @@ _NO_STATE = Raw(b"null")
     "runtimes",
     multiple=True,
     type=TEXT,
+    shell_complete=complete_runtime_list,
     help="Only findings about this runtime.",
 )
 @click.option(
-    "-t", "--turn", "turns", multiple=True, type=TEXT, help="Only those about this turn."
+    "-t",
+    "--turn",
+    "turns",
+    multiple=True,
+    type=TEXT,
+    shell_complete=complete_turn_list,
+    help="Only those about this turn.",
 )
 @output_option("all", "lanes", "table", "findings", "json", "jsonl")
 @folder_option

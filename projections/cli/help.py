@@ -1,12 +1,24 @@
 """`journal help` and `journal version`: what people type who expect options to be commands."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from journal import __version__
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+def _commands(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> "list[CompletionItem]":
+    root = ctx.find_root()
+    return root.command.shell_complete(root, incomplete)
+
 
 @click.command()
-@click.argument("name", metavar="[COMMAND]", required=False)
+@click.argument("name", metavar="[COMMAND]", required=False, shell_complete=_commands)
 @click.pass_context
 def help_command(ctx: click.Context, name: str | None) -> None:
     """Show the help of a command, or of all.

@@ -6,6 +6,7 @@ import click
 
 from projections.cli.arguments import session_argument
 from projections.cli.backlog import Backlog
+from projections.cli.completers import complete_conditions
 from projections.cli.cursors import CursorFile
 from projections.cli.documents.events import LogDocument, event_item
 from projections.cli.filters import Filter, chosen_by, filter_options
@@ -21,7 +22,9 @@ _DEFAULT_LINES = 10
 
 @click.command()
 @session_argument
-@click.argument("matches", metavar="[FIELD=VALUE]...", nargs=-1, type=TEXT)
+@click.argument(
+    "matches", metavar="[FIELD=VALUE]...", nargs=-1, type=TEXT, shell_complete=complete_conditions
+)
 @filter_options
 @click.option("-f", "--follow", is_flag=True, help="Go on with new events, from any process.")
 @click.option("-r", "--reverse", is_flag=True, help="The newest first.")

@@ -8,6 +8,7 @@ from journal.errors import NotFoundError
 from journal.events import Set
 from projections.cli.arguments import runtime_argument, session_argument, turn_argument
 from projections.cli.clocks import output_clock
+from projections.cli.completers import complete_refs
 from projections.cli.documents.states import (
     BlameDocument,
     BlameItem,
@@ -97,8 +98,8 @@ def _print_versions(versions: list[Version]) -> None:
 
 @click.command()
 @session_argument
-@click.argument("old", metavar="OLD", type=TEXT)
-@click.argument("new", metavar="[NEW]", type=TEXT, required=False)
+@click.argument("old", metavar="OLD", type=TEXT, shell_complete=complete_refs)
+@click.argument("new", metavar="[NEW]", type=TEXT, required=False, shell_complete=complete_refs)
 @output_option("text", "json", "patch")
 @folder_option
 def diff_command(

@@ -118,7 +118,7 @@ def follows(example: str, folder: str) -> Completed:
 COMPLETE = """
 eval "$(journal completion bash)"
 completed() {  # the words of a command line of which the last is being typed
-    COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
+    COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}; COMPREPLY=()
     _journal_completion journal 2>&1
     echo "${COMPREPLY[*]}"
 }
