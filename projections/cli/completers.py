@@ -12,12 +12,12 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from journal.errors import JournalError
+from projections.cli.filter_names import EVENTS
 from projections.cli.terminal import plain
 from projections.refs import Ref
 from projections.store.store import DefaultSessionStore
 
 _MOST_SESSIONS = 10  # in which runtimes and turns are looked for if none was named
-_EVENTS = ("set", "clear", "handoff", "takeover")
 _FIELDS = ("op", "runtime_id", "turn_id", "source", "target", "reason", "seq", "writer")
 _STATE_FIELDS = ("state.status=", "state.")
 
@@ -112,7 +112,7 @@ def _turns(store: DefaultSessionStore, ctx: click.Context, incomplete: str) -> l
 
 
 def _events(store: DefaultSessionStore, ctx: click.Context, incomplete: str) -> tuple[str, ...]:
-    return _EVENTS
+    return EVENTS
 
 
 def _refs(store: DefaultSessionStore, ctx: click.Context, incomplete: str) -> Iterator[str]:
@@ -137,7 +137,7 @@ def _conditions(store: DefaultSessionStore, ctx: click.Context, incomplete: str)
 def _values_of(field: str, store: DefaultSessionStore, ctx: click.Context) -> Iterable[str]:
     match field:
         case "op":
-            return _EVENTS
+            return EVENTS
         case "runtime_id" | "source" | "target":
             return _view(store, ctx)
         case "turn_id":

@@ -16,6 +16,7 @@ from projections.cli.completers import (
     complete_runtime_list,
     complete_turn_list,
 )
+from projections.cli.filter_names import EVENTS, ChosenNames, event_kinds
 from projections.cli.options import POINT, TEXT
 from projections.replay import concerns, is_between
 
@@ -51,6 +52,11 @@ class Filter:
         found = Filter()
         found._conditions.append(lambda event: not self(event))
         return found
+
+    def watch(self, names: ChosenNames) -> None:
+        """Show `names` each event that meets all conditions so far."""
+        if names:
+            self._conditions.append(names.meet)
 
     def between(self, since: int | str | None, until: int | str | None) -> None:
         if since is not None or until is not None:
@@ -158,7 +164,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "runtimes",
                 multiple=True,
                 shell_complete=complete_runtime_list,
-                help="Only of this runtime.",
+                help="Only of this runtime, or of these: a,b.",
             ),
             _text_option(
                 "-t",
@@ -166,7 +172,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "turns",
                 multiple=True,
                 shell_complete=complete_turn_list,
-                help="Only of this turn.",
+                help="Only of this turn, or of these.",
             ),
             _text_option(
                 "-e",
@@ -174,7 +180,8 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "events",
                 multiple=True,
                 shell_complete=complete_event_list,
-                help="Only of this kind: set, clear, …",
+                callback=event_kinds,
+                help=f"Only of this kind: {', '.join(EVENTS)}.",
             ),
             _text_option("-g", "--grep", "pattern", help="Only those that match this pattern."),
             click.option(

@@ -9,6 +9,7 @@ from projections.cli.backlog import Backlog
 from projections.cli.completers import complete_conditions
 from projections.cli.cursors import CursorFile
 from projections.cli.documents.events import LogDocument, event_item
+from projections.cli.filter_names import ChosenNames
 from projections.cli.filters import Filter, chosen_by, filter_options
 from projections.cli.json_output import json_document
 from projections.cli.live import follow_on
@@ -57,7 +58,8 @@ def log_command(
     any. FIELD is op, seq, writer, runtime_id, turn_id, source, target, reason, or
     state.KEY for a value in the state. A handoff's runtime_id is its source; -u finds those
     to the runtime too. Exit code 5 says that the log does not have the event of the cursor,
-    for example after a restore; the message has the cursor to go on from.
+    for example after a restore; the message has the cursor to go on from. Exit code 3 says
+    that the session never had a runtime or turn that was named with -u or -t.
 
     \b
     Examples:
@@ -72,12 +74,14 @@ def log_command(
         raise click.UsageError(f"{what} needs an end; with -f use -o jsonl or short")
     if not follow:
         page_output()
-    chosen = chosen_by(matches, **choice)
     file = CursorFile(cursor_file, after, single=True)
     if follow and lines is None and file.of(session_id) is None:
         lines = _DEFAULT_LINES
     with opened(folder) as store:
         require_log(store, session_id)
+        names = ChosenNames(store, [session_id], choice)
+        chosen = chosen_by(matches, **names.choice)
+        chosen.watch(names)
         printer = EventPrinter(store, output)
         backlog = Backlog(store, session_id, file.of(session_id), printer.effects)
         if output == "json":
@@ -88,9 +92,12 @@ def log_command(
         printer.flush()
         file.save({session_id: backlog.cursor})  # only now: what it covers has been shown
         if follow:
+            names.notice()
             follow_on(store.tail(session_id, after=backlog.cursor), printer, chosen, file)
         elif show_cursor and output in ("short", "pretty"):
             printer.print_line(f"-- cursor: {backlog.cursor}")
+        if not follow:
+            names.require()
 
 
 def _print(

@@ -6,6 +6,7 @@ import click
 
 from projections.cli.arguments import sessions_argument
 from projections.cli.cursors import CursorFile
+from projections.cli.filter_names import ChosenNames
 from projections.cli.filters import chosen_by, filter_options
 from projections.cli.last_events import last_events
 from projections.cli.live import follow_on
@@ -53,11 +54,13 @@ def tail_command(
     """
     if after is not None and len(session_ids) != 1:
         raise click.UsageError("--after-cursor is a place in one session; name only that one")
-    chosen = chosen_by((), **choice)
     file = CursorFile(cursor_file, after, single=False)
     with opened(folder) as store:
         for session_id in session_ids:
             require_session(store, session_id)
+        names = ChosenNames(store, session_ids, choice)
+        chosen = chosen_by((), **names.choice)
+        names.notice()
         printer = EventPrinter(store, output, with_session=len(session_ids) != 1)
         known = file.of_all(session_ids)
         tail = store.tail(session_ids or None, after=known, from_start=file.was_there)
