@@ -10,6 +10,7 @@ from projections.backup import back_up, can_be_made, is_within
 from projections.cli.arguments import sessions_argument
 from projections.cli.documents.sessions import BackupDocument
 from projections.cli.exit_codes import EXIT_DAMAGED
+from projections.cli.folding import print_folded
 from projections.cli.json_output import json_document
 from projections.cli.opening import opened, require_session
 from projections.cli.options import folder_option, output_option
@@ -108,7 +109,8 @@ def _print(backup: Backup) -> None:
     left_out = sum(_is_left_out(report) for report in backup.reports)
     count = len(backup.reports) - left_out + len(backup.older)
     sessions, archives = _number(count, "session"), _number(backup.archives, "archive")
-    writer.line([(backup.folder, "bold"), f"  {sessions}, {archives}, {size_text(backup.size)}"])
+    what = f"{sessions}, {archives}, {size_text(backup.size)}"
+    print_folded(writer, [(backup.folder, "bold")], [what])
     writer.flush()
 
 

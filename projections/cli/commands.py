@@ -4,6 +4,7 @@ Start-up is part of how a command feels: nothing here imports more than click.
 """
 
 import importlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -53,6 +54,24 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
 """By section: the module of each command in this package, and its first line of help."""
 
 
+_NARROW = 60  # columns
+
+
+class Formatter(click.HelpFormatter):
+    """Help that leaves room for what options do on a narrow terminal too."""
+
+    def write_dl(
+        self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
+    ) -> None:
+        if self.width < _NARROW:
+            col_max = self.width // 3
+        super().write_dl(list(rows), col_max, col_spacing)
+
+
+class Context(click.Context):
+    formatter_class = Formatter
+
+
 class ReaderGoneError(Exception):
     """The reader of our output has closed its end."""
 
@@ -60,6 +79,7 @@ class ReaderGoneError(Exception):
 class Commands(click.Group):
     """The commands of the table, each imported when it is asked for."""
 
+    context_class = Context
     invoked: str | None = None
     """The name of the command that runs in this process, if any does yet."""
 
@@ -86,6 +106,7 @@ class Commands(click.Group):
                 module = importlib.import_module(f"projections.cli.{section[cmd_name][0]}")
                 command: click.Command = getattr(module, f"{cmd_name}_command")
                 add_switches(command)
+                command.context_class = Context
                 return command
         return None
 

@@ -11,6 +11,7 @@ from projections.cli.documents.sessions import (
     CompactItem,
 )
 from projections.cli.exit_codes import exit_code_of
+from projections.cli.folding import print_folded
 from projections.cli.json_output import json_document
 from projections.cli.opening import named_or_all, opened, require_log
 from projections.cli.options import folder_option, output_option
@@ -92,5 +93,5 @@ def _print_compaction(report: CompactionReport) -> None:
             f"{report.events_before} → {report.events_after} events, "
             f"{size_text(report.bytes_before)} → {size_text(report.bytes_after)}"
         )
-    writer.line([(report.session_id, "bold"), f"  {what}"])
+    print_folded(writer, [(report.session_id, "bold")], [what])
     writer.flush()

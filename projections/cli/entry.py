@@ -1,6 +1,7 @@
 """Runs the command, and turns errors into messages and exit codes."""
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,9 @@ from projections.cli.exit_codes import (
 from projections.cli.notices import is_completing, print_log
 from projections.cli.pager import PagerGone, finish
 from projections.cli.terminal import notice, plain
+
+_CLICKS_LEAST = 52
+_LEAST_HELP = 30
 
 _OF_OUTPUT = (ENOSPC, EDQUOT, EFBIG, EIO, EBADF)
 """Numbers of errors that writing to standard output may raise, without the name of a file."""
@@ -103,11 +107,17 @@ def _invoke() -> int:
     main = sys.modules["__main__"]
     program = "python -m journal" if getattr(main, "__package__", None) else "journal"
     try:
-        with cli.make_context(program, sys.argv[1:]) as context:
+        with cli.make_context(program, sys.argv[1:], terminal_width=_narrow()) as context:
             cli.invoke(context)
     except click.exceptions.Exit as error:
         return error.exit_code
     return 0
+
+
+def _narrow() -> int | None:
+    """Columns of a narrow terminal; None for others. Click writes help for 50 columns or more."""
+    columns = shutil.get_terminal_size().columns
+    return max(columns, _LEAST_HELP) if columns < _CLICKS_LEAST else None
 
 
 def _failed(error: Exception) -> int:

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from projections.cli.clocks import clock, output_clock
 from projections.cli.durations import duration
 from projections.cli.handoff_changes import STATUS_STYLES, reason_of
+from projections.cli.handoff_findings import wrapped
 from projections.cli.lanes import Glyphs
 from projections.cli.tables import GAP, Table
 from projections.cli.terminal import LineWriter, Segment, Style, colour_of, plain, width
@@ -54,7 +55,9 @@ def print_table(changes: Sequence[RuntimeChange], glyphs: Glyphs) -> None:
         table.row(*cells)
     table.print()
     if dropped:
-        LineWriter().line([(f"no room for {', '.join(dropped)}; -o json has all", "dim")])
+        writer = LineWriter(cut=False)
+        for line in wrapped(f"no room for {', '.join(dropped)}; -o json has all", width(), 0):
+            writer.line([(line, "dim")])
 
 
 def _chosen(

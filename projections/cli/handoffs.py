@@ -196,7 +196,7 @@ def _print_lanes(found: HandoffAudit, events: list[Event], glyphs: Glyphs) -> No
         notice("there are no events to draw")
         return
     writer = LineWriter()
-    for line in [*lines, [], legend(glyphs)]:
+    for line in [*lines, [], *legend(glyphs, width())]:
         writer.line(line)
 
 

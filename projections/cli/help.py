@@ -34,7 +34,7 @@ def help_command(ctx: click.Context, name: str | None) -> None:
     if name is not None and isinstance(root.command, click.Group):
         _, command, _ = root.command.resolve_command(root, [name])
         if command is not None:
-            root = click.Context(command, parent=root, info_name=name)
+            root = command.context_class(command, parent=root, info_name=name)
     click.echo(root.get_help())
 
 

@@ -11,6 +11,7 @@ from journal.engines.files.storage import Storage
 from journal.names import ARCHIVE, Paths, paths_of
 from projections.cli.documents.doctor import RestoredItem, RestoreDocument, RestoreItem
 from projections.cli.exit_codes import EXIT_DAMAGED
+from projections.cli.folding import print_folded
 from projections.cli.json_output import json_document, json_line
 from projections.cli.opening import require_session
 from projections.cli.terminal import LineWriter
@@ -89,7 +90,7 @@ def _print(report: RestoreReport) -> None:
         what = f"put back: {by_file(report.restored, 'from', 'from')}"
     elif report.evidence is not None:
         what = "lines that did not belong there were taken out; no event was missing"
-    writer.line([(report.session_id, "bold"), f"  {what}"])
+    print_folded(writer, [(report.session_id, "bold")], [what])
     for line in report.left:
         writer.line([("  lost", "red"), f"  {line}"])
     if report.evidence is not None:

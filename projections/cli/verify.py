@@ -14,11 +14,12 @@ from projections.cli.documents.sessions import (
     VerifyItem,
 )
 from projections.cli.exit_codes import EXIT_FAILURE
+from projections.cli.folding import print_folded
 from projections.cli.json_output import json_document
 from projections.cli.opening import named_or_all, opened
 from projections.cli.options import folder_option, output_option
 from projections.cli.progress import Progress, bytes_of_sessions
-from projections.cli.terminal import LineWriter
+from projections.cli.terminal import LineWriter, Segment
 from projections.store.store import DefaultSessionStore
 
 
@@ -114,10 +115,9 @@ def print_report(report: VerifyReport) -> None:
     verdict = ("intact", "green") if report.ok else (_fault(report), "red")
     events = f"{report.events} event{'s' * (report.events != 1)}"
     archived = f", {report.archived_events} archived" if report.archived_events else ""
-    head = f"  head {report.head}" if report.head is not None else ""
-    writer.line(
-        [(report.session_id, "bold"), "  ", verdict, f"  {events}{archived}", (head, "dim")]
-    )
+    head = f"head {report.head}" if report.head is not None else ""
+    result: list[Segment] = [verdict, f"  {events}{archived}"]
+    print_folded(writer, [(report.session_id, "bold")], result, [(head, "dim")])
     for problem in report.problems:
         writer.line([("  " + problem.kind, "red"), f"  {problem.reason}"])
         writer.line([(f"    {problem.location}", "dim")])

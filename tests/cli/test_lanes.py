@@ -107,7 +107,7 @@ def test_the_picture_in_ascii_has_nothing_else() -> None:
     assert lines[3] == "  4  10:00:04  |- rate limited --------------->:"
     assert lines[5].endswith("| * takes over (2 s), saw up to 4")
     assert all(line.isascii() for line in lines)
-    assert all(part[0].isascii() for part in legend(ASCII))
+    assert all(part[0].isascii() for line in legend(ASCII) for part in line)
 
 
 def test_what_is_wrong_is_red_and_nothing_else() -> None:

@@ -38,12 +38,19 @@ def draw(
     return [_clipped(line, width) for line in _lines(page, rows)]
 
 
-def legend(glyphs: Glyphs = UNICODE) -> Line:
-    """What the marks mean, in one line."""
+def legend(glyphs: Glyphs = UNICODE, width: int | None = None) -> list[Line]:
+    """What the marks mean: in one line, or in as many as a narrow terminal needs."""
     dashed = glyphs.dashed * 2 + glyphs.right
     known = ((glyphs.has, "has the session"), (glyphs.write, "wrote a turn"))
     marks = (*known, (glyphs.takes, "takes over"), (dashed, "waits to be taken over"))
-    return [("   ".join(f"{mark} {meaning}" for mark, meaning in marks), "dim")]
+    lines: list[str] = []
+    for mark, meaning in marks:
+        longer = "   ".join([*lines[-1:], f"{mark} {meaning}"])
+        if lines and width is not None and cell_len(longer) > width:
+            lines.append(f"{mark} {meaning}")
+        else:
+            lines[-1:] = [longer]
+    return [[(line, "dim")] for line in lines]
 
 
 def _lines(page: Page, rows: Sequence[Row]) -> Iterator[Line]:
