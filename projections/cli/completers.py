@@ -101,7 +101,14 @@ def _statuses_of(view: _View) -> list[str]:
 
 
 def _runtimes(store: DefaultSessionStore, ctx: click.Context, incomplete: str) -> list[str]:
-    return list(_view(store, ctx))
+    """Also the turns of a runtime that was typed where the session was left out."""
+    found = list(_view(store, ctx))
+    named = ctx.params.get("session_id")
+    if found or named is None or store.session_exists(named):
+        return found
+    from projections.cli.last_session import newest_session
+
+    return list(store.get_runtime_state(newest_session(store, with_log=False), named))
 
 
 def _turns(store: DefaultSessionStore, ctx: click.Context, incomplete: str) -> list[str]:

@@ -22,6 +22,7 @@ from projections.cli.handoff_lines import show_audits
 from projections.cli.handoff_table import print_table
 from projections.cli.json_output import json_document
 from projections.cli.lanes import ASCII, UNICODE, Glyphs, draw, legend
+from projections.cli.last_session import last_session_in
 from projections.cli.opening import opened, require_log
 from projections.cli.options import POINT, TEXT, folder_option, output_option
 from projections.cli.pager import page_output
@@ -82,6 +83,8 @@ def handoffs_command(
     there is no such session, runtime or turn, 4 when a session is damaged: the others are
     audited all the same.
 
+    Without SESSION, the one that changed last is shown.
+
     \b
     Examples:
       journal handoffs my-session
@@ -89,9 +92,10 @@ def handoffs_command(
       journal handoffs --all -S today
       journal handoffs my-session -u native,harness -t turn-3
     """
-    if bool(session_ids) == everything:
-        missing = "name the sessions to audit, or add --all"
-        raise click.UsageError("give either sessions or --all" if everything else missing)
+    if session_ids and everything:
+        raise click.UsageError("give either sessions or --all")
+    if not session_ids and not everything:
+        session_ids = (last_session_in(folder),)
     wanted = Wanted(**choice)
     if len(session_ids) == 1 and not wanted and output != "jsonl":
         _show_one(session_ids[0], output, folder)

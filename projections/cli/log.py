@@ -4,9 +4,7 @@ from typing import Any
 
 import click
 
-from projections.cli.arguments import session_argument
 from projections.cli.backlog import Backlog
-from projections.cli.completers import complete_conditions
 from projections.cli.cursors import CursorFile
 from projections.cli.documents.events import LogDocument, event_item
 from projections.cli.filter_names import ChosenNames
@@ -14,7 +12,8 @@ from projections.cli.filters import Filter, chosen_by, filter_options
 from projections.cli.json_output import json_document
 from projections.cli.live import follow_on
 from projections.cli.opening import opened, require_log
-from projections.cli.options import TEXT, folder_option, output_option
+from projections.cli.optional_session import session_and_matches
+from projections.cli.options import folder_option, output_option
 from projections.cli.pager import page_output
 from projections.cli.printing import EventPrinter
 
@@ -22,10 +21,7 @@ _DEFAULT_LINES = 10
 
 
 @click.command()
-@session_argument
-@click.argument(
-    "matches", metavar="[FIELD=VALUE]...", nargs=-1, type=TEXT, shell_complete=complete_conditions
-)
+@session_and_matches
 @filter_options
 @click.option("-f", "--follow", is_flag=True, help="Go on with new events, from any process.")
 @click.option("-r", "--reverse", is_flag=True, help="The newest first.")
@@ -60,6 +56,8 @@ def log_command(
     to the runtime too. Exit code 5 says that the log does not have the event of the cursor,
     for example after a restore; the message has the cursor to go on from. Exit code 3 says
     that the session never had a runtime or turn that was named with -u or -t.
+
+    Without SESSION, the one that changed last is shown.
 
     \b
     Examples:

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator
 import click
 
 from journal.events import Event
-from projections.cli.arguments import session_argument
 from projections.cli.backlog import Backlog
 from projections.cli.durations import duration
 from projections.cli.effects import Effect
 from projections.cli.filters import Filter
 from projections.cli.opening import opened, require_log
+from projections.cli.optional_session import session_or_last
 from projections.cli.options import POINT, Converter, folder_option, output_option
 from projections.cli.printing import EventPrinter
 from projections.cli.terminal import notice
@@ -57,7 +57,7 @@ SECONDS = Converter("SECONDS", _seconds)
 
 
 @click.command()
-@session_argument
+@session_or_last
 @click.option("-u", "--runtime", "runtime_id", help="Only events of this runtime.")
 @click.option("-S", "--since", type=POINT, help="Only from this seq or time on.")
 @click.option("-U", "--until", type=POINT, help="Only up to this seq or time.")
@@ -90,6 +90,8 @@ def replay_command(
     Each event appears when it is due, archived ones included. At --speed 1x the time between
     two events is the recorded one, at 10x a tenth of it; at max there is none. Nothing is
     executed. Looks like `journal log`, and -o jsonl has the same fields.
+
+    Without SESSION, the one that changed last is shown.
 
     \b
     Examples:

@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from projections.cli.arguments import complete_turns, session_argument, some_runtime_argument
 from projections.cli.documents.states import StateDocument
 from projections.cli.json_output import json_document
 from projections.cli.lines import shorten
 from projections.cli.opening import near_matches, opened, require_session
-from projections.cli.options import POINT, TEXT, folder_option, output_option
+from projections.cli.optional_session import session_and_part
+from projections.cli.options import POINT, folder_option, output_option
 from projections.cli.pager import page_output
 from projections.cli.terminal import LineWriter, Segment, colour_of, json_plain
 from projections.compare.encoding import compact_json
@@ -23,11 +23,7 @@ _USUAL_STYLE = "green"
 
 
 @click.command()
-@session_argument
-@some_runtime_argument
-@click.argument(
-    "turn_id", metavar="[TURN]", type=TEXT, required=False, shell_complete=complete_turns
-)
+@session_and_part
 @click.option("--at", type=POINT, help="As of this event, or of this time.")
 @output_option("tree", "json", "value")
 @folder_option
@@ -43,6 +39,8 @@ def show_command(
 
     Shows all runtimes, one runtime, or one turn. `-o value` prints the bare state, without
     the document around it that `-o json` gives.
+
+    Without SESSION, the one that changed last is shown.
 
     \b
     Examples:

@@ -6,9 +6,7 @@ import click
 
 from journal.errors import NotFoundError
 from journal.events import Set
-from projections.cli.arguments import runtime_argument, session_argument, turn_argument
 from projections.cli.clocks import output_clock
-from projections.cli.completers import complete_refs
 from projections.cli.documents.states import (
     BlameDocument,
     BlameItem,
@@ -21,7 +19,8 @@ from projections.cli.exit_codes import EXIT_FAILURE
 from projections.cli.json_output import json_document, json_line
 from projections.cli.lines import describe, shorten
 from projections.cli.opening import near_matches, opened, require_session
-from projections.cli.options import POINT, TEXT, folder_option, output_option
+from projections.cli.optional_session import session_and_states, session_and_turn
+from projections.cli.options import POINT, folder_option, output_option
 from projections.cli.pager import page_output
 from projections.cli.tables import Table
 from projections.cli.terminal import LineWriter, Segment
@@ -34,9 +33,7 @@ _LONGEST_VALUE = 60
 
 
 @click.command()
-@session_argument
-@runtime_argument
-@turn_argument
+@session_and_turn
 @output_option("short", "json", "jsonl")
 @folder_option
 def history_command(
@@ -46,6 +43,8 @@ def history_command(
 
     The oldest comes first, archived versions included. Each line says what the version
     changed; `~N` is its name for `journal diff`.
+
+    Without SESSION, the one that changed last is shown.
 
     \b
     Examples:
@@ -97,9 +96,7 @@ def _print_versions(versions: list[Version]) -> None:
 
 
 @click.command()
-@session_argument
-@click.argument("old", metavar="OLD", type=TEXT, shell_complete=complete_refs)
-@click.argument("new", metavar="[NEW]", type=TEXT, required=False, shell_complete=complete_refs)
+@session_and_states
 @output_option("text", "json", "patch")
 @folder_option
 def diff_command(
@@ -114,6 +111,8 @@ def diff_command(
 
     Exit code 0 when there is no difference, 1 when there is one. `-o patch` gives JSON
     Patch (RFC 6902).
+
+    Without SESSION, the one that changed last is shown.
 
     \b
     Examples:
@@ -145,9 +144,7 @@ def diff_command(
 
 
 @click.command()
-@session_argument
-@runtime_argument
-@turn_argument
+@session_and_turn
 @click.option("--at", type=POINT, help="As of this event, or of this time.")
 @output_option("table", "json", "jsonl")
 @folder_option
@@ -160,6 +157,8 @@ def blame_command(
     folder: str | None,
 ) -> None:
     """Show which event set each value of a turn.
+
+    Without SESSION, the one that changed last is shown.
 
     \b
     Examples:

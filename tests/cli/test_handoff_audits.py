@@ -146,7 +146,6 @@ def test_an_id_with_a_comma_is_one_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        ([], "name the sessions to audit, or add --all"),
         (["--all", "calm"], "either sessions or --all"),
         (["--all", "-o", "lanes"], "-o lanes shows the whole of one session"),
         (["calm", "-u", "native", "-o", "table"], "-o table shows the whole of one session"),

@@ -73,7 +73,7 @@ def test_what_is_left_goes_to_the_beginning_then_to_the_id() -> None:
 @example("日本日本日本", 4)
 @example("claude-code:0b1f4c2e-1f2e3d7514c9", 20)
 @given(
-    st.text(st.characters(exclude_characters="…", exclude_categories=["Cs"]), max_size=60),
+    st.text(st.characters(exclude_characters="…", exclude_categories=["Cs", "Cc"]), max_size=60),
     st.integers(0, 70),
 )
 def test_a_text_cut_in_the_middle_keeps_both_ends(text: str, columns: int) -> None:
