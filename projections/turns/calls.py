@@ -56,7 +56,7 @@ class FoundCalls:
         self.is_understood = False
         self._latest: dict[tuple[Path, str], SeenCall] = {}  # by list and id
         self._by_id: dict[str, list[SeenCall]] = defaultdict(list)
-        self._early: dict[str, None] = {}  # ids whose result comes before any call in its list
+        self._early: dict[str, Any] = {}  # ids whose result comes before any call in its list
         self._without_id: dict[Path, OrderedDict[CallKey, SeenCall]] = defaultdict(OrderedDict)
         self._of_tool: dict[tuple[Path, str | None], deque[CallKey]] = defaultdict(deque)
         self._counts: dict[tuple[Path, str | None], int] = defaultdict(int)
@@ -72,6 +72,7 @@ class FoundCalls:
         if not found.is_over:
             found.status = own or found.status
         found.has_result = found.has_result or has_outcome(node)
+        self.note_named(found, node)
 
     def _with_id(self, call_id: str, tool: str | None, at: Path) -> SeenCall:
         before = self._latest.get((at, call_id))
@@ -96,19 +97,23 @@ class FoundCalls:
         self._of_tool[at, tool].append(key)
         return found
 
-    def answer(self, ids: list[str], tool: str | None, at: Path) -> None:
-        """The list `at` has the result of these calls; without an id, of the next of the tool."""
+    def answer(self, ids: list[str], tool: str | None, at: Path, node: Any) -> None:
+        """The list `at` has the result of these calls; without an id, of the next of the tool.
+
+        `node` is what it says of the result.
+        """
         self.is_understood = True
         for call_id in ids:
             call = self._latest.get((at, call_id))
             if call is None:
-                self._early[call_id] = None
+                self._early[call_id] = node
             else:
                 call.has_result = True
+                self.note_answered(call, node)
         if not ids:
-            self._answer_anonymous(tool, at)
+            self._answer_anonymous(tool, at, node)
 
-    def _answer_anonymous(self, tool: str | None, at: Path) -> None:
+    def _answer_anonymous(self, tool: str | None, at: Path, node: Any) -> None:
         waiting = self._without_id[at]
         while waiting:
             keys = self._of_tool[at, tool] or self._of_tool[at, None]
@@ -118,16 +123,33 @@ class FoundCalls:
             call = waiting.pop(key, None)
             if call is not None and not call.is_over:
                 call.has_result = True
+                self.note_answered(call, node)
                 return
 
     def finish(self) -> None:
         """All of the state was looked at."""
-        for call_id in self._early:
+        for call_id, node in self._early.items():
             calls = self._by_id.get(call_id)
             if calls:
                 calls[-1].has_result = True
+                self.note_answered(calls[-1], node)
             else:
                 self.answers[call_id] = None
+                self.note_unnamed(call_id, node)
+
+    # What more a subclass keeps
+
+    def note_message(self, node: dict[Any, Any]) -> None:
+        """`node` is a message, or a part of one, that is no call and no result."""
+
+    def note_named(self, call: SeenCall, node: dict[Any, Any]) -> None:
+        """`node`, which may be empty, is one of the objects that name a call."""
+
+    def note_answered(self, call: SeenCall, node: Any) -> None:
+        """`node` is one of the results of a call."""
+
+    def note_unnamed(self, call_id: str, node: Any) -> None:
+        """`node` is the result of a call that the state does not name."""
 
 
 def _differ(one: str | None, other: str | None) -> bool:

@@ -57,7 +57,7 @@ def read_turn(state: Any) -> TurnState:
     found = calls_in(state)
     turn = state if isinstance(state, dict) else {}
     return TurnState(
-        status=_status_of(turn),
+        status=status_of(turn),
         calls=found.calls,
         answers=tuple(found.answers),
         parent=parent_in(turn),
@@ -70,7 +70,7 @@ def read_turn(state: Any) -> TurnState:
     )
 
 
-def _status_of(turn: dict[str, Any]) -> TurnStatus | None:
+def status_of(turn: dict[str, Any]) -> TurnStatus | None:
     status = turn_status(turn.get("status"))
     if turn.get("object") == "response" and status == "completed":
         return None  # a response of OpenAI's: the model has answered, its calls are yet to run

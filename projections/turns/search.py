@@ -4,7 +4,7 @@ It looks at any depth, but not into the arguments and results of calls: those ar
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from projections.turns.calls import FoundCalls, Path
 from projections.turns.shapes import (
@@ -26,6 +26,8 @@ from projections.turns.shapes import (
     name_of,
 )
 
+F = TypeVar("F", bound=FoundCalls)
+
 _LONGEST_PATH = 8  # keys: enough to tell lists apart
 _EXTRA = (
     "additional_kwargs"  # LangChain keeps a message's calls there too, as the model wrote them
@@ -38,10 +40,14 @@ def calls_in(state: Any) -> FoundCalls:
 
     Never raises. O(size of the state), without recursion.
     """
-    search = _Search()
-    search.run(state)
-    search.found.finish()
-    return search.found
+    return look_through(state, FoundCalls())
+
+
+def look_through(state: Any, found: F) -> F:
+    """Add what a state has to what was found, and finish it. As `calls_in`."""
+    _Search(found).run(state)
+    found.finish()
+    return found
 
 
 class _Search:
@@ -51,8 +57,8 @@ class _Search:
     it is a call that was named already.
     """
 
-    def __init__(self) -> None:
-        self.found = FoundCalls()
+    def __init__(self, found: FoundCalls) -> None:
+        self.found = found
         self._stack: list[tuple[Any, Path, Path | None, bool]] = []
 
     def run(self, state: Any) -> None:
@@ -71,21 +77,22 @@ class _Search:
     def _look_at(self, node: dict[Any, Any], path: Path, list_at: Path | None) -> bool:
         """Note what an object says of calls. True if it is a call or a result itself."""
         at = path if list_at is None else list_at
-        if LIST_OF_CALLS in node:
-            calls_at = (*path, LIST_OF_CALLS) if list_at is None else list_at
-            self._name_all(node[LIST_OF_CALLS], calls_at)
         kind = kind_of(node)
         is_call = kind in CALLS
         is_answer = not is_call and is_result(node)
+        if not is_call and not is_answer and is_message(node):
+            self.found.is_understood = True
+            self.found.note_message(node)
+        if LIST_OF_CALLS in node:
+            calls_at = (*path, LIST_OF_CALLS) if list_at is None else list_at
+            self._name_all(node[LIST_OF_CALLS], calls_at)
         if is_call:
             status = node.get("status") if kind not in REQUESTS else None
             self.found.name(node, at, id_of_call(node), status)
         elif is_answer:
             ids = ids_of_result(node)
             if ids or has_content(node):
-                self.found.answer(ids, name_of(node), at)
-        elif is_message(node):
-            self.found.is_understood = True
+                self.found.answer(ids, name_of(node), at, node)
         self._look_under_keys(node, at)
         return is_call or is_answer
 
@@ -99,7 +106,7 @@ class _Search:
             result = node.get(key)
             if isinstance(result, dict) and is_result_of_key(result):
                 call_id = id_of_call(result)
-                self.found.answer([call_id] if call_id else [], name_of(result), at)
+                self.found.answer([call_id] if call_id else [], name_of(result), at, result)
         for key in LISTS_OF_RESULTS:
             if key in node:
                 self._answer_all(node[key], at)
@@ -126,13 +133,14 @@ class _Search:
 
     def _answer_all(self, value: Any, at: Path) -> None:
         if isinstance(value, dict):
-            ids = [call_id for call_id, result in value.items() if result is not None]
+            results = [(key, result) for key, result in value.items() if result is not None]
         elif isinstance(value, list | tuple):
-            ids = [id_of_call(item) for item in value if isinstance(item, dict)]
+            results = [(id_of_call(item), item) for item in value if isinstance(item, dict)]
         else:
             return
-        for call_id in filter(is_id, ids):
-            self.found.answer([str(call_id)], None, at)
+        for call_id, result in results:
+            if is_id(call_id):
+                self.found.answer([str(call_id)], None, at, result)
 
 
 def _inside(

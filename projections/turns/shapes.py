@@ -83,7 +83,8 @@ _PARTS = frozenset(
         *("audio", "document", "file", "compaction"),
     }
 )
-_BODIES = ("content", "parts", "data", "text")
+BODIES = ("content", "parts", "data", "text")
+"""Where a message has what it says."""
 
 
 def kind_of(node: dict[Any, Any]) -> str | None:
@@ -116,7 +117,7 @@ def is_result_of_key(node: dict[Any, Any]) -> bool:
 def is_message(node: dict[Any, Any]) -> bool:
     """Whether an object is a message, or a part of one, that holds no call itself."""
     kind, role = kind_of(node), node.get("role")
-    has_body = any(key in node for key in _BODIES)
+    has_body = any(key in node for key in BODIES)
     if isinstance(role, str) and role in _ROLES and (has_body or LIST_OF_CALLS in node):
         return True
     if node.get("kind") in ("request", "response") and isinstance(node.get("parts"), list):
