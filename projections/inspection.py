@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from projections.refs import Ref
     from projections.replay import Step, Version
     from projections.resolving import Resolver
+    from projections.statistics.figures import SessionStatistics
     from projections.tail.arguments import After
     from projections.tail.choice import Patterns
     from projections.tail.tail import Tail
@@ -170,6 +171,18 @@ class Inspection(ABC):
 
         events = events_of(self._known_past(session_id))
         return audit(events, Writers().is_gone, datetime.now(UTC))
+
+    def statistics(self, session_id: str) -> "SessionStatistics":
+        """How many turns and calls there were, how they ended, and what they took.
+
+        Per runtime, per tool and in all: counts by status, times, tokens and cost. Of the whole
+        history that is there, cleared turns included. Reads all events. Raises `NotFoundError`
+        when there is no such session, `ClosedError`, `ReadError` and its siblings.
+        """
+        from projections.resolving import events_of
+        from projections.statistics.counting import count
+
+        return count(events_of(self._known_past(session_id)))
 
     def tail(
         self,

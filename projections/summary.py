@@ -23,7 +23,8 @@ class Summary(Struct, frozen=True, kw_only=True):
       wrote last, `status` what that turn's state says of itself. `writer` wrote it, at
       `written_at`; both are None where an earlier version has saved this.
     - `agent` is the name for people that the turn gives, `opened_at` when it says that it began.
-      `waits_for` are the tools of the calls that it waits for a person to allow, if it waits.
+      `waits_for` are the tools of the calls that it waits for a person to allow, if it waits;
+      it is not saved, but read when it is asked for.
       `is_imported`: the turn was read from another program's file.
     - `handed_to` is the runtime that the owner has handed the session to, and that has not come.
     - `first_words` is how the first message of a person in its first turn begins, on one line.
@@ -60,7 +61,8 @@ class Summary(Struct, frozen=True, kw_only=True):
             yield "damaged"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return fields_without(self, "first_words", "status", "agent", "waits_for")
+        out_of_states = "first_words", "status", "agent", "opened_at", "waits_for"
+        return fields_without(self, *out_of_states)
 
 
 class LastTurn(Struct, frozen=True):
@@ -69,7 +71,6 @@ class LastTurn(Struct, frozen=True):
     status: str | None = None
     agent: str | None = None
     opened_at: str | None = None
-    waits_for: tuple[str, ...] = ()
     is_imported: bool = False
 
 
@@ -87,25 +88,19 @@ def last_turn(turns: EncodedTurns, runtime_id: str | None, turn_id: str | None) 
     if encoded is None:
         return LastTurn()
     state = _decoded(encoded)
-    status = _text(state, "status", _LONGEST_STATUS)
     return LastTurn(
-        status=status,
+        status=_text(state, "status", _LONGEST_STATUS),
         agent=_text(state, "agent", _LONGEST_NAME),
         opened_at=_text(state, "opened_at", _LONGEST_NAME),
-        waits_for=_waits_for(state) if status is not None else (),
         is_imported=isinstance(state.get("source"), dict),
     )
 
 
-def _waits_for(state: dict[str, Any]) -> tuple[str, ...]:
-    # Most programs sum no session up, or none that waits.
-    from projections.turns.statuses import turn_status
+def calls_waiting_in(state: bytes) -> tuple[str, ...]:
+    """The tools of the calls of a turn that wait for a person, the first three of them."""
+    from projections.turns.search import calls_in  # nobody who saves a summary needs it
 
-    if turn_status(state.get("status")) != "waiting":
-        return ()
-    from projections.turns.search import calls_in
-
-    calls = calls_in(state).calls.values()
+    calls = calls_in(_decoded(state)).calls.values()
     names = (call.name for call in calls if call.status == "waiting" and not call.has_result)
     return tuple(dict.fromkeys(name[:_LONGEST_NAME] for name in names if name))[:_MOST_NAMES]
 

@@ -55,7 +55,6 @@ class FrozenSession:
             written_at=owner.written_at,
             agent=turn.agent,
             opened_at=turn.opened_at,
-            waits_for=turn.waits_for,
             is_imported=turn.is_imported,
             handed_to=owner.handed_to,
         )

@@ -4,13 +4,13 @@ import msgspec
 
 from journal.backend import Backend
 from journal.past import NOW
-from journal.reports import SessionInfo
+from journal.reports import Problem, SessionInfo
 from journal.snapshots import UNREADABLE
 from projections.store.folded import FoldedSession
 from projections.store.open_sessions import OpenSessions
 from projections.store.refreshing import LEAST_TO_SAVE
 from projections.store.session import Session
-from projections.summary import Summary
+from projections.summary import Summary, calls_waiting_in
 from projections.turns.statuses import is_over, turn_status
 
 _decode_summary = msgspec.json.Decoder(Summary).decode
@@ -40,8 +40,16 @@ class Summaries:
                 pass  # another version has saved it
             else:
                 if not _lacks_turn(found):
-                    return found
+                    return self._with_calls(session_id, found)
         return self._of_changed(session_id)
+
+    def _with_calls(self, session_id: str, found: Summary) -> Summary:
+        """What was saved, and which calls wait if the turn does."""
+        owner, turn = found.owner, found.turn_id
+        if owner is None or turn is None or not _waits(found):
+            return found
+        saved = self._backend.saved_turn(session_id, owner, turn)
+        return _waiting(found, saved.state if saved is not None else None)
 
     def _of_changed(self, session_id: str) -> Summary:
         """Opened for this alone, so that nothing stays in memory: a folder has many sessions."""
@@ -52,7 +60,7 @@ class Summaries:
             head, problem = log.head, log.problem
         finally:
             log.close()
-        return folded.freeze().sum_up(head.seq if head is not None else 0, problem)
+        return _summed_up(folded, head.seq if head is not None else 0, problem)
 
     def _of_short(self, session_id: str) -> Summary:
         past = self._backend.history(session_id, NOW)
@@ -63,7 +71,25 @@ class Summaries:
             folded.fold(event)
             last = max(last, event.seq)
         problem = past.problems[0] if past.problems else None
-        return folded.freeze().sum_up(last, problem)
+        return _summed_up(folded, last, problem)
+
+
+def _summed_up(folded: FoldedSession, seq: int, problem: Problem | None = None) -> Summary:
+    frozen = folded.freeze()
+    found = frozen.sum_up(seq, problem)
+    if not _waits(found):
+        return found
+    return _waiting(found, frozen.turns.get(found.owner or "", {}).get(found.turn_id or ""))
+
+
+def _waits(found: Summary) -> bool:
+    return turn_status(found.status) == "waiting"
+
+
+def _waiting(found: Summary, state: bytes | None) -> Summary:
+    if state is None:
+        return found
+    return msgspec.structs.replace(found, waits_for=calls_waiting_in(state))
 
 
 def _lacks_turn(found: Summary) -> bool:
@@ -77,4 +103,4 @@ def _of_older(session: Session) -> Summary:
     folded = FoldedSession()
     for seq, event in enumerate(session.older.events(), 1):
         folded.fold(msgspec.structs.replace(event, seq=seq))
-    return folded.freeze().sum_up(0)
+    return _summed_up(folded, 0)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from projections.compare.blame import Blamed
     from projections.compare.difference import Difference
     from projections.handoffs.findings import HandoffAudit
+    from projections.statistics.figures import SessionStatistics
     from projections.summary import Summary
 
 _STEPS_AT_ONCE = 64  # of a replay, read by one trip to a thread
@@ -100,6 +101,10 @@ class AsyncLookingBack:
     def audit(self, session_id: str) -> "Future[HandoffAudit]":
         """Who had the session when, what was handed over, and what was lost. Reads all events."""
         return self._calls.read(session_id, lambda: self.store.audit(session_id))
+
+    def statistics(self, session_id: str) -> "Future[SessionStatistics]":
+        """How many turns and calls there were, and what they took. Reads all events."""
+        return self._calls.read(session_id, lambda: self.store.statistics(session_id))
 
     def replay(
         self,
