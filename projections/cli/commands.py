@@ -28,6 +28,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "blame": ("versions", "Show which event set each value of a turn."),
         "replay": ("replay", "Show the turns again, at the recorded speed or faster."),
         "handoffs": ("handoffs", "Show who had the session when, and what was lost."),
+        "stat": ("stat", "Show what a session's turns took: calls, tokens, cost and time."),
     },
     "Write": {
         "set": ("write", "Save a turn's state."),

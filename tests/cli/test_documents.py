@@ -45,6 +45,7 @@ from projections.cli.documents.states import (
     TakeoverDocument,
     VersionItem,
 )
+from projections.cli.documents.statistics import StatDocument
 from projections.cli.schema import documents
 from tests.cli.arguments import TO, with_folder
 from tests.cli.terminal import (
@@ -67,6 +68,7 @@ JSON: list[tuple[list[str], type[Document]]] = [
     (["handoffs", "my-session", "-o", "json"], HandoffsDocument),
     (["handoffs", "--all", "-o", "json"], AuditsDocument),
     (["handoffs", "--all", "-o", "jsonl"], AuditFindingItem),
+    (["stat", "my-session", "-o", "json"], StatDocument),
     (["takeover", "my-session", "judge"], TakeoverDocument),
     (["verify", "-o", "json"], VerifyDocument),
     (["doctor", "-o", "json"], DoctorDocument),

@@ -56,6 +56,7 @@ OUTPUTS = [
     *(["blame", N, N, N, "-o", output] for output in ("table", "json")),
     *(["diff", N, "@1", "-o", output] for output in ("text", "json", "patch")),
     *(["handoffs", N, "-o", output] for output in ("all", "json")),
+    *(["stat", N, "-o", output] for output in ("table", "json")),
     *(["verify", "-o", output] for output in ("text", "json")),
     *(["doctor", "-o", output] for output in ("table", "json")),
     *(["compact", "--all", "-o", output] for output in ("text", "json")),

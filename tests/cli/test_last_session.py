@@ -51,6 +51,7 @@ def run(folder: str, *args: str) -> Completed:
         ),
         (["replay"], ["replay", "support-42"]),
         (["handoffs"], ["handoffs", "support-42"]),
+        (["stat"], ["stat", "support-42"]),
     ],
     ids=" ".join,
 )
@@ -113,6 +114,7 @@ def test_what_must_be_there_is_missed_before_a_session_is_looked_for(
         ["diff", "suport-42", "native"],
         ["replay", "suport-42"],
         ["handoffs", "suport-42"],
+        ["stat", "suport-42"],
         ["history", "suport-42", "native", "turn-1"],
     ],
     ids=" ".join,
@@ -127,7 +129,7 @@ def test_a_name_that_is_wrong_is_no_word_of_the_last_session(
     assert "the last one that changed" not in result.stderr
 
 
-@pytest.mark.parametrize("command", ["log", "show", "replay", "handoffs"])
+@pytest.mark.parametrize("command", ["log", "show", "replay", "handoffs", "stat"])
 def test_where_there_is_none_it_is_said_what_to_do(folder: str, command: str) -> None:
     result = run(folder, command)
     assert (result.returncode, result.stdout) == (3, "")
@@ -178,6 +180,7 @@ def test_the_usage_says_what_may_be_left_out() -> None:
         "diff": "[SESSION] OLD [NEW]",
         "replay": "[SESSION]",
         "handoffs": "[SESSION]",
+        "stat": "[SESSION]",
     }
     for command, usage in usages.items():
         text = journal(command, "--help").stdout
