@@ -21,7 +21,6 @@ from projections.cli.completers import (
     complete_sessions,
     complete_turns,
 )
-from projections.cli.filters import Filter
 from projections.cli.last_session import (
     is_there,
     last_session,
@@ -31,7 +30,6 @@ from projections.cli.last_session import (
 )
 from projections.cli.opening import opened, require_session
 from projections.cli.options import TEXT
-from projections.refs import Ref
 from projections.store.store import DefaultSessionStore
 
 Words: TypeAlias = list[str | None]
@@ -211,6 +209,8 @@ def _require(names: Sequence[str], words: Words) -> None:
 
 def _is_match(text: str) -> bool:
     """Whether a text is FIELD=VALUE with a known field."""
+    from projections.cli.filters import Filter  # of `journal log`, which needs it anyway
+
     try:
         Filter().fields([text])
     except click.BadParameter:
@@ -227,6 +227,8 @@ def _names_state(store: DefaultSessionStore, last: str, words: Words) -> bool:
     """Whether a ref names no runtime, or one that is there; alone, it can be nothing else."""
     if words[1] is None:
         return True
+    from projections.refs import Ref  # of `journal diff`
+
     try:
         runtime_id = Ref.parse(words[0] or "").runtime_id
     except StateValueError:

@@ -22,10 +22,11 @@ from projections.statistics.counting import count
 def stat_command(session_id: str, output: str, folder: str | None) -> None:
     """Show what a session's turns took: calls, tokens, cost and time.
 
-    Turns are counted by their last state, per runtime and in all; tool calls by what became
-    of them, with how long they took at the median and at most. Cleared turns count too, and
-    a turn that was set again after a clear counts again. Tokens, cost and times are there as
-    far as the turns say them; CACHED are tokens that were read from a cache.
+    Turns are counted by their last state, per runtime and in all, and tool calls by what
+    became of them. MEDIAN and LONGEST say how long they took. Cleared turns count too, and a
+    turn that was set again after a clear counts again. Tokens, cost and times are there as
+    far as the turns say them; CACHED are tokens that were read from a cache. Columns in
+    which there is nothing are left out.
 
     Without SESSION, the one that changed last is shown.
 
