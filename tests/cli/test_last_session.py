@@ -179,7 +179,7 @@ def test_the_usage_says_what_may_be_left_out() -> None:
         "blame": "[SESSION] RUNTIME TURN",
         "diff": "[SESSION] OLD [NEW]",
         "replay": "[SESSION]",
-        "handoffs": "[SESSION]",
+        "handoffs": "[SESSION]...",
         "stat": "[SESSION]",
     }
     for command, usage in usages.items():
@@ -191,10 +191,10 @@ def test_the_usage_says_what_may_be_left_out() -> None:
 def test_what_is_typed_in_place_of_the_session_is_completed(folder_of_two: str) -> None:
     script = """
     completed() {
-        COMP_WORDS="$1" COMP_CWORD="$2" _JOURNAL_COMPLETE=bash_complete journal | cut -d, -f2
+        COMP_LINE="$1" COMP_BREAKS=: _JOURNAL_COMPLETE=bash_complete journal | cut -d, -f2
     }
-    completed 'journal show billing ' 3
-    completed 'journal history support-42 ' 3
+    completed 'journal show billing '
+    completed 'journal history support-42 '
     """
     result = shell(script, JOURNAL_DIR=folder_of_two)
     assert (result.stdout.split(), result.stderr) == (["turn-1", "native", "billing"], "")
