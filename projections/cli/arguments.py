@@ -21,6 +21,15 @@ sessions_argument = click.argument(
 )
 
 
+followed_argument = click.argument(
+    "session_ids",
+    metavar="[SESSION|PATTERN|FIELD=VALUE]...",
+    nargs=-1,
+    type=TEXT,
+    shell_complete=complete_sessions,
+)
+
+
 runtime_argument = click.argument(
     "runtime_id", metavar="RUNTIME", type=TEXT, shell_complete=complete_runtimes
 )

@@ -69,8 +69,8 @@ class CursorFile:
 
     def save(self, cursors: Mapping[str, Cursor]) -> None:
         """Save how far sessions were read. The file is replaced, never half written."""
-        if self._path is None:
-            return
+        if self._path is None or (self._single and not cursors):
+            return  # the one session is not there yet
         self.known.update(cursors)
         if self._single:
             text = str(next(iter(cursors.values())))

@@ -75,8 +75,7 @@ class Filter:
         wanted: dict[str, set[str]] = {}
         for match in matches:
             if not is_condition(match):
-                known = ", ".join([*_FIELDS, "state.KEY"])
-                raise click.BadParameter(f"{match!r} is not FIELD=VALUE with FIELD one of {known}")
+                raise click.BadParameter(not_a_condition(match))
             name, _, value = match.partition("=")
             wanted.setdefault(_ALIASES.get(name, name), set()).add(value)
         for name, values in wanted.items():
@@ -102,6 +101,12 @@ def is_condition(text: str) -> bool:
     name, equals, _ = text.partition("=")
     name = _ALIASES.get(name, name)
     return bool(equals) and (name in _FIELDS or name.startswith(_STATE))
+
+
+def not_a_condition(text: str) -> str:
+    """Says what a condition would be."""
+    known = ", ".join([*_FIELDS, "state.KEY"])
+    return f"{text!r} is not FIELD=VALUE with FIELD one of {known}"
 
 
 def _field_condition(name: str, values: set[str]) -> Callable[[Event], bool]:
@@ -225,7 +230,7 @@ def chosen_by(
         fields = fields.inverted()
     elif invert:
         raise click.UsageError(
-            "-v turns a choice round; say what with -g, -u, -t, -e or FIELD=VALUE"
+            "-v turns a choice round; say which with -g, -u, -t, -e or FIELD=VALUE"
         )
     chosen.between(since, until)
     chosen.add(fields)

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from projections.cli.awaiting import notice_awaited
 from projections.cli.backlog import Backlog
 from projections.cli.cursors import CursorFile
 from projections.cli.documents.events import LogDocument, event_item
@@ -49,8 +50,8 @@ def log_command(
 ) -> None:
     """Show a session's events, and follow them.
 
-    The newest is at the bottom. A short line shows what an event changed, not the whole
-    state. Conditions on different fields must all hold; of several values for one field,
+    The newest is at the bottom. With -f, a session or a folder that is not there yet is
+    waited for. A short line shows what an event changed, not the whole state. Conditions on different fields must all hold; of several values for one field,
     any. FIELD is op, seq, writer, runtime_id, turn_id, source, target, reason, or
     state.KEY for a value in the state. A handoff's runtime_id is its source; -u finds those
     to the runtime too. Exit code 5 says that the log does not have the event of the cursor,
@@ -75,12 +76,16 @@ def log_command(
     file = CursorFile(cursor_file, after, single=True)
     if follow and lines is None and file.of(session_id) is None:
         lines = _DEFAULT_LINES
-    with opened(folder) as store:
-        require_log(store, session_id)
+    with opened(folder, awaited=follow) as store:
         names = ChosenNames(store, [session_id], choice)
         chosen = chosen_by(matches, **names.choice)
+        printer = EventPrinter(store, output, searched=chosen.searched)
+        if follow and notice_awaited(store, [session_id]):
+            tail = store.tail(session_id, after=file.of(session_id), from_start=True)
+            follow_on(tail, printer, chosen, file)
+            return
+        require_log(store, session_id)
         chosen.watch(names)
-        printer = EventPrinter(store, output)
         backlog = Backlog(store, session_id, file.of(session_id), printer.effects)
         if output == "json":
             _print_document(backlog, chosen, lines, reverse)

@@ -19,24 +19,29 @@ def opened(
     folder: str | None,
     *,
     create: bool = False,
+    awaited: bool = False,
     storage: Storage | None = None,
     writer: str | None = None,
 ) -> Iterator[DefaultSessionStore]:
     """A store on the folder. Raises `NotFoundError` if the folder does not exist.
 
-    With `create` it may be missing: the first write makes it.
+    With `create` it may be missing: the first write makes it. So it may if it is `awaited`.
     """
     with DefaultSessionStore(folder, storage=storage, writer=writer) as store:
-        if not create:
-            _require_folder(store)
+        if not create and not has_folder(store) and not awaited:
+            raise NotFoundError(
+                f"there is no folder {store.session_dir}; name the folder of your sessions with "
+                "--dir or $JOURNAL_DIR"
+            )
         yield store
 
 
-def _require_folder(store: DefaultSessionStore) -> None:
+def has_folder(store: DefaultSessionStore) -> bool:
+    """Whether the folder is there. Raises `ReadError` if that cannot be seen."""
     if store.session_dir is None:
-        return
+        return True
     try:
-        is_there = stat.S_ISDIR(os.stat(store.session_dir).st_mode)
+        return stat.S_ISDIR(os.stat(store.session_dir).st_mode)
     except PermissionError as error:
         raise ReadError(
             error.errno,
@@ -44,21 +49,26 @@ def _require_folder(store: DefaultSessionStore) -> None:
             "`journal doctor` says what to do",
         ) from error
     except OSError:
-        is_there = False
-    if not is_there:
-        raise NotFoundError(
-            f"there is no folder {store.session_dir}; name the folder of your sessions with --dir "
-            "or $JOURNAL_DIR"
-        )
+        return False
+
+
+def has_session(store: DefaultSessionStore, session_id: str) -> bool:
+    """Whether there is such a session, be it only PraisonAI's. Raises `ReadError` and siblings."""
+    return store.newest(session_id) is not None or store.session_exists(session_id)
 
 
 def require_session(store: DefaultSessionStore, session_id: str) -> None:
     """Raises `NotFoundError` if there is no such session; the message has similar ids."""
-    if store.newest(session_id) is not None or store.session_exists(session_id):
+    if has_session(store, session_id):
         return
-    known = [info["session_id"] for info in store.list_sessions()]
+    known = ids_of(store)
     hint = instead_of(session_id, known, "`journal sessions` lists them")
     raise NotFoundError(f"there is no session {session_id!r} in {store.session_dir}; {hint}")
+
+
+def ids_of(store: DefaultSessionStore) -> list[str]:
+    """Of the sessions that are there, the last changed first."""
+    return [info["session_id"] for info in store.list_sessions()]
 
 
 def require_log(store: DefaultSessionStore, session_id: str) -> None:

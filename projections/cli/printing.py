@@ -1,5 +1,6 @@
 """Prints events in the form that was asked for."""
 
+import re
 from collections.abc import Callable, Iterable
 
 from journal.errors import HistoryError, NotFoundError
@@ -20,14 +21,20 @@ _AT_ONCE = 1 << 16  # bytes of lines that are gathered before they are printed
 class EventPrinter:
     """Prints events as `output` says: `short`, `pretty`, `jsonl` or, elsewhere, `json`.
 
-    `effects` is None where what an event replaced is not shown.
+    `effects` is None where what an event replaced is not shown. On a terminal, what `searched`
+    matches is highlighted.
     """
 
     def __init__(
-        self, store: DefaultSessionStore, output: str, *, with_session: bool = False
+        self,
+        store: DefaultSessionStore,
+        output: str,
+        *,
+        with_session: bool = False,
+        searched: re.Pattern[str] | None = None,
     ) -> None:
         self.effects = Effects(_loader(store)) if output == "short" else None
-        self._writer = LineWriter(cut=output == "short")
+        self._writer = LineWriter(cut=output == "short", searched=searched)
         self._output = output
         self._with_session = with_session
         self._short = ShortLines(with_session=with_session)

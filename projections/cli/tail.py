@@ -1,24 +1,29 @@
-"""`journal tail`: the events of many sessions as they come."""
+"""`journal tail`: the events of many sessions as they come, also of those not there yet."""
 
-from typing import Any
+import re
+from typing import Any, NamedTuple
 
 import click
 
-from projections.cli.arguments import sessions_argument
+from projections.cli.arguments import followed_argument
+from projections.cli.awaiting import notice_awaited
 from projections.cli.cursors import CursorFile
 from projections.cli.filter_names import ChosenNames
-from projections.cli.filters import chosen_by, filter_options
+from projections.cli.filters import chosen_by, filter_options, is_condition, not_a_condition
 from projections.cli.last_events import last_events
 from projections.cli.live import follow_on
-from projections.cli.opening import opened, require_session
+from projections.cli.opening import has_session, opened
 from projections.cli.options import folder_option, output_option
 from projections.cli.printing import EventPrinter
+from projections.store.store import DefaultSessionStore
 
 _DEFAULT_LINES = 10
+_INVERTED = ("runtimes", "turns", "events", "pattern")  # options that -v turns round
+_WILD = re.compile(r"[*?\[]")  # characters that make a pattern of a text
 
 
 @click.command()
-@sessions_argument
+@followed_argument
 @filter_options
 @click.option(
     "--cursor-file",
@@ -37,33 +42,49 @@ def tail_command(
     output: str,
     folder: str | None,
     lines: int | None,
+    invert: bool,
     **choice: Any,
 ) -> None:
     """Follow many sessions at once.
 
-    If none is named, follows all sessions of the folder, new ones included. Shows the last
-    10 events first, or as many as -n says. Exit code 5 says that the log of a named session
-    does not have the event of its cursor, for example after a restore; the message has the
-    cursor to go on from.
+    If none is named, follows all sessions of the folder, new ones included. Waits for a
+    session that is not there yet, and for the folder. Shows the last 10 events first, or as
+    many as -n says. FIELD=VALUE is as in `journal log`. In a pattern, * stands for any
+    characters, ? for one, [ab] for one of these; a session of that very name wins. If only
+    sessions are given, -v follows all others. Exit code 5 says that the log of a named
+    session does not have the event of its cursor, for example after a restore; the message
+    has the cursor to go on from.
 
     \b
     Examples:
       journal tail
       journal tail session-a session-b -u native
+      journal tail 'session-*' -e handoff
+      journal tail state.status=error
+      journal tail -v -g heartbeat
       journal tail -e handoff -o jsonl | jq .reason
     """
-    if after is not None and len(session_ids) != 1:
-        raise click.UsageError("--after-cursor is a place in one session; name only that one")
-    file = CursorFile(cursor_file, after, single=False)
-    with opened(folder) as store:
-        for session_id in session_ids:
-            require_session(store, session_id)
-        names = ChosenNames(store, session_ids, choice)
-        chosen = chosen_by((), **names.choice)
-        names.notice()
-        printer = EventPrinter(store, output, with_session=len(session_ids) != 1)
-        known = file.of_all(session_ids)
-        tail = store.tail(session_ids or None, after=known, from_start=file.was_there)
+    with opened(folder, awaited=True) as store:
+        asked = _read(store, session_ids)
+        is_one = len(asked.names) == 1 and not asked.patterns
+        if after is not None and not is_one:
+            raise click.UsageError("--after-cursor is a place in one session; name only that one")
+        excludes = invert and asked.has_sessions_only and not any(map(choice.get, _INVERTED))
+        names = ChosenNames(store, asked.names, choice)
+        chosen = chosen_by(asked.matches, invert=invert and not excludes, **names.choice)
+        file = CursorFile(cursor_file, after, single=False)
+        known = file.of_all(asked.names if not asked.patterns else ())
+        options: dict[str, Any] = {"after": known, "from_start": file.was_there}
+        if excludes:
+            tail = store.tail(excluding=[*map(_escaped, asked.names), *asked.patterns], **options)
+        else:
+            tail = store.tail(asked.names or None, matching=asked.patterns or None, **options)
+            notice_awaited(store, asked.names, asked.patterns)
+        if not invert:
+            names.notice()
+        printer = EventPrinter(
+            store, output, with_session=excludes or not is_one, searched=chosen.searched
+        )
         if not file.was_there:
             wanted = _DEFAULT_LINES if lines is None else lines
             last = last_events(store, tail.cursors, printer.effects, chosen, wanted)
@@ -72,3 +93,40 @@ def tail_command(
                 printer.print(each.session_id, each.log_id, each.event, each.effect)
             printer.flush()
         follow_on(tail, printer, chosen, file)
+
+
+class _Asked(NamedTuple):
+    """What the arguments are: ids, patterns of ids, and conditions."""
+
+    names: list[str]
+    patterns: list[str]
+    matches: list[str]
+
+    @property
+    def has_sessions_only(self) -> bool:
+        return bool(self.names or self.patterns) and not self.matches
+
+
+def _read(store: DefaultSessionStore, texts: tuple[str, ...]) -> _Asked:
+    """What each argument is. A session that is there of that very name wins.
+
+    Raises click.UsageError for what looks like a condition on a field that no event has.
+    """
+    asked = _Asked([], [], [])
+    for text in texts:
+        is_pattern = bool(_WILD.search(text))
+        is_odd = is_pattern or "=" in text
+        if not is_odd or has_session(store, text):
+            asked.names.append(text)
+        elif is_condition(text):
+            asked.matches.append(text)
+        elif is_pattern:
+            asked.patterns.append(text)
+        else:
+            raise click.UsageError(f"there is no session {text!r}, and {not_a_condition(text)}")
+    return asked
+
+
+def _escaped(name: str) -> str:
+    """A pattern that only this id matches."""
+    return _WILD.sub(r"[\g<0>]", name)

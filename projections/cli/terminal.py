@@ -21,7 +21,7 @@ Piece: TypeAlias = tuple[str, Style]
 Segment: TypeAlias = str | Piece
 """A piece of a line, with or without a style."""
 
-_SGR = {"bold": "1", "dim": "2", "red": "1;31", "green": "32", "yellow": "33"}
+_SGR = {"bold": "1", "dim": "2", "red": "1;31", "green": "32", "yellow": "33", "match": "7"}
 _PALETTE = (39, 208, 141, 78, 220, 205, 44, 180, 111, 149, 215, 147)  # none of them red
 _CRC_START = 460  # with this value, usual names (native, harness, reviewer …) differ in colour
 _HARMFUL = re.compile(
@@ -93,8 +93,10 @@ class LineWriter:
     only when asked: a caller that follows a session flushes after each event.
     """
 
-    def __init__(self, *, cut: bool = True) -> None:
+    def __init__(self, *, cut: bool = True, searched: re.Pattern[str] | None = None) -> None:
+        """`searched` is a pattern whose matches are highlighted where there are colours."""
         self._colour = has_colour()
+        self._searched = searched if self._colour else None
         self._cut = cut and is_terminal()
 
     def line(self, segments: Sequence[Segment]) -> None:
@@ -103,6 +105,10 @@ class LineWriter:
         if self._cut:
             columns = shutil.get_terminal_size().columns  # each time, as it may be resized
             pieces = cut(pieces, columns)
+        if self._searched is not None:
+            from projections.cli.highlight import highlighted
+
+            pieces = highlighted(pieces, self._searched)
         text = "".join(self._painted(text, style) for text, style in pieces)
         sys.stdout.write(text.rstrip(" ") + "\n")
 

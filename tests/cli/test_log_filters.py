@@ -94,6 +94,14 @@ FILTERS: list[tuple[str, Callable[[dict[str, Any]], bool]]] = [
     ("-g lo+p", lambda e: "loop" in words(e).lower()),
     ("-g slow|c-2", lambda e: "slow" in words(e).lower() or "c-2" in words(e)),
     ("-g runtime_id", lambda e: False),
+    ("-v -g error", lambda e: "error" not in words(e).lower()),
+    ("-v -u native -e set", lambda e: not (e["op"] == "set" and of_runtime(e, "native"))),
+    ("-v state.status=error", lambda e: in_state(e, "status") != "error"),
+    (
+        "-v -g slow -e handoff -S 10",
+        lambda e: e["op"] == "handoff" and e["seq"] >= 10 and "slow" not in words(e).lower(),
+    ),
+    ("-v -t turn-1 -U 30", lambda e: e.get("turn_id") != "turn-1" and e["seq"] <= 30),
     ("-S 10 -U 20", lambda e: 10 <= e["seq"] <= 20),
     (
         "-S 10 -U 40 -u native -e set -g open state.status=open",

@@ -115,8 +115,8 @@ def test_a_real_terminal_shows_one_line_for_each_event_and_the_code_at_the_end(
 def test_lines_fit_a_terminal_that_was_made_narrower(
     folder: str, store: DefaultSessionStore
 ) -> None:
+    append(folder, "s", 1, 1)
     with Terminal("tail", "--dir", folder, columns=100) as terminal:
-        append(folder, "s", 1, 1)
         terminal.until(last(1))
         assert 80 < terminal.widest <= 100
         terminal.resize(40)
