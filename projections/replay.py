@@ -120,7 +120,7 @@ class Pace:
         if self._due is None:
             self._due = now
         else:
-            wait = max(0.0, _seconds_between(self._before, step.event.ts) / self._speed)
+            wait = max(0.0, seconds_between(self._before, step.event.ts) / self._speed)
             self._due = max(self._due, now - 1.0) + min(wait, self._most)
         self._before = step.event.ts
         return self._due - now
@@ -150,7 +150,8 @@ def check_pace(speed: float | None, max_wait: float | None) -> None:
         raise ValueError(f"max_wait is {max_wait}; it must be 0 or more seconds, or None")
 
 
-def _seconds_between(earlier: str, later: str) -> float:
+def seconds_between(earlier: str, later: str) -> float:
+    """From one timestamp to another; negative if the clock was set back, 0 for no timestamps."""
     try:
         gap = datetime.fromisoformat(later) - datetime.fromisoformat(earlier)
     except (ValueError, TypeError):  # another writer's idea of a timestamp

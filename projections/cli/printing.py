@@ -10,7 +10,7 @@ from projections.cli.documents.events import event_item, event_line
 from projections.cli.effects import Effect, Effects
 from projections.cli.json_output import JsonLines, json_line
 from projections.cli.lines import ShortLines, event_lines
-from projections.cli.terminal import LineWriter
+from projections.cli.terminal import LineWriter, Segment
 from projections.replay import view_as_of
 from projections.store.store import DefaultSessionStore
 from projections.view import View
@@ -35,6 +35,7 @@ class EventPrinter:
     ) -> None:
         self.effects = Effects(_loader(store)) if output == "short" else None
         self._writer = LineWriter(cut=output == "short", searched=searched)
+        self._whole = LineWriter(cut=False, searched=searched)
         self._output = output
         self._with_session = with_session
         self._short = ShortLines(with_session=with_session)
@@ -43,7 +44,7 @@ class EventPrinter:
         if self._output == "jsonl":
             self._writer.raw(json_line(event_item(session_id, log_id, event, effect.lost)))
         elif self._output == "pretty":
-            self._print_pretty(session_id, event)
+            self.print_whole(session_id, event)
         else:
             self._writer.line(self._short.line(session_id, event, effect))
 
@@ -65,17 +66,18 @@ class EventPrinter:
             raise
         self._writer.raw(lines.take())
 
-    def _print_pretty(self, session_id: str, event: Event) -> None:
+    def print_whole(self, session_id: str, event: Event) -> None:
+        """Print all of an event over several lines, none of them cut. Raises `DamagedError`."""
         state = getattr(event, "state", None)
         decoded = decode_state(bytes(state)) if state is not None else None
         if self._with_session:
-            self._writer.line([("session " + session_id, "bold")])
+            self._whole.line([("session " + session_id, "bold")])
         for line in event_lines(event, decoded):
-            self._writer.line(line)
-        self._writer.line([])
+            self._whole.line(line)
+        self._whole.line([])
 
-    def print_line(self, text: str) -> None:
-        self._writer.line([text])
+    def print_line(self, *segments: Segment) -> None:
+        self._writer.line(segments)
 
     def flush(self) -> None:
         self._writer.flush()

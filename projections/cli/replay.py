@@ -2,29 +2,27 @@
 
 import math
 import re
-import sys
-import time
-from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import click
 
 from journal.events import Event
 from projections.cli.backlog import Backlog
-from projections.cli.durations import duration
 from projections.cli.effects import Effect
-from projections.cli.filters import Filter
+from projections.cli.filter_names import ChosenNames
+from projections.cli.filters import chosen_by, filter_options
 from projections.cli.opening import opened, require_log
-from projections.cli.optional_session import session_or_last
-from projections.cli.options import POINT, Converter, folder_option, output_option
+from projections.cli.optional_session import session_and_matches
+from projections.cli.options import Converter, folder_option, output_option
+from projections.cli.owner_changes import OwnerChanges
 from projections.cli.printing import EventPrinter
-from projections.cli.terminal import notice
-from projections.replay import Step, paced
+from projections.cli.replay_pauses import in_time
+from projections.cli.terminal import Segment, notice
 
 _SPEED = re.compile(r"(\d+(?:\.\d*)?|\.\d+)x?", re.ASCII | re.IGNORECASE)
 _SLOWEST, _FASTEST = 0.001, 1_000_000.0
-_SHORTEST_NOTICE = 1.0  # seconds
-_TICK = 1.0  # seconds between two updates of the notice
+_MOST_AT_EASE = 2.0  # seconds of a pause, where nobody has said at what speed
 
 
 def _speed(text: str) -> float:
@@ -57,99 +55,140 @@ SECONDS = Converter("SECONDS", _seconds)
 
 
 @click.command()
-@session_or_last
-@click.option("-u", "--runtime", "runtime_id", help="Only events of this runtime.")
-@click.option("-S", "--since", type=POINT, help="Only from this seq or time on.")
-@click.option("-U", "--until", type=POINT, help="Only up to this seq or time.")
+@session_and_matches
+@filter_options
 @click.option(
     "--speed",
     type=SPEED,
-    default="max",
-    show_default=True,
-    help="1x, 10x, 0.5x or max.",
+    help="1x, 10x, 0.5x or max.  [default: max; with --max-wait, and on a terminal, 1x]",
 )
 @click.option(
     "--max-wait",
     type=SECONDS,
-    help="Pause at most this long between two events.",
+    help="Pause at most this long between two events.  [default: no limit; on a terminal "
+    f"without --speed, {_MOST_AT_EASE:g}]",
 )
+@click.option("--step", is_flag=True, help="Begin paused, on a terminal: space goes on.")
 @output_option("short", "pretty", "jsonl")
 @folder_option
 def replay_command(
     session_id: str,
-    runtime_id: str | None,
-    since: int | str | None,
-    until: int | str | None,
-    speed: float,
+    matches: tuple[str, ...],
+    speed: float | None,
     max_wait: float | None,
+    step: bool,
     output: str,
     folder: str | None,
+    lines: int | None,
+    **choice: Any,
 ) -> None:
     """Show the turns again, at the recorded speed or faster.
 
     Each event appears when it is due, archived ones included. At --speed 1x the time between
     two events is the recorded one, at 10x a tenth of it; at max there is none. Nothing is
-    executed. Looks like `journal log`, and -o jsonl has the same fields.
+    executed. Looks like `journal log`, with a line where the session changes hands; -o jsonl
+    has the same fields. Events are chosen as in `journal log`.
+
+    On a terminal keys are obeyed, unless --speed is max: space shows the next event now, the
+    arrows step forward and back, p pauses, + and - change the speed, Enter shows all of the
+    event, q ends.
 
     Without SESSION, the one that changed last is shown.
 
     \b
     Examples:
+      journal replay my-session
       journal replay my-session --speed 10x --max-wait 2
       journal replay my-session -u native -S 10 -U 20 --speed 1x -o pretty
       journal replay my-session --speed 1x -o jsonl | my-consumer
     """
     if max_wait is not None and speed == math.inf:
         raise click.UsageError("--max-wait needs a --speed: at max there are no pauses")
-    chosen = Filter()
-    chosen.between(since, until)
-    chosen.runtimes([runtime_id] if runtime_id is not None else [])
+    from projections.cli.keyboard import can_read_keys
+
+    has_keys = speed != math.inf and output != "jsonl" and can_read_keys()
+    if step and not has_keys:
+        raise click.UsageError("--step needs a terminal, a --speed other than max and no -o jsonl")
+    if speed is None and has_keys and max_wait is None:
+        max_wait = _MOST_AT_EASE
+    if speed is None:
+        speed = 1.0 if has_keys or max_wait is not None else math.inf
     with opened(folder) as store:
         require_log(store, session_id)
-        printer = EventPrinter(store, output)
-        found = Backlog(store, session_id, None, printer.effects)
-        for event, effect in in_time(found.choose(chosen, None, False), speed, max_wait):
-            printer.print(session_id, found.log_id, event, effect)
-            printer.flush()
-        if found.is_damaged:
+        names = ChosenNames(store, [session_id], choice)
+        chosen = chosen_by(matches, **names.choice)
+        chosen.watch(names)
+        printer = EventPrinter(store, output, searched=chosen.searched)
+        backlog = Backlog(store, session_id, None, printer.effects)
+        found = _marked(backlog.choose(chosen, lines, False), is_text=output != "jsonl")
+        screen = _Screen(backlog, printer)
+        if has_keys:
+            _play(found, screen, speed, max_wait, is_paused=step)
+        else:
+            for shown in in_time(found, speed, max_wait):
+                screen.show(shown)
+        if backlog.is_damaged:
             notice(
                 "the history is damaged, so events are missing here; `journal verify` lists where"
             )
+        names.require()
 
 
-def in_time(
-    found: Iterable[tuple[Event, Effect]], speed: float, max_wait: float | None
-) -> Iterator[tuple[Event, Effect]]:
-    """The same events with their effects, each when it is due."""
-    if speed == math.inf:
-        yield from found
-        return
-    effects: deque[Effect] = deque()  # of the events that `paced` has taken but not yielded
+class Shown(NamedTuple):
+    """An event of the replay, and the line before it if the session changes hands."""
 
-    def steps() -> Iterator[Step]:
-        for event, effect in found:
-            effects.append(effect)
-            yield Step(event, None, None)  # `paced` looks at its time only
+    event: Event
+    effect: Effect
+    mark: list[Segment] | None
 
-    for step in paced(steps(), speed, max_wait, sleep=_pause):
-        yield step.event, effects.popleft()
+    @property
+    def ts(self) -> str:
+        return self.event.ts
 
 
-def _pause(seconds: float) -> None:
-    """Sleep; on a terminal, show how long a long sleep still takes."""
-    end = time.monotonic() + seconds
-    noticed = seconds > _SHORTEST_NOTICE and sys.stderr.isatty()
-    try:
-        while (left := end - time.monotonic()) > 0:
-            if noticed:
-                _notice(f"(next in {duration(math.ceil(left))})")
-            time.sleep(min(left, _TICK))
-    finally:
-        if noticed:
-            _notice("")
+def _marked(found: Iterable[tuple[Event, Effect]], *, is_text: bool) -> Iterator[Shown]:
+    """The same events; in text, with a mark where the session changes hands."""
+    changes = OwnerChanges()
+    for event, effect in found:
+        yield Shown(event, effect, changes.mark(event) if is_text else None)
 
 
-def _notice(text: str) -> None:
-    """Write over the last line of the terminal."""
-    sys.stderr.write(f"\r\x1b[K{text}")
-    sys.stderr.flush()
+class _Screen:
+    """Prints what is replayed of the session that a backlog is of."""
+
+    def __init__(self, backlog: Backlog, printer: EventPrinter) -> None:
+        self._backlog = backlog
+        self._printer = printer
+
+    def show(self, shown: Shown, *, with_mark: bool = True) -> None:
+        if shown.mark is not None and with_mark:
+            self._printer.print_line(*shown.mark)
+        session_id, log_id = self._backlog.session_id, self._backlog.log_id
+        self._printer.print(session_id, log_id, shown.event, shown.effect)
+        self._printer.flush()
+
+    def show_whole(self, shown: Shown) -> None:
+        """All of an event, its state indented. Raises `DamagedError`."""
+        self._printer.print_whole(self._backlog.session_id, shown.event)
+        self._printer.flush()
+
+    def show_line(self, text: str) -> None:
+        self._printer.print_line((text, "dim"))
+        self._printer.flush()
+
+
+def _play(
+    found: Iterator[Shown],
+    screen: _Screen,
+    speed: float,
+    max_wait: float | None,
+    *,
+    is_paused: bool,
+) -> None:
+    from projections.cli.keyboard import Keyboard
+    from projections.cli.player import Player, Tape
+    from projections.cli.replay_keys import ReplayAtTerminal
+
+    with Keyboard() as keyboard:
+        player = Player(Tape(found), speed, max_wait, is_paused=is_paused)
+        ReplayAtTerminal(player, keyboard, screen).run()

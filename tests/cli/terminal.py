@@ -167,14 +167,25 @@ class _Running:
 
     def until_it_waits(self) -> None:
         """Wait until the process sleeps, for input or for room to write."""
+        self._until_state("S")
+
+    def until_stopped(self) -> None:
+        """Wait until a signal has stopped the process."""
+        self._until_state("T")
+
+    def _until_state(self, letter: str) -> None:
         deadline = time.monotonic() + _PATIENCE
-        while not self._sleeps():
-            assert time.monotonic() < deadline, "it does not come to rest"
+        while self._state() != letter:
+            assert time.monotonic() < deadline, f"it does not come to the state {letter}"
             time.sleep(0.01)
 
     def _sleeps(self) -> bool:
+        return self._state() == "S"
+
+    def _state(self) -> str:
+        """Of the process, as proc(5) has it."""
         with open(f"/proc/{self.process.pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] == "S"
+            return file.read().rpartition(")")[2].split()[0]
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
@@ -222,6 +233,15 @@ class Terminal(_Running):
 
     def type(self, keys: str) -> None:
         os.write(self._terminal, keys.encode())
+
+    @property
+    def modes(self) -> list[Any]:
+        """How the terminal treats what is typed and shown: see termios(3)."""
+        return termios.tcgetattr(self._terminal)
+
+    def set_modes(self, modes: list[Any]) -> None:
+        """As a program does that shares the terminal."""
+        termios.tcsetattr(self._terminal, termios.TCSANOW, modes)
 
     def interrupt(self) -> None:
         """Ctrl-C."""

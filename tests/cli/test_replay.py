@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 import pytest
+from rich.cells import cell_len
 
 from projections import DefaultSessionStore
-from projections.cli import replay
+from projections.cli import replay_pauses
 from projections.cli.replay import SECONDS, SPEED
-from tests.cli.terminal import STYLE, Pipe, journal, run_in_terminal, shell
+from tests.cli.terminal import STYLE, Pipe, Terminal, journal, run_in_terminal, shell
 
 
 @pytest.fixture
@@ -52,10 +53,14 @@ def seqs(text: str) -> list[int]:
 def test_it_looks_like_the_log_at_any_speed(
     folder: str, output: str, speed: tuple[str, ...]
 ) -> None:
+    """But for a line where the session changes hands."""
     result = journal("replay", "s", "--dir", folder, "-o", output, *speed)
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == journal("log", "s", "--dir", folder, "-o", output).stdout
-    assert result.stdout
+    marks = [line for line in result.stdout.splitlines() if line.startswith("── ")]
+    assert marks == (["── native → harness ──"] if output != "jsonl" else [])
+    shown = "".join(f"{mark}\n" for mark in marks)
+    logged = journal("log", "s", "--dir", folder, "-o", output).stdout
+    assert result.stdout.replace(shown, "") == logged != ""
 
 
 def test_a_replay_is_complete_in_order_and_paced(folder: str) -> None:
@@ -74,6 +79,10 @@ def test_a_stretch_of_one_runtime(folder: str) -> None:
     assert shown("-u", "harness") == [6, 7, 8, 9]
     assert shown("-S", "3", "-U", "5") == [3, 4, 5]
     assert shown("-U", "6", "--runtime", "harness", "--speed", "50x") == [6]
+    assert shown("-n", "2") == [8, 9]
+    assert shown("-v", "-g", "rate", "-e", "handoff", "-e", "takeover") == [7]
+    assert shown("-t", "turn-2", "state.n=3", "-n", "1") == [5]
+    assert shown("-u", "native", "-u", "harness", "op=handoff", "--speed", "9x") == [6]
     assert shown("--since", "tomorrow") == []
     assert shown("--until", "yesterday") == []
 
@@ -86,11 +95,15 @@ def test_what_changed_is_told_even_if_what_was_before_is_not_shown(folder: str) 
 def test_events_appear_when_they_are_due_and_an_interrupt_is_quiet(slow: str) -> None:
     with Pipe("replay", "s", "--dir", slow, "--speed", "1x", "-o", "jsonl") as replay:
         replay.until(bool)
+        replay.until_error("2 s\n")
         replay.signal(signal.SIGINT)
         assert replay.end() == 130
         (first,) = replay.lines
         assert json.loads(first)["seq"] == 1, "it came before the pause"
-        assert replay.errors.strip() == ""
+        assert replay.errors.strip() == (
+            "journal: the next event is due in 1 h, as it was then; with --max-wait 2 no pause "
+            "takes longer than 2 s"
+        )
 
 
 def test_max_wait_caps_the_pauses(slow: str) -> None:
@@ -101,25 +114,34 @@ def test_max_wait_caps_the_pauses(slow: str) -> None:
     assert seqs(result.stdout) == [1, 2]
 
 
-def test_a_long_pause_is_announced_on_a_terminal_and_the_notice_erased(slow: str) -> None:
-    code, shown = run_in_terminal(
-        "replay", "s", "--dir", slow, "--speed", "1x", "--max-wait", "0.3"
-    )
-    assert code == 0
-    assert "next in" not in shown, "that is not long"
-    code, shown = run_in_terminal(
-        "replay", "s", "--dir", slow, "--speed", "3000x", "--max-wait", "9"
-    )
-    assert code == 0
-    before, _, after = shown.rpartition("\r\x1b[K")
-    assert "\r\x1b[K(next in 2 s)" in before
-    assert "turn-2" in after
-    assert "next in" not in after
+def test_max_wait_alone_means_the_recorded_speed(slow: str) -> None:
+    started = time.monotonic()
+    result = journal("replay", "s", "--dir", slow, "--max-wait", "0.3", "-o", "jsonl")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert seqs(result.stdout) == [1, 2]
+    assert time.monotonic() - started > 0.3
+
+
+def test_where_no_keys_can_come_a_terminal_shows_how_long_a_pause_takes(slow: str) -> None:
+    with Terminal(
+        code=f"""
+import os, sys
+os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+sys.argv[1:] = ["replay", "s", "--dir", {slow!r}, "--speed", "3000x"]
+from projections.cli import main
+main()"""
+    ) as terminal:
+        assert terminal.end() == 0
+        before, _, after = terminal.raw.rpartition("\r\x1b[K")
+        assert "\r\x1b[K(next in 2 s)" in before
+        assert "turn-2" in after
+        assert "next in" not in after
 
 
 def test_a_pause_is_as_long_as_asked_in_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     now, slept = [100.0], list[float]()
-    notices: list[str] = []
+    shown: list[str] = []
+    said: list[str] = []
 
     def sleep(seconds: float) -> None:
         slept.append(seconds)
@@ -128,15 +150,35 @@ def test_a_pause_is_as_long_as_asked_in_ticks(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     monkeypatch.setattr("time.sleep", sleep)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    monkeypatch.setattr(replay, "_notice", notices.append)
-    replay._pause(250.5)
+    monkeypatch.setattr(replay_pauses, "_show", shown.append)
+    monkeypatch.setattr(replay_pauses, "notice", said.append)
+    pauses = replay_pauses.ReplayPauses(is_limited=False)
+    pauses.sleep(250.5)
     assert sum(slept) == 250.5
     assert max(slept) <= 1.0
-    assert notices[:2] == ["(next in 4 m 11 s)", "(next in 4 m 10 s)"]
-    assert notices[-1] == ""
-    notices.clear()
-    replay._pause(0.5)
-    assert notices == []
+    assert shown[:2] == ["(next in 4 m 11 s)", "(next in 4 m 10 s)"]
+    assert (shown[-1], said) == ("", [])
+    shown.clear()
+    pauses.sleep(0.5)
+    assert shown == []
+
+
+@pytest.mark.parametrize(("is_limited", "count"), [(False, 1), (True, 0)])
+def test_long_pauses_are_said_once_unless_somebody_has_limited_them(
+    monkeypatch: pytest.MonkeyPatch, is_limited: bool, count: int
+) -> None:
+    now = [100.0]
+    said: list[str] = []
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr("time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: False)
+    monkeypatch.setattr(replay_pauses, "notice", said.append)
+    pauses = replay_pauses.ReplayPauses(is_limited=is_limited)
+    pauses.sleep(5.0)
+    assert said == [], "that is not long"
+    for _ in range(3):
+        pauses.sleep(7.0)
+    assert len(said) == count
 
 
 def test_a_pipe_gets_no_notice(slow: str) -> None:
@@ -151,8 +193,10 @@ def test_eighty_columns_are_not_exceeded(folder: str) -> None:
     code, shown = run_in_terminal("replay", "s", "--dir", folder)
     assert code == 0
     assert "\x1b[" in shown
-    assert max(map(len, STYLE.sub("", shown).splitlines())) <= 80
-    assert "\x1b" not in run_in_terminal("replay", "s", "--dir", folder, NO_COLOR="1")[1]
+    lines = STYLE.sub("", shown).replace("\x1b[K", "").splitlines()
+    assert 70 < max(map(cell_len, lines)) <= 80
+    _, plain = run_in_terminal("replay", "s", "--speed", "max", "--dir", folder, NO_COLOR="1")
+    assert "\x1b" not in plain
 
 
 def test_what_could_steer_a_terminal_never_gets_there(tmp_path: Path) -> None:
@@ -206,7 +250,7 @@ def test_no_such_session_is_3(folder: str) -> None:
         (("--speed", "2x", "--max-wait", "-1"), "is not a number of seconds"),
         (("--speed", "2x", "--max-wait", "nan"), "is not a number of seconds"),
         (("--speed", "2x", "--max-wait", "1m"), "is not a number of seconds"),
-        (("--max-wait", "1"), "--max-wait needs a --speed"),
+        (("--step",), "--step needs a terminal"),
         (("--speed", "max", "--max-wait", "0"), "--max-wait needs a --speed"),
         (("--since", "whenever"), "is not a time"),
     ],

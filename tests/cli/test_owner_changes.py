@@ -1,0 +1,57 @@
+"""Where a replay says that the session changed hands: by the rules of the audit."""
+
+from itertools import groupby, pairwise
+
+import pytest
+from hypothesis import given
+from msgspec.structs import replace
+
+from journal.events import Event
+from projections.cli.owner_changes import OwnerChanges
+from projections.cli.terminal import Segment
+from projections.handoffs.audit import audit
+from tests.projections.handoff_histories import HISTORIES
+from tests.projections.handoff_steps import at, child_of, hands, sets, takes, writes
+
+
+def text_of(mark: list[Segment]) -> str:
+    return "".join(each if isinstance(each, str) else each[0] for each in mark)
+
+
+def marks(events: list[Event]) -> list[tuple[int, str]]:
+    """Before which events there is a line, and which."""
+    changes = OwnerChanges()
+    found = [(event.seq, changes.mark(event)) for event in events]
+    return [(seq, text_of(mark)) for seq, mark in found if mark is not None]
+
+
+def numbered(*steps: Event) -> list[Event]:
+    return [replace(step, seq=seq, ts=at(seq)) for seq, step in enumerate(steps, 1)]
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([writes("a", "t1"), writes("a", "t2")], []),
+        ([writes("a", "t1"), hands("a", "b")], []),
+        ([writes("a", "t1"), hands("a", "b"), takes("b", 2)], [(3, "── a → b ──")]),
+        ([writes("a", "t1"), hands("a", "b"), writes("b", "t2")], [(3, "── a → b ──")]),
+        ([writes("a", "t1"), writes("b", "t2")], [(2, "── a → b, unannounced ──")]),
+        (
+            [writes("a", "t1"), hands("a", "b"), takes("b", 2), writes("a", "t9")],
+            [(3, "── a → b ──"), (4, "── b → a, unannounced ──")],
+        ),
+        ([writes("a", "t1"), sets("b", "t2", **child_of("a", "t1"))], []),
+    ],
+)
+def test_a_line_stands_before_the_event_that_takes_the_session(
+    steps: list[Event], expected: list[tuple[int, str]]
+) -> None:
+    assert marks(numbered(*steps)) == expected
+
+
+@given(HISTORIES)
+def test_the_owners_are_those_of_the_audit(events: list[Event]) -> None:
+    owners = [runtime for runtime, _ in groupby(span.runtime_id for span in audit(events).spans)]
+    names = [text.strip("─ ").removesuffix(", unannounced") for _, text in marks(events)]
+    assert names == [f"{before} → {after}" for before, after in pairwise(owners)]
