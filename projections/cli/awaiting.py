@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
-from projections.cli.naming import close_to
+from projections.cli.naming import close_to, in_words
 from projections.cli.opening import has_folder, has_session, ids_of
 from projections.cli.terminal import notice
 from projections.store.store import DefaultSessionStore
@@ -46,10 +46,10 @@ def _named(missing: Sequence[str]) -> str:
     return f"session{'s' * (len(missing) > 1)} {_listed(missing)}"
 
 
-def _listed(ids: Sequence[str], joint: str = ", ") -> str:
+def _listed(ids: Sequence[str]) -> str:
     """As they would be typed; of many, the first few."""
     more = f" and {len(ids) - _MOST_NAMED} more" if len(ids) > _MOST_NAMED else ""
-    return joint.join(map(shlex.quote, ids[:_MOST_NAMED])) + more
+    return ", ".join(map(shlex.quote, ids[:_MOST_NAMED])) + more
 
 
 def _why_missing(store: DefaultSessionStore, missing: Sequence[str]) -> str:
@@ -58,8 +58,7 @@ def _why_missing(store: DefaultSessionStore, missing: Sequence[str]) -> str:
     known = ids_of(store)
     similar = [each for name in missing for each in close_to(name, known)]
     if similar:
-        there = _listed(list(dict.fromkeys(similar)), " and ")
-        return f"; similar ones are there: {there}"
+        return f"; similar ones are there: {in_words(map(shlex.quote, dict.fromkeys(similar)))}"
     if known:
         return "; `journal sessions` lists those that are there"
     return _why_none(store)
