@@ -5,10 +5,10 @@ import click
 from journal.errors import NotFoundError
 from projections.cli.arguments import session_argument
 from projections.cli.asking import can_ask, require_yes, yes_option
-from projections.cli.lines import shorten
 from projections.cli.opening import opened, require_session
 from projections.cli.options import folder_option
 from projections.cli.terminal import notice
+from projections.cli.texts import shorten
 
 
 @click.command()

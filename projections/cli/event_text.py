@@ -2,8 +2,8 @@
 
 from journal.events import Event
 from projections.cli.clocks import clock
+from projections.cli.descriptions import describe
 from projections.cli.effects import Effect
-from projections.cli.lines import describe
 
 SEPARATOR = "  "
 """Stands between two columns of a line."""

@@ -1,119 +1,102 @@
-"""Events as lines of text: when, who, and what changed."""
+"""Events as lines of text: when, who, and what happened."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from journal.errors import DamagedError
-from journal.events import Clear, Event, Handoff, Set, Takeover
-from journal.state import decode_state
+from journal.events import Event, Set
 from projections.cli.clocks import brief_clock, clock
+from projections.cli.descriptions import describe
 from projections.cli.effects import Effect
-from projections.cli.terminal import Segment, Style, colour_of, is_terminal, json_plain, plain
-from projections.compare.difference import LeafChange, diff
-from projections.compare.encoding import compact_json
+from projections.cli.ids import ShownIds
+from projections.cli.marks import marks
+from projections.cli.phrase_fitting import len_of
+from projections.cli.terminal import (
+    Segment,
+    Style,
+    colour_of,
+    is_terminal,
+    json_plain,
+    plain,
+    width,
+)
 
-_MOST_CHANGES = 6
-_LONGEST_VALUE = 40
-_LONGEST_ID = 16
-_LONGEST_PATH = 80
-_LONGEST_REASON = 200
-_MARK_STYLES: dict[str, Style] = {"+": "green", "-": "red", "~": "yellow"}
+
+class _Layout(NamedTuple):
+    """How much room a line gives to what stands before the words, at some width.
+
+    `session`, `runtime` and `turn` are the longest ids. Times have milliseconds or not.
+    """
+
+    columns: int
+    session: int
+    runtime: int
+    turn: int
+    gap: str
+    has_seq: bool
+    has_milliseconds: bool
+
+
+_LAYOUTS = (
+    _Layout(100, 16, 16, 15, "  ", True, True),
+    _Layout(72, 12, 12, 7, "  ", True, True),
+    _Layout(0, 10, 9, 7, " ", True, False),
+)
+"""From wide to narrow: the first for which the terminal has enough columns counts."""
+
+_ALL = _Layout(0, 1 << 30, 1 << 30, 1 << 30, "  ", True, True)
 
 
 class ShortLines:
     """Lays events out in columns that grow with the ids that come.
 
-    On a terminal there is little room, so today's events have a time but no date.
+    On a terminal there is little room: today's events have a time but no date, ids are cut in
+    the middle, and the words are fitted into what is left. Elsewhere nothing is cut.
     """
 
     def __init__(self, *, with_session: bool = False) -> None:
         self._with_session = with_session
         self._clock = brief_clock if is_terminal() else clock
-        self._widths = {"session": 0, "time": 0, "runtime": 8, "turn": 8}
+        self._marks = marks()
+        self._widths = {"session": 0, "time": 0, "runtime": 0, "turn": 0}
+        self._ids = ShownIds(self._marks.cut)
 
     def line(self, session_id: str, event: Event, effect: Effect) -> list[Segment]:
         """The line of one event, without its newline."""
+        columns = width()
+        layout = _layout(columns)
         runtime, turn = event.runtime_id or "", event.turn_id or ""
-        session = [self._column("session", session_id, "bold"), "  "] if self._with_session else []
-        return [
+        time = self._clock(event.ts)
+        cells = [
             (f"{event.seq:>4}", "dim"),
-            "  ",
-            self._column("time", self._clock(event.ts), "dim"),
-            "  ",
-            *session,
-            self._column("runtime", runtime, colour_of(runtime) if runtime else None),
-            "  ",
-            self._column("turn", turn, None),
-            "  ",
-            *describe(event, effect),
+            self._time(time if layout.has_milliseconds else time.partition(".")[0]),
+            self._id("session", session_id, layout.session, "bold"),
+            self._id("runtime", runtime, layout.runtime, colour_of(runtime) if runtime else None),
+            self._id("turn", turn, layout.turn, None),
         ]
+        if not self._with_session:
+            del cells[2]
+        elif not layout.has_milliseconds:
+            del cells[0]  # a seq says little where there are several sessions
+        head: list[Segment] = [each for cell in cells for each in (cell, layout.gap)]
+        if columns is None:
+            return [*head, *describe(event, effect, None, self._marks)]
+        used = sum(len_of(text) + len(layout.gap) for text, _ in cells)
+        return [*head, *describe(event, effect, columns - used, self._marks)]
 
-    def _column(self, name: str, text: str, style: Style) -> Segment:
-        shown = text if name == "time" else shorten(plain(text), _LONGEST_ID)
-        self._widths[name] = max(self._widths[name], len(shown))
-        shown = shown.rjust(self._widths[name]) if name == "time" else shown
-        return shown.ljust(self._widths[name]), style
+    def _time(self, text: str) -> tuple[str, Style]:
+        self._widths["time"] = max(self._widths["time"], len(text))
+        return text.rjust(self._widths["time"]), "dim"
 
-
-def describe(event: Event, effect: Effect) -> list[Segment]:
-    """What an event did, for the end of a line; a set is described by its changes alone."""
-    match event:
-        case Set():
-            return _changes(event, effect)
-        case Clear():
-            named = event.runtime_id is not None
-            whose = shorten(event.runtime_id or "", _LONGEST_ID) if named else "all runtimes"
-            turns = f", {effect.dropped} turn{'s' * (effect.dropped != 1)}" if effect.known else ""
-            return [("clear", "red"), f" {whose}{turns}"]
-        case Handoff():
-            reason = (
-                f"  {shorten(compact_json(event.reason), _LONGEST_REASON)}" if event.reason else ""
-            )
-            target = shorten(event.target, _LONGEST_ID), colour_of(event.target)
-            return [("handoff", "bold"), " → ", target, reason]
-        case Takeover():
-            answers = f"answers {event.handoff_seq}" if event.handoff_seq else "unannounced"
-            style: Style = None if event.handoff_seq else "red"
-            seen = f", has seen up to {event.seen_seq}"
-            return [("takeover", "bold"), " ", (answers, style), seen]
-        case _:
-            return [(event.op, "bold"), (" (this version does not know it)", "dim")]
+    def _id(self, name: str, text: str, longest: int, style: Style) -> tuple[str, Style]:
+        shown = self._ids.shown(name, plain(text), longest)
+        size = len_of(shown)
+        self._widths[name] = max(self._widths[name], size)
+        return shown + " " * (self._widths[name] - size), style
 
 
-def _changes(event: Set, effect: Effect) -> list[Segment]:
-    try:
-        new = decode_state(bytes(event.state))
-        old = decode_state(effect.before) if effect.before is not None else {}
-    except DamagedError:
-        return [("(its state cannot be decoded)", "red")]
-    if not effect.known:
-        return [shorten(compact_json(new), 2 * _LONGEST_VALUE)]
-    changes = diff(old, new).lines()
-    if not changes:
-        return [("(unchanged)" if effect.before is not None else "{}", "dim")]
-    found: list[Segment] = []
-    for change in changes[:_MOST_CHANGES]:
-        found += [" "] * bool(found)
-        found.append((change_text(change), _MARK_STYLES[change.mark]))
-    if len(changes) > _MOST_CHANGES:
-        found.append((f" … {len(changes) - _MOST_CHANGES} more", "dim"))
-    return found
-
-
-def change_text(change: LeafChange, longest: int = _LONGEST_VALUE) -> str:
-    """`+a=1`, `-a`, or `a=1→2`; long values are cut."""
-    old, new = (shorten(compact_json(value), longest) for value in (change.old, change.new))
-    path = shorten(change.path, _LONGEST_PATH)
-    match change.mark:
-        case "+":
-            return f"+{path}={new}"
-        case "-":
-            return f"-{path}"
-        case _:
-            return f"{path}={old}→{new}"
-
-
-def shorten(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[: longest - 1] + "…"
+def _layout(columns: int | None) -> _Layout:
+    if columns is None:
+        return _ALL
+    return next(layout for layout in _LAYOUTS if columns >= layout.columns)
 
 
 def event_lines(event: Event, state: Any) -> list[list[Segment]]:
@@ -133,5 +116,5 @@ def event_lines(event: Event, state: Any) -> list[list[Segment]]:
         text = json.dumps(state, indent=2, ensure_ascii=False)
         lines += [[f"  {json_plain(line)}"] for line in text.split("\n")]
     else:
-        lines.append(["  ", *describe(event, Effect(known=False))])
+        lines.append(["  ", *describe(event, Effect(known=False), None, marks())])
     return lines

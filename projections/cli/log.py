@@ -33,7 +33,7 @@ _DEFAULT_LINES = 10
     type=click.Path(dir_okay=False),
     help="Start after the cursor in this file, and leave the new one there.",
 )
-@output_option("short", "json", "jsonl", "pretty")
+@output_option("short", "diff", "json", "jsonl", "pretty")
 @folder_option
 def log_command(
     session_id: str,
@@ -51,9 +51,9 @@ def log_command(
     """Show a session's events, and follow them.
 
     The newest is at the bottom. With -f, a session or a folder that is not there yet is
-    waited for. A short line shows what an event changed, not the whole state. Conditions on
-    different fields must all hold; of several values for one field, any. FIELD is op, seq,
-    writer, runtime_id, turn_id, source, target, reason, or state.KEY for a value in the
+    waited for. A short line says what happened, one of `-o diff` which values changed.
+    Conditions on different fields must all hold; of several values for one field, any.
+    FIELD is op, seq, writer, runtime_id, turn_id, source, target, reason, or state.KEY for a value in the
     state. A handoff's runtime_id is its source; -u finds those to the runtime too. Exit
     code 5 says that the log does not have the event of the cursor, for example after a
     restore; the message has the cursor to go on from. Exit code 3 says that the session
@@ -98,7 +98,7 @@ def log_command(
         if follow:
             names.notice()
             follow_on(store.tail(session_id, after=backlog.cursor), printer, chosen, file)
-        elif show_cursor and output in ("short", "pretty"):
+        elif show_cursor and output in ("short", "diff", "pretty"):
             printer.print_line(f"-- cursor: {backlog.cursor}")
         if not follow:
             names.require()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from journal.errors import HistoryError, NotFoundError
 from journal.events import Event
 from journal.state import decode_state
+from projections.cli.diff_lines import DiffLines
 from projections.cli.documents.events import event_item, event_line
 from projections.cli.effects import Effect, Effects
 from projections.cli.json_output import JsonLines, json_line
@@ -19,10 +20,10 @@ _AT_ONCE = 1 << 16  # bytes of lines that are gathered before they are printed
 
 
 class EventPrinter:
-    """Prints events as `output` says: `short`, `pretty`, `jsonl` or, elsewhere, `json`.
+    """Prints events as `output` says: `short`, `diff`, `pretty`, `jsonl` or, elsewhere, `json`.
 
-    `effects` is None where what an event replaced is not shown. On a terminal, what `searched`
-    matches is highlighted.
+    `effects` is None where what an event replaced is not shown, unless it `needs_effects`. On a
+    terminal, what `searched` matches is highlighted.
     """
 
     def __init__(
@@ -32,13 +33,15 @@ class EventPrinter:
         *,
         with_session: bool = False,
         searched: re.Pattern[str] | None = None,
+        needs_effects: bool = False,
     ) -> None:
-        self.effects = Effects(_loader(store)) if output == "short" else None
-        self._writer = LineWriter(cut=output == "short", searched=searched)
+        is_brief = output in ("short", "diff")
+        self.effects = Effects(_loader(store)) if is_brief or needs_effects else None
+        self._writer = LineWriter(cut=is_brief, searched=searched)
         self._whole = LineWriter(cut=False, searched=searched)
         self._output = output
         self._with_session = with_session
-        self._short = ShortLines(with_session=with_session)
+        self._lines = (DiffLines if output == "diff" else ShortLines)(with_session=with_session)
 
     def print(self, session_id: str, log_id: str, event: Event, effect: Effect) -> None:
         if self._output == "jsonl":
@@ -46,7 +49,7 @@ class EventPrinter:
         elif self._output == "pretty":
             self.print_whole(session_id, event)
         else:
-            self._writer.line(self._short.line(session_id, event, effect))
+            self._writer.line(self._lines.line(session_id, event, effect))
 
     def print_all(
         self, session_id: str, log_id: str, found: Iterable[tuple[Event, Effect]]

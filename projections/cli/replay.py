@@ -69,7 +69,7 @@ SECONDS = Converter("SECONDS", _seconds)
     f"without --speed, {_MOST_AT_EASE:g}]",
 )
 @click.option("--step", is_flag=True, help="Begin paused, on a terminal: space goes on.")
-@output_option("short", "pretty", "jsonl")
+@output_option("short", "diff", "pretty", "jsonl")
 @folder_option
 def replay_command(
     session_id: str,

@@ -7,12 +7,12 @@ import click
 
 from projections.cli.documents.states import StateDocument
 from projections.cli.json_output import json_document
-from projections.cli.lines import shorten
 from projections.cli.opening import near_matches, opened, require_session
 from projections.cli.optional_session import session_and_part
 from projections.cli.options import POINT, folder_option, output_option
 from projections.cli.pager import page_output
 from projections.cli.terminal import LineWriter, Segment, colour_of, json_plain
+from projections.cli.texts import shorten
 from projections.compare.encoding import compact_json
 from projections.refs import Ref
 

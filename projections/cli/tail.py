@@ -33,7 +33,7 @@ _WILD = re.compile(r"[*?\[]")  # characters that make a pattern of a text
 @click.option(
     "--after-cursor", "after", metavar="CURSOR", help="Start after this, in one session."
 )
-@output_option("short", "jsonl", "pretty")
+@output_option("short", "diff", "jsonl", "pretty")
 @folder_option
 def tail_command(
     session_ids: tuple[str, ...],

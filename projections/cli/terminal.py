@@ -131,18 +131,18 @@ def paint(text: str, style: Style) -> str:
     return f"\x1b[{code}m{text}\x1b[0m"
 
 
-def cut(pieces: list[Piece], columns: int) -> list[Piece]:
-    """As much of a line as fits, with an ellipsis if it is cut."""
+def cut(pieces: list[Piece], columns: int, mark: str = "…") -> list[Piece]:
+    """As much of a line as fits, with a mark at the end if it is cut."""
     from rich.cells import cell_len, set_cell_size
 
     if sum(cell_len(text) for text, _ in pieces) <= columns:
         return pieces
     kept: list[Piece] = []
-    left = columns - 1
+    left = columns - len(mark)
     for text, style in pieces:
         size = cell_len(text)
         if size > left:
-            kept.append((set_cell_size(text, left).rstrip() + "…", style))
+            kept.append((set_cell_size(text, left).rstrip() + mark, style))
             break
         kept.append((text, style))
         left -= size

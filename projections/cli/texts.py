@@ -1,6 +1,9 @@
 """Joins texts, and cuts them to a number of columns of a terminal."""
 
-from rich.cells import cell_len, set_cell_size
+
+def shorten(text: str, longest: int) -> str:
+    """`text` in at most so many characters. Keeps the beginning."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def joined(*parts: str | None, by: str = " ") -> str:
@@ -10,6 +13,8 @@ def joined(*parts: str | None, by: str = " ") -> str:
 
 def middle_cut(text: str, longest: int, cut: str = "…") -> str:
     """`text` in at most `longest` columns. Keeps both ends, as ids often differ at the end."""
+    from rich.cells import cell_len
+
     if cell_len(text) <= longest:
         return text
     if longest <= len(cut):
@@ -26,6 +31,8 @@ def middle_cut(text: str, longest: int, cut: str = "…") -> str:
 
 def end_cut(text: str, longest: int, cut: str = "…") -> str:
     """`text` in at most `longest` columns. Keeps the beginning."""
+    from rich.cells import cell_len, set_cell_size
+
     if cell_len(text) <= longest:
         return text
     return set_cell_size(text, max(longest - len(cut), 0)).rstrip() + cut

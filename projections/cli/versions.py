@@ -7,6 +7,7 @@ import click
 from journal.errors import NotFoundError
 from journal.events import Set
 from projections.cli.clocks import output_clock
+from projections.cli.descriptions import describe
 from projections.cli.documents.states import (
     BlameDocument,
     BlameItem,
@@ -17,13 +18,13 @@ from projections.cli.documents.states import (
 from projections.cli.effects import Effect
 from projections.cli.exit_codes import EXIT_FAILURE
 from projections.cli.json_output import json_document, json_line
-from projections.cli.lines import describe, shorten
 from projections.cli.opening import near_matches, opened, require_session
 from projections.cli.optional_session import session_and_states, session_and_turn
 from projections.cli.options import POINT, folder_option, output_option
 from projections.cli.pager import page_output
 from projections.cli.tables import Table
 from projections.cli.terminal import LineWriter, Segment
+from projections.cli.texts import shorten
 from projections.compare.blame import Blamed
 from projections.compare.encoding import compact_json
 from projections.refs import Ref

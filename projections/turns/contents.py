@@ -13,6 +13,7 @@ from projections.turns.details import Call, CallDetails
 from projections.turns.messages import Message, message_in, parts_of
 from projections.turns.parents import Parent, parent_in
 from projections.turns.reading import FORM, status_of
+from projections.turns.recorded import recorded_calls, recorded_messages
 from projections.turns.search import look_through
 from projections.turns.shapes import BODIES, LIST_OF_CALLS, LISTS_OF_RESULTS, is_message
 from projections.turns.statuses import TurnStatus
@@ -25,6 +26,8 @@ _OF_THE_FORM = frozenset(
 )
 """Keys of a recorded turn that are no words and no calls."""
 
+_TRANSCRIPT = "transcript"
+_OF_THE_BODY = frozenset({LIST_OF_CALLS, _TRANSCRIPT})
 _LISTS = frozenset({LIST_OF_CALLS, *LISTS_OF_RESULTS})
 _ENVELOPE = frozenset({"role", "type", "kind", "part_kind"})
 _OF_MESSAGES = _ENVELOPE | _LISTS | frozenset(BODIES)
@@ -68,6 +71,8 @@ def contents_of(state: Any) -> Contents:
     head = _head_of(state, is_form)
     known = _OF_THE_FORM if is_form else _known_in(state, head)
     body = {key: value for key, value in state.items() if key not in known}
+    if is_form and _is_filled_at_once(head, body):
+        return head
     found = _look(body)
     head.rest = _pruned(body, found.seen, _DEEPEST) if body or not state else None
     return _filled(head, found)
@@ -130,6 +135,17 @@ def _text(state: dict[str, Any], key: str) -> str | None:
 
 
 # Words, calls and the rest
+
+
+def _is_filled_at_once(head: Contents, body: dict[str, Any]) -> bool:
+    """Whether all of a recorded turn is as our adapters write it; then it is read."""
+    calls = recorded_calls(body.get(LIST_OF_CALLS, ()))
+    messages = recorded_messages(body.get(_TRANSCRIPT, ()))
+    if calls is None or messages is None or not body.keys() <= _OF_THE_BODY:
+        return False
+    head.calls, head.messages = calls, messages
+    head.order = list(range(len(calls) + 1, len(calls) + len(messages) + 1))
+    return True
 
 
 class _Found(FoundCalls):

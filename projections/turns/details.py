@@ -61,7 +61,7 @@ class CallDetails:
     def named_by(self, node: dict[Any, Any]) -> None:
         inner = node.get("function")
         for each in (node, inner) if isinstance(inner, dict) else (node,):
-            self._keep("arguments", _parsed(_first(each, _ARGUMENTS)))
+            self._keep("arguments", parsed(_first(each, _ARGUMENTS)))
         self._keep("result", _first(node, _RESULTS))
         self._keep("error", node.get("error"))
         for name in _FACTS:
@@ -103,7 +103,7 @@ def _first(node: dict[Any, Any], keys: tuple[str, ...]) -> Any:
     return next((node[key] for key in keys if node.get(key) is not None), None)
 
 
-def _parsed(arguments: Any) -> Any:
+def parsed(arguments: Any) -> Any:
     """Arguments that are the JSON of an object, as this object."""
     if not isinstance(arguments, str) or arguments.lstrip()[:1] != "{":
         return arguments

@@ -1,0 +1,122 @@
+"""Fits phrases into a line: what matters most stays, values are cut, the rest is left out."""
+
+from collections.abc import Sequence
+
+from projections.cli.fitting import fair_share
+from projections.cli.marks import Marks
+from projections.cli.phrases import MUST, Part, Phrase
+from projections.cli.terminal import Piece
+
+GAP = "  "
+"""Between two phrases."""
+
+_LEAST = 8  # columns of a value that is cut; one that would have less makes room by others
+_MOST = 12  # phrases that are looked at; the others are the least important
+
+
+def whole(phrases: Sequence[Phrase]) -> list[Piece]:
+    """The phrases side by side, however long that is."""
+    found: list[Piece] = []
+    for phrase in phrases:
+        if found:
+            found.append((GAP, None))
+        for part in phrase.parts:
+            found += [(part.lead, None)] * bool(part.lead) + [(part.text, part.style)]
+    return found
+
+
+def fit(phrases: Sequence[Phrase], room: int, marks: Marks) -> list[Piece]:
+    """The phrases in at most `room` columns, if the most important one can be cut to that.
+
+    Phrases that had to be left out are an ellipsis at the end.
+    """
+    from rich.cells import cell_len
+
+    if sum(cell_len(text) for text, _ in whole(phrases[:_MOST])) <= room and len(phrases) <= _MOST:
+        return whole(phrases)
+    kept = _Kept(phrases)
+    if kept.is_less:
+        room -= len(marks.cut) + 1
+    while kept.columns(_LEAST) > room and kept.leave_out():
+        if kept.is_less == 1:
+            room -= len(marks.cut) + 1
+    pieces = whole(kept.shrunk(room, marks))
+    return [*pieces, (f" {marks.cut}", "dim")] if kept.is_less else pieces
+
+
+class _Kept:
+    """The phrases that are left; each time `leave_out` is called, a little less of them.
+
+    `is_less` counts the phrases that were left out.
+    """
+
+    def __init__(self, phrases: Sequence[Phrase]) -> None:
+        ranked = sorted(range(len(phrases)), key=lambda index: (phrases[index].rank, index))
+        chosen = sorted(ranked[:_MOST])
+        self.is_less = len(phrases) - len(chosen)
+        self._phrases = {index: phrases[index] for index in chosen}
+
+    def columns(self, least: int) -> int:
+        """What they take if every value that can be is cut to `least` columns."""
+        sizes = [
+            len_of(part.lead) + min(len_of(part.text), least if part.can_shrink else 1 << 62)
+            for phrase in self._phrases.values()
+            for part in phrase.parts
+        ]
+        return sum(sizes) + len(GAP) * max(len(self._phrases) - 1, 0)
+
+    def leave_out(self) -> bool:
+        """Leave out what matters least: a part, or a whole phrase. False if one must stay."""
+        phrases = self._phrases
+        units = [
+            (part.rank, index, number)
+            for index, phrase in phrases.items()
+            for number, part in enumerate(phrase.parts)
+            if part.rank != MUST
+        ]
+        if len(phrases) > 1:
+            units += [(phrase.rank, index, -1) for index, phrase in phrases.items()]
+        if not units:
+            return False
+        _, index, number = max(units)
+        if number < 0:
+            del phrases[index]
+            self.is_less += 1
+        else:
+            rank, parts = phrases[index]
+            phrases[index] = Phrase(rank, parts[:number] + parts[number + 1 :])
+        return True
+
+    def shrunk(self, room: int, marks: Marks) -> list[Phrase]:
+        """The phrases with their values cut so that all fit into `room`."""
+        values = [
+            len_of(part.text)
+            for phrase in self._phrases.values()
+            for part in phrase.parts
+            if part.can_shrink
+        ]
+        left = room - self.columns(0)
+        if sum(values) <= left:
+            return list(self._phrases.values())
+        most = fair_share(values, max(left, 0))
+        return [
+            Phrase(phrase.rank, [_cut(part, most, marks) for part in phrase.parts])
+            for phrase in self._phrases.values()
+        ]
+
+
+def _cut(part: Part, most: int, marks: Marks) -> Part:
+    from projections.cli.texts import end_cut
+
+    if not part.can_shrink or len_of(part.text) <= most:
+        return part
+    return part._replace(text=end_cut(part.text, most, marks.cut) if most > len(marks.cut) else "")
+
+
+def len_of(text: str) -> int:
+    """Columns of a terminal."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
