@@ -94,7 +94,7 @@ def _cleared(event: Clear, effect: Effect) -> Phrase:
 def _handed_over(event: Handoff, marks: Marks) -> Phrase:
     parts = [Part(f"{marks.hand} hands over to ", "bold"), name_part(event.target)]
     if event.reason:
-        parts.append(Part(clean(event.reason), None, "  ", can_shrink=True))
+        parts.append(Part(clean(event.reason), None, "  ", least=8))
     return Phrase(0, parts)
 
 

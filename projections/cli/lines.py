@@ -75,7 +75,7 @@ class ShortLines:
         if not self._with_session:
             del cells[2]
         elif not layout.has_milliseconds:
-            del cells[0]  # a seq says little where there are several sessions
+            del cells[1]  # what comes in several sessions is mostly new
         head: list[Segment] = [each for cell in cells for each in (cell, layout.gap)]
         if columns is None:
             return [*head, *describe(event, effect, None, self._marks)]

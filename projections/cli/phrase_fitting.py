@@ -10,7 +10,7 @@ from projections.cli.terminal import Piece
 GAP = "  "
 """Between two phrases."""
 
-_LEAST = 8  # columns of a value that is cut; one that would have less makes room by others
+_MINOR = 80  # the rank from which on nobody is told that a phrase was left out
 _MOST = 12  # phrases that are looked at; the others are the least important
 
 
@@ -35,31 +35,29 @@ def fit(phrases: Sequence[Phrase], room: int, marks: Marks) -> list[Piece]:
     if sum(cell_len(text) for text, _ in whole(phrases[:_MOST])) <= room and len(phrases) <= _MOST:
         return whole(phrases)
     kept = _Kept(phrases)
-    if kept.is_less:
-        room -= len(marks.cut) + 1
-    while kept.columns(_LEAST) > room and kept.leave_out():
-        if kept.is_less == 1:
-            room -= len(marks.cut) + 1
-    pieces = whole(kept.shrunk(room, marks))
-    return [*pieces, (f" {marks.cut}", "dim")] if kept.is_less else pieces
+    more = f" {marks.cut}"
+    while kept.columns() + kept.is_less * len(more) > room and kept.leave_out():
+        pass
+    pieces = whole(kept.shrunk(room - kept.is_less * len(more), marks))
+    return [*pieces, (more, "dim")] if kept.is_less else pieces
 
 
 class _Kept:
     """The phrases that are left; each time `leave_out` is called, a little less of them.
 
-    `is_less` counts the phrases that were left out.
+    `is_less` tells whether phrases that matter were left out.
     """
 
     def __init__(self, phrases: Sequence[Phrase]) -> None:
         ranked = sorted(range(len(phrases)), key=lambda index: (phrases[index].rank, index))
         chosen = sorted(ranked[:_MOST])
-        self.is_less = len(phrases) - len(chosen)
+        self.is_less = len(chosen) < len(phrases)
         self._phrases = {index: phrases[index] for index in chosen}
 
-    def columns(self, least: int) -> int:
-        """What they take if every value that can be is cut to `least` columns."""
+    def columns(self, *, without_values: bool = False) -> int:
+        """What they take if every value that can be is cut as far as it may be, or to nothing."""
         sizes = [
-            len_of(part.lead) + min(len_of(part.text), least if part.can_shrink else 1 << 62)
+            len(part.lead) + (_least(part) if not without_values or part.least is None else 0)
             for phrase in self._phrases.values()
             for part in phrase.parts
         ]
@@ -80,8 +78,7 @@ class _Kept:
             return False
         _, index, number = max(units)
         if number < 0:
-            del phrases[index]
-            self.is_less += 1
+            self.is_less |= phrases.pop(index).rank < _MINOR
         else:
             rank, parts = phrases[index]
             phrases[index] = Phrase(rank, parts[:number] + parts[number + 1 :])
@@ -93,9 +90,9 @@ class _Kept:
             len_of(part.text)
             for phrase in self._phrases.values()
             for part in phrase.parts
-            if part.can_shrink
+            if part.least is not None
         ]
-        left = room - self.columns(0)
+        left = room - self.columns(without_values=True)
         if sum(values) <= left:
             return list(self._phrases.values())
         most = fair_share(values, max(left, 0))
@@ -108,9 +105,14 @@ class _Kept:
 def _cut(part: Part, most: int, marks: Marks) -> Part:
     from projections.cli.texts import end_cut
 
-    if not part.can_shrink or len_of(part.text) <= most:
+    if part.least is None or len_of(part.text) <= most:
         return part
     return part._replace(text=end_cut(part.text, most, marks.cut) if most > len(marks.cut) else "")
+
+
+def _least(part: Part) -> int:
+    size = len_of(part.text)
+    return size if part.least is None else min(size, part.least)
 
 
 def len_of(text: str) -> int:

@@ -26,14 +26,15 @@ _BLANKS = re.compile(r"\s*[\n\r]\s*")
 class Part(NamedTuple):
     """A piece of a phrase, after `lead`, which goes if the part goes.
 
-    With `can_shrink` it may be cut. `rank` says how early it is left out: the highest first.
+    `rank` says how early it is left out: the highest first. With `least` it may be cut, to so
+    many columns before something else is left out, and then to less.
     """
 
     text: str
     style: Style = None
     lead: str = ""
     rank: int = MUST
-    can_shrink: bool = False
+    least: int | None = None
 
 
 class Phrase(NamedTuple):
@@ -57,6 +58,11 @@ def _is_said_by_others(each: Happening, found: list[Happening], runtime_id: str)
             return any(isinstance(other, kinds.TurnEnded) for other in found)
         case kinds.TurnWaits():
             return any(isinstance(other, kinds.Waits) for other in found)
+        case kinds.Waits(call):
+            later = (kinds.Answered, kinds.Ended)
+            return any(isinstance(other, later) and other.call == call for other in found)
+        case kinds.Started(call):
+            return any(isinstance(other, kinds.Answered) and other.call == call for other in found)
     return False
 
 
@@ -80,7 +86,7 @@ def _opened(each: kinds.Opened, runtime_id: str) -> Phrase:
 
 def _said(each: kinds.Said, marks: Marks) -> Phrase:
     rank = {"user": 25, "assistant": 50}.get(each.role, 70)
-    words = Part(clean(each.text), None, " ", can_shrink=True)
+    words = Part(clean(each.text), None, " ", least=16 if rank == 25 else 10)
     return Phrase(rank, [Part(f"{clean(each.role)}:", "bold" if rank == 25 else "dim"), words])
 
 
@@ -89,7 +95,7 @@ def _asked(each: kinds.Asked | kinds.Rephrased, marks: Marks) -> Phrase:
     if each.arguments is not None:
         parts += [
             Part("("),
-            Part(arguments_text(each.arguments), can_shrink=True),
+            Part(arguments_text(each.arguments), least=8),
             Part(")"),
         ]
     return Phrase(30 if isinstance(each, kinds.Asked) else 55, parts)
@@ -100,7 +106,7 @@ def _waits(each: kinds.Waits, marks: Marks) -> Phrase:
 
 
 def _answered(each: kinds.Answered, marks: Marks) -> Phrase:
-    return Phrase(35, [Part(f"{marks.start} {clean(each.answer)} "), Part(_tool(each))])
+    return Phrase(35, [Part(f"{marks.done} {clean(each.answer)} "), Part(_tool(each))])
 
 
 def _started(each: kinds.Started, marks: Marks) -> Phrase:
@@ -125,9 +131,9 @@ def _ended(each: kinds.Ended, marks: Marks) -> Phrase:
     if each.exit_code is not None and each.exit_code != 0:
         parts.append(Part(f"exit {clean(value_text(each.exit_code))}", "red", "  ", 9))
     if each.error is not None:
-        parts.append(Part(error_text(each.error), None, "  ", can_shrink=True))
+        parts.append(Part(error_text(each.error), None, "  ", least=16))
     if each.result is not None:
-        parts.append(Part(value_text(each.result), None, "  ", can_shrink=True))
+        parts.append(Part(value_text(each.result), None, "  ", least=8))
     return Phrase(rank, parts)
 
 
@@ -171,10 +177,12 @@ def _resumed(each: kinds.Resumed, marks: Marks) -> Phrase:
 def _turn_ended(each: kinds.TurnEnded, marks: Marks) -> Phrase:
     mark, style = ending(each.status, marks)
     parts = [Part(f"{mark} {each.status}", style)]
-    if each.error is not None:
-        parts.append(Part(error_text(each.error), None, " ", can_shrink=True))
+    is_clear = each.error is None
+    if not is_clear:
+        parts.append(Part(error_text(each.error), None, " ", least=24))
     if each.seconds is not None:
-        parts.append(Part(duration(each.seconds), "dim", " ", 15))
+        lead, rank = (" ", 15) if is_clear else ("  ", 51)
+        parts.append(Part(duration(each.seconds), "dim", lead, rank))
     parts += _amounts(each.usage)
     if each.model is not None:
         parts.append(Part(clean(each.model), "dim", "  ", 90))
@@ -229,9 +237,9 @@ def _change(change: LeafChange, marks: Marks) -> list[Part]:
         return [Part(f"-{path}", "red")]
     parts = [Part(path, "dim"), Part(" ")] if path else []
     if change.mark == "~":
-        old = Part(value_text(change.old), "yellow", can_shrink=True)
+        old = Part(value_text(change.old), "yellow", least=8)
         parts += [old, Part(marks.to, "dim")]
-    return [*parts, Part(value_text(change.new), "green", can_shrink=True)]
+    return [*parts, Part(value_text(change.new), "green", least=8)]
 
 
 # Values as text

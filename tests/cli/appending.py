@@ -11,7 +11,7 @@ from tests import warm
 from tests.cli.terminal import environment, journal
 
 NUMBERS = itertools.count()
-SEQ = re.compile(r"\s*(\d+)  ")
+SEQ = re.compile(r"\s*(\d+) ")
 """How a short line begins."""
 
 _WRITER = """

@@ -67,7 +67,10 @@ def test_a_missing_event_is_named_once(folder: str, store: DefaultSessionStore) 
     assert ", 0 bytes" not in notices
 
 
-def test_a_short_line_shows_what_changed(folder: str, store: DefaultSessionStore) -> None:
+def test_a_line_of_diff_shows_which_values_changed(
+    folder: str, store: DefaultSessionStore
+) -> None:
+    """As the lines of 0.1 did, so that scripts that read these can go on."""
     big = {f"key-{n}": "v" * 100 for n in range(1000)}
     store.set_many(
         "s",
@@ -85,7 +88,7 @@ def test_a_short_line_shows_what_changed(folder: str, store: DefaultSessionStore
     store.clear_runtime_state("s", "native")
     store.set_runtime_state("s", "other", "t", {})
     store.clear_runtime_state("s")
-    lines = journal("log", "s", "--dir", folder).stdout.splitlines()
+    lines = journal("log", "s", "-o", "diff", "--dir", folder).stdout.splitlines()
     assert all(len(line) < 600 for line in lines), "not the whole state"
     start = lines[0].index("turn-1") + len("turn-1")
     ends = [line[start:].strip() for line in lines]
@@ -100,6 +103,8 @@ def test_a_short_line_shows_what_changed(folder: str, store: DefaultSessionStore
     assert "takeover unannounced, has seen up to 7" in lines[7]
     assert lines[8].endswith("clear native, 2 turns")
     assert lines[10].endswith("clear all runtimes, 1 turn")
+    following = journal("replay", "s", "-o", "diff", "--dir", folder).stdout.splitlines()
+    assert following == lines
     turns = [line.index("turn-") for line in lines[:6]]
     assert len(set(turns)) == 1, "columns"
 
@@ -117,7 +122,7 @@ def test_an_event_of_a_newer_version_is_shown_with_its_runtime_and_turn(
     with Path(folder, "s.jsonl").open("ab") as file:
         file.write(seal_line({**fields, **ids, "prev": head.hash}))
     shown = journal("log", "s", "--dir", folder).stdout.splitlines()[1]
-    assert shown.endswith("harness   turn-9    note (this version does not know it)")
+    assert shown.endswith("harness  turn-9  note (this version does not know it)")
     for chosen in ("-uharness", "runtime_id=harness", "turn_id=turn-9", "op=note"):
         found = journal("log", "s", chosen, "--dir", folder, "-o", "jsonl").stdout.splitlines()
         assert [json.loads(line) | ids for line in found] == list(map(json.loads, found))

@@ -283,7 +283,7 @@ def test_what_is_shown_fits_the_session_that_was_made_again(
         lines = follower.until(last(2))
         follower.signal(signal.SIGINT)
         follower.end()
-        assert [line.split("  ")[-1].strip() for line in lines] == ["+n=1", "+n=1", "n=1→2"]
+        assert [line.split("  ")[-1].strip() for line in lines] == ["n 1", "n 1", "n 1→2"]
         assert "deleted and made again" in follower.errors
 
 
@@ -302,11 +302,11 @@ def test_after_history_was_dropped_changes_are_reported_as_soon_as_they_can_be(
         lines = follower.until(last(4))
         follower.signal(signal.SIGINT)
         follower.end()
-        assert lines[0].endswith('{"n":2,"kept":0}'), "what it replaced is not known"
-        assert lines[1].endswith(" n=2→3")
+        assert lines[0].endswith("  so far:  n 2  kept 0"), "what it replaced is not known"
+        assert lines[1].endswith("  n 2→3")
         assert "1 events before event 3 are gone" in follower.errors
     result = journal("log", "s", "--dir", folder)
-    assert result.stdout.splitlines()[0].endswith('{"n":2,"kept":0}')
+    assert result.stdout.splitlines()[0].endswith("  so far:  n 2  kept 0")
     assert "before event 3" in result.stderr
 
 

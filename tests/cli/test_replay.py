@@ -89,7 +89,7 @@ def test_a_stretch_of_one_runtime(folder: str) -> None:
 
 def test_what_changed_is_told_even_if_what_was_before_is_not_shown(folder: str) -> None:
     out = journal("replay", "s", "--dir", folder, "-S", "2", "-U", "2", "--speed", "10x").stdout
-    assert "n=1→2" in out
+    assert "  n 1→2\n" in out
 
 
 def test_events_appear_when_they_are_due_and_an_interrupt_is_quiet(slow: str) -> None:
