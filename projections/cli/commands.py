@@ -19,6 +19,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Look": {
         "sessions": ("listing", "List the sessions of a folder."),
         "show": ("show", "Show the state of a session, now or at any moment."),
+        "turn": ("turn", "Show a turn: what was said, its calls, times and usage."),
         "log": ("log", "Show a session's events, and follow them."),
         "tail": ("tail", "Follow many sessions at once."),
     },

@@ -8,9 +8,9 @@ from journal.state import decode_state
 from projections.cli.effects import Effect
 from projections.cli.marks import UNICODE, Marks
 from projections.cli.phrase_fitting import fit, whole
-from projections.cli.phrases import Part, Phrase, clean, name_part, phrases
+from projections.cli.phrases import Phrase, Words, clean, name_part, phrases
 from projections.cli.terminal import Segment
-from projections.turns.contents import Contents, contents_of
+from projections.turns.contents import TurnContents, contents_of
 from projections.turns.happenings import happenings
 from projections.turns.kinds import Happening, Opened
 
@@ -22,10 +22,10 @@ class _Recent:
     """What the states hold that were read last: each is read once, and compared twice."""
 
     def __init__(self) -> None:
-        self._contents: OrderedDict[bytes, Contents] = OrderedDict()
+        self._contents: OrderedDict[bytes, TurnContents] = OrderedDict()
         self._bytes = 0
 
-    def contents(self, state: bytes) -> Contents:
+    def contents(self, state: bytes) -> TurnContents:
         """Raises `DamagedError`."""
         found = self._contents.get(state)
         if found is None:
@@ -63,8 +63,8 @@ def _phrases(event: Event, effect: Effect, marks: Marks) -> list[Phrase]:
         case Takeover():
             return [_taken_over(event, marks)]
         case _:
-            known = Part("(this version does not know it)", "dim", " ")
-            return [Phrase(0, [Part(clean(event.op), "bold"), known])]
+            known = Words("(this version does not know it)", "dim", " ")
+            return [Phrase(0, [Words(clean(event.op), "bold"), known])]
 
 
 def _of_set(event: Set, effect: Effect, marks: Marks) -> list[Phrase]:
@@ -72,37 +72,41 @@ def _of_set(event: Set, effect: Effect, marks: Marks) -> list[Phrase]:
         after = _recent.contents(bytes(event.state))
         before = _recent.contents(effect.before) if effect.before is not None else None
     except DamagedError:
-        return [Phrase(0, [Part("(its state cannot be decoded)", "red")])]
+        return [Phrase(0, [Words("(its state cannot be decoded)", "red")])]
     found: list[Happening] = happenings(before, after)
     if effect.known:
         return phrases(found, marks, event.runtime_id)
     so_far: list[Happening] = [each for each in found if not isinstance(each, Opened)]
     return [
-        Phrase(88, [Part("so far:", "dim")]),
+        Phrase(88, [Words("so far:", "dim")]),
         *phrases(so_far or found, marks, event.runtime_id),
     ]
 
 
 def _cleared(event: Clear, effect: Effect) -> Phrase:
-    whose = name_part(event.runtime_id) if event.runtime_id is not None else Part("all runtimes")
-    parts = [Part("clears ", "red"), whose]
+    whose = name_part(event.runtime_id) if event.runtime_id is not None else Words("all runtimes")
+    parts = [Words("clears ", "red"), whose]
     if effect.known:
-        parts.append(Part(f", {effect.dropped} turn{'s' * (effect.dropped != 1)}"))
+        parts.append(Words(f", {effect.dropped} turn{'s' * (effect.dropped != 1)}"))
     return Phrase(0, parts)
 
 
 def _handed_over(event: Handoff, marks: Marks) -> Phrase:
-    parts = [Part(f"{marks.hand} hands over to ", "bold"), name_part(event.target)]
+    parts = [Words(f"{marks.hand} hands over to ", "bold"), name_part(event.target)]
     if event.reason:
-        parts.append(Part(clean(event.reason), None, "  ", least=8))
+        parts.append(Words(clean(event.reason), None, "  ", least=8))
     return Phrase(0, parts)
 
 
 def _taken_over(event: Takeover, marks: Marks) -> Phrase:
-    parts = [Part(f"{marks.take} ", "bold"), name_part(event.runtime_id), Part(" takes over")]
+    parts = [
+        Words(f"{marks.take} ", "bold"),
+        name_part(event.runtime_id),
+        Words(" takes over"),
+    ]
     if event.handoff_seq:
-        parts.append(Part(f"answers {event.handoff_seq}", "dim", "  ", 50))
+        parts.append(Words(f"answers {event.handoff_seq}", "dim", "  ", 50))
     else:
-        parts.append(Part("unannounced", "red", "  "))
-    parts.append(Part(f", has seen up to {event.seen_seq}", "dim", "", 60))
+        parts.append(Words("unannounced", "red", "  "))
+    parts.append(Words(f", has seen up to {event.seen_seq}", "dim", "", 60))
     return Phrase(0, parts)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from projections.cli.fitting import fair_share
 from projections.cli.marks import Marks
-from projections.cli.phrases import MUST, Part, Phrase
+from projections.cli.phrases import MUST, Phrase, Words
 from projections.cli.terminal import Piece
 
 GAP = "  "
@@ -102,7 +102,7 @@ class _Kept:
         ]
 
 
-def _cut(part: Part, most: int, marks: Marks) -> Part:
+def _cut(part: Words, most: int, marks: Marks) -> Words:
     from projections.cli.texts import end_cut
 
     if part.least is None or len_of(part.text) <= most:
@@ -110,7 +110,7 @@ def _cut(part: Part, most: int, marks: Marks) -> Part:
     return part._replace(text=end_cut(part.text, most, marks.cut) if most > len(marks.cut) else "")
 
 
-def _least(part: Part) -> int:
+def _least(part: Words) -> int:
     size = len_of(part.text)
     return size if part.least is None else min(size, part.least)
 

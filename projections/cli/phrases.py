@@ -23,7 +23,7 @@ MUST = 0
 _BLANKS = re.compile(r"\s*[\n\r]\s*")
 
 
-class Part(NamedTuple):
+class Words(NamedTuple):
     """A piece of a phrase, after `lead`, which goes if the part goes.
 
     `rank` says how early it is left out: the highest first. With `least` it may be cut, to so
@@ -41,7 +41,7 @@ class Phrase(NamedTuple):
     """What happened, in parts. `rank` says how important it is: the lowest is the most."""
 
     rank: int
-    parts: list[Part]
+    parts: list[Words]
 
 
 def phrases(found: list[Happening], marks: Marks, runtime_id: str = "") -> list[Phrase]:
@@ -76,118 +76,126 @@ def _phrases_of(each: Happening, marks: Marks, runtime_id: str) -> Iterator[Phra
 
 
 def _opened(each: kinds.Opened, runtime_id: str) -> Phrase:
-    parts = [Part("opened", "dim")]
+    parts = [Words("opened", "dim")]
     if each.agent not in (None, runtime_id):
-        parts.append(Part(clean(each.agent or ""), "dim", " as "))
+        parts.append(Words(clean(each.agent or ""), "dim", " as "))
     if each.parent is not None:
-        parts.append(Part(clean(each.parent.runtime_id), "dim", " for "))
+        parts.append(Words(clean(each.parent.runtime_id), "dim", " for "))
     return Phrase(60, parts)
 
 
 def _said(each: kinds.Said, marks: Marks) -> Phrase:
     rank = {"user": 25, "assistant": 50}.get(each.role, 70)
-    words = Part(clean(each.text), None, " ", least=16 if rank == 25 else 10)
-    return Phrase(rank, [Part(f"{clean(each.role)}:", "bold" if rank == 25 else "dim"), words])
+    words = Words(clean(each.text), None, " ", least=16 if rank == 25 else 10)
+    return Phrase(rank, [Words(f"{clean(each.role)}:", "bold" if rank == 25 else "dim"), words])
 
 
 def _asked(each: kinds.Asked | kinds.Rephrased, marks: Marks) -> Phrase:
-    parts = [Part(f"{marks.ask} ", "dim"), Part(_tool(each), "bold")]
+    parts = [Words(f"{marks.ask} ", "dim"), Words(_tool(each), "bold")]
     if each.arguments is not None:
         parts += [
-            Part("("),
-            Part(arguments_text(each.arguments), least=8),
-            Part(")"),
+            Words("("),
+            Words(arguments_text(each.arguments), least=8),
+            Words(")"),
         ]
     return Phrase(30 if isinstance(each, kinds.Asked) else 55, parts)
 
 
 def _waits(each: kinds.Waits, marks: Marks) -> Phrase:
-    return Phrase(5, [Part(f"{marks.wait} waits for approval of ", "yellow"), Part(_tool(each))])
+    return Phrase(5, [Words(f"{marks.wait} waits for approval of ", "yellow"), Words(_tool(each))])
 
 
 def _answered(each: kinds.Answered, marks: Marks) -> Phrase:
-    return Phrase(35, [Part(f"{marks.done} {clean(each.answer)} "), Part(_tool(each))])
+    return Phrase(35, [Words(f"{marks.done} {clean(each.answer)} "), Words(_tool(each))])
 
 
 def _started(each: kinds.Started, marks: Marks) -> Phrase:
-    return Phrase(40, [Part(f"{marks.start} ", "dim"), Part(_tool(each)), Part(" runs")])
+    return Phrase(40, [Words(f"{marks.start} ", "dim"), Words(_tool(each)), Words(" runs")])
 
 
 def _ended(each: kinds.Ended, marks: Marks) -> Phrase:
     if not each.is_kept:
         return Phrase(
             20,
-            [Part(f"{marks.answer} ", "dim"), Part(_tool(each)), Part("(not kept)", "dim", "  ")],
+            [
+                Words(f"{marks.answer} ", "dim"),
+                Words(_tool(each)),
+                Words("(not kept)", "dim", "  "),
+            ],
         )
-    rank, parts = 20, [Part(f"{marks.answer} ", "dim"), Part(_tool(each), "bold")]
+    rank, parts = 20, [Words(f"{marks.answer} ", "dim"), Words(_tool(each), "bold")]
     if each.status == "error":
-        rank, parts = 8, [Part(f"{marks.fail} ", "red"), Part(_tool(each), "red")]
+        rank, parts = 8, [Words(f"{marks.fail} ", "red"), Words(_tool(each), "red")]
     elif each.status == "denied":
-        rank, parts = 8, [Part(f"{marks.stop} denied ", "red"), Part(_tool(each))]
+        rank, parts = 8, [Words(f"{marks.stop} denied ", "red"), Words(_tool(each))]
     elif each.status != "completed":
-        parts = [Part(f"{marks.stop} {each.status} ", "yellow"), Part(_tool(each))]
+        parts = [Words(f"{marks.stop} {each.status} ", "yellow"), Words(_tool(each))]
     if each.seconds is not None:
-        parts.append(Part(duration(each.seconds), "dim", "  ", 45))
+        parts.append(Words(duration(each.seconds), "dim", "  ", 45))
     if each.exit_code is not None and each.exit_code != 0:
-        parts.append(Part(f"exit {clean(value_text(each.exit_code))}", "red", "  ", 9))
+        parts.append(Words(f"exit {clean(value_text(each.exit_code))}", "red", "  ", 9))
     if each.error is not None:
-        parts.append(Part(error_text(each.error), None, "  ", least=16))
+        parts.append(Words(error_text(each.error), None, "  ", least=16))
     if each.result is not None:
-        parts.append(Part(value_text(each.result), None, "  ", least=8))
+        parts.append(Words(value_text(each.result), None, "  ", least=8))
     return Phrase(rank, parts)
 
 
 def _used(each: kinds.Used, marks: Marks) -> Phrase:
-    parts = [Part(clean(each.model), "dim")] if each.model is not None else []
+    parts = [Words(clean(each.model), "dim")] if each.model is not None else []
     parts += _amounts(each.usage)
     if not parts:
-        parts = [Part(compact_json(each.usage), "dim")]
+        parts = [Words(compact_json(each.usage), "dim")]
     return Phrase(80, [parts[0]._replace(lead="", rank=MUST), *parts[1:]])
 
 
-def _amounts(usage: dict[str, float]) -> list[Part]:
+def _amounts(usage: dict[str, float]) -> list[Words]:
     tokens, cost = tokens_in(usage), cost_in(usage)
-    parts = [Part(f"{tokens:,} tokens", "dim", "  ", 52)] if tokens else []
+    parts = [Words(f"{tokens:,} tokens", "dim", "  ", 52)] if tokens else []
     if cost:
-        parts.append(Part(f"${cost:.4g}", "dim", "  ", 53))
+        parts.append(Words(f"${cost:.4g}", "dim", "  ", 53))
     return parts
 
 
 def _handed_over(each: kinds.HandedOver, marks: Marks) -> Phrase:
-    parts = [Part(f"{marks.hand} ", "bold"), Part("hands over to "), name_part(each.runtime_id)]
+    parts = [
+        Words(f"{marks.hand} ", "bold"),
+        Words("hands over to "),
+        name_part(each.runtime_id),
+    ]
     if each.session_id is not None:
-        parts.append(Part(clean(each.session_id), None, " in session "))
+        parts.append(Words(clean(each.session_id), None, " in session "))
     return Phrase(12, parts)
 
 
 def _not_kept(each: kinds.NotKept, marks: Marks) -> Phrase:
     counts = ((each.calls, "call"), (each.messages, "message"))
     words = ", ".join(f"{count} {name}{'s' * (count != 1)}" for count, name in counts if count)
-    return Phrase(85, [Part(f"({words} not kept)", "dim")])
+    return Phrase(85, [Words(f"({words} not kept)", "dim")])
 
 
 def _turn_waits(each: kinds.TurnWaits, marks: Marks) -> Phrase:
-    return Phrase(5, [Part(f"{marks.wait} waits", "yellow")])
+    return Phrase(5, [Words(f"{marks.wait} waits", "yellow")])
 
 
 def _resumed(each: kinds.Resumed, marks: Marks) -> Phrase:
-    return Phrase(40, [Part(f"{marks.start} goes on")])
+    return Phrase(40, [Words(f"{marks.start} goes on")])
 
 
 def _turn_ended(each: kinds.TurnEnded, marks: Marks) -> Phrase:
     mark, style = ending(each.status, marks)
-    parts = [Part(f"{mark} {each.status}", style)]
+    parts = [Words(f"{mark} {each.status}", style)]
     is_clear = each.error is None
     if not is_clear:
-        parts.append(Part(error_text(each.error), None, " ", least=24))
+        parts.append(Words(error_text(each.error), None, " ", least=24))
     if each.seconds is not None:
         lead, rank = (" ", 15) if is_clear else ("  ", 51)
-        parts.append(Part(duration(each.seconds), "dim", lead, rank))
+        parts.append(Words(duration(each.seconds), "dim", lead, rank))
     parts += _amounts(each.usage)
     if each.model is not None:
-        parts.append(Part(clean(each.model), "dim", "  ", 90))
+        parts.append(Words(clean(each.model), "dim", "  ", 90))
     if each.stop_reason is not None:
-        parts.append(Part(clean(each.stop_reason), "dim", "  ", 95))
+        parts.append(Words(clean(each.stop_reason), "dim", "  ", 95))
     return Phrase(10 if each.status == "completed" else 0, parts)
 
 
@@ -199,7 +207,7 @@ def ending(status: str, marks: Marks) -> tuple[str, Style]:
 
 
 def _unchanged(each: kinds.Unchanged, marks: Marks) -> Phrase:
-    return Phrase(0, [Part("(unchanged)", "dim")])
+    return Phrase(0, [Words("(unchanged)", "dim")])
 
 
 _MAKERS: dict[type[Any], Callable[[Any, Marks], Phrase]] = {
@@ -226,20 +234,20 @@ _MAKERS: dict[type[Any], Callable[[Any, Marks], Phrase]] = {
 def _changes(each: kinds.Changed, marks: Marks) -> Iterator[Phrase]:
     changes = diff(each.old, each.new).lines()
     if not changes:
-        yield Phrase(50, [Part(compact_json(each.new), "dim")])
+        yield Phrase(50, [Words(compact_json(each.new), "dim")])
     for change in changes:
         yield Phrase(50, _change(change, marks))
 
 
-def _change(change: LeafChange, marks: Marks) -> list[Part]:
+def _change(change: LeafChange, marks: Marks) -> list[Words]:
     path = plain(change.path)
     if change.mark == "-":
-        return [Part(f"-{path}", "red")]
-    parts = [Part(path, "dim"), Part(" ")] if path else []
+        return [Words(f"-{path}", "red")]
+    parts = [Words(path, "dim"), Words(" ")] if path else []
     if change.mark == "~":
-        old = Part(value_text(change.old), "yellow", least=8)
-        parts += [old, Part(marks.to, "dim")]
-    return [*parts, Part(value_text(change.new), "green", least=8)]
+        old = Words(value_text(change.old), "yellow", least=8)
+        parts += [old, Words(marks.to, "dim")]
+    return [*parts, Words(value_text(change.new), "green", least=8)]
 
 
 # Values as text
@@ -266,10 +274,10 @@ def arguments_text(arguments: Any) -> str:
     return error_text(arguments)
 
 
-def name_part(runtime_id: str) -> Part:
+def name_part(runtime_id: str) -> Words:
     from projections.cli.terminal import colour_of
 
-    return Part(plain(runtime_id), colour_of(runtime_id))
+    return Words(plain(runtime_id), colour_of(runtime_id))
 
 
 def _tool(each: Any) -> str:

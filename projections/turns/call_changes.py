@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from projections.turns.calls import CallKey
-from projections.turns.contents import Contents
-from projections.turns.details import Call
+from projections.turns.contents import TurnContents
+from projections.turns.details import TurnCall
 from projections.turns.kinds import (
     Answered,
     Asked,
@@ -28,7 +28,7 @@ class Placed(NamedTuple):
 class CallChanges:
     """What happened to calls; `lost` counts those that were never shown."""
 
-    def __init__(self, before: Contents, after: Contents) -> None:
+    def __init__(self, before: TurnContents, after: TurnContents) -> None:
         self.lost = 0
         self._before = before
         self._after = after
@@ -74,14 +74,14 @@ class CallChanges:
                 yield Placed(call.at, Ended(key, call.name, "completed", is_kept=False))
 
 
-def _calls_of(contents: Contents) -> int:
+def _calls_of(contents: TurnContents) -> int:
     """How many calls a turn has had, shown or not."""
     omitted = contents.omitted
     left_out = omitted.get("tool_calls", 0) + omitted.get("open_calls", 0)
     return len(contents.calls) + left_out
 
 
-def _answered(before: Contents, call_id: str, answer: Call) -> Iterator[Placed]:
+def _answered(before: TurnContents, call_id: str, answer: TurnCall) -> Iterator[Placed]:
     """A result whose call is no longer named; it is news unless an earlier state had it."""
     same = [call for call in before.calls.values() if call.id == call_id]
     if not any(call.is_over for call in same):
@@ -89,7 +89,7 @@ def _answered(before: Contents, call_id: str, answer: Call) -> Iterator[Placed]:
         yield Placed(answer.answered_at or answer.at, _ended(answer, name))
 
 
-def _of_call(old: Call | None, new: Call) -> Iterator[Placed]:
+def _of_call(old: TurnCall | None, new: TurnCall) -> Iterator[Placed]:
     if old is not None and _has_begun_again(old, new):
         old = None
     begin, end = new.at, new.answered_at or new.at
@@ -108,7 +108,7 @@ def _of_call(old: Call | None, new: Call) -> Iterator[Placed]:
         yield Placed(end, _ended(new, new.name))
 
 
-def _has_begun_again(old: Call, new: Call) -> bool:
+def _has_begun_again(old: TurnCall, new: TurnCall) -> bool:
     """Some models give an id once more, after the call that had it is over."""
     if not old.is_over:
         return False
@@ -118,18 +118,18 @@ def _has_begun_again(old: Call, new: Call) -> bool:
     return both and old.started_at != new.started_at
 
 
-def _has_been_asked(old: Call | None, new: Call) -> bool:
+def _has_been_asked(old: TurnCall | None, new: TurnCall) -> bool:
     """Whether a person was asked, since the old state, if the call may run."""
     if new.asked_at is not None:
         return old is None or old.asked_at != new.asked_at
     return new.status == "waiting" and (old is None or old.status != "waiting")
 
 
-def _outcome(call: Call) -> tuple[object, ...]:
+def _outcome(call: TurnCall) -> tuple[object, ...]:
     return call.outcome, call.result, call.error, call.exit_code
 
 
-def _ended(call: Call, name: str | None) -> Ended:
+def _ended(call: TurnCall, name: str | None) -> Ended:
     return Ended(
         call=call.key,
         name=name,
@@ -138,6 +138,7 @@ def _ended(call: Call, name: str | None) -> Ended:
         result=call.result,
         error=call.error,
         exit_code=call.exit_code,
+        cut=call.cut,
     )
 
 

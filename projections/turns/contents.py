@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from projections.turns.calls import CallKey, FoundCalls, SeenCall
-from projections.turns.details import Call, CallDetails
+from projections.turns.details import CallDetails, TurnCall
 from projections.turns.messages import Message, message_in, parts_of
 from projections.turns.parents import Parent, parent_in
 from projections.turns.reading import FORM, status_of
@@ -34,7 +34,7 @@ _OF_MESSAGES = _ENVELOPE | _LISTS | frozenset(BODIES)
 _DEEPEST = 8  # levels of values in which words and calls are told from the rest
 
 
-class Contents(Struct, kw_only=True):
+class TurnContents(Struct, kw_only=True):
     """What a `state` holds. `rest` is what is none of the others: any JSON, None for nothing.
 
     Words and calls have their place in the state, as `order` says: the numbers of messages and
@@ -56,17 +56,17 @@ class Contents(Struct, kw_only=True):
     omitted: dict[str, int] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
     order: list[int] = field(default_factory=list)
-    calls: dict[CallKey, Call] = field(default_factory=dict)
-    answers: dict[str, Call] = field(default_factory=dict)
+    calls: dict[CallKey, TurnCall] = field(default_factory=dict)
+    answers: dict[str, TurnCall] = field(default_factory=dict)
     rest: Any = None
     state: Any = None
 
 
-def contents_of(state: Any) -> Contents:
+def contents_of(state: Any) -> TurnContents:
     """What a decoded state holds. Never raises. O(size of the state)."""
     if not isinstance(state, dict):
         found = _look(state)
-        return _filled(Contents(rest=_pruned(state, found.seen, _DEEPEST), state=state), found)
+        return _filled(TurnContents(rest=_pruned(state, found.seen, _DEEPEST), state=state), found)
     is_form = type(state.get("turn")) is int and state["turn"] == FORM
     head = _head_of(state, is_form)
     known = _OF_THE_FORM if is_form else _known_in(state, head)
@@ -78,9 +78,9 @@ def contents_of(state: Any) -> Contents:
     return _filled(head, found)
 
 
-def _head_of(state: dict[str, Any], is_form: bool) -> Contents:
+def _head_of(state: dict[str, Any], is_form: bool) -> TurnContents:
     handoffs, usage, omitted = (state.get(key) for key in ("handoffs", "usage", "omitted"))
-    return Contents(
+    return TurnContents(
         state=state,
         is_form=is_form,
         status=status_of(state),
@@ -99,7 +99,7 @@ def _head_of(state: dict[str, Any], is_form: bool) -> Contents:
     )
 
 
-def _known_in(state: dict[str, Any], head: Contents) -> set[str]:
+def _known_in(state: dict[str, Any], head: TurnContents) -> set[str]:
     """The keys of a state of another form that are understood as those of a recorded turn."""
     found = {
         key for key in ("stop_reason", "opened_at", "closed_at", "model") if _text(state, key)
@@ -137,7 +137,7 @@ def _text(state: dict[str, Any], key: str) -> str | None:
 # Words, calls and the rest
 
 
-def _is_filled_at_once(head: Contents, body: dict[str, Any]) -> bool:
+def _is_filled_at_once(head: TurnContents, body: dict[str, Any]) -> bool:
     """Whether all of a recorded turn is as our adapters write it; then it is read."""
     calls = recorded_calls(body.get(LIST_OF_CALLS, ()))
     messages = recorded_messages(body.get(_TRANSCRIPT, ()))
@@ -194,7 +194,7 @@ def _look(state: Any) -> _Found:
     return look_through(state, _Found())
 
 
-def _filled(contents: Contents, found: _Found) -> Contents:
+def _filled(contents: TurnContents, found: _Found) -> TurnContents:
     contents.messages, contents.order = found.messages, found.order
     contents.calls = {
         key: found.details[id(call)].call(key, call) for key, call in found.calls.items()

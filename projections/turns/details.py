@@ -17,7 +17,7 @@ _FACTS = ("exit_code", "asked_at", "answer", "started_at", "ended_at")
 _LONGEST_JSON = 1 << 20  # characters of a text that is read as JSON
 
 
-class Call(Struct, kw_only=True):
+class TurnCall(Struct, kw_only=True):
     """A call as a state shows it, with its values.
 
     `at` is its place in the state, and `answered_at` that of its result, if this is elsewhere.
@@ -86,8 +86,8 @@ class CallDetails:
         if value is not None:
             self._values.setdefault(name, value)
 
-    def call(self, key: CallKey, seen: SeenCall) -> Call:
-        return Call(
+    def call(self, key: CallKey, seen: SeenCall) -> TurnCall:
+        return TurnCall(
             key=key,
             id=seen.id,
             name=seen.name,

@@ -14,7 +14,7 @@ from typing import Any
 
 from projections.compare.alignment import same
 from projections.turns.call_changes import CallChanges, Placed, seconds_between
-from projections.turns.contents import Contents, contents_of
+from projections.turns.contents import TurnContents, contents_of
 from projections.turns.kinds import (
     Changed,
     HandedOver,
@@ -32,7 +32,7 @@ from projections.turns.messages import Message
 from projections.turns.statuses import is_over
 
 _BEFORE_CALLS = frozenset({"user", "system", "developer"})
-_NOTHING = Contents()
+_NOTHING = TurnContents()
 _FIRST, _LAST = -1, 1 << 62
 
 
@@ -41,19 +41,19 @@ def happenings_of(before: Any, after: Any) -> list[Happening]:
     return happenings(contents_of(before) if before is not None else None, contents_of(after))
 
 
-def happenings(before: Contents | None, after: Contents) -> list[Happening]:
+def happenings(before: TurnContents | None, after: TurnContents) -> list[Happening]:
     """What happened since `before`, which is None for the first state of a turn.
 
     Of two equal states, `Unchanged`. Never raises. O(size of the states).
     """
     found = _found(before, after)
-    if found or before is None:
+    if found:
         return found
-    both = before.state, after.state
-    return [Unchanged()] if same(*both) else [Changed(*both)]
+    old = before.state if before is not None else {}
+    return [Unchanged()] if same(old, after.state) else [Changed(old, after.state)]
 
 
-def _found(before: Contents | None, after: Contents) -> list[Happening]:
+def _found(before: TurnContents | None, after: TurnContents) -> list[Happening]:
     old = before or _NOTHING
     calls = CallChanges(old, after)
     fresh = _fresh(old, after)
@@ -70,7 +70,7 @@ def _found(before: Contents | None, after: Contents) -> list[Happening]:
     return found
 
 
-def _opening(before: Contents | None, after: Contents) -> Iterator[Happening]:
+def _opening(before: TurnContents | None, after: TurnContents) -> Iterator[Happening]:
     status = after.status
     if before is None:
         if after.is_form or status is not None or after.messages or after.calls:
@@ -79,7 +79,7 @@ def _opening(before: Contents | None, after: Contents) -> Iterator[Happening]:
         yield Resumed()
 
 
-def _ending(old: Contents, after: Contents) -> Iterator[Happening]:
+def _ending(old: TurnContents, after: TurnContents) -> Iterator[Happening]:
     status = after.status
     if status is None:
         return
@@ -96,7 +96,7 @@ def _ending(old: Contents, after: Contents) -> Iterator[Happening]:
         )
 
 
-def _used(old: Contents, after: Contents) -> Iterator[Happening]:
+def _used(old: TurnContents, after: TurnContents) -> Iterator[Happening]:
     usage = {
         name: amount - old.usage.get(name, 0)
         for name, amount in after.usage.items()
@@ -107,7 +107,7 @@ def _used(old: Contents, after: Contents) -> Iterator[Happening]:
         yield Used(model, usage)
 
 
-def _handed_over(old: Contents, after: Contents) -> Iterator[Happening]:
+def _handed_over(old: TurnContents, after: TurnContents) -> Iterator[Happening]:
     number = _count(after, "handoffs") - _count(old, "handoffs")
     for each in after.handoffs[max(len(after.handoffs) - number, 0) :] if number > 0 else ():
         turn, session, call = (each.get(key) for key in ("turn", "session", "tool_call_id"))
@@ -119,7 +119,7 @@ def _handed_over(old: Contents, after: Contents) -> Iterator[Happening]:
         )
 
 
-def _changed(before: Contents | None, after: Contents) -> Iterator[Happening]:
+def _changed(before: TurnContents | None, after: TurnContents) -> Iterator[Happening]:
     old, new = before.rest if before is not None else None, after.rest
     if old is None and new is None:
         return
@@ -136,7 +136,7 @@ def _empty(value: Any) -> Any:
 # Words
 
 
-def _said(after: Contents, number: int) -> Placed:
+def _said(after: TurnContents, number: int) -> Placed:
     """A message in its place among the calls.
 
     A recorded turn has its words in a list of their own, so there the user's come before the
@@ -145,10 +145,10 @@ def _said(after: Contents, number: int) -> Placed:
     message, at = after.messages[number], after.order[number]
     if after.is_form:
         at = _FIRST if message.role in _BEFORE_CALLS else _LAST
-    return Placed(at, Said(message.role, message.text))
+    return Placed(at, Said(message.role, message.text, message.cut))
 
 
-def _fresh(old: Contents, after: Contents) -> list[int]:
+def _fresh(old: TurnContents, after: TurnContents) -> list[int]:
     """Which messages are new: by their number if what was left out is counted, else by text."""
     messages, known = after.messages, old.messages
     is_counted = bool(old.omitted or after.omitted)
@@ -171,11 +171,11 @@ def _identity(message: Message) -> tuple[str, str]:
     return message.role, message.text
 
 
-def _new_messages(old: Contents, after: Contents) -> int:
+def _new_messages(old: TurnContents, after: TurnContents) -> int:
     return _count(after, "messages") - _count(old, "messages")
 
 
-def _count(contents: Contents, name: str) -> int:
+def _count(contents: TurnContents, name: str) -> int:
     """How many handoffs or messages there are, shown or not."""
     if name == "messages":
         return len(contents.messages) + contents.omitted.get("transcript", 0)

@@ -17,10 +17,11 @@ class Opened(Struct, frozen=True):
 
 
 class Said(Struct, frozen=True):
-    """Words: `role` is `user`, `assistant`, `system`, `thinking` …"""
+    """Words: `role` is `user`, `assistant`, `system`, `thinking` … `cut` as in the state."""
 
     role: str
     text: str
+    cut: dict[str, Any] | None = None
 
 
 class Asked(Struct, frozen=True):
@@ -75,6 +76,7 @@ class Ended(Struct, frozen=True):
     error: Any = None
     exit_code: Any = None
     is_kept: bool = True
+    cut: dict[str, Any] | None = None
 
 
 class Used(Struct, frozen=True):

@@ -7,7 +7,7 @@ every state of a log. What is not quite of the form is left to the search. Pure:
 from typing import Any
 
 from projections.turns.calls import CallKey
-from projections.turns.details import Call, parsed
+from projections.turns.details import TurnCall, parsed
 from projections.turns.messages import Message
 from projections.turns.statuses import CallStatus, is_over
 
@@ -27,11 +27,11 @@ _OF_MESSAGES = frozenset({"role", "content", "cut"})
 _ROLES = frozenset({"user", "assistant", "system", "developer"})
 
 
-def recorded_calls(nodes: Any) -> dict[CallKey, Call] | None:
+def recorded_calls(nodes: Any) -> dict[CallKey, TurnCall] | None:
     """The calls of a list; None if one of them is not of the form, or an id comes twice."""
     if not isinstance(nodes, list | tuple):
         return None
-    found: dict[CallKey, Call] = {}
+    found: dict[CallKey, TurnCall] = {}
     for number, node in enumerate(nodes, 1):
         if type(node) is not dict or not node.keys() <= _OF_CALLS:
             return None
@@ -42,11 +42,11 @@ def recorded_calls(nodes: Any) -> dict[CallKey, Call] | None:
     return found if len(found) == len(nodes) else None
 
 
-def _call(node: dict[str, Any], call_id: str, name: str, status: CallStatus, at: int) -> Call:
+def _call(node: dict[str, Any], call_id: str, name: str, status: CallStatus, at: int) -> TurnCall:
     get = node.get
     result, error, exit_code = get("result"), get("error"), get("exit_code")
     has_outcome = result is not None or error is not None or exit_code is not None
-    call = Call(
+    call = TurnCall(
         key=(call_id, 1),
         id=call_id,
         name=name,

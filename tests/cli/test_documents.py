@@ -46,6 +46,7 @@ from projections.cli.documents.states import (
     VersionItem,
 )
 from projections.cli.documents.statistics import StatDocument
+from projections.cli.documents.turns import TurnDocument
 from projections.cli.schema import documents
 from tests.cli.arguments import TO, with_folder
 from tests.cli.terminal import (
@@ -57,6 +58,8 @@ JSON: list[tuple[list[str], type[Document]]] = [
     (["sessions", "-o", "jsonl"], SessionItem),
     (["show", "my-session", "-o", "json"], StateDocument),
     (["show", "my-session", "native", "turn-3", "--at", "7", "-o", "json"], StateDocument),
+    (["turn", "my-session", "native/turn-3", "-o", "json"], TurnDocument),
+    (["turn", "my-session", "harness/turn-3", "--at", "14", "-o", "json"], TurnDocument),
     (["log", "my-session", "-o", "json"], LogDocument),
     (["log", "my-session", "-o", "jsonl"], EventItem),
     (["replay", "my-session", "-o", "jsonl"], EventItem),

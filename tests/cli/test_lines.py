@@ -13,7 +13,7 @@ from projections.adapters.turns import Turn
 from projections.cli.ids import ShownIds
 from projections.cli.marks import ASCII, UNICODE
 from projections.cli.phrase_fitting import fit, whole
-from projections.cli.phrases import Part, Phrase
+from projections.cli.phrases import Phrase, Words
 from tests.cli.terminal import STYLE, Terminal, journal, run_in_terminal
 
 TURN, OTHER = "run-20261130T071516.001-7514c9", "run-20261130T071517.002-aa14c9"
@@ -61,7 +61,7 @@ class Story:
 
 
 @pytest.fixture
-def told(folder: str, store: DefaultSessionStore) -> str:
+def played(folder: str, store: DefaultSessionStore) -> str:
     """The folder of a session with that story, in 13 events."""
     Story(store).play()
     return folder
@@ -87,8 +87,8 @@ IN_FULL = [
 ]
 
 
-def test_in_a_pipe_each_line_says_all_that_happened(told: str) -> None:
-    lines = journal("log", "s", "--dir", told).stdout.splitlines()
+def test_in_a_pipe_each_line_says_all_that_happened(played: str) -> None:
+    lines = journal("log", "s", "--dir", played).stdout.splitlines()
     assert len(lines) == len(IN_FULL)
     for line, wanted in zip(lines, IN_FULL, strict=True):
         assert re.search(rf"\d  {wanted}$", line), line
@@ -114,8 +114,8 @@ AT_LEAST = [
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
 @pytest.mark.parametrize("command", ["log", "replay"])
-def test_on_a_terminal_what_matters_most_is_there(told: str, columns: int, command: str) -> None:
-    code, shown = run_in_terminal(command, "s", "--dir", told, columns=columns)
+def test_on_a_terminal_what_matters_most_is_there(played: str, columns: int, command: str) -> None:
+    code, shown = run_in_terminal(command, "s", "--dir", played, columns=columns)
     lines = STYLE.sub("", shown).splitlines()
     assert code == 0
     assert len(lines) == len(AT_LEAST), "one event is one line"
@@ -123,12 +123,12 @@ def test_on_a_terminal_what_matters_most_is_there(told: str, columns: int, comma
         assert wanted in line
         assert cell_len(line) <= columns
     ends = set(re.findall(r"…([0-9a-f]{6})\b", "\n".join(lines)))
-    assert ends == {TURN[-6:], OTHER[-6:]}, "the two turns are told apart"
+    assert ends == {TURN[-6:], OTHER[-6:]}, "the two turns are played apart"
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
-def test_a_tail_of_all_sessions_says_it_too(told: str, columns: int) -> None:
-    with Terminal("tail", "--dir", told, "-n", "13", columns=columns, rows=40) as terminal:
+def test_a_tail_of_all_sessions_says_it_too(played: str, columns: int) -> None:
+    with Terminal("tail", "--dir", played, "-n", "13", columns=columns, rows=40) as terminal:
         lines = terminal.until(lambda lines: len(lines) == len(AT_LEAST))
         for line, wanted in zip(lines, AT_LEAST, strict=True):
             assert wanted[:14] in line
@@ -139,9 +139,9 @@ def test_a_tail_of_all_sessions_says_it_too(told: str, columns: int) -> None:
     "env", [{"TERM": "dumb"}, {"LANG": "C", "LC_ALL": "", "LC_CTYPE": ""}, {"LC_ALL": "POSIX"}]
 )
 def test_where_a_terminal_shows_no_arrows_there_are_ascii_marks(
-    told: str, env: dict[str, str]
+    played: str, env: dict[str, str]
 ) -> None:
-    code, shown = run_in_terminal("log", "s", "--dir", told, columns=120, **env)
+    code, shown = run_in_terminal("log", "s", "--dir", played, columns=120, **env)
     assert code == 0
     assert "€" in shown or "?" in shown, "what was said stays as it is, if it can be shown"
     said = STYLE.sub("", shown).replace("€", "")
@@ -151,14 +151,14 @@ def test_where_a_terminal_shows_no_arrows_there_are_ascii_marks(
     assert ("\x1b" not in shown) == (env.get("TERM") == "dumb"), "colours are another matter"
 
 
-def test_a_pipe_gets_the_same_whatever_the_terminal(told: str) -> None:
-    wanted = journal("log", "s", "--dir", told).stdout
-    assert journal("log", "s", "--dir", told, TERM="dumb").stdout == wanted
-    assert journal("log", "s", "--dir", told, LANG="C").stdout == wanted
+def test_a_pipe_gets_the_same_whatever_the_terminal(played: str) -> None:
+    wanted = journal("log", "s", "--dir", played).stdout
+    assert journal("log", "s", "--dir", played, TERM="dumb").stdout == wanted
+    assert journal("log", "s", "--dir", played, LANG="C").stdout == wanted
 
 
-def test_colours_are_left_out_if_asked(told: str) -> None:
-    _, shown = run_in_terminal("log", "s", "--dir", told, NO_COLOR="1")
+def test_colours_are_left_out_if_asked(played: str) -> None:
+    _, shown = run_in_terminal("log", "s", "--dir", played, NO_COLOR="1")
     assert "\x1b" not in shown
     assert "✓ completed" in shown
 
@@ -224,7 +224,7 @@ def test_messages_of_sdks_are_read(lines_of: Any) -> None:
 
 
 PARTS = st.builds(
-    Part,
+    Words,
     st.text("ab日 ", min_size=1, max_size=30),
     st.none(),
     st.sampled_from(["", " ", "  "]),
@@ -255,7 +255,7 @@ def test_phrases_are_fitted_without_loss_of_the_most_important_one(
     st.lists(st.text("ab0…", min_size=1, max_size=40) | st.text(max_size=20), max_size=30),
     st.sampled_from([7, 9, 12, 15]),
 )
-def test_ids_that_are_cut_are_told_apart(ids: list[str], longest: int) -> None:
+def test_ids_that_are_cut_are_still_told_apart(ids: list[str], longest: int) -> None:
     shown = ShownIds()
     seen = {text: shown.shown("turn", text, longest) for text in ids}
     cut = [each for text, each in seen.items() if each != text]
