@@ -8,8 +8,9 @@ from journal.state import decode_state
 from projections.cli.effects import Effect
 from projections.cli.marks import UNICODE, Marks
 from projections.cli.phrase_fitting import fit, whole
-from projections.cli.phrases import Phrase, Words, clean, name_part, phrases
+from projections.cli.phrases import Phrase, Words, name_part, phrases
 from projections.cli.terminal import Segment
+from projections.cli.value_texts import clean
 from projections.turns.contents import TurnContents, contents_of
 from projections.turns.happenings import happenings
 from projections.turns.kinds import Happening, Opened

@@ -4,13 +4,13 @@ A phrase is made of parts. Some of them must be there, some may be cut, some may
 `fit` in `phrase_fitting` does so where there is little room.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from projections.cli.durations import duration
 from projections.cli.marks import Marks
 from projections.cli.terminal import Style, plain
+from projections.cli.value_texts import arguments_text, clean, error_text, value_text
 from projections.compare.difference import LeafChange, diff
 from projections.compare.encoding import compact_json
 from projections.turns import kinds
@@ -19,8 +19,6 @@ from projections.turns.usage import cost_in, tokens_in
 
 MUST = 0
 """The `rank` of a part that is as important as its phrase."""
-
-_BLANKS = re.compile(r"\s*[\n\r]\s*")
 
 
 class Words(NamedTuple):
@@ -250,28 +248,7 @@ def _change(change: LeafChange, marks: Marks) -> list[Words]:
     return [*parts, Words(value_text(change.new), "green", least=8)]
 
 
-# Values as text
-
-
-def clean(text: str) -> str:
-    """A text on one line: line ends and the blanks around them become one blank."""
-    return plain(_BLANKS.sub(" ", text.strip()))
-
-
-def value_text(value: Any) -> str:
-    """A text in quotes, anything else as JSON."""
-    return f'"{clean(value)}"' if isinstance(value, str) else plain(compact_json(value))
-
-
-def error_text(error: Any) -> str:
-    return clean(error) if isinstance(error, str) else value_text(error)
-
-
-def arguments_text(arguments: Any) -> str:
-    """`order=17, note="please"`."""
-    if isinstance(arguments, dict):
-        return ", ".join(f"{clean(key)}={value_text(item)}" for key, item in arguments.items())
-    return error_text(arguments)
+# Names
 
 
 def name_part(runtime_id: str) -> Words:

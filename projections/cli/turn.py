@@ -57,7 +57,7 @@ def turn_command(
     \b
     Examples:
       journal turn my-session native/turn-3
-      journal turn my-session harness/turn-3 --at 20
+      journal turn my-session native/turn-3 --at 20
       journal turn my-session native/turn-2 --raw | jq .status
       journal turn my-session native/turn-2 -o json | jq .entries
     """

@@ -1,9 +1,9 @@
 """Long texts on a terminal: lines as wide as it is. Elsewhere lines stay as they are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from projections.cli.phrase_fitting import len_of
-from projections.cli.terminal import plain
+from projections.cli.terminal import Piece, Segment, plain
 
 _LEAST = 16  # columns of text, however narrow the terminal
 
@@ -45,3 +45,24 @@ def _fitting(line: str, room: int) -> int:
         if used > room:
             return max(index, 1)
     return len(line)
+
+
+def flowed(segments: Sequence[Segment], indent: str, columns: int | None) -> Iterator[list[Piece]]:
+    """Segments on one line, or on several where they do not fit: all but the first indented."""
+    line: list[Piece] = []
+    used = 0
+    for segment in segments:
+        text, style = (segment, None) if isinstance(segment, str) else segment
+        size = len_of(plain(text))
+        if columns is not None and line and used + size > columns:
+            yield line
+            line, used = [(indent, None)], len_of(indent)
+            text = text.lstrip(" ")
+        room = None if columns is None else columns - used
+        first, *more = wrapped(text, "", room) if "\n" not in text else [plain(text)]
+        line.append((first, style))
+        used += len_of(first)
+        for piece in more:
+            yield line
+            line, used = [(indent, None), (piece, style)], len_of(indent) + len_of(piece)
+    yield line
