@@ -154,8 +154,9 @@ class _Paged(RawIOBase):
                 sys.stderr = _text_stream(_Notices(self), like=self._errors)
         finally:
             os.close(theirs)
+        self._child_ended()  # it may have ended before we knew its number
 
-    def _child_ended(self, number: int, frame: object) -> None:
+    def _child_ended(self, *signal_and_frame: object) -> None:
         status = self._reap(os.WNOHANG)
         if status is not None and self._is_needed:
             self._is_needed = False

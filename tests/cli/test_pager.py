@@ -289,7 +289,7 @@ def test_a_pager_that_ends_ends_the_command_even_if_that_has_nothing_to_write(lo
 
 
 def test_a_pager_that_an_interrupt_kills_is_an_interrupt(long: str) -> None:
-    pager = "sh -c 'echo begun; sleep 3600'"
+    pager = "echo begun; exec sleep 3600"
     with Terminal("log", "s", "--dir", long, env={"JOURNAL_PAGER": pager}) as terminal:
         terminal.until_shown("begun")
         terminal.interrupt()
