@@ -5,9 +5,8 @@ from typing import Any
 import click
 
 from journal.errors import NotFoundError
-from journal.events import Set
 from projections.cli.clocks import output_clock
-from projections.cli.descriptions import describe
+from projections.cli.differences import print_counts, print_difference
 from projections.cli.documents.states import (
     BlameDocument,
     BlameItem,
@@ -15,15 +14,15 @@ from projections.cli.documents.states import (
     HistoryDocument,
     VersionItem,
 )
-from projections.cli.effects import Effect
 from projections.cli.exit_codes import EXIT_FAILURE
+from projections.cli.history_lines import print_versions
 from projections.cli.json_output import json_document, json_line
 from projections.cli.opening import near_matches, opened, require_session
 from projections.cli.optional_session import session_and_states, session_and_turn
 from projections.cli.options import POINT, folder_option, output_option
 from projections.cli.pager import page_output
 from projections.cli.tables import Table
-from projections.cli.terminal import LineWriter, Segment
+from projections.cli.terminal import Segment
 from projections.cli.texts import shorten
 from projections.compare.blame import Blamed
 from projections.compare.encoding import compact_json
@@ -72,7 +71,7 @@ def history_command(
         for item in items:
             click.echo(json_line(item), nl=False)
     else:
-        _print_versions(versions)
+        print_versions(runtime_id, turn_id, versions)
 
 
 def _version_item(version: Version) -> VersionItem:
@@ -86,22 +85,13 @@ def _version_item(version: Version) -> VersionItem:
     )
 
 
-def _print_versions(versions: list[Version]) -> None:
-    writer, clock = LineWriter(), output_clock()
-    before: bytes | None = None
-    for number, (event, _) in enumerate(versions, 1):
-        head = f"~{len(versions) - number:<3} {event.seq:>5}  {clock(event.ts)}  "
-        did = describe(event, Effect(before)) if isinstance(event, Set) else [("cleared", "red")]
-        writer.line([(head, "dim"), *did])
-        before = bytes(event.state) if isinstance(event, Set) else None
-
-
 @click.command()
 @session_and_states
+@click.option("--stat", is_flag=True, help="Only how many values changed in each turn.")
 @output_option("text", "json", "patch")
 @folder_option
 def diff_command(
-    session_id: str, old: str, new: str | None, output: str, folder: str | None
+    session_id: str, old: str, new: str | None, stat: bool, output: str, folder: str | None
 ) -> None:
     """Show the differences between two states.
 
@@ -109,6 +99,9 @@ def diff_command(
     then @SEQ or @TIME for an earlier moment, or ~N for N versions back. Without NEW, OLD is
     compared with the present state; if OLD is the present state of a turn, it is compared
     with the version before. In ids write %2F for /, %40 for @.
+
+    Of a long text that changed, only the words are marked that came and went, as
+    [-old-]{+new+}; of one with many lines, the lines, as a unified diff.
 
     Exit code 0 when there is no difference, 1 when there is one. `-o patch` gives JSON
     Patch (RFC 6902).
@@ -120,8 +113,10 @@ def diff_command(
       journal diff my-session native/turn-3
       journal diff my-session native/turn-3@7 native/turn-3@12
       journal diff my-session native/turn-3 harness/turn-3
-      journal diff my-session @5m
+      journal diff my-session @5m --stat
     """
+    if stat and output != "text":
+        raise click.UsageError(f"--stat is a table for people; -o {output} has every change")
     page_output()
     with opened(folder) as store:
         require_session(store, session_id)
@@ -130,16 +125,15 @@ def diff_command(
             found = store.diff(session_id, before, after)
     if output == "patch":
         click.echo(json_document(found.patch), nl=False)
+    elif stat:
+        print_counts(found, before)
     elif output == "json":
         document = DiffDocument(
             session_id=session_id, old=old, new=new, different=bool(found), patch=found.patch
         )
         click.echo(json_document(document), nl=False)
     else:
-        writer = LineWriter(cut=False)
-        for change in found.lines():
-            style = {"+": "green", "-": "red", "~": "yellow"}[change.mark]
-            writer.line([(str(change), style)])
+        print_difference(found)
     if found:
         raise click.exceptions.Exit(EXIT_FAILURE)
 
