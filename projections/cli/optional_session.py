@@ -43,6 +43,7 @@ _COMPLETE = {
     "session_id": complete_sessions,
     "runtime_id": complete_runtimes,
     "turn_id": complete_turns,
+    "turn": complete_refs,
     "old": complete_refs,
     "new": complete_refs,
 }
@@ -108,6 +109,43 @@ def session_and_turn(command: _Command) -> _Command:
         return command(folder=folder, **given, **rest)
 
     return _arguments(resolved, "[SESSION]", "RUNTIME", "TURN")
+
+
+def session_and_blamed(command: _Command) -> _Command:
+    """Adds `[SESSION] [RUNTIME/]TURN`, of `journal blame`, where these may be two words.
+
+    The function gets the first of them as `runtime_id`, and the second, if any, as `turn_id`.
+    """
+
+    @wraps(command)
+    def resolved(
+        *,
+        folder: str | None,
+        session_id: str | None,
+        runtime_id: str | None,
+        turn_id: str | None,
+        **rest: Any,
+    ) -> Any:
+        words = [session_id, runtime_id, turn_id]
+        session, first, second = _with_session(folder, words, _may_be_turn, ("runtime_id",))
+        given = {"session_id": session, "runtime_id": first, "turn_id": second}
+        return command(folder=folder, **given, **rest)
+
+    return _arguments(resolved, "[SESSION]", "[RUNTIME/]TURN", "")
+
+
+def session_and_named_turn(command: _Command) -> _Command:
+    """Adds `[SESSION] [RUNTIME/]TURN`, of `journal turn`."""
+
+    @wraps(command)
+    def resolved(
+        *, folder: str | None, session_id: str | None, turn: str | None, **rest: Any
+    ) -> Any:
+        session, name = _with_session(folder, [session_id, turn], _may_be_turn, ("turn",))
+        return command(folder=folder, session_id=session, turn=name, **rest)
+
+    named = _argument("turn", "[RUNTIME/]TURN")(resolved)
+    return _argument("session_id", "[SESSION]")(named)
 
 
 def session_and_part(command: _Command) -> _Command:
@@ -221,6 +259,11 @@ def _is_match(text: str) -> bool:
 def _is_turn(_store: DefaultSessionStore, _last: str, words: Words) -> bool:
     """Whether two words are RUNTIME TURN: for a session and all of these, one is missing."""
     return words[1] is not None
+
+
+def _may_be_turn(store: DefaultSessionStore, last: str, words: Words) -> bool:
+    """Whether a word alone is the turn, or the first of two is a runtime that is there."""
+    return words[1] is None or words[0] in store.state_at(last)
 
 
 def _names_state(store: DefaultSessionStore, last: str, words: Words) -> bool:

@@ -7,11 +7,11 @@ import click
 
 from journal.errors import NotFoundError, StateValueError
 from journal.events import Event
-from projections.cli.arguments import session_argument
 from projections.cli.documents.turns import TurnDocument
 from projections.cli.json_output import json_document
 from projections.cli.opening import opened, require_session
-from projections.cli.options import POINT, TEXT, folder_option, output_option
+from projections.cli.optional_session import session_and_named_turn
+from projections.cli.options import POINT, folder_option, output_option
 from projections.cli.texts import shorten
 from projections.cli.turn_text import print_turn
 from projections.refs import Ref
@@ -38,8 +38,7 @@ class _FoundTurn(NamedTuple):
 
 
 @click.command()
-@session_argument
-@click.argument("turn", metavar="[RUNTIME/]TURN", type=TEXT)
+@session_and_named_turn
 @click.option("--at", type=POINT, help="As of this event, or of this time.")
 @click.option("--raw", is_flag=True, help="Only its state, as JSON.")
 @output_option("text", "json")
@@ -53,6 +52,8 @@ def turn_command(
     beginning or the end of a turn's id will do, as the lines of `journal log` show it. What
     the state of a long turn has left out comes from its earlier versions. For an earlier
     moment use --at, or TURN@SEQ, TURN@TIME or TURN~N as in `journal diff`.
+
+    Without SESSION, the one that changed last is shown.
 
     \b
     Examples:

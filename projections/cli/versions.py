@@ -1,11 +1,9 @@
 """`journal history`, `journal diff` and `journal blame`: show how a state came about."""
 
-from typing import Any
-
 import click
 
 from journal.errors import NotFoundError
-from projections.cli.clocks import output_clock
+from projections.cli.blame_table import print_blame
 from projections.cli.differences import print_counts, print_difference
 from projections.cli.documents.states import (
     BlameDocument,
@@ -18,18 +16,17 @@ from projections.cli.exit_codes import EXIT_FAILURE
 from projections.cli.history_lines import print_versions
 from projections.cli.json_output import json_document, json_line
 from projections.cli.opening import near_matches, opened, require_session
-from projections.cli.optional_session import session_and_states, session_and_turn
+from projections.cli.optional_session import (
+    session_and_blamed,
+    session_and_states,
+    session_and_turn,
+)
 from projections.cli.options import POINT, folder_option, output_option
 from projections.cli.pager import page_output
-from projections.cli.tables import Table
-from projections.cli.terminal import Segment
-from projections.cli.texts import shorten
 from projections.compare.blame import Blamed
-from projections.compare.encoding import compact_json
 from projections.refs import Ref
 from projections.replay import Version
-
-_LONGEST_VALUE = 60
+from projections.store.store import DefaultSessionStore
 
 
 @click.command()
@@ -139,57 +136,88 @@ def diff_command(
 
 
 @click.command()
-@session_and_turn
+@session_and_blamed
 @click.option("--at", type=POINT, help="As of this event, or of this time.")
 @output_option("table", "json", "jsonl")
 @folder_option
 def blame_command(
     session_id: str,
     runtime_id: str,
-    turn_id: str,
+    turn_id: str | None,
     at: int | str | None,
     output: str,
     folder: str | None,
 ) -> None:
     """Show which event set each value of a turn.
 
+    Without a runtime, of the turns of this id in all runtimes: so it is seen which of them
+    ran it. RUNTIME and TURN may also be two words.
+
     Without SESSION, the one that changed last is shown.
 
     \b
     Examples:
-      journal blame my-session native turn-3
+      journal blame my-session native/turn-3
+      journal blame my-session turn-3
       journal blame my-session native turn-3 --at 7
     """
     page_output()
+    runtime, turn = _turn_named(runtime_id, turn_id)
     with opened(folder) as store:
         require_session(store, session_id)
-        with near_matches(store, session_id, Ref(runtime_id, turn_id)):
-            found = store.blame(session_id, runtime_id, turn_id, at)
+        runtimes = (
+            [runtime] if runtime is not None else _runtimes_with(store, session_id, turn, at)
+        )
+        found: list[Blamed] = []
+        for each in runtimes:
+            with near_matches(store, session_id, Ref(each, turn)):
+                found += store.blame(session_id, each, turn, at)
     items = [_blame_item(blamed) for blamed in found]
     if output == "json":
         document = BlameDocument(
-            session_id=session_id, runtime_id=runtime_id, turn_id=turn_id, at=at, values=items
+            session_id=session_id, runtime_id=runtime, turn_id=turn, at=at, values=items
         )
         click.echo(json_document(document), nl=False)
     elif output == "jsonl":
         for item in items:
             click.echo(json_line(item), nl=False)
     else:
-        clock = output_clock()
-        table = Table("EVENT>", "AT>", "WRITER", "VALUE")
-        for path, value, event in found:
-            table.row(
-                str(event.seq), (clock(event.ts), "dim"), event.writer, _assignment(path, value)
-            )
-        table.print()
+        print_blame(turn, found, names_runtime=runtime is None)
+
+
+def _turn_named(first: str, second: str | None) -> tuple[str | None, str]:
+    """The runtime, if one is named, and the turn."""
+    if second is not None:
+        return first, second
+    if "/" not in first:
+        return None, first
+    ref = Ref.parse(first)
+    if ref.turn_id is None or ref.at is not None or ref.back:
+        raise click.UsageError(f"{first!r} names no turn; write RUNTIME/TURN, and --at for a time")
+    return ref.runtime_id, ref.turn_id
+
+
+def _runtimes_with(
+    store: DefaultSessionStore, session_id: str, turn_id: str, at: int | str | None
+) -> list[str]:
+    """The runtimes that have a turn of this id. Raises `NotFoundError` if none has."""
+    state = store.state_at(session_id, at)
+    found = [runtime for runtime, turns in state.items() if turn_id in turns]
+    if not found:
+        raise NotFoundError(
+            f"no runtime of session {session_id!r} has a turn {turn_id!r}; "
+            "`journal show` lists the runtimes and their turns"
+        )
+    return found
 
 
 def _blame_item(blamed: Blamed) -> BlameItem:
     event = blamed.event
     return BlameItem(
-        path=blamed.path, value=blamed.value, seq=event.seq, ts=event.ts, writer=event.writer
+        runtime_id=event.runtime_id or "",
+        path=blamed.path,
+        value=blamed.value,
+        seq=event.seq,
+        ts=event.ts,
+        writer=event.writer,
     )
-
-
-def _assignment(path: str, value: Any) -> list[Segment]:
-    return [(path, "bold"), f" = {shorten(compact_json(value), _LONGEST_VALUE)}"]

@@ -28,8 +28,8 @@ from projections.statistics.figures import (
 )
 from projections.turns.call_changes import seconds_between
 from projections.turns.calls import CallKey
-from projections.turns.contents import Contents, contents_of
-from projections.turns.details import Call
+from projections.turns.contents import TurnContents, contents_of
+from projections.turns.details import TurnCall
 from projections.turns.reading import TurnState, read_turn, unreadable
 from projections.turns.statuses import is_over
 from projections.turns.usage import (
@@ -61,8 +61,8 @@ class _Turn(Struct, kw_only=True):
     """
 
     life: Life
-    contents: Contents
-    calls: dict[CallKey, Call]
+    contents: TurnContents
+    calls: dict[CallKey, TurnCall]
     named: int = 0
 
 
@@ -130,12 +130,12 @@ class _Counting:
         )
 
 
-def _read(event: Set) -> tuple[TurnState, Contents]:
+def _read(event: Set) -> tuple[TurnState, TurnContents]:
     try:
         state = decode_state(bytes(event.state))
         return read_turn(state), contents_of(state)
     except (DamagedError, RecursionError):  # the log reports damage
-        return unreadable(), Contents()
+        return unreadable(), TurnContents()
 
 
 def _lasted(first: Event | None, last: Event | None) -> float | None:
@@ -154,7 +154,7 @@ def _calls_of(turn: _Turn) -> Iterator[_Done]:
         )
 
 
-def _status_of(named: NamedCall, said: Call | None) -> str | None:
+def _status_of(named: NamedCall, said: TurnCall | None) -> str | None:
     if named.finished_seq is None:
         return "waiting" if named.status == "waiting" else "open"
     if said is not None and said.is_over:

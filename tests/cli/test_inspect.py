@@ -188,10 +188,8 @@ def test_a_long_key_leaves_room_for_the_values(folder: str, store: DefaultSessio
     store.set_runtime_state("s", "native", "t", {"k" * 150: 1})
     with Terminal("blame", "s", "native", "t", "--dir", folder) as terminal:
         assert terminal.end() == 0
-    (row,) = rows_of("\n".join(terminal.lines))
-    assert row[0] == "1"
-    assert re.fullmatch(r"[\d:]{8}\.\d{3}", row[1])
-    assert row[3].endswith("k…")
+    assert terminal.lines[-1].endswith("k…")
+    assert terminal.widest <= 80
 
 
 # Damage

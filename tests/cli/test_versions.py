@@ -233,3 +233,95 @@ def test_stat_fits_a_terminal(counted: str, columns: int) -> None:
         journal("diff", "s", "@2", "--stat", "--dir", counted).stdout
     )
     assert terminal.widest <= columns
+
+
+# Blame
+
+
+@pytest.fixture
+def blamed(folder: str) -> str:
+    """A folder with a turn that one writer wrote in two steps, and another runtime ran too."""
+    answer = "We looked at the bill and found that it was charged twice, as you say."
+    with DefaultSessionStore(folder, durability="os", writer="one:1") as store:
+        store.set_runtime_state("s", "native", "t", {"status": "open", "answer": answer})
+        store.set_runtime_state("s", "native", "t", {"status": "done", "answer": answer})
+    with DefaultSessionStore(folder, durability="os", writer="another:2") as store:
+        store.set_runtime_state("s", "harness", "t", {"status": "done"})
+        store.set_runtime_state("s", "harness", "alone", {"n": 1, "m": 2})
+    return folder
+
+
+def blame_of(folder: str, turn: str, columns: int) -> list[str]:
+    shown = in_terminal("blame", "s", turn, "--dir", folder, columns=columns)
+    lines = STYLE.sub("", shown).splitlines()
+    assert max(map(len, lines)) <= columns
+    return lines
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_what_is_the_same_in_all_rows_is_no_column(blamed: str, columns: int) -> None:
+    heading, titles, *rows = blame_of(blamed, "native/t", columns)
+    assert re.match(r"native/t  2 values of 2 events, the last (now|\d+ s ago), by one:1", heading)
+    assert sorted(titles.split()) == ["AT", "EVENT", "VALUE"]
+    assert [re.findall(r"(\w+) = ", row) for row in rows] == [["status"], ["answer"]]
+    heading, titles, *rows = blame_of(blamed, "harness/alone", columns)
+    assert heading.startswith("harness/alone  2 values of event 4, ")
+    assert [titles, *rows] == ["VALUE", "n = 1", "m = 2"]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_a_turn_that_several_ran_is_shown_with_its_runtimes(blamed: str, columns: int) -> None:
+    heading, titles, *rows = blame_of(blamed, "t", columns)
+    assert heading.startswith("t of native and harness  3 values of 3 events, ")
+    assert "RUNTIME" in titles
+    assert ("WRITER" in titles) == (columns > 60)
+    runtimes = [re.search(r"native|harness", row) for row in rows]
+    assert [found[0] for found in runtimes if found] == ["native", "native", "harness"]
+
+
+def test_in_a_narrow_terminal_the_values_stand_first(blamed: str) -> None:
+    for columns, first in ((60, "VALUE"), (79, "VALUE"), (80, "EVENT"), (120, "EVENT")):
+        assert blame_of(blamed, "native/t", columns)[1].split()[0] == first
+    rows = blame_of(blamed, "t", 60)[2:]
+    assert rows[1].startswith('answer = "We looked at the bill')
+
+
+def test_in_a_pipe_the_columns_are_always_the_same(blamed: str) -> None:
+    def titles(*args: str) -> list[str]:
+        return journal("blame", "s", *args, "--dir", blamed).stdout.splitlines()[0].split()
+
+    for args in (["native/t"], ["native", "t"], ["harness/alone"], ["native/t", "--at", "1"]):
+        assert titles(*args) == ["EVENT", "AT", "WRITER", "VALUE"]
+    for args in (["t"], ["alone"]):
+        assert titles(*args) == ["EVENT", "AT", "RUNTIME", "WRITER", "VALUE"]
+
+
+def test_without_a_runtime_the_document_has_the_values_of_all(blamed: str) -> None:
+    document = json.loads(journal("blame", "s", "t", "-o", "json", "--dir", blamed).stdout)
+    assert (document["runtime_id"], document["turn_id"]) == (None, "t")
+    assert [(value["runtime_id"], value["path"]) for value in document["values"]] == [
+        ("native", "status"),
+        ("native", "answer"),
+        ("harness", "status"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("turn", "code", "words"),
+    [
+        ("nothing", 3, "no runtime of session 's' has a turn 'nothing'"),
+        ("native/nothing", 3, "'nothing'"),
+        ("native/t@1", 2, "--at"),
+        ("native/t~1", 2, "--at"),
+    ],
+)
+def test_blame_of_what_is_not_there(blamed: str, turn: str, code: int, words: str) -> None:
+    result = journal("blame", "s", turn, "--dir", blamed)
+    assert (result.returncode, result.stdout) == (code, "")
+    assert words in result.stderr
+
+
+def test_ids_with_a_slash_are_escaped_as_for_diff(folder: str, store: DefaultSessionStore) -> None:
+    store.set_runtime_state("s", "a/b", "t/1", {"n": 1})
+    assert "n = 1" in journal("blame", "s", "a%2Fb/t%2F1", "--dir", folder).stdout
+    assert "n = 1" in journal("blame", "s", "a/b", "t/1", "--dir", folder).stdout

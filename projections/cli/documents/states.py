@@ -49,8 +49,9 @@ class DiffDocument(Document, kw_only=True):
 
 
 class BlameItem(Document, kw_only=True):
-    """A value of a turn and the event that set it."""
+    """A value of a runtime's turn and the event that set it."""
 
+    runtime_id: str
     path: str
     value: Any
     seq: int
@@ -59,10 +60,10 @@ class BlameItem(Document, kw_only=True):
 
 
 class BlameDocument(Document, kw_only=True):
-    """`journal blame`, in the order of the state."""
+    """`journal blame`, in the order of the state; `runtime_id` is null if none was named."""
 
     session_id: str
-    runtime_id: str
+    runtime_id: str | None
     turn_id: str
     at: int | str | None
     values: list[BlameItem]
