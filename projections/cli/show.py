@@ -1,20 +1,27 @@
 """`journal show`: shows the state of a session, now or at any moment."""
 
 import json
+from collections import deque
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from journal.events import Event
+from journal.past import NOW
+from projections.cli.ages import age
+from projections.cli.clocks import local_time, output_clock
 from projections.cli.documents.states import StateDocument
 from projections.cli.json_output import json_document
 from projections.cli.opening import near_matches, opened, require_session
 from projections.cli.optional_session import session_and_part
 from projections.cli.options import POINT, folder_option, output_option
 from projections.cli.pager import page_output
-from projections.cli.terminal import LineWriter, Segment, colour_of, json_plain
+from projections.cli.terminal import LineWriter, Segment, colour_of, is_terminal, json_plain
 from projections.cli.texts import shorten
 from projections.compare.encoding import compact_json
 from projections.refs import Ref
+from projections.store.store import DefaultSessionStore
 
 _WIDEST_TURN = 24
 _LONGEST_STATUS = 16
@@ -55,8 +62,9 @@ def show_command(
         require_session(store, session_id)
         with near_matches(store, session_id, ref):
             state = store.resolve(session_id, ref)
+        moment = _moment(store, session_id, ref)
     if output == "tree":
-        _print_tree(session_id, ref, state)
+        _print_tree(session_id, ref, state, moment)
     elif output == "value":
         click.echo(json_document(state), nl=False)
     else:
@@ -70,7 +78,27 @@ def show_command(
         click.echo(json_document(document), nl=False)
 
 
-def _print_tree(session_id: str, ref: Ref, state: Any) -> None:
+def _moment(store: DefaultSessionStore, session_id: str, ref: Ref) -> str:
+    """What the state is as of: `as of 7`; of now, on a terminal, its last event and its age."""
+    if ref.at is not None:
+        return f"as of {output_clock()(ref.at) if isinstance(ref.at, str) else ref.at}"
+    event = _last_event(store, session_id) if is_terminal() else None
+    when = local_time(event.ts) if event is not None else None
+    if event is None or when is None:
+        return ""
+    return f"as of event {event.seq}, {age(when, datetime.now(UTC))}"
+
+
+def _last_event(store: DefaultSessionStore, session_id: str) -> Event | None:
+    newest = store.newest(session_id)
+    if newest is not None:
+        return next((entry.event for entry in newest.entries), None)
+    past = store.past(session_id, reaching=NOW)  # a short log, as a rule
+    entries = deque(past.in_order(), maxlen=1) if past is not None else ()
+    return entries[0].event if entries else None
+
+
+def _print_tree(session_id: str, ref: Ref, state: Any, moment: str) -> None:
     if ref.turn_id is not None:
         writer = LineWriter(cut=False)
         for line in json.dumps(state, indent=2, ensure_ascii=False).split("\n"):
@@ -78,7 +106,7 @@ def _print_tree(session_id: str, ref: Ref, state: Any) -> None:
         return
     runtimes = state if ref.runtime_id is None else {ref.runtime_id: state}
     writer = LineWriter()
-    writer.line([(session_id, "bold"), (f"  as of {ref.at}" if ref.at is not None else "", "dim")])
+    writer.line([(session_id, "bold"), (f"  {moment}" if moment else "", "dim")])
     for runtime, turns in runtimes.items():
         writer.line(["  ", (runtime, colour_of(runtime)), (f"  {_turns(turns)}", "dim")])
         widest = min(max((len(turn) for turn in turns), default=0), _WIDEST_TURN)

@@ -9,7 +9,7 @@ import pytest
 
 from projections import DefaultSessionStore
 from tests.cli.rows import corrupt, rows_of
-from tests.cli.terminal import Terminal, in_terminal, journal, side_by_side
+from tests.cli.terminal import STYLE, Terminal, in_terminal, journal, side_by_side
 from tests.json_patch import apply_patch
 
 # Show
@@ -62,6 +62,20 @@ def test_a_wide_state_fits_a_terminal(folder: str, store: DefaultSessionStore) -
     with Terminal("show", "s", "--dir", folder) as terminal:
         assert terminal.end() == 0
     assert terminal.widest <= 80
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_show_says_on_a_terminal_how_old_it_is(
+    folder: str, saved: DefaultSessionStore, columns: int
+) -> None:
+    shown = in_terminal("show", "s", "--dir", folder, columns=columns)
+    head = STYLE.sub("", shown).splitlines()[0]
+    assert re.fullmatch(r"s  as of event 6, (now|\d+ s ago)", head)
+    assert journal("show", "s", "--dir", folder).stdout.splitlines()[0] == "s"
+    day = ["show", "s", "--at", "2999-11-22T10:18:00Z", "--utc", "--dir", folder]
+    assert journal(*day).stdout.splitlines()[0] == "s  as of 2999-11-22 10:18:00.000"
+    shown = in_terminal("show", "s", "native", "turn-1", "--dir", folder, columns=columns)
+    assert json.loads(shown) == {"a/b": {"x@~%": 1}}, "a turn is for jq"
 
 
 @pytest.mark.parametrize(
