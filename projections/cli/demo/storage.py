@@ -1,14 +1,11 @@
-"""`journal demo`: a short session of two runtimes, recorded through the public API."""
+"""`journal demo --storage`: what is stored, shown on a session of two runtimes."""
 
 import json
 import os
-import shutil
-import sys
-import tempfile
+import shlex
 from pathlib import Path
 from typing import Any
 
-import click
 from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
@@ -16,69 +13,45 @@ from rich.tree import Tree
 
 from journal import GatewayConfig, JournalError, SessionConfig
 from journal.names import paths_of
+from projections.cli.demo.commands import as_typed
 from projections.cli.terminal import colour_of
 from projections.store.store import DefaultSessionStore
 
-_SESSION = "demo"
+SESSION = "demo"
 _RUNTIMES = ("native", "plugin_harness")
 _FAKE_KEY = "sk-" + "demo" * 8  # of the shape of a real one, so that it is redacted
 
 
-@click.command()
-@click.option(
-    "--dir",
-    "folder",
-    type=click.Path(file_okay=False),
-    help="The folder to record in; a fresh temporary one if not given.",
-)
-def demo_command(folder: str | None) -> None:
-    """Show the journal at work on a small session.
-
-    Records two runtimes through the public API, then shows the log, the view, the session
-    file, a clear, a compaction and a verification.
-
-    \b
-    Example:
-      journal demo --dir /tmp/my-demo
-    """
-    run(folder)
-
-
-def run(folder: str | None) -> None:
-    """Record and show the session. Raises `JournalError` if `folder` has one already."""
+def show_storage(folder: str) -> None:
+    """Record and show the session `SESSION`, which must be new. Raises `JournalError`."""
     console = Console(highlight=False)
-    path = str(Path(folder or tempfile.mkdtemp(prefix="journal-demo-")).absolute())
     config = GatewayConfig(session_config=SessionConfig(persist=True, mirror_runtime_state=True))
-    with DefaultSessionStore(path, config=config) as store:
-        if store.session_exists(_SESSION):
-            raise JournalError(
-                f"{path}: has a session {_SESSION!r} already; choose another folder with --dir"
-            )
+    with DefaultSessionStore(folder, config=config) as store:
         _record(store)
-        _show_log(console, path)
+        _show_log(console, folder)
         _show_view(console, store)
-        _show_session_file(console, store, path)
+        _show_session_file(console, store, folder)
         _show_clear(console, store)
         _show_compaction(console, store)
         _show_verification(console, store)
-    _show_next_steps(console, path)
+    _show_next_steps(console, folder)
 
 
 def _record(store: DefaultSessionStore) -> None:
     store.set_runtime_state(
-        _SESSION,
+        SESSION,
         "native",
         "turn-1",
         {"status": "open", "tool_calls": ["call-1"], "transcript": "Weather in Paris?"},
     )
     store.set_runtime_state(
-        _SESSION,
+        SESSION,
         "native",
         "turn-1",
         {"status": "completed", "tool_calls": ["call-1"], "transcript": "14 degrees, mild."},
     )
     store.set_many(
-        _SESSION,
+        SESSION,
         [
             ("native", "turn-2", {"status": "completed", "tool_calls": []}),
             ("plugin_harness", "turn-3", {"tool_calls": ["call-2"], "api_key": _FAKE_KEY}),
@@ -95,7 +68,7 @@ def _heading(console: Console, title: str, *text: str) -> None:
 
 
 def _show_log(console: Console, folder: str) -> None:
-    path = Path(paths_of(folder, _SESSION).log)
+    path = Path(paths_of(folder, SESSION).log)
     lines = path.read_text().split("\n")[:-1]
     _heading(
         console,
@@ -135,9 +108,9 @@ def _show_view(console: Console, store: DefaultSessionStore) -> None:
 
 
 def _print_tree(console: Console, store: DefaultSessionStore) -> None:
-    tree = Tree(f"[bold]{_SESSION}")
+    tree = Tree(f"[bold]{SESSION}")
     for runtime in _RUNTIMES:
-        turns = store.get_runtime_state(_SESSION, runtime)
+        turns = store.get_runtime_state(SESSION, runtime)
         if turns:
             branch = tree.add(Text(runtime, style=f"color({colour_of(runtime)})"))
             for turn, state in turns.items():
@@ -148,7 +121,7 @@ def _print_tree(console: Console, store: DefaultSessionStore) -> None:
 
 def _show_session_file(console: Console, store: DefaultSessionStore, folder: str) -> None:
     store.flush()
-    path = Path(paths_of(folder, _SESSION).session_file)
+    path = Path(paths_of(folder, SESSION).session_file)
     _heading(
         console,
         "3. The session file is for PraisonAI",
@@ -161,7 +134,7 @@ def _show_session_file(console: Console, store: DefaultSessionStore, folder: str
 
 
 def _show_clear(console: Console, store: DefaultSessionStore) -> None:
-    store.clear_runtime_state(_SESSION, "plugin_harness")
+    store.clear_runtime_state(SESSION, "plugin_harness")
     _heading(
         console,
         "4. A clear is an event too",
@@ -171,7 +144,7 @@ def _show_clear(console: Console, store: DefaultSessionStore) -> None:
 
 
 def _show_compaction(console: Console, store: DefaultSessionStore) -> None:
-    report = store.compact(_SESSION)
+    report = store.compact(SESSION)
     _heading(
         console,
         "5. Compaction keeps what lives",
@@ -185,7 +158,7 @@ def _show_compaction(console: Console, store: DefaultSessionStore) -> None:
 
 
 def _show_verification(console: Console, store: DefaultSessionStore) -> None:
-    report = store.verify(_SESSION)
+    report = store.verify(SESSION)
     _heading(
         console,
         "6. Verification",
@@ -201,26 +174,20 @@ def _show_verification(console: Console, store: DefaultSessionStore) -> None:
         raise JournalError("the demo's own log does not verify: please report this as a bug")
 
 
-def _as_typed() -> str:
-    """How the reader has called the command."""
-    is_module = os.path.basename(sys.argv[0]) == "__main__.py"
-    return f"{sys.orig_argv[0]} -m journal" if is_module else sys.argv[0]
-
-
 def _show_next_steps(console: Console, folder: str) -> None:
     _heading(console, "Try next")
-    journal = "journal" if shutil.which("journal") else _as_typed()
+    journal, where = as_typed(), shlex.quote(folder)
     for command in (
-        f"{journal} log {_SESSION} --dir {folder}",
-        f"{journal} handoffs {_SESSION} --dir {folder}",
-        f"{journal} diff {_SESSION} native/turn-1 --dir {folder}",
+        f"{journal} log {SESSION} --dir {where}",
+        f"{journal} handoffs {SESSION} --dir {where}",
+        f"{journal} diff {SESSION} native/turn-1 --dir {where}",
         f"{journal} --help",
     ):
         console.print(Text(f"  {command}", style="bold"), soft_wrap=True)
     console.print("\nor in Python:\n")
     for line in (
         "from projections import DefaultSessionStore",
-        f'store = DefaultSessionStore("{folder}")',
+        f"store = DefaultSessionStore({json.dumps(folder)})",
         'store.get_runtime_state("demo", "native")',
     ):
         console.print(Text(f"  {line}", style="bold"), soft_wrap=True)

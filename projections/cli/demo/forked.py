@@ -1,0 +1,62 @@
+"""A process of its own for one of the runtimes, so that it can be killed for real."""
+
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+
+from journal.errors import JournalError
+
+_DONE = b"\0"
+_LONGEST_ERROR = 4096  # bytes
+
+
+class Forked:
+    """Carries out the steps of a generator in a process, one whenever `step` is called.
+
+    To be made before there are threads: a child that was forked has one only. The process ends
+    with ours, whatever ends us, since then nobody holds the other end of its socket.
+    """
+
+    def __init__(self, steps: Callable[[], Iterator[None]]) -> None:
+        self._socket, theirs = socket.socketpair()
+        # Ctrl-C goes to all processes at the terminal. This one must not run our own cleaning up.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            self._pid = os.fork()
+            if self._pid == 0:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                self._socket.close()
+                _carry_out(steps, theirs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        theirs.close()
+
+    def step(self) -> None:
+        """Return when the next step is done. Raises `JournalError` if it has failed."""
+        self._socket.send(_DONE)
+        answer = self._socket.recv(_LONGEST_ERROR)
+        if answer != _DONE:
+            reason = answer.decode(errors="replace")
+            raise JournalError(f"the second process of the demo has ended: {reason or 'killed'}")
+
+    def kill(self) -> None:
+        """`kill -9`. Again: nothing happens."""
+        if self._pid:
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+            self._pid = 0
+            self._socket.close()
+
+
+def _carry_out(steps: Callable[[], Iterator[None]], connection: socket.socket) -> None:
+    """Never returns: what the parent has on its stack, and in its buffers, is not ours."""
+    try:
+        under_way = steps()
+        while connection.recv(1):
+            next(under_way)
+            connection.send(_DONE)
+    except BaseException as error:  # noqa: BLE001 - the parent reports it
+        connection.send(str(error).encode(errors="replace")[:_LONGEST_ERROR])
+    finally:
+        os._exit(1)
