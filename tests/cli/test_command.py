@@ -1,6 +1,5 @@
 """The command line as its users meet it: a real process, a terminal or a pipe."""
 
-import os
 import re
 import signal
 import subprocess
@@ -14,10 +13,10 @@ from tests.cli.terminal import after, in_terminal, journal, journal_into, shell
 from tests.support import needs
 
 
-def test_the_demo_shows_log_view_session_file_clear_compaction_and_verification(
+def test_the_storage_demo_shows_log_view_session_file_clear_compaction_and_verification(
     tmp_path: Path,
 ) -> None:
-    result = journal("demo", "--dir", str(tmp_path / "demo"))
+    result = journal("demo", "--storage", "--dir", str(tmp_path / "demo"))
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     out = result.stdout
@@ -32,7 +31,7 @@ def test_the_demo_shows_log_view_session_file_clear_compaction_and_verification(
 
 def test_piped_output_is_plain_and_eighty_columns_wide(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    lines = journal("demo", "--dir", str(folder), COLUMNS="80").stdout.splitlines()
+    lines = journal("demo", "--storage", "--dir", str(folder), COLUMNS="80").stdout.splitlines()
     for line in lines:
         assert "\x1b" not in line
         assert line == line.rstrip()
@@ -40,11 +39,11 @@ def test_piped_output_is_plain_and_eighty_columns_wide(tmp_path: Path) -> None:
 
 
 def test_a_terminal_gets_colours_and_nothing_wider_than_it(tmp_path: Path) -> None:
-    shown = in_terminal("demo", "--dir", str(tmp_path / "demo"))
+    shown = in_terminal("demo", "--storage", "--dir", str(tmp_path / "demo"))
     assert "\x1b[" in shown
     for line in re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines():
         assert len(line) <= 80 or str(tmp_path) in line
-    plain = in_terminal("demo", "--dir", str(tmp_path / "again"), columns=60)
+    plain = in_terminal("demo", "--storage", "--dir", str(tmp_path / "again"), columns=60)
     assert (
         max(
             len(line)
@@ -57,14 +56,14 @@ def test_a_terminal_gets_colours_and_nothing_wider_than_it(tmp_path: Path) -> No
 
 def test_no_color_is_obeyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    shown = in_terminal("demo", "--dir", str(tmp_path / "demo"))
+    shown = in_terminal("demo", "--storage", "--dir", str(tmp_path / "demo"))
     assert not re.search(r"\x1b\[[0-9;]*3[1-7]m", shown)
 
 
-def test_the_demo_does_not_overwrite_and_says_what_to_do(tmp_path: Path) -> None:
-    assert journal("demo", "--dir", str(tmp_path)).returncode == 0
+def test_the_storage_demo_does_not_overwrite_and_says_what_to_do(tmp_path: Path) -> None:
+    assert journal("demo", "--storage", "--dir", str(tmp_path)).returncode == 0
     before = (tmp_path / "demo.jsonl").read_bytes()
-    again = journal("demo", "--dir", str(tmp_path))
+    again = journal("demo", "--storage", "--dir", str(tmp_path))
     assert again.returncode == 1
     assert again.stdout == ""
     assert "--dir" in again.stderr
@@ -72,37 +71,39 @@ def test_the_demo_does_not_overwrite_and_says_what_to_do(tmp_path: Path) -> None
     assert (tmp_path / "demo.jsonl").read_bytes() == before
 
 
-def test_a_folder_that_cannot_be_made_is_a_plain_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("which", [[], ["--storage"]])
+def test_a_folder_that_cannot_be_made_is_a_plain_error(tmp_path: Path, which: list[str]) -> None:
     (tmp_path / "file").write_text("")
-    result = journal("demo", "--dir", str(tmp_path / "file" / "below"))
+    result = journal("demo", *which, "--dir", str(tmp_path / "file" / "below"))
     assert result.returncode == 1
     assert result.stderr.startswith("journal: ")
     assert str(tmp_path) in result.stderr
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("command", [["demo"], ["--version"]])
-def test_a_full_disk_behind_the_pipe_is_a_plain_error(command: list[str]) -> None:
+@pytest.mark.parametrize("command", [["demo"], ["demo", "--storage"], ["--version"]])
+def test_a_full_disk_behind_the_pipe_is_a_plain_error(command: list[str], tmp_path: Path) -> None:
     with open("/dev/full", "w") as full:
-        result = journal_into(full.fileno(), *command)
+        result = journal_into(full.fileno(), *command, TMPDIR=str(tmp_path))
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
     assert "No space left" in result.stderr
 
 
 def test_a_terminal_that_knows_only_ascii_gets_what_it_can_show(tmp_path: Path) -> None:
-    result = journal("demo", "--dir", str(tmp_path), PYTHONIOENCODING="ascii")
+    result = journal("demo", "--storage", "--dir", str(tmp_path), PYTHONIOENCODING="ascii")
     assert result.returncode == 0, result.stderr
     assert "Verification" in result.stdout
 
 
-def test_a_closed_pipe_is_silent() -> None:
-    assert shell("journal demo | true").stderr == ""
+@pytest.mark.parametrize("command", ["demo", "demo --storage"])
+def test_a_closed_pipe_is_silent(command: str, tmp_path: Path) -> None:
+    assert shell(f"journal {command} | true", TMPDIR=str(tmp_path)).stderr == ""
 
 
-def test_the_demos_log_is_jsonl_for_other_tools(tmp_path: Path) -> None:
+def test_the_storage_demos_log_is_jsonl_for_other_tools(tmp_path: Path) -> None:
     needs("jq")
-    journal("demo", "--dir", str(tmp_path))
+    journal("demo", "--storage", "--dir", str(tmp_path))
     jq = subprocess.run(
         ["jq", "-c", "[.op, .seq]", str(tmp_path / "demo.jsonl")],
         capture_output=True,
@@ -118,7 +119,7 @@ def test_the_version_is_the_packages() -> None:
 
 def test_help_leads_to_the_demo_and_has_an_example() -> None:
     assert "journal demo" in journal("--help").stdout
-    assert "Example:" in journal("demo", "-h").stdout
+    assert "Examples:" in journal("demo", "-h").stdout
 
 
 def test_nonsense_is_a_usage_error() -> None:
@@ -128,12 +129,11 @@ def test_nonsense_is_a_usage_error() -> None:
 
 
 def test_an_interrupt_ends_quietly_with_130(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "demo.json")  # whoever opens it for reading would wait, but we don't
     code = (
-        "import signal, os, projections.cli.demo as d\n"
+        "import signal, os, projections.cli.demo.storage as d\n"
         "d._show_log = lambda *a: os.kill(os.getpid(), signal.SIGINT)"
     )
-    result = journal("demo", "--dir", str(tmp_path / "demo"), code=after(code))
+    result = journal("demo", "--storage", "--dir", str(tmp_path / "demo"), code=after(code))
     assert result.returncode == 128 + signal.SIGINT
     assert "Traceback" not in result.stderr
 

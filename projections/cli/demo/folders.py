@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from journal.errors import JournalError
+from journal.names import lock_of, paths_of
 from projections.cli.exit_codes import Terminated
 from projections.store.store import DefaultSessionStore
 
@@ -47,12 +48,21 @@ def _require_new(path: str, session_id: str) -> None:
 
 
 def _remove(path: str, session_id: str, *, with_folder: bool) -> None:
-    """Remove the session, and the folder if there is nothing else in it."""
+    """Remove the session, and the folder if there is nothing else in it.
+
+    What cannot be removed stays: what has ended the demo may be the cause, and that is reported.
+    """
+    if not os.path.isdir(path):
+        return
     try:
-        if os.path.isdir(path):
-            with DefaultSessionStore(path) as store:
-                store.delete_session(session_id)
+        with DefaultSessionStore(path) as store:
+            store.delete_session(session_id)
+        # A deletion leaves this one, as PraisonAI may hold it. Of our session it knows nothing.
+        os.unlink(lock_of(paths_of(path, session_id).session_file))
+    except (JournalError, OSError):
+        pass
+    try:
         if with_folder:
             os.rmdir(path)
-    except (JournalError, OSError):
-        pass  # what has ended the demo is reported; this may well have the same cause
+    except OSError:
+        pass
