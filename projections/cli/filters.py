@@ -53,6 +53,10 @@ class Filter:
         found._conditions.append(lambda event: not self(event))
         return found
 
+    def see_all(self, seen: Callable[[Event], object]) -> None:
+        """Show `seen` each event before it is looked at, whether it is chosen or not."""
+        self._conditions.insert(0, lambda event: seen(event) is None or True)
+
     def watch(self, names: ChosenNames) -> None:
         """Show `names` each event that meets all conditions so far."""
         if names:

@@ -21,6 +21,7 @@ from projections.cli.replay_pauses import in_time
 from projections.cli.terminal import Segment, notice
 
 _SPEED = re.compile(r"(\d+(?:\.\d*)?|\.\d+)x?", re.ASCII | re.IGNORECASE)
+_MARKED = ("short", "pretty")  # forms of output that say where the session changes hands
 _SLOWEST, _FASTEST = 0.001, 1_000_000.0
 _MOST_AT_EASE = 2.0  # seconds of a pause, where nobody has said at what speed
 
@@ -120,7 +121,10 @@ def replay_command(
         chosen.watch(names)
         printer = EventPrinter(store, output, searched=chosen.searched)
         backlog = Backlog(store, session_id, None, printer.effects)
-        found = _marked(backlog.choose(chosen, lines, False), is_text=output != "jsonl")
+        changes = OwnerChanges()
+        if output in _MARKED:
+            chosen.see_all(changes.fold)
+        found = _marked(backlog.choose(chosen, lines, False), changes)
         screen = _Screen(backlog, printer)
         if has_keys:
             _play(found, screen, speed, max_wait, is_paused=step)
@@ -146,11 +150,10 @@ class Shown(NamedTuple):
         return self.event.ts
 
 
-def _marked(found: Iterable[tuple[Event, Effect]], *, is_text: bool) -> Iterator[Shown]:
-    """The same events; in text, with a mark where the session changes hands."""
-    changes = OwnerChanges()
+def _marked(found: Iterable[tuple[Event, Effect]], changes: OwnerChanges) -> Iterator[Shown]:
+    """The same events, with a mark where the session has changed hands."""
     for event, effect in found:
-        yield Shown(event, effect, changes.mark(event) if is_text else None)
+        yield Shown(event, effect, changes.mark(event))
 
 
 class _Screen:

@@ -130,7 +130,7 @@ def test_history_lists_the_versions_archived_ones_too(
         ("~1", "4"),
         ("~0", "5"),
     ]
-    assert lines[1].endswith('  calls[1] "b"  ✓ completed')
+    assert lines[1].endswith('  status="open"→"done" +calls[1]="b"')
     assert words[2][4:] == ["cleared"]
     versions = ask(folder, "history", "native", "turn-1", "-o", "json")["versions"]
     wanted = saved.history("s", "native", "turn-1")

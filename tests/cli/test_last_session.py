@@ -85,7 +85,7 @@ def test_a_word_that_is_the_id_of_a_session_is_the_session(
         assert args[1] in result.stdout
     for args, missing in (
         (["history", "native", "turn-1"], "TURN"),
-        (["blame", "native"], "RUNTIME"),
+        (["blame", "native"], "[RUNTIME/]TURN"),
         (["diff", "billing/turn-1"], "OLD"),
     ):
         result = run(folder_of_two, *args)
@@ -176,9 +176,10 @@ def test_the_usage_says_what_may_be_left_out() -> None:
         "log": "[SESSION] [FIELD=VALUE]...",
         "show": "[SESSION] [RUNTIME] [TURN]",
         "history": "[SESSION] RUNTIME TURN",
-        "blame": "[SESSION] RUNTIME TURN",
+        "blame": "[SESSION] [RUNTIME/]TURN",
+        "turn": "[SESSION] [RUNTIME/]TURN",
         "diff": "[SESSION] OLD [NEW]",
-        "replay": "[SESSION]",
+        "replay": "[SESSION] [FIELD=VALUE]...",
         "handoffs": "[SESSION]...",
         "stat": "[SESSION]",
     }

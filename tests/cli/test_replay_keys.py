@@ -198,7 +198,7 @@ def test_it_is_marked_where_the_session_changes_hands(
         assert terminal.end() == 0
         lines = screen(terminal)
     assert [line for line in lines if line.startswith("──")] == marks
-    seq = re.compile(r"(?:event )?\s*(\d+)  ")
+    seq = re.compile(r"(?:event )?\s*(\d+) ")
     shown = [int(m[1]) if (m := seq.match(line)) else line for line in lines]
     shown = [each for each in shown if isinstance(each, int) or each in marks]
     assert shown == [1, 2, 3, marks[0], 4, 5, marks[1], 6]

@@ -14,9 +14,9 @@ from journal.engines.files.storage import DiskStorage
 from journal.events import Event
 from journal.scan import Scanner
 from projections import DefaultSessionStore
-from projections.cli.backlog import last_events
 from projections.cli.commands import cli
 from projections.cli.filters import Filter
+from projections.cli.last_events import last_events
 from projections.cli.opening import require_session
 from projections.cli.printing import EventPrinter
 from tests.growth.counting import steps

@@ -16,7 +16,9 @@ def show_audit(
     glyphs = UNICODE if marks() == MARKS else ASCII
     past = store.past(session_id)
     events = [entry.event for entry in past.in_order()] if past is not None else []
-    for line in ([], *draw(audit, events, width(), glyphs), [], legend(glyphs), []):
+    columns = width()
+    lanes = draw(audit, events, columns, glyphs)
+    for line in ([], *lanes, [], *legend(glyphs, columns), []):
         writer.line(line)
     print_findings(audit, glyphs)
     writer.line([])
