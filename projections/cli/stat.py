@@ -9,6 +9,7 @@ from projections.cli.json_output import json_document
 from projections.cli.opening import opened, require_log
 from projections.cli.optional_session import session_or_last
 from projections.cli.options import folder_option, output_option
+from projections.cli.pager import page_output
 from projections.cli.stat_tables import print_statistics
 from projections.cli.terminal import notice
 from projections.resolving import events_of
@@ -36,6 +37,7 @@ def stat_command(session_id: str, output: str, folder: str | None) -> None:
       journal stat my-session -o json | jq '.total.usage'
       journal stat my-session -o json | jq '.tools[] | {name, calls, statuses}'
     """
+    page_output()
     with opened(folder) as store:
         require_log(store, session_id)
         past = store.past(session_id)

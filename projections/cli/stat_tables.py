@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
-from projections.cli.clocks import clock
+from projections.cli.clocks import output_clock
 from projections.cli.durations import duration
 from projections.cli.tables import Table
 from projections.cli.terminal import LineWriter, Segment, Style, colour_of
@@ -73,6 +73,7 @@ def print_statistics(session_id: str, found: SessionStatistics) -> None:
 def _head(session_id: str, found: SessionStatistics) -> Iterable[list[Segment]]:
     yield [(session_id, "bold")]
     if found.first_at is not None and found.last_at is not None:
+        clock = output_clock()
         first, last = (clock(at).partition(".")[0] for at in (found.first_at, found.last_at))
         lasted = f" ({duration(found.seconds)})" if found.seconds is not None else ""
         yield [("  first   ", "dim"), first]
