@@ -1,4 +1,4 @@
-"""Makes columns and texts fit the width of a terminal."""
+"""Makes columns fit the width of a terminal."""
 
 from collections.abc import Sequence
 
@@ -28,24 +28,3 @@ def fitted(sizes: Sequence[int], room: int, least: int = 1) -> list[int] | None:
         if sizes[index] > most and sum(cut) < room:
             cut[index] += 1
     return cut
-
-
-def cut_middle(text: str, columns: int) -> str:
-    """A text cut in the middle, so that its beginning and its end stay: `codex:0b1…7514c9`.
-
-    For ids, which often begin alike. It is at most so many columns wide.
-    """
-    if text.isascii():
-        if len(text) <= columns:
-            return text
-        tail = (columns - 1) // 2
-        return f"{text[: columns - 1 - tail]}…{text[len(text) - tail :]}" if columns > 0 else ""
-    from rich.cells import cell_len, set_cell_size
-
-    if cell_len(text) <= columns:
-        return text
-    if columns <= 0:
-        return ""
-    tail = (columns - 1) // 2
-    end = set_cell_size(text[::-1], tail).rstrip()[::-1]
-    return f"{set_cell_size(text, columns - 1 - tail).rstrip()}…{end}"

@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 
 from projections.cli.documents.sessions import SessionItem
 from projections.cli.durations import duration
-from projections.cli.fitting import cut_middle
 from projections.cli.terminal import Segment, Style
+from projections.cli.texts import middle_cut
 from projections.summary import Summary
 from projections.turns.statuses import turn_status
 
@@ -108,12 +108,12 @@ def _words(item: SessionItem, now: datetime, brief: bool) -> str:
             if not brief:
                 return f"waits for approval of {', '.join(item.waits_for)}"
             more = f" +{len(item.waits_for) - 1}" if len(item.waits_for) > 1 else ""
-            return f"waits: {cut_middle(item.waits_for[0], _LONGEST_BRIEF)}{more}"
+            return f"waits: {middle_cut(item.waits_for[0], _LONGEST_BRIEF)}{more}"
         case "waiting":
             return "waits"
         case "handed_off":
             target = item.handed_to or ""
-            return f"handed to {cut_middle(target, _LONGEST_BRIEF) if brief else target}"
+            return f"handed to {middle_cut(target, _LONGEST_BRIEF) if brief else target}"
         case "damaged" | "unreadable":
             return item.phase
     return item.status or ""

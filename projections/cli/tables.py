@@ -5,8 +5,9 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from projections.cli.fitting import cut_middle, fitted
+from projections.cli.fitting import fitted
 from projections.cli.terminal import LineWriter, Piece, Segment, cut, plain, width
+from projections.cli.texts import middle_cut
 
 _LEAST_LEFT = 8  # columns of the one that yields
 _PLENTY = 32  # columns of the one that yields: then ids come first
@@ -134,7 +135,7 @@ class _Plan(Struct, frozen=True):
 
 def _cut_id(cell: _Cell, most: int) -> _Cell:
     style = cell[0][1] if cell else None
-    return [(cut_middle("".join(text for text, _ in cell), most), style)]
+    return [(middle_cut("".join(text for text, _ in cell), most), style)]
 
 
 def _without_end(cell: _Cell) -> _Cell:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from projections.cli import tables
-from projections.cli.fitting import cut_middle
 from projections.cli.tables import Table
+from projections.cli.texts import middle_cut
 
 HEADINGS = ("ID", "WHO", "STATE", "COUNT>", "SIZE>", "BEGINS")
 SPARE = ("SIZE>", "COUNT>", "WHO")
@@ -77,7 +77,7 @@ def test_what_is_left_goes_to_the_beginning_then_to_the_id() -> None:
     st.integers(0, 70),
 )
 def test_a_text_cut_in_the_middle_keeps_both_ends(text: str, columns: int) -> None:
-    found = cut_middle(text, columns)
+    found = middle_cut(text, columns)
     assert cell_len(found) <= columns
     if cell_len(text) <= columns:
         assert found == text
