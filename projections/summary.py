@@ -27,7 +27,8 @@ class Summary(Struct, frozen=True, kw_only=True):
       it is not saved, but read when it is asked for.
       `is_imported`: the turn was read from another program's file.
     - `handed_to` is the runtime that the owner has handed the session to, and that has not come.
-    - `first_words` is how the first message of a person in its first turn begins, on one line.
+    - `first_words` is how the first message of a person in its first turn begins, on one line:
+      in the `transcript` of a recorded turn, or in `messages` as chat models have them.
     - `findings` counts changes of runtime without a handoff, and handoffs after which the source
       went on writing. `journal handoffs` also finds turns that ran twice and calls that were lost.
     - `problem` is the first thing that is damaged in the log, as far as is known.
@@ -120,7 +121,7 @@ def _decoded(state: bytes) -> dict[str, Any]:
 
 
 def _words_in(state: dict[str, Any]) -> str:
-    messages = state.get("transcript")
+    messages = state.get("transcript") or state.get("messages")
     for message in messages if isinstance(messages, list) else ():
         if isinstance(message, dict) and message.get("role") == "user":
             words = " ".join(_said(message.get("content"))[:_LONGEST_WORDS].split())

@@ -306,6 +306,23 @@ def test_a_summary_says_of_the_owners_turn_who_wrote_it_and_what_it_waits_for(
     assert found.first_words == "Why is my bill so high?", "the text among the parts"
 
 
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({"messages": [{"role": "user", "content": "Hello"}]}, "Hello"),
+        ({"transcript": [], "messages": [{"role": "user", "content": "Hello"}]}, "Hello"),
+        ({"transcript": [{"role": "user", "content": ""}, {"role": "user", "content": "a"}]}, "a"),
+        ({"transcript": [{"role": "assistant", "content": "Hello"}, "x", None]}, ""),
+        ({"transcript": [{"role": "user", "content": [{"text": 7}, "x"]}]}, ""),
+        ({"transcript": "Hello", "messages": {"role": "user"}}, ""),
+    ],
+)
+def test_the_first_words_are_a_persons(tmp_path: Path, state: Any, words: str) -> None:
+    with store_at(tmp_path) as store:
+        store.set_runtime_state("s", "a", "t", state)
+        assert store.summary(info_of(store)).first_words == words
+
+
 def test_a_turn_that_does_not_wait_waits_for_nothing(tmp_path: Path) -> None:
     with store_at(tmp_path) as store:
         store.set_runtime_state("s", "a", "t", recorded("open", tool_calls=CALLS, source={}))
