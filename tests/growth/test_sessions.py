@@ -103,6 +103,23 @@ def test_the_listing_sums_up_no_more_sessions_than_it_has_to(
     assert len(seen) == len(set(seen)) == summed_up
 
 
+def test_a_session_more_in_the_listing_costs_few_calls(tmp_path: Path) -> None:
+    """Of functions written in Python, for a short session whose turn is open, into a pipe.
+
+    About 130 list it and read its log, 60 sum it up and judge it, 115 print its line.
+    """
+
+    def cost(sessions: int) -> int:
+        folder = tmp_path / str(sessions)
+        with DefaultSessionStore(folder, durability="os") as store:
+            for number in range(sessions):
+                store.set_runtime_state(f"s-{number}", "native", "turn", {"status": "open"})
+        command = ["sessions", "--dir", str(folder)]
+        return min(calls(lambda: CliRunner().invoke(cli, command)).number for _ in range(3))
+
+    assert cost(40) - cost(20) <= 320 * 20
+
+
 def test_the_processes_of_the_machine_are_looked_at_once_for_all_open_sessions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
