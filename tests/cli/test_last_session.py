@@ -50,8 +50,11 @@ def run(folder: str, *args: str) -> Completed:
             ["diff", "support-42", "billing/turn-1", "native/turn-1"],
         ),
         (["replay"], ["replay", "support-42"]),
+        (["replay", "op=set"], ["replay", "support-42", "op=set"]),
         (["handoffs"], ["handoffs", "support-42"]),
         (["stat"], ["stat", "support-42"]),
+        (["turn", "billing/turn-1"], ["turn", "support-42", "billing/turn-1"]),
+        (["blame", "billing/turn-1"], ["blame", "support-42", "billing/turn-1"]),
     ],
     ids=" ".join,
 )
@@ -86,6 +89,7 @@ def test_a_word_that_is_the_id_of_a_session_is_the_session(
     for args, missing in (
         (["history", "native", "turn-1"], "TURN"),
         (["blame", "native"], "[RUNTIME/]TURN"),
+        (["turn", "native"], "[RUNTIME/]TURN"),
         (["diff", "billing/turn-1"], "OLD"),
     ):
         result = run(folder_of_two, *args)
@@ -94,7 +98,7 @@ def test_a_word_that_is_the_id_of_a_session_is_the_session(
         assert "the last one that changed" not in result.stderr
 
 
-@pytest.mark.parametrize("command", ["history", "diff", "blame"])
+@pytest.mark.parametrize("command", ["history", "diff", "blame", "turn"])
 def test_what_must_be_there_is_missed_before_a_session_is_looked_for(
     folder_of_two: str, command: str
 ) -> None:
@@ -116,6 +120,7 @@ def test_what_must_be_there_is_missed_before_a_session_is_looked_for(
         ["handoffs", "suport-42"],
         ["stat", "suport-42"],
         ["history", "suport-42", "native", "turn-1"],
+        ["turn", "suport-42", "native/turn-1"],
     ],
     ids=" ".join,
 )
@@ -177,11 +182,11 @@ def test_the_usage_says_what_may_be_left_out() -> None:
         "show": "[SESSION] [RUNTIME] [TURN]",
         "history": "[SESSION] RUNTIME TURN",
         "blame": "[SESSION] [RUNTIME/]TURN",
-        "turn": "[SESSION] [RUNTIME/]TURN",
         "diff": "[SESSION] OLD [NEW]",
         "replay": "[SESSION] [FIELD=VALUE]...",
         "handoffs": "[SESSION]...",
         "stat": "[SESSION]",
+        "turn": "[SESSION] [RUNTIME/]TURN",
     }
     for command, usage in usages.items():
         text = journal(command, "--help").stdout
