@@ -20,12 +20,11 @@ class Forked:
 
     def __init__(self, steps: Callable[[], Iterator[None]]) -> None:
         self._socket, theirs = socket.socketpair()
-        # Ctrl-C goes to all processes at the terminal. This one must not run our own cleaning up.
+        # Ctrl-C goes to all processes at a terminal; this one must not run our own cleaning up.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             self._pid = os.fork()
             if self._pid == 0:
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
                 self._socket.close()
                 _carry_out(steps, theirs)
         finally:
@@ -41,12 +40,14 @@ class Forked:
             raise JournalError(f"the second process of the demo has ended: {reason or 'killed'}")
 
     def kill(self) -> None:
-        """`kill -9`. Again: nothing happens."""
-        if self._pid:
-            os.kill(self._pid, signal.SIGKILL)
-            os.waitpid(self._pid, 0)
-            self._pid = 0
-            self._socket.close()
+        """`kill -9`. Again, or after an interrupt of this very call: what is left to do."""
+        try:
+            if os.waitpid(self._pid, os.WNOHANG)[0] == 0:
+                os.kill(self._pid, signal.SIGKILL)
+                os.waitpid(self._pid, 0)
+        except ChildProcessError:
+            pass  # it was waited for before, so that the number may be another's by now
+        self._socket.close()
 
 
 def _carry_out(steps: Callable[[], Iterator[None]], connection: socket.socket) -> None:
@@ -57,6 +58,7 @@ def _carry_out(steps: Callable[[], Iterator[None]], connection: socket.socket) -
             next(under_way)
             connection.send(_DONE)
     except BaseException as error:  # noqa: BLE001 - the parent reports it
-        connection.send(str(error).encode(errors="replace")[:_LONGEST_ERROR])
+        reason = str(error) or type(error).__name__
+        connection.send(reason.encode(errors="replace")[:_LONGEST_ERROR])
     finally:
         os._exit(1)

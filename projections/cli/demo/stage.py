@@ -30,7 +30,8 @@ class Stage:
         for line in lines:
             self.writer.line([(line, "dim")])
         self.writer.flush()
-        self._pause(pause)
+        if pause:
+            self._pause(pause)
 
     def show(self, pause: float) -> None:
         """Print the events that are new, of which there is at least one, then wait."""
