@@ -46,7 +46,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "delete": ("delete", "Delete a session with its history."),
     },
     "Learn": {
-        "demo": ("demo", "Show the journal at work on a small session."),
+        "demo": ("demo", "Show two runtimes share a session, in 12 seconds."),
         "schema": ("schema", "Print the JSON Schema of what -o json and jsonl give."),
         "completion": ("completion", "Print the completion script for a shell."),
         "help": ("help", "Show the help of a command, or of all."),
@@ -166,7 +166,7 @@ def cli(ctx: click.Context, /, **given: Any) -> None:
 
     \b
     Examples:
-      journal demo                   a tour on a small session
+      journal demo                   the first minute: see what it is for
       journal tail                   all runtimes, live
       journal log my-session -n 20   the last 20 events
       journal handoffs my-session    who handed what to whom
