@@ -58,5 +58,5 @@ def recorded() -> str:
 
 def parts() -> dict[str, str]:
     """By the names of the pictures: the lines of the tail, and the audit of it."""
-    lines, _, audit = recorded().partition("\n\n\x1b[2mWho had the session")
+    lines, _, audit = recorded().partition("\n\n\x1b[2mWas it refunded twice?")
     return {"tail": lines, "handoffs": audit.partition("\n")[2].strip("\n")}

@@ -18,12 +18,12 @@ from projections.cli.terminal import is_terminal
 @click.option("--fast", is_flag=True, help="Do not wait, as when the output is no terminal.")
 @click.option("--storage", is_flag=True, help="Show what is stored instead.")
 def demo_command(folder: str | None, fast: bool, storage: bool) -> None:
-    """Show the journal at work on a small session.
+    """Show two runtimes share a session, in 12 seconds.
 
-    For 12 seconds, two runtimes share a session, in the lines of `journal tail`: a rate limit, a
-    handoff, a process killed in the middle of a tool call, and a fallback that runs its turn
-    again. Then comes what `journal handoffs` says of it, and commands to type. All of it is
-    recorded as it happens; nothing but the two agents is made up.
+    They do so in the lines of `journal tail`: a rate limit, a handoff, a process killed in the
+    middle of a tool call, and a fallback that runs its turn again. Then comes what `journal
+    handoffs` says of it, and commands to type. All of it is recorded as it happens; nothing but
+    the two agents is made up.
 
     With --storage: the log, the view, the session file, a clear, a compaction and a verification
     of another small session.

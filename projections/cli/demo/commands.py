@@ -6,7 +6,8 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-from projections.cli.terminal import LineWriter
+from projections.cli.terminal import LineWriter, width
+from projections.cli.wrapping import wrapped
 
 
 def as_typed() -> str:
@@ -23,10 +24,12 @@ def print_commands(folder: str, commands: Sequence[str]) -> None:
     Nothing is cut: half a command is none.
     """
     writer = LineWriter(cut=False)
-    writer.line([("Replay it, read the turn that broke, audit it, follow it:", "dim")])
+    for line in wrapped("Replay it, read the turn that broke, audit it, follow it:", "", width()):
+        writer.line([(line, "dim")])
     writer.line([])
     where = shlex.quote(folder)
     for line in (f"export JOURNAL_DIR={where}", *(f"{as_typed()} {each}" for each in commands)):
         writer.line([(f"  {line}", "bold")])
     writer.line([])
-    writer.line([("The session stays there until you delete that folder.", "dim")])
+    for line in wrapped("The session stays there until you delete that folder.", "", width()):
+        writer.line([(line, "dim")])

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from projections.cli.effects import Effects
 from projections.cli.printing import EventPrinter
-from projections.cli.terminal import LineWriter
+from projections.cli.terminal import LineWriter, width
+from projections.cli.wrapping import wrapped
 from projections.store.store import DefaultSessionStore
 from projections.view import View
 
@@ -27,7 +28,7 @@ class Stage:
         """Print a few words, after a gap, then wait."""
         if gap:
             self.writer.line([])
-        for line in lines:
+        for line in (piece for text in lines for piece in wrapped(text, "", width())):
             self.writer.line([(line, "dim")])
         self.writer.flush()
         if pause:

@@ -18,7 +18,7 @@ SESSION = "support-42"
 _FIRST, _SECOND = "Where is order 17?", "Then refund it."
 _ORDER: dict[str, object] = {"order": 17}
 _COMMANDS = (
-    f"replay {SESSION} --speed 1x",
+    f"replay {SESSION}",
     f"turn {SESSION} codex/turn-3",
     f"handoffs {SESSION}",
     "tail",
@@ -42,7 +42,7 @@ def show_story(folder: str, pause: Callable[[float], None]) -> None:
         _hands_over(stage, native, store, codex)
         _is_killed(stage, codex)
         _runs_again(stage, native)
-        stage.say("Who had the session, and what was lost? `journal handoffs`:")
+        stage.say("Was it refunded twice? Ask `journal handoffs`:")
         show_audit(stage.writer, store.audit(SESSION), store, SESSION)
     print_commands(folder, _COMMANDS)
 
