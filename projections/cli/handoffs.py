@@ -114,7 +114,7 @@ def handoffs_command(
     with opened(folder, storage=progress) as store:
         audits = Audits(store, wanted, progress)
         sessions = audits.of_all() if everything else audits.of_named(session_ids)
-        show_audits(audits, sessions, output, _glyphs())
+        show_audits(audits, sessions, output, glyphs_of_output())
 
 
 def _show_one(session_id: str, output: str, folder: str | None) -> None:
@@ -169,9 +169,9 @@ def _document(session_id: str, past: Past, found: HandoffAudit) -> HandoffsDocum
 
 
 def _print(found: HandoffAudit, events: list[Event], output: str) -> None:
-    glyphs = _glyphs()
+    glyphs = glyphs_of_output()
     parts: dict[str, Callable[[], None]] = {
-        "lanes": lambda: _print_lanes(found, events, glyphs),
+        "lanes": lambda: print_lanes(found, events, glyphs),
         "table": lambda: _print_changes(found, glyphs),
         "findings": lambda: print_findings(found, glyphs),
     }
@@ -185,7 +185,7 @@ def _print(found: HandoffAudit, events: list[Event], output: str) -> None:
         part()
 
 
-def _glyphs() -> Glyphs:
+def glyphs_of_output() -> Glyphs:
     """The glyphs that standard output can show: an encoding may not have all of them."""
     try:
         "".join(UNICODE).encode(sys.stdout.encoding or "ascii")
@@ -194,7 +194,8 @@ def _glyphs() -> Glyphs:
     return UNICODE
 
 
-def _print_lanes(found: HandoffAudit, events: list[Event], glyphs: Glyphs) -> None:
+def print_lanes(found: HandoffAudit, events: list[Event], glyphs: Glyphs) -> None:
+    """Print the drawing of the events and of their audit, and what its marks mean."""
     lines = draw(found, events, width(), glyphs)
     if not lines:
         notice("there are no events to draw")

@@ -43,7 +43,7 @@ def show_story(folder: str, pause: Callable[[float], None]) -> None:
         _is_killed(stage, codex)
         _runs_again(stage, native)
         stage.say("Was it refunded twice? Ask `journal handoffs`:")
-        show_audit(stage.writer, store.audit(SESSION), store, SESSION)
+        show_audit(stage.writer, store, SESSION)
     print_commands(folder, _COMMANDS)
 
 
