@@ -11,6 +11,7 @@ import signal
 import sys
 import termios
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -88,7 +89,7 @@ class Keyboard:
         self._found = termios.tcgetattr(self._fd)  # how the terminal was
         self._is_over = False
         self._handlers: dict[int, Any] = {}
-        self._woken, self._wake = os.pipe()  # a stop is over: what is shown may be gone
+        self._woken, self._wake = os.pipe()  # what is shown may not be right any more
         for fd in (self._woken, self._wake):
             os.set_blocking(fd, False)
 
@@ -98,6 +99,7 @@ class Keyboard:
             self._handle(number, _terminate)
         self._handle(signal.SIGTSTP, self._stop)
         self._handle(signal.SIGCONT, self._go_on)
+        self._handle(signal.SIGWINCH, self._wake_up)
         self._take()
         return self
 
@@ -113,7 +115,8 @@ class Keyboard:
     def read(self, seconds: float | None) -> list[str]:
         """The keys that were pressed, as soon as there are any; none after `seconds`.
 
-        None as well when the program goes on after a stop. "end" when the terminal is gone.
+        None as well when what is shown may not be right any more: after a stop, or when the
+        terminal has another size. "end" when the terminal is gone.
         """
         ready = select.select([self._fd, self._woken], [], [], seconds)[0]
         if self._woken in ready:
@@ -173,7 +176,12 @@ class Keyboard:
     def _go_on(self, number: int, frame: FrameType | None) -> None:
         if not self._is_over:
             self._take()
-            os.write(self._wake, b"\0")
+            self._wake_up(number, frame)
+
+    def _wake_up(self, number: int, frame: FrameType | None) -> None:
+        if not self._is_over:
+            with suppress(BlockingIOError):  # then it is awake
+                os.write(self._wake, b"\0")
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -4,7 +4,6 @@ from typing import Any
 
 import click
 
-from projections.cli.awaiting import notice_awaited
 from projections.cli.backlog import Backlog
 from projections.cli.cursors import CursorFile
 from projections.cli.documents.events import LogDocument, event_item
@@ -17,6 +16,7 @@ from projections.cli.optional_session import session_and_matches
 from projections.cli.options import folder_option, output_option
 from projections.cli.pager import page_output
 from projections.cli.printing import EventPrinter
+from projections.store.store import DefaultSessionStore
 
 _DEFAULT_LINES = 10
 
@@ -81,7 +81,7 @@ def log_command(
         names = ChosenNames(store, [session_id], choice)
         chosen = chosen_by(matches, **names.choice)
         printer = EventPrinter(store, output, searched=chosen.searched)
-        if follow and notice_awaited(store, [session_id]):
+        if follow and _is_awaited(store, session_id):
             tail = store.tail(session_id, after=file.of(session_id), from_start=True)
             follow_on(tail, printer, chosen, file)
             return
@@ -102,6 +102,13 @@ def log_command(
             printer.print_line(f"-- cursor: {backlog.cursor}")
         if not follow:
             names.require()
+
+
+def _is_awaited(store: DefaultSessionStore, session_id: str) -> bool:
+    """Whether the session is not there yet; says so then."""
+    from projections.cli.awaiting import notice_awaited
+
+    return notice_awaited(store, [session_id])
 
 
 def _print(

@@ -306,6 +306,18 @@ def test_a_program_that_was_stopped_from_outside_takes_its_terminal_again(trip: 
         assert terminal.end() == 0
 
 
+def test_a_terminal_that_is_made_wider_shows_more_keys(
+    stepping: Callable[[int], Terminal],
+) -> None:
+    terminal = stepping(45)
+    assert "enter whole" not in until_status(terminal, "q quit")
+    terminal.until_it_waits()
+    terminal.resize(100)
+    until_status(terminal, "enter whole")
+    terminal.type("q")
+    assert terminal.end() == 0
+
+
 # The line at the bottom
 
 
