@@ -279,6 +279,16 @@ def test_seconds() -> None:
         SECONDS.convert("inf", None, None)
 
 
+def test_a_runtime_that_never_was_is_3_once_all_was_looked_at(folder: str) -> None:
+    """What concerns all runtimes, such as the last event here, is shown in any case."""
+    result = journal("replay", "s", "-u", "nativ", "-o", "jsonl", "--dir", folder)
+    assert (result.returncode, seqs(result.stdout)) == (3, [9])
+    assert "did you mean 'native'?" in result.stderr
+    code, shown = run_in_terminal("replay", "s", "-u", "nativ", "--dir", folder)
+    assert code == 3
+    assert "did you mean 'native'?" in shown
+
+
 def test_damage_is_reported(folder: str) -> None:
     log = Path(folder) / "s.jsonl"
     log.write_bytes(log.read_bytes().replace(b"rate limited", b"rate-limited"))
