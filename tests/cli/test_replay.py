@@ -203,10 +203,12 @@ def test_what_could_steer_a_terminal_never_gets_there(tmp_path: Path) -> None:
     evil = "\x1b]0;owned\x07\u202e"
     with DefaultSessionStore(tmp_path, durability="os") as store:
         store.set_runtime_state("s", f"a{evil}", f"t{evil}", {f"k{evil}": evil})
-        store.hand_off("s", f"a{evil}", "b", reason=evil)
+        store.hand_off("s", f"a{evil}", f"b{evil}", reason=evil)
+        store.take_over("s", f"b{evil}")
     for output in ("short", "pretty", "jsonl"):
         result = journal("replay", "s", "--dir", str(tmp_path), "-o", output)
         assert result.returncode == 0
+        assert ("── " in result.stdout) is (output != "jsonl")
         for char in "\x1b\x07\u202e":
             assert char not in result.stdout
 
