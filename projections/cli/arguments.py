@@ -2,7 +2,12 @@
 
 import click
 
-from projections.cli.completers import complete_runtimes, complete_sessions, complete_turns
+from projections.cli.completers import (
+    complete_followed,
+    complete_runtimes,
+    complete_sessions,
+    complete_turns,
+)
 from projections.cli.options import TEXT
 
 __all__ = ["complete_runtimes", "complete_sessions", "complete_turns"]
@@ -26,7 +31,7 @@ followed_argument = click.argument(
     metavar="[SESSION|PATTERN|FIELD=VALUE]...",
     nargs=-1,
     type=TEXT,
-    shell_complete=complete_sessions,
+    shell_complete=complete_followed,
 )
 
 

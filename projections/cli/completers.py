@@ -141,6 +141,13 @@ def _conditions(store: DefaultSessionStore, ctx: click.Context, incomplete: str)
     yield from (f"{name}={value}" for value in _values_of(name, store, ctx))
 
 
+def _followed(store: DefaultSessionStore, ctx: click.Context, incomplete: str) -> Iterator[str]:
+    """Sessions, and conditions once one has begun: there are more sessions than fields."""
+    yield from _sessions(store, ctx, incomplete)
+    if incomplete:
+        yield from _conditions(store, ctx, incomplete)
+
+
 def _values_of(field: str, store: DefaultSessionStore, ctx: click.Context) -> Iterable[str]:
     match field:
         case "op":
@@ -159,6 +166,7 @@ complete_runtimes = completer(_runtimes)
 complete_turns = completer(_turns)
 complete_refs = completer(_refs)
 complete_conditions = completer(_conditions)
+complete_followed = completer(_followed)
 complete_runtime_list = completer(listed(_runtimes))
 complete_turn_list = completer(listed(_turns))
 complete_event_list = completer(listed(_events))

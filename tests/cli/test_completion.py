@@ -157,6 +157,10 @@ def test_what_is_in_the_folder_is_completed_wherever_it_goes(in_shell: Shell) ->
         "journal diff plain native/": ["journal", "diff", "plain", "native/turn-1"],
         "journal diff plain a": ["journal", "diff", "plain", "a%2Fb c/"],
         "journal tail -u nat": ["journal", "tail", "-u", "native"],
+        "journal tail pla": ["journal", "tail", "plain"],
+        "journal tail plain turn_id=tur": ["journal", "tail", "plain", "turn_id=turn-1"],
+        "journal tail wri": ["journal", "tail", "writer="],
+        "journal replay plain op=take": ["journal", "replay", "plain", "op=takeover"],
         "journal handoffs plain -t the": ["journal", "handoffs", "plain", "-t", "the turn"],
         "journal log plain -o js": ["journal", "log", "plain", "-o", "json"],
     }.items():
