@@ -172,6 +172,7 @@ class Keyboard:
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, self._stop)  # here it goes on
+        self._go_on(number, frame)  # nothing was stopped if no shell is there to go on from
 
     def _go_on(self, number: int, frame: FrameType | None) -> None:
         if not self._is_over:

@@ -286,6 +286,18 @@ def test_ctrl_z_gives_the_shell_its_terminal_and_fg_goes_on(trip: str) -> None:
         assert terminal.end() == 0
 
 
+def test_ctrl_z_without_a_shell_changes_nothing(stepping: Callable[[int], Terminal]) -> None:
+    """The kernel stops no program that nobody could have go on."""
+    terminal = stepping(80)
+    until_status(terminal, "paused")
+    ours, shown = terminal.modes, len(terminal.raw)
+    terminal.type("\x1a")
+    terminal.until(lambda _: "q quit" in terminal.raw[shown:])
+    assert terminal.modes == ours
+    terminal.type("q")
+    assert terminal.end() == 0
+
+
 def test_a_program_that_was_stopped_from_outside_takes_its_terminal_again(trip: str) -> None:
     """A shell has set the terminal to its own taste meanwhile, and cleared the screen."""
     with Terminal("replay", "s", "--step", "--dir", trip) as terminal:
