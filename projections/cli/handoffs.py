@@ -110,6 +110,7 @@ def handoffs_command(
         raise click.UsageError(
             "a seq is a place in one session; of several, give a time, such as 5m or yesterday"
         )
+    page_output()
     progress = Progress()
     with opened(folder, storage=progress) as store:
         audits = Audits(store, wanted, progress)

@@ -211,7 +211,9 @@ PAGED = [
     ["show", "my-session"],
     ["show", "my-session", "native", "turn-3"],
     ["sessions"],
+    ["stat", "my-session"],
     ["handoffs", "my-session"],
+    ["handoffs", "--all"],
     ["history", "my-session", "native", "turn-3"],
     ["diff", "my-session", "@3"],
     ["blame", "my-session", "native", "turn-3"],
@@ -250,6 +252,17 @@ def test_in_a_pipe_there_is_no_pager(prepared: str) -> None:
 def test_a_command_that_only_fails_has_no_pager(prepared: str) -> None:
     assert marked("log", "nowhere", "--dir", prepared) == [False]
     assert not any(marked("log", "my-session", "--nonsense", "--dir", prepared))
+
+
+def test_no_progress_is_drawn_while_the_pager_has_the_terminal(prepared: str) -> None:
+    """After the first line it would be due at each read, and go on with the next session."""
+    code = after("import projections.cli.progress as p; p._PATIENCE = p._EVERY = 0.0")
+    args = ["handoffs", "--all", "--dir", prepared]
+    with Terminal(*args, code=code, env=MARKING) as terminal:
+        terminal.end()
+    begun = terminal.raw.index(MARK)
+    assert "%" in terminal.raw[:begun]
+    assert "%" not in terminal.raw[begun:]
 
 
 def test_notices_stand_where_they_were_made_and_the_last_word_comes_after_the_pager(

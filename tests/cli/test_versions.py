@@ -321,6 +321,18 @@ def test_blame_of_what_is_not_there(blamed: str, turn: str, code: int, words: st
     assert words in result.stderr
 
 
+def test_blame_without_a_session_is_of_the_last_one(
+    folder: str, store: DefaultSessionStore
+) -> None:
+    store.set_runtime_state("before", "native", "t", {"n": 1})
+    store.set_runtime_state("last", "native", "t", {"n": 2})
+    for words in (["native/t"], ["t"], ["native", "t"], ["last", "t"], ["last", "native", "t"]):
+        result = journal("blame", *words, "--dir", folder)
+        assert "n = 2" in result.stdout, words
+        assert ("last" in result.stderr) == (words[0] != "last")
+    assert "n = 1" in journal("blame", "before", "t", "--dir", folder).stdout
+
+
 def test_ids_with_a_slash_are_escaped_as_for_diff(folder: str, store: DefaultSessionStore) -> None:
     store.set_runtime_state("s", "a/b", "t/1", {"n": 1})
     assert "n = 1" in journal("blame", "s", "a%2Fb/t%2F1", "--dir", folder).stdout
