@@ -17,7 +17,7 @@ from projections.cli.opening import require_log
 from projections.cli.progress import Progress
 from projections.cli.terminal import notice
 from projections.handoffs.audit import audit
-from projections.handoffs.choosing import Choice
+from projections.handoffs.choosing import FindingChoice
 from projections.handoffs.findings import AuditFinding
 from projections.store.store import DefaultSessionStore
 from projections.times import stamp_of
@@ -130,10 +130,10 @@ class Audits:
             self.code = max(self.code, exit_code_of(DamagedError("")))
         return item
 
-    def _choice(self, session_id: str) -> Choice:
+    def _choice(self, session_id: str) -> FindingChoice:
         wanted = self._wanted
         present = cache(lambda: self._store.state_at(session_id))
-        return Choice(
+        return FindingChoice(
             wanted.since,
             wanted.until,
             split_names(wanted.runtimes, present),
@@ -142,7 +142,7 @@ class Audits:
             ),
         )
 
-    def _remember(self, choice: Choice) -> None:
+    def _remember(self, choice: FindingChoice) -> None:
         for names, known, wanted in zip(
             self._names, (choice.runtimes, choice.turn_ids), choice.wanted, strict=True
         ):
@@ -185,7 +185,7 @@ class Audits:
         return in_words(found) if found else "no fault is known"
 
 
-def _watched(past: Past, choice: Choice) -> Iterator[Event]:
+def _watched(past: Past, choice: FindingChoice) -> Iterator[Event]:
     for entry in past.in_order():
         choice.watch(entry.event)
         yield entry.event

@@ -7,7 +7,7 @@ from projections.handoffs.findings import AuditFinding, TurnKey
 from projections.replay import concerns, is_between
 
 
-class Choice:
+class FindingChoice:
     """The findings of one session for which all conditions hold; of several values, any.
 
     Is shown the session's events while they are audited. A finding is chosen when an event that

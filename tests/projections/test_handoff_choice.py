@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from journal.events import Event
 from projections.handoffs.audit import audit
-from projections.handoffs.choosing import Choice
+from projections.handoffs.choosing import FindingChoice
 from projections.handoffs.findings import AuditFinding
 from projections.replay import concerns, is_between
 from tests.projections.handoff_steps import clears, hands, log, sets, takes
@@ -26,7 +26,7 @@ _POINTS = st.none() | st.integers(0, 13)
 _NAMES = {"runtimes": st.lists(_RUNTIMES, max_size=2), "turns": st.lists(_TURNS, max_size=2)}
 
 
-def watched(choice: Choice, events: list[Event]) -> list[AuditFinding]:
+def watched(choice: FindingChoice, events: list[Event]) -> list[AuditFinding]:
     for event in events:
         choice.watch(event)
     return list(choice.chosen(audit(events).findings))
@@ -66,20 +66,20 @@ def test_a_finding_is_chosen_for_an_event_or_a_turn_of_it(
         is_in_time = bool(in_time) or not has_time
         return is_in_time and has_names and any(map(turn_meets, named))
 
-    found = watched(Choice(since, until, runtimes, turns), events)
+    found = watched(FindingChoice(since, until, runtimes, turns), events)
     assert found == [each for each in audit(events).findings if expected(each)]
 
 
 @given(_SESSIONS)
 def test_without_conditions_all_are_chosen_and_nothing_is_kept(events: list[Event]) -> None:
-    choice = Choice()
+    choice = FindingChoice()
     assert watched(choice, events) == list(audit(events).findings)
     assert (choice.runtimes, choice.turn_ids) == (set(), set())
 
 
 @given(_SESSIONS)
 def test_the_names_that_there_are_are_known_afterwards(events: list[Event]) -> None:
-    choice = Choice(runtimes=["nobody"], turns=["nothing"])
+    choice = FindingChoice(runtimes=["nobody"], turns=["nothing"])
     assert watched(choice, events) == []
     assert choice.turn_ids == {event.turn_id for event in events} - {None}
     for runtime in ("a", "b", "c"):
