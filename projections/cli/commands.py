@@ -95,9 +95,9 @@ class Commands(click.Group):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            message = error.format_message().rstrip(".")
-            hint = "The options of a command stand after its name, see `journal help COMMAND`"
-            raise click.UsageError(f"{message}. {hint}", ctx) from error
+            hint = "the options of a command stand after its name, see `journal help COMMAND`"
+            message = f"there is no option {error.option_name} before the command; {hint}"
+            raise click.UsageError(message, ctx) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for section in COMMANDS.values() for name in section]

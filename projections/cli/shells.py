@@ -64,8 +64,8 @@ fi
 
 _FISH = """\
 function %(complete_func)s
-    set -l response (%(complete_var)s=fish_complete COMP_WORDS=(commandline -cp) \\
-        COMP_CWORD=(commandline -ct) %(prog_name)s 2>/dev/null)
+    set -l response (%(complete_var)s=fish_complete COMP_LINE=(commandline -cp) \\
+        %(prog_name)s 2>/dev/null)
     for line in $response
         set -l parts (string split -m 1 "," -- $line)
         switch $parts[1]
@@ -97,9 +97,10 @@ class Typed(NamedTuple):
 
 
 def typed(line: str, breaks: str) -> list[Typed]:
-    """The words of a line of bash up to the cursor, the last of which is being typed.
+    """The words of a line up to the cursor, the last of which is being typed.
 
     `breaks` are the characters at which bash begins anew to complete, `$COMP_WORDBREAKS`.
+    Quotes are read as bash reads them, which is near enough for fish.
     """
     words: list[Typed] = []
     value = raw = quote = before = ""
@@ -178,6 +179,10 @@ class Fish(FishComplete):
     """Fish quotes what it inserts."""
 
     source_template: ClassVar[str] = _FISH
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        words = [word.value for word in typed(os.environ["COMP_LINE"], "")]
+        return words[1:-1], words[-1]
 
 
 SHELLS: dict[str, type[ShellComplete]] = {"bash": Bash, "zsh": Zsh, "fish": Fish}
