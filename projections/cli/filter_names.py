@@ -17,6 +17,10 @@ _MOST_SESSIONS = 10  # whose names are compared with those that a tail of all se
 _Kind: TypeAlias = Literal["runtimes", "turns"]
 """An option that names things of a session, as its argument is called."""
 _KINDS: tuple[_Kind, ...] = ("runtimes", "turns")
+_FIELDS: dict[_Kind, tuple[str, ...]] = {
+    "runtimes": ("runtime_id", "runtime", "source", "target"),
+    "turns": ("turn_id", "turn"),
+}
 
 
 def event_kinds(
@@ -39,12 +43,16 @@ class ChosenNames:
     """The runtimes and turns that were chosen, and which of them the events shown have.
 
     `choice` is the options, with `-u a,b` as two runtimes; an id that has a comma, and that one
-    of the sessions has, is one name. No session is read unless there is a comma, or a name that
-    no event shown has.
+    of the sessions has, is one name. Conditions such as `turn_id=turn-3` name things as well.
+    No session is read unless there is a comma, or a name that no event shown has.
     """
 
     def __init__(
-        self, store: DefaultSessionStore, session_ids: Sequence[str], choice: Mapping[str, Any]
+        self,
+        store: DefaultSessionStore,
+        session_ids: Sequence[str],
+        choice: Mapping[str, Any],
+        matches: Iterable[str] = (),
     ) -> None:
         """Without sessions, the names are those of any."""
         self._store = store
@@ -52,16 +60,18 @@ class ChosenNames:
         self.choice = dict(choice)
         for kind in _KINDS:
             self.choice[kind] = tuple(split_names(choice[kind], self._names_there(kind)))
-        self._unmet = {kind: set(self.choice[kind]) for kind in _KINDS}
+        self._unmet = {kind: {*self.choice[kind], *_valued(matches, kind)} for kind in _KINDS}
+        self._unmet_statuses = set(_values(matches, "state.status"))
 
     def __bool__(self) -> bool:
-        return any(self._unmet.values())
+        return any(self._unmet.values()) or bool(self._unmet_statuses)
 
     def _names_there(self, kind: _Kind) -> "_NamesThere":
         return _NamesThere(self._store, self._session_ids, kind)
 
     def meet(self, event: Event) -> bool:
         """An event that is shown. True: this is no condition."""
+        self._unmet_statuses.clear()  # one of them at least there is
         for kind, unmet in self._unmet.items():
             if unmet:
                 unmet.difference_update(_names_of(event, kind))
@@ -70,8 +80,8 @@ class ChosenNames:
     def require(self) -> None:
         """Raises `NotFoundError` if the one session never had a runtime or turn that was chosen.
 
-        To be called when all events were shown. Reads the whole history if the session does not
-        have it now.
+        Of a status that no turn has, says so only. To be called when all events were shown.
+        Reads the whole history if the session does not have a name now.
         """
         (session_id,) = self._session_ids
         wrong = []
@@ -83,6 +93,18 @@ class ChosenNames:
                 wrong.append(f"session {session_id!r} has no {kind[:-1]} {name!r}; {hint}")
         if wrong:
             raise NotFoundError("; ".join(wrong))
+        self._notice_statuses(session_id)
+
+    def _notice_statuses(self, session_id: str) -> None:
+        """Say so if no event is shown, and no turn has the status that was asked for."""
+        if not self._unmet_statuses:
+            return
+        view = self._store.state_at(session_id)
+        states = (state for turns in view.values() for state in turns.values())
+        known = {state["status"] for state in states if isinstance(state.get("status"), str)}
+        for status in sorted(self._unmet_statuses - known):
+            hint = instead_of(status, sorted(known), "`journal show` has all")
+            notice(f"no turn has the status {status!r} now; {hint}")
 
     def _ever(self, session_id: str, kind: _Kind) -> set[str]:
         past = self._store.past(session_id)
@@ -122,6 +144,20 @@ class _NamesThere:
                 continue  # whoever reads its events says what is wrong with it
             found.update(view if self._kind == "runtimes" else _turns_of(view.values()))
         return found
+
+
+def _valued(matches: Iterable[str], kind: _Kind) -> Iterator[str]:
+    fields = (
+        ("runtime_id", "runtime", "source", "target")
+        if kind == "runtimes"
+        else ("turn_id", "turn")
+    )
+    return (value for field in fields for value in _values(matches, field))
+
+
+def _values(matches: Iterable[str], field: str) -> Iterator[str]:
+    """The values that `FIELD=VALUE` names for a field."""
+    return (match.partition("=")[2] for match in matches if match.startswith(f"{field}="))
 
 
 def _turns_of(runtimes: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from projections.cli.completers import (
     complete_turn_list,
 )
 from projections.cli.filter_names import EVENTS, ChosenNames, event_kinds
+from projections.cli.naming import close_to
 from projections.cli.options import POINT, TEXT
 from projections.replay import concerns, is_between
 
@@ -108,9 +109,11 @@ def is_condition(text: str) -> bool:
 
 
 def not_a_condition(text: str) -> str:
-    """Says what a condition would be."""
+    """Says what a condition would be, and which field was meant if one is like it."""
     known = ", ".join([*_FIELDS, "state.KEY"])
-    return f"{text!r} is not FIELD=VALUE with FIELD one of {known}"
+    close = close_to(text.partition("=")[0], _FIELDS)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return f"{text!r} is not FIELD=VALUE with FIELD one of {known}{hint}"
 
 
 def _field_condition(name: str, values: set[str]) -> Callable[[Event], bool]:

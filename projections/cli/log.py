@@ -78,7 +78,7 @@ def log_command(
     if follow and lines is None and file.of(session_id) is None:
         lines = _DEFAULT_LINES
     with opened(folder, awaited=follow) as store:
-        names = ChosenNames(store, [session_id], choice)
+        names = ChosenNames(store, [session_id], choice, matches)
         chosen = chosen_by(matches, **names.choice)
         printer = EventPrinter(store, output, searched=chosen.searched)
         if follow and _is_awaited(store, session_id):

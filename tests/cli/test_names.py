@@ -68,6 +68,8 @@ def test_splitting_asks_what_there_is_only_if_it_has_to() -> None:
         (["-t", "turn-7"], "has no turn 'turn-7'; did you mean 'turn-1' or 'turn-0'?"),
         (["-u", "zzz"], "there are 'a', 'a,b', 'harness', 'native' and 'old'"),
         (["-u", "zzz", "-n", "2"], "has no runtime 'zzz'"),
+        (["runtime_id=nativ"], "has no runtime 'nativ'; did you mean 'native'?"),
+        (["turn=turn-7"], "has no turn 'turn-7'; did you mean"),
     ],
 )
 def test_a_name_that_the_session_never_had_is_3(
@@ -92,6 +94,20 @@ def test_a_runtime_that_has_been_there_is_not_wrong(folder: str) -> None:
     assert seqs(folder, "-u", "old") == [1, 2]
     assert seqs(folder, "-u", "harness") == [4]
     assert seqs(folder, "-u", "old", "-S", "5") == []
+
+
+def test_a_status_that_no_turn_has_is_said_with_those_that_they_have(folder: str) -> None:
+    result = journal("log", "trip", "state.status=opened", "--dir", folder)
+    assert (result.returncode, result.stdout) == (0, ""), "there may be one before or after"
+    assert result.stderr == "journal: no turn has the status 'opened' now; did you mean 'open'?\n"
+    assert journal("log", "trip", "state.status=completed", "--dir", folder).stderr == ""
+
+
+def test_a_field_that_events_do_not_have_is_said_with_the_one_that_was_meant(folder: str) -> None:
+    result = journal("log", "trip", "runtme_id=native", "--dir", folder)
+    assert result.returncode == 2
+    assert "FIELD one of op, seq, writer" in " ".join(result.stderr.split())
+    assert "did you mean runtime_id?" in " ".join(result.stderr.split())
 
 
 @pytest.mark.parametrize("columns", _WIDTHS)
