@@ -2,7 +2,7 @@
 
 import click
 
-from projections.cli.completers import (
+from projections.cli.complete import (
     complete_followed,
     complete_runtimes,
     complete_sessions,

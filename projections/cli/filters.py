@@ -11,7 +11,7 @@ import msgspec
 from journal.errors import DamagedError
 from journal.events import Event, Set, Unknown
 from journal.state import decode_state
-from projections.cli.completers import (
+from projections.cli.complete import (
     complete_event_list,
     complete_runtime_list,
     complete_turn_list,

@@ -13,7 +13,7 @@ from journal.errors import NotFoundError
 from journal.events import Event, Set
 from journal.past import Past
 from projections.cli.arguments import sessions_argument
-from projections.cli.completers import complete_runtime_list, complete_turn_list
+from projections.cli.complete import complete_runtime_list, complete_turn_list
 from projections.cli.documents.handoffs import HandoffsDocument
 from projections.cli.exit_codes import EXIT_FAILURE
 from projections.cli.handoff_audits import Audits, Wanted

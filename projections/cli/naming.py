@@ -1,6 +1,5 @@
 """Names that are wrong, said with those that exist. Pure: no I/O."""
 
-import difflib
 from collections.abc import Callable, Collection, Iterable
 
 _MOST_CLOSE = 3
@@ -21,6 +20,8 @@ def close_to(wanted: str, known: Collection[str]) -> list[str]:
     """
     if wanted in known:
         return []
+    import difflib  # for somebody who mistyped, nobody else
+
     found = difflib.get_close_matches(wanted, known, n=_MOST_CLOSE)
     lower = wanted.lower()
     if lower:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import click
 
 from journal.errors import StateValueError
-from projections.cli.completers import (
+from projections.cli.complete import (
     complete_conditions,
     complete_refs,
     complete_runtimes,
