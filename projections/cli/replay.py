@@ -116,7 +116,7 @@ def replay_command(
         speed = 1.0 if has_keys or max_wait is not None else math.inf
     with opened(folder) as store:
         require_log(store, session_id)
-        names = ChosenNames(store, [session_id], choice)
+        names = ChosenNames(store, [session_id], choice, matches)
         chosen = chosen_by(matches, **names.choice)
         chosen.watch(names)
         printer = EventPrinter(store, output, searched=chosen.searched)
