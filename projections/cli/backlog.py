@@ -124,12 +124,15 @@ class Backlog:
         self, chosen: Filter, lines: int | None, reverse: bool
     ) -> Iterable[tuple[Event, Effect]]:
         """The chosen events: the last `lines` of them, or all."""
-        last = self._read_back(chosen, lines) if lines is not None else None
+        last = None
+        if lines is not None:
+            read_back = self._search_back if lines and chosen.needs_effects else self._read_back
+            last = read_back(chosen, lines)
         if last is None:
             self._past = self._past or self._read_past()
             found = self.events()
             if chosen:
-                found = ((event, effect) for event, effect in found if chosen(event))
+                found = ((event, effect) for event, effect in found if chosen(event, effect))
             if lines is None and not reverse:
                 return found
             last = deque(found, maxlen=lines)
@@ -152,7 +155,7 @@ class Backlog:
             head = head or (event.seq, event.hash)
             left -= len(line)
             replaced.meet(event)
-            if len(found) < lines and chosen(event):
+            if len(found) < lines and chosen.by_itself(event):
                 found.appendleft(event)
                 if self._effects is not None:
                     replaced.ask(event)
@@ -163,4 +166,39 @@ class Backlog:
                 self._head = head
                 self._notice_floor()
                 return deque((each, replaced.effects.get(each.seq, _UNKNOWN)) for each in found)
+        return None
+
+    def _search_back(self, chosen: Filter, lines: int) -> deque[tuple[Event, Effect]] | None:
+        """Like `_read_back`, where what events did decides whether they are chosen.
+
+        So it has to be known of each: None as soon as `_MOST_BACK` bytes do not do.
+        """
+        newest, self._newest = self._newest, None
+        replaced = Replaced()
+        waiting: deque[Event] = deque()  # the newest first
+        found: deque[tuple[Event, Effect]] = deque()
+        head: tuple[int, str] | None = None
+        left = _MOST_BACK
+        for event, line in newest.entries if newest is not None else ():
+            if event.seq > self._last:
+                continue
+            head = head or (event.seq, event.hash)
+            left -= len(line)
+            replaced.meet(event)
+            if chosen.by_itself(event):
+                waiting.append(event)
+                replaced.ask(event)
+            if event.seq == 1:
+                replaced.end()
+            while waiting and len(found) < lines and waiting[0].seq in replaced.effects:
+                each = waiting.popleft()
+                effect = replaced.effects.pop(each.seq)
+                if chosen(each, effect):
+                    found.appendleft((each, effect))
+            if len(found) == lines or event.seq == 1:
+                self._head = head
+                self._notice_floor()
+                return found
+            if left < 0:
+                break
         return None

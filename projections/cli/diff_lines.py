@@ -3,9 +3,9 @@
 from journal.errors import DamagedError
 from journal.events import Clear, Event, Handoff, Set, Takeover
 from journal.state import decode_state
-from projections.cli.clocks import brief_clock, clock
+from projections.cli.clocks import output_clock
 from projections.cli.effects import Effect
-from projections.cli.terminal import Segment, Style, colour_of, is_terminal, plain
+from projections.cli.terminal import Segment, Style, colour_of, plain
 from projections.cli.texts import shorten
 from projections.compare.difference import LeafChange, diff
 from projections.compare.encoding import compact_json
@@ -26,7 +26,7 @@ class DiffLines:
 
     def __init__(self, *, with_session: bool = False) -> None:
         self._with_session = with_session
-        self._clock = brief_clock if is_terminal() else clock
+        self._clock = output_clock()
         self._widths = {"session": 0, "time": 0, "runtime": 8, "turn": 8}
 
     def line(self, session_id: str, event: Event, effect: Effect) -> list[Segment]:

@@ -1,7 +1,7 @@
 """The choice of events to show: by fields, by a pattern, and by time."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,13 +9,15 @@ import click
 import msgspec
 
 from journal.errors import DamagedError
-from journal.events import Event, Set, Unknown
+from journal.events import Event, Set
 from journal.state import decode_state
 from projections.cli.complete import (
     complete_event_list,
     complete_runtime_list,
     complete_turn_list,
 )
+from projections.cli.effects import Effect
+from projections.cli.event_text import event_text
 from projections.cli.filter_names import EVENTS, ChosenNames, event_kinds
 from projections.cli.naming import close_to
 from projections.cli.options import POINT, TEXT
@@ -24,34 +26,48 @@ from projections.replay import concerns, is_between
 _FIELDS = ("op", "seq", "writer", "runtime_id", "turn_id", "source", "target", "reason")
 _ALIASES = {"event": "op", "runtime": "runtime_id", "turn": "turn_id"}
 _STATE = "state."
-_SEARCHED = ("runtime_id", "turn_id", "target", "reason")
 
 
 class Filter:
     """Events for which all conditions hold; of several values for one field, any counts.
 
-    `searched` is the pattern that they match, None if they match none.
+    `searched` is the pattern that they match, None if they match none. A pattern is matched
+    against what an event did, so the effect of the event has to be known.
     """
 
     def __init__(self) -> None:
         self._conditions: list[Callable[[Event], bool]] = []
+        self._texts: list[Callable[[Event, Effect], bool]] = []
         self.searched: re.Pattern[str] | None = None
 
-    def __call__(self, event: Event) -> bool:
+    def __call__(self, event: Event, effect: Effect) -> bool:
+        return self.by_itself(event) and all(text(event, effect) for text in self._texts)
+
+    def by_itself(self, event: Event) -> bool:
+        """Whether the conditions hold that do not depend on what the event did."""
         return all(condition(event) for condition in self._conditions)
 
+    @property
+    def needs_effects(self) -> bool:
+        """Whether there are others."""
+        return bool(self._texts)
+
     def __bool__(self) -> bool:
-        return bool(self._conditions)
+        return bool(self._conditions or self._texts)
 
     def add(self, other: "Filter") -> None:
         """Events for which the conditions of the other one hold as well."""
         self._conditions += other._conditions
+        self._texts += other._texts
         self.searched = self.searched or other.searched
 
     def inverted(self) -> "Filter":
         """The events that this one leaves out."""
         found = Filter()
-        found._conditions.append(lambda event: not self(event))
+        if self._texts:
+            found._texts.append(lambda event, effect: not self(event, effect))
+        else:
+            found._conditions.append(lambda event: not self.by_itself(event))
         return found
 
     def see_all(self, seen: Callable[[Event], object]) -> None:
@@ -87,9 +103,9 @@ class Filter:
             self._conditions.append(_field_condition(name, values))
 
     def grep(self, pattern: str | None) -> None:
-        """Search ops, ids, reasons and states. If `pattern` is all lower case, case is ignored.
+        """Search the lines, as a pipe gets them. If `pattern` is all lower case, case is ignored.
 
-        Raises click.BadParameter.
+        So it finds what `grep` finds in the output. Raises click.BadParameter.
         """
         if pattern is None:
             return
@@ -97,7 +113,7 @@ class Filter:
             found = re.compile(pattern, re.IGNORECASE if pattern == pattern.lower() else 0)
         except re.error as error:
             raise click.BadParameter(f"{pattern!r} is not a regular expression: {error}") from None
-        self._conditions.append(lambda event: any(map(found.search, _texts_of(event))))
+        self._texts.append(lambda event, effect: bool(found.search(event_text(event, effect))))
         self.searched = found
 
 
@@ -146,20 +162,6 @@ def _as_text(value: Any) -> str | None:
     return msgspec.json.encode(value).decode()
 
 
-def _texts_of(event: Event) -> Iterator[str]:
-    """The texts that people search for; not the names of fields, nor what every event has."""
-    if isinstance(event, Unknown):
-        yield event.line.decode(errors="replace")
-        return
-    yield event.op
-    for name in _SEARCHED:
-        value = getattr(event, name, None)
-        if value is not None:
-            yield value
-    if isinstance(event, Set):
-        yield bytes(event.state).decode()
-
-
 _text_option = partial(click.option, type=TEXT)
 
 
@@ -195,7 +197,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 callback=event_kinds,
                 help=f"Only of this kind: {', '.join(EVENTS)}.",
             ),
-            _text_option("-g", "--grep", "pattern", help="Only those that match this pattern."),
+            _text_option("-g", "--grep", "pattern", help="Only lines that match this pattern."),
             click.option(
                 "-v",
                 "--invert-match",

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from journal.events import Event, Set
-from projections.cli.clocks import brief_clock, clock
+from projections.cli.clocks import output_clock
 from projections.cli.descriptions import describe
 from projections.cli.effects import Effect
 from projections.cli.ids import ShownIds
@@ -13,7 +13,6 @@ from projections.cli.terminal import (
     Segment,
     Style,
     colour_of,
-    is_terminal,
     json_plain,
     plain,
     width,
@@ -42,6 +41,7 @@ _LAYOUTS = (
 )
 """From wide to narrow: the first for which the terminal has enough columns counts."""
 
+_USUAL = 7  # columns that most ids take: those of the first lines are as wide as the others
 _ALL = _Layout(0, 1 << 30, 1 << 30, 1 << 30, "  ", True, True)
 
 
@@ -54,9 +54,9 @@ class ShortLines:
 
     def __init__(self, *, with_session: bool = False) -> None:
         self._with_session = with_session
-        self._clock = brief_clock if is_terminal() else clock
+        self._clock = output_clock()
         self._marks = marks()
-        self._widths = {"session": 0, "time": 0, "runtime": 0, "turn": 0}
+        self._widths = {"session": 0, "time": 0, "runtime": _USUAL, "turn": _USUAL}
         self._ids = ShownIds(self._marks.cut)
 
     def line(self, session_id: str, event: Event, effect: Effect) -> list[Segment]:

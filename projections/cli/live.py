@@ -80,7 +80,7 @@ def _print_arrival(
         if is_gap:
             printer.effects.forget(session_id)
         effect = printer.effects.effect_of(session_id, event)
-    if chosen(event):
+    if chosen(event, effect):
         effect = effect._replace(lost=lost)
         printer.print(session_id, cursor.log_id, event, effect)
         printer.flush()

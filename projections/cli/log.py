@@ -80,7 +80,9 @@ def log_command(
     with opened(folder, awaited=follow) as store:
         names = ChosenNames(store, [session_id], choice, matches)
         chosen = chosen_by(matches, **names.choice)
-        printer = EventPrinter(store, output, searched=chosen.searched)
+        printer = EventPrinter(
+            store, output, searched=chosen.searched, needs_effects=chosen.needs_effects
+        )
         if follow and _is_awaited(store, session_id):
             tail = store.tail(session_id, after=file.of(session_id), from_start=True)
             follow_on(tail, printer, chosen, file)

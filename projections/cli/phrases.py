@@ -51,7 +51,9 @@ def phrases(found: list[Happening], marks: Marks, runtime_id: str = "") -> list[
 def _is_said_by_others(each: Happening, found: list[Happening], runtime_id: str) -> bool:
     match each:
         case kinds.Opened(agent, parent):
-            return parent is None and agent in (None, runtime_id) and len(found) > 1
+            says_more = (kinds.Said, kinds.Asked, kinds.Ended, kinds.TurnEnded)
+            is_usual = parent is None and agent in (None, runtime_id)
+            return is_usual and any(isinstance(other, says_more) for other in found)
         case kinds.Used():
             return any(isinstance(other, kinds.TurnEnded) for other in found)
         case kinds.TurnWaits():

@@ -119,7 +119,9 @@ def replay_command(
         names = ChosenNames(store, [session_id], choice, matches)
         chosen = chosen_by(matches, **names.choice)
         chosen.watch(names)
-        printer = EventPrinter(store, output, searched=chosen.searched)
+        printer = EventPrinter(
+            store, output, searched=chosen.searched, needs_effects=chosen.needs_effects
+        )
         backlog = Backlog(store, session_id, None, printer.effects)
         changes = OwnerChanges()
         if output in _MARKED:

@@ -83,7 +83,11 @@ def tail_command(
         if not invert:
             names.notice()
         printer = EventPrinter(
-            store, output, with_session=excludes or not is_one, searched=chosen.searched
+            store,
+            output,
+            with_session=excludes or not is_one,
+            searched=chosen.searched,
+            needs_effects=chosen.needs_effects,
         )
         if not file.was_there:
             wanted = _DEFAULT_LINES if lines is None else lines

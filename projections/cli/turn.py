@@ -12,6 +12,7 @@ from projections.cli.json_output import json_document
 from projections.cli.opening import opened, require_session
 from projections.cli.optional_session import session_and_named_turn
 from projections.cli.options import POINT, folder_option, output_option
+from projections.cli.pager import page_output
 from projections.cli.texts import shorten
 from projections.cli.turn_text import print_turn
 from projections.refs import Ref
@@ -64,6 +65,7 @@ def turn_command(
     """
     if raw and output != "text":
         raise click.UsageError("--raw is the state alone; -o json has it under .state")
+    page_output()
     with opened(folder) as store:
         require_session(store, session_id)
         found = _find(store, session_id, turn, at)

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from journal.events import Event
-from projections.cli.clocks import brief_clock, clock
+from projections.cli.clocks import output_clock
 from projections.cli.documents.turns import TurnDocument
 from projections.cli.durations import duration
 from projections.cli.marks import Marks
 from projections.cli.phrases import ending
-from projections.cli.terminal import Segment, colour_of, is_terminal, width
+from projections.cli.terminal import Segment, colour_of, width
 from projections.cli.wrapping import flowed, wrapped
 from projections.compare.encoding import compact_json
 from projections.turns.parents import Parent
@@ -36,7 +36,7 @@ class _Header:
         self._document = document
         self._marks = signs
         self._columns = width()
-        self._clock = brief_clock if is_terminal() else clock
+        self._clock = output_clock()
 
     def lines(self, events: Sequence[Event]) -> Iterator[_Line]:
         turn = self._document

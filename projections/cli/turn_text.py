@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from journal.events import Event
-from projections.cli.clocks import brief_clock, clock
+from projections.cli.clocks import output_clock
 from projections.cli.documents.turns import TurnDocument
 from projections.cli.durations import duration
 from projections.cli.marks import Marks, marks
@@ -15,7 +15,6 @@ from projections.cli.terminal import (
     Segment,
     Style,
     colour_of,
-    is_terminal,
     json_plain,
     plain,
     width,
@@ -45,7 +44,7 @@ class _Text:
         self._document = document
         self._marks = signs
         self._columns = width()
-        self._clock = brief_clock if is_terminal() else clock
+        self._clock = output_clock()
 
     # What happened
 

@@ -83,7 +83,7 @@ def test_on_a_terminal_everything_but_what_matches(
     with Terminal(*args, columns=columns) as terminal:
         assert seqs_of(terminal.until(shown(2))) == [1, 1]
         store.set_runtime_state("support/9", "native", "turn-3", {"why": "slow"})
-        store.set_runtime_state("support/9", "native", "turn-3", {"why": "fast"})
+        store.set_runtime_state("support/9", "native", "turn-4", {"why": "fast"})
         lines = terminal.until(shown(3))
         assert seqs_of(lines) == [1, 1, 2]
         assert "support/9" in lines[-1]
