@@ -349,12 +349,14 @@ def test_who_does_not_read_to_the_end_is_left_no_folder(temporary: Path) -> None
 FORKED = """
 from projections.cli.demo.forked import Forked
 def steps():
+    {first}
+    yield
     yield
     {second}
     yield
 forked = Forked(steps)
-forked.step()
 try:
+    forked.step()
     forked.step()
 except Exception as error:
     print(type(error).__name__, error)
@@ -364,7 +366,7 @@ forked.kill()
 
 
 @pytest.mark.parametrize(
-    ("second", "why"),
+    ("code", "why"),
     [
         ("pass", None),
         ("raise OSError('no room')", "no room"),
@@ -372,8 +374,9 @@ forked.kill()
         ("import os; os.kill(os.getpid(), 9)", "killed"),
     ],
 )
-def test_a_step_that_fails_is_reported(second: str, why: str | None) -> None:
-    done = journal(code=FORKED.format(second=second))
+@pytest.mark.parametrize("when", ["first", "second"])
+def test_a_step_that_fails_is_reported(when: str, code: str, why: str | None) -> None:
+    done = journal(code=FORKED.format(**{"first": "pass", "second": "pass", when: code}))
     assert done.returncode == 0, done.stderr
     error = f"JournalError the second process of the demo has ended: {why}\n"
     assert done.stdout == (error if why is not None else "")

@@ -14,6 +14,7 @@ _LONGEST_ERROR = 4096  # bytes
 class Forked:
     """Carries out the steps of a generator in a process, one whenever `step` is called.
 
+    What comes before the first `yield` is done at once, while we go on.
     To be made before there are threads: a child that was forked has one only. The process ends
     with ours, whatever ends us, since then nobody holds the other end of its socket.
     """
@@ -33,8 +34,14 @@ class Forked:
 
     def step(self) -> None:
         """Return when the next step is done. Raises `JournalError` if it has failed."""
-        self._socket.send(_DONE)
-        answer = self._socket.recv(_LONGEST_ERROR)
+        try:
+            self._socket.send(_DONE)
+        except OSError:
+            pass  # it has ended, and may have left a reason
+        try:
+            answer = self._socket.recv(_LONGEST_ERROR)
+        except OSError:
+            answer = b""
         if answer != _DONE:
             reason = answer.decode(errors="replace")
             raise JournalError(f"the second process of the demo has ended: {reason or 'killed'}")
@@ -54,6 +61,7 @@ def _carry_out(steps: Callable[[], Iterator[None]], connection: socket.socket) -
     """Never returns: what the parent has on its stack, and in its buffers, is not ours."""
     try:
         under_way = steps()
+        next(under_way)
         while connection.recv(1):
             next(under_way)
             connection.send(_DONE)

@@ -36,7 +36,6 @@ def show_story(folder: str, pause: Callable[[float], None]) -> None:
         store = ends.enter_context(DefaultSessionStore(folder))
         native = Agent(store, SESSION, "native")
         ends.callback(native.end)
-        codex.step()
         stage = Stage(store, SESSION, pause)
         _answers(stage, native)
         _hands_over(stage, native, store, codex)
