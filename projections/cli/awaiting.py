@@ -36,9 +36,9 @@ def _has_log(store: DefaultSessionStore, session_id: str) -> bool:
 
 
 def _any_like(store: DefaultSessionStore, patterns: Sequence[str]) -> bool:
-    from projections.tail.choice import SessionChoice
+    from projections.tail.choice import FollowedSessions
 
-    wants = SessionChoice(matching=patterns).wants
+    wants = FollowedSessions(matching=patterns).wants
     return any(map(wants, ids_of(store)))
 
 

@@ -5,13 +5,13 @@ from typing import TypeAlias
 
 from journal.errors import StateTypeError, StateValueError
 from journal.events import Cursor
-from projections.tail.choice import SessionChoice
+from projections.tail.choice import FollowedSessions
 
 After: TypeAlias = Cursor | str | Mapping[str, Cursor | str]
 """A cursor in the one session that is followed, or one for each session."""
 
 
-def cursors_of(after: After | None, choice: SessionChoice) -> dict[str, Cursor]:
+def cursors_of(after: After | None, choice: FollowedSessions) -> dict[str, Cursor]:
     """`after` by session. Raises `StateTypeError` and `StateValueError`."""
     if after is None:
         return {}

@@ -13,7 +13,7 @@ Patterns: TypeAlias = str | Iterable[str]
 """One pattern of session ids or several, as `fnmatch.fnmatchcase` reads them."""
 
 
-class SessionChoice:
+class FollowedSessions:
     """The sessions named, and those that match; all, if neither is asked for.
 
     In a pattern, `*` stands for any characters, `/` included, `?` for one, and `[ab]` for one of

@@ -9,7 +9,7 @@ from itertools import islice
 
 from journal.backend import Backend
 from journal.reports import SessionInfo
-from projections.tail.choice import SessionChoice
+from projections.tail.choice import FollowedSessions
 
 _AT_A_TIME = 50
 
@@ -17,7 +17,7 @@ _AT_A_TIME = 50
 class Rounds:
     """Sessions in turn, one round after the other: those named, or those in the folder."""
 
-    def __init__(self, backend: Backend, choice: SessionChoice) -> None:
+    def __init__(self, backend: Backend, choice: FollowedSessions) -> None:
         self._backend = backend
         self._choice = choice
         self._infos: dict[str, SessionInfo] = {}  # as the last listing found them

@@ -21,7 +21,7 @@ from journal.room import Answer, offer
 from journal.state import decode_state
 from journal.stopping import StopEvent
 from projections.tail.arguments import After, cursors_of
-from projections.tail.choice import Patterns, SessionChoice
+from projections.tail.choice import FollowedSessions, Patterns
 from projections.tail.followers import Followers
 from projections.tail.rounds import Rounds
 
@@ -87,13 +87,13 @@ class Tail:
         """Takes its place in each session now: what is appended from here on arrives.
 
         `sessions` is one id or several; `matching` is one pattern of ids or several, and
-        `excluding` others; see `SessionChoice`. Neither `sessions` nor `matching` stands for all.
-        Sessions need not be there yet, nor the folder. `after` is a cursor, or
+        `excluding` others; see `FollowedSessions`. Neither `sessions` nor `matching` stands
+        for all. Sessions need not be there yet, nor the folder. `after` is a cursor, or
         `{session_id: cursor}`; a session without one begins at its end, or at its first event
         with `from_start` or if it is new.
         """
         self._backend = backend
-        self._choice = SessionChoice(sessions, matching, excluding)
+        self._choice = FollowedSessions(sessions, matching, excluding)
         self._stop = StopEvent()
         self._reading = threading.RLock()  # nobody closes the files meanwhile
         self._followers = Followers(backend, all_sessions=self._choice.is_open)

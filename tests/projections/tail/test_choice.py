@@ -13,7 +13,7 @@ from journal import StateTypeError
 from journal.errors import DamagedError, JournalError
 from projections import DefaultSessionStore
 from projections.store.async_store import AsyncSessionStore
-from projections.tail.choice import SessionChoice
+from projections.tail.choice import FollowedSessions
 from tests.projections.tail.tails import (
     END,
     check_whole,
@@ -38,7 +38,7 @@ def test_it_wants_what_is_named_or_matches_and_is_not_excluded(
         return any(session_id == each or fnmatchcase(session_id, each) for each in some)
 
     def wants(*asked: Any) -> bool:
-        return SessionChoice(*asked).wants(session_id)
+        return FollowedSessions(*asked).wants(session_id)
 
     named = session_id in names
     assert wants(names) is named
