@@ -345,3 +345,37 @@ def test_who_is_told_to_end_waits_for_the_pager(long: str) -> None:
         terminal.type("q")
         assert terminal.end() == 128 + signal.SIGTERM
         assert terminal.settings == before
+
+
+def test_leaving_the_pager_while_the_command_is_being_ended_changes_nothing(long: str) -> None:
+    code = after(
+        "import os, projections.store.store as s\n"
+        "close = s.DefaultSessionStore.close\n"
+        "def slow(self):\n"
+        "    os.write(2, b'closing')\n"
+        "    while open('/proc/thread-self/children').read(): pass\n"
+        "    close(self)\n"
+        "s.DefaultSessionStore.close = slow"
+    )
+    with Terminal("log", "s", "--dir", long, code=code, env=LESS) as terminal:
+        terminal.until_shown("turn-20 ")
+        terminal.until_it_waits()
+        terminal.signal(signal.SIGTERM)
+        terminal.until(lambda lines: "closing" in terminal.raw)
+        terminal.type("q")
+        assert terminal.end() == 128 + signal.SIGTERM
+
+
+def test_a_pager_that_has_ended_before_it_is_known_is_noticed(long: str) -> None:
+    code = after(
+        "import os\n"
+        "spawn = os.posix_spawn\n"
+        "def slow(*args, **more):\n"
+        "    pid = spawn(*args, **more)\n"
+        "    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)\n"
+        "    return pid\n"
+        "os.posix_spawn = slow"
+    )
+    env = {"JOURNAL_PAGER": "kill -INT $$"}
+    with Terminal("log", "s", "--dir", long, code=code, env=env) as terminal:
+        assert terminal.end() == 128 + signal.SIGINT
