@@ -51,18 +51,16 @@ def _changes(old: Any, new: Any, *, is_new: bool) -> Iterator[list[Segment]]:
     if not changes:
         yield [("{}" if is_new else "(unchanged)", "dim")]
         return
-    texts = {id(change): text_lines(change) for change in changes}
-    changes.sort(key=lambda change: bool(texts[id(change)]))  # what follows below comes last
-    most = _MOST_CHANGES if is_terminal() else len(changes)
+    left = max(0, len(changes) - _MOST_CHANGES) if is_terminal() else 0
+    shown = [(change, text_lines(change)) for change in changes[: len(changes) - left]]
+    shown.sort(key=lambda pair: bool(pair[1]))  # texts, which follow below, come last
     line: list[Segment] = []
-    for change in changes[:most]:
+    for change, text in shown:
         line += [" "] * bool(line)
-        line.append((_brief(change, bool(texts[id(change)])), _STYLES[change.mark]))
-    if len(changes) > most:
-        line.append((f" … {len(changes) - most} more", "dim"))
-    yield line
-    for change in changes[:most]:
-        yield from texts[id(change)]
+        line.append((_brief(change, bool(text)), _STYLES[change.mark]))
+    yield [*line, (f" … {left} more" if left else "", "dim")]
+    for _, text in shown:
+        yield from text
 
 
 def _brief(change: LeafChange, follows: bool) -> str:

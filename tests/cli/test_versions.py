@@ -176,6 +176,19 @@ def test_in_a_pipe_history_has_no_heading_and_cuts_nothing(texts: str) -> None:
     assert f'answer="{SENTENCE * 3}"' in lines[0]
 
 
+def test_a_terminal_gets_the_first_changes_of_many_and_a_pipe_all(
+    folder: str, store: DefaultSessionStore
+) -> None:
+    store.set_runtime_state("s", "native", "t", {f"k{n}": n for n in range(30)})
+    shown = in_terminal("history", "s", "native", "t", "--dir", folder, columns=300)
+    found = re.findall(r"\+k(\d+)=", shown)
+    assert found == [str(n) for n in range(len(found))]
+    assert f" … {30 - len(found)} more" in STYLE.sub("", shown)
+    assert 0 < len(found) < 30
+    piped = journal("history", "s", "native", "t", "--dir", folder).stdout
+    assert len(re.findall(r"\+k\d+=\d+", piped)) == 30
+
+
 # Counts
 
 
