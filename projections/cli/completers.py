@@ -18,6 +18,7 @@ from projections.refs import Ref
 from projections.store.store import DefaultSessionStore
 
 _MOST_SESSIONS = 10  # in which runtimes and turns are looked for if none was named
+_MOST_VERSIONS = 20  # of a turn
 _FIELDS = ("op", "runtime_id", "turn_id", "source", "target", "reason", "seq", "writer")
 _STATE_FIELDS = ("state.status=", "state.")
 
@@ -123,13 +124,26 @@ def _events(store: DefaultSessionStore, ctx: click.Context, incomplete: str) -> 
 
 
 def _refs(store: DefaultSessionStore, ctx: click.Context, incomplete: str) -> Iterator[str]:
-    """`native/`, and once that is there `native/turn-1`."""
+    """`native/`, once that is there `native/turn-1`, and after an @ the seqs of its versions."""
+    name, at, _ = incomplete.partition("@")
+    if at:
+        yield from (f"{name}@{seq}" for seq in _versions(store, ctx, name))
+        return
     view = _view(store, ctx)
     if "/" not in incomplete:
         yield from (f"{Ref(runtime_id)}/" for runtime_id in view)
         return
     for runtime_id, turns in view.items():
         yield from (str(Ref(runtime_id, turn_id)) for turn_id in turns)
+
+
+def _versions(store: DefaultSessionStore, ctx: click.Context, name: str) -> list[int]:
+    """The seqs of the newest versions of a turn, the newest first. Raises LookupError."""
+    ref = Ref.parse(name)
+    if ref.runtime_id is None or ref.turn_id is None:
+        return []
+    versions = store.history(ctx.params["session_id"], ref.runtime_id, ref.turn_id)
+    return [version.event.seq for version in reversed(versions[-_MOST_VERSIONS:])]
 
 
 def _conditions(store: DefaultSessionStore, ctx: click.Context, incomplete: str) -> Iterator[str]:

@@ -102,7 +102,7 @@ def handoffs_command(
         return
     if output in ("lanes", "table"):
         raise click.UsageError(
-            f"-o {output} shows the whole of one session; leave out -S, -U, -u, -t"
+            f"-o {output} shows the whole of one session: name it, without -S, -U, -u and -t"
         )
     if len(session_ids) != 1 and any(
         isinstance(each, int) for each in (wanted.since, wanted.until)

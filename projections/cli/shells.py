@@ -85,6 +85,10 @@ _SPECIAL = re.compile(r"[^\w@%+=:,./~^-]")
 """What bash must not read as it is. A `~` counts at the beginning of a word only."""
 
 
+_KEPT_BREAK = "@"
+"""The break at which bash begins anew with the break itself: it may begin the name of a host."""
+
+
 class Typed(NamedTuple):
     """A word of a command line, as far as it was typed: what it means, and how it is written."""
 
@@ -132,9 +136,9 @@ def typed(line: str, breaks: str) -> list[Typed]:
             raw += following
             value += following
         else:
-            value += char
             if char in breaks:
-                before = value
+                before = value if char == _KEPT_BREAK else value + char
+            value += char
     words.append(Typed(value, raw, quote, before))
     return words
 

@@ -155,6 +155,7 @@ def test_what_is_in_the_folder_is_completed_wherever_it_goes(in_shell: Shell) ->
         "journal log plain wri": ["journal", "log", "plain", "writer="],
         "journal diff plain nat": ["journal", "diff", "plain", "native/"],
         "journal diff plain native/": ["journal", "diff", "plain", "native/turn-1"],
+        "journal diff plain native/turn-1@": ["journal", "diff", "plain", "native/turn-1@1"],
         "journal diff plain a": ["journal", "diff", "plain", "a%2Fb c/"],
         "journal tail -u nat": ["journal", "tail", "-u", "native"],
         "journal tail pla": ["journal", "tail", "plain"],
@@ -220,7 +221,7 @@ def _completed_by_bash(written: str, quote: str) -> str:
     start = 0
     for found in re.finditer(r"\\.|.", written, re.DOTALL):
         if found[0] in _BREAKS:
-            start = found.end()
+            start = found.start() if found[0] == "@" else found.end()
     return written[start:]
 
 
