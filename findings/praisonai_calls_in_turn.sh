@@ -34,10 +34,10 @@ python3 -m venv "$folder/venv"
     typing-inspection==0.4.5 typing_extensions==4.16.0 urllib3==2.8.0 yarl==1.25.1 \
     zipp==4.1.2
 
-cd "$folder"
+cd "$folder" # where PraisonAI leaves files
 export PRAISONAI_HOME="$folder/home" PRAISONAI_TELEMETRY_DISABLED=true OPENAI_API_KEY=none
 export LITELLM_LOCAL_MODEL_COST_MAP=True # nothing is fetched
-venv/bin/python - >log 2>&1 <<'PYTHON'
+"$folder/venv/bin/python" - >"$folder/log" 2>&1 <<'PYTHON'
 import asyncio
 import threading
 
@@ -78,12 +78,12 @@ for name, run in WAYS.items():
     results = [message["content"] for message in model.requests[1].tool_results]
     print(f"seen {name}:", *results, sep=" | ", flush=True)
 PYTHON
-grep '^seen ' log >seen || cat log
+grep '^seen ' "$folder/log" >"$folder/seen" || cat "$folder/log"
 
-cat >expected <<'EXPECTED'
+cat >"$folder/expected" <<'EXPECTED'
 seen achat: | "at once" | "at once"
 seen iter_stream: | "at once" | "at once"
 seen chat: | "alone" | "alone"
 seen start: | "alone" | "alone"
 EXPECTED
-diff expected seen && echo "as found"
+diff "$folder/expected" "$folder/seen" && echo "as found"
