@@ -17,7 +17,7 @@ from projections.cli.complete import (
     complete_turn_list,
 )
 from projections.cli.effects import Effect
-from projections.cli.event_text import event_text
+from projections.cli.event_search import EventSearch
 from projections.cli.filter_names import EVENTS, ChosenNames, event_kinds
 from projections.cli.naming import close_to
 from projections.cli.options import POINT, TEXT
@@ -113,7 +113,7 @@ class Filter:
             found = re.compile(pattern, re.IGNORECASE if pattern == pattern.lower() else 0)
         except re.error as error:
             raise click.BadParameter(f"{pattern!r} is not a regular expression: {error}") from None
-        self._texts.append(lambda event, effect: bool(found.search(event_text(event, effect))))
+        self._texts.append(EventSearch(found))
         self.searched = found
 
 

@@ -9,9 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from journal import SessionConfig
 from projections import DefaultSessionStore
+from projections.cli.effects import Effect, Effects
+from projections.cli.event_search import EventSearch
+from projections.cli.event_text import event_text
+from projections.view import View
 from tests.cli.terminal import journal, shell
 from tests.projections.turns.turn_scripts import STEPS, Script
+from tests.support import set_event
 
 TEXTS = st.sampled_from(
     ["charged twice", "Bonn", "bonn", "404", "a.b", 'say "hi"', "one\ntwo", "é", "日本", "→", "✓"]
@@ -81,6 +87,42 @@ def test_a_pattern_finds_the_lines_that_have_it(
             assert seqs(found) == some, word
             data = journal("log", "s", "--dir", folder, *args, "-o", "jsonl").stdout.splitlines()
             assert [json.loads(line)["seq"] for line in data] == some
+
+
+NAMES = ["Bonn", "charged", "twice", "say", "one", "two", "step", "answer", "question", "call"]
+
+
+@given(
+    st.lists(EVENTS, min_size=1, max_size=12),
+    st.sampled_from([*NAMES, "triage", "own", "tool", "Why", "bill", "opened", "nce", "token"]),
+    st.booleans(),
+)
+def test_what_is_not_looked_at_cannot_match(
+    events: list[tuple[str, Any]], word: str, ignores_case: bool
+) -> None:
+    """Of words of states, of lines, and of neither."""
+    search = EventSearch(re.compile(word, re.IGNORECASE if ignores_case else 0))
+    effects = Effects(lambda *_: None)
+    with DefaultSessionStore(
+        config=SessionConfig(persist=False, mirror_runtime_state=True)
+    ) as store:
+        write(store, events)
+        past = store.past("s")
+        assert past is not None
+        effects.begin("s", View())
+        for entry in past.in_order():
+            effect = effects.effect_of("s", entry.event)
+            is_there = search._pattern.search(event_text(entry.event, effect)) is not None
+            assert search(entry.event, effect) == is_there
+            assert search.may_match(entry.event, effect) or not is_there
+
+
+def test_most_states_are_not_compared_for_a_word_that_they_do_not_have() -> None:
+    search = EventSearch(re.compile("nowhere at all"))
+    event = set_event("t", {"question": "Why?\nReally?"})
+    assert not search.may_match(event, Effect(before=b'{"question":"Why?"}'))
+    assert search.may_match(event, Effect(before=b'{"question":"nowhere"}'))
+    assert EventSearch(re.compile("nowh.re")).may_match(event, Effect()), "it may be anything"
 
 
 @pytest.mark.parametrize("word", ["charged twice", "Bonn", "billing", "status", "→", "日本"])
