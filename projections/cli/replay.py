@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import click
@@ -11,7 +12,7 @@ from journal.events import Event
 from projections.cli.backlog import Backlog
 from projections.cli.effects import Effect
 from projections.cli.filter_names import ChosenNames
-from projections.cli.filters import chosen_by, filter_options
+from projections.cli.filters import Filter, chosen_by, filter_options
 from projections.cli.opening import opened, require_log
 from projections.cli.optional_session import session_and_matches
 from projections.cli.options import Converter, folder_option, output_option
@@ -123,10 +124,7 @@ def replay_command(
             store, output, searched=chosen.searched, needs_effects=chosen.needs_effects
         )
         backlog = Backlog(store, session_id, None, printer.effects)
-        changes = OwnerChanges()
-        if output in _MARKED:
-            chosen.see_all(changes.fold)
-        found = _marked(backlog.choose(chosen, lines, False), changes)
+        found = _shown(backlog, chosen, lines, is_marked=output in _MARKED)
         screen = _Screen(backlog, printer)
         if has_keys:
             _play(found, screen, speed, max_wait, is_paused=step)
@@ -152,10 +150,22 @@ class Shown(NamedTuple):
         return self.event.ts
 
 
-def _marked(found: Iterable[tuple[Event, Effect]], changes: OwnerChanges) -> Iterator[Shown]:
-    """The same events, with a mark where the session has changed hands."""
-    for event, effect in found:
-        yield Shown(event, effect, changes.mark(event))
+def _shown(
+    backlog: Backlog, chosen: Filter, lines: int | None, *, is_marked: bool
+) -> Iterator[Shown]:
+    """The chosen events; if asked to, with a mark where the session has changed hands.
+
+    Who has the session is known from its first event on: the last `lines` are not read from the
+    end of the log then.
+    """
+    if not is_marked:
+        yield from (Shown(*each, None) for each in backlog.choose(chosen, lines, False))
+        return
+    changes = OwnerChanges()
+    chosen.see_all(changes.fold)
+    every = backlog.choose(chosen, None, False)
+    marked = (Shown(event, effect, changes.mark(event)) for event, effect in every)
+    yield from marked if lines is None else deque(marked, maxlen=lines)
 
 
 class _Screen:

@@ -4,6 +4,7 @@ from itertools import groupby, pairwise
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from journal.events import Event
@@ -18,11 +19,19 @@ def text_of(mark: list[Segment]) -> str:
     return "".join(each if isinstance(each, str) else each[0] for each in mark)
 
 
-def marks(events: list[Event]) -> list[tuple[int, str]]:
-    """Before which events there is a line, and which."""
+def marks(events: list[Event], left_out: frozenset[int] = frozenset()) -> list[tuple[int, str]]:
+    """Before which events there is a line, and which; `left_out` are seqs that are not shown."""
     changes = OwnerChanges()
-    found = [(event.seq, changes.mark(event)) for event in events]
-    return [(seq, text_of(mark)) for seq, mark in found if mark is not None]
+    found = []
+    for event in events:
+        changes.fold(event)
+        if event.seq not in left_out and (mark := changes.mark(event)) is not None:
+            found.append((event.seq, text_of(mark)))
+    return found
+
+
+def names_in(mark: str) -> list[str]:
+    return mark.strip("─ ").removesuffix(", unannounced").split(" → ")
 
 
 def numbered(*steps: Event) -> list[Event]:
@@ -53,5 +62,18 @@ def test_a_line_stands_before_the_event_that_takes_the_session(
 @given(HISTORIES)
 def test_the_owners_are_those_of_the_audit(events: list[Event]) -> None:
     owners = [runtime for runtime, _ in groupby(span.runtime_id for span in audit(events).spans)]
-    names = [text.strip("─ ").removesuffix(", unannounced") for _, text in marks(events)]
-    assert names == [f"{before} → {after}" for before, after in pairwise(owners)]
+    names = [names_in(text) for _, text in marks(events)]
+    assert names == [[before, after] for before, after in pairwise(owners)]
+
+
+@given(HISTORIES, st.frozensets(st.integers(1, 40)))
+def test_what_happened_in_events_that_are_not_shown_is_said_before_the_next(
+    events: list[Event], left_out: frozenset[int]
+) -> None:
+    """Every line goes on where the one before has ended; all say what happened, once."""
+    shown = [event.seq for event in events if event.seq not in left_out]
+    until_then = [event for event in events if shown and event.seq <= shown[-1]]
+    every = [names_in(text) for _, text in marks(until_then)]
+    found = [names_in(text) for _, text in marks(events, left_out)]
+    assert [pair for names in found for pair in pairwise(names)] == [*map(tuple, every)]
+    assert {seq for seq, _ in marks(events, left_out)} <= set(shown)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -42,6 +43,10 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
             patched.setattr("journal.codec.time_ns", lambda now=second: now * 1_000_000_000)
             store.set_runtime_state("s", "native", f"turn-{number}", {})
     return str(tmp_path)
+
+
+_EVENT = r"^(event \d|{| +\d+  )"
+"""How the first line of an event begins, in any form of output."""
 
 
 def seqs(text: str) -> list[int]:
@@ -289,6 +294,28 @@ def test_a_runtime_that_never_was_is_3_once_all_was_looked_at(folder: str) -> No
     code, shown = run_in_terminal("replay", "s", "-u", "nativ", "--dir", folder)
     assert code == 3
     assert "did you mean 'native'?" in shown
+
+
+@pytest.mark.parametrize("output", ["short", "pretty", "jsonl"])
+def test_the_last_events_are_those_of_the_whole_with_the_lines_between_them(
+    tmp_path: Path, output: str
+) -> None:
+    """Of a log that is long enough to be read from its end."""
+    with DefaultSessionStore(tmp_path, durability="os", auto_compact=False) as store:
+        for number in range(40):
+            runtime = f"r-{number // 3 % 2}"
+            store.set_runtime_state("s", runtime, f"t-{number}", {"n": number, "fill": "x" * 700})
+    args = ("replay", "s", "-o", output, "--dir", str(tmp_path))
+    whole = journal(*args).stdout
+    starts = [found.start() for found in re.finditer(_EVENT, whole, re.MULTILINE)]
+    assert len(starts) == 40
+    assert whole.count("unannounced ──") == (0 if output == "jsonl" else 13)
+    for count in (1, 2, 7, 40, 99):
+        last = journal(*args, "-n", str(count)).stdout
+        begin = starts[max(0, 40 - count)]
+        before = whole[:begin].splitlines(keepends=True)
+        mark = before[-1] if before and before[-1].startswith("──") else ""
+        assert last == mark + whole[begin:]
 
 
 def test_damage_is_reported(folder: str) -> None:
