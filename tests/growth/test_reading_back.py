@@ -177,8 +177,8 @@ def test_what_was_replaced_long_ago_is_not_looked_for(tmp_path: Path, reads: Rea
         lines.extend(result.output.splitlines())
 
     assert reads.during(look) < 1 << 20 < (tmp_path / "s.jsonl").stat().st_size // 2
-    assert [line.split()[5] for line in lines] == ["turn-1997", "turn-1998", "turn-1999"]
-    assert all('{"n":39' in line for line in lines)
+    assert [line.split()[4] for line in lines] == ["turn-1997", "turn-1998", "turn-1999"]
+    assert all("so far:  n 39" in line for line in lines)
 
 
 def test_an_event_as_a_line_of_json_costs_little_more_than_verifying_it(
