@@ -25,7 +25,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A folder with a session of many events."""
     folder = tmp_path_factory.mktemp("long")
     with DefaultSessionStore(folder, durability="os", auto_compact=False) as store:
-        store.set_many("s", [("native", f"turn-{n}", {"n": n}) for n in range(MANY)])
+        store.set_many("s", [("native", f"t-{n}", {"n": n}) for n in range(MANY)])
     return str(folder)
 
 
@@ -81,7 +81,7 @@ def test_what_fits_on_the_screen_is_shown_as_without_a_pager(prepared: str, colu
 def test_less_is_the_pager_if_nothing_else_is_said(long: str) -> None:
     code = after("import os; os.environ.pop('JOURNAL_PAGER'); os.environ.pop('PAGER', None)")
     with Terminal("log", "s", "--dir", long, code=code) as terminal:
-        terminal.until_shown("turn-20 ")
+        terminal.until_shown("t-20 ")
         terminal.until_it_waits()
         terminal.type("q")
         assert terminal.end() == 0
@@ -89,9 +89,9 @@ def test_less_is_the_pager_if_nothing_else_is_said(long: str) -> None:
 
 def test_the_first_page_is_there_before_all_is_read_and_leaving_it_is_silent(long: str) -> None:
     with Terminal("log", "s", "--dir", long, env=LESS) as terminal:
-        terminal.until_shown("turn-20 ")
+        terminal.until_shown("t-20 ")
         terminal.until_it_waits()  # less takes no more until somebody turns the page
-        assert not any(f"turn-{MANY // 2} " in line for line in terminal.lines)
+        assert not any(f"t-{MANY // 2} " in line for line in terminal.lines)
         terminal.type("q")
         assert terminal.end() == 0
     assert "journal:" not in terminal.raw
@@ -103,14 +103,14 @@ def test_ctrl_c_is_for_the_pager_which_goes_on_and_leaves_the_terminal_as_it_was
 ) -> None:
     with Terminal("log", "s", "--dir", long, env=LESS) as terminal:
         before = terminal.settings
-        terminal.until_shown("turn-20 ")
+        terminal.until_shown("t-20 ")
         terminal.until_it_waits()
         interrupt(terminal)
         terminal.type(" ")
-        terminal.until_shown("turn-40 ")
+        terminal.until_shown("t-40 ")
         interrupt(terminal)
         terminal.type("G")
-        terminal.until_shown(f"turn-{MANY - 1} ")  # nothing is missing after an interrupt
+        terminal.until_shown(f"t-{MANY - 1} ")  # nothing is missing after an interrupt
         terminal.type("q")
         assert terminal.end() == 0
         assert terminal.settings == before
@@ -211,6 +211,7 @@ PAGED = [
     ["show", "my-session"],
     ["show", "my-session", "native", "turn-3"],
     ["sessions"],
+    ["turn", "my-session", "native/turn-3"],
     ["stat", "my-session"],
     ["handoffs", "my-session"],
     ["handoffs", "--all"],
@@ -291,7 +292,7 @@ def test_a_pager_that_ends_ends_the_command_even_if_that_has_nothing_to_write(lo
         "line = p.LineWriter.line\n"
         "def slow(self, segments):\n"
         "    line(self, segments)\n"
-        "    if 'turn-2' in str(segments): time.sleep(3600)\n"
+        "    if 't-2' in str(segments): time.sleep(3600)\n"
         "p.LineWriter.line = slow"
     )
     with Terminal(
@@ -316,17 +317,17 @@ def test_after_a_failure_what_was_found_can_be_read_and_then_comes_the_message(l
         "from journal.errors import DamagedError\n"
         "line = p.LineWriter.line\n"
         "def failing(self, segments):\n"
-        "    if 'turn-50' in str(segments): raise DamagedError('it broke here')\n"
+        "    if 't-50' in str(segments): raise DamagedError('it broke here')\n"
         "    line(self, segments)\n"
         "p.LineWriter.line = failing"
     )
     with Terminal("log", "s", "--dir", long, code=code, env=LESS) as terminal:
         before = terminal.settings
-        terminal.until_shown("turn-20 ")
+        terminal.until_shown("t-20 ")
         terminal.until_it_waits()
         interrupt(terminal)
         terminal.type(" ")
-        terminal.until_shown("turn-40 ")
+        terminal.until_shown("t-40 ")
         assert "it broke here" not in terminal.raw
         terminal.type("q")
         assert terminal.end() == 4
@@ -337,11 +338,11 @@ def test_after_a_failure_what_was_found_can_be_read_and_then_comes_the_message(l
 def test_who_is_told_to_end_waits_for_the_pager(long: str) -> None:
     with Terminal("log", "s", "--dir", long, env=LESS) as terminal:
         before = terminal.settings
-        terminal.until_shown("turn-20 ")
+        terminal.until_shown("t-20 ")
         terminal.until_it_waits()
         terminal.signal(signal.SIGTERM)
         terminal.type(" ")
-        terminal.until_shown("turn-40 ")
+        terminal.until_shown("t-40 ")
         terminal.type("q")
         assert terminal.end() == 128 + signal.SIGTERM
         assert terminal.settings == before
@@ -358,7 +359,7 @@ def test_leaving_the_pager_while_the_command_is_being_ended_changes_nothing(long
         "s.DefaultSessionStore.close = slow"
     )
     with Terminal("log", "s", "--dir", long, code=code, env=LESS) as terminal:
-        terminal.until_shown("turn-20 ")
+        terminal.until_shown("t-20 ")
         terminal.until_it_waits()
         terminal.signal(signal.SIGTERM)
         terminal.until(lambda lines: "closing" in terminal.raw)
