@@ -166,7 +166,7 @@ def cli(ctx: click.Context, /, **given: Any) -> None:
 
     \b
     Examples:
-      journal demo                   the first minute: see what it is for
+      journal demo                   see what it is for
       journal tail                   all runtimes, live
       journal log my-session -n 20   the last 20 events
       journal handoffs my-session    who handed what to whom

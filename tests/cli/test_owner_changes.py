@@ -3,11 +3,11 @@
 from itertools import groupby, pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from journal.events import Event
+from journal.events import Event, Handoff
 from projections.cli.owner_changes import OwnerChanges
 from projections.cli.terminal import Segment
 from projections.handoffs.audit import audit
@@ -61,6 +61,9 @@ def test_a_line_stands_before_the_event_that_takes_the_session(
 
 @given(HISTORIES)
 def test_the_owners_are_those_of_the_audit(events: list[Event]) -> None:
+    handoffs = {event.seq for event in events if isinstance(event, Handoff)}
+    # One that the history has lost is believed by the audit, which has all of it.
+    assume(all(getattr(event, "handoff_seq", None) in {None, *handoffs} for event in events))
     owners = [runtime for runtime, _ in groupby(span.runtime_id for span in audit(events).spans)]
     names = [names_in(text) for _, text in marks(events)]
     assert names == [[before, after] for before, after in pairwise(owners)]
