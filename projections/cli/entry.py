@@ -70,11 +70,22 @@ def _interruptible() -> Iterator[None]:
     if signal.getsignal(signal.SIGINT) is not signal.SIG_DFL:
         yield  # it is ignored, or somebody else's
         return
+    report_unraisable = sys.unraisablehook
+
+    def end_if_interrupted(unraisable: "sys.UnraisableHookArgs") -> None:
+        """Python drops what is raised where an object is deleted, and would only print it."""
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
+        report_unraisable(unraisable)
+
     try:
+        sys.unraisablehook = end_if_interrupted
         signal.signal(signal.SIGINT, signal.default_int_handler)
         yield
     finally:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        sys.unraisablehook = report_unraisable
 
 
 def _run() -> int:

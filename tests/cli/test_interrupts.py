@@ -116,6 +116,24 @@ def _lasts(session: str) -> float:
     return time.monotonic() - began
 
 
+def test_ctrl_c_while_an_object_is_deleted_ends_the_command_too(session: str) -> None:
+    """Where Python drops the exception, and says so in five lines."""
+    code = (
+        "import os, signal\n"
+        "class Deleted:\n"
+        "    def __del__(self):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        os.getpid()  # here the interrupt is noticed\n"
+        "import projections.cli.opening as opening\n"
+        "require = opening.require_log\n"
+        "opening.require_log = lambda *args: (Deleted(), require(*args))\n"
+    )
+    process = _started(f"{code}{_MARKED}", "--dir", session, "log", "s")
+    out, err = process.communicate()
+    assert _is_interrupted(process.returncode)
+    assert (out, err) == (_MARK, b"")
+
+
 @pytest.mark.parametrize("columns", [60, 80, 120])
 def test_ctrl_c_typed_at_a_follower_ends_it_without_a_word(session: str, columns: int) -> None:
     with Terminal("--dir", session, "tail", columns=columns) as terminal:
