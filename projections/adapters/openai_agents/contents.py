@@ -30,8 +30,11 @@ def input_text(items: object) -> str:
 
 
 def output_text(output: object) -> object:
-    """An output in a form that can be shown."""
-    return output.model_dump_json() if isinstance(output, BaseModel) else output
+    """An output in a form that can be shown.
+
+    What does not fit its model is nothing to warn of: the warning would show it.
+    """
+    return output.model_dump_json(warnings=False) if isinstance(output, BaseModel) else output
 
 
 def plain(value: object) -> Any:
@@ -39,7 +42,7 @@ def plain(value: object) -> Any:
     if isinstance(value, list):
         return [plain(each) for each in value]
     return (
-        value.model_dump(mode="json", exclude_unset=True)
+        value.model_dump(mode="json", exclude_unset=True, warnings=False)
         if isinstance(value, BaseModel)
         else value
     )

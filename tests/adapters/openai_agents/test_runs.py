@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from projections import DefaultSessionStore
 from projections.adapters.openai_agents import mirror
-from projections.adapters.openai_agents.contents import model_of
+from projections.adapters.openai_agents.contents import model_of, output_text, plain
 from tests.adapters.openai_agents.agents import (
     ASK_ROME,
     CALL_BERN,
@@ -26,6 +26,10 @@ from tests.adapters.openai_agents.agents import (
     weather,
 )
 from tests.adapters.reported import ONE_CALL, ROME, call, said, the_turn, turns, versions
+
+
+class City(BaseModel):
+    name: str
 
 
 @EACH_RUN
@@ -79,9 +83,6 @@ def test_each_answer_of_the_model_goes_on_in_the_same_turn(store: DefaultSession
 def test_what_went_in_and_came_out_is_shown_whatever_its_shape(
     store: DefaultSessionStore,
 ) -> None:
-    class City(BaseModel):
-        name: str
-
     items = [
         {"role": "user", "content": "before"},
         {"role": "assistant", "content": "yes"},
@@ -98,6 +99,16 @@ def test_what_went_in_and_came_out_is_shown_whatever_its_shape(
     assert result.final_output == City(name="Rome")
     (turn,) = turns(store)
     assert turn["transcript"] == said("where is this?\n[input_image]", '{"name": "Rome"}')
+
+
+def test_what_does_not_fit_its_model_is_recorded_without_a_warning() -> None:
+    """Which would show it, to a program that keeps its models' words out of its logs.
+
+    Warnings are errors here.
+    """
+    misfit = City.model_construct(name=cast(Any, {"not": "a name"}))
+    assert output_text(misfit) == '{"name":{"not":"a name"}}'
+    assert plain([misfit]) == [{"name": {"not": "a name"}}]
 
 
 class Named(ScriptedModel):
