@@ -135,7 +135,12 @@ def _plain(value: object) -> Any:
 def _dumped(value: object) -> Any:
     """The data in a Pydantic model; anything else as text."""
     dump = getattr(value, "model_dump", None)
-    return dump(mode="json") if callable(dump) else printed(value)
+    if not callable(dump):
+        return printed(value)
+    try:
+        return dump(mode="json", warnings=False)  # a warning would show what it holds
+    except TypeError:
+        return dump(mode="json")  # of another class, or an early one
 
 
 def _parsed(text: str) -> Any:

@@ -399,6 +399,17 @@ class TestValues:
         assert found is not None
         assert found.value == {"order": {"number": 17}}
 
+    def test_what_does_not_fit_its_model_is_kept_without_a_warning(self) -> None:
+        """Which would show it. Warnings are errors here."""
+
+        class Order(BaseModel):
+            number: int
+
+        misfit = Order.model_construct(number="seventeen")
+        found = Slicer().keep({"order": misfit})
+        assert found is not None
+        assert found.value == {"order": {"number": "seventeen"}}
+
     def test_what_is_nested_too_deeply_is_kept_as_text(self) -> None:
         deep: Any = {}
         for _ in range(100):
