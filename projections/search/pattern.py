@@ -1,0 +1,81 @@
+"""A pattern, as `re` has it, and where it matches in an event."""
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import NamedTuple
+
+from journal.codec import decode_line
+from journal.events import Event, Open, Sealed
+from projections.search.fast import PASS, FastLook
+from projections.search.look import PlainLook
+from projections.search.prefilter import Candidate, EveryLine, Prefilter
+from projections.search.requirement import requirement_of
+from projections.search.texts import texts_of
+
+
+class Match(NamedTuple):
+    """A text of an event in which the pattern matches, first from `start` to `end`."""
+
+    place: str
+    text: str
+    start: int
+    end: int
+
+
+class PatternError(ValueError):
+    """The pattern is not a regular expression; the message says where it is wrong."""
+
+
+class Pattern:
+    """A pattern to search for. If it is all lower case, case is ignored."""
+
+    def __init__(self, text: str, *, fixed: bool = False, ignore_case: bool = False) -> None:
+        """With `fixed` it is a text to be found as it is. Raises `PatternError`."""
+        self.text = text
+        flags = re.IGNORECASE if ignore_case or text == text.lower() else 0
+        expression = re.escape(text) if fixed else text
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what other versions may understand otherwise
+                self._search = re.compile(expression, flags).search
+                required = requirement_of(expression, flags)
+        except (re.error, RecursionError, OverflowError) as error:
+            why = error if str(error) else "it is nested too deep"
+            raise PatternError(f"{text!r} is not a regular expression: {why}") from None
+        self._expression, self._flags = expression, flags
+        self._prefilter: Prefilter | EveryLine = EveryLine()
+        if required is not None:
+            self._prefilter = Prefilter(PlainLook(required).places)
+
+    def speed_up(self) -> None:
+        """Use the extra `fast`, if it is installed: worth its start from some megabytes on."""
+        required = requirement_of(self._expression, self._flags, PASS)
+        if required is not None:
+            with suppress(ImportError):
+                self._prefilter = Prefilter(FastLook(required).places)
+
+    def candidates(self, data: bytes, stop: int) -> Iterator[Candidate]:
+        """The lines of `data`, which begins with one, up to `stop`, in which it may match."""
+        return self._prefilter.lines(data, stop, self._search)
+
+    def matches(self, event: Event) -> bool:
+        """Whether it matches in any text of the event."""
+        search = self._search
+        return any(search(text) is not None for _, text in texts_of(event))
+
+    def all_in(self, event: Event) -> list[Match]:
+        """The texts of the event in which it matches."""
+        found = []
+        for place, text in texts_of(event):
+            match = self._search(text)
+            if match is not None:
+                found.append(Match(place, text, *match.span()))
+        return found
+
+
+def event_in(line: bytes) -> Event | None:
+    """The event in an intact line; None for control lines and for what is not intact."""
+    record = decode_line(line)
+    return None if isinstance(record, Open | Sealed) else record
