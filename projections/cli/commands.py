@@ -22,6 +22,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "turn": ("turn", "Show a turn: what was said, its calls, times and usage."),
         "log": ("log", "Show a session's events, and follow them."),
         "tail": ("tail", "Follow many sessions at once."),
+        "grep": ("grep", "Search all sessions for a pattern."),
     },
     "Understand": {
         "history": ("versions", "Show every version of a turn."),

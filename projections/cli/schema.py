@@ -3,11 +3,20 @@
 import click
 import msgspec
 
-from projections.cli.documents import doctor, events, handoffs, sessions, states, statistics, turns
+from projections.cli.documents import (
+    doctor,
+    events,
+    handoffs,
+    search,
+    sessions,
+    states,
+    statistics,
+    turns,
+)
 from projections.cli.documents.base import Document
 from projections.cli.json_output import json_document
 
-_MODULES = (doctor, events, handoffs, sessions, states, statistics, turns)
+_MODULES = (doctor, events, handoffs, search, sessions, states, statistics, turns)
 
 
 def documents() -> dict[str, type[Document]]:

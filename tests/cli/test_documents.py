@@ -26,6 +26,7 @@ from projections.cli.documents.handoffs import (
     AuditsDocument,
     HandoffsDocument,
 )
+from projections.cli.documents.search import FoundCount, FoundItem, GrepDocument
 from projections.cli.documents.sessions import (
     BackupDocument,
     CompactDocument,
@@ -63,6 +64,9 @@ JSON: list[tuple[list[str], type[Document]]] = [
     (["log", "my-session", "-o", "json"], LogDocument),
     (["log", "my-session", "-o", "jsonl"], EventItem),
     (["replay", "my-session", "-o", "jsonl"], EventItem),
+    (["grep", "r", "-o", "json"], GrepDocument),
+    (["grep", "completed|rate", "-o", "jsonl"], FoundItem),
+    (["grep", "-c", "completed", "-o", "jsonl"], FoundCount),
     (["history", "my-session", "harness", "turn-3", "-o", "json"], HistoryDocument),
     (["history", "my-session", "harness", "turn-3", "-o", "jsonl"], VersionItem),
     (["diff", "my-session", "@3", "-o", "json"], DiffDocument),
