@@ -31,6 +31,8 @@ class Sizes(Struct, frozen=True):
     waiting_sets: int
     """in an event loop"""
     starts: int
+    searched_bytes: int
+    searched_sessions: int
 
 
 WHOLE = Sizes(
@@ -54,6 +56,8 @@ WHOLE = Sizes(
     view_turns=1_000_000,
     waiting_sets=100_000,
     starts=24,
+    searched_bytes=220_000_000,
+    searched_sessions=100,
 )
 
 QUICK = Sizes(
@@ -77,4 +81,6 @@ QUICK = Sizes(
     view_turns=20_000,
     waiting_sets=3_000,
     starts=4,
+    searched_bytes=30_000_000,
+    searched_sessions=10,
 )

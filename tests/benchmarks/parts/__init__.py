@@ -17,6 +17,7 @@ from tests.benchmarks.parts import (
     reading,
     resuming,
     saving,
+    searching,
     sessions,
     starting,
     tailing,
@@ -46,5 +47,6 @@ PARTS: dict[str, Part] = {
     "memory": memory.run,
     "starting": starting.run,
     "commands": commands.run,
+    "searching": searching.run,
     "agents": agents.run,
 }
