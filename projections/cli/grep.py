@@ -118,7 +118,9 @@ def grep_command(
         sessions = _sessions(store, session_ids)
         names = ChosenNames(store, session_ids, choice)
         chosen = chosen_by(**names.choice)
-        options = SearchOptions(chosen if chosen else None, invert, listed, archives, repeats)
+        options = SearchOptions(
+            chosen.by_itself if chosen else None, invert, listed, archives, repeats
+        )
         search = Search(store, DiskStorage(), wanted, options)
         found: Iterable[SessionMatch] = search.matches(sessions)
         found = found if lines is None else deque(found, maxlen=lines)

@@ -3,9 +3,11 @@
 from typing import NamedTuple
 
 from journal.events import Event
-from projections.cli.clocks import brief_clock, clock
+from projections.cli.clocks import output_clock
+from projections.cli.descriptions import describe
 from projections.cli.effects import Effect
-from projections.cli.lines import describe, shorten
+from projections.cli.ids import ShownIds
+from projections.cli.marks import marks
 from projections.cli.terminal import Segment, Style, colour_of, plain, width
 from projections.search.pattern import Match
 
@@ -34,36 +36,45 @@ class MatchLines:
 
     def __init__(self) -> None:
         self._room = width()
-        self._clock = clock if self._room is None else brief_clock
+        self._clock = output_clock()
+        self._marks = marks()
+        self._ids = ShownIds(self._marks.cut)
         self._widths: dict[str, int] = {}
 
     def line(self, session_id: str, event: Event, matches: list[Match]) -> list[Segment]:
         """The line of one event, without its newline. Without matches it says what happened."""
         self._room = width()
         if not matches:
-            text: list[Segment] = [*describe(event, Effect(known=False))]
-            return [*self._head(self._columns(session_id, event, ""), 0), *text]
+            head = self._head(self._columns(session_id, event, ""), 0)
+            room = None if self._room is None else self._room - _cells(head)
+            return [*head, *describe(event, Effect(known=False), room, self._marks)]
         first = matches[0]
         more = f"  (+{len(matches) - 1})" if len(matches) > 1 else ""
         parts = [_shown(each) for each in _split(first)]
         head = self._head(self._columns(session_id, event, first.place), len(more))
         if self._room is not None:
-            parts = _window(parts, self._room - _cells(head) - len(more))
+            parts = _window(parts, self._room - _cells(head) - len(more), self._marks.cut)
         before, match, after = parts
         return [*head, before, (match, _MATCH), after, (more, "dim")]
 
     def _columns(self, session_id: str, event: Event, place: str) -> list[_Column]:
         runtime, turn = event.runtime_id or "", event.turn_id or ""
         columns = [
-            _Column("session", [(self._id(session_id), "bold"), (f":{event.seq}", "dim")]),
+            _Column(
+                "session", [(self._id("session", session_id), "bold"), (f":{event.seq}", "dim")]
+            ),
             _Column("time", [(self._clock(event.ts), "dim")]),
-            _Column("runtime", [(self._id(runtime), colour_of(runtime) if runtime else None)]),
-            _Column("turn", [self._id(turn)]),
+            _Column(
+                "runtime",
+                [(self._id("runtime", runtime), colour_of(runtime) if runtime else None)],
+            ),
+            _Column("turn", [self._id("turn", turn)]),
         ]
         return [*columns, _Column("place", [(f"{plain(place)}:", "dim")])] if place else columns
 
-    def _id(self, text: str) -> str:
-        return plain(text) if self._room is None else shorten(plain(text), _LONGEST_ID)
+    def _id(self, kind: str, text: str) -> str:
+        text = plain(text)
+        return text if self._room is None else self._ids.shown(kind, text, _LONGEST_ID)
 
     def _head(self, columns: list[_Column], more: int) -> list[Segment]:
         """The columns for which there is room; on a terminal, each as wide as it ever was."""
@@ -103,32 +114,32 @@ def _cells(segments: list[Segment]) -> int:
     return sum(cell_len(each if isinstance(each, str) else each[0]) for each in segments)
 
 
-def _window(parts: list[str], room: int) -> list[str]:
+def _window(parts: list[str], room: int, cut: str) -> list[str]:
     """As much of the text around the match as there is room for."""
     before, match, after = parts
     room = max(room, 1)
-    match = _begin(match, room)
+    match = _begin(match, room, cut)
     left = room - _cells([match])
     after_size = min(_cells([after[:room]]), left)
-    before = _end(before, max(left - after_size, left // 3))
-    after = _begin(after, left - _cells([before]))
-    return [before, match, after]
+    before = _end(before, max(left - after_size, left // 3), cut)
+    return [before, match, _begin(after, left - _cells([before]), cut)]
 
 
-def _begin(text: str, room: int) -> str:
+def _begin(text: str, room: int, cut: str) -> str:
     """The beginning of a text, with an ellipsis if there is more of it."""
     from rich.cells import set_cell_size
 
     if _cells([text[: room + 1]]) <= room:
         return text
-    return set_cell_size(text[: room + 1], room - 1).rstrip() + "…" if room > 0 else ""
+    size = room - len(cut)
+    return set_cell_size(text[: room + 1], size).rstrip() + cut if size >= 0 else ""
 
 
-def _end(text: str, room: int) -> str:
+def _end(text: str, room: int, cut: str) -> str:
     """The end of a text, likewise."""
     tail = text[-room - 1 :] if room > 0 else ""
     if len(tail) == len(text) and _cells([tail]) <= room:
         return text
-    while tail and _cells([tail]) >= room:
+    while tail and _cells([tail]) > room - len(cut):
         tail = tail[1:]
-    return f"…{tail.lstrip()}" if room > 0 else ""
+    return cut + tail.lstrip() if room >= len(cut) else ""

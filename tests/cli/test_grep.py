@@ -178,7 +178,7 @@ def test_on_a_terminal_the_match_is_in_sight(
     for line in lines:
         assert "the needle" in line
         assert "(+1)" in line, "there is another in the same event"
-        assert line.startswith("a-session-with-"), "whose it is"
+        assert line.startswith("a-session…"), "whose it is"
         assert "tool_calls[0].result:" in line or columns < 120
     assert raw.count("\x1b[1;31mneedle\x1b[0m") == 5
     assert ("turn-3" in lines[3]) is (columns == 120)
