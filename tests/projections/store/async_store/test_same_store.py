@@ -63,8 +63,9 @@ def test_every_argument_is_passed_on_and_the_answer_comes_back(
     given = {each: each for each in parameters if each not in ("speed", "max_wait")}
     passed: list[tuple[str, ...]] = []
 
-    def answer(*args: str) -> Iterator[str]:
-        passed.append(args)
+    def answer(*args: str, **named: str) -> Iterator[str]:
+        assert all(key == value for key, value in named.items())
+        passed.append((*args, *named.values()))
         return iter(("the answer",))
 
     async def main() -> list[str]:
