@@ -1,6 +1,7 @@
 """`journal turn`: one turn in full."""
 
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import click
@@ -152,14 +153,17 @@ def _versions(
     ref: _Reading,
     there: Mapping[str, Mapping[str, Any]],
 ) -> _FoundTurn:
+    """Those since the turn was last cleared. Raises `NotFoundError` and `HistoryError`."""
+    if ref.back:  # is there such a version? If not, all commands say so in the same words
+        store.resolve(session_id, Ref(name.runtime_id, name.turn_id, ref.at, ref.back))
+    history = store.history(session_id, *name)
+    every = list(takewhile(lambda version: is_between(version.event, None, ref.at), history))
     versions: list[tuple[Event | None, Any]] = []
-    for event, state in store.history(session_id, *name):
-        if not is_between(event, None, ref.at):
-            break
-        versions = [*versions, (event, state)] if state is not None else []
-    versions = versions[: len(versions) - ref.back] if ref.back else versions
-    if not versions and ref.back:
-        raise NotFoundError(f"session {session_id!r}: turn {name.turn_id!r} has no such version")
+    for event, state in every[: len(every) - ref.back]:
+        if state is None:
+            versions.clear()
+        else:
+            versions.append((event, state))
     return _FoundTurn(name, versions or [(None, there[name.runtime_id][name.turn_id])])
 
 

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
+from journal.errors import NotFoundError
 from projections import DefaultSessionStore
 from projections.adapters.turns import Turn
 from projections.adapters.values import Detail, Slicer
+from projections.refs import Ref
 from tests.cli.terminal import STYLE, in_terminal, journal
 
 TURN, OTHER = "run-20261130T071516.001-7514c9", "run-20261130T071517.002-aa14c9"
@@ -151,6 +153,27 @@ def test_an_earlier_moment(played: str, at: str) -> None:
     assert "▶ open" in text
     versions_back = "\n".join(turn(played, f"triage/{TURN}~2"))
     assert versions_back == text
+
+
+def test_versions_back_are_those_of_diff(folder: str, store: DefaultSessionStore) -> None:
+    """Whatever is named so has the same state in both, or is missing for the same reason."""
+    for number in range(5):
+        store.set_runtime_state("s", "own", "t", {"n": number})
+        if number == 1:
+            store.clear_runtime_state("s", "own")
+    found = {}
+    for back in range(9):
+        name = f"own/t~{back}"
+        result = journal("turn", "s", name, "--raw", "--dir", folder)
+        try:
+            found[back] = store.resolve("s", Ref.parse(name))
+        except NotFoundError as error:
+            code, said = 3, f"journal: {error}\n"
+        else:
+            code, said = 0, ""
+        assert (result.returncode, result.stderr) == (code, said)
+        assert json.loads(result.stdout or "null") == found.get(back)
+    assert found == {0: {"n": 4}, 1: {"n": 3}, 2: {"n": 2}, 4: {"n": 1}, 5: {"n": 0}}
 
 
 def test_what_a_state_had_no_room_for_comes_from_earlier_versions(
