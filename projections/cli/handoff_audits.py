@@ -163,17 +163,14 @@ class Audits:
         """What to say of runtimes and turns that no audited session has; None if there is none."""
         return "; ".join(said for names in self._names for said in names.unknown()) or None
 
-    def summary(self) -> str:
+    def conclusion(self) -> str:
         """What was found in all, in a sentence."""
         if not self.number and not self.left_out:
             return "there are no sessions to audit"
-        parts = [f"audited {_counted(self.number, 'session')}"]
-        if self.left_out:
-            parts.append(f"left out {self.left_out:,} that have not changed since then")
-        parts.append(self._found())
-        if self.dropped:
-            parts.append(f"of {_counted(self.dropped, 'session')} history was dropped")
-        return "; ".join(parts)
+        older, lossy = self.left_out, self.dropped
+        left_out = f"left out {older:,} that have not changed since then; " if older else ""
+        dropped = f"; of {_counted(lossy, 'session')} history was dropped" if lossy else ""
+        return f"audited {_counted(self.number, 'session')}; {left_out}{self._found()}{dropped}"
 
     def _found(self) -> str:
         found = []

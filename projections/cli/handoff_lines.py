@@ -37,7 +37,7 @@ def show_audits(
     if unknown is not None:
         notice(f"{unknown}; sessions that have not changed since then were not looked at")
     if output not in ("json", "jsonl"):
-        notice(audits.summary())
+        notice(audits.conclusion())
     if audits.code:
         raise click.exceptions.Exit(audits.code)
 

@@ -34,6 +34,7 @@ the text on the screen when it ends; lv keeps colours."""
 _FOR_A_SHELL = frozenset("|&;<>()$`\\\"'*?[#~=%\n")
 """Without one of these, a command is words with blanks between them."""
 
+_UNPAGED = "the output is printed without a pager"
 _SWITCHED_OFF = "projections.cli.pager.switched_off"
 
 _paged: "_Paged | None" = None
@@ -95,7 +96,7 @@ def _command(env: Mapping[str, str]) -> list[str] | None:
     path = shutil.which(program)
     if path is None:
         if name is not None:
-            notice(f"there is no program {program!r}, which ${name} names as the pager")
+            notice(f"there is no program {program!r}, which ${name} names; {_UNPAGED}")
         return None
     return [path, *arguments]
 
@@ -148,7 +149,7 @@ class _Paged(RawIOBase):
             self._restore_signals()
             os.dup2(self._terminal.fileno(), self._pipe, inheritable=False)
             program, problem = self._command[0], error.strerror
-            notice(f"{program}: {problem}; the output is printed without a pager")
+            notice(f"{program}: {problem}; {_UNPAGED}")
         else:
             if self._errors.isatty():
                 sys.stderr = _text_stream(_Notices(self), like=self._errors)
