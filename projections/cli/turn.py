@@ -185,7 +185,7 @@ def _unknown(
     names = [f"{runtime}/{turn}" for runtime, turns in there.items() for turn in turns]
     when = f" as of {at}" if at is not None else ""
     if not names:
-        return f"session {session_id!r} has no turns{when}"
+        return f"session {session_id!r} has no turns{when or ' now'}; `journal log` has its events"
     close = difflib.get_close_matches(text, names, n=3, cutoff=0.5)
     hint = (
         f"did you mean {_listed(close, ' or ')}?"

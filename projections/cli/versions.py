@@ -193,7 +193,7 @@ def _turn_named(first: str, second: str | None) -> tuple[str | None, str]:
         return None, first
     ref = Ref.parse(first)
     if ref.turn_id is None or ref.at is not None or ref.back:
-        raise click.UsageError(f"{first!r} names no turn; write RUNTIME/TURN, and --at for a time")
+        raise click.UsageError(f"{first!r} is not RUNTIME/TURN; give a moment with --at")
     return ref.runtime_id, ref.turn_id
 
 
