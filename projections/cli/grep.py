@@ -106,7 +106,7 @@ def grep_command(
       journal grep -c error -o json | jq .sessions
     """
     if count and listed:
-        raise click.UsageError("-c and -l exclude each other")
+        raise click.UsageError("-c and -l do not go together; leave one out")
     if lines is not None and (count or listed):
         raise click.UsageError("-n limits the events that are shown; with -c or -l there are none")
     try:
@@ -131,7 +131,7 @@ def grep_command(
         if not total and len(session_ids) == 1:
             names.require()
         if not total and is_terminal() and not search.failures:
-            _say_none(len(sessions))
+            _say_none(len(sessions), archives)
     _end(total, search.failures)
 
 
@@ -184,12 +184,10 @@ def _print_document(pattern: str, items: list[FoundItem], counts: Counter[str]) 
     click.echo(json_document(document), nl=False)
 
 
-def _say_none(sessions: int) -> None:
+def _say_none(sessions: int, archives: bool) -> None:
     """On a terminal, where silence may mean anything."""
-    notice(
-        f"nothing matches in {sessions} session{'s' * (sessions != 1)}; "
-        "--archives looks into what compaction has set aside, too"
-    )
+    hint = "" if archives else "; --archives looks into what compaction has set aside, too"
+    notice(f"nothing matches in {sessions} session{'s' * (sessions != 1)}{hint}")
 
 
 def _end(total: int, failures: list[tuple[str, JournalError]]) -> None:

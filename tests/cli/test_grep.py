@@ -195,6 +195,9 @@ def test_a_terminal_is_told_that_nothing_was_found(said: str) -> None:
     code, shown = run_in_terminal("grep", "nowhere", "--dir", said)
     assert code == 1
     assert f"nothing matches in {len(SAID)} sessions; --archives" in shown
+    _, shown = run_in_terminal("grep", "nowhere", "--archives", "--dir", said)
+    assert f"nothing matches in {len(SAID)} sessions" in shown
+    assert "--archives" not in shown, "it was given"
 
 
 def test_harmful_text_is_escaped(folder: str, store: DefaultSessionStore) -> None:
