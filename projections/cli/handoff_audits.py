@@ -44,14 +44,9 @@ class _Names:
     """The names of a kind that were asked for, and those that the audited sessions have."""
 
     def __init__(self, kind: str) -> None:
-        self._kind = kind
+        self.kind = kind
         self.wanted: set[str] = set()
         self.known: set[str] = set()
-
-    def unknown(self) -> Iterator[str]:
-        for name in sorted(self.wanted - self.known):
-            hint = instead_of(name, sorted(self.known), "`journal show SESSION` lists them")
-            yield f"no audited session has a {self._kind} {name!r}; {hint}"
 
 
 class Audits:
@@ -159,9 +154,14 @@ class Audits:
         if item.ok is not True:
             self.code = max(self.code, EXIT_FAILURE)
 
-    def unknown_names(self) -> str | None:
-        """What to say of runtimes and turns that no audited session has; None if there is none."""
-        return "; ".join(said for names in self._names for said in names.unknown()) or None
+    def unknown_names(self) -> str:
+        """Says which runtimes and turns no audited session has; empty if all are known."""
+        wrong = []
+        for names in self._names:
+            for name in sorted(names.wanted - names.known):
+                hint = instead_of(name, sorted(names.known), "`journal show SESSION` lists them")
+                wrong.append(f"no audited session has a {names.kind} {name!r}; {hint}")
+        return "; ".join(wrong)
 
     def conclusion(self) -> str:
         """What was found in all, in a sentence."""

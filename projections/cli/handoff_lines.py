@@ -32,9 +32,9 @@ def show_audits(
         for session in sessions:
             lines.print(session)
     unknown = audits.unknown_names()
-    if unknown is not None and not audits.left_out:
+    if unknown and not audits.left_out:
         raise NotFoundError(unknown)
-    if unknown is not None:
+    if unknown:
         notice(f"{unknown}; sessions that have not changed since then were not looked at")
     if output not in ("json", "jsonl"):
         notice(audits.conclusion())

@@ -58,6 +58,11 @@ def messages_of(folder: Path, code: str) -> set[Message]:
             "raise ReadError(1, part.check())",
             {"bad"},
         ),
+        (
+            'def why():\n    all = []\n    all.append("one")\n    all.append(f"{x} two")\n'
+            '    return "; ".join(all)\nraise ReadError(1, why())',
+            {"one", "… two"},
+        ),
         ("raise ReadError(1, str(error))", set()),
     ],
 )

@@ -65,6 +65,10 @@ class Texts:
                 return self._any_of([(path, body), (path, otherwise)], above)
             case ast.Name():
                 return self._any_of(self._given(path, node), above)
+            case ast.Call(
+                func=ast.Attribute(value=ast.Constant(), attr="join"), args=[ast.Name()]
+            ):
+                return self._any_of(self._joined(path, node), above)
             case ast.Call():
                 return self._any_of(self._returned(path, _called(node)), above)
         return {GAP}
@@ -120,6 +124,17 @@ class Texts:
             for where, function in here or functions
             for node in ast.walk(function)
             if isinstance(node, ast.Return) and node.value is not None
+        ]
+
+    def _joined(self, path: Path, join: ast.Call) -> list[Placed]:
+        """What the function has appended to the list that it joins: each is a text of its own."""
+        function = self._within.get(join)
+        nodes = ast.walk(function) if function is not None else ()
+        adding = f"{ast.unparse(join.args[0])}.append"
+        return [
+            (path, call.args[0])
+            for call in nodes
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == adding
         ]
 
 
