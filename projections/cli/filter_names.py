@@ -104,6 +104,7 @@ class ChosenNames:
         known = {state["status"] for state in states if isinstance(state.get("status"), str)}
         for status in sorted(self._unmet_statuses - known):
             hint = instead_of(status, sorted(known), "`journal show` has all")
+            hint = hint if known else "none has any"
             notice(f"no turn has the status {status!r} now; {hint}")
 
     def _ever(self, session_id: str, kind: _Kind) -> set[str]:
@@ -147,12 +148,7 @@ class _NamesThere:
 
 
 def _valued(matches: Iterable[str], kind: _Kind) -> Iterator[str]:
-    fields = (
-        ("runtime_id", "runtime", "source", "target")
-        if kind == "runtimes"
-        else ("turn_id", "turn")
-    )
-    return (value for field in fields for value in _values(matches, field))
+    return (value for field in _FIELDS[kind] for value in _values(matches, field))
 
 
 def _values(matches: Iterable[str], field: str) -> Iterator[str]:

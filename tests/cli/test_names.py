@@ -101,6 +101,9 @@ def test_a_status_that_no_turn_has_is_said_with_those_that_they_have(folder: str
     assert (result.returncode, result.stdout) == (0, ""), "there may be one before or after"
     assert result.stderr == "journal: no turn has the status 'opened' now; did you mean 'open'?\n"
     assert journal("log", "trip", "state.status=completed", "--dir", folder).stderr == ""
+    journal("set", "bare", "native", "t", "{}", "--dir", folder)
+    result = journal("log", "bare", "state.status=open", "--dir", folder)
+    assert result.stderr == "journal: no turn has the status 'open' now; none has any\n"
 
 
 def test_a_field_that_events_do_not_have_is_said_with_the_one_that_was_meant(folder: str) -> None:
