@@ -120,9 +120,9 @@ def _has_begun_again(old: TurnCall, new: TurnCall) -> bool:
 
 def _has_been_asked(old: TurnCall | None, new: TurnCall) -> bool:
     """Whether a person was asked, since the old state, if the call may run."""
-    if new.asked_at is not None:
-        return old is None or old.asked_at != new.asked_at
-    return new.status == "waiting" and (old is None or old.status != "waiting")
+    if new.status == "waiting" and (old is None or old.status != "waiting"):
+        return True
+    return new.asked_at is not None and (old is None or old.asked_at != new.asked_at)
 
 
 def _outcome(call: TurnCall) -> tuple[object, ...]:
