@@ -241,6 +241,10 @@ PARTS = {
     "memory": ["view of", "log of", "wait in an event loop"],
     "starting": ["import projections", "journal --version"],
     "commands": ["log -n 10", "tail -n 10", "show S", "sessions", "log -o jsonl"],
+    "searching": [
+        *("a literal,", "case ignored", "not there"),
+        *("ms'", "err(or)?", "[A-Z]{4}", ".*timeout", "rate.?limit"),
+    ],
     "agents": [
         "PraisonAI chat",
         "PraisonAI achat",
