@@ -8,7 +8,7 @@ The function that is decorated gets a session id in any case.
 """
 
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeAlias
 
 import click
@@ -93,22 +93,7 @@ def session_and_matches(command: _Command) -> _Command:
 
 def session_and_turn(command: _Command) -> _Command:
     """Adds `[SESSION] RUNTIME TURN`."""
-
-    @wraps(command)
-    def resolved(
-        *,
-        folder: str | None,
-        session_id: str | None,
-        runtime_id: str | None,
-        turn_id: str | None,
-        **rest: Any,
-    ) -> Any:
-        words = [session_id, runtime_id, turn_id]
-        session, runtime, turn = _with_session(folder, words, _is_turn, ("runtime_id", "turn_id"))
-        given = {"session_id": session, "runtime_id": runtime, "turn_id": turn}
-        return command(folder=folder, **given, **rest)
-
-    return _arguments(resolved, "[SESSION]", "RUNTIME", "TURN")
+    return _with_words(command, ("[SESSION]", "RUNTIME", "TURN"), _is_turn, _TURN[1:])
 
 
 def session_and_blamed(command: _Command) -> _Command:
@@ -116,22 +101,7 @@ def session_and_blamed(command: _Command) -> _Command:
 
     The function gets the first of them as `runtime_id`, and the second, if any, as `turn_id`.
     """
-
-    @wraps(command)
-    def resolved(
-        *,
-        folder: str | None,
-        session_id: str | None,
-        runtime_id: str | None,
-        turn_id: str | None,
-        **rest: Any,
-    ) -> Any:
-        words = [session_id, runtime_id, turn_id]
-        session, first, second = _with_session(folder, words, _may_be_turn, ("runtime_id",))
-        given = {"session_id": session, "runtime_id": first, "turn_id": second}
-        return command(folder=folder, **given, **rest)
-
-    return _arguments(resolved, "[SESSION]", "[RUNTIME/]TURN", "")
+    return _with_words(command, ("[SESSION]", "[RUNTIME/]TURN", ""), _may_be_turn, _TURN[1:2])
 
 
 def session_and_named_turn(command: _Command) -> _Command:
@@ -149,28 +119,8 @@ def session_and_named_turn(command: _Command) -> _Command:
 
 
 def session_and_part(command: _Command) -> _Command:
-    """Adds `[SESSION] [RUNTIME] [TURN]`, of `journal show`, which has `at` too."""
-
-    @wraps(command)
-    def resolved(
-        *,
-        folder: str | None,
-        session_id: str | None,
-        runtime_id: str | None,
-        turn_id: str | None,
-        at: int | str | None,
-        **rest: Any,
-    ) -> Any:
-        def has_runtime(store: DefaultSessionStore, last: str, words: Words) -> bool:
-            return words[0] in store.state_at(last, at)
-
-        session, runtime, turn = _with_session(
-            folder, [session_id, runtime_id, turn_id], has_runtime
-        )
-        given = {"session_id": session, "runtime_id": runtime, "turn_id": turn, "at": at}
-        return command(folder=folder, **given, **rest)
-
-    return _arguments(resolved, "[SESSION]", "[RUNTIME]", "[TURN]")
+    """Adds `[SESSION] [RUNTIME] [TURN]`, of `journal show`."""
+    return _with_words(command, ("[SESSION]", "[RUNTIME]", "[TURN]"), _has_runtime)
 
 
 def session_and_states(command: _Command) -> _Command:
@@ -195,10 +145,31 @@ def session_and_states(command: _Command) -> _Command:
     return found
 
 
-def _arguments(command: _Command, *metavars: str) -> _Command:
+def _with_words(
+    command: _Command,
+    metavars: tuple[str, str, str],
+    fits: Callable[..., bool],
+    required: Sequence[str] = (),
+) -> _Command:
+    """Adds a session and two words. `fits` is asked with the moment of `--at`, if there is one."""
+
+    @wraps(command)
+    def resolved(
+        *,
+        folder: str | None,
+        session_id: str | None,
+        runtime_id: str | None,
+        turn_id: str | None,
+        **rest: Any,
+    ) -> Any:
+        words = [session_id, runtime_id, turn_id]
+        found = _with_session(folder, words, partial(fits, at=rest.get("at")), required)
+        return command(folder=folder, **dict(zip(_TURN, found, strict=True)), **rest)
+
+    added: _Command = resolved
     for name, metavar in reversed(list(zip(_TURN, metavars, strict=True))):
-        command = _argument(name, metavar)(command)
-    return command
+        added = _argument(name, metavar)(added)
+    return added
 
 
 def _argument(name: str, metavar: str) -> Callable[[_Command], _Command]:
@@ -256,14 +227,22 @@ def _is_match(text: str) -> bool:
     return True
 
 
-def _is_turn(_store: DefaultSessionStore, _last: str, words: Words) -> bool:
+def _is_turn(_store: DefaultSessionStore, _last: str, words: Words, at: int | str | None) -> bool:
     """Whether two words are RUNTIME TURN: for a session and all of these, one is missing."""
     return words[1] is not None
 
 
-def _may_be_turn(store: DefaultSessionStore, last: str, words: Words) -> bool:
+def _may_be_turn(
+    store: DefaultSessionStore, last: str, words: Words, at: int | str | None = None
+) -> bool:
     """Whether a word alone is the turn, or the first of two is a runtime that is there."""
     return words[1] is None or words[0] in store.state_at(last)
+
+
+def _has_runtime(
+    store: DefaultSessionStore, last: str, words: Words, at: int | str | None
+) -> bool:
+    return words[0] in store.state_at(last, at)
 
 
 def _names_state(store: DefaultSessionStore, last: str, words: Words) -> bool:
