@@ -2,7 +2,8 @@
 
 The hash of a line is the first 32 hex digits of SHA-256 over its bytes up to
 `,"hash"`, with the bytes of `state`, where there is one, replaced by their own
-SHA-256 in hex. `prev` is the hash of the event before.
+SHA-256 in hex. `prev` is the hash of the event before. Where a state was erased, the key `erased`
+after it has the SHA-256 that takes its place, and counts for nothing itself.
 
 Lines are assembled from a template rather than by an encoder: their key order is part of the
 format, and the hash needs the pieces anyway.
@@ -33,8 +34,20 @@ from journal.events import (
 )
 from journal.state import MAX_LINE, encode_text, on_fresh_stack
 
-FORMAT = 1
+# The formats of a file. It has the lowest that holds what is in it, so that older versions read
+# whatever they can understand.
+PLAIN = 1
+"""The format that every log begins in."""
+WITH_ERASED = 2
+"""States may be erased: see `erase_state`."""
+SHARED = 3
+"""The beginning may be another session's, and states may be encrypted."""
+NEWEST = SHARED
+"""The highest format that this version knows. Who meets a higher one refuses to write."""
+
 HASH_DIGITS = 32
+NO_STATE = b"null"
+"""What stands in the place of a state that was erased; its digest follows under `erased`."""
 
 _STATE, _PREV, _HASH = b',"state":', b',"prev":"', b',"hash":"'
 # Where these end in what stands after a state, and how long that is:
@@ -244,6 +257,8 @@ def _decode_longer(line: bytes) -> Record | None:
         return _decode_unknown(line)
     if not isinstance(record, Open | Sealed) and not (record.seq > 0 and record.prev):
         return None
+    if isinstance(record, Set) and record.erased is not None and bytes(record.state) != NO_STATE:
+        return None
     return record if record.hash == _hash_by_layout(line) else None
 
 
@@ -301,6 +316,28 @@ _KEY = re.compile(rb'\s*([,{])\s*"(?:[^"\\]|\\.)*"\s*:\s*')
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
+_ERASED_VALUE = re.compile(rb'"[0-9a-f]{64}"')
+
+
+def erase_state(line: bytes) -> bytes:
+    """An intact line, without its newline, with its state taken out; the hash stays.
+
+    The line itself if it has no state, or none any more. `null` is erased like any other state.
+    O(len(line)).
+    """
+    position = 0
+    fields = _decode_fields(line)
+    for name, raw in fields.items():
+        key = _KEY.match(line, position)
+        if key is None:
+            raise ValueError("not an intact line")
+        position = key.end() + len(bytes(raw))
+        if name == "state" and "erased" not in fields:
+            erased = b'%b,"erased":"%b"' % (NO_STATE, sha256(raw).hexdigest().encode())
+            return line[: key.end()] + erased + line[position:]
+    return line
+
+
 def _hash_by_layout(line: bytes) -> str | None:
     """The hash that a line should have, whatever the order of its keys.
 
@@ -313,16 +350,23 @@ def _hash_by_layout(line: bytes) -> str | None:
         return None
     covered = bytearray()
     done = position = 0
+    state = digest = b""  # the state, if it is the value before, and the digest in its place
     for name, raw in values:
         key = _KEY.match(line, position)
         if key is None or line[key.end() : key.end() + len(bytes(raw))] != bytes(raw):
             return None
         position = key.end() + len(bytes(raw))
         if name == "state":
-            covered += line[done : key.end()] + sha256(raw).hexdigest().encode()
+            state, digest = bytes(raw), sha256(raw).hexdigest().encode()
+            covered += line[done : key.end()] + digest
+            done = position
+            continue
+        if name == "erased" and state == NO_STATE and _ERASED_VALUE.fullmatch(raw):
+            covered[-len(digest) :] = bytes(raw)[1:-1]
             done = position
         if name == "hash":
             covered += line[done : key.start(1)]  # up to the comma
+        state = b""
     if not values or values[-1][0] != "hash" or line[position:].strip() != b"}":
         return None
     return digest_of(bytes(covered))

@@ -39,18 +39,22 @@ class _Stamped(Struct, frozen=True, kw_only=True, gc=False, tag_field="op"):
 
 
 class Set(_Stamped, frozen=True, kw_only=True, gc=False, tag="set"):
-    """A turn's whole state: it replaces the state that the turn had before."""
+    """A turn's whole state: it replaces the state that the turn had before.
+
+    If it was erased, `state` is `null` and `erased` the SHA-256 of what it was, 64 hex digits.
+    """
 
     op: ClassVar[Literal["set"]] = "set"
     runtime_id: str
     turn_id: str
     state: Raw
+    erased: str | None = None
 
     @repr_of_parts
     def __repr__(self) -> Iterator[str]:
         yield f"seq={self.seq}"
         yield turn_name(self.runtime_id, self.turn_id)
-        yield count(len(self.state), "byte")
+        yield count(len(self.state), "byte") if self.erased is None else "erased"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return fields_without(self, "state")

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import NamedTuple
 
-from journal.codec import FORMAT, HASH_DIGITS, decode_line
+from journal.codec import HASH_DIGITS, NEWEST, decode_line
 from journal.events import Open, Record, Sealed
 from journal.state import MAX_LINE
 
@@ -83,7 +83,7 @@ def find_kept(pieces: Iterable[bytes]) -> KeptPart | None:
             return None
         if header is None and lines:
             first = decode_line(lines[0])
-            if not isinstance(first, Open) or first.format > FORMAT or not first.kept:
+            if not isinstance(first, Open) or first.format > NEWEST or not first.kept:
                 return None
             header, left = first, first.kept + 1
         kept = lines[:left]

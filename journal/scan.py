@@ -13,7 +13,7 @@ append makes good for it.
 
 from collections.abc import Iterable, Iterator
 
-from journal.codec import FORMAT, decode_line, decode_lines, format_of
+from journal.codec import NEWEST, decode_line, decode_lines, format_of
 from journal.damage import Damage, missing_events
 from journal.events import GENESIS, Event, Head, Open, Record, Sealed, Set
 from journal.glued import EVENT_START, split_glued
@@ -256,7 +256,7 @@ class Scanner:
         else:
             self.header = header
             self.seq, self.hash = header.base_seq, header.base_hash
-            if header.format > FORMAT:
+            if header.format > NEWEST:
                 self.newer_format = header.format
             self._note_kept(place, self._kept.begin(header))
         self.line_hash = header.hash
@@ -307,7 +307,7 @@ class Scanner:
                 return
         if self.header is None and not self.count:
             claim = format_of(line.removeprefix(_BOM))
-            if claim is not None and claim > FORMAT:
+            if claim is not None and claim > NEWEST:
                 self.newer_format = claim
         for part, start, stop in split_glued(line, place):
             end = after if stop == after - 1 else stop

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 
-from journal.codec import FORMAT
+from journal.codec import NEWEST
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.recovery import lost_its_beginning
 from journal.engines.files.segment import Segment
@@ -59,7 +59,7 @@ def misnamed(findings: Findings, file: File) -> Finding:
 def not_its_log(findings: Findings, file: File, ends: Ends) -> Finding | None:
     """The finding if a log is newer than we can read, or another session's; None if it is fine."""
     if ends.newer_format is not None:
-        what = f"is of format {ends.newer_format}; this version knows format {FORMAT}"
+        what = f"is of format {ends.newer_format}; this version knows formats up to {NEWEST}"
         return findings.make("error", "newer-format", file.path, what, Remedy.UPGRADE.of())
     header = ends.header
     if header is not None and header.session_id != findings.inventory.session_id:

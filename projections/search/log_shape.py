@@ -7,7 +7,7 @@ or was torn apart. What is wrong within a line shows only where the line is deco
 
 from collections.abc import Iterable, Iterator
 
-from journal.codec import FORMAT, decode_line
+from journal.codec import NEWEST, decode_line
 from journal.events import Open, Sealed
 from projections.search.sweep import FoundLine, Swept
 
@@ -48,7 +48,7 @@ class LogShape:
 
     def _header_in(self, line: bytes) -> Open | None:
         record = decode_line(line)
-        if not isinstance(record, Open) or record.format > FORMAT:
+        if not isinstance(record, Open) or record.format > NEWEST:
             return None
         return record if record.session_id == self._session_id else None
 

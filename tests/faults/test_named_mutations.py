@@ -67,8 +67,8 @@ MUTATIONS = {
     ),
     "a writer counts on in a log whose last line is not where it was": Mutation(
         "journal/engines/files/skimming.py",
-        "header.format > FORMAT or not segment.is_at_tip()",
-        "header.format > FORMAT",
+        "header.format > NEWEST or not segment.is_at_tip()",
+        "header.format > NEWEST",
         f"{ENGINES}/changed",
     ),
     "nobody looks where the path leads after a sync": Mutation(

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from journal import codec
-from journal.codec import Clock, control_line, decode_line, format_of, stamp
+from journal.codec import Clock, control_line, decode_line, erase_state, format_of, stamp
 from journal.errors import JournalError, LimitExceededError
 from journal.events import Clear, Event, Handoff, Open, Sealed, Set, Takeover, Unknown
 from journal.state import MAX_LINE
@@ -403,3 +403,47 @@ def test_a_set_that_does_not_say_so_is_none() -> None:
     """Not even where another key takes the place of its op."""
     fields = [("x", "set") if key == "op" else (key, value) for key, value in WHOLE]
     assert decode_line(line_of(fields)) is None
+
+
+class TestErased:
+    """A line whose state was taken out keeps its hash, and says what the hash was made with."""
+
+    @pytest.mark.parametrize("name", ["set", "unknown with a state"])
+    @pytest.mark.parametrize("value", [STATE, {}, None, "text", 'with "state":1 in it', [None]])
+    def test_an_erased_line_is_intact_and_holds_no_state(self, name: str, value: Any) -> None:
+        own = {"runtime_id": "native", "turn_id": 'turn ","state":1'}
+        op = "set" if name == "set" else "later"
+        whole = line_of(fields_of(op, own, state=value))
+        erased = erase_state(whole)
+        digest = sha256(json_of(value)).hexdigest()
+        fields = fields_of(op, own, state=None, erased=digest)
+        was = json.loads(whole)["hash"]
+        assert json.loads(erased) == {**dict(fields), "hash": was}
+        assert list(json.loads(erased)) == [*(key for key, _ in fields), "hash"]
+        record, before = decode_line(erased), decode_line(whole)
+        assert record is not None
+        assert before is not None
+        assert record.hash == before.hash == was
+        if isinstance(record, Set):
+            assert (bytes(record.state), record.erased) == (b"null", digest)
+
+    def test_erasing_twice_changes_nothing_more(self) -> None:
+        erased = erase_state(LINES["set"])
+        assert erase_state(erased) == erased
+
+    @pytest.mark.parametrize("name", [name for name in EVENTS if name != "set"])
+    def test_a_line_without_a_state_stays_as_it_is(self, name: str) -> None:
+        assert erase_state(LINES[name]) == LINES[name]
+
+    def test_every_byte_of_an_erased_line_is_guarded(self) -> None:
+        erased = erase_state(LINES["set"])
+        for place in range(len(erased)):
+            for other in (b"0", b"1", b"x", b" ", b'"'):
+                changed = erased[:place] + other + erased[place + 1 :]
+                if changed != erased:
+                    assert decode_line(changed) is None, changed
+
+    def test_a_digest_beside_a_state_is_refused(self) -> None:
+        """Whoever reads it would not know whether the state is there."""
+        fields = fields_of("set", TURN, state={}, erased="0" * 64)
+        assert decode_line(line_of(fields)) is None

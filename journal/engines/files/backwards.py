@@ -8,7 +8,7 @@ line is not as it should be, reading backwards ends, and whoever needs more read
 from collections.abc import Iterator
 from itertools import chain
 
-from journal.codec import FORMAT, decode_line
+from journal.codec import NEWEST, decode_line
 from journal.engines.files.ends import header_of
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.storage import FIRST, Storage, chunks
@@ -59,7 +59,7 @@ def _newest_in(log: LogFile, session_id: str) -> Newest | None:
     if size <= _SHORT:
         return None
     header = header_of(chunks(log.storage, log.fd, 0, size, FIRST))
-    if header is None or header.format > FORMAT or header.session_id != session_id:
+    if header is None or header.format > NEWEST or header.session_id != session_id:
         return None
     entries = _closing(log, _entries(log, header, size))
     first = next(entries, None)

@@ -15,7 +15,7 @@ from hashlib import sha256
 from itertools import count
 
 from journal.backend import History, always
-from journal.codec import FORMAT, Clock, control_line, default_writer, digest_of
+from journal.codec import PLAIN, Clock, control_line, default_writer, digest_of
 from journal.engines.files.deletion import is_evidence, remove_from_archive
 from journal.engines.files.living import Kept, Living, scan_living
 from journal.engines.files.logfile import LogFile
@@ -207,7 +207,7 @@ class Compaction:
         for place in kept:
             digest.update(place.hash.encode())
         return Open(
-            format=FORMAT,
+            format=scanner.header.format if scanner.header is not None else PLAIN,
             session_id=self._paths.session_id,
             log_id=scanner.header.log_id if scanner.header is not None else os.urandom(8).hex(),
             base_seq=scanner.seq,

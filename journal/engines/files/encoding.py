@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from journal.backend import EventFactory
-from journal.codec import FORMAT, Clock, control_line, digest_of, stamp
+from journal.codec import PLAIN, Clock, control_line, digest_of, stamp
 from journal.engines.files.tip import Tip
 from journal.events import GENESIS, Event, Open
 from journal.group_commit import Request
@@ -67,7 +67,7 @@ class LineEncoder:
 
     def _new_header(self) -> Open:
         return Open(
-            format=FORMAT,
+            format=PLAIN,
             session_id=self._session_id,
             log_id=os.urandom(8).hex(),
             base_seq=0,

@@ -8,7 +8,7 @@ than that, the log is read.
 
 from typing import NamedTuple
 
-from journal.codec import FORMAT, HASH_DIGITS, decode_line
+from journal.codec import HASH_DIGITS, NEWEST, decode_line
 from journal.engines.files.segment import Segment
 from journal.engines.files.storage import CHUNK
 from journal.engines.files.tip import Tip
@@ -67,7 +67,7 @@ def skim(segment: Segment, known: Head | None) -> bool:
 def _after_tip(segment: Segment) -> _Start | None:
     tip = segment.tip
     header = tip.header
-    if header is None or header.format > FORMAT or not segment.is_at_tip():
+    if header is None or header.format > NEWEST or not segment.is_at_tip():
         return None
     return _Start(header, tip.end, tip.seq, (tip.seq, tip.hash), b"")
 
@@ -77,7 +77,7 @@ def _after_header(segment: Segment, known: Head | None) -> _Start | None:
     header = decode_line(line) if newline else None
     if (
         not isinstance(header, Open)
-        or header.format > FORMAT
+        or header.format > NEWEST
         or header.session_id != segment.paths.session_id
         or (known is not None and header.log_id != known.log_id)
     ):

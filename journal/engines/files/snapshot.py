@@ -19,7 +19,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from journal.codec import FORMAT, decode_line
+from journal.codec import NEWEST, decode_line
 from journal.engines.files.backwards import lines_back
 from journal.engines.files.ends import header_of
 from journal.engines.files.logfile import LogFile
@@ -200,7 +200,7 @@ class SnapshotFile:
         header = header_of(chunks(storage, log, 0, size, FIRST))
         is_same = (
             header is not None
-            and header.format <= FORMAT
+            and header.format <= NEWEST
             and header.hash == place.opened
             and header.session_id == place.session_id
             and header.log_id == place.log_id

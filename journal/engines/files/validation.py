@@ -1,6 +1,6 @@
 """What no reader may take for a session's log, and what it says then."""
 
-from journal.codec import FORMAT
+from journal.codec import NEWEST
 from journal.engines.files.recovery import lost_its_beginning
 from journal.engines.files.segment import Segment
 from journal.errors import DamagedError, UnsupportedFormatError, WrongSessionError
@@ -40,5 +40,5 @@ def newer_format_error(paths: Paths, scanner: Scanner) -> UnsupportedFormatError
     """The error for a log that a newer version has written."""
     return UnsupportedFormatError(
         f"{paths.log}: is of format {scanner.newer_format}, this version knows "
-        f"format {FORMAT}. Upgrade runtime-journal to a version that knows it"
+        f"formats up to {NEWEST}. Upgrade runtime-journal to a version that knows it"
     )

@@ -8,7 +8,7 @@ hashes of the events that compaction kept.
 import os
 from collections.abc import Iterator
 
-from journal.codec import FORMAT
+from journal.codec import NEWEST
 from journal.engines.files.archives import read_archive
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.segment import Segment
@@ -214,4 +214,4 @@ class Verification:
 
 
 def _newer(number: int) -> str:
-    return f"is of format {number}; this version knows format {FORMAT}"
+    return f"is of format {number}; this version knows formats up to {NEWEST}"

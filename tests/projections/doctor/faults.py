@@ -146,7 +146,7 @@ def append(folder: Path, session: str = "s") -> None:
 def newer(folder: Path) -> None:
     header = decode_line(lines(folder)[0].rstrip())
     assert isinstance(header, Open)
-    changed = control_line(msgspec.structs.replace(header, format=2, hash=""))
+    changed = control_line(msgspec.structs.replace(header, format=9, hash=""))
     log(folder).write_bytes(changed + b"".join(lines(folder)[1:]))
 
 

@@ -67,10 +67,10 @@ def raise_limits(folder: Path, finding: Finding, backup: Path) -> None:
     run(commands_in(finding)[1])
 
 
-def know_format_2(folder: Path, finding: Finding, backup: Path) -> None:
+def know_newer_format(folder: Path, finding: Finding, backup: Path) -> None:
     """Stands for the upgrade."""
     for module in ("scan", "engines.files.verification", "engines.files.validation"):
-        LATER.setattr(f"journal.{module}.FORMAT", 2)
+        LATER.setattr(f"journal.{module}.NEWEST", 9)
 
 
 LATER = pytest.MonkeyPatch()
@@ -115,7 +115,7 @@ WAYS: dict[Remedy, tuple[Way, ...]] = {
     Remedy.REMOVE_NAME: (next_compaction, command()),
     Remedy.RAISE_LIMITS: (raise_limits,),
     Remedy.CHECK_CLOCK: (next_write,),
-    Remedy.UPGRADE: (know_format_2,),
+    Remedy.UPGRADE: (know_newer_format,),
 }
 ELSEWHERE = {
     # in TestSurroundings and in the tests of what the system refuses

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from journal.codec import FORMAT, Clock, control_line, digest_of
+from journal.codec import PLAIN, Clock, control_line, digest_of
 from journal.errors import WrongSessionError
 from journal.events import GENESIS, Clear, Open, Sealed, Set
 from journal.fold import apply
@@ -57,7 +57,7 @@ def check_session(header: Open, session_id: str) -> None:
 def new_header(session_id: str, writer: str) -> Open:
     """Of a log that begins."""
     return Open(
-        format=FORMAT,
+        format=PLAIN,
         session_id=session_id,
         log_id=os.urandom(8).hex(),
         base_seq=0,
@@ -94,7 +94,7 @@ def living(entries: Iterable[Entry]) -> list[Entry]:
 def compacted(old: Read, kept: Sequence[Entry], writer: str, *, drop: bool) -> bytes:
     """The generation that takes the place of `old`."""
     header = Open(
-        format=FORMAT,
+        format=old.header.format,
         session_id=old.header.session_id,
         log_id=old.header.log_id,
         base_seq=old.scanner.seq,

@@ -175,8 +175,8 @@ def test_logs_that_are_not_ours_to_rewrite_are_refused(tmp_path: Path) -> None:
     path = write_log(tmp_path)
     ours = path.read_bytes()
     theirs = write_log(tmp_path, "theirs").read_bytes()
-    newer = ours.replace(b'"format":1', b'"format":2')
-    refusals = [(newer, UnsupportedFormatError, "format 2"), (theirs, WrongSessionError, "theirs")]
+    newer = ours.replace(b'"format":1', b'"format":9')
+    refusals = [(newer, UnsupportedFormatError, "format 9"), (theirs, WrongSessionError, "theirs")]
     for content, kind, text in refusals:
         path.write_bytes(content)
         with pytest.raises(kind, match=text):

@@ -29,10 +29,10 @@ class TestRefusals:
         log.append([set_event("a")])
         log.close()
         path = tmp_path / "s.jsonl"
-        before = path.read_bytes().replace(b'"format":1', b'"format":2')
+        before = path.read_bytes().replace(b'"format":1', b'"format":9')
         path.write_bytes(before)
         newer, _ = open_log(tmp_path)
-        with pytest.raises(UnsupportedFormatError, match="format 2"):
+        with pytest.raises(UnsupportedFormatError, match="format 9"):
             newer.append([set_event("b")])
         assert path.read_bytes() == before
 
@@ -43,13 +43,13 @@ class TestRefusals:
         log.append([set_event("a")])
         path = tmp_path / "s.jsonl"
         lines = path.read_bytes().splitlines(keepends=True)
-        newer = lines[0].replace(b'"format":1', b'"format":2').partition(b',"hash"')[0]
+        newer = lines[0].replace(b'"format":1', b'"format":9').partition(b',"hash"')[0]
         lines[0] = b'%b,"hash":"%b"}\n' % (newer, digest_of(newer).encode())
         path.write_bytes(b"".join(lines))
         reader, seen = open_log(tmp_path)
         with caplog.at_level(logging.WARNING):
             assert reader.refresh()
-        assert "is of format 2" in caplog.text
+        assert "is of format 9" in caplog.text
         assert len(seen.events) == 1
 
     def test_a_log_of_another_session_is_not_taken_for_ours(self, tmp_path: Path) -> None:
