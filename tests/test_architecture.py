@@ -4,6 +4,8 @@ import ast
 import re
 import subprocess
 import sys
+from collections import defaultdict
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,62 @@ def test_no_engine_is_known_to_what_engines_share() -> None:
 def test_products_never_import_tests() -> None:
     for path in (ROOT / "projections").rglob("*.py"):
         assert not any(name.split(".")[0] == "tests" for name in imports_of(path)), path
+
+
+CLI = ROOT / "projections" / "cli"
+CLI_PACKAGE = ["projections", "cli"]
+
+
+def _rooms_of_the_command() -> dict[str, set[str]]:
+    """What each room of the command imports of the others, also later and for types only.
+
+    A module outside the rooms counts as a room.
+    """
+    rooms: dict[str, set[str]] = defaultdict(set)
+    for path in CLI.rglob("*.py"):
+        room = path.relative_to(CLI).with_suffix("").parts[0]
+        names = [name.split(".") for name in imports_of(path)]
+        rooms[room] |= {name[2] for name in names if name[:2] == CLI_PACKAGE and name[2:]}
+        rooms[room].discard(room)
+    return rooms
+
+
+def test_rooms_of_the_command_do_not_import_each_other_in_a_circle() -> None:
+    rooms = _rooms_of_the_command()
+    assert len(rooms) > 10
+    TopologicalSorter(rooms).prepare()  # raises CycleError, which names the circle
+
+
+def test_rooms_of_the_command_import_only_from_those_below_them_in_the_readme() -> None:
+    _, _, page = (
+        (ROOT / "projections/README.md").read_text().partition("\n### Rooms of the command")
+    )
+    rows = re.findall(r"(?m)^\| (`.*?) \|", page.partition("\n## ")[0])
+    order = [room for row in rows for room in re.findall(r"`(\w+)/`", row)]
+    assert sorted(order) == sorted(path.name for path in CLI.iterdir() if any(path.glob("*.py")))
+    for room, others in _rooms_of_the_command().items():
+        for other in {*others}.intersection(order) if room in order else ():
+            assert order.index(other) > order.index(room), f"{room} imports {other}"
+
+
+def test_commands_do_not_import_each_other() -> None:
+    """What two of them need is in a room."""
+    for path in (CLI / "commands").glob("*.py"):
+        names = {name for name in imports_of(path) if name.startswith("projections.cli.commands")}
+        assert not names, path
+
+
+def test_nothing_but_the_table_of_commands_knows_the_commands() -> None:
+    """So that only the one that is asked for is imported."""
+    importing = {room for room, others in _rooms_of_the_command().items() if "commands" in others}
+    assert not importing, "the table has their names, and imports by them"
+
+
+def test_rooms_of_the_command_say_what_is_in_them() -> None:
+    rooms = [path for path in CLI.iterdir() if any(path.glob("*.py"))]
+    assert rooms
+    for room in rooms:
+        assert ast.get_docstring(ast.parse((room / "__init__.py").read_text())), room
 
 
 def products() -> list[Path]:

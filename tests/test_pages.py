@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from projections.cli.commands import COMMANDS
+from projections.cli.group import COMMANDS
 from tests.pages import FRONT, PAGES, name_of
 from tests.support import ROOT
 
@@ -48,7 +48,8 @@ def rooms_of(package: str) -> set[str]:
 def test_every_module_is_on_the_map_of_its_package(package: str) -> None:
     """Modules by name, rooms with a slash after theirs; and nothing else."""
     page = (ROOT / package / "README.md").read_text()
-    rows = re.findall(r"(?m)^\| (`[^|]+) \|", page[page.index("## Rooms") :])
+    _, _, rooms = page.partition("\n## Rooms\n")
+    rows = re.findall(r"(?m)^\| (`[^|]+) \|", rooms.partition("\n### ")[0])
     listed = {name for row in rows for name in re.findall(r"`([\w/]+)`", row)}
     modules = {path.stem for path in (ROOT / package).glob("[!_]*.py")}
     assert listed == modules | {f"{Path(room).name}/" for room in rooms_of(package)}

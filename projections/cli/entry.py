@@ -12,7 +12,6 @@ from io import TextIOWrapper
 import click
 
 from journal.errors import DamagedError, JournalError
-from projections.cli.commands import ReaderGoneError, cli
 from projections.cli.exit_codes import (
     EXIT_DAMAGED,
     EXIT_INTERRUPTED,
@@ -20,9 +19,10 @@ from projections.cli.exit_codes import (
     Terminated,
     exit_code_of,
 )
+from projections.cli.group import ReaderGoneError, cli
 from projections.cli.notices import is_completing, print_log
-from projections.cli.pager import PagerGone, finish
-from projections.cli.terminal import notice, plain
+from projections.cli.terminal.output import notice, plain
+from projections.cli.terminal.pager import PagerGone, finish
 
 _CLICKS_LEAST = 52
 _LEAST_HELP = 30
@@ -110,7 +110,7 @@ def _invoke() -> int:
     For a command this is what click's `main` does, except that an interrupt prints nothing.
     """
     if is_completing():
-        from projections.cli.shells import install
+        from projections.cli.completion.shells import install
 
         install()
         code: int = cli.main(prog_name="journal", standalone_mode=False) or 0

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import click
 from click.core import ParameterSource
 
-from projections.cli.clocks import utc_option
-from projections.cli.pager import no_pager_option
+from projections.cli.formats.clocks import utc_option
+from projections.cli.terminal.pager import no_pager_option
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -4,8 +4,8 @@ import logging
 import os
 import re
 
-from projections.cli.commands import COMMANDS, cli
-from projections.cli.terminal import notice
+from projections.cli.group import COMMANDS, cli
+from projections.cli.terminal.output import notice
 
 _FAIL_ON_DAMAGE = frozenset((*COMMANDS["Look"], *COMMANDS["Understand"], "export"))
 """Commands that end with `EXIT_DAMAGED` if damage may have left something out."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from projections.cli.commands import COMMANDS
+from projections.cli.group import COMMANDS
 
 NAMES = [name for section in COMMANDS.values() for name in section]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.cli.ages import age
+from projections.cli.formats.ages import age
 
 NOON = datetime(2026, 11, 30, 11, 0, tzinfo=UTC)
 """Twelve o'clock in Berlin."""

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from journal.engines.files import backwards
 from journal.errors import JournalError, NotFoundError
 from projections import DefaultSessionStore
-from projections.cli.backlog import Backlog
-from projections.cli.effects import Effects
-from projections.cli.filters import Filter
-from projections.cli.opening import require_log, require_session
+from projections.cli.arguments.filters import Filter
+from projections.cli.events.backlog import Backlog
+from projections.cli.lines.effects import Effects
+from projections.cli.sessions.opening import require_log, require_session
 from projections.refs import Ref
 from tests.projections.replay_model import do, operations, runtimes, session, turns
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections import DefaultSessionStore
-from projections.cli.clocks import brief_clock, clock, day_of
+from projections.cli.formats.clocks import brief_clock, clock, day_of
 from projections.times import moment, stamp_of
 from tests.cli.terminal import STYLE, Terminal, journal
 
@@ -23,7 +23,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{3})?")
 @pytest.fixture(autouse=True)
 def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TZ", TOKYO["TZ"])
-    monkeypatch.setattr("projections.cli.clocks.today", lambda: TODAY)
+    monkeypatch.setattr("projections.cli.formats.clocks.today", lambda: TODAY)
     time.tzset()
     yield
     monkeypatch.undo()

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections import DefaultSessionStore
-from projections.cli.shells import bash_reply, typed
+from projections.cli.completion.shells import bash_reply, typed
 from tests.cli.terminal import STYLE, shell, with_journal
 from tests.support import needs
 

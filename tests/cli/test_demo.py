@@ -27,7 +27,7 @@ SESSION = "support-42"
 COUNTED = after(
     """
 import os
-import projections.cli.demo.command as command
+import projections.cli.commands.demo as command
 pauses = open(os.environ["PAUSES"], "w", buffering=1)
 command.sleep = lambda seconds: pauses.write(f"{seconds}\\n")
 """
@@ -37,7 +37,7 @@ command.sleep = lambda seconds: pauses.write(f"{seconds}\\n")
 PAUSED = after(
     """
 import itertools, os, time
-import projections.cli.demo.command as command
+import projections.cli.commands.demo as command
 numbers = itertools.count()
 def sleep(seconds):
     if next(numbers) == int(os.environ["AT"]):
@@ -51,7 +51,7 @@ command.sleep = sleep
 
 NEVER = after(
     """
-import projections.cli.demo.command as command
+import projections.cli.commands.demo as command
 def sleep(seconds):
     raise AssertionError("it waits")
 command.sleep = sleep

@@ -13,13 +13,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from projections import DefaultSessionStore
-from projections.cli.commands import cli
 from projections.cli.documents.doctor import (
     DoctorDocument,
     FindingItem,
     RestoreDocument,
     RestoreItem,
 )
+from projections.cli.group import cli
 from tests.cli.terminal import HARMFUL, journal, run_in_terminal
 from tests.projections.doctor.faults import (
     FAULTS,

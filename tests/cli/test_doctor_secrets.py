@@ -12,8 +12,8 @@ from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.errors import NotFoundError
 from projections import DefaultSessionStore
-from projections.cli.commands import cli
 from projections.cli.documents.doctor import SecretItem, SecretsDocument
+from projections.cli.group import cli
 
 PASSWORD = "hunter2" + "-Zq9-Lm4"
 KEY = "AK" + "IA" + "ABCD2345" * 2

@@ -8,6 +8,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from projections.cli.commands.schema import documents
 from projections.cli.documents.base import VERSION, Document
 from projections.cli.documents.doctor import (
     DoctorDocument,
@@ -48,7 +49,6 @@ from projections.cli.documents.states import (
 )
 from projections.cli.documents.statistics import StatDocument
 from projections.cli.documents.turns import TurnDocument
-from projections.cli.schema import documents
 from tests.cli.arguments import TO, with_folder
 from tests.cli.terminal import (
     journal,

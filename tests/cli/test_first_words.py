@@ -7,7 +7,7 @@ import pytest
 
 from projections import DefaultSessionStore
 from projections.cli import global_options
-from projections.cli.suggestions import _MEANT, suggestions
+from projections.cli.names.suggestions import _MEANT, suggestions
 from tests.cli.arguments import NAMES
 from tests.cli.terminal import STYLE, after, journal, run_in_terminal
 
@@ -71,14 +71,14 @@ def test_a_switch_is_taken_at_either_place_by_every_command() -> None:
     """What a switch of the future may rely on, as its description says."""
     code = """
 import click
-from projections.cli import commands, global_options
+from projections.cli import global_options, group
 def heard(ctx, param, value):
     if value:
         print("heard")
 def loud():
     return click.Option(["--loud"], is_flag=True, expose_value=False, callback=heard)
 global_options.SWITCHES = (loud,)
-commands.cli.params.append(loud())  # which it has from the table when it is first imported
+group.cli.params.append(loud())  # which it has from the table when it is first imported
 """
     for args in (["--loud", "version"], ["version", "--loud"]):
         assert journal(*args, code=after(code)).stdout.startswith("heard\njournal ")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from projections.cli.commands import COMMANDS
+from projections.cli.group import COMMANDS
 from tests.cli.arguments import NAMES
 from tests.cli.terminal import (
     Completed,

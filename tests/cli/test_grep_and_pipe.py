@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from journal import SessionConfig
 from projections import DefaultSessionStore
-from projections.cli.effects import Effect, Effects
-from projections.cli.event_search import EventSearch
-from projections.cli.event_text import event_text
+from projections.cli.arguments.event_search import EventSearch
+from projections.cli.lines.effects import Effect, Effects
+from projections.cli.lines.event_text import event_text
 from projections.view import View
 from tests.cli.terminal import journal, shell
 from tests.projections.turns.turn_scripts import STEPS, Script

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from projections import DefaultSessionStore
-from projections.cli.commands import COMMANDS, Commands
+from projections.cli.group import COMMANDS, Commands
 from tests.cli.arguments import NAMES
 from tests.cli.terminal import (
     Completed,

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections import DefaultSessionStore
-from projections.cli.highlight import MATCH, highlighted
-from projections.cli.terminal import Piece
+from projections.cli.terminal.highlight import MATCH, highlighted
+from projections.cli.terminal.output import Piece
 from tests.cli.appending import SEQ
 from tests.cli.terminal import STYLE, Terminal, journal
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from projections import DefaultSessionStore
-from projections.cli.terminal import plain
+from projections.cli.terminal.output import plain
 from tests.cli.arguments import TO, with_folder
 from tests.cli.hostile_text import AS_ARGUMENT, NASTY
 from tests.cli.terminal import (

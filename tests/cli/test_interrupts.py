@@ -124,7 +124,7 @@ def test_ctrl_c_while_an_object_is_deleted_ends_the_command_too(session: str) ->
         "    def __del__(self):\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
         "        os.getpid()  # here the interrupt is noticed\n"
-        "import projections.cli.opening as opening\n"
+        "import projections.cli.sessions.opening as opening\n"
         "require = opening.require_log\n"
         "opening.require_log = lambda *args: (Deleted(), require(*args))\n"
     )

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from journal.errors import ReadError
 from journal.events import Clear, Event, Handoff, Takeover
 from projections import DefaultSessionStore
-from projections.cli import printing
 from projections.cli.documents.events import event_item
-from projections.cli.effects import Effect
-from projections.cli.json_output import JsonLines, json_line
-from projections.cli.printing import EventPrinter
+from projections.cli.documents.json_output import JsonLines, json_line
+from projections.cli.lines import printing
+from projections.cli.lines.effects import Effect
+from projections.cli.lines.printing import EventPrinter
 from tests.support import open_log, set_event
 
 texts = st.text(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.cli.keyboard import KeyParser
+from projections.cli.terminal.keyboard import KeyParser
 
 KEYS = {
     "\x1b[A": "up",

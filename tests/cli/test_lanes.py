@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from rich.cells import cell_len
 
 from journal.events import Event, Handoff
-from projections.cli.durations import duration
+from projections.cli.formats.durations import duration
 from projections.cli.lanes import ASCII, UNICODE, Glyphs, draw, legend
-from projections.cli.terminal import plain
-from projections.cli.texts import end_cut, middle_cut
+from projections.cli.terminal.output import plain
+from projections.cli.terminal.texts import end_cut, middle_cut
 from projections.handoffs.audit import audit
 from tests.faults.sizes import for_any
 from tests.projections.handoff_histories import HISTORIES, events_of
@@ -34,7 +34,7 @@ from tests.projections.handoff_steps import (
 def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patched:
         patched.setenv("TZ", "UTC")
-        patched.setattr("projections.cli.clocks.today", lambda: date(2026, 11, 30))
+        patched.setattr("projections.cli.formats.clocks.today", lambda: date(2026, 11, 30))
         time.tzset()
         yield
     time.tzset()

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections import DefaultSessionStore
-from projections.cli.filters import Filter, chosen_by
-from projections.cli.last_events import LastEvent, last_events
+from projections.cli.arguments.filters import Filter, chosen_by
+from projections.cli.events.last_events import LastEvent, last_events
 from tests.cli.appending import seqs_of
 from tests.cli.terminal import Terminal
 

@@ -10,10 +10,10 @@ from rich.cells import cell_len
 
 from projections import DefaultSessionStore
 from projections.adapters.turns import Turn
-from projections.cli.ids import ShownIds
-from projections.cli.marks import ASCII, UNICODE
-from projections.cli.phrase_fitting import fit, whole
-from projections.cli.phrases import Phrase, Words
+from projections.cli.lines.ids import ShownIds
+from projections.cli.lines.marks import ASCII, UNICODE
+from projections.cli.lines.phrase_fitting import fit, whole
+from projections.cli.lines.phrases import Phrase, Words
 from tests.cli.terminal import STYLE, Terminal, journal, run_in_terminal
 
 TURN, OTHER = "run-20261130T071516.001-7514c9", "run-20261130T071517.002-aa14c9"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from projections import DefaultSessionStore
-from projections.cli.naming import close_to, in_words, instead_of, split_names
+from projections.cli.names.naming import close_to, in_words, instead_of, split_names
 from tests.cli.terminal import Pipe, Terminal, journal, run_in_terminal
 
 _WIDTHS = [60, 80, 120]

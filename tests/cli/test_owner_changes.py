@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from journal.events import Event, Handoff
-from projections.cli.owner_changes import OwnerChanges
-from projections.cli.terminal import Segment
+from projections.cli.replay.owner_changes import OwnerChanges
+from projections.cli.terminal.output import Segment
 from projections.handoffs.audit import audit
 from tests.projections.handoff_histories import HISTORIES
 from tests.projections.handoff_steps import at, child_of, hands, sets, takes, writes

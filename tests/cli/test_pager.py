@@ -257,7 +257,7 @@ def test_a_command_that_only_fails_has_no_pager(prepared: str) -> None:
 
 def test_no_progress_is_drawn_while_the_pager_has_the_terminal(prepared: str) -> None:
     """After the first line it would be due at each read, and go on with the next session."""
-    code = after("import projections.cli.progress as p; p._PATIENCE = p._EVERY = 0.0")
+    code = after("import projections.cli.terminal.progress as p; p._PATIENCE = p._EVERY = 0.0")
     args = ["handoffs", "--all", "--dir", prepared]
     with Terminal(*args, code=code, env=MARKING) as terminal:
         terminal.end()
@@ -288,7 +288,7 @@ def test_notices_stand_where_they_were_made_and_the_last_word_comes_after_the_pa
 
 def test_a_pager_that_ends_ends_the_command_even_if_that_has_nothing_to_write(long: str) -> None:
     code = after(
-        "import time, projections.cli.printing as p\n"
+        "import time, projections.cli.lines.printing as p\n"
         "line = p.LineWriter.line\n"
         "def slow(self, segments):\n"
         "    line(self, segments)\n"
@@ -313,7 +313,7 @@ def test_a_pager_that_an_interrupt_kills_is_an_interrupt(long: str) -> None:
 
 def test_after_a_failure_what_was_found_can_be_read_and_then_comes_the_message(long: str) -> None:
     code = after(
-        "import projections.cli.printing as p\n"
+        "import projections.cli.lines.printing as p\n"
         "from journal.errors import DamagedError\n"
         "line = p.LineWriter.line\n"
         "def failing(self, segments):\n"

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from projections.cli import player as module
-from projections.cli.player import Player, Tape
+from projections.cli.replay import player as module
+from projections.cli.replay.player import Player, Tape
 from projections.replay import Step, paced
 from tests.support import set_event
 

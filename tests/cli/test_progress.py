@@ -8,7 +8,7 @@ from projections import DefaultSessionStore
 from tests.cli.appending import put
 from tests.cli.terminal import Pipe, Terminal, after, run_in_terminal
 
-IMPATIENT = after("import projections.cli.progress as p; p._PATIENCE = p._EVERY = -1")
+IMPATIENT = after("import projections.cli.terminal.progress as p; p._PATIENCE = p._EVERY = -1")
 LONG = {
     "verify s": "verifying s",
     "compact s": "compacting s",

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from journal.events import Clear, Event, Handoff, Set
-from projections.cli.effects import Effect, Effects
-from projections.cli.replaced import Replaced
+from projections.cli.events.replaced import Replaced
+from projections.cli.lines.effects import Effect, Effects
 from projections.view import View
 from tests.support import set_event
 

@@ -12,8 +12,8 @@ import pytest
 from rich.cells import cell_len
 
 from projections import DefaultSessionStore
-from projections.cli import replay_pauses
-from projections.cli.replay import SECONDS, SPEED
+from projections.cli.commands.replay import SECONDS, SPEED
+from projections.cli.replay import pauses as replay_pauses
 from tests.cli.terminal import STYLE, Pipe, Terminal, journal, run_in_terminal, shell
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from projections import DefaultSessionStore
-from projections.cli.replay_keys import status_line
+from projections.cli.replay.keys import status_line
 from tests.cli.appending import seqs_of
 from tests.cli.terminal import COMMAND, STYLE, Terminal, journal
 
@@ -243,7 +243,7 @@ def test_the_terminal_is_left_as_it_was(trip: str, end: str, options: list[str])
 def test_an_error_in_the_middle_leaves_the_terminal_as_it_was(trip: str) -> None:
     code = f"""
 import sys
-from projections.cli.printing import EventPrinter
+from projections.cli.lines.printing import EventPrinter
 whole = EventPrinter.print
 def fail(self, session_id, log_id, event, effect):
     if event.seq == 3:

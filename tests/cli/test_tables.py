@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from projections.cli import tables
-from projections.cli.tables import Table
-from projections.cli.texts import middle_cut
+from projections.cli.terminal import tables
+from projections.cli.terminal.tables import Table
+from projections.cli.terminal.texts import middle_cut
 
 HEADINGS = ("ID", "WHO", "STATE", "COUNT>", "SIZE>", "BEGINS")
 SPARE = ("SIZE>", "COUNT>", "WHO")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections import DefaultSessionStore
-from projections.cli.text_changes import text_lines
+from projections.cli.turns.text_changes import text_lines
 from projections.compare.difference import LeafChange
 from tests.cli.terminal import STYLE, Terminal, in_terminal, journal
 

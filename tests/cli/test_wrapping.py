@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from projections.cli.terminal import plain
-from projections.cli.wrapping import flowed, wrapped
+from projections.cli.terminal.output import plain
+from projections.cli.terminal.wrapping import flowed, wrapped
 
 TEXTS = st.text("ab 日é\n\t\x1b", max_size=200) | st.text(max_size=80)
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from projections.cli.marks import UNICODE
-from projections.cli.phrase_fitting import fit
-from projections.cli.phrases import phrases
+from projections.cli.lines.marks import UNICODE
+from projections.cli.lines.phrase_fitting import fit
+from projections.cli.lines.phrases import phrases
 from projections.turns.contents import contents_of
 from projections.turns.happenings import happenings, happenings_of
 from projections.turns.kinds import Ended, Said

@@ -14,11 +14,11 @@ from journal.engines.files.storage import DiskStorage
 from journal.events import Event
 from journal.scan import Scanner
 from projections import DefaultSessionStore
-from projections.cli.commands import cli
-from projections.cli.filters import Filter
-from projections.cli.last_events import last_events
-from projections.cli.opening import require_session
-from projections.cli.printing import EventPrinter
+from projections.cli.arguments.filters import Filter
+from projections.cli.events.last_events import last_events
+from projections.cli.group import cli
+from projections.cli.lines.printing import EventPrinter
+from projections.cli.sessions.opening import require_session
 from tests.growth.counting import steps
 from tests.support import open_log, set_event
 

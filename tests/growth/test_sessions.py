@@ -17,8 +17,8 @@ from journal.engines.files.storage import DiskStorage
 from journal.past import Past
 from journal.reports import SessionInfo
 from projections import DefaultSessionStore, writers
-from projections.cli import progress
-from projections.cli.commands import cli
+from projections.cli.group import cli
+from projections.cli.terminal import progress
 from projections.summary import Summary
 from tests.growth.counting import calls
 from tests.support import FaultyStorage

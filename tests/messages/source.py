@@ -81,7 +81,7 @@ def _said(texts: Texts, saying: _Saying) -> Iterator[Message]:
         section = saying.section
         if section == LOGGED and not ast.unparse(call.func).startswith("logger."):
             continue
-        if section == "ValueError" and path.parent.name == "cli":
+        if section == "ValueError" and "/projections/cli/" in path.as_posix():
             section = USAGE  # which click makes of it
         for text in texts.of(path, call, saying.place, saying.name):
             filled = re.sub(r"%[rsd]", GAP, text) if section == LOGGED else text

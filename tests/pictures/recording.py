@@ -17,7 +17,7 @@ import datetime, mmap, os, struct
 import journal.codec
 import journal.engines.files.log
 import projections.adapters.turns
-import projections.cli.demo.command
+import projections.cli.commands.demo
 import projections.writers
 
 clock = mmap.mmap(-1, 8)  # nanoseconds since the epoch, for the forked process too
@@ -36,7 +36,7 @@ wait(float(os.environ["BEGINS"]))
 first = os.getpid()
 journal.codec.time_ns = time_ns
 projections.adapters.turns.now = now
-projections.cli.demo.command.sleep = wait
+projections.cli.commands.demo.sleep = wait
 journal.engines.files.log.default_writer = lambda: f"app:{4242 + (os.getpid() != first)}"
 projections.writers.Writers.is_gone = lambda self, event: event.writer == "app:4243"
 """

@@ -1,8 +1,8 @@
 """What `journal handoffs` shows of the session, without its table: the lanes, and the findings."""
 
-from projections.cli.handoff_findings import print_findings
-from projections.cli.handoffs import glyphs_of_output, print_lanes
-from projections.cli.terminal import LineWriter
+from projections.cli.handoffs.drawing import glyphs_of_output, print_lanes
+from projections.cli.handoffs.findings import print_findings
+from projections.cli.terminal.output import LineWriter
 from projections.store.store import DefaultSessionStore
 
 

@@ -6,8 +6,8 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-from projections.cli.terminal import LineWriter, width
-from projections.cli.wrapping import wrapped
+from projections.cli.terminal.output import LineWriter, width
+from projections.cli.terminal.wrapping import wrapped
 
 
 def as_typed() -> str:

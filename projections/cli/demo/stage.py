@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from projections.cli.effects import Effects
-from projections.cli.printing import EventPrinter
-from projections.cli.terminal import LineWriter, width
-from projections.cli.wrapping import wrapped
+from projections.cli.lines.effects import Effects
+from projections.cli.lines.printing import EventPrinter
+from projections.cli.terminal.output import LineWriter, width
+from projections.cli.terminal.wrapping import wrapped
 from projections.store.store import DefaultSessionStore
 from projections.view import View
 

@@ -14,7 +14,7 @@ from rich.tree import Tree
 from journal import GatewayConfig, JournalError, SessionConfig
 from journal.names import paths_of
 from projections.cli.demo.commands import as_typed
-from projections.cli.terminal import colour_of
+from projections.cli.terminal.output import colour_of
 from projections.store.store import DefaultSessionStore
 
 SESSION = "demo"

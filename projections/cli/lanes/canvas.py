@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeAlias
 
 from rich.cells import cell_len
 
-from projections.cli.terminal import Piece, Segment, Style
+from projections.cli.terminal.output import Piece, Segment, Style
 
 Line: TypeAlias = list[Segment]
 

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.cells import cell_len, set_cell_size
 
 from journal.events import Event
-from projections.cli.clocks import day_of
+from projections.cli.formats.clocks import day_of
 from projections.cli.lanes.canvas import UNICODE, Glyphs, Line
 from projections.cli.lanes.condense import condense
 from projections.cli.lanes.layout import page_for
 from projections.cli.lanes.pages import Lane, Page
 from projections.cli.lanes.plot import Plot
 from projections.cli.lanes.rows import Row
-from projections.cli.terminal import colour_of, plain
+from projections.cli.terminal.output import colour_of, plain
 from projections.handoffs.findings import HandoffAudit
 
 

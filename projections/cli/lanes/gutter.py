@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from projections.cli.clocks import day_of, local_time
+from projections.cli.formats.clocks import day_of, local_time
 from projections.cli.lanes.canvas import Line
 from projections.cli.lanes.rows import Row
-from projections.cli.terminal import plain
+from projections.cli.terminal.output import plain
 
 _HEADING = "SEQ"
 

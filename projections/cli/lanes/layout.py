@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
-from projections.cli.fitting import fitted
 from projections.cli.lanes.canvas import Glyphs
 from projections.cli.lanes.gutter import Gutter
 from projections.cli.lanes.pages import NARROWEST_TEXT, GraphPage, Lane, Page, WidePage
 from projections.cli.lanes.rows import Row
-from projections.cli.texts import joined
+from projections.cli.terminal.fitting import fitted
+from projections.cli.terminal.texts import joined
 
 _LONGEST_REASON = 40  # columns by which a reason may widen a lane
 _NARROWEST_LANE = 14

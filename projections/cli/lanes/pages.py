@@ -9,12 +9,12 @@ from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len
 
-from projections.cli.fitting import fair_share
 from projections.cli.lanes.canvas import Canvas, Glyphs, Line
 from projections.cli.lanes.gutter import Gutter
 from projections.cli.lanes.rows import Row
-from projections.cli.terminal import Style
-from projections.cli.texts import end_cut, middle_cut
+from projections.cli.terminal.fitting import fair_share
+from projections.cli.terminal.output import Style
+from projections.cli.terminal.texts import end_cut, middle_cut
 
 NARROWEST_TEXT = 24
 """Columns that a `GraphPage` needs for its text."""

@@ -4,11 +4,11 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from journal.events import Clear, Event, Handoff, Set, Takeover
-from projections.cli.durations import duration
-from projections.cli.handoff_changes import STATUS_STYLES, reason_of
+from projections.cli.formats.durations import duration
 from projections.cli.lanes.canvas import Glyphs
+from projections.cli.lanes.changes import STATUS_STYLES, reason_of
 from projections.cli.lanes.rows import Row
-from projections.cli.terminal import plain
+from projections.cli.terminal.output import plain
 from projections.handoffs.findings import HandoffAudit, RuntimeChange
 
 _MOST_LOST = 3  # lost calls that a change names, one to a line

@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from projections.cli.terminal import Style
-from projections.cli.texts import joined
+from projections.cli.terminal.output import Style
+from projections.cli.terminal.texts import joined
 
 
 class Row(Struct, kw_only=True):

@@ -1,0 +1,141 @@
+"""`journal tail`: the events of many sessions as they come, also of those not there yet."""
+
+import re
+from typing import Any, NamedTuple
+
+import click
+
+from projections.cli.arguments.filters import (
+    chosen_by,
+    filter_options,
+    is_condition,
+    not_a_condition,
+)
+from projections.cli.arguments.ids import followed_argument
+from projections.cli.arguments.options import folder_option, output_option
+from projections.cli.events.awaiting import notice_awaited
+from projections.cli.events.cursors import CursorFile
+from projections.cli.events.last_events import last_events
+from projections.cli.events.live import follow_on
+from projections.cli.lines.printing import EventPrinter
+from projections.cli.names.filter_names import ChosenNames
+from projections.cli.sessions.opening import has_session, opened
+from projections.store.store import DefaultSessionStore
+
+_DEFAULT_LINES = 10
+_INVERTED = ("runtimes", "turns", "events", "pattern")  # options that -v turns round
+_WILD = re.compile(r"[*?\[]")  # characters that make a pattern of a text
+
+
+@click.command()
+@followed_argument
+@filter_options
+@click.option(
+    "--cursor-file",
+    type=click.Path(dir_okay=False),
+    help="Start after the cursors in this file, and keep the new ones there.",
+)
+@click.option(
+    "--after-cursor", "after", metavar="CURSOR", help="Start after this, in one session."
+)
+@output_option("short", "diff", "jsonl", "pretty")
+@folder_option
+def tail_command(
+    session_ids: tuple[str, ...],
+    after: str | None,
+    cursor_file: str | None,
+    output: str,
+    folder: str | None,
+    lines: int | None,
+    invert: bool,
+    **choice: Any,
+) -> None:
+    """Follow many sessions at once.
+
+    If none is named, follows all sessions of the folder, new ones included. Waits for a
+    session that is not there yet, and for the folder. Shows the last 10 events first, or as
+    many as -n says. FIELD=VALUE is as in `journal log`. In a pattern, * stands for any
+    characters, ? for one, [ab] for one of these; a session of that very name wins. If only
+    sessions are given, -v follows all others. Exit code 5 says that the log of a named
+    session does not have the event of its cursor, for example after a restore; the message
+    has the cursor to go on from.
+
+    \b
+    Examples:
+      journal tail
+      journal tail session-a session-b -u native
+      journal tail 'session-*' -e handoff
+      journal tail state.status=error
+      journal tail -v -g heartbeat
+      journal tail -e handoff -o jsonl | jq .reason
+    """
+    with opened(folder, awaited=True) as store:
+        asked = _read(store, session_ids)
+        is_one = len(asked.names) == 1 and not asked.patterns
+        if after is not None and not is_one:
+            raise click.UsageError("--after-cursor is a place in one session; name only that one")
+        excludes = invert and asked.has_sessions_only and not any(map(choice.get, _INVERTED))
+        names = ChosenNames(store, asked.names, choice)
+        chosen = chosen_by(asked.matches, invert=invert and not excludes, **names.choice)
+        file = CursorFile(cursor_file, after, single=False)
+        known = file.of_all(asked.names if not asked.patterns else ())
+        options: dict[str, Any] = {"after": known, "from_start": file.was_there}
+        if excludes:
+            tail = store.tail(excluding=[*map(_escaped, asked.names), *asked.patterns], **options)
+        else:
+            tail = store.tail(asked.names or None, matching=asked.patterns or None, **options)
+            notice_awaited(store, asked.names, asked.patterns)
+        if not invert:
+            names.notice()
+        printer = EventPrinter(
+            store,
+            output,
+            with_session=excludes or not is_one,
+            searched=chosen.searched,
+            needs_effects=chosen.needs_effects,
+        )
+        if not file.was_there:
+            wanted = _DEFAULT_LINES if lines is None else lines
+            last = last_events(store, tail.cursors, printer.effects, chosen, wanted)
+            file.save_start(tail.cursors, [(each.session_id, each.event) for each in last])
+            for each in last:
+                printer.print(each.session_id, each.log_id, each.event, each.effect)
+            printer.flush()
+        follow_on(tail, printer, chosen, file)
+
+
+class _Asked(NamedTuple):
+    """What the arguments are: ids, patterns of ids, and conditions."""
+
+    names: list[str]
+    patterns: list[str]
+    matches: list[str]
+
+    @property
+    def has_sessions_only(self) -> bool:
+        return bool(self.names or self.patterns) and not self.matches
+
+
+def _read(store: DefaultSessionStore, texts: tuple[str, ...]) -> _Asked:
+    """What each argument is. A session that is there of that very name wins.
+
+    Raises click.UsageError for what looks like a condition on a field that no event has.
+    """
+    asked = _Asked([], [], [])
+    for text in texts:
+        is_pattern = bool(_WILD.search(text))
+        is_odd = is_pattern or "=" in text
+        if not is_odd or has_session(store, text):
+            asked.names.append(text)
+        elif is_condition(text):
+            asked.matches.append(text)
+        elif is_pattern:
+            asked.patterns.append(text)
+        else:
+            raise click.UsageError(f"there is no session {text!r}, and {not_a_condition(text)}")
+    return asked
+
+
+def _escaped(name: str) -> str:
+    """A pattern that only this id matches."""
+    return _WILD.sub(r"[\g<0>]", name)

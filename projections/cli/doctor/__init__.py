@@ -1,0 +1,1 @@
+"""What `journal doctor` prints, and what its options do: restoring, and listing secrets."""

@@ -1,0 +1,1 @@
+"""Which events `log`, `tail` and `replay` show: those there already, and those to come."""

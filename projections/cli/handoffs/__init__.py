@@ -1,0 +1,1 @@
+"""What `journal handoffs` shows: audits of many sessions, tables and findings. `lanes` draws."""
