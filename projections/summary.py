@@ -15,6 +15,16 @@ _LONGEST_NAME = 64
 _MOST_NAMES = 3
 
 
+class OtherTurn(Struct, frozen=True):
+    """A turn, and what its state says of itself. `writer` set it last, at `written_at`."""
+
+    runtime_id: str
+    turn_id: str
+    status: str
+    writer: str
+    written_at: str
+
+
 class Summary(Struct, frozen=True, kw_only=True):
     """A session in a few words.
 
@@ -27,6 +37,9 @@ class Summary(Struct, frozen=True, kw_only=True):
       it is not saved, but read when it is asked for.
       `is_imported`: the turn was read from another program's file.
     - `handed_to` is the runtime that the owner has handed the session to, and that has not come.
+    - `others` are the turns besides that one that may be open: what each runtime wrote last, if it
+      has a status and that is not `completed`, and was not imported. An earlier version has saved
+      none.
     - `first_words` is how the first message of a person in its first turn begins, on one line:
       in the `transcript` of a recorded turn, or in `messages` as chat models have them.
     - `findings` counts changes of runtime without a handoff, and handoffs after which the source
@@ -50,6 +63,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     waits_for: tuple[str, ...] = ()
     is_imported: bool = False
     handed_to: str | None = None
+    others: tuple[OtherTurn, ...] = ()
 
     @repr_of_parts
     def __repr__(self) -> Iterator[str]:
@@ -62,7 +76,7 @@ class Summary(Struct, frozen=True, kw_only=True):
             yield "damaged"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        out_of_states = "first_words", "status", "agent", "opened_at", "waits_for"
+        out_of_states = "first_words", "status", "agent", "opened_at", "waits_for", "others"
         return fields_without(self, *out_of_states)
 
 

@@ -1,6 +1,6 @@
 """Which runtime has the session now; a runtime that begins a turn needs it. Pure: no I/O."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct, field
@@ -16,6 +16,18 @@ Turns: TypeAlias = Mapping[str, Mapping[str, bytes]]
 _NO_TURNS: Mapping[str, bytes] = {}
 
 
+class LastSet(Struct, frozen=True, gc=False):
+    """What a runtime wrote last: the turn, and the `writer` and `ts` of that set.
+
+    `seq` is that of the set or, if the runtime had the session, of what came after it.
+    """
+
+    seq: int
+    turn_id: str
+    writer: str
+    ts: str
+
+
 class FrozenOwner(Struct, frozen=True, kw_only=True):
     """A `LatestOwner` at one moment; see there."""
 
@@ -29,6 +41,16 @@ class FrozenOwner(Struct, frozen=True, kw_only=True):
     children: dict[str, list[str]] = field(default_factory=dict)
     writer: str | None = None
     written_at: str | None = None
+    others: dict[str, LastSet] = field(default_factory=dict)
+
+    def written_by_others(self) -> Iterator[tuple[str, LastSet]]:
+        """What each runtime wrote last, but for the turn that the owner wrote last.
+
+        That turn may have been cleared since.
+        """
+        for runtime_id, written in self.others.items():
+            if runtime_id != self.runtime_id or self.turn_id is None:
+                yield runtime_id, written
 
     @property
     def handed_to(self) -> str | None:
@@ -50,14 +72,15 @@ class LatestOwner:
     the session begins a turn, and those of its ancestors are.
 
     `turn_id` is the turn that the owner wrote last since it got the session, None if it wrote
-    none; `writer` and `written_at` are those of that set. `seq` is the newest set or takeover.
-    An event that is older than one already folded changes nothing: after a compaction, kept turns
-    may come so.
+    none; `writer` and `written_at` are those of that set. `others` is what each runtime wrote
+    last that was not the owner then. `seq` is the newest set or takeover. An event that is older
+    than one already folded changes nothing but `others`: after a compaction, kept turns may come
+    so.
 
     `faults` counts the changes without a handoff, and the handoffs after which their source went
     on writing: what the audit finds wrong, but for turns that ran twice and calls that were lost.
-    Memory: one entry for each runtime that has handed off, or was handed the session, and for
-    each child in the view.
+    Memory: one entry for each runtime in the view, for each that has handed off, or was handed
+    the session, and for each child in the view.
     """
 
     def __init__(self) -> None:
@@ -68,6 +91,7 @@ class LatestOwner:
         self.turn_id: str | None = None
         self.writer: str | None = None
         self.written_at: str | None = None
+        self.others: dict[str, LastSet] = {}
         self.seq = 0
         self._waiting: dict[str, str] = {}  # target: source of a handoff not answered yet
         self.lost: dict[str, bool] = {}  # source: whether it lost the session
@@ -88,12 +112,14 @@ class LatestOwner:
             children={runtime: sorted(turns) for runtime, turns in self._children.items()},
             writer=self.writer,
             written_at=self.written_at,
+            others=self.others.copy(),
         )
 
     def thaw(self, frozen: FrozenOwner) -> None:
         """Go on from what `freeze` gave, whose dicts become this one's own."""
         self.runtime_id, self.turn_id, self.seq = frozen.runtime_id, frozen.turn_id, frozen.seq
         self.writer, self.written_at = frozen.writer, frozen.written_at
+        self.others = frozen.others
         self._waiting, self.lost = frozen.waiting, frozen.lost
         self._late, self.faults = set(frozen.late), frozen.faults
         self._children = {runtime: set(ids) for runtime, ids in frozen.children.items()}
@@ -106,15 +132,17 @@ class LatestOwner:
         """
         if type(event) is Set:
             if event.seq > self.seq:
-                self.seq = event.seq
                 self._write(event, turns)
+                self.seq = event.seq
+            if event.runtime_id != self.runtime_id or self.turn_id is None:
+                self._note_other(event)
         elif type(event) is Handoff:
             self._hand_off(event)
         elif type(event) is Takeover and event.seq > self.seq:
-            self.seq = event.seq
             self.lost.pop(event.runtime_id, None)
             answers = event.handoff_seq is not None and event.runtime_id in self._waiting
             self._give_to(event.runtime_id, is_announced=answers)
+            self.seq = event.seq
         elif type(event) is Clear:
             self._clear(event.runtime_id)
 
@@ -153,8 +181,10 @@ class LatestOwner:
     def _clear(self, runtime_id: str | None) -> None:
         if runtime_id is None:
             self._children.clear()
+            self.others.clear()
         else:
             self._children.pop(runtime_id, None)
+            self.others.pop(runtime_id, None)
 
     def _hand_off(self, event: Handoff) -> None:
         self._waiting.pop(event.target, None)  # so that the latest is the last
@@ -188,5 +218,19 @@ class LatestOwner:
         if source in self.lost and source != runtime_id:
             self.lost[source] = True
         if self.runtime_id != runtime_id:
+            self._note_leaving()
             self.runtime_id = runtime_id
             self.turn_id = self.writer = self.written_at = None
+
+    def _note_leaving(self) -> None:
+        """Keep what the owner wrote last. `seq` is still that of before the event."""
+        runtime, turn, writer, ts = self.runtime_id, self.turn_id, self.writer, self.written_at
+        if not (runtime is None or turn is None or writer is None or ts is None):
+            self.others[runtime] = LastSet(self.seq, turn, writer, ts)
+
+    def _note_other(self, event: Set) -> None:
+        known = self.others.get(event.runtime_id)
+        if known is None or known.seq < event.seq:
+            self.others[event.runtime_id] = LastSet(
+                event.seq, event.turn_id, event.writer, event.ts
+            )

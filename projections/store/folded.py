@@ -1,5 +1,7 @@
 """What an open session folds from its log. Pure: no I/O."""
 
+from collections.abc import Iterator
+
 import msgspec
 from msgspec import Struct
 
@@ -8,7 +10,7 @@ from journal.reports import Problem
 from journal.snapshots import EncodedTurns
 from projections.handoffs.owner import FrozenOwner, LatestOwner
 from projections.handoffs.pending import PendingHandoffs
-from projections.summary import Summary, first_words, last_turn
+from projections.summary import OtherTurn, Summary, first_words, last_turn
 from projections.view import View
 
 
@@ -38,7 +40,10 @@ class FrozenSession:
         return msgspec.json.encode(self.sum_up(seq))
 
     def sum_up(self, seq: int, problem: Problem | None = None) -> Summary:
-        """The session, whose last event is `seq`, in a few words. Decodes two states."""
+        """The session, whose last event is `seq`, in a few words.
+
+        Decodes two states, and one of each runtime without the session.
+        """
         turns, owner = self.turns, self._rest.owner
         turn = last_turn(turns, owner.runtime_id, owner.turn_id)
         return Summary(
@@ -57,7 +62,16 @@ class FrozenSession:
             opened_at=turn.opened_at,
             is_imported=turn.is_imported,
             handed_to=owner.handed_to,
+            others=tuple(self._others()),
         )
+
+    def _others(self) -> Iterator[OtherTurn]:
+        for runtime_id, written in self._rest.owner.written_by_others():
+            turn = last_turn(self.turns, runtime_id, written.turn_id)
+            if turn.status not in (None, "completed") and not turn.is_imported:
+                yield OtherTurn(
+                    runtime_id, written.turn_id, turn.status, written.writer, written.ts
+                )
 
 
 class FoldedSession:

@@ -297,6 +297,75 @@ def test_a_program_that_was_killed_leaves_a_session_whose_writer_is_gone(tmp_pat
     assert killed[:3] == ["s", "native", "open, writer gone"]
 
 
+@pytest.fixture
+def left_open(folder: str, store: DefaultSessionStore) -> str:
+    """Sessions whose owner is done, while another runtime's turn is open."""
+    writers = {"dead": "dead:1", "far": "elsewhere:1", "alive": "here:1"}
+    for name, writer in writers.items():
+        with DefaultSessionStore(folder, durability="os", writer=writer) as other:
+            other.set_runtime_state(name, "triage", "t", turn("open"))
+        store.hand_off(name, "triage", "billing")
+        store.take_over(name, "billing")
+        store.set_runtime_state(name, "billing", "t", turn("completed"))
+    return folder
+
+
+def test_an_open_turn_of_another_runtime_counts_if_its_writer_is_gone(left_open: str) -> None:
+    result = journal("sessions", "--dir", left_open, "-o", "json", code=JUDGED)
+    items = {item["session_id"]: item for item in json.loads(result.stdout)["sessions"]}
+    found = {
+        name: (item["phase"], item["writer_gone"], item["gone_turns"])
+        for name, item in items.items()
+    }
+    assert found == {
+        "dead": ("gone", True, [["triage", "t"]]),
+        "far": ("completed", None, []),
+        "alive": ("completed", None, []),
+    }
+    assert {(item["owner"], item["status"]) for item in items.values()} == {
+        ("billing", "completed")
+    }
+    assert names(left_open, "--open") == ["dead"]
+    (_, row) = screen(left_open, "--open", columns=80)
+    assert "  open, writer gone  " in row
+    (_, row) = screen(left_open, "--open", columns=160)
+    assert "  triage open, writer gone  " in row
+
+
+def test_what_the_owner_does_now_goes_before_what_another_runtime_left(
+    left_open: str, store: DefaultSessionStore
+) -> None:
+    store.set_runtime_state("dead", "billing", "u", turn("open"))
+    result = journal("sessions", "dead", "--dir", left_open, "-o", "jsonl", code=JUDGED)
+    item = json.loads(result.stdout)
+    assert (item["phase"], item["gone_turns"]) == ("running", [["triage", "t"]])
+
+
+def test_an_open_turn_that_was_cleared_or_ended_since_is_no_matter(
+    left_open: str, store: DefaultSessionStore
+) -> None:
+    store.clear_runtime_state("dead", "triage")
+    assert names(left_open, "--open") == []
+    with DefaultSessionStore(left_open, durability="os", writer="dead:1") as other:
+        other.set_runtime_state("far", "triage", "t", turn("open"))
+        assert names(left_open, "--open") == ["far"], "it is its writer's turn now"
+        other.set_runtime_state("far", "triage", "t", turn("completed"))
+    assert names(left_open, "--open") == []
+
+
+def test_a_long_log_that_was_saved_or_compacted_says_the_same_of_it(
+    left_open: str, store: DefaultSessionStore
+) -> None:
+    for number in range(200):
+        store.set_runtime_state("dead", "billing", f"u{number}", turn("completed"))
+    store.close()
+    with DefaultSessionStore(left_open, durability="os") as again:
+        assert again._backend.saved_summary("dead") is not None
+        assert names(left_open, "--open") == ["dead"]
+        again.compact("dead", "drop")
+    assert names(left_open, "--open") == ["dead"]
+
+
 # Chosen and sorted
 
 

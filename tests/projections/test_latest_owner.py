@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from journal import SessionConfig
-from journal.events import Event, Handoff, Set, Takeover
+from journal.events import Clear, Event, Handoff, Set, Takeover
 from projections import DefaultSessionStore
 from projections.handoffs.audit import audit
 from projections.handoffs.findings import HandoffAudit
-from projections.handoffs.owner import LatestOwner
+from projections.handoffs.owner import FrozenOwner, LatestOwner
 from projections.handoffs.pending import PendingHandoffs
 from projections.store.folded import FoldedSession
 from projections.store.store import writer_of
@@ -47,6 +47,9 @@ def for_another(runtime: str, turn: str, of: str, of_turn: str, session: str | N
 
 CHILDREN = st.builds(
     for_another, RUNTIMES, TURN_IDS, RUNTIMES, TURN_IDS, st.sampled_from([None, None, "other"])
+)
+WITH_CLEARS: st.SearchStrategy[list[Event]] = st.lists(
+    WRITES | HANDS | TAKES | st.builds(clears, RUNTIMES) | st.builds(clears), max_size=16
 )
 WITH_CHILDREN: st.SearchStrategy[list[Event]] = st.lists(
     WRITES | CHILDREN | CHILDREN | HANDS | TAKES, max_size=16
@@ -152,6 +155,47 @@ def test_what_it_wrote_last_since_it_has_the_session_is_known(events: list[Event
         assert (owner.turn_id, owner.writer, owner.written_at) == (None, None, None)
 
 
+@given((STEPS | WITH_CHILDREN | WITH_CLEARS).map(as_a_store_writes))
+def test_what_each_other_runtime_wrote_last_is_known(events: list[Event]) -> None:
+    """And of the owner, where it has written nothing since it has the session."""
+    expected: dict[str, tuple[str, str, str]] = {}
+    for event in events:
+        if isinstance(event, Set):
+            expected[event.runtime_id] = (event.turn_id, event.writer, event.ts)
+        elif isinstance(event, Clear):
+            gone = list(expected) if event.runtime_id is None else [event.runtime_id]
+            expected = {key: each for key, each in expected.items() if key not in gone}
+    owner = folded(events).freeze()
+    if owner.turn_id is not None:
+        expected.pop(owner.runtime_id or "", None)
+    view = View()
+    for event in events:
+        view.fold(event)
+    found = {
+        runtime: (written.turn_id, written.writer, written.ts)
+        for runtime, written in owner.written_by_others()
+        if written.turn_id in view.turns.get(runtime, {})
+    }
+    assert found == expected
+
+
+@given(HISTORIES, st.data())
+def test_what_a_compaction_keeps_gives_the_same_turns_of_others(
+    events: list[Event], data: st.DataObject
+) -> None:
+    kept = as_compacted(events, data)
+    before, after = folded(events).freeze(), folded(kept).freeze()
+    assume(before.runtime_id == after.runtime_id)
+    assert of_others(after) == of_others(before)
+
+
+def of_others(owner: FrozenOwner) -> dict[str, str]:
+    """The turns that runtimes without the session wrote last."""
+    written = dict(owner.written_by_others())
+    written.pop(owner.runtime_id or "", None)
+    return {runtime: each.turn_id for runtime, each in written.items()}
+
+
 @given(ANY_HISTORIES)
 def test_a_session_is_handed_to_who_was_handed_it_last_by_the_owner_and_has_not_come(
     events: list[Event],
@@ -176,14 +220,18 @@ def _comes(event: Event, runtime: str) -> bool:
     return isinstance(event, Set | Takeover) and event.runtime_id == runtime
 
 
+def as_compacted(events: list[Event], data: st.DataObject) -> list[Event]:
+    latest = {(each.runtime_id, each.turn_id): each for each in events if isinstance(each, Set)}
+    kept: list[Event] = [each for each in events if not isinstance(each, Set)]
+    return [*kept, *data.draw(st.permutations(list(latest.values())))]
+
+
 @given(HISTORIES, st.data())
 def test_what_a_compaction_keeps_gives_the_same_owner(
     events: list[Event], data: st.DataObject
 ) -> None:
     """Handoffs come first then, and sets in the order of the view, not of their seqs."""
-    latest = {(each.runtime_id, each.turn_id): each for each in events if isinstance(each, Set)}
-    kept: list[Event] = [each for each in events if not isinstance(each, Set)]
-    kept.extend(data.draw(st.permutations(list(latest.values()))))
+    kept = as_compacted(events, data)
     assume(not took_back(audit(events)))
     assume(not any(change.late_writes for change in audit(events).changes))
     assert folded(kept).runtime_id == folded(events).runtime_id

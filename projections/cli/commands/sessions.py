@@ -14,7 +14,7 @@ from projections.cli.documents.json_output import json_document, json_line
 from projections.cli.documents.sessions import SessionItem, SessionsDocument
 from projections.cli.exit_codes import EXIT_DAMAGED, EXIT_FAILURE
 from projections.cli.sessions.opening import opened
-from projections.cli.sessions.phases import IN_PROGRESS, phase_of
+from projections.cli.sessions.phases import IN_PROGRESS, gone_turns, phase_of
 from projections.cli.sessions.table import print_table
 from projections.cli.terminal.output import notice, plain
 from projections.cli.terminal.pager import page_output
@@ -70,10 +70,11 @@ def sessions_command(
     that have the session; upper and lower case are the same.
 
     STATUS is that of the turn that the owner wrote last, with how long it has run, or what
-    it waits for. --open chooses those that run, wait for a person or for the runtime they
-    were handed to, or are open though their writer is gone. EVENTS is how many events the
-    log has ever had. On a terminal CHANGED is an age, elsewhere a time; narrow terminals
-    leave out SIZE, EVENTS, OWNER and TURNS, in this order.
+    it waits for; where nothing more is to come of that, an open turn of another runtime
+    counts whose writer is gone. --open chooses those that run, wait for a person or for the
+    runtime they were handed to, or are open though their writer is gone. EVENTS is how many
+    events the log has ever had. On a terminal CHANGED is an age, elsewhere a time; narrow
+    terminals leave out SIZE, EVENTS, OWNER and TURNS, in this order.
 
     Exit code 4 when a session is damaged, 1 when one cannot be read; the others are listed
     all the same.
@@ -177,8 +178,10 @@ class Summing:
         item.agent, item.opened_at = summary.agent, summary.opened_at
         item.waits_for, item.handed_to = summary.waits_for, summary.handed_to
         item.first_words, item.findings = summary.first_words, summary.findings
-        item.phase, item.writer = phase_of(summary, self._has_ended), summary.writer
-        item.writer_gone = {"running": False, "gone": True}.get(item.phase or "")
+        item.gone_turns = gone_turns(summary, self._has_ended)
+        item.phase = phase_of(summary, item.gone_turns, self._has_ended)
+        item.writer = summary.writer
+        item.writer_gone = True if item.gone_turns else {"running": False}.get(item.phase or "")
         item.error = summary.problem
         if item.error is not None:
             self._fail(item, "damaged")

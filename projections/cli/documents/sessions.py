@@ -1,6 +1,7 @@
 """Documents of commands for whole sessions: `journal sessions`, `verify`, `backup`, `compact`."""
 
 from projections.cli.documents.base import Document
+from projections.handoffs.findings import TurnKey
 
 
 class SessionItem(Document, kw_only=True):
@@ -9,10 +10,12 @@ class SessionItem(Document, kw_only=True):
     `owner` has the session, `turn_id` is the turn that it wrote last, and `status` what that turn
     says of itself; `agent`, `opened_at` and `waits_for` are that turn's too. `writer` wrote it,
     and `writer_gone` says whether that process has ended, null where that cannot be told or does
-    not matter. `handed_to` is the runtime that the owner has handed the session to, and that has
-    not come yet. `phase` is what all this comes to: running, open, gone, waiting, handed_off,
-    completed, error, cancelled, interrupted, abandoned, damaged or unreadable; null if the turn
-    says nothing that is understood. `first_words` begin the first message of a person.
+    not matter. `gone_turns` are [runtime, turn] of the open turns whose writers have ended, of
+    those that each runtime wrote last; where there is one, `writer_gone` is true. `handed_to` is
+    the runtime that the owner has handed the session to, and that has not come yet. `phase` is
+    what all this comes to: running, open, gone, waiting, handed_off, completed, error, cancelled,
+    interrupted, abandoned, damaged or unreadable; null if the turn says nothing that is
+    understood. `first_words` begin the first message of a person.
     `findings` counts changes of runtime without a handoff, and handoffs after which the source
     went on writing.
     """
@@ -33,6 +36,7 @@ class SessionItem(Document, kw_only=True):
     handed_to: str | None = None
     writer: str | None = None
     writer_gone: bool | None = None
+    gone_turns: tuple[TurnKey, ...] = ()
     first_words: str = ""
     findings: int = 0
     error: str | None = None

@@ -1,10 +1,11 @@
 """The phase of a session: what it is doing now, as far as its last turn and its writer tell.
 
-The turn is the one that the owner of the session wrote last. Pure but for the clock and for the
-look at this machine's processes, which are given.
+The turn is the one that the owner of the session wrote last. Where that leaves nothing to come, a
+turn that another runtime left open counts, if its writer has ended. Pure but for the clock and
+for the look at this machine's processes, which are given.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
@@ -12,6 +13,7 @@ from projections.cli.documents.sessions import SessionItem
 from projections.cli.formats.durations import duration
 from projections.cli.terminal.output import Segment, Style
 from projections.cli.terminal.texts import middle_cut
+from projections.handoffs.findings import TurnKey
 from projections.summary import Summary
 from projections.turns.statuses import turn_status
 
@@ -32,7 +34,8 @@ Phase: TypeAlias = Literal[
 """Of a session.
 
 - `running`: its turn is open, and the process that wrote it is alive. `gone`: that process has
-  ended. `open`: which of these cannot be told, as inside a container or from another machine.
+  ended, or that of another runtime's open turn. `open`: which of these cannot be told, as inside
+  a container or from another machine.
 - `waiting`: for a person. `handed_off`: for the runtime that it was handed to.
 - The other words are the final statuses of turns, but for `damaged` (events are missing or
   were changed) and `unreadable` (by this user, now).
@@ -60,8 +63,29 @@ _STYLES: dict[str | None, Style] = {
 }
 
 
-def phase_of(summary: Summary, has_ended: HasEnded) -> Phase | None:
-    """The phase; None if the turn says nothing that is understood. Asks only of an open turn."""
+def phase_of(summary: Summary, gone: Sequence[TurnKey], has_ended: HasEnded) -> Phase | None:
+    """The phase; None if the turn says nothing that is understood. Asks only of an open turn.
+
+    `gone` are the `gone_turns` of the session.
+    """
+    phase = _of_owner(summary, has_ended)
+    return "gone" if gone and phase not in IN_PROGRESS else phase
+
+
+def gone_turns(summary: Summary, has_ended: HasEnded) -> tuple[TurnKey, ...]:
+    """The open turns whose writers have ended, the owner's first. Asks once of each."""
+    found: list[TurnKey] = []
+    if turn_status(summary.status) == "open" and _of_open(summary, has_ended) == "gone":
+        found.append((summary.owner or "", summary.turn_id or ""))
+    found += (
+        (turn.runtime_id, turn.turn_id)
+        for turn in summary.others
+        if turn_status(turn.status) == "open" and has_ended(turn.writer, turn.written_at)
+    )
+    return tuple(found)
+
+
+def _of_owner(summary: Summary, has_ended: HasEnded) -> Phase | None:
     status = turn_status(summary.status)
     if status == "open":
         return _of_open(summary, has_ended)
@@ -103,7 +127,10 @@ def _words(item: SessionItem, now: datetime, brief: bool) -> str:
             lasted = _lasted(item.opened_at, now)
             return f"{item.phase} {lasted}" if lasted else item.phase
         case "gone":
-            return "open, writer gone"
+            runtimes = dict.fromkeys(runtime for runtime, _ in item.gone_turns)
+            if brief or item.owner in runtimes:
+                return "open, writer gone"
+            return f"{', '.join(runtimes)} open, writer gone"
         case "waiting" if item.waits_for:
             if not brief:
                 return f"waits for approval of {', '.join(item.waits_for)}"
