@@ -203,7 +203,8 @@ def test_what_a_state_had_no_room_for_comes_from_earlier_versions(
     [
         (TURN, 2, [f"'triage/{TURN}'", f"'own/{TURN}'", "several runtimes"]),
         ("run-2026", 2, [f"'triage/{TURN}'", f"'billing/{OTHER}'", "may be any of"]),
-        ("nothing", 3, ["no turn 'nothing'", "it has", f"'own/{TURN}'", "'own/t'"]),
+        ("nothing", 3, ["no turn 'nothing'", "there are", f"'own/{TURN}'", "'own/t'"]),
+        (TURN[:-1] + "x", 3, ["did you mean", f"'{TURN}'"]),
         (f"trage/{TURN}", 3, ["did you mean", f"'triage/{TURN}'"]),
         (f"triage/{TURN}~9", 3, ["version"]),
     ],

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Any
 
 import click
@@ -12,14 +11,8 @@ from journal.errors import DamagedError
 from journal.events import Event, Set
 from journal.state import decode_state
 from projections.cli.arguments.event_search import EventSearch
-from projections.cli.arguments.options import POINT, TEXT
-from projections.cli.completion.complete import (
-    complete_event_list,
-    complete_runtime_list,
-    complete_turn_list,
-)
 from projections.cli.lines.effects import Effect
-from projections.cli.names.filter_names import EVENTS, ChosenNames, event_kinds
+from projections.cli.names.filter_names import ChosenNames
 from projections.cli.names.naming import close_to
 from projections.replay import concerns, is_between
 
@@ -162,56 +155,6 @@ def _as_text(value: Any) -> str | None:
     return msgspec.json.encode(value).decode()
 
 
-_text_option = partial(click.option, type=TEXT)
-
-
-def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that choose events; `chosen_by` takes all but `lines`."""
-    for decorate in reversed(
-        (
-            click.option("-n", "--lines", type=click.IntRange(min=0), help="At most this many."),
-            click.option("-S", "--since", type=POINT, help="Only from this seq or time on."),
-            click.option("-U", "--until", type=POINT, help="Only up to this seq or time."),
-            _text_option(
-                "-u",
-                "--runtime",
-                "runtimes",
-                multiple=True,
-                shell_complete=complete_runtime_list,
-                help="Only of this runtime, or of these: a,b.",
-            ),
-            _text_option(
-                "-t",
-                "--turn",
-                "turns",
-                multiple=True,
-                shell_complete=complete_turn_list,
-                help="Only of this turn, or of these.",
-            ),
-            _text_option(
-                "-e",
-                "--event",
-                "events",
-                multiple=True,
-                shell_complete=complete_event_list,
-                callback=event_kinds,
-                help=f"Only of this kind: {', '.join(EVENTS)}.",
-            ),
-            _text_option("-g", "--grep", "pattern", help="Only lines that match this pattern."),
-            click.option(
-                "-v",
-                "--invert-match",
-                "invert",
-                is_flag=True,
-                help="All but what -g matches; without -g, all but what -u, -t, -e and "
-                "FIELD=VALUE choose.",
-            ),
-        )
-    ):
-        command = decorate(command)
-    return command
-
-
 def chosen_by(
     matches: Sequence[str] = (),
     *,
@@ -223,7 +166,7 @@ def chosen_by(
     pattern: str | None = None,
     invert: bool = False,
 ) -> Filter:
-    """The filter that the options ask for. Raises click.BadParameter and click.UsageError.
+    """The filter that `choice_options` ask for. Raises click.BadParameter and click.UsageError.
 
     To invert turns round the pattern, or without one the other conditions; never the time.
     """

@@ -8,19 +8,15 @@ import click
 
 from journal.engines.files.storage import DiskStorage
 from journal.errors import JournalError
+from projections.cli.arguments.choice_options import choice_options, event_option
 from projections.cli.arguments.filters import chosen_by
 from projections.cli.arguments.ids import sessions_argument
-from projections.cli.arguments.options import POINT, TEXT, folder_option, output_option
-from projections.cli.completion.completers import (
-    complete_event_list,
-    complete_runtime_list,
-    complete_turn_list,
-)
+from projections.cli.arguments.options import TEXT, folder_option, output_option
 from projections.cli.documents.json_output import json_document, json_line
 from projections.cli.documents.search import FoundCount, FoundItem, GrepDocument, found_item
 from projections.cli.exit_codes import EXIT_FAILURE, exit_code_of
 from projections.cli.lines.match_lines import MatchLines
-from projections.cli.names.filter_names import EVENTS, ChosenNames, event_kinds
+from projections.cli.names.filter_names import ChosenNames
 from projections.cli.sessions.opening import opened, require_session
 from projections.cli.terminal.output import LineWriter, is_terminal, notice
 from projections.cli.terminal.pager import page_output
@@ -40,36 +36,8 @@ from projections.store.store import DefaultSessionStore
 @click.option("-a", "--all", "repeats", is_flag=True, help="What later states repeat, too.")
 @click.option("--archives", is_flag=True, help="Also what compaction has set aside.")
 @click.option("-n", "--lines", type=click.IntRange(min=0), help="At most this many, the last.")
-@click.option("-S", "--since", type=POINT, help="Only from this seq or time on.")
-@click.option("-U", "--until", type=POINT, help="Only up to this seq or time.")
-@click.option(
-    "-u",
-    "--runtime",
-    "runtimes",
-    multiple=True,
-    type=TEXT,
-    shell_complete=complete_runtime_list,
-    help="Only of this runtime, or of these: a,b.",
-)
-@click.option(
-    "-t",
-    "--turn",
-    "turns",
-    multiple=True,
-    type=TEXT,
-    shell_complete=complete_turn_list,
-    help="Only of this turn, or of these.",
-)
-@click.option(
-    "-e",
-    "--event",
-    "events",
-    multiple=True,
-    type=TEXT,
-    shell_complete=complete_event_list,
-    callback=event_kinds,
-    help=f"Only of this kind: {', '.join(EVENTS)}.",
-)
+@choice_options()
+@event_option
 @output_option("short", "json", "jsonl")
 @folder_option
 def grep_command(

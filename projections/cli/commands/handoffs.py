@@ -11,9 +11,9 @@ from msgspec import Raw
 from journal.errors import NotFoundError
 from journal.events import Event, Set
 from journal.past import Past
+from projections.cli.arguments.choice_options import choice_options
 from projections.cli.arguments.ids import sessions_argument
-from projections.cli.arguments.options import POINT, TEXT, folder_option, output_option
-from projections.cli.completion.complete import complete_runtime_list, complete_turn_list
+from projections.cli.arguments.options import folder_option, output_option
 from projections.cli.documents.handoffs import HandoffsDocument
 from projections.cli.documents.json_output import json_document
 from projections.cli.exit_codes import EXIT_FAILURE
@@ -38,26 +38,7 @@ _NO_STATE = Raw(b"null")
 @click.command()
 @sessions_argument
 @click.option("--all", "everything", is_flag=True, help="All sessions of the folder.")
-@click.option("-S", "--since", type=POINT, help="Only findings about events from then on.")
-@click.option("-U", "--until", type=POINT, help="Only findings about events up to then.")
-@click.option(
-    "-u",
-    "--runtime",
-    "runtimes",
-    multiple=True,
-    type=TEXT,
-    shell_complete=complete_runtime_list,
-    help="Only findings about this runtime.",
-)
-@click.option(
-    "-t",
-    "--turn",
-    "turns",
-    multiple=True,
-    type=TEXT,
-    shell_complete=complete_turn_list,
-    help="Only those about this turn.",
-)
+@choice_options("about", "about events ")
 @output_option("all", "lanes", "table", "findings", "json", "jsonl")
 @folder_option
 def handoffs_command(

@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from projections.cli.arguments.filters import Filter, chosen_by, filter_options
+from projections.cli.arguments.choice_options import filter_options
+from projections.cli.arguments.filters import Filter, chosen_by
 from projections.cli.arguments.optional_session import session_and_matches
 from projections.cli.arguments.options import folder_option, output_option
 from projections.cli.documents.events import LogDocument, event_item

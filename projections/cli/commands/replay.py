@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import click
 
 from journal.events import Event
-from projections.cli.arguments.filters import Filter, chosen_by, filter_options
+from projections.cli.arguments.choice_options import filter_options
+from projections.cli.arguments.filters import Filter, chosen_by
 from projections.cli.arguments.optional_session import session_and_matches
 from projections.cli.arguments.options import Converter, folder_option, output_option
 from projections.cli.events.backlog import Backlog

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import click
 
+from projections.cli.arguments.choice_options import filter_options
 from projections.cli.arguments.filters import (
     chosen_by,
-    filter_options,
     is_condition,
     not_a_condition,
 )

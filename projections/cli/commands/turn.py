@@ -1,6 +1,6 @@
 """`journal turn`: one turn in full."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from projections.cli.arguments.optional_session import session_and_named_turn
 from projections.cli.arguments.options import POINT, folder_option, output_option
 from projections.cli.documents.json_output import json_document
 from projections.cli.documents.turns import TurnDocument
+from projections.cli.names.naming import close_to, instead_of
 from projections.cli.sessions.opening import opened, require_session
 from projections.cli.terminal.pager import page_output
 from projections.cli.terminal.texts import shorten
@@ -168,7 +169,7 @@ def _versions(
 
 
 def _ambiguous(session_id: str, text: str, named: list[TurnName]) -> str:
-    shown = _listed(f"{name.runtime_id}/{name.turn_id}" for name in named)
+    shown = _listed([f"{name.runtime_id}/{name.turn_id}" for name in named])
     if len({name.turn_id for name in named}) == 1:
         return (
             f"session {session_id!r} has a turn {named[0].turn_id!r} of several runtimes; "
@@ -180,23 +181,19 @@ def _ambiguous(session_id: str, text: str, named: list[TurnName]) -> str:
 def _unknown(
     session_id: str, text: str, there: Mapping[str, Mapping[str, Any]], at: int | str | None
 ) -> str:
-    import difflib
-
-    names = [f"{runtime}/{turn}" for runtime, turns in there.items() for turn in turns]
     when = f" as of {at}" if at is not None else ""
+    names = [TurnName(runtime, turn) for runtime, turns in there.items() for turn in turns]
     if not names:
         return f"session {session_id!r} has no turns{when or ' now'}; `journal log` has its events"
-    close = difflib.get_close_matches(text, names, n=3, cutoff=0.5)
-    hint = (
-        f"did you mean {_listed(close, ' or ')}?"
-        if close
-        else f"it has {_listed(reversed(names))}"
-    )
+    names.reverse()  # the last turns are those that people ask for
+    ids = list(dict.fromkeys(name.turn_id for name in names))
+    whole = [f"{name.runtime_id}/{name.turn_id}" for name in names]
+    is_id = "/" not in text and close_to(text, ids)
+    hint = instead_of(text, ids if is_id else whole, "`journal show` lists them")
     return f"session {session_id!r} has no turn {text!r}{when}; {hint}"
 
 
-def _listed(names: Any, by: str = ", ") -> str:
-    every = list(names)
-    shown = [repr(shorten(name, _LONGEST_NAME)) for name in every[:_MOST_NAMED]]
-    more = len(every) - len(shown)
-    return by.join(shown) + (f" and {more} more" if more else "")
+def _listed(names: Sequence[str]) -> str:
+    shown = [repr(shorten(name, _LONGEST_NAME)) for name in names[:_MOST_NAMED]]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
