@@ -102,6 +102,32 @@ def test_space_shows_the_next_event_and_the_last_line_names_the_keys(
     assert found[3] & termios.ECHO == terminal.modes[3] & termios.ECHO
 
 
+@pytest.mark.parametrize(
+    ("runtimes", "count", "code"), [("triage,nobody", 4, 3), ("nobody", 0, 3)]
+)
+def test_a_wrong_name_is_said_at_the_end_and_not_to_who_leaves_before(
+    trip: str, runtimes: str, count: int, code: int
+) -> None:
+    def begun() -> Terminal:
+        return Terminal("replay", "s", "--step", "-u", runtimes, "--dir", trip)
+
+    with begun() as terminal:
+        for seen in range(1, count + 1):
+            until_events(terminal, seen)
+            terminal.type(" ")
+        until_status(terminal, "that is the end")
+        terminal.type("q")
+        assert terminal.end() == 3
+        assert "has no runtime 'nobody'" in terminal.raw
+    if not count:
+        return
+    with begun() as terminal:
+        until_events(terminal, 1)
+        terminal.type("q")
+        assert terminal.end() == 0
+        assert "nobody" not in terminal.raw
+
+
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_arrows_step_forward_and_back_to_the_lines_that_were(
     stepping: Callable[[int], Terminal], columns: int

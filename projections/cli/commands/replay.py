@@ -94,7 +94,7 @@ def replay_command(
 
     On a terminal keys are obeyed, unless --speed is max: space shows the next event now, the
     arrows step forward and back, p pauses, + and - change the speed, Enter shows all of the
-    event, q ends.
+    event, q ends; whoever ends it early gets exit code 0, as from a pager.
 
     Without SESSION, the one that changed last is shown.
 
@@ -128,15 +128,17 @@ def replay_command(
         found = _shown(backlog, chosen, lines, is_marked=output in _MARKED)
         screen = _Screen(backlog, printer)
         if has_keys:
-            _play(found, screen, speed, max_wait, is_paused=step)
+            is_whole = _play(found, screen, speed, max_wait, is_paused=step)
         else:
             for shown in in_time(found, speed, max_wait):
                 screen.show(shown)
+            is_whole = True
         if backlog.is_damaged:
             notice(
                 "the history is damaged, so events are missing here; `journal verify` lists where"
             )
-        names.require()
+        if is_whole:
+            names.require()
 
 
 class Shown(NamedTuple):
@@ -200,11 +202,12 @@ def _play(
     max_wait: float | None,
     *,
     is_paused: bool,
-) -> None:
+) -> bool:
+    """Play at a terminal. Whether to the end."""
     from projections.cli.replay.keys import ReplayAtTerminal
     from projections.cli.replay.player import Player, Tape
     from projections.cli.terminal.keyboard import Keyboard
 
     with Keyboard() as keyboard:
         player = Player(Tape(found), speed, max_wait, is_paused=is_paused)
-        ReplayAtTerminal(player, keyboard, screen).run()
+        return ReplayAtTerminal(player, keyboard, screen).run()

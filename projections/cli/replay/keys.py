@@ -51,9 +51,10 @@ class ReplayAtTerminal(Generic[Item]):
         self._goes_back = False
         self._remark = ""  # about the key that was pressed last
         self._has_status = False
+        self._has_ended = False  # whether somebody was shown that nothing more comes
 
-    def run(self) -> None:
-        """Until the end, or until somebody has enough of it."""
+    def run(self) -> bool:
+        """Until the end, or until somebody has enough of it. Whether the end was seen."""
         try:
             if self._player.is_paused:
                 self._print(self._player.step())
@@ -68,8 +69,9 @@ class ReplayAtTerminal(Generic[Item]):
                     keys = self._keyboard.read(None if wait is None else min(wait, _TICK))
                 for key in keys:
                     if key in ("q", "Q", "end"):
-                        return
+                        return self._has_ended
                     self._obey(key)
+            return True
         finally:
             self._erase()
 
@@ -96,7 +98,7 @@ class ReplayAtTerminal(Generic[Item]):
 
     def _print(self, shown: Item | None) -> None:
         if shown is None:
-            self._remark = "that is the end"
+            self._remark, self._has_ended = "that is the end", True
             return
         if self._goes_back:
             self._goes_back = False
