@@ -13,7 +13,7 @@ from projections.adapters.turns import Turn
 from projections.cli.lines.ids import ShownIds
 from projections.cli.lines.marks import ASCII, UNICODE
 from projections.cli.lines.phrase_fitting import fit, whole
-from projections.cli.lines.phrases import Phrase, Words
+from projections.cli.lines.phrase_parts import Phrase, Words
 from tests.cli.terminal import STYLE, Terminal, journal, run_in_terminal
 
 TURN, OTHER = "run-20261130T071516.001-7514c9", "run-20261130T071517.002-aa14c9"

@@ -8,7 +8,6 @@ import click
 import msgspec
 from msgspec import Raw
 
-from journal.errors import NotFoundError
 from journal.events import Event, Set
 from journal.past import Past
 from projections.cli.arguments.choice_options import choice_options
@@ -24,7 +23,7 @@ from projections.cli.handoffs.lines import show_audits
 from projections.cli.handoffs.table import print_table
 from projections.cli.lanes import Glyphs
 from projections.cli.sessions.last_session import last_session_in
-from projections.cli.sessions.opening import opened, require_log
+from projections.cli.sessions.opening import opened, past_of, require_log
 from projections.cli.terminal.output import notice
 from projections.cli.terminal.pager import page_output
 from projections.cli.terminal.progress import Progress
@@ -104,9 +103,7 @@ def _show_one(session_id: str, output: str, folder: str | None) -> None:
     page_output()
     with opened(folder) as store:
         require_log(store, session_id)
-        past = store.past(session_id)
-        if past is None:
-            raise NotFoundError(f"there is no session {session_id!r} any more")
+        past = past_of(store, session_id)
         found, events = _audited(past)
     _notice_gaps(past)
     if output == "json":

@@ -2,13 +2,12 @@
 
 import click
 
-from journal.errors import NotFoundError
 from journal.past import Past
 from projections.cli.arguments.optional_session import session_or_last
 from projections.cli.arguments.options import folder_option, output_option
 from projections.cli.documents.json_output import json_document
 from projections.cli.documents.statistics import StatDocument
-from projections.cli.sessions.opening import opened, require_log
+from projections.cli.sessions.opening import opened, past_of, require_log
 from projections.cli.terminal.output import notice
 from projections.cli.terminal.pager import page_output
 from projections.cli.turns.stat_tables import print_statistics
@@ -40,9 +39,7 @@ def stat_command(session_id: str, output: str, folder: str | None) -> None:
     page_output()
     with opened(folder) as store:
         require_log(store, session_id)
-        past = store.past(session_id)
-        if past is None:
-            raise NotFoundError(f"there is no session {session_id!r} any more")
+        past = past_of(store, session_id)
         found = count(events_of(past))
     _notice_gaps(past)
     if output == "json":

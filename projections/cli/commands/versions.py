@@ -38,8 +38,9 @@ def history_command(
 ) -> None:
     """Show every version of a turn.
 
-    The oldest comes first, archived versions included. Each line says what the version
-    changed; `~N` is its name for `journal diff`.
+    The oldest comes first, archived versions included. Each line has the values that the
+    version changed, also in a pipe; `journal log -t TURN` says in words what happened. `~N` is
+    its name for `journal diff`.
 
     Without SESSION, the one that changed last is shown.
 

@@ -4,7 +4,6 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from journal.errors import NotFoundError
 from journal.events import GENESIS, Cursor, Event
 from journal.names import paths_of
 from journal.past import Past
@@ -12,6 +11,7 @@ from journal.position import Position, StaleError, refusal
 from projections.cli.arguments.filters import Filter
 from projections.cli.events.replaced import Replaced
 from projections.cli.lines.effects import Effect, Effects
+from projections.cli.sessions.opening import past_of
 from projections.cli.terminal.output import notice
 from projections.store.store import DefaultSessionStore
 from projections.view import View
@@ -51,10 +51,7 @@ class Backlog:
 
     def _read_past(self) -> Past:
         """All that is left of the session's events, to be read once."""
-        past = self._store.past(self.session_id)
-        if past is None:
-            raise NotFoundError(f"there is no session {self.session_id!r} any more")
-        self._past = past
+        self._past = past = past_of(self._store, self.session_id)
         self.log_id = past.log_id
         self._head = (past.floor, past.floor_hash)
         if self._after is not None and self._after.log_id != past.log_id:
@@ -82,6 +79,7 @@ class Backlog:
     def events(self) -> Iterator[tuple[Event, Effect]]:
         """Every event after the cursor, with its effect. Raises `CursorError`."""
         past = self._past or self._read_past()
+        self._head = (past.floor, past.floor_hash)
         position = Position(self._after)
         try:
             yield from self._events(past, position)
@@ -144,17 +142,9 @@ class Backlog:
         Reads on for what these replaced, up to `_MOST_BACK` bytes: what is further back stays
         unknown.
         """
-        newest, self._newest = self._newest, None
         replaced = Replaced()
         found: deque[Event] = deque()
-        head: tuple[int, str] | None = None
-        left = _MOST_BACK
-        for event, line in newest.entries if newest is not None else ():
-            if event.seq > self._last:
-                continue
-            head = head or (event.seq, event.hash)
-            left -= len(line)
-            replaced.meet(event)
+        for event, left in self._newest_first(replaced):
             if len(found) < lines and chosen.by_itself(event):
                 found.appendleft(event)
                 if self._effects is not None:
@@ -163,7 +153,6 @@ class Backlog:
                 replaced.end()
             is_enough = replaced.is_settled or left < 0
             if is_enough and (len(found) == lines or event.seq == 1):
-                self._head = head
                 self._notice_floor()
                 return deque((each, replaced.effects.get(each.seq, _UNKNOWN)) for each in found)
         return None
@@ -173,18 +162,10 @@ class Backlog:
 
         So it has to be known of each: None as soon as `_MOST_BACK` bytes do not do.
         """
-        newest, self._newest = self._newest, None
         replaced = Replaced()
         waiting: deque[Event] = deque()  # the newest first
         found: deque[tuple[Event, Effect]] = deque()
-        head: tuple[int, str] | None = None
-        left = _MOST_BACK
-        for event, line in newest.entries if newest is not None else ():
-            if event.seq > self._last:
-                continue
-            head = head or (event.seq, event.hash)
-            left -= len(line)
-            replaced.meet(event)
+        for event, left in self._newest_first(replaced):
             if chosen.by_itself(event):
                 waiting.append(event)
                 replaced.ask(event)
@@ -196,9 +177,25 @@ class Backlog:
                 if chosen(each, effect):
                     found.appendleft((each, effect))
             if len(found) == lines or event.seq == 1:
-                self._head = head
                 self._notice_floor()
                 return found
             if left < 0:
                 break
         return None
+
+    def _newest_first(self, replaced: Replaced) -> Iterator[tuple[Event, int]]:
+        """The events from the end of the log, each with the bytes that may still be read.
+
+        `replaced` has met them. `cursor` follows the newest, as long as they are read: whoever
+        gives up calls `events`, which begins before all of them.
+        """
+        newest, self._newest = self._newest, None
+        is_first, left = True, _MOST_BACK
+        for event, line in newest.entries if newest is not None else ():
+            if event.seq > self._last:
+                continue
+            if is_first:
+                self._head, is_first = (event.seq, event.hash), False
+            left -= len(line)
+            replaced.meet(event)
+            yield event, left

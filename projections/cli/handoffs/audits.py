@@ -13,7 +13,7 @@ from journal.reports import SessionInfo
 from projections.cli.documents.handoffs import AuditedSession
 from projections.cli.exit_codes import EXIT_FAILURE, exit_code_of
 from projections.cli.names.naming import in_words, instead_of, split_names
-from projections.cli.sessions.opening import require_log
+from projections.cli.sessions.opening import past_of, require_log
 from projections.cli.terminal.output import notice
 from projections.cli.terminal.progress import Progress
 from projections.handoffs.audit import audit
@@ -106,9 +106,7 @@ class Audits:
         return item
 
     def _audit(self, session_id: str) -> AuditedSession:
-        past = self._store.past(session_id)
-        if past is None:
-            raise NotFoundError(f"there is no session {session_id!r} any more")
+        past = past_of(self._store, session_id)
         choice = self._choice(session_id)
         found = audit(_watched(past, choice), self._writers.is_gone, self._now)
         self._remember(choice)

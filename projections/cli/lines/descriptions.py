@@ -9,7 +9,8 @@ from projections.cli.formats.values import clean
 from projections.cli.lines.effects import Effect
 from projections.cli.lines.marks import UNICODE, Marks
 from projections.cli.lines.phrase_fitting import fit, whole
-from projections.cli.lines.phrases import Phrase, Words, name_part, phrases
+from projections.cli.lines.phrase_parts import Phrase, Words
+from projections.cli.lines.phrases import name_part, phrases
 from projections.cli.terminal.output import Segment
 from projections.turns.contents import TurnContents, contents_of
 from projections.turns.happenings import happenings

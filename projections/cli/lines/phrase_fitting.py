@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from projections.cli.lines.marks import Marks
-from projections.cli.lines.phrases import MUST, Phrase, Words
+from projections.cli.lines.phrase_parts import MUST, Phrase, Words
 from projections.cli.terminal.fitting import fair_share
 from projections.cli.terminal.output import Piece
 from projections.cli.terminal.texts import end_cut, len_of

@@ -1,45 +1,18 @@
-"""What happened, in the words of a line: `→ lookup(order=17)`, `✓ completed  1.2 s`.
-
-A phrase is made of parts. Some of them must be there, some may be cut, some may be left out:
-`fit` in `phrase_fitting` does so where there is little room.
-"""
+"""What happened, in the words of a line: `→ lookup(order=17)`, `✓ completed  1.2 s`."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from projections.cli.formats.durations import duration
 from projections.cli.formats.values import arguments_text, clean, error_text, value_text
 from projections.cli.lines.marks import Marks
+from projections.cli.lines.phrase_parts import MUST, Phrase, Words
 from projections.cli.terminal.output import Style, colour_of, plain
 from projections.compare.difference import LeafChange, diff
 from projections.compare.encoding import compact_json
 from projections.turns import kinds
 from projections.turns.kinds import Happening
 from projections.turns.usage import cost_in, tokens_in
-
-MUST = 0
-"""The `rank` of a part that is as important as its phrase."""
-
-
-class Words(NamedTuple):
-    """A piece of a phrase, after `lead`, which goes if the part goes.
-
-    `rank` says how early it is left out: the highest first. With `least` it may be cut, to so
-    many columns before something else is left out, and then to less.
-    """
-
-    text: str
-    style: Style = None
-    lead: str = ""
-    rank: int = MUST
-    least: int | None = None
-
-
-class Phrase(NamedTuple):
-    """What happened, in parts. `rank` says how important it is: the lowest is the most."""
-
-    rank: int
-    parts: list[Words]
 
 
 def phrases(found: list[Happening], marks: Marks, runtime_id: str = "") -> list[Phrase]:

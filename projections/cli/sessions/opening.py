@@ -8,7 +8,7 @@ from typing import Any
 
 from journal.engines.files.storage import Storage
 from journal.errors import NotFoundError, ReadError
-from journal.past import NOW
+from journal.past import NOW, Past
 from projections.cli.names.naming import close_to, in_words, instead_of
 from projections.refs import Ref
 from projections.store.store import DefaultSessionStore
@@ -81,6 +81,14 @@ def require_log(store: DefaultSessionStore, session_id: str) -> None:
             f"session {session_id!r} has no log yet, only PraisonAI's session file: "
             "`journal show` has its state, and the first write begins the log"
         )
+
+
+def past_of(store: DefaultSessionStore, session_id: str) -> Past:
+    """What is left of its events. Raises `NotFoundError` if it was deleted meanwhile."""
+    past = store.past(session_id)
+    if past is None:
+        raise NotFoundError(f"there is no session {session_id!r} any more")
+    return past
 
 
 def named_or_all(store: DefaultSessionStore, session_ids: tuple[str, ...]) -> list[str]:
