@@ -1,9 +1,6 @@
 """The arguments of reading commands that may leave the session out: see `last_session`.
 
-Where other arguments follow, the first word may be the session or the first of those. It is the
-session if there is one of this id, or if there are as many words as there can be. Else it has to
-fit what is in the last session.
-
+Where other arguments follow, `session_words` finds out whether the first word is the session.
 The function that is decorated gets a session id in any case.
 """
 
@@ -13,8 +10,14 @@ from typing import Any, TypeAlias
 
 import click
 
-from journal.errors import StateValueError
 from projections.cli.arguments.options import TEXT
+from projections.cli.arguments.session_words import (
+    has_runtime,
+    is_turn,
+    may_be_turn,
+    names_state,
+    with_session,
+)
 from projections.cli.completion.complete import (
     complete_conditions,
     complete_refs,
@@ -26,18 +29,10 @@ from projections.cli.sessions.last_session import (
     is_there,
     last_session,
     last_session_in,
-    newest_session,
-    notice_session,
 )
-from projections.cli.sessions.opening import opened, require_session
-from projections.store.store import DefaultSessionStore
-
-Words: TypeAlias = list[str | None]
-"""The arguments of a command as they were typed; those that were not are None, at the end."""
+from projections.cli.sessions.opening import opened
 
 _Command: TypeAlias = Callable[..., Any]
-_Fits: TypeAlias = Callable[[DefaultSessionStore, str, Words], bool]
-"""Whether the words fit a session, given its id, in which they name something."""
 
 _COMPLETE = {
     "session_id": complete_sessions,
@@ -93,7 +88,7 @@ def session_and_matches(command: _Command) -> _Command:
 
 def session_and_turn(command: _Command) -> _Command:
     """Adds `[SESSION] RUNTIME TURN`."""
-    return _with_words(command, ("[SESSION]", "RUNTIME", "TURN"), _is_turn, _TURN[1:])
+    return _with_words(command, ("[SESSION]", "RUNTIME", "TURN"), is_turn, _TURN[1:])
 
 
 def session_and_blamed(command: _Command) -> _Command:
@@ -101,7 +96,7 @@ def session_and_blamed(command: _Command) -> _Command:
 
     The function gets the first of them as `runtime_id`, and the second, if any, as `turn_id`.
     """
-    return _with_words(command, ("[SESSION]", "[RUNTIME/]TURN", ""), _may_be_turn, _TURN[1:2])
+    return _with_words(command, ("[SESSION]", "[RUNTIME/]TURN", ""), may_be_turn, _TURN[1:2])
 
 
 def session_and_named_turn(command: _Command) -> _Command:
@@ -111,7 +106,7 @@ def session_and_named_turn(command: _Command) -> _Command:
     def resolved(
         *, folder: str | None, session_id: str | None, turn: str | None, **rest: Any
     ) -> Any:
-        session, name = _with_session(folder, [session_id, turn], _may_be_turn, ("turn",))
+        session, name = with_session(folder, [session_id, turn], may_be_turn, ("turn",))
         return command(folder=folder, session_id=session, turn=name, **rest)
 
     named = _argument("turn", "[RUNTIME/]TURN")(resolved)
@@ -120,7 +115,7 @@ def session_and_named_turn(command: _Command) -> _Command:
 
 def session_and_part(command: _Command) -> _Command:
     """Adds `[SESSION] [RUNTIME] [TURN]`, of `journal show`."""
-    return _with_words(command, ("[SESSION]", "[RUNTIME]", "[TURN]"), _has_runtime)
+    return _with_words(command, ("[SESSION]", "[RUNTIME]", "[TURN]"), has_runtime)
 
 
 def session_and_states(command: _Command) -> _Command:
@@ -136,7 +131,7 @@ def session_and_states(command: _Command) -> _Command:
         **rest: Any,
     ) -> Any:
         words = [session_id, old, new]
-        session, before, after = _with_session(folder, words, _names_state, ("old",))
+        session, before, after = with_session(folder, words, names_state, ("old",))
         return command(folder=folder, session_id=session, old=before, new=after, **rest)
 
     found: _Command = resolved
@@ -163,7 +158,7 @@ def _with_words(
         **rest: Any,
     ) -> Any:
         words = [session_id, runtime_id, turn_id]
-        found = _with_session(folder, words, partial(fits, at=rest.get("at")), required)
+        found = with_session(folder, words, partial(fits, at=rest.get("at")), required)
         return command(folder=folder, **dict(zip(_TURN, found, strict=True)), **rest)
 
     added: _Command = resolved
@@ -179,43 +174,6 @@ def _argument(name: str, metavar: str) -> Callable[[_Command], _Command]:
     )
 
 
-def _with_session(
-    folder: str | None, words: Words, fits: _Fits, required: Sequence[str] = ()
-) -> Words:
-    """The words with the session in front. Raises `click.MissingParameter` and `NotFoundError`.
-
-    `required` are the parameters that must have one of the others.
-    """
-    if words[0] is None:
-        _require(required, words[1:])
-    if words[0] is None or words[-1] is None:
-        with opened(folder) as store:
-            words = _completed(store, words, fits)
-    _require(required, words[1:])
-    return words
-
-
-def _completed(store: DefaultSessionStore, words: Words, fits: _Fits) -> Words:
-    first = words[0]
-    if first is None:
-        return [last_session(store, with_log=False), *words[1:]]
-    if is_there(store, first):
-        return words
-    last = newest_session(store, with_log=False)
-    if not fits(store, last, words):
-        require_session(store, first)  # says that there is none of this id
-    notice_session(last)
-    return [last, *words[:-1]]
-
-
-def _require(names: Sequence[str], words: Words) -> None:
-    context = click.get_current_context()
-    for name, word in zip(names, words, strict=False):
-        if word is None:
-            (param,) = (param for param in context.command.params if param.name == name)
-            raise click.MissingParameter(ctx=context, param=param)
-
-
 def _is_match(text: str) -> bool:
     """Whether a text is FIELD=VALUE with a known field."""
     from projections.cli.arguments.filters import Filter  # of `journal log`, which needs it anyway
@@ -225,34 +183,3 @@ def _is_match(text: str) -> bool:
     except click.BadParameter:
         return False
     return True
-
-
-def _is_turn(_store: DefaultSessionStore, _last: str, words: Words, at: int | str | None) -> bool:
-    """Whether two words are RUNTIME TURN: for a session and all of these, one is missing."""
-    return words[1] is not None
-
-
-def _may_be_turn(
-    store: DefaultSessionStore, last: str, words: Words, at: int | str | None = None
-) -> bool:
-    """Whether a word alone is the turn, or the first of two is a runtime that is there."""
-    return words[1] is None or words[0] in store.state_at(last)
-
-
-def _has_runtime(
-    store: DefaultSessionStore, last: str, words: Words, at: int | str | None
-) -> bool:
-    return words[0] in store.state_at(last, at)
-
-
-def _names_state(store: DefaultSessionStore, last: str, words: Words) -> bool:
-    """Whether a ref names no runtime, or one that is there; alone, it can be nothing else."""
-    if words[1] is None:
-        return True
-    from projections.refs import Ref  # of `journal diff`
-
-    try:
-        runtime_id = Ref.parse(words[0] or "").runtime_id
-    except StateValueError:
-        return False
-    return runtime_id is None or runtime_id in store.state_at(last)
