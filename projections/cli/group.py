@@ -25,9 +25,9 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "grep": ("grep", "Search all sessions for a pattern."),
     },
     "Understand": {
-        "history": ("versions", "Show every version of a turn."),
-        "diff": ("versions", "Show the differences between two states."),
-        "blame": ("versions", "Show which event set each value of a turn."),
+        "history": ("history", "Show every version of a turn."),
+        "diff": ("diff", "Show the differences between two states."),
+        "blame": ("blame", "Show which event set each value of a turn."),
         "replay": ("replay", "Show the turns again, at the recorded speed or faster."),
         "handoffs": ("handoffs", "Show who had the session when, and what was lost."),
         "stat": ("stat", "Show what a session's turns took: calls, tokens, cost and time."),

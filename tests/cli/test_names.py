@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from projections import DefaultSessionStore
-from projections.cli.names.naming import close_to, in_words, instead_of, split_names
+from projections.cli.names.naming import (
+    close_to,
+    in_words,
+    instead_of,
+    split_names,
+    turns_instead_of,
+)
 from tests.cli.terminal import Pipe, Terminal, journal, run_in_terminal
 
 _WIDTHS = [60, 80, 120]
@@ -169,6 +175,16 @@ def test_names_are_close_by_letters_by_case_and_by_either_end() -> None:
     assert close_to("native", known) == []
     assert close_to("", known) == []
     assert close_to("zzz", known) == []
+
+
+def test_turns_are_close_by_their_id_or_with_their_runtime() -> None:
+    there = {"native": ["turn-1", "turn-2"], "harness": ["turn-2", "own"]}
+    assert turns_instead_of("own-", there) == "did you mean 'own'?"
+    assert turns_instead_of("ative/turn-1", there).startswith("did you mean 'native/turn-1'")
+    assert turns_instead_of("zz", there) == (
+        "there are 'harness/own', 'harness/turn-2', 'native/turn-2' and 'native/turn-1'"
+    )
+    assert turns_instead_of("zz", {"native": []}) == "there is none"
 
 
 def test_few_names_are_listed_and_many_are_counted() -> None:

@@ -322,7 +322,8 @@ def test_without_a_runtime_the_document_has_the_values_of_all(blamed: str) -> No
 @pytest.mark.parametrize(
     ("turn", "code", "words"),
     [
-        ("nothing", 3, "no runtime of session 's' has a turn 'nothing'"),
+        ("nothing", 3, "no runtime of session 's' has a turn 'nothing'; there are 'harness/"),
+        ("alon", 3, "did you mean 'alone'?"),
         ("native/nothing", 3, "'nothing'"),
         ("native/t@1", 2, "--at"),
         ("native/t~1", 2, "--at"),

@@ -12,7 +12,7 @@ from projections.cli.arguments.optional_session import session_and_named_turn
 from projections.cli.arguments.options import POINT, folder_option, output_option
 from projections.cli.documents.json_output import json_document
 from projections.cli.documents.turns import TurnDocument
-from projections.cli.names.naming import close_to, instead_of
+from projections.cli.names.naming import turns_instead_of
 from projections.cli.sessions.opening import opened, require_session
 from projections.cli.terminal.pager import page_output
 from projections.cli.terminal.texts import shorten
@@ -182,15 +182,9 @@ def _unknown(
     session_id: str, text: str, there: Mapping[str, Mapping[str, Any]], at: int | str | None
 ) -> str:
     when = f" as of {at}" if at is not None else ""
-    names = [TurnName(runtime, turn) for runtime, turns in there.items() for turn in turns]
-    if not names:
+    if not any(there.values()):
         return f"session {session_id!r} has no turns{when or ' now'}; `journal log` has its events"
-    names.reverse()  # the last turns are those that people ask for
-    ids = list(dict.fromkeys(name.turn_id for name in names))
-    whole = [f"{name.runtime_id}/{name.turn_id}" for name in names]
-    is_id = "/" not in text and close_to(text, ids)
-    hint = instead_of(text, ids if is_id else whole, "`journal show` lists them")
-    return f"session {session_id!r} has no turn {text!r}{when}; {hint}"
+    return f"session {session_id!r} has no turn {text!r}{when}; {turns_instead_of(text, there)}"
 
 
 def _listed(names: Sequence[str]) -> str:

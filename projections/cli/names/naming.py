@@ -1,6 +1,6 @@
 """Names that are wrong, said with those that exist. Pure: no I/O."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 _MOST_CLOSE = 3
 _MOST_LISTED = 8
@@ -39,6 +39,18 @@ def instead_of(wanted: str, known: Collection[str], many: str) -> str:
     if close:
         return f"did you mean {in_words(map(repr, close), 'or')}?"
     return these_are(known, many)
+
+
+def turns_instead_of(wanted: str, there: Mapping[str, Collection[str]]) -> str:
+    """What to say of the turns that exist, given by runtime, for `TURN` or `RUNTIME/TURN`.
+
+    Those like it; else the last of them, which people ask for most.
+    """
+    names = [(runtime, turn) for runtime, turns in there.items() for turn in turns][::-1]
+    known = list(dict.fromkeys(turn for _, turn in names))
+    if "/" in wanted or not close_to(wanted, known):
+        known = [f"{runtime}/{turn}" for runtime, turn in names]
+    return instead_of(wanted, known, "`journal show` lists them")
 
 
 def these_are(known: Collection[str], many: str) -> str:
