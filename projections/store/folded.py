@@ -62,7 +62,7 @@ class FrozenSession:
             opened_at=turn.opened_at,
             is_imported=turn.is_imported,
             handed_to=owner.handed_to,
-            others=tuple(self._others()),
+            others=tuple(self._others()) if owner.others else (),
         )
 
     def _others(self) -> Iterator[OtherTurn]:

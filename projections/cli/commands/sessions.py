@@ -14,7 +14,7 @@ from projections.cli.documents.json_output import json_document, json_line
 from projections.cli.documents.sessions import SessionItem, SessionsDocument
 from projections.cli.exit_codes import EXIT_DAMAGED, EXIT_FAILURE
 from projections.cli.sessions.opening import opened
-from projections.cli.sessions.phases import IN_PROGRESS, gone_turns, phase_of
+from projections.cli.sessions.phases import IN_PROGRESS, judged
 from projections.cli.sessions.table import print_table
 from projections.cli.terminal.output import notice, plain
 from projections.cli.terminal.pager import page_output
@@ -178,8 +178,7 @@ class Summing:
         item.agent, item.opened_at = summary.agent, summary.opened_at
         item.waits_for, item.handed_to = summary.waits_for, summary.handed_to
         item.first_words, item.findings = summary.first_words, summary.findings
-        item.gone_turns = gone_turns(summary, self._has_ended)
-        item.phase = phase_of(summary, item.gone_turns, self._has_ended)
+        item.phase, item.gone_turns = judged(summary, self._has_ended)
         item.writer = summary.writer
         item.writer_gone = True if item.gone_turns else {"running": False}.get(item.phase or "")
         item.error = summary.problem

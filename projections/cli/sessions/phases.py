@@ -5,7 +5,7 @@ turn that another runtime left open counts, if its writer has ended. Pure but fo
 for the look at this machine's processes, which are given.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
@@ -63,26 +63,19 @@ _STYLES: dict[str | None, Style] = {
 }
 
 
-def phase_of(summary: Summary, gone: Sequence[TurnKey], has_ended: HasEnded) -> Phase | None:
-    """The phase; None if the turn says nothing that is understood. Asks only of an open turn.
+def judged(summary: Summary, has_ended: HasEnded) -> tuple[Phase | None, tuple[TurnKey, ...]]:
+    """The phase, and the open turns whose writers have ended, the owner's first.
 
-    `gone` are the `gone_turns` of the session.
+    The phase is None if the turn says nothing that is understood. Asks once of each open turn.
     """
     phase = _of_owner(summary, has_ended)
-    return "gone" if gone and phase not in IN_PROGRESS else phase
-
-
-def gone_turns(summary: Summary, has_ended: HasEnded) -> tuple[TurnKey, ...]:
-    """The open turns whose writers have ended, the owner's first. Asks once of each."""
-    found: list[TurnKey] = []
-    if turn_status(summary.status) == "open" and _of_open(summary, has_ended) == "gone":
-        found.append((summary.owner or "", summary.turn_id or ""))
-    found += (
+    gone = [(summary.owner or "", summary.turn_id or "")] if phase == "gone" else []
+    gone += [
         (turn.runtime_id, turn.turn_id)
         for turn in summary.others
         if turn_status(turn.status) == "open" and has_ended(turn.writer, turn.written_at)
-    )
-    return tuple(found)
+    ]
+    return "gone" if gone and phase not in IN_PROGRESS else phase, tuple(gone)
 
 
 def _of_owner(summary: Summary, has_ended: HasEnded) -> Phase | None:
