@@ -22,6 +22,7 @@ from projections import DefaultSessionStore, resolving
 from projections.refs import Ref
 from projections.store import refreshing, summaries
 from projections.store.folded import FoldedSession
+from projections.summary import OtherTurn
 from tests.support import FaultyStorage, fails, files_in, finish_maintenance
 
 LONG = "x" * 2000
@@ -304,6 +305,29 @@ def test_a_summary_says_of_the_owners_turn_who_wrote_it_and_what_it_waits_for(
     assert found.waits_for == ("charge_card", "send_mail")
     assert (found.is_imported, found.handed_to) == (False, None)
     assert found.first_words == "Why is my bill so high?", "the text among the parts"
+
+
+def test_a_summary_names_the_turns_of_others_that_may_be_open(tmp_path: Path) -> None:
+    """What each wrote last: with who wrote it, from what was saved too."""
+    with store_at(tmp_path, writer="box:7") as store:
+        store.set_runtime_state("s", "a", "t1", recorded("open"))
+        store.set_runtime_state("s", "a", "t2", recorded("running"))
+        store.set_runtime_state("s", "b", "t", recorded("completed"))
+        store.set_runtime_state("s", "c", "t", recorded("open", source={}))
+        store.set_runtime_state("s", "d", "t", {"no": "status"})
+        store.set_runtime_state("s", "e", "t", recorded("open"))
+        written = [step.event.ts for step in store.replay("s")]
+    expected = (OtherTurn("a", "t2", "running", "box:7", written[1]),)
+    with store_at(tmp_path) as store:
+        assert store._backend.saved_summary("s") is not None
+        found = store.summary(info_of(store))
+        assert (found.owner, found.turn_id, found.others) == ("e", "t", expected)
+        store.clear_runtime_state("s", "a")
+        assert store.summary(info_of(store)).others == ()
+        store.take_over("s", "b")
+        found = store.summary(info_of(store))
+    assert (found.owner, found.turn_id) == ("b", None)
+    assert [(turn.runtime_id, turn.turn_id) for turn in found.others] == [("e", "t")]
 
 
 @pytest.mark.parametrize(
