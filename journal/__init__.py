@@ -7,6 +7,7 @@ from journal.errors import (
     ClosedError,
     CompactionAbandonedError,
     CompactionError,
+    ConflictError,
     CursorError,
     DamagedError,
     FolderError,
@@ -25,18 +26,20 @@ from journal.errors import (
     UnsupportedFormatError,
     WrongSessionError,
 )
-from journal.events import Cursor, Head
+from journal.events import NO_HEAD, Cursor, Head
 from journal.redaction import redact
 from journal.reports import CompactionReport, Problem, SessionInfo, VerifyReport
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "NO_HEAD",
     "AppendError",
     "ClosedError",
     "CompactionAbandonedError",
     "CompactionError",
     "CompactionReport",
+    "ConflictError",
     "Cursor",
     "CursorError",
     "DamagedError",

@@ -73,12 +73,15 @@ def stamp(event: Event, seq: int, ts: str, writer: str, prev: str) -> tuple[byte
     is not a string, and `StateValueError` if it is not valid Unicode. O(size of the event).
     """
     if type(event) is Set:  # spelled out, since nearly all are
-        runtime, turn, state = event.runtime_id, event.turn_id, event.state
+        runtime, turn, state, once = event.runtime_id, event.turn_id, event.state, event.once
+        turn_text = encode_text(turn, "turn_id")
+        if once is not None:
+            turn_text += b',"once":%b' % encode_text(once, "once")
         head = _HEAD_OF_SET % (
             seq,
             ts.encode(),
             encode_text(runtime, "runtime_id"),
-            encode_text(turn, "turn_id"),
+            turn_text,
             _text(writer),
         )
         tail = _TAIL_OF_SET % prev.encode()
@@ -94,6 +97,7 @@ def stamp(event: Event, seq: int, ts: str, writer: str, prev: str) -> tuple[byte
             runtime_id=runtime,
             turn_id=turn,
             state=state,
+            once=once,
         )
     else:
         line, stamped = _stamp_without_state(event, seq, ts, writer, prev)
@@ -170,8 +174,9 @@ def control_line(record: Open | Sealed) -> bytes:
     """A header or a seal as a line with its newline; `record.hash` is ignored."""
     fields = msgspec.structs.asdict(record)
     del fields["hash"]
-    if isinstance(record, Sealed) and record.session_file is None:
-        del fields["session_file"]
+    for name in ("session_file", "once"):
+        if fields.get(name, "") is None:
+            del fields[name]
     op = "open" if isinstance(record, Open) else "sealed"
     head = _to_json({"op": op, **fields})[:-1]
     return b'%b,"hash":"%b"}\n' % (head, digest_of(head).encode())
@@ -330,7 +335,7 @@ def erase_state(line: bytes) -> bytes:
     for name, raw in fields.items():
         key = _KEY.match(line, position)
         if key is None:
-            raise ValueError("not an intact line")
+            break
         position = key.end() + len(bytes(raw))
         if name == "state" and "erased" not in fields:
             erased = b'%b,"erased":"%b"' % (NO_STATE, sha256(raw).hexdigest().encode())

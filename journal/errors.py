@@ -8,7 +8,7 @@ right thing.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from journal.events import Cursor
+    from journal.events import Cursor, Head
 
 
 class JournalError(Exception):
@@ -38,6 +38,21 @@ class ClosedError(JournalError, ValueError):
 
 class ReentryError(JournalError, RuntimeError):
     """An append was interrupted, on its own thread, by another append to the same session."""
+
+
+class ConflictError(JournalError):
+    """Somebody has appended since the head that a caller expected; nothing was written.
+
+    `expected` is that head, `head` the newest one. Read what is there now, and decide again.
+    """
+
+    def __init__(self, message: str, expected: "Head", head: "Head") -> None:
+        super().__init__(message, expected, head)  # all three, so that it can be pickled
+        self.expected = expected
+        self.head = head
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class LockTimeoutError(JournalError, TimeoutError):

@@ -20,6 +20,9 @@ from journal.reprs import count, fields_without, name, quoted, repr_of_parts, tu
 GENESIS = "0" * 32
 """The `prev` of a session's first event."""
 
+NO_LOG_ID = "0" * 16
+"""The log id of a log whose header is damaged, and of no log."""
+
 CURSOR_DIGITS = 12
 """Hex digits of an event's hash in a cursor."""
 
@@ -42,12 +45,14 @@ class Set(_Stamped, frozen=True, kw_only=True, gc=False, tag="set"):
     """A turn's whole state: it replaces the state that the turn had before.
 
     If it was erased, `state` is `null` and `erased` the SHA-256 of what it was, 64 hex digits.
+    `once` is the idempotency key under which it was appended, if it was.
     """
 
     op: ClassVar[Literal["set"]] = "set"
     runtime_id: str
     turn_id: str
     state: Raw
+    once: str | None = None
     erased: str | None = None
 
     @repr_of_parts
@@ -149,7 +154,10 @@ class Unknown(Struct, frozen=True, kw_only=True):
 
 
 class Open(Struct, frozen=True, kw_only=True, tag_field="op", tag="open"):
-    """The header, the first line of every file."""
+    """The header, the first line of every file.
+
+    `once` are idempotency keys of events that compaction has dropped: see `journal.once`.
+    """
 
     format: int
     session_id: str
@@ -159,6 +167,7 @@ class Open(Struct, frozen=True, kw_only=True, tag_field="op", tag="open"):
     kept: Number
     kept_digest: str
     archive: str | None
+    once: list[tuple[Number, str]] | None = None
     ts: str
     writer: str
     hash: str = ""
@@ -188,6 +197,7 @@ class Head(Struct, frozen=True):
     """The end of a log: note it down to prove later that nothing was cut off.
 
     Written as `log_id:seq:hash`, with all 32 digits of the hash. `Cursor.parse` reads it too.
+    The head of no log, `NO_HEAD`, has seq 0.
     """
 
     log_id: str
@@ -211,6 +221,10 @@ class Head(Struct, frozen=True):
         if len(digest) == CURSOR_DIGITS:
             raise ValueError(f"{text!r} is a cursor; a head has all digits of the hash")
         return cls(log_id, int(seq), digest)
+
+
+NO_HEAD = Head(NO_LOG_ID, 0, GENESIS)
+"""The head of a session that does not exist."""
 
 
 class Cursor(Struct, frozen=True):

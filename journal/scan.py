@@ -15,12 +15,11 @@ from collections.abc import Iterable, Iterator
 
 from journal.codec import NEWEST, decode_line, decode_lines, format_of
 from journal.damage import Damage, missing_events
-from journal.events import GENESIS, Event, Head, Open, Record, Sealed, Set
+from journal.events import GENESIS, NO_LOG_ID, Event, Head, Open, Record, Sealed, Set
 from journal.glued import EVENT_START, split_glued
 from journal.kept import KeptCheck
 from journal.state import MAX_LINE
 
-NO_LOG_ID = "0" * 16
 _BOM = b"\xef\xbb\xbf"
 _LONGEST_NOTED = 10_000
 _NO_NEWLINE = "the newline after this event is missing"

@@ -34,6 +34,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Write": {
         "set": ("write", "Save a turn's state."),
+        "head": ("write", "Print a session's head: what `set --expect` and `verify` take."),
         "clear": ("write", "Drop a runtime's state, or all of it."),
         "handoff": ("write", "Record that a runtime gives the session to another."),
         "takeover": ("write", "Record that a runtime takes the session over."),

@@ -1,11 +1,12 @@
 """What an open session folds from its log. Pure: no I/O."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from msgspec import Struct
 
 from journal.events import Event, Set
+from journal.once import FrozenKeys, KeyMemory, Seen
 from journal.reports import Problem
 from journal.snapshots import EncodedTurns
 from projections.handoffs.owner import FrozenOwner, LatestOwner
@@ -19,6 +20,7 @@ class _Rest(Struct, frozen=True):
 
     pending: dict[str, int]
     owner: FrozenOwner
+    keys: FrozenKeys
 
 
 _decode_rest = msgspec.json.Decoder(_Rest).decode
@@ -75,7 +77,7 @@ class FrozenSession:
 
 
 class FoldedSession:
-    """A projection of three: the view, the handoffs without an answer, the owner.
+    """A projection of four: the view, the handoffs without an answer, the owner, the keys.
 
     The log's lock guards it.
     """
@@ -84,6 +86,7 @@ class FoldedSession:
         self.view = View()
         self.pending = PendingHandoffs()
         self.owner = LatestOwner()
+        self.keys = KeyMemory()
 
     def fold(self, event: Event) -> None:
         """O(1). A set by the owner, which is what most events are, makes one call fewer."""
@@ -92,6 +95,7 @@ class FoldedSession:
             owner.fold(event, view.turns)
             self.pending.fold(event)
             view.fold(event)
+            self.keys.fold(event)
             return
         runtime, turn, seq = event.runtime_id, event.turn_id, event.seq
         if runtime == owner.runtime_id and seq > owner.seq and not owner.lost:
@@ -100,6 +104,12 @@ class FoldedSession:
         else:
             owner.fold(event, view.turns)
         view.set(runtime, turn, bytes(event.state))
+        if event.once is not None or self.keys.alive:
+            self.keys.fold(event)
+
+    def recall(self, base_seq: int, seen: Sequence[Seen]) -> None:
+        """See `journal.once.Remembering`."""
+        self.keys.recall(base_seq, seen)
 
     def fresh(self) -> "FoldedSession":
         """See `journal.snapshots.Freezable`."""
@@ -107,7 +117,7 @@ class FoldedSession:
 
     def freeze(self) -> FrozenSession:
         """See `journal.snapshots.Freezable`."""
-        rest = _Rest(self.pending.freeze(), self.owner.freeze())
+        rest = _Rest(self.pending.freeze(), self.owner.freeze(), self.keys.freeze())
         return FrozenSession(self.view.copy(), rest)
 
     def thaw(self, turns: EncodedTurns, rest: bytes) -> None:
@@ -116,9 +126,11 @@ class FoldedSession:
         self.view.thaw(turns)
         self.pending.thaw(found.pending)
         self.owner.thaw(found.owner)
+        self.keys.thaw(found.keys)
 
     def reset(self) -> None:
         """The log is gone, or another one."""
         self.view.reset()
         self.pending.reset()
         self.owner.reset()
+        self.keys.reset()

@@ -45,6 +45,7 @@ class SessionOpener:
                 partial(self._maintenance.schedule, at_exit=True),
             ),
             self._marked(stale, unsynced),
+            self._backend.durability,
         )
 
     def _marked(self, stale: Dirty, unsynced: Dirty) -> list[Dirty]:

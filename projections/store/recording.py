@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from journal.events import Clear
-from journal.state import check_text
+from msgspec.structs import replace
+
+from journal.events import Clear, Head
+from journal.state import check_text, encode_text
 from projections.store.parts import StoreParts
 
 
@@ -18,6 +20,8 @@ class Recording(StoreParts):
         turn_id: str,
         state: dict[str, Any],
         mirror_enabled: bool = True,
+        *,
+        expect: Head | str | None = None,
     ) -> bool:
         """Save a turn's state, replacing what the turn held.
 
@@ -29,6 +33,10 @@ class Recording(StoreParts):
         share. When it is due, it also writes the session file, in at most a twentieth of the
         time; a large one in the background.
 
+        With `expect`, a head that `head` gave, or its text, it is saved only if nobody has
+        appended to the session since: else `ConflictError` is raised, and nothing is written.
+        Such a call also reads what others have appended.
+
         Raises `StateTypeError`, `StateValueError` or `LimitExceededError` for a state that
         cannot be kept exactly, `AppendError` when nothing was written, `SyncError` when it
         is unknown whether it will last, `LockTimeoutError`, `ClosedError`, and other
@@ -37,8 +45,44 @@ class Recording(StoreParts):
         writer = self._writer
         if mirror_enabled and writer.mirrors:
             event = writer.encoder.event(session_id, runtime_id, turn_id, state)
-            writer.append(session_id, (event,))
+            if expect is None:
+                writer.append(session_id, (event,))
+            else:
+                writer.append_if(session_id, (event,), expect)
         return True
+
+    def append_once(
+        self,
+        key: str,
+        session_id: str,
+        runtime_id: str,
+        turn_id: str,
+        state: dict[str, Any],
+        mirror_enabled: bool = True,
+    ) -> bool:
+        """As `set_runtime_state`, unless it was done before under this key: for safe retries.
+
+        Returns True if it was saved now, or if nothing is to be, as there; False if the session
+        has an event with this key already, whatever its state: then nothing is written, and that
+        event is as durable as the store promises. `key` is any text, best an id of the request;
+        it stands in the log as it is. It is remembered, by all processes, as long as its event is
+        in the log, and at least for the session's last 10,000 events. Also reads what others
+        have appended. Raises as `set_runtime_state`.
+        """
+        writer = self._writer
+        encode_text(key, "key")
+        if mirror_enabled and writer.mirrors:
+            event = writer.encoder.event(session_id, runtime_id, turn_id, state)
+            return writer.append_if(session_id, (replace(event, once=key),), once=key)
+        return True
+
+    def head(self, session_id: str) -> Head:
+        """The end of the session's log, which changes with everything that anybody appends.
+
+        For `expect`, and to be noted for `verify`. `NO_HEAD`, whose seq is 0, where there is no
+        log. Costs and raises as `get_runtime_state`.
+        """
+        return self._sessions.get(session_id).head()
 
     def get_runtime_state(
         self, session_id: str, runtime_id: str, turn_id: str | None = None
@@ -80,16 +124,22 @@ class Recording(StoreParts):
         session_id: str,
         items: Iterable[tuple[str, str, dict[str, Any]]],
         mirror_enabled: bool = True,
+        *,
+        expect: Head | str | None = None,
     ) -> bool:
         """Save many turns, `(runtime_id, turn_id, state)` each, with one write and one sync.
 
         All are checked before the first is written. O(size of all states). Returns and raises
-        as `set_runtime_state`; a `StateTypeError` names the item. A crash during the write may
-        leave the first few of them.
+        as `set_runtime_state`, also with `expect`; a `StateTypeError` names the item. A crash
+        during the write may leave the first few of them.
         """
         writer = self._writer
         if mirror_enabled and writer.mirrors:
-            writer.append(session_id, writer.encoder.events(session_id, items))
+            events = writer.encoder.events(session_id, items)
+            if expect is None:
+                writer.append(session_id, events)
+            else:
+                writer.append_if(session_id, events, expect)
         return True
 
     def hand_off(
@@ -99,17 +149,22 @@ class Recording(StoreParts):
         target: str,
         turn_id: str | None = None,
         reason: str | None = None,
+        *,
+        expect: Head | str | None = None,
     ) -> bool:
         """Record that the runtime `source` gives the session, or one turn, to `target`.
 
         Nothing is locked by it: `target` takes over when it calls `take_over`. Secrets in
-        `reason` are replaced. Writes one event. Returns and raises as `set_runtime_state`;
-        `StateValueError`, a ValueError, when source and target are the same.
+        `reason` are replaced. Writes one event. Returns and raises as `set_runtime_state`, also
+        with `expect`; `StateValueError`, a ValueError, when source and target are the same.
         """
         self._sessions.check_open()
         event = self._writer.encoder.handoff(session_id, source, target, turn_id, reason)
         if self._writer.mirrors:
-            self._sessions.get(session_id).append((event,))
+            if expect is None:
+                self._sessions.get(session_id).append((event,))
+            else:
+                self._writer.append_if(session_id, (event,), expect)
         return True
 
     def take_over(self, session_id: str, runtime_id: str) -> dict[str, dict[str, Any]]:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from journal.backend import EventFactory, Log
+from journal.config import Durability
 from journal.errors import DamagedError, SessionFileError
-from journal.events import Event, Set, Takeover
+from journal.events import NO_HEAD, Event, Head, Set, Takeover
 from projections.store.bloat import Bloat
 from projections.store.dirty import Dirty, new_mark
 from projections.store.folded import FoldedSession
@@ -34,8 +35,10 @@ class Session:
         older: OlderSession,
         refresher: FileRefresher,
         marked: Sequence[Dirty],
+        durability: Durability | None,
     ) -> None:
         """`folded` is what the log feeds. `file` is None where sessions are kept in memory.
+        `durability` is what appends promise.
 
         The session is marked in `marked`, of which there are two at most, by every append.
         """
@@ -46,6 +49,7 @@ class Session:
         self.file = file
         self.older = older
         self.refresher = refresher
+        self.durability = durability
         self.bloat = Bloat(log, folded.view)
         # Marked before a write, for the session may be closed meanwhile, and after it, for a
         # flush or a refresh may have come in between. Where there is one `Dirty`, it is marked
@@ -83,6 +87,23 @@ class Session:
             return self.log.append_at_once(events, self.older.events)
         finally:
             self._marks[self.session_id] = self._more_marks[self.session_id] = new_mark()
+
+    def head(self) -> Head:
+        """The newest event that any process has written; `NO_HEAD` if there is no log."""
+        return self.log.head or NO_HEAD if self.log.refresh() else NO_HEAD
+
+    def check_head(self, expect: Head) -> None:
+        """For functions that make events, which see the newest state. Raises `ConflictError`."""
+        head = self.log.head or NO_HEAD
+        if head != expect:
+            from projections.store.heads import conflict  # most programs do without
+
+            raise conflict(self.session_id, expect, head)
+
+    def make_durable(self) -> None:
+        """All that the log holds, if appends promise that. Raises `SyncError`."""
+        if self.durability == "fsync":
+            self.log.flush()
 
     def take_over(self, runtime_id: str) -> States:
         """Append the takeover by a runtime. Returns the view as of then. Raises as `append`."""

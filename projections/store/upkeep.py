@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from journal.backend import History
 from journal.events import Head
 from journal.reports import CompactionReport, SessionInfo, VerifyReport
+from projections.store.heads import head_of
 from projections.store.parts import StoreParts
 
 if TYPE_CHECKING:
@@ -98,9 +99,7 @@ class Upkeep(StoreParts):
         ValueError for what is no head.
         """
         self._sessions.check_open()
-        noted = Head.parse(head) if isinstance(head, str) else head
-        if noted is not None and not isinstance(noted, Head):
-            raise TypeError(f"head must be a Head or its text, not {type(noted).__name__}")
+        noted = head_of(head, "head") if head is not None else None
         return self._backend.verify(session_id, noted)
 
     def session_document(self, session_id: str) -> bytes:

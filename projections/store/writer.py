@@ -7,7 +7,7 @@ save them, must not wait, or have the session file written by another thread.
 from collections.abc import Sequence
 
 from journal.config import Limits
-from journal.events import Set
+from journal.events import Event, Head, Set
 from projections.store.compacting import Compactor
 from projections.store.encoder import StateEncoder
 from projections.store.limits import LimitCheck
@@ -59,6 +59,47 @@ class StoreWriter:
             check.warn(session, events)
         if self._compactor.is_automatic and session.bloat.is_due():
             self._compactor.schedule(session_id)
+
+    def append_if(
+        self,
+        session_id: str,
+        events: Sequence[Event],
+        expect: Head | str | None = None,
+        once: str | None = None,
+    ) -> bool:
+        """Save events, unless others have appended since `expect`, or any under the key `once`.
+
+        Returns False where there is an event with that key: nothing was written then, and what
+        is there is as durable as the store promises. Raises `ConflictError` where the newest
+        event is another than `expect`, TypeError and ValueError where that is no head, and as
+        `append`.
+        """
+        from projections.store.heads import head_of  # most programs do without
+
+        session = self._sessions.get(session_id)
+        head = head_of(expect, "expect") if expect is not None else None
+        sets = [event for event in events if isinstance(event, Set)]
+        seen: int | None = None
+
+        def make() -> Sequence[Event]:
+            nonlocal seen
+            seen = session.folded.keys.seq_of(once) if once is not None else None
+            if seen is not None:
+                return ()
+            if head is not None:
+                session.check_head(head)
+            if self._limit_check.rejects:
+                self._limit_check.check(session, sets)
+            return events
+
+        session.append(make)
+        if seen is not None:
+            session.make_durable()
+            return False
+        self._limit_check.warn(session, sets)
+        if self._compactor.is_automatic and session.bloat.is_due():
+            self._compactor.schedule(session_id)
+        return True
 
     def append_at_once(
         self, session_id: str, events: Sequence[Set], *, by_owner: bool = False

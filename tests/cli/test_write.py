@@ -176,3 +176,48 @@ def test_two_scripts_at_once_lose_nothing(folder: str) -> None:
         assert [command.end() for command in commands] == [0] * 6
     with DefaultSessionStore(folder) as store:
         assert store.state_at("s").keys() == {f"r-{n}" for n in range(6)}
+
+
+def test_a_set_with_a_key_writes_once(folder: str) -> None:
+    script = """set -e
+    journal set s native t '{"n": 1}' --once job-17
+    journal set s native t '{"n": 2}' --once job-17
+    journal show s native t -o value
+    journal log s -o jsonl | jq -r .once
+    """
+    result = shell(script, JOURNAL_DIR=folder)
+    assert result.returncode == 0
+    assert "'job-17' was used in session 's' before" in result.stderr
+    shown, key = result.stdout.rsplit("\n", 2)[:2]
+    assert (json.loads(shown), key) == ({"n": 1}, "job-17")
+
+
+def test_a_set_that_expects_a_head_writes_only_where_nobody_has_since(folder: str) -> None:
+    script = """
+    none=$(journal head s)
+    journal set s native t '{"n": 1}' --expect "$none" || exit 9
+    head=$(journal head s)
+    journal set s native t '{"n": 2}' --expect "$head" || exit 9
+    journal set s native t '{"n": 3}' --expect "$head"
+    echo "exit $?"
+    journal verify s --head "$head" > /dev/null || exit 9
+    journal show s native t -o value
+    """
+    result = shell(script, JOURNAL_DIR=folder)
+    assert result.returncode == 0, result.stderr
+    assert "Nothing was written" in result.stderr
+    ended, shown = result.stdout.split("\n", 1)
+    assert (ended, json.loads(shown)) == ("exit 1", {"n": 2})
+
+
+@pytest.mark.parametrize("wrong", ["", "7", "a:1", "a:1:0123456789ab"])
+def test_what_is_no_head_is_a_usage_error(folder: str, wrong: str) -> None:
+    result = journal("set", "s", "native", "t", "{}", "--expect", wrong, "--dir", folder)
+    assert result.returncode == 2
+    assert "head" in result.stderr
+    assert not os.path.exists(folder)
+
+
+def test_the_head_of_no_session_makes_nothing(folder: str) -> None:
+    assert journal("head", "s", "--dir", folder).stdout == f"{'0' * 16}:0:{'0' * 32}\n"
+    assert not os.path.exists(folder)

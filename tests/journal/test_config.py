@@ -128,8 +128,8 @@ def files_below(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def set_and_get(store: DefaultSessionStore, **settings: bool) -> dict[str, Any]:
-    assert store.set_runtime_state("s", "native", "t", STATE, **settings) is True
+def set_and_get(store: DefaultSessionStore, mirror_enabled: bool = True) -> dict[str, Any]:
+    assert store.set_runtime_state("s", "native", "t", STATE, mirror_enabled) is True
     return store.get_runtime_state("s", "native", "t")
 
 

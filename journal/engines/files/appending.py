@@ -9,7 +9,7 @@ from journal.engines.files.folder import make_folders
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.segment import Segment
 from journal.engines.files.storage import Storage
-from journal.errors import AppendError, ReadError, StorageError
+from journal.errors import AppendError, ReadError, ReentryError, StorageError
 from journal.names import Paths
 
 
@@ -111,3 +111,21 @@ def cut_back(segment: Segment) -> bool:
     except OSError:  # the next writer finds a torn tail, or an empty file, and mends it
         return False
     return True
+
+
+def reentry_error(paths: Paths) -> ReentryError:
+    """For an append inside of another."""
+    return ReentryError(
+        f"session {paths.session_id!r}: an append came in the middle of an append "
+        "or a read on the same thread, from a signal handler or from what that calls. "
+        "Nothing was written; set a flag there and append afterwards"
+    )
+
+
+def unknown_outcome(paths: Paths, error: OSError) -> StorageError:
+    """For an append of which a step failed that nothing else accounts for."""
+    return StorageError(
+        error.errno,
+        f"session {paths.session_id!r}: {paths.log}: {error.strerror}. "
+        "Whether it was appended is unknown; read it back",
+    )

@@ -8,7 +8,6 @@ raises, the owner has to `forget`.
 import logging
 from collections.abc import Callable, Sequence
 from itertools import chain
-from shlex import quote
 
 from journal.backend import Projection
 from journal.damage import summary_of
@@ -17,10 +16,10 @@ from journal.engines.files.losses import Losses
 from journal.engines.files.resuming import thaw
 from journal.engines.files.segment import Segment
 from journal.engines.files.validation import check_beginning, check_session, newer_format_error
-from journal.events import Event, Head, Open
+from journal.events import NO_LOG_ID, Event, Head, Open
 from journal.kept import find_kept
 from journal.names import Paths
-from journal.scan import NO_LOG_ID
+from journal.once import Remembering
 from journal.snapshots import Freezable
 
 logger = logging.getLogger("journal")
@@ -116,7 +115,7 @@ class CatchUp:
         if segment.tip is segment.scanner:
             segment.tip = ahead.scanner
         segment.scanner = ahead.scanner
-        self.is_carried = True
+        self._carry_into(ahead.scanner.header)
         return True
 
     def _fold_rest(
@@ -178,7 +177,7 @@ class CatchUp:
             return None
         check_session(self._paths, found.header)
         segment.scanner.skip_kept(found.header, found.last_hash, found.end)
-        self.is_carried = True
+        self._carry_into(found.header)
         return place.seq
 
     def _fold_anew(self, segment: Segment, size: int) -> None:
@@ -199,10 +198,20 @@ class CatchUp:
         header, place = segment.scanner.header, self._place
         check_session(self._paths, header)
         if place is not None and header is not None and self._goes_on(header):
-            self.is_carried = True
+            self._carry_into(header)
             return place.seq
         self._forget_projection()
+        self._recall(header)
         return 0
+
+    def _carry_into(self, header: Open | None) -> None:
+        """The projection goes on in the file that begins with `header`."""
+        self.is_carried = True
+        self._recall(header)
+
+    def _recall(self, header: Open | None) -> None:
+        if header is not None and header.base_seq and isinstance(self._projection, Remembering):
+            self._projection.recall(header.base_seq, header.once or ())
 
     def _goes_on(self, header: Open) -> bool:
         """Whether the projection is past the base of the log that begins with `header`."""
@@ -219,6 +228,8 @@ class CatchUp:
         self.losses.check(None)
 
     def _report_damage(self, segment: Segment) -> None:
+        from shlex import quote  # hardly ever needed
+
         scanner = segment.scanner
         for line in summary_of(scanner.damage[self._reported :]):
             logger.error(

@@ -32,6 +32,7 @@ from journal.errors import (
 )
 from journal.events import Open
 from journal.names import Paths, packed
+from journal.once import Seen, still_remembered
 from journal.reports import CompactionReport
 from journal.scan import Scanner
 
@@ -158,7 +159,8 @@ class Compaction:
             storage.make_folder(paths.archive)
             storage.sync_folder(paths.folder)  # it must not come after the rename
         kept = list(living.lines())
-        self._write_kept(old, new, kept, archive)
+        header = self._new_header(old.scanner, kept, archive, living.keys)
+        self._write_kept(old, new, kept, header)
         self._prove(new, living)
         storage.sync(old.file.fd)
         replacement = Replacement(old, new, self._writer, self._go_on_or_raise)
@@ -188,10 +190,8 @@ class Compaction:
         names = (self._paths.archived(base_seq, number) for number in count(1))
         return next(name for name in names if find(name) in ours and find(packed(name)) is None)
 
-    def _write_kept(
-        self, old: Segment, new: LogFile, kept: list[Kept], archive: str | None
-    ) -> None:
-        buffer = bytearray(control_line(self._new_header(old.scanner, kept, archive)))
+    def _write_kept(self, old: Segment, new: LogFile, kept: list[Kept], header: Open) -> None:
+        buffer = bytearray(control_line(header))
         for place in kept:
             line = self._storage.read(old.file.fd, place.length, place.offset)
             buffer += line if line.endswith(b"\n") else line + b"\n"  # it was lost
@@ -202,8 +202,11 @@ class Compaction:
         write_all(self._storage, new.fd, bytes(buffer))
         self._storage.sync(new.fd)
 
-    def _new_header(self, scanner: Scanner, kept: list[Kept], archive: str | None) -> Open:
+    def _new_header(
+        self, scanner: Scanner, kept: list[Kept], archive: str | None, keys: list[Seen]
+    ) -> Open:
         digest = sha256()
+        before = (scanner.header.once if scanner.header is not None else None) or ()
         for place in kept:
             digest.update(place.hash.encode())
         return Open(
@@ -215,6 +218,7 @@ class Compaction:
             kept=len(kept),
             kept_digest=digest.hexdigest()[: len(digest_of(b""))],
             archive=os.path.basename(archive) if archive is not None else None,
+            once=still_remembered([*before, *keys], scanner.seq) or None,
             ts=self._clock.now(),
             writer=self._writer,
         )

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from journal.events import Clear, Event, Set
 from journal.fold import apply
+from journal.once import Seen, key_digest
 from journal.scan import Scanner
 
 
@@ -23,11 +24,14 @@ class Living:
     def __init__(self) -> None:
         self.turns: dict[str, dict[str, Kept]] = {}
         self.others: list[Kept] = []
+        self.keys: list[Seen] = []  # of all sets, living or not
         self.deleted = False  # the log ends in the seal of a deletion
 
     def take(self, event: Event, place: Kept) -> None:
         if isinstance(event, Set | Clear):
             apply(self.turns, event, place)
+            if isinstance(event, Set) and event.once is not None:
+                self.keys.append((event.seq, key_digest(event.once)))
         else:
             self.others.append(place)
 

@@ -19,9 +19,8 @@ from journal import exiting
 from journal.backend import EventFactory, Projection, never
 from journal.codec import default_writer, stamp
 from journal.config import Durability
-from journal.engines.files.appending import cut_back, put
+from journal.engines.files.appending import cut_back, put, reentry_error, unknown_outcome
 from journal.engines.files.encoding import Encoded, LineEncoder
-from journal.engines.files.failing import reentry_error, unknown_outcome
 from journal.engines.files.locked_end import lock_after_pause, lock_at_end, lock_at_once
 from journal.engines.files.reader import LogReader
 from journal.engines.files.saving import save
@@ -31,18 +30,15 @@ from journal.engines.files.skimming import skim
 from journal.engines.files.storage import DiskStorage, Storage
 from journal.engines.files.syncing import Appended, flush, make_durable
 from journal.errors import JournalError
-from journal.events import GENESIS, Event, Head
+from journal.events import NO_HEAD, Event, Head
 from journal.forking import leave_stopped_threads, tell_after_fork, tell_after_stop
 from journal.group_commit import Batch, Group, RefusedError, Request, Written
 from journal.names import Paths
-from journal.scan import NO_LOG_ID
 from journal.snapshots import Freezable
 from journal.waiting import DEFAULT_TIMEOUT, Pauses, attempts
 
 _LockAtEnd: TypeAlias = Callable[[Sequence[Event], EventFactory | None], Segment | Head | None]
 """Locks the file in which the log ends. A head: it has appended; None: it cannot do it now."""
-
-_BEFORE_ALL = Head(NO_LOG_ID, 0, GENESIS)
 
 
 @dataclass(frozen=True)
@@ -256,7 +252,7 @@ class FileLog(LogReader):
         encoded = self._encode_locked(segment, requests)
         if not encoded.events:
             self._step_back_locked(segment)
-            return Appended(segment.tip.head or _BEFORE_ALL, segment.file, None, 0)
+            return Appended(segment.tip.head or NO_HEAD, segment.file, None, 0)
         data = encoded.data
         if encoded.imports:
             segment.file = begin_whole(self.storage, segment.file, self.paths.scratch, data)

@@ -14,10 +14,10 @@ from journal.engines.files.logfile import LogFile
 from journal.engines.files.segment import Segment
 from journal.engines.files.storage import Storage
 from journal.errors import JournalError, ReadError
-from journal.events import Event, Head, Open
+from journal.events import NO_LOG_ID, Event, Head, Open
 from journal.names import Paths
 from journal.reports import Problem, VerifyReport
-from journal.scan import NO_LOG_ID, Scanner
+from journal.scan import Scanner
 
 
 class Verification:

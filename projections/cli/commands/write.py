@@ -1,4 +1,4 @@
-"""`journal set`, `clear`, `handoff` and `takeover`: for scripts and for repairs by hand."""
+"""`journal set`, `head`, `clear`, `handoff` and `takeover`: for scripts and for repairs."""
 
 import sys
 from typing import Any
@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from journal.codec import default_writer
+from journal.events import Head
 from projections.cli.arguments.ids import (
     complete_runtimes,
     runtime_argument,
@@ -30,26 +31,71 @@ _MOST_NAMED = 3  # runtimes
 @runtime_argument
 @turn_argument
 @click.argument("state", metavar="[STATE]", required=False)
+@click.option(
+    "--once", "key", metavar="KEY", type=TEXT, help="Do nothing if KEY was used in it before."
+)
+@click.option("--expect", metavar="HEAD", help="Fail if anybody has written since that head.")
 @folder_option
 def set_command(
-    session_id: str, runtime_id: str, turn_id: str, state: str | None, folder: str | None
+    session_id: str,
+    runtime_id: str,
+    turn_id: str,
+    state: str | None,
+    key: str | None,
+    expect: str | None,
+    folder: str | None,
 ) -> None:
     """Save a turn's state.
 
     STATE is a JSON object: as an argument, in a file with @FILE, or on standard input if it
     is left out or `-`. Returns when the state is safe on the disk; makes the session if need
-    be.
+    be. With --once it can be run again: a key is remembered as long as its event is in the log,
+    and for 10,000 events at least. With --expect, exit code 1 if the session has changed since
+    `journal head`; nothing is written then.
 
     \b
     Examples:
       journal set my-session native turn-3 '{"status": "completed"}'
       journal set my-session native turn-3 @state.json
       jq .turn dump.json | journal set my-session native turn-3
+      journal set my-session native turn-3 @state.json --once "$JOB_ID"
+      H=$(journal head trip); journal set trip native t @state.json --expect $H
     """
+    head = _head(expect)
+    if key is not None and head is not None:
+        raise click.UsageError("--once and --expect exclude each other")
     value = _state(state)
     # This process ends now, which says nothing of the turn: so it is not the turn's `host:pid`.
     with opened(folder, create=True, writer=f"{default_writer()}/journal") as store:
-        store.set_runtime_state(session_id, runtime_id, turn_id, value)
+        if key is None:
+            store.set_runtime_state(session_id, runtime_id, turn_id, value, expect=head)
+        elif not store.append_once(key, session_id, runtime_id, turn_id, value):
+            notice(f"nothing was written: {key!r} was used in session {session_id!r} before")
+
+
+def _head(text: str | None) -> Head | None:
+    try:
+        return Head.parse(text) if text is not None else None
+    except ValueError as error:
+        raise click.UsageError(f"--expect: {error}") from None
+
+
+@click.command()
+@session_argument
+@folder_option
+def head_command(session_id: str, folder: str | None) -> None:
+    """Print a session's head: what `set --expect` and `verify` take.
+
+    The head is the newest event, as `log_id:seq:hash`; it changes with everything that anybody
+    writes. Its seq is 0 if there is no log. `journal verify --head` shows whether anything was
+    cut off since.
+
+    \b
+    Example:
+      journal head my-session
+    """
+    with opened(folder, create=True) as store:  # for a first write, too; makes nothing
+        click.echo(store.head(session_id))
 
 
 def _state(given: str | None) -> dict[str, Any]:

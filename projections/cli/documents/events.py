@@ -19,6 +19,8 @@ class EventItem(Document, kw_only=True):
     op: str
     runtime_id: str | UnsetType = UNSET
     turn_id: str | UnsetType = UNSET
+    once: str | UnsetType = UNSET
+    """The idempotency key under which it was appended."""
     state: Raw | UnsetType = UNSET
     source: str | UnsetType = UNSET
     target: str | UnsetType = UNSET
@@ -59,7 +61,7 @@ def event_item(session_id: str, log_id: str, event: Event, lost: int) -> EventIt
     )
     match event:
         case Set():
-            item.state = event.state
+            item.once, item.state = _given(event.once), event.state
         case Handoff():
             item.source, item.target = event.source, event.target
             item.reason = _given(event.reason)
@@ -90,7 +92,7 @@ class _SetItem(Struct, gc=False):
 
 def event_line(session_id: str, log_id: str, event: Event, lost: int) -> Struct:
     """What has the same JSON as `event_item`; for a set, made in a third of the time."""
-    if type(event) is not Set:
+    if type(event) is not Set or event.once is not None:
         return event_item(session_id, log_id, event, lost)
     digest = event.hash
     return _SetItem(

@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from msgspec.structs import replace
+
 from journal.backend import History
-from journal.events import Set
+from journal.events import Head, Set
 from journal.reports import CompactionReport
 from journal.reprs import repr_of_parts
+from journal.state import encode_text
 from projections.store.async_store.calls import AsyncCalls
 from projections.store.async_store.looking_back import AsyncLookingBack
 from projections.store.async_store.writer import AsyncWriter
@@ -69,6 +72,8 @@ class AsyncSessionStore(AsyncLookingBack):
         turn_id: str,
         state: dict[str, Any],
         mirror_enabled: bool = True,
+        *,
+        expect: Head | str | None = None,
     ) -> "Future[bool]":
         """Save a turn's state, as it is now. True when it is saved.
 
@@ -78,7 +83,31 @@ class AsyncSessionStore(AsyncLookingBack):
         if not (mirror_enabled and self._store_writer.mirrors):
             return self._writer.append(session_id, ())
         encode = self._store_writer.encoder.event
+        if expect is not None:
+            return self._append_if(
+                session_id, [encode(session_id, runtime_id, turn_id, state)], expect
+            )
         return self._append(session_id, lambda: [encode(session_id, runtime_id, turn_id, state)])
+
+    def append_once(
+        self,
+        key: str,
+        session_id: str,
+        runtime_id: str,
+        turn_id: str,
+        state: dict[str, Any],
+        mirror_enabled: bool = True,
+    ) -> "Future[bool]":
+        """As `set_runtime_state`, unless it was done before under this key: False then."""
+        encode_text(key, "key")
+        if not (mirror_enabled and self._store_writer.mirrors):
+            return self._writer.append(session_id, ())
+        event = self._store_writer.encoder.event(session_id, runtime_id, turn_id, state)
+        return self._append_if(session_id, [replace(event, once=key)], once=key)
+
+    def head(self, session_id: str) -> "Future[Head]":
+        """The end of the session's log; `NO_HEAD` where there is none."""
+        return self._calls.read(session_id, lambda: self.store.head(session_id))
 
     def get_runtime_state(
         self, session_id: str, runtime_id: str, turn_id: str | None = None
@@ -103,6 +132,8 @@ class AsyncSessionStore(AsyncLookingBack):
         session_id: str,
         items: Iterable[tuple[str, str, dict[str, Any]]],
         mirror_enabled: bool = True,
+        *,
+        expect: Head | str | None = None,
     ) -> "Future[bool]":
         """Save many turns, `(runtime_id, turn_id, state)` each, as they are now.
 
@@ -111,6 +142,8 @@ class AsyncSessionStore(AsyncLookingBack):
         if not (mirror_enabled and self._store_writer.mirrors):
             return self._writer.append(session_id, ())
         encode, taken = self._store_writer.encoder.events, list(items)
+        if expect is not None:
+            return self._append_if(session_id, encode(session_id, taken), expect)
         return self._append(session_id, lambda: encode(session_id, taken))
 
     def hand_off(
@@ -120,10 +153,15 @@ class AsyncSessionStore(AsyncLookingBack):
         target: str,
         turn_id: str | None = None,
         reason: str | None = None,
+        *,
+        expect: Head | str | None = None,
     ) -> "Future[bool]":
         """Record that a runtime gives the session, or one turn, to another. True."""
         return self._calls.write(
-            session_id, lambda: self.store.hand_off(session_id, source, target, turn_id, reason)
+            session_id,
+            lambda: self.store.hand_off(
+                session_id, source, target, turn_id, reason, expect=expect
+            ),
         )
 
     def take_over(self, session_id: str, runtime_id: str) -> "Future[dict[str, dict[str, Any]]]":
@@ -149,6 +187,17 @@ class AsyncSessionStore(AsyncLookingBack):
         Events and bytes before and after; None when there is no log.
         """
         return self._calls.read(session_id, lambda: self.store.compact(session_id, history))
+
+    def _append_if(
+        self,
+        session_id: str,
+        events: Sequence[Set],
+        expect: Head | str | None = None,
+        once: str | None = None,
+    ) -> "Future[bool]":
+        """As `StoreWriter.append_if`, in a thread, in its place among the writes."""
+        append = self._store_writer.append_if
+        return self._calls.write(session_id, lambda: append(session_id, events, expect, once))
 
     def _append(self, session_id: str, make: Callable[[], Sequence[Set]]) -> "Future[bool]":
         if self._writer.is_full:

@@ -1,7 +1,6 @@
 """A store over an engine without files, far away, whose answers get lost: it is as any other."""
 
 import json
-import os
 from typing import Any
 
 import pytest
@@ -10,13 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from journal import HistoryError, NotFoundError, ReadError, SessionFileError, StorageError
-from journal.config import SessionSettings
-from journal.engines.files.log import LogOptions
 from journal.events import Takeover
-from projections import DefaultSessionStore
-from projections.store.engine import Engine
-from tests.journal.engines.cas.engine import CasEngine
 from tests.journal.engines.cas.narrow import Fault, NarrowStore
+from tests.projections.store.cas_store import CasStore
 
 SESSIONS = ["s", "a/b", ""]
 
@@ -30,22 +25,6 @@ some_faults = st.lists(  # fewer than an engine has patience for
 )
 
 Model = dict[str, dict[str, dict[str, Any]]]
-
-
-class CasStore(DefaultSessionStore):
-    """A store that keeps its logs in a `NarrowStore`."""
-
-    def __init__(self, narrow: NarrowStore, **options: Any) -> None:
-        self.narrow = narrow
-        super().__init__(redact=None, **options)
-
-    def _engine(
-        self,
-        session_dir: str | os.PathLike[str] | None,
-        settings: SessionSettings | None,
-        options: LogOptions,
-    ) -> Engine:
-        return Engine(CasEngine(self.narrow))
 
 
 class CasStoreMachine(RuleBasedStateMachine):

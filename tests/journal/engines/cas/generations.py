@@ -9,6 +9,7 @@ from journal.codec import PLAIN, Clock, control_line, digest_of
 from journal.errors import WrongSessionError
 from journal.events import GENESIS, Clear, Open, Sealed, Set
 from journal.fold import apply
+from journal.once import key_digest, still_remembered
 from journal.past import Entry, Past
 from journal.scan import Scanner
 from tests.journal.engines.cas.narrow import Message
@@ -93,6 +94,8 @@ def living(entries: Iterable[Entry]) -> list[Entry]:
 
 def compacted(old: Read, kept: Sequence[Entry], writer: str, *, drop: bool) -> bytes:
     """The generation that takes the place of `old`."""
+    sets = [entry.event for entry in old.entries if isinstance(entry.event, Set)]
+    keys = [(one.seq, key_digest(one.once)) for one in sets if one.once is not None]
     header = Open(
         format=old.header.format,
         session_id=old.header.session_id,
@@ -102,6 +105,7 @@ def compacted(old: Read, kept: Sequence[Entry], writer: str, *, drop: bool) -> b
         kept=len(kept),
         kept_digest=digest_of(b"".join(entry.event.hash.encode() for entry in kept)),
         archive=None if drop else f"generation {old.start}",
+        once=still_remembered([*(old.header.once or ()), *keys], old.scanner.seq) or None,
         ts=clock.now(),
         writer=writer,
     )

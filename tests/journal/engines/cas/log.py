@@ -7,15 +7,14 @@ from typing import Any, NamedTuple
 from journal.backend import EventFactory, Projection, never
 from journal.codec import control_line, decode_line, stamp
 from journal.errors import AppendError, LockTimeoutError, ReadError, ReentryError, StorageError
-from journal.events import GENESIS, Event, Head, Open
+from journal.events import GENESIS, NO_HEAD, Event, Head, Open
 from journal.group_commit import Batch, Group, RefusedError, Request, Written
+from journal.once import Remembering
 from journal.room import Answer
-from journal.scan import NO_LOG_ID, Scanner
+from journal.scan import Scanner
 from tests.journal.engines.cas.generations import check_session, clock, new_header
 from tests.journal.engines.cas.narrow import Message
 from tests.journal.engines.cas.stream import Stream, is_tombstone
-
-_BEFORE_ALL = Head(NO_LOG_ID, 0, GENESIS)
 
 
 class _Encoded(NamedTuple):
@@ -119,6 +118,8 @@ class CasLog:
         if known is None or known.log_id != header.log_id or known.seq < header.base_seq:
             self._folded = None
             self._projection.reset()
+        if header.base_seq and isinstance(self._projection, Remembering):
+            self._projection.recall(header.base_seq, header.once or ())
 
     # Appending
 
@@ -153,7 +154,7 @@ class CasLog:
             self._catch_up_locked()
             encoded = self._encode(requests)
             if not encoded.events:
-                return Written(self._folded or _BEFORE_ALL, _is_durable)
+                return Written(self._folded or NO_HEAD, _is_durable)
             place = self._put(encoded)
             if place is not None:
                 return self._take_in_locked(place, encoded, requests)

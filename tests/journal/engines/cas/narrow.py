@@ -25,6 +25,13 @@ class Fault(Enum):
     RIVAL = "somebody else comes between"
 
 
+TROUBLE: list[Fault] = [
+    *(Fault.NONE, Fault.STALE, Fault.LOST, Fault.VAGUE, Fault.REFUSED, Fault.LATE, Fault.NONE),
+    *(Fault.NEVER, Fault.STALE, Fault.NONE, Fault.LATE, Fault.VAGUE, Fault.LOST, Fault.NONE),
+]
+"""What happens to the calls of an engine far away, over and over. It has patience for more."""
+
+
 class Message(NamedTuple):
     """One put. Places are 1, 2, 3 … in each session, and never come again.
 

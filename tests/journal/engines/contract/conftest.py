@@ -11,13 +11,7 @@ from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.engines.memory import MemoryDirectory
 from tests.journal.engines.cas.engine import CasEngine
-from tests.journal.engines.cas.narrow import Fault, NarrowStore
-
-TROUBLE: list[Fault] = [
-    *(Fault.NONE, Fault.STALE, Fault.LOST, Fault.VAGUE, Fault.REFUSED, Fault.LATE, Fault.NONE),
-    *(Fault.NEVER, Fault.STALE, Fault.NONE, Fault.LATE, Fault.VAGUE, Fault.LOST, Fault.NONE),
-]
-"""What happens to the calls of an engine far away, over and over. It has patience for more."""
+from tests.journal.engines.cas.narrow import TROUBLE, NarrowStore
 
 ENGINES: dict[str, Callable[[Path], Backend]] = {
     "files": lambda folder: Directory(str(folder), LogOptions(durability="os")),

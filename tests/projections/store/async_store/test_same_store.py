@@ -52,7 +52,7 @@ def test_its_methods_are_those_of_the_store_with_the_same_parameters() -> None:
         assert plain[0] == plain[1], name
 
 
-ELSEWHERE = {"set_runtime_state", "set_many", "close"}
+ELSEWHERE = {"set_runtime_state", "set_many", "append_once", "close"}
 
 
 @pytest.mark.parametrize("name", sorted(methods(AsyncSessionStore).keys() - ELSEWHERE))
