@@ -8,7 +8,7 @@ import threading
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
-from agents import Agent, RunState, ToolApprovalItem
+from agents import Agent, ModelBehaviorError, RunState, ToolApprovalItem
 
 from journal import exiting
 from projections.adapters.openai_agents.contents import input_text
@@ -100,20 +100,24 @@ def _unanswered(given: RunState[Any, Any], asked: dict[str, ModelCall]) -> froze
 
 
 def _is_refused(given: RunState[Any, Any], item: ToolApprovalItem) -> bool:
+    """Whether a person said no. The SDK does not say of a question that has changed since.
+
+    It raises then: the id is of another call. The run goes on or fails by itself, and where the
+    call was refused, the model is told so.
+    """
     context = given._context
-    return (
-        context is not None
-        and item.call_id is not None
-        and (
-            context.get_approval_status(
-                item.tool_name or "",
-                item.call_id,
-                tool_namespace=item.tool_namespace,
-                existing_pending=item,
-            )
-            is False
+    if context is None or item.call_id is None:
+        return False
+    try:
+        answer = context.get_approval_status(
+            item.tool_name or "",
+            item.call_id,
+            tool_namespace=item.tool_namespace,
+            existing_pending=item,
         )
-    )
+    except ModelBehaviorError:
+        return False
+    return answer is False
 
 
 def _reason(given: RunState[Any, Any], item: ToolApprovalItem) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agents import Agent, HostedMCPTool, Runner, RunState, ShellTool, function_tool
+from agents import Agent, HostedMCPTool, ModelBehaviorError, Runner, RunState, ShellTool, function_tool
 from agents.tool import ApplyPatchTool, CustomTool
 
 from projections import DefaultSessionStore
@@ -211,6 +211,45 @@ def test_a_state_from_which_a_turn_went_on_already_begins_a_turn_of_its_own(
     assert handle.failures == 0
     assert [turn["status"] for turn in turns(store)] == ["completed", "completed"]
     assert [turn["tool_calls"][0]["status"] for turn in turns(store)] == ["completed"] * 2
+
+
+@EACH_RUN
+@pytest.mark.parametrize(("decide", "answer"), [(approve, "allowed"), (reject, "denied")])
+def test_a_question_that_is_not_the_call_any_more_is_no_failure(
+    decide: Decide, answer: str, run: Run, store: DefaultSessionStore
+) -> None:
+    """The SDK carries out the call, and lets nobody ask for the answer to the changed one."""
+    each = agent(*ASK_ROME, tools=[guarded()])
+    with mirror(store, session_id="s") as handle:
+        state = elsewhere(each, decided(run(each, "weather?"), decide))
+        (asked,) = state._current_step.interruptions
+        asked.raw_item.arguments = json.dumps({"city": "Bern"})
+        assert run(each, state).final_output == "sunny"
+    assert handle.failures == 0
+    (call,) = calls_of(store)
+    assert (call["answer"], call["arguments"]) == (answer, {"city": "Rome"})
+    assert the_turn(store, "native")[1]["status"] == "completed"
+
+
+@EACH_RUN
+def test_a_call_id_of_two_calls_fails_the_run_and_not_the_mirror(
+    run: Run, store: DefaultSessionStore
+) -> None:
+    each = agent(*ASK_ROME, tools=[guarded()])
+    with mirror(store, session_id="s") as handle:
+        state = decided(run(each, "weather?"), approve)
+        (asked,) = state._current_step.interruptions
+        asked.raw_item = {
+            "type": "custom_tool_call",
+            "name": "query",
+            "call_id": "c-rome",
+            "input": "Rome",
+        }
+        with pytest.raises(ModelBehaviorError):
+            run(each, state)
+    assert handle.failures == 0
+    (turn,) = turns(store)
+    assert turn["status"] == "error"
 
 
 def test_a_run_that_fails_after_an_answer_fails_its_turn(store: DefaultSessionStore) -> None:
