@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agents import Agent, HostedMCPTool, ModelBehaviorError, Runner, RunState, ShellTool, function_tool
+from agents import (
+    Agent,
+    HostedMCPTool,
+    ModelBehaviorError,
+    Runner,
+    RunState,
+    ShellTool,
+    function_tool,
+)
 from agents.tool import ApplyPatchTool, CustomTool
 
 from projections import DefaultSessionStore
