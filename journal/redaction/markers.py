@@ -3,8 +3,8 @@
 A state with nothing to redact should cost next to nothing. So its encoded bytes are first
 searched for *markers*, short texts of which every known secret has at least one. Words of
 names are searched for everywhere, prefixes of kinds only in long runs of characters. If
-`hyperscan` is installed (the extra `fast`), one pass of it comes first, and this search only
-follows if that pass finds a marker.
+`hyperscan` is installed (the extra `fast`), one pass of it finds the same: it stops at each word
+that might be a marker, and what stands around the word decides.
 
 Hyperscan lets other threads run while it searches. When the program ends, a daemon thread may
 therefore be stopped inside it. That is safe, as it is C code that holds nothing of ours.
@@ -14,6 +14,7 @@ import re
 import threading
 from collections.abc import Callable
 from functools import cache
+from typing import TypeAlias
 
 from journal.redaction.anywhere import any_of
 from journal.redaction.kinds import SHAPES
@@ -93,6 +94,9 @@ def _long_runs(encoded: bytes) -> bytes:
     return b" ".join(found)
 
 
+_Holds: TypeAlias = Callable[[bytes, int], object]
+"""Whether what ends at a place in encoded JSON is a marker there."""
+
 _SHORTEST = 16
 """Characters of the shortest secret of letters and digits alone."""
 
@@ -118,15 +122,25 @@ def _make_search() -> Callable[[bytes], bool]:
         import hyperscan
     except ImportError:
         return search_by_marker
-    found = hyperscan.error  # a search that finds something ends early, by this error
-    words = (*_WORDS, *_BEFORE_HOST)
+    stopped = hyperscan.error  # a search that finds something ends early, by this error
+    once, caseless = hyperscan.HS_FLAG_SINGLEMATCH, hyperscan.HS_FLAG_CASELESS
+    sought: list[tuple[bytes, int, _Holds | None]] = [
+        *((word, caseless, _asserted(_NOT_HARMLESS.get(word))) for word in _WORDS),
+        *((slashes, once, _has_at) for slashes in _BEFORE_HOST),
+        *((marker, 0, _in_long_run(_COMPLETE.get(marker))) for marker in _OF_SHAPES),
+    ]
+    conditions = [holds for _, _, holds in sought]
     database = hyperscan.Database()
-    once = hyperscan.HS_FLAG_SINGLEMATCH
     database.compile(
-        expressions=[re.escape(marker) for marker in (*words, *_OF_SHAPES)],
-        flags=[once | hyperscan.HS_FLAG_CASELESS] * len(words) + [once] * len(_OF_SHAPES),
+        expressions=[re.escape(marker) for marker, _, _ in sought],
+        flags=[flags if holds is not None else flags | once for _, flags, holds in sought],
     )
     scan = database.scan
+
+    def is_marker(number: int, _start: int, end: int, _flags: int, encoded: bytes) -> bool:
+        """Whether to stop here."""
+        holds = conditions[number]
+        return holds is None or bool(holds(encoded, end))
 
     class OfThread(threading.local):
         """The scratch memory of a search; two searches at once may not share it."""
@@ -138,16 +152,33 @@ def _make_search() -> Callable[[bytes], bool]:
 
     def search(encoded: bytes) -> bool:
         try:
-            scan(encoded, _stop, 0, None, own.scratch)
-        except found:
-            return search_by_marker(encoded)  # it is more exact
+            scan(encoded, is_marker, 0, encoded, own.scratch)
+        except stopped:
+            return True
         return False
 
     return search
 
 
-def _stop(*_: object) -> bool:
-    return True
+def _asserted(assertion: bytes | None) -> _Holds | None:
+    """The condition of a word."""
+    return None if assertion is None else re.compile(assertion, re.IGNORECASE).match
+
+
+def _has_at(encoded: bytes, _: int) -> bool:
+    """The condition of an address. Asked for once, since it reads all of the text."""
+    return b"@" in encoded
+
+
+def _in_long_run(assertion: bytes | None) -> _Holds:
+    """The condition of a marker of a kind."""
+    is_complete = re.compile(assertion or b"").match
+
+    def holds(encoded: bytes, end: int) -> bool:
+        around = encoded[max(0, end - len(_RUN)) : end + len(_RUN)]
+        return _RUN in around.translate(_TO_RUNS) and is_complete(encoded, end) is not None
+
+    return holds
 
 
 def may_hold_secrets(encoded: bytes) -> bool:

@@ -59,6 +59,23 @@ def test_what_would_be_replaced_is_never_passed_over(state: dict[str, Any]) -> N
         assert may_hold_secrets(encoded.encode(errors="surrogatepass"))
 
 
+@given(
+    st.lists(PIECES | ASSIGNED | st.text(max_size=3), max_size=9).map("".join)
+    | STATES.map(lambda state: json.dumps(state, separators=(",", ":")))
+)
+@example("passed, password")
+@example("https://a.b, https://a:b@c")
+@example("TASK, 5F7z, 0.117Z, 12345T7z, x.7z")
+@example("sk-" + "a" * 16 + "*")
+@example("task-list, sk-" + "a" * 16)
+@example("a" * 12 + "SK")
+@example("a" * 13 + "SK")
+@example("SK" + "a" * 12 + " " + "SK" + "a" * 13)
+def test_the_fast_search_finds_markers_where_ours_does(text: str) -> None:
+    encoded = text.encode(errors="surrogatepass")
+    assert may_hold_secrets(encoded) == search_by_marker(encoded)
+
+
 @given(STATES)
 def test_redaction_finds_the_same_without_any_search(state: dict[str, Any]) -> None:
     found = redact(state)
