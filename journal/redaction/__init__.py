@@ -21,12 +21,13 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from journal.redaction.entry import redact, redact_text, secrets_in_name
-from journal.redaction.markers import may_hold_secrets, search_by_marker
+from journal.redaction.markers import Plain, may_hold_secrets, search_by_marker
 
 Redactor: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
 """Takes a state that is its own to change and returns what is to be saved instead."""
 
 __all__ = [
+    "Plain",
     "Redactor",
     "may_hold_secrets",
     "redact",

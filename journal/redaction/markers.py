@@ -181,6 +181,12 @@ def _in_long_run(assertion: bytes | None) -> _Holds:
     return holds
 
 
+class Plain(bytes):
+    """JSON that was searched, in parts or as a whole, and may hold no secret."""
+
+    __slots__ = ()
+
+
 def may_hold_secrets(encoded: bytes) -> bool:
     """Whether encoded JSON may hold secrets. If False, it certainly holds none."""
     return _search(encoded)

@@ -5,6 +5,7 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec import Raw
 
+from journal.redaction import may_hold_secrets
 from projections.adapters.texts import shorten
 from projections.adapters.values import Slice, json_of
 
@@ -31,7 +32,8 @@ class ToolCall:
     """
 
     __slots__ = (
-        "_state",
+        "_least",
+        "_whole",
         "answer",
         "asked_at",
         "ended_at",
@@ -55,11 +57,12 @@ class ToolCall:
         self.answer: str | None = None
         self.started_at: str | None = None
         self.ended_at: str | None = None
-        self._state: Raw | None = None
+        self._whole: Raw | None = None
+        self._least: Raw | None = None
 
     def changed(self) -> None:
         """Its state is to be made anew."""
-        self._state = None
+        self._whole = self._least = None
 
     def begin_again(self) -> None:
         """What is known of it is of the time before."""
@@ -68,17 +71,17 @@ class ToolCall:
         self.asked_at = self.answer = self.started_at = self.ended_at = None
         self.fields.clear()
 
-    @property
-    def state(self) -> Raw:
+    def whole(self) -> Raw:
         """The call as it is in the turn's state, in JSON. O(1) if unchanged."""
-        if self._state is None:
-            self._state = self._made()
-        return self._state
+        if self._whole is None:
+            self._whole = self._made()
+        return self._whole
 
-    @property
     def least(self) -> Raw:
-        """The call as it is where there is little room."""
-        return json_of({"id": self.id, "name": self.name, "status": self.status})
+        """The call as it is where there is little room. O(1) if unchanged."""
+        if self._least is None:
+            self._least = json_of({"id": self.id, "name": self.name, "status": self.status})
+        return self._least
 
     def _made(self) -> Raw:
         found: dict[str, Any] = {"id": self.id, "name": self.name, "status": self.status}
@@ -103,9 +106,12 @@ class ToolCalls:
 
     Memory: all of them, for any of them may still end. What a state costs depends on how many
     it shows, not on how many there are.
+
+    They are plain while no secret can be in any of them: ids and names are searched here.
     """
 
     def __init__(self) -> None:
+        self.are_plain = True
         self._all: dict[str, ToolCall] = {}
         self.unfinished: dict[str, ToolCall] = {}
         self._finished: dict[str, ToolCall] = {}  # in the order in which they ended
@@ -129,10 +135,18 @@ class ToolCalls:
         if found is None:
             found = self._all[call_id] = ToolCall(call_id, name, len(self._all))
             self.unfinished[call_id] = found
+            self.are_plain = self.are_plain and not may_hold_secrets(bytes(found.least()))
         return found
+
+    def keep(self, call: ToolCall, name: str, value: Slice) -> None:
+        """What is known of its arguments, its result or its error."""
+        call.fields[name] = value
+        call.changed()
+        self.are_plain = self.are_plain and value.is_plain
 
     def restore(self, state: dict[str, Any]) -> None:
         """Name a call as it is in the state of its turn. Raises KeyError and TypeError."""
+        self.are_plain = False  # it may be anybody's
         call = self.named(state["id"], state["name"])
         cut = state.get("cut", {})
         call.fields = {
@@ -158,14 +172,14 @@ class ToolCalls:
 
         Whole if all of them fit so, else the least of each. Also the bytes that they take.
         """
-        found, taken = _fitting(room, self.unfinished.values(), lambda call: call.state)
+        found, taken = _fitting(room, self.unfinished.values(), ToolCall.whole)
         if len(found) < len(self.unfinished):
-            found, taken = _fitting(room, self.unfinished.values(), lambda call: call.least)
+            found, taken = _fitting(room, self.unfinished.values(), ToolCall.least)
         return found, taken
 
     def shown_finished(self, room: int) -> tuple[dict[int, Raw], int]:
         """The same of those that are over, the one that ended last first."""
-        return _fitting(room, reversed(self._finished.values()), lambda call: call.state)
+        return _fitting(room, reversed(self._finished.values()), ToolCall.whole)
 
 
 def _fitting(

@@ -25,6 +25,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from journal.redaction import Plain, may_hold_secrets
 from projections.adapters.calls import COMMA, ToolCalls
 from projections.adapters.transcripts import Transcript
 from projections.adapters.values import json_of
@@ -40,6 +41,8 @@ _FRAME = (
     + len('"omitted":{"tool_calls":,"open_calls":,"handoffs":,"transcript":},')
     + 4 * len("999999")
 )  # bytes for what is left out, and around what is not
+
+_encode = msgspec.json.Encoder().encode
 
 _LESS_AND_LESS = ("usage", "error", "cut", "model", "parent", "agent")
 
@@ -76,9 +79,11 @@ def encoded(
 
     Room is given to calls that are not over, then to the user's first words and to the last
     ones said, then to the newest calls and handoffs. `omitted_before` counts what was left out
-    already. Changes `state`. O(what is shown).
+    already. Plain if all parts are: only those are searched here that were not when they came.
+    Changes `state`. O(what is shown).
     """
-    room = most - _FRAME - len(msgspec.json.encode(state))
+    head = _encode(state)
+    room = most - _FRAME - len(head)
     if room < 0:
         room = _cut_down(state, most - _FRAME)
     shown, taken = calls.shown(room)
@@ -113,17 +118,25 @@ def encoded(
         for name, count in omitted_before.items():
             counts[name] += count
         state.omitted = {name: count for name, count in counts.items() if count}
-    return msgspec.json.encode(state)
+    found = _encode(state)
+    is_plain = calls.are_plain and transcript.is_plain
+    if is_plain and not may_hold_secrets(head) and not (newest and _may_hold_secrets(newest)):
+        return Plain(found)
+    return found
+
+
+def _may_hold_secrets(parts: list[Raw]) -> bool:
+    return may_hold_secrets(_encode(parts))
 
 
 def _cut_down(state: State, most: int) -> int:
     """Leave less of a beginning that is too long: ids may be of any length. Returns the room."""
-    room = most - len(msgspec.json.encode(state))
+    room = most - len(_encode(state))
     for name in _LESS_AND_LESS:
         if room >= 0:
             break
         setattr(state, name, None)
-        room = most - len(msgspec.json.encode(state))
+        room = most - len(_encode(state))
     return room
 
 

@@ -9,10 +9,13 @@ from projections.adapters.calls import COMMA
 from projections.adapters.values import Slice, json_of
 
 
+_ROLES = frozenset({"user", "assistant"})
+
+
 class Transcript:
     """The messages of a turn, of which the first of the user and the latest are kept.
 
-    Memory: as much as one state has room for.
+    It is plain while no secret can be in any of them. Memory: as much as one state has room for.
     """
 
     def __init__(self, room: int) -> None:
@@ -22,12 +25,14 @@ class Transcript:
         self._latest: deque[tuple[int, Raw]] = deque()
         self._taken = 0
         self.count = 0
+        self.is_plain = True
 
     def add(self, role: str, kept: Slice) -> None:
         """Something was said. O(1) on average."""
         message: dict[str, Any] = {"role": role, "content": kept.encoded}
         if kept.cut is not None:
             message["cut"] = {"content": kept.cut}
+        self.is_plain = self.is_plain and kept.is_plain and role in _ROLES
         item = (self.count, json_of(message))
         self.count += 1
         if role == "user" and self._first is None:

@@ -162,8 +162,7 @@ class Turn:
                 call.begin_again()
                 self.calls.set_status(call, "open")
             if kept is not None and "arguments" not in call.fields:
-                call.fields["arguments"] = kept
-                call.changed()
+                self.calls.keep(call, "arguments", kept)
             self._note(call.number)
 
     def call_started(
@@ -186,7 +185,7 @@ class Turn:
         call.answer = "allowed"
         kept = None if arguments is None else self.slicer.keep(arguments)
         if kept is not None:
-            call.fields["arguments"] = kept
+            self.calls.keep(call, "arguments", kept)
 
     def call_waits(self, call_id: str, name: str, arguments: object = None) -> None:
         """A person is asked whether the tool may run, or for its result. Again: asked anew.
@@ -217,9 +216,9 @@ class Turn:
             if call.asked_at is not None and call.answer is None:
                 call.answer = _ANSWERS.get(status)
             if kept is not None:
-                call.fields["result"] = kept
+                self.calls.keep(call, "result", kept)
             if error is not None:
-                call.fields["error"] = self._kept_error(error)
+                self.calls.keep(call, "error", self._kept_error(error))
             call.ended_at = now()
             self.calls.set_status(call, status)
             self._note(call.number)

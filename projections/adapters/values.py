@@ -20,11 +20,13 @@ Record: TypeAlias = Literal["ids", "slices", "full"]
 """How much is kept: ids, names, statuses and times; values cut to 1 KiB; or to 64 KiB."""
 
 Clean: TypeAlias = Callable[[bytes], bytes]
-"""Replaces the secrets in JSON."""
+"""Replaces the secrets in JSON. Gives the very same bytes only if there is none to look for."""
 
 _SHARE = 4  # no value takes more than a part in so many of its turn
 _DEEPEST = 64  # levels of a value that is kept as it is; a state may have twice as many
 _DIGITS = 16  # of a digest
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Detail(NamedTuple):
@@ -58,10 +60,14 @@ def detail_of(record: Record) -> Detail:
 
 
 class Slice(NamedTuple):
-    """A value as it is kept, in JSON. `cut` says what it was like before, if it was cut."""
+    """A value as it is kept, in JSON. `cut` says what it was like before, if it was cut.
+
+    One that `is_plain` was searched, and may hold no secret.
+    """
 
     encoded: Raw
     cut: dict[str, Any] | None = None
+    is_plain: bool = False
 
     @classmethod
     def of(cls, value: Any, cut: dict[str, Any] | None = None) -> Self:
@@ -76,7 +82,7 @@ class Slice(NamedTuple):
 
 def json_of(value: Any) -> Raw:
     """JSON data as JSON."""
-    return Raw(msgspec.json.encode(value))
+    return Raw(_encode(value))
 
 
 def _clean(encoded: bytes) -> bytes:
@@ -106,13 +112,17 @@ class Slicer:
         return self._fitted(valid(text)) if self.detail.value_bytes else None
 
     def _fitted(self, value: Any) -> Slice:
-        encoded = self._clean(msgspec.json.encode(value))
+        given = _encode(value)
+        encoded = self._clean(given)
+        is_plain = encoded is given
         if len(encoded) <= self.detail.value_bytes and not _is_deep(encoded):
-            return Slice(Raw(encoded))
+            return Slice(Raw(encoded), None, is_plain)
         text = msgspec.json.decode(encoded) if encoded[:1] == b'"' else encoded.decode()
         raw = text.encode()
         cut = {"bytes": len(raw), "sha256": sha256(raw).hexdigest()[:_DIGITS]}
-        return Slice.of(beginning_of(text, self.detail.value_bytes), cut)
+        kept = _encode(beginning_of(text, self.detail.value_bytes))
+        # What is harmless by what follows may have lost that.
+        return Slice(Raw(kept), cut, is_plain and not may_hold_secrets(kept))
 
 
 def beginning_of(text: str, most: int) -> str:

@@ -7,7 +7,7 @@ from msgspec import Raw, json
 
 from journal.errors import StateTypeError, StateValueError
 from journal.events import Handoff, Set
-from journal.redaction import Redactor, may_hold_secrets, redact
+from journal.redaction import Plain, Redactor, may_hold_secrets, redact
 from journal.state import check_text, decode_state, encode_state
 from projections.exposure import Exposure
 
@@ -45,10 +45,13 @@ class StateEncoder:
     def event_of(
         self, session_id: str, runtime_id: str, turn_id: str, encoded: bytes, name: str = "state"
     ) -> Set:
-        """As `event`, of a state that is JSON already, as `encode_state` would give it."""
+        """As `event`, of a state that is JSON already, as `encode_state` would give it.
+
+        One that is `Plain` is not searched again.
+        """
         if self._exposure is not None:
             self._exposure.check_ids(session_id, runtime_id, turn_id)
-            if may_hold_secrets(encoded):
+            if type(encoded) is not Plain and may_hold_secrets(encoded):
                 state = decode_state(encoded)
                 self._exposure.check_keys(state)
                 encoded = encode_state(redact(state), name)
@@ -57,7 +60,10 @@ class StateEncoder:
         return Set(runtime_id=runtime_id, turn_id=turn_id, state=Raw(encoded))
 
     def clean(self, encoded: bytes) -> bytes:
-        """A part of a state, in JSON, with its secrets replaced as in a whole one. O(size)."""
+        """A part of a state, in JSON, with its secrets replaced as in a whole one. O(size).
+
+        The very same bytes only if there is none to look for.
+        """
         if self._redactor is None or (self._redactor is redact and not may_hold_secrets(encoded)):
             return encoded
         value = decode_state(encoded)
