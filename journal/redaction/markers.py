@@ -14,7 +14,7 @@ import re
 import threading
 from collections.abc import Callable
 from functools import cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from journal.redaction.anywhere import any_of
 from journal.redaction.kinds import SHAPES
@@ -137,7 +137,7 @@ def _make_search() -> Callable[[bytes], bool]:
     )
     scan = database.scan
 
-    def is_marker(number: int, _start: int, end: int, _flags: int, encoded: bytes) -> bool:
+    def is_marker(number: int, _start: int, end: int, _flags: int, encoded: Any) -> bool:
         """Whether to stop here."""
         holds = conditions[number]
         return holds is None or bool(holds(encoded, end))

@@ -112,6 +112,7 @@ class ToolCalls:
 
     def __init__(self) -> None:
         self.are_plain = True
+        self._did_fit = True  # all of them, so far
         self._all: dict[str, ToolCall] = {}
         self.unfinished: dict[str, ToolCall] = {}
         self._finished: dict[str, ToolCall] = {}  # in the order in which they ended
@@ -166,6 +167,22 @@ class ToolCalls:
         else:
             self.unfinished.pop(call.id, None)
             self._finished[call.id] = call
+
+    def all(self, room: int) -> list[Raw] | None:
+        """The states of all, if `room` bytes have room for them. O(what there is room for).
+
+        None if not; then it is not tried again, since calls grow.
+        """
+        found: list[Raw] = []
+        self._did_fit = self._did_fit and room >= 0
+        for call in self._all.values() if self._did_fit else ():
+            state = call.whole()
+            room -= len(state) + COMMA
+            if room < 0:
+                self._did_fit = False
+                break
+            found.append(state)
+        return found if self._did_fit else None
 
     def shown(self, room: int) -> tuple[dict[int, Raw], int]:
         """What `room` bytes have room for of those that are not over: states by number.

@@ -84,8 +84,36 @@ def encoded(
     """
     head = _encode(state)
     room = most - _FRAME - len(head)
+    if handoffs or omitted_before or not _has_all(state, calls, transcript, room):
+        _choose(state, calls, transcript, handoffs, omitted_before, room)
+    found = _encode(state)
+    is_plain = calls.are_plain and transcript.is_plain
+    if is_plain and not may_hold_secrets(head) and not _may_hold_secrets(state.handoffs):
+        return Plain(found)
+    return found
+
+
+def _has_all(state: State, calls: ToolCalls, transcript: Transcript, room: int) -> bool:
+    """Give all of it to the state, if there is room: as `_choose` does, in less time."""
+    messages = transcript.all()
+    listed = None if messages is None else calls.all(room - transcript.size)
+    if messages is None or listed is None:
+        return False
+    state.transcript, state.tool_calls = messages or None, listed or None
+    return True
+
+
+def _choose(
+    state: State,
+    calls: ToolCalls,
+    transcript: Transcript,
+    handoffs: Sequence[dict[str, str]],
+    omitted_before: Mapping[str, int],
+    room: int,
+) -> None:
+    """Give the state what there is room for, and count what is left out."""
     if room < 0:
-        room = _cut_down(state, most - _FRAME)
+        room = _cut_down(state, room)
     shown, taken = calls.shown(room)
     open_calls = len(shown)
     room -= taken
@@ -102,41 +130,31 @@ def encoded(
         state.tool_calls = [shown[number] for number in sorted(shown)]
     state.transcript = messages or None
     state.handoffs = newest or None
-    if (
-        omitted_before
-        or len(shown) < len(calls)
-        or len(messages) < transcript.count
-        or len(newest) < len(handoffs)
-    ):
-        still_open = len(calls.unfinished)
-        counts = {
-            "tool_calls": len(calls) - still_open - len(finished),
-            "open_calls": still_open - open_calls,
-            "handoffs": len(handoffs) - len(newest),
-            "transcript": transcript.count - len(messages),
-        }
-        for name, count in omitted_before.items():
-            counts[name] += count
-        state.omitted = {name: count for name, count in counts.items() if count}
-    found = _encode(state)
-    is_plain = calls.are_plain and transcript.is_plain
-    if is_plain and not may_hold_secrets(head) and not (newest and _may_hold_secrets(newest)):
-        return Plain(found)
-    return found
+    still_open = len(calls.unfinished)
+    counts = {
+        "tool_calls": len(calls) - still_open - len(finished),
+        "open_calls": still_open - open_calls,
+        "handoffs": len(handoffs) - len(newest),
+        "transcript": transcript.count - len(messages),
+    }
+    for name, count in omitted_before.items():
+        counts[name] += count
+    state.omitted = {name: count for name, count in counts.items() if count} or None
 
 
-def _may_hold_secrets(parts: list[Raw]) -> bool:
-    return may_hold_secrets(_encode(parts))
+def _may_hold_secrets(parts: list[Raw] | None) -> bool:
+    return parts is not None and may_hold_secrets(_encode(parts))
 
 
-def _cut_down(state: State, most: int) -> int:
+def _cut_down(state: State, room: int) -> int:
     """Leave less of a beginning that is too long: ids may be of any length. Returns the room."""
-    room = most - len(_encode(state))
+    size = len(_encode(state))
     for name in _LESS_AND_LESS:
         if room >= 0:
             break
         setattr(state, name, None)
-        room = most - len(_encode(state))
+        before, size = size, len(_encode(state))
+        room += before - size
     return room
 
 

@@ -8,7 +8,6 @@ from msgspec import Raw
 from projections.adapters.calls import COMMA
 from projections.adapters.values import Slice, json_of
 
-
 _ROLES = frozenset({"user", "assistant"})
 
 
@@ -42,6 +41,21 @@ class Transcript:
         self._taken += len(item[1]) + COMMA
         while self._taken > self._room and len(self._latest) > 1:
             self._taken -= len(self._latest.popleft()[1]) + COMMA
+
+    @property
+    def size(self) -> int:
+        """Bytes of all that is kept."""
+        return self._taken + (0 if self._first is None else len(self._first[1]) + COMMA)
+
+    def all(self) -> list[Raw] | None:
+        """All messages, in JSON; None if not all are kept."""
+        first = 0 if self._first is None else 1
+        if self.count > len(self._latest) + first:
+            return None
+        found = [message for _, message in self._latest]
+        if self._first is not None:
+            found.insert(*self._first)
+        return found
 
     def shown(self, room: int) -> tuple[list[Raw], int]:
         """What there is room for: the user's first words, then the last words said, and before.

@@ -4,12 +4,12 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
+from journal.codec import Clock
 from journal.errors import ReentryError
 from projections.adapters import states
 from projections.adapters.calls import (
@@ -29,6 +29,9 @@ Status: TypeAlias = Literal[
     "open", "waiting", "completed", "error", "cancelled", "interrupted", "abandoned"
 ]
 """How a turn is going; all but `open` and `waiting` are final."""
+
+_clock = Clock()
+_NO_MARKS = {ord(mark): None for mark in "-:"}
 
 _ERROR_LENGTH = 160  # characters of an error where no values are kept
 _AT_ONCE = 20  # calls of a turn whose opening and end are written at once
@@ -318,12 +321,12 @@ class Turn:
 
 def new_turn_id() -> str:
     """A unique id that sorts by time: `20261123T102041.714-9f3a1c`."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"[:-3] + f"-{secrets.token_hex(3)}"
+    return f"{now()[:-1].translate(_NO_MARKS)}-{secrets.token_hex(3)}"
 
 
 def now() -> str:
     """The time in the form that states have: UTC, milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{_clock.now()[:-4]}Z"
 
 
 def _reference(turn: Turn, session_id: str, call_id: str | None) -> dict[str, str]:

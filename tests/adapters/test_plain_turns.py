@@ -93,7 +93,12 @@ USUAL: list[tuple[Any, ...]] = [
 
 def test_a_usual_turn_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
     searched: list[bytes] = []
-    monkeypatch.setattr(encoder, "may_hold_secrets", lambda text: searched.append(text) or False)
+
+    def search(encoded: bytes) -> bool:
+        searched.append(encoded)
+        return False
+
+    monkeypatch.setattr(encoder, "may_hold_secrets", search)
     turn = a_turn(DETAILS["slices"])
     for step in USUAL:
         take(turn, step)

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from journal import Limits
 from journal.state import encode_state
+from projections.adapters import states
 from projections.adapters.calls import UNFINISHED
 from projections.adapters.texts import error_text, text_of
 from projections.adapters.turns import Turn, new_turn_id
@@ -232,6 +233,9 @@ class TestRoom:
         encoded = one.encoded()
         state = msgspec.json.decode(encoded)
         assert encode_state(state, "state") == encoded, "as the journal writes any other state"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(states, "_has_all", lambda *_: False)
+            assert one.encoded() == encoded, "whether or not all of it was tried first"
         assert len(encoded) <= detail.turn_bytes
         if "opened_at" not in state:
             return  # ids alone are longer than that
