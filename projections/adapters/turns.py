@@ -158,7 +158,11 @@ class Turn:
 
         With `again`, one that has ended begins anew: some models give the same id once more.
         """
-        kept = None if arguments is None else self.slicer.keep(arguments)
+        known = self.calls.get(call_id)
+        is_kept = known is not None and "arguments" in known.fields
+        if is_kept and again:
+            is_kept = known.status in UNFINISHED
+        kept = None if arguments is None or is_kept else self.slicer.keep(arguments)
         with self.lock:
             call = self.calls.named(call_id, name)
             if again and call.status not in UNFINISHED:
