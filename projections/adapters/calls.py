@@ -1,6 +1,6 @@
 """The tool calls of one turn, and which of them its state has room for. Pure: no I/O."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Raw
@@ -176,7 +176,7 @@ class ToolCalls:
         found: list[Raw] = []
         self._did_fit = self._did_fit and room >= 0
         for call in self._all.values() if self._did_fit else ():
-            state = call.whole()
+            state = call._whole or call.whole()
             room -= len(state) + COMMA
             if room < 0:
                 self._did_fit = False
@@ -189,27 +189,39 @@ class ToolCalls:
 
         Whole if all of them fit so, else the least of each. Also the bytes that they take.
         """
-        found, taken = _fitting(room, self.unfinished.values(), ToolCall.whole)
+        found, taken = _whole(room, self.unfinished.values())
         if len(found) < len(self.unfinished):
-            found, taken = _fitting(room, self.unfinished.values(), ToolCall.least)
+            found, taken = _least(room, self.unfinished.values())
         return found, taken
 
     def shown_finished(self, room: int) -> tuple[dict[int, Raw], int]:
         """The same of those that are over, the one that ended last first."""
-        return _fitting(room, reversed(self._finished.values()), ToolCall.whole)
+        return _whole(room, reversed(self._finished.values()))
 
 
-def _fitting(
-    room: int, calls: Iterable[ToolCall], form: Callable[[ToolCall], Raw]
-) -> tuple[dict[int, Raw], int]:
-    """As many as fit, by number, and the bytes that they take."""
+def _whole(room: int, calls: Iterable[ToolCall]) -> tuple[dict[int, Raw], int]:
+    """As many as fit whole, by number, and the bytes that they take."""
     found: dict[int, Raw] = {}
-    taken = 0
+    left = room
     for call in calls:
-        state = form(call)
+        state = call._whole or call.whole()  # a turn may have many, and few have changed
         cost = len(state) + COMMA
-        if taken + cost > room:
+        if cost > left:
             break
         found[call.number] = state
-        taken += cost
-    return found, taken
+        left -= cost
+    return found, room - left
+
+
+def _least(room: int, calls: Iterable[ToolCall]) -> tuple[dict[int, Raw], int]:
+    """The same of the least of each."""
+    found: dict[int, Raw] = {}
+    left = room
+    for call in calls:
+        state = call._least or call.least()
+        cost = len(state) + COMMA
+        if cost > left:
+            break
+        found[call.number] = state
+        left -= cost
+    return found, room - left
