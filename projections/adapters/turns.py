@@ -4,12 +4,12 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from journal.codec import Clock
 from journal.errors import ReentryError
 from projections.adapters import states
 from projections.adapters.calls import (
@@ -30,7 +30,6 @@ Status: TypeAlias = Literal[
 ]
 """How a turn is going; all but `open` and `waiting` are final."""
 
-_clock = Clock()
 _NO_MARKS = {ord(mark): None for mark in "-:"}
 
 _ERROR_LENGTH = 160  # characters of an error where no values are kept
@@ -330,7 +329,7 @@ def new_turn_id() -> str:
 
 def now() -> str:
     """The time in the form that states have: UTC, milliseconds."""
-    return f"{_clock.now()[:-4]}Z"
+    return f"{datetime.now(UTC).isoformat(timespec='milliseconds')[:-6]}Z"  # not `+00:00`
 
 
 def _reference(turn: Turn, session_id: str, call_id: str | None) -> dict[str, str]:
