@@ -158,9 +158,8 @@ class Turn:
         With `again`, one that has ended begins anew: some models give the same id once more.
         """
         known = self.calls.get(call_id)
-        is_kept = known is not None and "arguments" in known.fields
-        if is_kept and again:
-            is_kept = known.status in UNFINISHED
+        begins = known is None or (again and known.status not in UNFINISHED)
+        is_kept = known is not None and not begins and "arguments" in known.fields
         kept = None if arguments is None or is_kept else self.slicer.keep(arguments)
         with self.lock:
             call = self.calls.named(call_id, name)
