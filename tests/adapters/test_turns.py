@@ -356,6 +356,24 @@ class TestValues:
             assert kept.value.endswith("…")
             assert kept.cut["bytes"] > len(kept.value.encode()) - len("…".encode())
 
+    def test_arguments_that_are_known_are_not_looked_at_again(self) -> None:
+        cleaned: list[bytes] = []
+
+        def clean(encoded: bytes) -> bytes:
+            cleaned.append(encoded)
+            return encoded
+
+        one = turn(slicer=Slicer(clean=clean))
+        one.call_asked("call-1", "search", {"parcel": 17})
+        one.call_asked("call-1", "search", {"parcel": 17})
+        one.call_started("call-1", "search", {"parcel": 17})
+        assert cleaned == [b'{"parcel":17}']
+        one.call_ended("call-1")
+        one.call_started("call-1", "search", {"parcel": 18}, again=True)
+        assert cleaned[1:] == [b'{"parcel":18}']
+        (call,) = one.state()["tool_calls"]
+        assert call["arguments"] == {"parcel": 18}
+
     def test_no_secret_is_in_what_is_kept_or_digested(self) -> None:
         secret = "sk-proj-" + "a1B2c3D4" * 6
         long = "x" * 300 + f" key {secret} {'y' * 3000}"
