@@ -13,7 +13,7 @@ from projections.adapters.turns import Turn
 from projections.adapters.values import DETAILS, Detail, Slicer
 from projections.store import encoder
 from projections.store.encoder import StateEncoder
-from tests.journal.redaction.test_search import ASSIGNED, NESTED, PIECES
+from tests.journal.redaction.pieces import ASSIGNED, NESTED, PIECES
 
 KEY = "sk-ant-api03-" + "Zq9x7Wp2Lm4Kt8" * 7
 SMALL = Detail(60, 700)

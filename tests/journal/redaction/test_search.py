@@ -16,34 +16,11 @@ from journal.redaction import (
     text,
 )
 from journal.redaction.anywhere import any_of, lowered
-from journal.redaction.kinds import SHAPES
 from journal.redaction.vocabulary import QUALIFIERS
-from tests.journal.redaction.credentials import SECRETS
 from tests.journal.redaction.harmless import TEXTS as HARMLESS
+from tests.journal.redaction.pieces import ASSIGNED, PIECES, STATES
 from tests.journal.redaction.secrets import ANY, SECRET, WORD
 from tests.journal.redaction.syntaxes import SYNTAXES, filled
-
-NAMES = (
-    *("pass", "password", "pwd", "dbpw", "secret", "token", "api_key", "auth", "authorization"),
-    *("cookie", "key", "max_tokens", "passed", "author", "auth_status", "keyboard", "tokens"),
-    *("token_count", "bypassPermissions", "authenticate", "credentials", "Bearer", "Basic"),
-)
-GOES_ON = ("", "s", "ed", "es", "ing", "_count", "Usage", "or", "Status", "board", "_2", "Prod")
-JOINS = ("=", ": ", '": "', '":', "('", " ", " is ", "://u:", "\n", "|", ">", "-p")
-VALUES = ("hunter2", "Zq9x7Wp2Lm4Kt8", "1234", "${X}", "[REDACTED:token]", "@host", "é")
-ENDS = ("", '"', "')", "\n", "@h", "</", "Z", ".117Z")
-COMMANDS = ("curl -u a:", "mysql -p", "7z a -p", "unzip -P ", "identified by '", "h:6432:d:u:")
-PIECES = st.sampled_from(
-    [*NAMES, *GOES_ON, *JOINS, *VALUES, *ENDS, *COMMANDS]
-    + [secret for _, secret in SECRETS]
-    + [marker for shape in SHAPES for marker in shape.markers]
-)
-ASSIGNED = st.tuples(*map(st.sampled_from, (NAMES, GOES_ON, JOINS, VALUES, ENDS))).map("".join)
-TEXTS = st.lists(PIECES | ASSIGNED | st.text(max_size=3), max_size=6).map("".join)
-NESTED = TEXTS | TEXTS.map(lambda text: json.dumps({"a": text})) | ASSIGNED.map(json.dumps)
-STATES = st.dictionaries(
-    NESTED | st.sampled_from(NAMES), NESTED | st.integers() | st.lists(NESTED), max_size=3
-)
 
 
 @given(STATES)
