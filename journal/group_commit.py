@@ -20,8 +20,14 @@ from msgspec import Struct
 from journal.backend import EventFactory
 from journal.errors import StorageError
 from journal.events import Event, Head
+from journal.interrupts import ThreadMark
 
 _MOST = 64  # requests written as one piece: each may be as long as memory allows
+_THREAD = "thread"
+
+_LONGEST_SLEEP = 0.05
+"""Seconds after which a thread looks whether whoever was to wake it was interrupted."""
+
 _INTERRUPTED = (
     "the thread that was writing for several was interrupted. Whether this was appended is "
     "unknown; read it back"
@@ -97,7 +103,7 @@ class _Waiting:
 
     def sleep(self) -> None:
         """Wait to be woken. May return for no reason."""
-        self._wake.acquire()
+        self._wake.acquire(timeout=_LONGEST_SLEEP)
 
     def outcome(self) -> Head:
         """The head, once all is durable. Raises what writing or syncing raised."""
@@ -124,13 +130,13 @@ class Group:
 
     def __init__(self) -> None:
         self._queue: deque[_Waiting] = deque()
-        self._leader: dict[str, int] = {}  # changed by single calls only, which nothing interrupts
-        self._inside: set[int] = set()  # threads that are in `append`
+        self._leader: dict[str, int] = {}  # changed by single steps only
+        self._inside = ThreadMark()
 
     @property
     def is_inside(self) -> bool:
         """Whether this thread is in `append` already: we are in a signal handler of its."""
-        return threading.get_ident() in self._inside
+        return self._inside.is_set
 
     def append(self, request: Request, write: Writer) -> Head:
         """Return when the request is durable. Raises what writing or syncing it raises.
@@ -138,17 +144,19 @@ class Group:
         `write` may be used for the requests of other threads too.
         """
         me = threading.get_ident()
-        self._inside.add(me)
-        try:
-            if not self._queue and self._is_leader(me):
-                return self._append_alone(request, write)
-            return self._append_with_others(request, write, me)
-        finally:
-            self._leave(me)
+        with self._inside.lock:
+            try:
+                if not self._queue and self._is_leader(me):
+                    return self._append_alone(request, write)
+                return self._append_with_others(request, write, me)
+            finally:
+                if self._leader == {_THREAD: me}:  # no call comes before it leads no more
+                    del self._leader[_THREAD]
+                    self._wake_next()
 
     def _is_leader(self, me: int) -> bool:
         """Whether this thread leads, from now on if nobody did."""
-        return self._leader.setdefault("thread", me) == me
+        return self._leader.setdefault(_THREAD, me) == me
 
     def _append_alone(self, request: Request, write: Writer) -> Head:
         """Nobody waits: most often there is one thread only."""
@@ -161,16 +169,18 @@ class Group:
 
     def _append_with_others(self, request: Request, write: Writer, me: int) -> Head:
         own = _Waiting(request, write)
-        self._queue.append(own)
         try:
+            self._queue.append(own)
             while not own.is_settled:
-                if self._is_leader(me):
+                if not self._is_leader(me):
+                    own.sleep()
+                elif own in self._queue:
                     self._write_and_sync(own)
                 else:
-                    own.sleep()
-        finally:
-            if not own.is_settled:  # interrupted
-                self._withdraw(own)
+                    break  # settled meanwhile, or taken by a leader that was interrupted
+        except BaseException:
+            self._withdraw(own)
+            raise
         return own.outcome()
 
     def _withdraw(self, own: _Waiting) -> None:
@@ -178,14 +188,6 @@ class Group:
             self._queue.remove(own)
         except ValueError:
             pass  # another thread is writing it
-        self._wake_next()
-
-    def _leave(self, me: int) -> None:
-        """Let another lead if we did, also when we were interrupted."""
-        if self._leader.get("thread") == me:
-            del self._leader["thread"]
-            self._wake_next()
-        self._inside.discard(me)
 
     def _wake_next(self) -> None:
         if self._queue:

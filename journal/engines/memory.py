@@ -57,7 +57,8 @@ class MemoryStorage:
         tell_after_stop(self)
 
     def _make_lock(self) -> None:
-        self.news = threading.Condition()  # its lock guards everything here
+        self._guard = threading.RLock()  # of everything here: see `journal.interrupts`
+        self.news = threading.Condition(self._guard)
 
     def after_fork(self) -> None:
         self._make_lock()
@@ -68,7 +69,7 @@ class MemoryStorage:
         self._make_lock()
 
     def open(self, path: str, flags: int) -> int:
-        with self.news:
+        with self._guard:
             node = self._files.get(path)
             if node is None:
                 if not flags & os.O_CREAT:
@@ -84,17 +85,17 @@ class MemoryStorage:
             return fd
 
     def close(self, fd: int) -> None:
-        with self.news:
+        with self._guard:
             node = self._open.pop(fd)
             if node.holder == fd:
                 node.holder = None
 
     def read(self, fd: int, length: int, offset: int) -> bytes:
-        with self.news:
+        with self._guard:
             return bytes(self._at_number(fd).data[offset : offset + length])
 
     def write(self, fd: int, data: bytes) -> int:
-        with self.news:
+        with self._guard:
             node = self._at_number(fd)
             node.data += data
             node.modified = time()
@@ -102,7 +103,7 @@ class MemoryStorage:
             return len(data)
 
     def truncate(self, fd: int, length: int) -> None:
-        with self.news:
+        with self._guard:
             node = self._at_number(fd)
             del node.data[length:]
             self._note_change(node)
@@ -117,7 +118,7 @@ class MemoryStorage:
         """As `sync`."""
 
     def lock(self, fd: int) -> bool:
-        with self.news:
+        with self._guard:
             node = self._at_number(fd)
             if node.holder not in (None, fd):
                 return False
@@ -125,7 +126,7 @@ class MemoryStorage:
             return True
 
     def unlock(self, fd: int) -> None:
-        with self.news:
+        with self._guard:
             node = self._at_number(fd)
             if node.holder == fd:
                 node.holder = None
@@ -141,7 +142,7 @@ class MemoryStorage:
         return self._at(path).modified
 
     def rename(self, source: str, target: str) -> None:
-        with self.news:
+        with self._guard:
             node = self._at(source)
             if source != target:
                 self._unname(source)
@@ -149,13 +150,13 @@ class MemoryStorage:
             self._note_change(node)
 
     def link(self, source: str, target: str) -> None:
-        with self.news:
+        with self._guard:
             if target in self._files:
                 raise FileExistsError(EEXIST, os.strerror(EEXIST), target)
             self._name(target, self._at(source))
 
     def unlink(self, path: str) -> None:
-        with self.news:
+        with self._guard:
             self._note_change(self._at(path))
             self._unname(path)
 
@@ -163,7 +164,7 @@ class MemoryStorage:
         """Folders need not be made: a file's path is just a name here."""
 
     def list(self, path: str, suffix: str = "") -> list[FileEntry]:
-        with self.news:
+        with self._guard:
             return [
                 FileEntry(os.path.basename(name), len(node.data), node.modified)
                 for name, node in self._files.items()
@@ -174,7 +175,7 @@ class MemoryStorage:
         return [entry.name for entry in self.list(path, suffix)]
 
     def names_of(self, path: str, stem: str) -> Names:
-        with self.news:
+        with self._guard:
             return list(self._by_stem.get((path, stem), ()))
 
     def own_names(self, path: str, stem: str) -> Names:
@@ -219,7 +220,7 @@ class MemoryStorage:
         self.news.notify_all()
 
     def changed_since(self, moment: int) -> Names:
-        """Paths that changed after `changes` was `moment`, the newest first; with `news` held.
+        """Paths that changed after `changes` was `moment`, the newest first; with the guard held.
 
         O(number of them).
         """
@@ -248,7 +249,7 @@ class MemoryDirectory(Directory):
         seen = memory.changes
         tell_at = 0.0  # on the monotonic clock
         while not stop.is_set():
-            with memory.news:
+            with memory._guard:
                 if memory.changes == seen:
                     memory.news.wait(_WATCH_TICK)
                 paths = memory.changed_since(seen)

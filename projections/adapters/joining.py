@@ -45,7 +45,12 @@ class Joiner:
         if self._thread is None:
             thread = threading.Thread(target=self._run, name="journal-joining", daemon=True)
             self._thread = thread
-            if not exiting.started(thread):
+            try:
+                is_started = exiting.started(thread)
+            except BaseException:  # Ctrl-C: the next one sees to a thread
+                self._thread = None
+                raise
+            if not is_started:
                 self._thread = None
                 self.flush()
 

@@ -1,22 +1,24 @@
 """Turns on their way into the log: states, with the handovers around them, in their order.
 
-A state and its place in the line of its session are taken under the turn's lock; what may
-wait for a disk or for another process comes after that, with no lock held.
+Under the turn's lock its state is taken, and written at once if nobody else is at it and that
+waits for nobody. If not, the state gets its place in the line of its session; what may wait for
+a disk or for another process comes after that, with no lock held.
 """
 
 import asyncio
 import functools
-from queue import SimpleQueue
+from collections import deque
+from collections.abc import Callable
 from time import monotonic
 
-from journal.errors import LimitExceededError
+from journal.errors import LimitExceededError, ReentryError
 from journal.events import Set
 from journal.waiting import waiting_since
 from projections.adapters.failures import Failures
 from projections.adapters.ownership import NEXT, WAITS, Before, FromOwner, Handover
 from projections.adapters.states import LEAST
 from projections.adapters.turns import Turn
-from projections.store.async_store.entries import Append, Done, LineItem
+from projections.store.async_store.entries import Append, Call, Done, LineItem
 from projections.store.async_store.writer import AsyncWriter, Begin
 from projections.store.store import DefaultSessionStore, writer_of
 from projections.turns.statuses import FINAL
@@ -36,18 +38,18 @@ class TurnWriter:
         self.writer = writer_of(store)
         self.queued = AsyncWriter(self.writer)
         self._failures = failures
+        self._later: deque[Callable[[], object]] = deque()
+        """Writes that came in the middle of one of the same turn, on the same thread."""
 
     def write(self, turn: Turn, before: Before = None, after: Handover | None = None) -> None:
         """Write the turn as it is now, and wait for it. What ends the program passes.
 
         A handover comes `before` the state, or `after` it.
         """
-        outcome: SimpleQueue[BaseException | None] = SimpleQueue()
-        if self._put(turn, before, after, outcome.put, here=True):
-            error = outcome.get()
+        outcomes: deque[BaseException | None] = deque()
+        self._put(turn, before, after, outcomes.append, here=True)
+        for error in outcomes:  # what ends the program has passed, and is no trouble
             self._note(turn, error)
-            if error is not None and not isinstance(error, Exception):
-                raise error
 
     def write_soon(self, turn: Turn, before: Before = None, after: Handover | None = None) -> bool:
         """Have it written; whether that could be called for."""
@@ -75,13 +77,20 @@ class TurnWriter:
         if not self.writer.mirrors:
             return False
 
-        def or_less(error: BaseException | None) -> None:
-            if isinstance(error, LimitExceededError):
-                self._line_up(turn, None, None, done, here=False, most=LEAST)
-            else:
-                done(error)
+        refused: list[BaseException] = []
 
-        return self._line_up(turn, before, after, or_less, here=here)
+        def or_less(error: BaseException | None) -> None:
+            if not isinstance(error, LimitExceededError):
+                done(error)
+            elif here:
+                refused.append(error)
+            else:
+                self._line_up(turn, None, None, done, here=False, most=LEAST)
+
+        is_called_for = self._line_up(turn, before, after, or_less, here=here)
+        if refused:
+            self._line_up(turn, None, None, done, here=True, most=LEAST)
+        return is_called_for
 
     def _line_up(
         self,
@@ -93,16 +102,31 @@ class TurnWriter:
         here: bool,
         most: int | None = None,
     ) -> bool:
-        def line_up(state: bytes) -> Begin:
+        reached = False
+
+        def put(state: bytes) -> Begin:
+            nonlocal reached
+            reached = True
             write = _Write(self, turn, state, before, after, done)
-            return self.queued.line_up(turn.session_id, write.entry, write.at_once)
+            if write.is_made_at_once():
+                return write.report
+            return self.queued.line_up(turn.session_id, write.entry)
 
         try:
-            begin = turn.put_in_line(line_up, most)
+            begin = turn.put_in_line(put, most)
             begin(here=here)
         except Exception as error:  # noqa: BLE001 - trouble with the journal is not the agent's
+            if isinstance(error, ReentryError) and not reached:
+                self._later.append(lambda: self._line_up(turn, before, after, done, here=False))
+                return True
             self._failures.of_write(turn, error)
             return False
+        except BaseException:  # what it may have put in line is not lost
+            self.queued.queues.see_to(turn.session_id)
+            raise
+        finally:
+            while reached and self._later:
+                self._later.popleft()()
         return True
 
     def _note(self, turn: Turn, error: BaseException | None) -> None:
@@ -134,6 +158,7 @@ class _Write:
         self._refresh = turn.status != "open"
         self._done = done
         self._since = monotonic()
+        self._error: Exception | None = None
         self._events: tuple[Set] = (
             through.writer.encoder.event_of(turn.session_id, turn.runtime_id, turn.turn_id, state),
         )
@@ -146,37 +171,42 @@ class _Write:
         """
         if self._before is None and self._after is None:
             return Append(self._events, self._done, self._refresh, self._since)
-        return self._in_steps
+        return Call(self._in_steps, self._done)
 
-    def at_once(self) -> bool:
-        """Write it if that waits for nobody. False if not, and nothing is written then."""
+    def is_made_at_once(self) -> bool:
+        """Write it if nobody is before it and that waits for nobody; else nothing is written.
+
+        What came of it is to be reported next.
+        """
         if self._after is not None or isinstance(self._before, Handover):
             return False
-        error: Exception | None = None
         try:
-            if not self._through.writer.append_at_once(
-                self._session_id, self._events, by_owner=self._before is not None
-            ):
-                return False
-        except Exception as raised:  # noqa: BLE001 - reported
-            error = raised
-        self._end(error)
-        return True
+            return self._through.queued.queues.is_made_at_once(
+                self._session_id, self._append_at_once
+            )
+        except Exception as error:  # noqa: BLE001 - reported
+            self._error = error
+            return True
+
+    def _append_at_once(self) -> bool:
+        return self._through.writer.append_at_once(
+            self._session_id, self._events, by_owner=self._before is not None
+        )
+
+    def report(self, **_: object) -> None:
+        """Say what came of it, and have the session file written if the turn is over."""
+        self._done(self._error)
+        if self._refresh:
+            self._through.queued.refresh_soon(self._session_id)
 
     def _in_steps(self) -> None:
-        error: Exception | None = None
         with waiting_since(self._since):
             for step in (self._hand_over_before, self._append, self._hand_over_after):
                 try:
                     step()
                 except Exception as raised:  # noqa: BLE001 - reported
-                    error = error or raised
-        self._end(error)
-
-    def _end(self, error: Exception | None) -> None:
-        self._done(error)
-        if self._refresh:
-            self._through.queued.refresh_soon(self._session_id)
+                    self._error = self._error or raised
+        self.report()
 
     def _append(self) -> None:
         self._through.writer.append(self._session_id, self._events, refresh=False)

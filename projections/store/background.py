@@ -39,7 +39,10 @@ class Maintenance:
         exiting.tell_at_exit(self)
 
     def _fresh(self) -> None:
-        self._idle = threading.Condition()  # its lock guards the next three
+        # Guards the next four. A condition's own `with` would be no lock of C: see
+        # `journal.interrupts`.
+        self._lock = threading.RLock()
+        self._idle = threading.Condition(self._lock)
         self._jobs: dict[str, Job] = {}
         self._at_exit: set[str] = set()  # names of those that the end of the program waits for
         self._thread: threading.Thread | None = None
@@ -62,7 +65,7 @@ class Maintenance:
         """
         if exiting.begun:
             return False
-        with self._idle:
+        with self._lock:
             if self._stopping:
                 return False
             self._jobs.setdefault(name, job)
@@ -74,7 +77,7 @@ class Maintenance:
 
     def at_exit(self) -> None:
         """The program ends: finish what is not to be dropped. Takes 5 s at the most."""
-        with self._idle:
+        with self._lock:
             self._stopping = True
             self._jobs = {name: job for name, job in self._jobs.items() if name in self._at_exit}
         self.wait(_PATIENCE + _GRACE)
@@ -89,7 +92,7 @@ class Maintenance:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all work is done. Returns False if `timeout` seconds were too few."""
-        with self._idle:
+        with self._lock:
             return self._idle.wait_for(lambda: self._thread is None, timeout)
 
     def close(self) -> None:
@@ -101,7 +104,7 @@ class Maintenance:
         if exiting.begun:
             leave_stopped_threads()
         self.wait(_PATIENCE)
-        with self._idle:
+        with self._lock:
             self._stopping = True
             self._jobs.clear()
         self.wait(_GRACE)
@@ -109,7 +112,7 @@ class Maintenance:
     def _run(self) -> None:
         self._paused = thread_time()
         while True:
-            with self._idle:
+            with self._lock:
                 if not self._jobs:
                     self._thread = None
                     self._idle.notify_all()

@@ -3,6 +3,7 @@
 import os
 
 from journal.backend import Log
+from journal.interrupts import AT_ONCE
 from projections.view import View
 
 DEAD_BYTES = 1 << 20
@@ -53,10 +54,17 @@ class Bloat:
         if size < self._size // 2:  # it was compacted
             self.compacted(size)
         self._size = size
-        if size < self._check_at or not self._log.lock.acquire(blocking=False):
-            return False  # while another thread has the log, a later set will look
-        folded, living = size - self._log.unfolded, self._view.live_bytes
-        self._log.lock.release()
+        if size < self._check_at:
+            return False
+        has_lock: list[bool] = []
+        try:
+            has_lock += map(self._log.lock.acquire, AT_ONCE)
+            if not has_lock[0]:
+                return False  # while another thread has the log, a later set will look
+            folded, living = size - self._log.unfolded, self._view.live_bytes
+        finally:
+            if has_lock and has_lock[0]:
+                self._log.lock.release()
         self._check_at = size + RECHECK
         if folded > self._known:
             self._live, self._known = living, folded

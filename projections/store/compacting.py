@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from journal.backend import History
 from journal.errors import CompactionAbandonedError, StorageError
+from journal.interrupts import AT_ONCE
 from journal.reports import CompactionReport
 from projections.store.background import Maintenance
 from projections.store.engine import Engine
@@ -57,9 +58,11 @@ class Compactor:
     def _compact_if_due(self, session_id: str, stop: Callable[[], bool]) -> None:
         """While the store may be closing."""
         lock = self._locks.of(session_id)
-        if not lock.acquire(blocking=False):
-            return
+        has_lock: list[bool] = []
         try:
+            has_lock += map(lock.acquire, AT_ONCE)
+            if not has_lock[0]:
+                return
             session = self._sessions.open(session_id)
             if session.bloat.is_settled():
                 return  # by the job before this one
@@ -68,7 +71,8 @@ class Compactor:
                 self._note(session, report)
                 session.refresher.refresh_compacted(timeout=0.0, pause=stop)
         finally:
-            lock.release()
+            if has_lock and has_lock[0]:
+                lock.release()
 
     def _compacted(self, session: Session, stop: Callable[[], bool]) -> CompactionReport | None:
         """Others may be at it, or have done it: then nothing is done, and not soon again."""

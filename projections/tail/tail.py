@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from journal.backend import Backend
 from journal.errors import CursorError, JournalError, ReadError
 from journal.events import Cursor, Event, Set
+from journal.interrupts import AT_ONCE
 from journal.reprs import quoted, repr_of_parts
 from journal.room import Answer, offer
 from journal.state import decode_state
@@ -194,12 +195,15 @@ class Tail:
 
     def close_idle(self) -> Answer:
         """Close one follower's file; it goes on later. See `journal.room.Holder`."""
-        if not self._reading.acquire(blocking=False):
-            return Answer.NONE  # another thread is reading, or waits for something to read
+        has_lock: list[bool] = []
         try:
+            has_lock += map(self._reading.acquire, AT_ONCE)
+            if not has_lock[0]:
+                return Answer.NONE  # another thread is reading, or waits for something to read
             return self._followers.close_idle()
         finally:
-            self._reading.release()
+            if has_lock and has_lock[0]:
+                self._reading.release()
 
     @property
     def cursors(self) -> dict[str, Cursor]:

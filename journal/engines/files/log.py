@@ -33,6 +33,7 @@ from journal.errors import JournalError
 from journal.events import NO_HEAD, Event, Head
 from journal.forking import leave_stopped_threads, tell_after_fork, tell_after_stop
 from journal.group_commit import Batch, Group, RefusedError, Request, Written
+from journal.interrupts import AT_ONCE
 from journal.names import Paths
 from journal.snapshots import Freezable
 from journal.waiting import DEFAULT_TIMEOUT, Pauses, attempts
@@ -105,16 +106,21 @@ class FileLog(LogReader):
     def append_at_once(
         self, events: Sequence[Event], import_events: EventFactory | None = None
     ) -> bool:
-        if self._durable or not self.lock.acquire(blocking=False):
+        if self._durable:
             return False
+        has_lock: list[bool] = []
         try:
+            has_lock += map(self.lock.acquire, AT_ONCE)
+            if not has_lock[0] or self.busy:
+                return False
             if len(events) == 1:
                 return self._append_one(self._at_once_locked, events, None) is not None
             return self._append_locked((Request(events, import_events),), lock_at_once) is not None
         except RefusedError as refused:
             raise refused.error from None
         finally:
-            self.lock.release()
+            if has_lock and has_lock[0]:
+                self.lock.release()
 
     def flush(self) -> None:
         flush(self)

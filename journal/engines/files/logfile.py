@@ -36,7 +36,7 @@ class LogFile:
         self.writes = write or create  # open for writing, or we may not write
         self.storage = storage
         self._written = 0  # tickets given out; guarded by the owner's lock
-        self._turn = threading.Condition()  # guards the rest; only `close` syncs with it held
+        self._turn = threading.RLock()  # held while it is synced; guards the rest
         self._syncing: int | None = None  # the thread whose sync is under way
         self._synced = 0  # the last ticket covered
         self._in_place = 0  # the last one covered while the path led here
@@ -100,7 +100,6 @@ class LogFile:
         except OSError:
             same = False  # no regular file is there now
         with self._turn:
-            self._wait_for_sync_locked()
             self.fd, fd = (fd, self.fd) if same else (self.fd, fd)
             _close_quietly(self.storage, fd)
         if not same:
@@ -178,34 +177,21 @@ class LogFile:
         return self._in_place >= ticket
 
     def _sync_through(self, ticket: int) -> None:
-        """Sync, unless somebody else's sync covers `ticket` or has failed."""
-        me = threading.get_ident()
+        """Sync, unless somebody else's sync covers `ticket` or has failed.
+
+        A signal handler may come here in the middle of this very thread's sync. It must not wait
+        for that, and one sync more does no harm.
+        """
         with self._turn:
-            self._wait_for_sync_locked()
             if self._synced >= ticket or self.sync_error is not None:
                 return
-            outer, self._syncing = self._syncing, me
-            target = self._written
-        error: OSError | None = None
-        here = done = False
-        try:
-            error = self._sync()
-            here = error is None and self._is_here()
-            done = True
-        finally:
-            with self._turn:
+            outer, self._syncing = self._syncing, threading.get_ident()
+            try:
+                target = self._written
+                error = self._sync()
+                self._note_sync(target, error, error is None and self._is_here())
+            finally:
                 self._syncing = outer
-                if done:
-                    self._note_sync(target, error, here)
-                self._turn.notify_all()
-
-    def _wait_for_sync_locked(self) -> None:
-        """A signal handler may come here in the middle of this very thread's sync.
-
-        It must not wait for that, and one sync more does no harm.
-        """
-        while self._syncing not in (None, threading.get_ident()):
-            self._turn.wait()
 
     def _note_sync(self, target: int, error: OSError | None, here: bool) -> None:
         if error is None:
@@ -238,7 +224,6 @@ class LogFile:
     def close(self) -> None:
         """Unlock and close, after covering for those who still wait in `sync_through`."""
         with self._turn:
-            self._wait_for_sync_locked()
             if not self.is_open:
                 return
             try:
@@ -263,7 +248,7 @@ class LogFile:
             self._close()
 
     def after_fork(self) -> None:
-        self._turn = threading.Condition()
+        self._turn = threading.RLock()
         self._syncing = None
         self.sync_error = OSError(EBADF, "the file was closed by a fork")
         self._close()

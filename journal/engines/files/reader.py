@@ -27,6 +27,7 @@ from journal.engines.files.storage import Storage
 from journal.errors import JournalError, ReadError
 from journal.events import Head
 from journal.forking import leave_stopped_threads
+from journal.interrupts import AT_ONCE
 from journal.names import Paths
 from journal.reports import Problem
 from journal.room import Answer
@@ -259,9 +260,11 @@ class LogReader:
 
     def close_idle(self) -> Answer:
         """See `journal.room.Holder`. The next use opens the file again and goes on in it."""
-        if not self.lock.acquire(blocking=False):
-            return Answer.BUSY
+        has_lock: list[bool] = []
         try:
+            has_lock += map(self.lock.acquire, AT_ONCE)
+            if not has_lock[0]:
+                return Answer.BUSY
             file = self.file
             if file is None or self.busy or file.is_synced_here:  # by the thread that asks
                 return Answer.NONE
@@ -272,4 +275,5 @@ class LogReader:
             file.close()
             return Answer.CLOSED
         finally:
-            self.lock.release()
+            if has_lock and has_lock[0]:
+                self.lock.release()

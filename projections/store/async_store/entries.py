@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from asyncio import Future
 
 Action: TypeAlias = Callable[[], None]
-"""Reports what came of it by itself, and raises nothing but what ends the program."""
+"""Reports what came of it by itself, and raises nothing but what ends the program.
+
+One that was interrupted, or may have been, is carried out again.
+"""
 
 Done: TypeAlias = Callable[[BaseException | None], None]
 """Gets what came of something: None, or what was raised."""
@@ -29,6 +32,7 @@ class Append:
     done: Done
     refresh: bool
     since: float = field(default_factory=monotonic)
+    is_told: bool = field(default=False, init=False)
 
     @property
     def size(self) -> int:
@@ -38,6 +42,12 @@ class Append:
     def take(self) -> bool:
         """Whether it is to be written: asked once, just before that."""
         return True
+
+    def tell(self, error: BaseException | None) -> None:
+        """Say what came of it, unless that was said before."""
+        if not self.is_told:
+            self.done(error)
+            self.is_told = True
 
 
 @dataclass(slots=True)
@@ -53,13 +63,32 @@ class LateAppend(Append):
     def take(self) -> bool:
         """Make the events. What fails is reported here."""
         if self.answer.cancelled():
+            self.is_told = True
             return False
         try:
             self.events = self.make()
         except BaseException as error:  # noqa: BLE001 - raised where it is awaited
-            self.done(error)
+            self.tell(error)
             return False
         return True
 
 
-LineItem: TypeAlias = Append | Action
+@dataclass(slots=True)
+class Call:
+    """A call that must not be made twice: `done` gets an error if it was interrupted.
+
+    Otherwise it reports what came of it by itself, like an `Action`.
+    """
+
+    action: Action
+    done: Done
+
+    def __call__(self) -> None:
+        self.action()
+
+    def tell(self, error: BaseException) -> None:
+        """Say that it was interrupted."""
+        self.done(error)
+
+
+LineItem: TypeAlias = Append | Call | Action

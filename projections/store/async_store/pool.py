@@ -14,7 +14,12 @@ class ThreadPool:
     """At most `most` threads, and less if the process may not have eight times as many files."""
 
     def __init__(self, most: int, name: str) -> None:
-        self._pool = ThreadPoolExecutor(share(most, _FILES_SHARE), thread_name_prefix=name)
+        self._most = most
+        self._name = name
+        self._pool = self._new_pool()
+
+    def _new_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(share(self._most, _FILES_SHARE), thread_name_prefix=self._name)
 
     def try_submit(self, call: Action) -> bool:
         """Whether one of them makes the call; if not, nobody has, and it is left to the caller.
@@ -30,10 +35,15 @@ class ThreadPool:
             if taken.acquire(blocking=False):
                 call()
 
+        pool = self._pool
         try:
-            self._pool.submit(make)
+            pool.submit(make)
         except RuntimeError:
             return not taken.acquire(blocking=False)
+        except BaseException:  # it may have a thread now of which it does not know
+            self._pool = self._new_pool()
+            pool.shutdown(wait=False)  # its threads make their calls and go
+            raise
         return True
 
     def shutdown(self, *, wait: bool) -> None:

@@ -1,8 +1,9 @@
 """Calls of many sessions carried out in threads, the writes of each session in order.
 
 A session that has anything waiting has a line. One thread at a time works on it: it takes
-what waits at the front, sets that follow each other as one append, and goes to the back of
-the queue of threads for the next. A call that only reads waits for the writes before it and
+what waits at the front, sets that follow each other as one append. A thread that was called for
+that goes to the back of the queue of threads for the next; one that waits for its own write
+works until that is done. A call that only reads waits for the writes before it and
 then leaves the line for another thread, so a long look does not hold up later writes.
 
 At the end of the program no pool takes anything more: each call is carried out by the thread
@@ -16,6 +17,7 @@ from collections.abc import Callable, Sequence
 from journal import exiting
 from journal.errors import ClosedError, ReentryError
 from journal.forking import leave_stopped_threads, tell_after_fork, tell_after_stop
+from journal.interrupts import ThreadMark
 from journal.state import check_text
 from projections.store.async_store.coalescing import CoalescedCalls
 from projections.store.async_store.entries import Action, Append, LineItem
@@ -52,6 +54,7 @@ class Queues:
     def after_fork(self) -> None:
         """Begin anew: the threads and what waited for them stayed with the parent."""
         self._guard = ReentryGuard()
+        self._at_once = _AtOnce()
         self._ending = threading.Lock()  # held by the thread that closes
         self._lines = SessionLines()
         self._soon = CoalescedCalls()
@@ -89,60 +92,65 @@ class Queues:
 
     def write(self, session_id: str, entry: LineItem) -> None:
         """After all that was called for in this session before."""
-        self.begin(session_id, self.put(session_id, entry))
+        try:
+            self.begin(session_id, self.put(session_id, entry))
+        except BaseException:
+            self.see_to(session_id)
+            raise
 
-    def put(self, session_id: str, entry: LineItem) -> bool:
+    def is_made_at_once(self, session_id: str, call: Callable[[], bool]) -> bool:
+        """Make a call instead of a write that gets in line, if nothing is in line before it.
+
+        What `call` answers or raises: whether it has written. What this thread puts in line
+        meanwhile, in finalizers and signal handlers, is carried out after it.
+        """
+        if not self._lines.is_idle(session_id) or self._at_once.is_set:
+            return False
+        try:
+            with self._at_once.lock:
+                return call()
+        finally:
+            while self._at_once.later:
+                self.begin(*self._at_once.later.pop(0))
+
+    def put(self, session_id: str, entry: LineItem) -> int:
         """Give it its place in line, and do no more, for a caller that holds a lock.
 
-        The caller passes the answer to `begin` next, without the lock: whether nobody works on
-        the session yet.
+        The caller passes the answer, its number, to `begin` next, without the lock. If anything
+        is raised before that, it calls `see_to` instead.
         """
         with self._entered():
             return self._lines.put(session_id, entry)
 
-    def begin(
-        self,
-        session_id: str,
-        is_first: bool,
-        at_once: Callable[[], bool] | None = None,
-        *,
-        here: bool = False,
-    ) -> None:
+    def begin(self, session_id: str, number: int, *, here: bool = False) -> None:
         """Have carried out what was `put`: by a thread, or `here`, by this one.
 
-        If it is the first in line, `at_once` may carry it out, and says whether it did. What
-        `at_once` raises passes, and counts as carried out.
+        Here, it has been carried out on return, unless this is in the middle of a call of the
+        same session.
         """
-        if not is_first:
-            if exiting.begun and not self._worker.is_this_thread():
-                self.join(session_id)
-        elif at_once is None or not self._done_at_once(session_id, at_once):
-            self._have_worked(session_id, here)
+        if self._at_once.is_set:
+            self._at_once.later.append((session_id, number))
+        elif here or not self._called(session_id):
+            self._worker.work(session_id, number)
 
-    def _done_at_once(self, session_id: str, at_once: Callable[[], bool]) -> bool:
-        """Whether it was. Then a thread goes on with what came behind it."""
-        is_done = True
+    def see_to(self, session_id: str) -> None:
+        """After an interrupt: let a thread carry out what is in line, if one can be had."""
         try:
-            is_done = at_once()
-        finally:
-            if is_done:
-                self._lines.drop_first(session_id)
-                if self._lines.finish(session_id):
-                    self._have_worked(session_id, here=False)
-        return is_done
+            self._called(session_id)
+        except ReentryError:
+            pass  # whoever joins carries it out
 
-    def _have_worked(self, session_id: str, here: bool) -> None:
-        if not here:
-            with self._entered():
-                here = not self._worker.start(session_id)
-        if here:
-            self._worker.work(session_id)
+    def _called(self, session_id: str) -> bool:
+        with self._entered():
+            return self._worker.call(session_id)
 
     def read(self, session_id: str, call: Action) -> None:
         """After the writes of this session so far; later ones do not wait for it."""
         with self._entered():
             waits = self._lines.put_behind(session_id, lambda: self.aside(call))
-        if not waits:
+        if waits:
+            self._have_carried_out(session_id)
+        else:
             self.aside(call)
 
     def after_all(self, call: Action) -> None:
@@ -172,14 +180,12 @@ class Queues:
             raise ReentryError(
                 "a thread that carries out writes would wait for itself; a finalizer cannot wait"
             )
-        reached = threading.Event()
-        if session_id is None:
-            self._after_all_writes(reached.set)
-        else:
-            with self._entered():
-                if not self._lines.put_behind(session_id, reached.set):
-                    return
-        reached.wait()
+        with self._entered():
+            sessions = self._lines.sessions() if session_id is None else [session_id]
+            last = [(each, self._lines.last_number(each)) for each in sessions]
+        for each, number in last:
+            if number is not None:
+                self._worker.work(each, number)
 
     def close(self, call: Action) -> None:
         """After all that was called for so far; then let the threads go. Can be called twice."""
@@ -197,13 +203,29 @@ class Queues:
 
         self.after_all(begin)
 
-    def _entered(self) -> ReentryGuard:
+    def _entered(self) -> threading.Lock:
         if exiting.begun:
             leave_stopped_threads()  # which makes a new guard
-        return self._guard
+        return self._guard.entered()
+
+    def _have_carried_out(self, session_id: str) -> None:
+        """What is in line by now."""
+        number = self._lines.last_number(session_id)
+        if number is not None:
+            self.begin(session_id, number)
 
     def _after_all_writes(self, call: Action) -> None:
         with self._entered():
-            waits = self._lines.put_behind_all(call)
-        if not waits:
+            sessions = self._lines.put_behind_all(call)
+        for session_id in sessions:
+            self._have_carried_out(session_id)
+        if not sessions:
             call()
+
+
+class _AtOnce(ThreadMark):
+    """Set while the thread writes what never was in line; `later` is what it has put there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.later: list[tuple[str, int]] = []

@@ -39,7 +39,11 @@ class Reply(Generic[T]):
         if error is None:
             self._notify(self._succeed, result)
         else:
-            self._notify(self._fail, error)
+            self.fail(error)
+
+    def fail(self, error: BaseException | None) -> None:
+        """In a thread: answer with the error."""
+        self._notify(self._fail, error)
 
     def _notify(self, how: Callable[[Any], None], outcome: object) -> None:
         try:

@@ -51,11 +51,12 @@ class AsyncWriter:
             return reply.future
         self.queues.check(session_id)
         try:
-            if self._append_at_once(session_id, events):
-                reply.future.set_result(True)
-                return reply.future
-        except BaseException as error:  # noqa: BLE001 - raised where it is awaited
+            is_done = self._append_at_once(session_id, events)
+        except Exception as error:  # noqa: BLE001 - raised where it is awaited
             reply.future.set_exception(error)
+            return reply.future
+        if is_done:
+            reply.future.set_result(True)
             return reply.future
         done = functools.partial(reply.answer, True)
         waiting = list(map(_compact, events))
@@ -75,18 +76,15 @@ class AsyncWriter:
         self.queues.write(session_id, late)
         return reply.future
 
-    def line_up(
-        self, session_id: str, entry: LineItem, at_once: Callable[[], bool] | None = None
-    ) -> Begin:
+    def line_up(self, session_id: str, entry: LineItem) -> Begin:
         """Give a write its place among the writes of a session, and no more.
 
         For code that holds a lock, in whatever thread. What is returned is to be called next,
-        without the lock: it begins to write, with `here=True` in the calling thread. `at_once`
-        writes what needs no thread, if that is so, and says whether it did.
+        without the lock: it begins to write, with `here=True` in the calling thread, and until
+        it is written. If anything is raised before, `queues.see_to` is to be called.
         """
         self.queues.check(session_id)
-        is_first = self.queues.put(session_id, entry)
-        return functools.partial(self.queues.begin, session_id, is_first, at_once)
+        return functools.partial(self.queues.begin, session_id, self.queues.put(session_id, entry))
 
     def refresh_soon(self, session_id: str) -> None:
         """Have the session file written in a moment by a thread, if it may take time then."""
@@ -111,8 +109,8 @@ class AsyncWriter:
 
     def _append_at_once(self, session_id: str, events: Sequence[Set]) -> bool:
         """Where no sync is wanted and nobody is in the way, a thread would only cost time."""
-        at_once = self.queues.is_idle(session_id) and self._writer.append_at_once(
-            session_id, events
+        at_once = self.queues.is_made_at_once(
+            session_id, lambda: self._writer.append_at_once(session_id, events)
         )
         if at_once:
             self.refresh_soon(session_id)
@@ -130,16 +128,16 @@ class AsyncWriter:
                 self._writer.append(session_id, events, refresh=False)
         except _NOTHING_WRITTEN as error:
             if len(appends) == 1:
-                appends[0].done(error)
+                appends[0].tell(error)
                 return
             for append in appends:
                 self._append_all(session_id, (append,))
-        except BaseException as error:  # noqa: BLE001 - raised where it is awaited
+        except Exception as error:  # noqa: BLE001 - raised where it is awaited
             for append in appends:
-                append.done(error if append is appends[0] else _copy_of(error))
+                append.tell(error if append is appends[0] else _copy_of(error))
         else:
             for append in appends:
-                append.done(None)
+                append.tell(None)
             if any(append.refresh for append in appends):
                 self.refresh_soon(session_id)
 

@@ -9,7 +9,7 @@ import pytest
 
 from journal.errors import ClosedError, StorageError
 from projections import DefaultSessionStore
-from projections.store.async_store.entries import Append
+from projections.store.async_store.entries import Append, Call
 from projections.store.async_store.queues import Queues
 from projections.store.async_store.writer import AsyncWriter
 from projections.store.store import writer_of
@@ -31,10 +31,6 @@ class Line:
             self.turns += [event.turn_id for event in append.events]
             append.done(None)
 
-    def at_once(self) -> bool:
-        self.turns.append("at once")
-        return True
-
 
 @pytest.fixture
 def line() -> Iterator[Line]:
@@ -48,59 +44,93 @@ def entry(turn: str) -> Append:
     return Append([set_event(turn)], lambda error: None, refresh=False)
 
 
-def test_what_is_put_first_may_be_carried_out_at_once(line: Line) -> None:
-    assert line.queues.put("s", entry("a"))
-    line.queues.begin("s", True, line.at_once)
-    assert line.turns == ["at once"]
-    assert line.queues.is_idle("s")
-
-
 @pytest.mark.parametrize("here", [False, True])
-def test_what_cannot_be_carried_out_at_once_is_done_by_a_thread_or_here(
-    here: bool, line: Line
-) -> None:
-    assert line.queues.put("s", entry("a"))
-    line.queues.begin("s", True, lambda: False, here=here)
+def test_what_is_put_is_carried_out_by_a_thread_or_here(here: bool, line: Line) -> None:
+    line.queues.begin("s", line.queues.put("s", entry("a")), here=here)
     line.queues.join("s")
     assert line.turns == ["a"]
     assert (line.threads == [threading.get_ident()]) is here
+    assert line.queues.is_idle("s")
 
 
-def test_what_comes_behind_what_is_done_at_once_is_done_by_a_thread(line: Line) -> None:
-    assert line.queues.put("s", entry("a"))
+@pytest.mark.parametrize("who", ["a later write", "who joins", "who joins all", "who closes"])
+def test_what_was_put_and_never_begun_is_carried_out_by_whoever_comes_next(
+    who: str, line: Line
+) -> None:
+    """Its thread was interrupted in between."""
+    line.queues.put("s", entry("a"))
+    closed = threading.Event()
+    match who:
+        case "a later write":
+            line.queues.write("s", entry("b"))
+            line.queues.join("s")
+        case "who joins":
+            line.queues.join("s")
+        case "who joins all":
+            line.queues.join()
+        case _:
+            line.queues.close(closed.set)
+            waits(closed)
+    assert line.turns == (["a", "b"] if who == "a later write" else ["a"])
 
+
+def test_what_was_begun_and_never_ended_is_reported_by_whoever_comes_next(line: Line) -> None:
+    """Its thread was interrupted, and again as it was to report that. It is not done twice."""
+    told: list[object] = []
+    line.queues.put("s", Append([set_event("a")], told.append, refresh=False))
+    line.queues.put("s", Call(lambda: line.turns.append("call"), told.append))
+    line.queues.put("s", lambda: line.turns.append("action"))
+    waiting = line.queues._lines.of("s")
+    assert waiting is not None
+    for _ in range(3):
+        line.queues._lines.take(waiting)
+        waiting.entries.rotate(-1)
+    line.queues.write("s", entry("b"))
+    line.queues.join("s")
+    assert [type(error) for error in told] == [StorageError, StorageError]
+    assert "read it back" in str(told[0])
+    assert line.turns == ["action", "b"]
+
+
+def test_what_comes_in_the_middle_of_what_is_made_at_once_is_done_after_it(line: Line) -> None:
     def at_once() -> bool:
-        assert not line.queues.put("s", entry("b"))
-        return line.at_once()
+        assert not line.queues.is_made_at_once("s", at_once), "not in the middle of itself"
+        line.queues.write("s", entry("b"))
+        line.turns.append("at once")
+        return True
 
-    line.queues.begin("s", True, at_once)
+    assert line.queues.is_made_at_once("s", at_once)
     line.queues.join("s")
     assert line.turns == ["at once", "b"]
     assert threading.get_ident() not in line.threads
 
 
-def test_what_raises_at_once_counts_as_carried_out(line: Line) -> None:
-    assert line.queues.put("s", entry("a"))
+def test_what_is_in_line_is_not_overtaken_at_once(line: Line) -> None:
+    line.queues.put("s", entry("a"))
+    assert not line.queues.is_made_at_once("s", lambda: True)
+    assert line.queues.is_made_at_once("t", lambda: True)
 
+
+def test_what_raises_at_once_leaves_no_mark(line: Line) -> None:
     def fail() -> bool:
+        line.queues.write("s", entry("b"))
         raise StorageError(EIO, "the disk is on fire")
 
     with pytest.raises(StorageError):
-        line.queues.begin("s", True, fail)
-    assert line.queues.is_idle("s")
-    line.queues.write("s", entry("b"))
+        line.queues.is_made_at_once("s", fail)
     line.queues.join("s")
     assert line.turns == ["b"]
+    assert line.queues.is_made_at_once("s", lambda: True)
 
 
 def test_an_interrupt_here_leaves_what_comes_behind_to_a_thread(line: Line) -> None:
     def interrupted() -> None:
-        assert not line.queues.put("s", entry("b"))
+        line.queues.write("s", entry("b"))
         raise KeyboardInterrupt
 
-    is_first = line.queues.put("s", interrupted)
+    number = line.queues.put("s", Call(interrupted, lambda error: None))
     with pytest.raises(KeyboardInterrupt):
-        line.queues.begin("s", is_first, here=True)
+        line.queues.begin("s", number, here=True)
     line.queues.join("s")
     assert line.turns == ["b"]
 

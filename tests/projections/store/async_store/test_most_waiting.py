@@ -215,7 +215,7 @@ def of_size(size: int) -> Append:
     return Append([event], lambda error: None, refresh=False)
 
 
-CALL, STEPS = st.just("call"), ("take", "drop first", "drop")
+CALL, STEPS = st.just("call"), ("take", "finish")
 
 
 @given(
@@ -226,13 +226,16 @@ def test_the_bytes_are_those_of_what_stands_in_the_lines(steps: list[tuple[str, 
     for session, step in steps:
         if step not in STEPS:
             lines.put(session, (lambda: None) if step == "call" else of_size(step))
-        elif not lines._lines.get(session):
-            lines.finish(session)
-        elif step == "take":
-            lines.take(session)
-        elif step == "drop first":
-            lines.drop_first(session)
-        else:
-            lines.drop(session)
-        waiting = [entry for line in lines._lines.values() for entry in line]
+        elif (line := lines.of(session)) is None:
+            pass
+        elif step == "finish":
+            lines.finish(session, line)
+        elif not line.waits_for(line.begun):
+            lines.take(line)
+        waiting = [
+            entry
+            for line in lines._lines.values()
+            for number, entry in line.entries
+            if number > line.begun
+        ]
         assert lines.bytes == sum(each.size for each in waiting if isinstance(each, Append))
