@@ -76,7 +76,8 @@ class TurnWriter:
         """
         if not self.writer.mirrors:
             return False
-
+        if self.writer.limits.on_exceed != "reject":
+            return self._line_up(turn, before, after, done, here=here)
         refused: list[BaseException] = []
 
         def or_less(error: BaseException | None) -> None:

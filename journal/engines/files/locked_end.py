@@ -80,13 +80,13 @@ def lock_at_once(reader: LogReader) -> Segment | None:
     All that others have appended was folded then.
     """
     segment = reader.catchup.segment
-    if segment is None or not (reader.is_open and segment.is_read):
+    if segment is None or not reader.is_open or segment.tip is not segment.scanner:
         return None
     file = segment.file
     if file.sync_error is not None or not file.writes:
         return None
     try:
-        if not file.try_lock():
+        if not reader.storage.lock(file.fd):
             return None
         there = False
         try:
@@ -96,9 +96,11 @@ def lock_at_once(reader: LogReader) -> Segment | None:
                 file.unlock()
     except OSError:
         return None  # an append says it better
-    if there:
+    if not there:
+        return None
+    if segment.scanner.newer_format is not None or file.write_error is not None:
         _refuse(segment)
-    return segment if there else None
+    return segment
 
 
 def _open_to_write(reader: LogReader) -> Segment | None:

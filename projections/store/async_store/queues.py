@@ -104,14 +104,16 @@ class Queues:
         What `call` answers or raises: whether it has written. What this thread puts in line
         meanwhile, in finalizers and signal handlers, is carried out after it.
         """
-        if not self._lines.is_idle(session_id) or self._at_once.is_set:
+        mark = self._at_once
+        lock, later = mark.lock, mark.later
+        if not self._lines.is_idle(session_id) or lock.locked():
             return False
         try:
-            with self._at_once.lock:
+            with lock:
                 return call()
         finally:
-            while self._at_once.later:
-                self.begin(*self._at_once.later.pop(0))
+            while later:
+                self.begin(*later.pop(0))
 
     def put(self, session_id: str, entry: LineItem) -> int:
         """Give it its place in line, and do no more, for a caller that holds a lock.
