@@ -1,4 +1,4 @@
-"""Letting go of what belongs to threads that no longer run: after a fork, and at the end.
+"""Letting go of what belongs to threads: after a fork, at the end, and when interrupted.
 
 A child that was forked has one thread only. A lock that another thread held stays locked in
 it for ever, and its descriptors are the parent's too: an open file's `flock` is shared. So a
@@ -9,11 +9,29 @@ still run, and may append. They start with new locks as well.
 
 Whatever has locks or descriptors registers here when it is made. Only weak references are
 kept.
+
+A thread that is interrupted by Ctrl-C goes on, and has to let go by itself of what it holds. A
+signal handler may raise after any call, and in any of our functions. It cannot between a `with`
+and the lock of C that it takes or gives back; nor between an instruction that is no call and
+the next. So what belongs to a thread for a while is held by such a `with`, or noted by one
+instruction in a `try` whose `finally` looks for the note. A class of ours with `__enter__` and
+`__exit__`, as `threading.Condition` is, would not do: they are functions themselves. To take a
+lock only if nobody has it, take it and note it in one step:
+
+    has_lock: list[bool] = []
+    try:
+        has_lock += map(lock.acquire, AT_ONCE)
+        if has_lock[0]:
+            …
+    finally:
+        if has_lock and has_lock[0]:
+            lock.release()
 """
 
 import logging
 import os
 import sys
+import threading
 import weakref
 from itertools import count
 from time import monotonic
@@ -97,3 +115,19 @@ def _renew_locks_of_handlers() -> None:
         source = source.parent if source.propagate else None
     if logging.lastResort is not None:
         logging.lastResort.createLock()
+
+
+AT_ONCE = (False,)
+"""The argument of `acquire`: do not wait."""
+
+
+class ThreadMark(threading.local):
+    """A mark that each thread has for itself: set within `with mark.lock:`, and not after it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the calling thread is within such a block."""
+        return self.lock.locked()

@@ -20,7 +20,7 @@ from msgspec import Struct
 from journal.backend import EventFactory
 from journal.errors import StorageError
 from journal.events import Event, Head
-from journal.interrupts import ThreadMark
+from journal.forking import ThreadMark
 
 _MOST = 64  # requests written as one piece: each may be as long as memory allows
 _THREAD = "thread"

@@ -57,7 +57,7 @@ class MemoryStorage:
         tell_after_stop(self)
 
     def _make_lock(self) -> None:
-        self._guard = threading.RLock()  # of everything here: see `journal.interrupts`
+        self._guard = threading.RLock()  # of everything here: see `journal.forking`
         self.news = threading.Condition(self._guard)
 
     def after_fork(self) -> None:

@@ -18,7 +18,7 @@ from projections.adapters.failures import Failures
 from projections.adapters.ownership import NEXT, WAITS, Before, FromOwner, Handover
 from projections.adapters.states import LEAST
 from projections.adapters.turns import Turn
-from projections.store.async_store.entries import Append, Call, Done, LineItem
+from projections.store.async_store.entries import Append, Done, LineCall, LineItem
 from projections.store.async_store.writer import AsyncWriter, Begin
 from projections.store.store import DefaultSessionStore, writer_of
 from projections.turns.statuses import FINAL
@@ -172,7 +172,7 @@ class _Write:
         """
         if self._before is None and self._after is None:
             return Append(self._events, self._done, self._refresh, self._since)
-        return Call(self._in_steps, self._done)
+        return LineCall(self._in_steps, self._done)
 
     def is_made_at_once(self) -> bool:
         """Write it if nobody is before it and that waits for nobody; else nothing is written.

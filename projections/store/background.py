@@ -40,7 +40,7 @@ class Maintenance:
 
     def _fresh(self) -> None:
         # Guards the next four. A condition's own `with` would be no lock of C: see
-        # `journal.interrupts`.
+        # `journal.forking`.
         self._lock = threading.RLock()
         self._idle = threading.Condition(self._lock)
         self._jobs: dict[str, Job] = {}

@@ -3,7 +3,7 @@
 import os
 
 from journal.backend import Log
-from journal.interrupts import AT_ONCE
+from journal.forking import AT_ONCE
 from projections.view import View
 
 DEAD_BYTES = 1 << 20

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from journal.backend import History
 from journal.errors import CompactionAbandonedError, StorageError
-from journal.interrupts import AT_ONCE
+from journal.forking import AT_ONCE
 from journal.reports import CompactionReport
 from projections.store.background import Maintenance
 from projections.store.engine import Engine

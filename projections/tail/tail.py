@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from journal.backend import Backend
 from journal.errors import CursorError, JournalError, ReadError
 from journal.events import Cursor, Event, Set
-from journal.interrupts import AT_ONCE
+from journal.forking import AT_ONCE
 from journal.reprs import quoted, repr_of_parts
 from journal.room import Answer, offer
 from journal.state import decode_state

@@ -31,9 +31,8 @@ from journal.engines.files.storage import DiskStorage, Storage
 from journal.engines.files.syncing import Appended, flush, make_durable
 from journal.errors import JournalError
 from journal.events import NO_HEAD, Event, Head
-from journal.forking import leave_stopped_threads, tell_after_fork, tell_after_stop
+from journal.forking import AT_ONCE, leave_stopped_threads, tell_after_fork, tell_after_stop
 from journal.group_commit import Batch, Group, RefusedError, Request, Written
-from journal.interrupts import AT_ONCE
 from journal.names import Paths
 from journal.snapshots import Freezable
 from journal.waiting import DEFAULT_TIMEOUT, Pauses, attempts

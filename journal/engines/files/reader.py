@@ -26,8 +26,7 @@ from journal.engines.files.segment import Segment
 from journal.engines.files.storage import Storage
 from journal.errors import JournalError, ReadError
 from journal.events import Head
-from journal.forking import leave_stopped_threads
-from journal.interrupts import AT_ONCE
+from journal.forking import AT_ONCE, leave_stopped_threads
 from journal.names import Paths
 from journal.reports import Problem
 from journal.room import Answer

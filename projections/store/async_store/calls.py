@@ -6,7 +6,7 @@ from time import monotonic
 from typing import TypeVar
 
 from journal.waiting import waiting_since
-from projections.store.async_store.entries import Call
+from projections.store.async_store.entries import LineCall
 from projections.store.async_store.queues import Queues
 from projections.store.async_store.reply import Reply
 
@@ -33,7 +33,7 @@ class AsyncCalls:
             with waiting_since(since):
                 reply.carry_out(call)
 
-        self._queues.write(session_id, Call(write, reply.fail))
+        self._queues.write(session_id, LineCall(write, reply.fail))
         return reply.future
 
     def read(self, session_id: str, call: Callable[[], T]) -> "Future[T]":

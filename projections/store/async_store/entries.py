@@ -32,7 +32,7 @@ class Append:
     done: Done
     refresh: bool
     since: float = field(default_factory=monotonic)
-    is_told: bool = field(default=False, init=False)
+    is_reported: bool = field(default=False, init=False)
 
     @property
     def size(self) -> int:
@@ -43,11 +43,11 @@ class Append:
         """Whether it is to be written: asked once, just before that."""
         return True
 
-    def tell(self, error: BaseException | None) -> None:
+    def report(self, error: BaseException | None) -> None:
         """Say what came of it, unless that was said before."""
-        if not self.is_told:
+        if not self.is_reported:
             self.done(error)
-            self.is_told = True
+            self.is_reported = True
 
 
 @dataclass(slots=True)
@@ -63,18 +63,18 @@ class LateAppend(Append):
     def take(self) -> bool:
         """Make the events. What fails is reported here."""
         if self.answer.cancelled():
-            self.is_told = True
+            self.is_reported = True
             return False
         try:
             self.events = self.make()
         except BaseException as error:  # noqa: BLE001 - raised where it is awaited
-            self.tell(error)
+            self.report(error)
             return False
         return True
 
 
 @dataclass(slots=True)
-class Call:
+class LineCall:
     """A call that must not be made twice: `done` gets an error if it was interrupted.
 
     Otherwise it reports what came of it by itself, like an `Action`.
@@ -86,9 +86,9 @@ class Call:
     def __call__(self) -> None:
         self.action()
 
-    def tell(self, error: BaseException) -> None:
+    def report(self, error: BaseException) -> None:
         """Say that it was interrupted."""
         self.done(error)
 
 
-LineItem: TypeAlias = Append | Call | Action
+LineItem: TypeAlias = Append | LineCall | Action

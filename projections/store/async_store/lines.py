@@ -17,7 +17,7 @@ _MOST_JOINED = 512  # appends that share a write and a sync …
 MOST_BYTES = 8 << 20  # … and bytes of their states
 
 
-class Line:
+class SessionLine:
     """What waits in one session, by number, in order.
 
     `working` is held by the thread that carries it out. That guards `begun`, the last number
@@ -64,7 +64,7 @@ class SessionLines:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # reentrant for finalizers at the program's end
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, SessionLine] = {}
         self._numbers = count()
         self.bytes = 0
 
@@ -76,14 +76,14 @@ class SessionLines:
         """Those that have a line."""
         return list(self._lines)
 
-    def of(self, session_id: str) -> Line | None:
+    def of(self, session_id: str) -> SessionLine | None:
         """The session's line, if there is one."""
         return self._lines.get(session_id)
 
     def put(self, session_id: str, entry: LineItem) -> int:
         """To the end of the line. Returns its number; the caller sees that a thread comes."""
         with self._lock:
-            line = self._lines.get(session_id) or Line()
+            line = self._lines.get(session_id) or SessionLine()
             number = self._add_locked(line, entry)
             self._lines[session_id] = line
             return number
@@ -114,13 +114,13 @@ class SessionLines:
             line = self._lines.get(session_id)
             return line.entries[-1][0] if line is not None and line.entries else None
 
-    def _add_locked(self, line: Line, entry: LineItem) -> int:
+    def _add_locked(self, line: SessionLine, entry: LineItem) -> int:
         number = next(self._numbers)
         line.entries.append((number, entry))
         self.bytes += _size(entry)
         return number
 
-    def take(self, line: Line) -> Action | Sequence[Append]:
+    def take(self, line: SessionLine) -> Action | Sequence[Append]:
         """Begin what is at the front: one call, or the appends up to the next call.
 
         With `working` held, and something in line.
@@ -147,7 +147,7 @@ class SessionLines:
             line.begun = number
             return joined
 
-    def finish(self, session_id: str, line: Line) -> bool:
+    def finish(self, session_id: str, line: SessionLine) -> bool:
         """What was begun has been carried out. Whether there is more; if not, the line goes.
 
         With `working` held.

@@ -16,8 +16,7 @@ from collections.abc import Callable, Sequence
 
 from journal import exiting
 from journal.errors import ClosedError, ReentryError
-from journal.forking import leave_stopped_threads, tell_after_fork, tell_after_stop
-from journal.interrupts import ThreadMark
+from journal.forking import ThreadMark, leave_stopped_threads, tell_after_fork, tell_after_stop
 from journal.state import check_text
 from projections.store.async_store.coalescing import CoalescedCalls
 from projections.store.async_store.entries import Action, Append, LineItem

@@ -3,7 +3,7 @@
 import threading
 
 from journal.errors import ReentryError
-from journal.interrupts import ThreadMark
+from journal.forking import ThreadMark
 
 
 class ReentryGuard:

@@ -13,9 +13,9 @@ from functools import partial
 
 from journal import exiting
 from journal.errors import StorageError
-from journal.interrupts import ThreadMark
-from projections.store.async_store.entries import Append, Call, LineItem
-from projections.store.async_store.lines import Line, SessionLines
+from journal.forking import ThreadMark
+from projections.store.async_store.entries import Append, LineCall, LineItem
+from projections.store.async_store.lines import SessionLine, SessionLines
 from projections.store.async_store.pool import ThreadPool
 
 _INTERRUPTED = (
@@ -76,14 +76,14 @@ class Worker:
         else:
             self._work(session_id, line, until)
 
-    def _work(self, session_id: str, line: Line, until: int) -> None:
+    def _work(self, session_id: str, line: SessionLine, until: int) -> None:
         me = threading.get_ident()
         with line.working:
             line.worker, line.until = me, until
             while line.waits_for(line.until):
                 self._work_once(session_id, line)
 
-    def _come(self, session_id: str, line: Line) -> None:
+    def _come(self, session_id: str, line: SessionLine) -> None:
         """As the thread that was called: work on what is at the front, then come anew."""
         try:
             with self._at_work.lock:
@@ -95,14 +95,14 @@ class Worker:
             self.call(session_id)
             raise
 
-    def _work_in_turn(self, session_id: str, line: Line) -> bool:
+    def _work_in_turn(self, session_id: str, line: SessionLine) -> bool:
         """Whether there is more in the line."""
         me = threading.get_ident()
         with line.working:
             line.worker, line.until = me, -1
             return bool(line.entries) and self._work_once(session_id, line)
 
-    def _work_once(self, session_id: str, line: Line) -> bool:
+    def _work_once(self, session_id: str, line: SessionLine) -> bool:
         """Carry out what is at the front; whether there is more. With `working` held."""
         try:
             if line.waits_for(line.begun):
@@ -117,14 +117,14 @@ class Worker:
             raise
         return self._lines.finish(session_id, line)
 
-    def _report_interrupted(self, line: Line) -> None:
+    def _report_interrupted(self, line: SessionLine) -> None:
         """Report of what was begun that it may not be done, so that nobody waits for ever."""
         for entry in line.left():
             _report(entry)
 
 
 def _report(entry: LineItem) -> None:
-    if isinstance(entry, Append | Call):
-        entry.tell(StorageError(EINTR, _INTERRUPTED))
+    if isinstance(entry, Append | LineCall):
+        entry.report(StorageError(EINTR, _INTERRUPTED))
     else:
         entry()

@@ -128,16 +128,16 @@ class AsyncWriter:
                 self._writer.append(session_id, events, refresh=False)
         except _NOTHING_WRITTEN as error:
             if len(appends) == 1:
-                appends[0].tell(error)
+                appends[0].report(error)
                 return
             for append in appends:
                 self._append_all(session_id, (append,))
         except Exception as error:  # noqa: BLE001 - raised where it is awaited
             for append in appends:
-                append.tell(error if append is appends[0] else _copy_of(error))
+                append.report(error if append is appends[0] else _copy_of(error))
         else:
             for append in appends:
-                append.tell(None)
+                append.report(None)
             if any(append.refresh for append in appends):
                 self.refresh_soon(session_id)
 

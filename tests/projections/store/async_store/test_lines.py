@@ -9,7 +9,7 @@ import pytest
 
 from journal.errors import ClosedError, StorageError
 from projections import DefaultSessionStore
-from projections.store.async_store.entries import Append, Call
+from projections.store.async_store.entries import Append, LineCall
 from projections.store.async_store.queues import Queues
 from projections.store.async_store.writer import AsyncWriter
 from projections.store.store import writer_of
@@ -78,7 +78,7 @@ def test_what_was_begun_and_never_ended_is_reported_by_whoever_comes_next(line: 
     """Its thread was interrupted, and again as it was to report that. It is not done twice."""
     told: list[object] = []
     line.queues.put("s", Append([set_event("a")], told.append, refresh=False))
-    line.queues.put("s", Call(lambda: line.turns.append("call"), told.append))
+    line.queues.put("s", LineCall(lambda: line.turns.append("call"), told.append))
     line.queues.put("s", lambda: line.turns.append("action"))
     waiting = line.queues._lines.of("s")
     assert waiting is not None
@@ -128,7 +128,7 @@ def test_an_interrupt_here_leaves_what_comes_behind_to_a_thread(line: Line) -> N
         line.queues.write("s", entry("b"))
         raise KeyboardInterrupt
 
-    number = line.queues.put("s", Call(interrupted, lambda error: None))
+    number = line.queues.put("s", LineCall(interrupted, lambda error: None))
     with pytest.raises(KeyboardInterrupt):
         line.queues.begin("s", number, here=True)
     line.queues.join("s")
