@@ -8,6 +8,7 @@ raises, the owner has to `forget`.
 import logging
 from collections.abc import Callable, Sequence
 from itertools import chain
+from shlex import quote
 
 from journal.backend import Projection
 from journal.damage import summary_of
@@ -228,8 +229,6 @@ class CatchUp:
         self.losses.check(None)
 
     def _report_damage(self, segment: Segment) -> None:
-        from shlex import quote  # hardly ever needed
-
         scanner = segment.scanner
         for line in summary_of(scanner.damage[self._reported :]):
             logger.error(

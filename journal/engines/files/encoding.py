@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from journal.backend import EventFactory
 from journal.codec import PLAIN, Clock, control_line, digest_of, stamp
-from journal.engines.files.tip import Tip
+from journal.engines.files.segment import Tip
 from journal.events import GENESIS, Event, Open
 from journal.group_commit import Request
 from journal.scan import Scanner

@@ -10,6 +10,7 @@ import logging
 import math
 import os
 from collections.abc import Iterator
+from shlex import quote
 
 from msgspec.structs import asdict
 
@@ -244,8 +245,6 @@ class _Gathering:
         )
 
     def _note_damage(self, source: _Source) -> None:
-        from shlex import quote  # hardly ever needed
-
         found = source.scanner.damage
         self._problems += [Problem(where=source.where, **asdict(damage)) for damage in found]
         for line in summary_of(found):

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from journal.engines.files.logfile import LogFile
-from journal.engines.files.segment import Segment
+from journal.engines.files.segment import Segment, Tip
 from journal.engines.files.snapshot import Anchor, SnapshotFile
 from journal.engines.files.storage import Storage
-from journal.engines.files.tip import Tip
 from journal.events import Open
 from journal.names import Paths
 from journal.snapshots import UNREADABLE, Freezable, SavedTurn

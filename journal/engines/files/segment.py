@@ -9,11 +9,12 @@ scanner itself unless others have appended what was not read yet, see `skimming`
 
 from collections.abc import Callable, Iterator
 
+from msgspec import Struct
+
 from journal.codec import HASH_DIGITS
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.storage import CHUNK, chunks
-from journal.engines.files.tip import Tip
-from journal.events import Event
+from journal.events import Event, Head, Open
 from journal.names import Paths, is_archived_log
 from journal.scan import Scanner
 
@@ -30,6 +31,44 @@ LINE_END = b'"}\n'
 
 LAST_BYTES = HASH_DIGITS + len(LINE_END)
 """How long both are together."""
+
+
+class Tip(Struct):
+    """Where a log ends, for a writer that has not read all of it.
+
+    It has what an append needs to know, under the names that a `Scanner` has for it.
+
+    `end` is where the last line ends and `line_hash` its hash; `seq` and `hash` are those of the
+    newest event, which the last line is unless nothing came after what compaction has kept.
+    """
+
+    header: Open
+    end: int
+    seq: int
+    hash: str
+    line_hash: str
+
+    @property
+    def head(self) -> Head:
+        return Head(self.header.log_id, self.seq, self.hash)
+
+    @property
+    def is_empty(self) -> bool:
+        return False
+
+    @property
+    def is_unended(self) -> bool:
+        return False  # a log whose last line lacks its newline is read
+
+    @property
+    def padding(self) -> int:
+        return 0  # and so is one that ends in blank lines
+
+    def advance(self, seq: int, digest: str, _events: int, end: int) -> None:
+        """As `Scanner.advance`, which also counts events."""
+        self.seq = seq
+        self.hash = self.line_hash = digest
+        self.end = end
 
 
 class Segment:

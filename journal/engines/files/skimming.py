@@ -9,9 +9,8 @@ than that, the log is read.
 from typing import NamedTuple
 
 from journal.codec import HASH_DIGITS, NEWEST, decode_line
-from journal.engines.files.segment import Segment
+from journal.engines.files.segment import Segment, Tip
 from journal.engines.files.storage import CHUNK
-from journal.engines.files.tip import Tip
 from journal.events import Head, Open, Record, Sealed
 from journal.state import MAX_LINE
 
