@@ -5,6 +5,7 @@ writes to its pipe, nothing else: it ends without running what a program runs at
 dies of Ctrl-C, which the terminal sends to it too, without a word.
 """
 
+import fcntl
 import os
 import signal
 import struct
@@ -45,6 +46,8 @@ def in_crew(tasks: Sequence[T], work: Callable[[T], Any], processes: int) -> Ite
 def _start(tasks: Sequence[T], work: Callable[[T], Any], others: Sequence[int]) -> tuple[int, int]:
     """A process for these tasks, and the pipe that its results come from."""
     ours, theirs = os.pipe()
+    with suppress(OSError):  # it is how quick it is, no more
+        fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, _PIECE)
     pid = os.fork()
     if pid == 0:
         _work(tasks, work, theirs, (*others, ours))

@@ -1,22 +1,30 @@
 """The same search with `hyperscan`, the extra `fast`: one pass for all that is looked for."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from projections.search.elements import Run
 from projections.search.look import Place, Places
 from projections.search.requirement import Requirement
+from projections.search.sample import expression_of
 
 _ASCII_ESCAPES = ((rb"\\u00[2-7]", 5),)
 _ESCAPES = ((rb"\\u[^0]", 3), (rb"\\u0[^0]", 4), (rb"\\u00[^01]", 5))
 """Escapes that we never write, as in `look`, and the length of each."""
 
 
-PASS = 0.05
-"""What one more run costs: nanoseconds for each byte."""
+# In nanoseconds for each byte:
+_PASS = 0.05  # one more run
+_STOP = 500.0  # one that is found, whether it is asked for or not: so often for each byte
 
 
 class FastLook:
     """For one requirement; keeps nothing of what it is given."""
+
+    @staticmethod
+    def passes(runs: Sequence[Run], often: float) -> float:
+        """What it costs to look for runs."""
+        return _PASS * len(runs) + _STOP * often
 
     def __init__(self, required: Requirement) -> None:
         """Raises ImportError where the extra is not installed."""
@@ -26,7 +34,7 @@ class FastLook:
         self._lengths = [len(run) for run in required.runs] + [size for _, size in escapes]
         self._runs = len(required.runs)
         self._database = hyperscan.Database()
-        expressions = [*map(_expression, required.runs), *(each for each, _ in escapes)]
+        expressions = [*map(expression_of, required.runs), *(each for each, _ in escapes)]
         self._database.compile(
             expressions=expressions,
             ids=list(range(len(expressions))),
@@ -56,6 +64,3 @@ class FastLook:
 
         return first
 
-
-def _expression(run: Run) -> bytes:
-    return b"".join(b"[%b]" % b"".join(b"\\x%02x" % byte for byte in sorted(each)) for each in run)

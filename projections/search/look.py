@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from itertools import product
 from typing import TypeAlias
 
-from projections.search.elements import Run
-from projections.search.requirement import Requirement
+from projections.search.elements import Bytes, Run
+from projections.search.requirement import Passes, Requirement
+from projections.search.sample import Sample
 
 Place: TypeAlias = tuple[int, bool]
 """A place, and whether an escape is there that we never write; there, anything may match."""
@@ -20,6 +21,12 @@ Places: TypeAlias = Callable[[int], Place | None]
 
 Look: TypeAlias = Callable[[bytes, int], Places]
 """The places in some bytes, up to where they stop."""
+
+# What passes take, in nanoseconds for each byte:
+_PASS, _PER_LENGTH = 0.2, 1.5  # looking for bytes: the more they are, the more it can pass over
+_ABSENT = 0.1  # looking whether any of some bytes is there at all
+_LOWER, _TRANSLATE = 0.3, 0.6
+_STOP = 300.0  # stopping at a place and going on
 
 _MOST_WAYS = 4  # in which one run may stand in the replaced bytes
 
@@ -32,6 +39,18 @@ _ASCII_ESCAPES = re.compile(rb"\\u00[2-7]")
 class PlainLook:
     """With what comes with Python."""
 
+    @staticmethod
+    def passes(sample: Sample) -> Passes:
+        """What it costs to look for runs, in logs such as this sample is of."""
+
+        def cost(runs: Sequence[Run], often: float) -> float:
+            each = (
+                _PASS + _PER_LENGTH / len(run) if sample.may_hold(run) else _ABSENT for run in runs
+            )
+            return _cost_of_replacing(runs) + sum(each) + _STOP * often
+
+        return cost
+
     def __init__(self, required: Requirement) -> None:
         self._escapes = _ASCII_ESCAPES if required.is_ascii else _ESCAPES
         self._replace, self.needles = _replacing(required.runs)
@@ -39,7 +58,9 @@ class PlainLook:
     def places(self, data: bytes, stop: int) -> Places:
         """See `Look`."""
         text = self._replace(data)
-        finds = [_finder(text, needle, stop) for needle in self.needles]
+        finds = [
+            _finder(text, needle, stop) for needle in self.needles if _may_hold(text, needle)
+        ]
         finds.append(_matcher(data, self._escapes, stop))
         found = [find(0) for find in finds]
         escape = len(finds) - 1
@@ -60,6 +81,11 @@ def _finder(text: bytes, needle: bytes, stop: int) -> Callable[[int], int]:
     return lambda start: text.find(needle, start, stop)
 
 
+def _may_hold(text: bytes, needle: bytes) -> bool:
+    """Whether it has all of its bytes: which takes far less time than to look for it."""
+    return all(map(text.__contains__, needle))
+
+
 def _matcher(data: bytes, wanted: re.Pattern[bytes], stop: int) -> Callable[[int], int]:
     def find(start: int) -> int:
         found = wanted.search(data, start, stop)
@@ -70,14 +96,34 @@ def _matcher(data: bytes, wanted: re.Pattern[bytes], stop: int) -> Callable[[int
 
 def _replacing(runs: Sequence[Run]) -> tuple[Callable[[bytes], bytes], list[bytes]]:
     """What to replace in the bytes, and what to look for then."""
-    choices = list(dict.fromkeys(choice for run in runs for choice in run))
-    if all(len(choice) == 1 for choice in choices):
+    choices = _choices(runs)
+    if _are_single(choices):
         return bytes, [bytes(byte for (byte,) in run) for run in runs]
-    lower = {choice: bytes(choice).lower() for choice in choices}
-    if all(len(set(each)) == 1 for each in lower.values()):  # in half the time
-        return bytes.lower, [b"".join(lower[choice][:1] for choice in run) for run in runs]
+    if _are_cases(choices):
+        lower = {choice: bytes(choice).lower()[:1] for choice in choices}
+        return bytes.lower, [b"".join(lower[choice] for choice in run) for run in runs]
     table, needles = _counted_as(runs, choices)
     return lambda data: data.translate(table), needles
+
+
+def _cost_of_replacing(runs: Sequence[Run]) -> float:
+    choices = _choices(runs)
+    if _are_single(choices):
+        return 0.0
+    return _LOWER if _are_cases(choices) else _TRANSLATE
+
+
+def _choices(runs: Sequence[Run]) -> list[Bytes]:
+    return list(dict.fromkeys(choice for run in runs for choice in run))
+
+
+def _are_single(choices: Sequence[Bytes]) -> bool:
+    return all(len(choice) == 1 for choice in choices)
+
+
+def _are_cases(choices: Sequence[Bytes]) -> bool:
+    """Whether all that is in any of them is one byte if case is ignored."""
+    return all(len(set(bytes(choice).lower())) == 1 for choice in choices)
 
 
 def _counted_as(

@@ -14,7 +14,8 @@ from projections.search.crew import in_crew
 from projections.search.log_shape import LogShape
 from projections.search.pattern import Pattern, event_in
 from projections.search.repeats import Repeats
-from projections.search.sweep import FoundLine, LogPart, Sweep, Swept
+from projections.search.sample import sample_of
+from projections.search.sweep import FoundLine, LogPart, Sweep, Swept, keep_memory
 from projections.store.store import DefaultSessionStore
 
 PART = 4 << 20
@@ -100,7 +101,10 @@ class Search:
         processes = 1
         if total >= _WORTH_A_CREW:
             processes = _processors()
-            self._pattern.speed_up()
+            self._pattern.tune(
+                sample_of(self._storage, [(log.path, log.size) for log in logs])
+            )
+            keep_memory()
         parts = _in_order(in_crew(list(_tasks(logs)), self._work, processes))
         for log in logs:
             yield from self._quickly(log, islice(parts, _count_parts(log)))

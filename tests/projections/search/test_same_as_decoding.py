@@ -1,5 +1,6 @@
 """The search finds what decoding all events and searching their texts would find."""
 
+import math
 import os
 import re
 from hashlib import sha256
@@ -13,7 +14,9 @@ from journal.codec import decode_line, digest_of, stamp
 from journal.engines.files.storage import DiskStorage, FileId
 from journal.events import GENESIS, Open, Sealed, Set
 from projections.search.elements import UNUSUAL_CASES, case_variants
+from projections.search.look import PlainLook
 from projections.search.pattern import Pattern
+from projections.search.sample import Sample
 from projections.search.sweep import LogPart, Sweep
 from projections.search.texts import texts_of
 from tests.projections.search.spelling import lines_of_events, patterns
@@ -52,6 +55,13 @@ def quick(folder: str, lines: list[bytes], pattern: Pattern) -> list[int]:
     return [lines.index(each.line + b"\n") for each in swept.found]
 
 
+def with_extra(pattern: Pattern) -> None:
+    """Have it use the extra `fast`, however little that may be worth."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PlainLook, "passes", lambda sample: lambda runs, often: math.inf)
+        pattern.tune(Sample())
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[list[bytes], str, bool]:
     lines = draw(lines_of_events())
@@ -73,9 +83,21 @@ def test_any_pattern_finds_the_lines_that_decoding_all_finds(
     lines, text, ignore_case = case
     pattern = Pattern(text, ignore_case=ignore_case)
     if is_fast:
-        pattern.speed_up()
+        with_extra(pattern)
     flags = re.IGNORECASE if ignore_case or text == text.lower() else 0
     assert quick(folder, lines, pattern) == naive(lines, text, flags)
+
+
+@given(case=cases(), bit=st.binary())
+def test_what_a_sample_says_of_the_logs_changes_nothing(
+    folder: str, case: tuple[list[bytes], str, bool], bit: bytes
+) -> None:
+    lines, text, ignore_case = case
+    for sample in (b"".join(lines), bit):
+        pattern = Pattern(text, ignore_case=ignore_case)
+        pattern.tune(Sample(sample))
+        flags = re.IGNORECASE if ignore_case or text == text.lower() else 0
+        assert quick(folder, lines, pattern) == naive(lines, text, flags)
 
 
 @given(case=cases())
@@ -173,7 +195,7 @@ def test_what_people_wrote_is_found_however_it_was_spelled(folder: str, is_fast:
         assert naive([line], text, flags) == expected, (text, state)
         pattern = Pattern(text)
         if is_fast:
-            pattern.speed_up()
+            with_extra(pattern)
         assert quick(folder, [line], pattern) == expected, (text, state)
 
 
