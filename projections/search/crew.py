@@ -73,14 +73,14 @@ def _work(
         os._exit(0)
 
 
-def _read(pipe: int, length: int) -> bytes:
+def _read(pipe: int, length: int) -> bytearray:
     data = bytearray()
     while len(data) < length:
         piece = os.read(pipe, min(length - len(data), _PIECE))
         if not piece:
             raise ReadError(None, "a process that searched has ended too early; search again")
         data += piece
-    return bytes(data)
+    return data
 
 
 def _dismiss(crew: Sequence[tuple[int, int]]) -> None:
