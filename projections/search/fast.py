@@ -9,8 +9,16 @@ from projections.search.requirement import Requirement
 from projections.search.sample import expression_of
 
 _ASCII_ESCAPES = ((rb"\\u00[2-7]", 5),)
-_ESCAPES = ((rb"\\u[^0]", 3), (rb"\\u0[^0]", 4), (rb"\\u00[^01]", 5))
-"""Escapes that we never write, as in `look`, and the length of each."""
+_DIGITS = rb"1-9a-fA-F"
+_ESCAPES = (
+    (rb"\\u[%b]" % _DIGITS, 3),
+    (rb"\\u0[%b]" % _DIGITS, 4),
+    (rb"\\u00[2-9a-fA-F]", 5),
+)
+"""Escapes that we never write, as in `look`, and the length of each.
+
+What may stand there is named: that takes half the time of naming what may not.
+"""
 
 
 # In nanoseconds for each byte:
