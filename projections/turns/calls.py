@@ -64,14 +64,14 @@ class FoundCalls:
     def name(self, node: dict[Any, Any], at: Path, call_id: str | None, status: Any) -> None:
         """The state names a call in the list `at`; `node` is what it says of it."""
         self.is_understood = True
-        tool, own = name_of(node), call_status(status)
+        tool, own = name_of(node) if node else None, call_status(status)
         found = (
             self._with_id(call_id, tool, at) if call_id is not None else self._anonymous(tool, at)
         )
         found.name = found.name or tool
         if not found.is_over:
             found.status = own or found.status
-        found.has_result = found.has_result or has_outcome(node)
+        found.has_result = found.has_result or (bool(node) and has_outcome(node))
         self.note_named(found, node)
 
     def _with_id(self, call_id: str, tool: str | None, at: Path) -> SeenCall:

@@ -79,6 +79,8 @@ def contents_of(state: Any) -> TurnContents:
 
 
 def _head_of(state: dict[str, Any], is_form: bool) -> TurnContents:
+    if _OF_THE_FORM.isdisjoint(state):
+        return TurnContents(state=state)
     handoffs, usage, omitted = (state.get(key) for key in ("handoffs", "usage", "omitted"))
     return TurnContents(
         state=state,
@@ -101,6 +103,8 @@ def _head_of(state: dict[str, Any], is_form: bool) -> TurnContents:
 
 def _known_in(state: dict[str, Any], head: TurnContents) -> set[str]:
     """The keys of a state of another form that are understood as those of a recorded turn."""
+    if _OF_THE_FORM.isdisjoint(state):
+        return set()
     found = {
         key for key in ("stop_reason", "opened_at", "closed_at", "model") if _text(state, key)
     }

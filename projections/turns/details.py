@@ -59,6 +59,8 @@ class CallDetails:
         self._values: dict[str, Any] = {}
 
     def named_by(self, node: dict[Any, Any]) -> None:
+        if not node:
+            return  # an id alone
         inner = node.get("function")
         for each in (node, inner) if isinstance(inner, dict) else (node,):
             self._keep("arguments", parsed(_first(each, _ARGUMENTS)))

@@ -15,6 +15,7 @@ from projections.turns.shapes import (
     LISTS_OF_RESULTS,
     REQUESTS,
     RESULT_KEYS,
+    TELLING,
     has_content,
     id_of_call,
     ids_of_result,
@@ -77,10 +78,11 @@ class _Search:
     def _look_at(self, node: dict[Any, Any], path: Path, list_at: Path | None) -> bool:
         """Note what an object says of calls. True if it is a call or a result itself."""
         at = path if list_at is None else list_at
-        kind = kind_of(node)
+        is_telling = not TELLING.isdisjoint(node)  # most objects are not: they are passed quickly
+        kind = kind_of(node) if is_telling else None
         is_call = kind in CALLS
-        is_answer = not is_call and is_result(node)
-        if not is_call and not is_answer and is_message(node):
+        is_answer = is_telling and not is_call and is_result(node)
+        if is_telling and not is_call and not is_answer and is_message(node):
             self.found.is_understood = True
             self.found.note_message(node)
         if LIST_OF_CALLS in node:
@@ -93,7 +95,8 @@ class _Search:
             ids = ids_of_result(node)
             if ids or has_content(node):
                 self.found.answer(ids, name_of(node), at, node)
-        self._look_under_keys(node, at)
+        if not _OWN.isdisjoint(node):
+            self._look_under_keys(node, at)
         return is_call or is_answer
 
     def _look_under_keys(self, node: dict[Any, Any], at: Path) -> None:

@@ -83,6 +83,9 @@ _PARTS = frozenset(
         *("audio", "document", "file", "compaction"),
     }
 )
+TELLING = frozenset({"part_kind", "type", "role", "kind", *REFERENCES})
+"""An object with none of these keys is no call, no result and no message itself."""
+
 BODIES = ("content", "parts", "data", "text")
 """Where a message has what it says."""
 

@@ -86,6 +86,8 @@ def is_over(status: str | None) -> bool:
 
 
 def _status_of(value: Any) -> str | None:
+    if value is None:
+        return None
     if isinstance(value, dict):
         words = (value.get(key) for key in ("state", "type", "status"))
         value = next((word for word in words if isinstance(word, str)), None)

@@ -125,6 +125,21 @@ def test_most_states_are_not_compared_for_a_word_that_they_do_not_have() -> None
     assert EventSearch(re.compile("nowh.re")).may_match(event, Effect()), "it may be anything"
 
 
+def test_what_a_turn_said_before_is_not_compared_again() -> None:
+    said = {"role": "user", "content": "Why is the bill so high?"}
+    call = {"id": "c1", "name": "lookup", "arguments": {"order": "seventeen"}, "status": "completed"}
+    asked = {"turn": 1, "status": "open", "tool_calls": [call], "transcript": [said]}
+    answer = {"role": "assistant", "content": "It was charged twice."}
+    answered = {**asked, "status": "completed", "transcript": [said, answer]}
+    effect = Effect(before=json.dumps(asked, separators=(",", ":")).encode())
+    for word, is_compared in (("bill", False), ("seventeen", False), ("charged", True)):
+        search = EventSearch(re.compile(word))
+        assert search.may_match(set_event("t", answered), effect) is is_compared, word
+        assert search.may_match(set_event("t", asked), Effect()) is (word != "charged")
+    lost = {**answered, "omitted": {"transcript": 1}}
+    assert EventSearch(re.compile("bill")).may_match(set_event("t", lost), effect)
+
+
 @pytest.mark.parametrize("word", ["charged twice", "Bonn", "billing", "status", "→", "日本"])
 def test_so_says_grep_itself(folder: str, store: DefaultSessionStore, word: str) -> None:
     state = {"question": "charged twice in Bonn?", "town": "bonn", "日本": "→ status"}

@@ -1,7 +1,8 @@
 """Searches what events did, and spares to find that out where it cannot match.
 
 What a line says of a state is either in the state, or in the one before, or one of the words
-that lines are made of. So a word that is in none of these is not in the line.
+that lines are made of. So a word that is in none of these is not in the line; nor is one that
+is only in calls and messages that both states have.
 """
 
 import re
@@ -10,6 +11,7 @@ from collections import OrderedDict
 from journal.events import Event, Set
 from projections.cli.lines.effects import Effect
 from projections.cli.lines.event_text import event_text
+from projections.turns.unchanged import without_common
 
 _SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")
 _WORD = re.compile(r"[A-Za-z]{3,}")
@@ -45,19 +47,25 @@ class EventSearch:
             return True
         if any(map(word.search, (event.runtime_id, event.turn_id, event.ts))):
             return True
-        before = effect.before
-        return self._has(word, bytes(event.state)) or (
-            before is not None and self._has(word, before)
-        )
+        before, after = effect.before, bytes(event.state)
+        if before is None:
+            return self._has(word, after)
+        if not (self._has(word, after) or self._has(word, before)):
+            return False
+        return any(_may_have(word, _text(news)) for news in without_common(before, after))
 
     def _has(self, word: re.Pattern[str], state: bytes) -> bool:
         found = self._seen.get(state)
         if found is None:
-            found = _may_have(word, state.decode(errors="replace"))
+            found = _may_have(word, _text(state))
             self._seen[state] = found
             if len(self._seen) > _MOST_STATES:
                 self._seen.popitem(last=False)
         return found
+
+
+def _text(state: bytes) -> str:
+    return state.decode(errors="replace")
 
 
 def _may_have(word: re.Pattern[str], text: str) -> bool:

@@ -126,12 +126,13 @@ def replay_command(
         )
         backlog = Backlog(store, session_id, None, printer.effects)
         found = _shown(backlog, chosen, lines, is_marked=output in _MARKED)
-        screen = _Screen(backlog, printer)
+        screen = _Screen(backlog, printer, at_once=speed != math.inf)
         if has_keys:
             is_whole = _play(found, screen, speed, max_wait, is_paused=step)
         else:
             for shown in in_time(found, speed, max_wait):
                 screen.show(shown)
+            printer.flush()
             is_whole = True
         if backlog.is_damaged:
             notice(
@@ -172,9 +173,10 @@ def _shown(
 
 
 class _Screen:
-    """Prints what is replayed of the session that a backlog is of."""
+    """Prints what is replayed of the session that a backlog is of; each event `at_once` or not."""
 
-    def __init__(self, backlog: Backlog, printer: EventPrinter) -> None:
+    def __init__(self, backlog: Backlog, printer: EventPrinter, *, at_once: bool) -> None:
+        self._at_once = at_once
         self._backlog = backlog
         self._printer = printer
 
@@ -183,7 +185,8 @@ class _Screen:
             self._printer.print_line(*shown.mark)
         session_id, log_id = self._backlog.session_id, self._backlog.log_id
         self._printer.print(session_id, log_id, shown.event, shown.effect)
-        self._printer.flush()
+        if self._at_once:
+            self._printer.flush()
 
     def show_whole(self, shown: Shown) -> None:
         """All of an event, its state indented. Raises `DamagedError`."""
