@@ -71,4 +71,3 @@ class FastLook:
             return current
 
         return first
-

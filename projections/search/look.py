@@ -58,9 +58,7 @@ class PlainLook:
     def places(self, data: bytes, stop: int) -> Places:
         """See `Look`."""
         text = self._replace(data)
-        finds = [
-            _finder(text, needle, stop) for needle in self.needles if _may_hold(text, needle)
-        ]
+        finds = [_finder(text, needle, stop) for needle in self.needles if _may_hold(text, needle)]
         finds.append(_matcher(data, self._escapes, stop))
         found = [find(0) for find in finds]
         escape = len(finds) - 1

@@ -101,9 +101,7 @@ class Search:
         processes = 1
         if total >= _WORTH_A_CREW:
             processes = _processors()
-            self._pattern.tune(
-                sample_of(self._storage, [(log.path, log.size) for log in logs])
-            )
+            self._pattern.tune(sample_of(self._storage, [(log.path, log.size) for log in logs]))
             keep_memory()
         parts = _in_order(in_crew(list(_tasks(logs)), self._work, processes))
         for log in logs:

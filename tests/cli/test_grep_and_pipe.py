@@ -127,7 +127,12 @@ def test_most_states_are_not_compared_for_a_word_that_they_do_not_have() -> None
 
 def test_what_a_turn_said_before_is_not_compared_again() -> None:
     said = {"role": "user", "content": "Why is the bill so high?"}
-    call = {"id": "c1", "name": "lookup", "arguments": {"order": "seventeen"}, "status": "completed"}
+    call = {
+        "id": "c1",
+        "name": "lookup",
+        "arguments": {"order": "seventeen"},
+        "status": "completed",
+    }
     asked = {"turn": 1, "status": "open", "tool_calls": [call], "transcript": [said]}
     answer = {"role": "assistant", "content": "It was charged twice."}
     answered = {**asked, "status": "completed", "transcript": [said, answer]}
