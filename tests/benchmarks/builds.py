@@ -65,7 +65,7 @@ def _extract(tree: str) -> None:
         raise BuildError(
             f"this checkout has no commit {OLDER_COMMIT}, the older build to compare with: "
             f"{error}. In a shallow clone, `git fetch --unshallow` gets it; the parts that need "
-            "it are saving, batches, processes, opening and agents"
+            "it are saving, batches, processes, opening, older and agents"
         ) from error
     shutil.unpack_archive(archive, tree)
 

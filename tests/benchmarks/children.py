@@ -28,9 +28,9 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
-def journal_command() -> str:
-    """The path of the command `journal` of this environment."""
-    return os.path.join(os.path.dirname(sys.executable), "journal")
+def journal_command(build: Build = HERE) -> str:
+    """The path of the command `journal` of a build's environment."""
+    return os.path.join(os.path.dirname(build.python), "journal")
 
 
 class Child:

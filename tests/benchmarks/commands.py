@@ -4,7 +4,7 @@ import os
 import subprocess
 from typing import IO
 
-from tests.benchmarks.children import environment, journal_command
+from tests.benchmarks.children import HERE, Build, environment, journal_command
 from tests.benchmarks.reads import bytes_read
 
 _PIECE = 1 << 20  # bytes
@@ -13,9 +13,9 @@ _PIECE = 1 << 20  # bytes
 class Command:
     """A `measure.Operation` that runs the command; notes how many bytes each run has read."""
 
-    def __init__(self, *arguments: str, lines: int | None = None) -> None:
+    def __init__(self, *arguments: str, lines: int | None = None, build: Build = HERE) -> None:
         """With `lines`, the command is ended once it has printed that many."""
-        self._arguments = [journal_command(), *arguments]
+        self._arguments = [journal_command(build), *arguments]
         self._lines = lines
         self.read: list[int] = []
 

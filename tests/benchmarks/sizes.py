@@ -33,6 +33,10 @@ class Sizes(Struct, frozen=True):
     starts: int
     searched_bytes: int
     searched_sessions: int
+    command_rounds: int
+    """of each way to run the command, in both builds"""
+    compared_events: int
+    compared_sessions: int
 
 
 WHOLE = Sizes(
@@ -58,6 +62,9 @@ WHOLE = Sizes(
     starts=24,
     searched_bytes=220_000_000,
     searched_sessions=100,
+    command_rounds=7,
+    compared_events=20_000,
+    compared_sessions=1_000,
 )
 
 QUICK = Sizes(
@@ -83,4 +90,7 @@ QUICK = Sizes(
     starts=4,
     searched_bytes=30_000_000,
     searched_sessions=10,
+    command_rounds=1,
+    compared_events=400,
+    compared_sessions=20,
 )

@@ -11,6 +11,7 @@ from tests.benchmarks.parts import (
     folders,
     longest,
     memory,
+    older,
     opening,
     praisonai,
     processes,
@@ -47,6 +48,7 @@ PARTS: dict[str, Part] = {
     "memory": memory.run,
     "starting": starting.run,
     "commands": commands.run,
+    "older": older.run,
     "searching": searching.run,
     "agents": agents.run,
 }
