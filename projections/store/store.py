@@ -78,7 +78,8 @@ class DefaultSessionStore(Recording, Upkeep, Inspection):
         """
         settings = session_settings(config)
         check_others(redact, limits, history, max_open)
-        load()
+        if redact is not None:
+            load()
         options = log_options(durability, lock_timeout, writer, storage)
         engine = self._engine(session_dir, settings, options)
         engine.backend.check_durability()

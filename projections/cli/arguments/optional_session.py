@@ -68,7 +68,7 @@ def session_and_matches(command: _Command) -> _Command:
         if session_id is None and (rest.get("after") or rest.get("cursor_file")):
             raise click.UsageError("a cursor is a place in one session; name the session too")
         if session_id is None or _is_match(session_id):
-            with opened(folder) as store:
+            with opened(folder, reading=True) as store:
                 if session_id is None:
                     session_id = last_session(store, with_log=True)
                 elif not is_there(store, session_id):

@@ -37,7 +37,7 @@ def with_session(
     if words[0] is None:
         _require(required, words[1:])
     if words[0] is None or words[-1] is None:
-        with opened(folder) as store:
+        with opened(folder, reading=True) as store:
             words = _completed(store, words, fits)
     _require(required, words[1:])
     return words

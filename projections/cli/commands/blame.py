@@ -44,7 +44,7 @@ def blame_command(
     """
     page_output()
     runtime, turn = _turn_named(runtime_id, turn_id)
-    with opened(folder) as store:
+    with opened(folder, reading=True) as store:
         require_session(store, session_id)
         runtimes = (
             [runtime] if runtime is not None else _runtimes_with(store, session_id, turn, at)

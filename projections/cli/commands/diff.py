@@ -46,7 +46,7 @@ def diff_command(
     if stat and output != "text":
         raise click.UsageError(f"--stat is a table for people; -o {output} has every change")
     page_output()
-    with opened(folder) as store:
+    with opened(folder, reading=True) as store:
         require_session(store, session_id)
         before, after = Ref.parse(old), Ref.parse(new) if new is not None else None
         with near_matches(store, session_id, before, after or before):

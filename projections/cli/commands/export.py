@@ -58,7 +58,7 @@ def export_command(
     if to is not None:
         _check_target(to, force=force)
     progress = Progress()
-    with opened(folder, storage=progress) as store:
+    with opened(folder, storage=progress, reading=True) as store:
         if to is not None:
             _require_elsewhere(to, store.session_dir or "")
         require_session(store, session_id)

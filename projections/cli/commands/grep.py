@@ -82,7 +82,7 @@ def grep_command(
     except PatternError as error:
         raise click.BadParameter(f"{error}; -F takes it as it is", param_hint="PATTERN") from None
     page_output()
-    with opened(folder) as store:
+    with opened(folder, reading=True) as store:
         sessions = _sessions(store, session_ids)
         names = ChosenNames(store, session_ids, choice)
         chosen = chosen_by(**names.choice)

@@ -92,7 +92,7 @@ def handoffs_command(
         )
     page_output()
     progress = Progress()
-    with opened(folder, storage=progress) as store:
+    with opened(folder, storage=progress, reading=True) as store:
         audits = Audits(store, wanted, progress)
         sessions = audits.of_all() if everything else audits.of_named(session_ids)
         show_audits(audits, sessions, output, glyphs_of_output())
@@ -101,7 +101,7 @@ def handoffs_command(
 def _show_one(session_id: str, output: str, folder: str | None) -> None:
     """All that is known of one session. Exits with 1 for a fault, or what cannot be told."""
     page_output()
-    with opened(folder) as store:
+    with opened(folder, reading=True) as store:
         require_log(store, session_id)
         past = past_of(store, session_id)
         found, events = _audited(past)

@@ -35,7 +35,7 @@ def history_command(
       journal history my-session native turn-3 -o jsonl | jq .state
     """
     page_output()
-    with opened(folder) as store:
+    with opened(folder, reading=True) as store:
         require_session(store, session_id)
         with near_matches(store, session_id, Ref(runtime_id, turn_id)):
             versions = store.history(session_id, runtime_id, turn_id)

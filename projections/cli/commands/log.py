@@ -78,7 +78,7 @@ def log_command(
     file = CursorFile(cursor_file, after, single=True)
     if follow and lines is None and file.of(session_id) is None:
         lines = _DEFAULT_LINES
-    with opened(folder, awaited=follow) as store:
+    with opened(folder, awaited=follow, reading=True) as store:
         names = ChosenNames(store, [session_id], choice, matches)
         chosen = chosen_by(matches, **names.choice)
         printer = EventPrinter(

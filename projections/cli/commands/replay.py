@@ -116,7 +116,7 @@ def replay_command(
         max_wait = _MOST_AT_EASE
     if speed is None:
         speed = 1.0 if has_keys or max_wait is not None else math.inf
-    with opened(folder) as store:
+    with opened(folder, reading=True) as store:
         require_log(store, session_id)
         names = ChosenNames(store, [session_id], choice, matches)
         chosen = chosen_by(matches, **names.choice)

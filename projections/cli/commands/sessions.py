@@ -93,7 +93,7 @@ def sessions_command(
                 f"{option} takes a time here; write 5m, yesterday or 2026-11-22"
             )
     page_output()
-    with opened(folder) as store:
+    with opened(folder, reading=True) as store:
         listed = store.list_sessions() if lines != 0 else []
         infos = [info for info in listed if _is_between(info, since, until)]
         if sort == "age":

@@ -58,7 +58,7 @@ def show_command(
     """
     page_output()
     ref = Ref(runtime_id, turn_id, at)
-    with opened(folder) as store:
+    with opened(folder, reading=True) as store:
         require_session(store, session_id)
         with near_matches(store, session_id, ref):
             state = store.resolve(session_id, ref)

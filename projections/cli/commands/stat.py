@@ -37,7 +37,7 @@ def stat_command(session_id: str, output: str, folder: str | None) -> None:
       journal stat my-session -o json | jq '.tools[] | {name, calls, statuses}'
     """
     page_output()
-    with opened(folder) as store:
+    with opened(folder, reading=True) as store:
         require_log(store, session_id)
         past = past_of(store, session_id)
         found = count(events_of(past))

@@ -69,7 +69,7 @@ def tail_command(
       journal tail -v -g heartbeat
       journal tail -e handoff -o jsonl | jq .reason
     """
-    with opened(folder, awaited=True) as store:
+    with opened(folder, awaited=True, reading=True) as store:
         asked = _read(store, session_ids)
         is_one = len(asked.names) == 1 and not asked.patterns
         if after is not None and not is_one:

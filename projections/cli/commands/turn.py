@@ -68,7 +68,7 @@ def turn_command(
     if raw and output != "text":
         raise click.UsageError("--raw is the state alone; -o json has it under .state")
     page_output()
-    with opened(folder) as store:
+    with opened(folder, reading=True) as store:
         require_session(store, session_id)
         found = _find(store, session_id, turn, at)
     if raw:

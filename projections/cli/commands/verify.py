@@ -38,7 +38,7 @@ def verify_command(
     noted = _head(head, session_ids)
     progress = Progress()
     items = []
-    with opened(folder, storage=progress) as store:
+    with opened(folder, storage=progress, reading=True) as store:
         sizes = bytes_of_sessions(store.session_dir or "")
         for session_id in named_or_all(store, session_ids):
             with progress.of(f"verifying {session_id}", sizes.get(stem_of(session_id), 0)):

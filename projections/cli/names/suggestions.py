@@ -1,6 +1,5 @@
 """Which command somebody may have meant who typed a name that none has."""
 
-import difflib
 from collections.abc import Collection
 
 _MOST = 3
@@ -55,6 +54,8 @@ any more, is left out of what is said."""
 
 def suggestions(name: str, commands: Collection[str]) -> list[str]:
     """The commands that may have been meant, the likeliest first; none if nothing is like it."""
+    import difflib  # for somebody who mistyped, nobody else
+
     lower = name.lower()
     begun = [each for each in commands if each.startswith(lower) and len(lower) > 1]
     close = difflib.get_close_matches(lower, [*commands, *_MEANT], n=_MOST)

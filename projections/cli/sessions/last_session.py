@@ -25,7 +25,7 @@ def last_session(store: DefaultSessionStore, *, with_log: bool) -> str:
 
 def last_session_in(folder: str | None) -> str:
     """The last session of a folder that has a log. Raises `NotFoundError` if there is none."""
-    with opened(folder) as store:
+    with opened(folder, reading=True) as store:
         return last_session(store, with_log=True)
 
 

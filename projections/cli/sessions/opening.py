@@ -9,6 +9,7 @@ from typing import Any
 from journal.engines.files.storage import Storage
 from journal.errors import NotFoundError, ReadError
 from journal.past import NOW, Past
+from journal.redaction import redact
 from projections.cli.names.naming import close_to, in_words, instead_of
 from projections.refs import Ref
 from projections.store.store import DefaultSessionStore
@@ -20,14 +21,17 @@ def opened(
     *,
     create: bool = False,
     awaited: bool = False,
+    reading: bool = False,
     storage: Storage | None = None,
     writer: str | None = None,
 ) -> Iterator[DefaultSessionStore]:
     """A store on the folder. Raises `NotFoundError` if the folder does not exist.
 
     With `create` it may be missing: the first write makes it. So it may if it is `awaited`.
+    Who only means to be `reading` does not wait for redaction to be imported.
     """
-    with DefaultSessionStore(folder, storage=storage, writer=writer) as store:
+    redactor = None if reading else redact
+    with DefaultSessionStore(folder, redact=redactor, storage=storage, writer=writer) as store:
         if not create and not has_folder(store) and not awaited:
             raise NotFoundError(
                 f"there is no folder {store.session_dir}; name the folder of your sessions with "

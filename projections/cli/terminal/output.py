@@ -4,7 +4,6 @@ Ids, states and reasons come from runtimes, so they may hold anything. Character
 steer a terminal are shown as escapes, in a pipe too.
 """
 
-import json
 import os
 import re
 import shutil
@@ -54,6 +53,8 @@ def json_plain(text: str) -> str:
     try:
         text.encode(sys.stdout.encoding)
     except UnicodeEncodeError:
+        import json  # for terminals of another age
+
         return _NOT_ASCII.sub(lambda found: json.dumps(found.group())[1:-1], text)
     return text
 
