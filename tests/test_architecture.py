@@ -273,6 +273,17 @@ def test_setting_and_getting_imports_nothing(tmp_path: Path) -> None:
     assert output.split() == []
 
 
+@pytest.mark.parametrize("reading", [True, False])
+def test_commands_that_read_do_not_wait_for_redaction(tmp_path: Path, reading: bool) -> None:
+    """Its thirty modules take as long as all else that they need. A command that writes has it."""
+    code = (
+        "import sys; from projections.cli.sessions.opening import opened;"
+        f"store = opened(sys.argv[1], reading={reading}).__enter__();"
+        "print('journal.redaction.text' in sys.modules)"
+    )
+    assert finish([python(code, str(tmp_path))]) == [f"{not reading}\n"]
+
+
 @pytest.mark.parametrize("module", ["journal", "projections"])
 def test_packages_are_typed(module: str) -> None:
     assert (ROOT / module / "py.typed").exists()
