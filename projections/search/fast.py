@@ -22,7 +22,7 @@ What may stand there is named: that takes half the time of naming what may not.
 
 
 # In nanoseconds for each byte:
-_PASS = 0.05  # one more run
+_PASS = 0.02  # one more run
 _STOP = 500.0  # one that is found, whether it is asked for or not: so often for each byte
 
 
