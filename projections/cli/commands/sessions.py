@@ -100,8 +100,8 @@ def sessions_command(
             infos.reverse()
         key = _SORTS[sort]
         if output == "name" and key is None and not words and not is_open:
-            for info in infos[::-1][:lines] if reverse else infos[:lines]:
-                click.echo(plain(info["session_id"]))
+            chosen = infos[::-1][:lines] if reverse else infos[:lines]
+            click.echo("".join(f"{plain(info['session_id'])}\n" for info in chosen), nl=False)
             return
         summing = Summing(store)
         found = (item for item in map(summing.item, infos) if _is_wanted(item, words, is_open))
@@ -195,10 +195,10 @@ def _print(items: list[SessionItem], output: str) -> None:
     if output == "json":
         click.echo(json_document(SessionsDocument(sessions=items)), nl=False)
         return
-    for item in items:
-        click.echo(
-            plain(item.session_id) + "\n" if output == "name" else json_line(item), nl=False
-        )
+    lines = (
+        f"{plain(item.session_id)}\n" if output == "name" else json_line(item) for item in items
+    )
+    click.echo("".join(lines), nl=False)  # at once: each echo is a call of the system
 
 
 def _notice_none(folder: str | None, *, is_empty: bool) -> None:
