@@ -10,7 +10,9 @@ from journal.errors import (
     ConflictError,
     CursorError,
     DamagedError,
+    ExistsError,
     FolderError,
+    ForkedError,
     HistoryError,
     JournalError,
     LimitExceededError,
@@ -26,7 +28,7 @@ from journal.errors import (
     UnsupportedFormatError,
     WrongSessionError,
 )
-from journal.events import NO_HEAD, Cursor, Head
+from journal.events import NO_HEAD, Cursor, Head, Origin
 from journal.redaction import redact
 from journal.reports import CompactionReport, Problem, SessionInfo, VerifyReport
 
@@ -44,7 +46,9 @@ __all__ = [
     "CursorError",
     "DamagedError",
     "Durability",
+    "ExistsError",
     "FolderError",
+    "ForkedError",
     "GatewayConfig",
     "Head",
     "HistoryError",
@@ -53,6 +57,7 @@ __all__ = [
     "Limits",
     "LockTimeoutError",
     "NotFoundError",
+    "Origin",
     "Problem",
     "ReadError",
     "ReentryError",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
 from journal.config import Durability
-from journal.events import Cursor, Event, Head
+from journal.events import Cursor, Event, Head, Origin
 from journal.past import Newest, Past
 from journal.reports import CompactionReport, Problem, SessionInfo, VerifyReport
 from journal.room import Answer
@@ -312,10 +312,34 @@ class Backend(Protocol):
         """
         ...
 
-    def delete(self, session_id: str) -> bool:
+    def delete(self, session_id: str, *, force: bool = False) -> bool:
         """Delete a session with its history. Returns False when there was none.
 
-        Raises `AppendError` (it is still there), `StorageError` and their siblings.
+        Raises `ForkedError` where forks share its history, unless with `force`: they keep what
+        they share. Raises `AppendError` (it is still there), `StorageError` and their siblings.
+        """
+        ...
+
+    def fork(self, session_id: str, to: str, at: int | Cursor | None = None) -> Head:
+        """Begin the session `to` with the events of another up to `at`: a seq or a cursor.
+
+        None is its newest event; 0 is before the first. Returns the head of the new log: it has
+        an id of its own, its events keep their seqs, times and hashes, and what either session
+        writes from then on, or loses to compaction and deletion, is nothing to the other. All of
+        it or nothing; durable. An engine that can shares the events instead of copying them.
+
+        Raises `NotFoundError` (no such session, or it has no such event yet), `ExistsError`
+        (there is a session `to`), `HistoryError` (what was there then was dropped, or the event
+        is damaged), `CursorError` (a cursor of another log, or whose event is another),
+        `DamagedError`, `LockTimeoutError`, `AppendError` (there is no fork) and `StorageError`
+        (whether there is one is unknown).
+        """
+        ...
+
+    def origin(self, session_id: str) -> Origin | None:
+        """Where a session was forked from; None if it was not, or there is no such session.
+
+        Reads the beginning of the log. Raises `ReadError`.
         """
         ...
 

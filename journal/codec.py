@@ -174,7 +174,7 @@ def control_line(record: Open | Sealed) -> bytes:
     """A header or a seal as a line with its newline; `record.hash` is ignored."""
     fields = msgspec.structs.asdict(record)
     del fields["hash"]
-    for name in ("session_file", "once"):
+    for name in ("session_file", "once", "origin"):
         if fields.get(name, "") is None:
             del fields[name]
     op = "open" if isinstance(record, Open) else "sealed"

@@ -5,6 +5,7 @@ Every error is a `JournalError`. Most are also a fitting built-in (`TypeError`, 
 right thing.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -106,6 +107,21 @@ class CompactionAbandonedError(CompactionError):
 
 class NotFoundError(JournalError, LookupError):
     """There is no such session, runtime, turn or event."""
+
+
+class ExistsError(JournalError, ValueError):
+    """There is a session of that id already."""
+
+
+class ForkedError(JournalError):
+    """A session cannot be deleted: forks share its history. `forks` are their ids."""
+
+    def __init__(self, message: str, forks: Sequence[str] = ()) -> None:
+        super().__init__(message, tuple(forks))  # both, so that it can be pickled
+        self.forks = tuple(forks)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class HistoryError(JournalError):

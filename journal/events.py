@@ -153,10 +153,31 @@ class Unknown(Struct, frozen=True, kw_only=True):
         return fields_without(self, "line")
 
 
+class Origin(Struct, frozen=True):
+    """Where a fork begins: after event `seq` of another session, in its log `log_id`.
+
+    `hash` is that event's. The events up to there are the fork's too.
+    """
+
+    session_id: str
+    log_id: str
+    seq: Number
+    hash: str
+
+    def __str__(self) -> str:
+        return f"{self.session_id}@{self.seq}"
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield quoted(self.session_id)
+        yield f"seq={self.seq}"
+
+
 class Open(Struct, frozen=True, kw_only=True, tag_field="op", tag="open"):
     """The header, the first line of every file.
 
     `once` are idempotency keys of events that compaction has dropped: see `journal.once`.
+    `origin` is that of a fork, None of others.
     """
 
     format: int
@@ -168,9 +189,29 @@ class Open(Struct, frozen=True, kw_only=True, tag_field="op", tag="open"):
     kept_digest: str
     archive: str | None
     once: list[tuple[Number, str]] | None = None
+    origin: Origin | None = None
     ts: str
     writer: str
     hash: str = ""
+
+    @property
+    def shares(self) -> bool:
+        """Whether the file that `archive` names is of the origin, and needed to fold this one.
+
+        So it is until a fork is compacted: what lives of its beginning is then in its own file.
+        """
+        return (
+            self.origin is not None
+            and self.archive is not None
+            and (self.base_seq, self.kept) == (self.origin.seq, 0)
+        )
+
+    @property
+    def goes_on_from(self) -> tuple[str, str]:
+        """The session and the log of which the file is that `archive` names."""
+        if self.origin is not None and self.shares:
+            return self.origin.session_id, self.origin.log_id
+        return self.session_id, self.log_id
 
 
 class Sealed(Struct, frozen=True, kw_only=True, tag_field="op", tag="sealed"):

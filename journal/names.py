@@ -38,6 +38,9 @@ TORN_SUFFIX = ".torn"
 DAMAGED_SUFFIX = ".damaged"
 """Of a log in `archive/` in whose place one with restored lines was put: evidence only."""
 
+FORK_SUFFIX = ".fork"
+"""Of a note in `archive/` that a session was forked: which session depends on its history."""
+
 ARCHIVE = "archive"
 """The folder for what compactions have replaced and repairs have set aside."""
 
@@ -194,6 +197,20 @@ class Paths(NamedTuple):
     def snapshot(self) -> str:
         """Where the snapshot is, if there is one."""
         return os.path.join(self.folder, f"{self.stem}{SNAPSHOT_SUFFIX}")
+
+    def in_archive(self, name: str) -> str:
+        """Where the archive is that a header of this session names.
+
+        Or a header that a fork has from its origin: it names the origin's archives, which the
+        fork has under its own stem.
+        """
+        name = os.path.basename(name)
+        stem, dot, rest = name.partition(".")
+        return os.path.join(self.archive, f"{self.stem}.{rest}" if stem and dot else name)
+
+    def fork_note(self, log_id: str) -> str:
+        """Where it is noted that the log `log_id` is a fork of this session."""
+        return os.path.join(self.archive, f"{self.stem}.{log_id}{FORK_SUFFIX}")
 
     def archived(self, base_seq: int, number: int = 1) -> str:
         """Where the log goes that a compaction up to `base_seq` has replaced.

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from journal.errors import CursorError
-from journal.events import CURSOR_DIGITS, GENESIS, Cursor, Event
+from journal.events import CURSOR_DIGITS, GENESIS, Cursor, Event, Open
 from journal.past import Past
 
 _REMEMBERED = 1000  # events whose hashes are known, and of what was read more of one append
@@ -215,6 +215,22 @@ class Position:
 def _another(seq: int, there: str, known: str) -> str:
     there, known = there[:CURSOR_DIGITS], known[:CURSOR_DIGITS]
     return f"event {seq} of this log has the hash {there}, the one that was read there had {known}"
+
+
+def cursor_of_origin(position: Position, header: Open) -> CursorError:
+    """The error for a cursor of the session that the one with this header was forked from."""
+    cursor = position.cursor or Cursor("", position.seq)
+    own = Cursor.start_of(header.log_id)
+    if header.origin is not None and cursor.seq <= header.origin.seq:
+        own = Cursor(header.log_id, cursor.seq, cursor.hash)
+    what = "goes on after the same event" if own.seq == cursor.seq else "reads all again"
+    return CursorError(
+        f"session {header.session_id!r}: is a fork of {header.origin}, and the cursor {cursor} is "
+        f"of that session's log: {own} {what}. Give that cursor as `after`, with --after-cursor, "
+        "or in the cursor file",
+        cursor,
+        own,
+    )
 
 
 def refusal(where: str, position: Position, stale: StaleError, past: Past | None) -> CursorError:

@@ -289,6 +289,15 @@ class Scanner:
         self._note_kept(place, self._kept.take(event.hash))
         return event
 
+    def leave_out(self, known: int) -> None:
+        """The last event does not count: forget the damage found since there were `known` places.
+
+        But for that of what compaction has kept, which only an event after it shows.
+        """
+        kept = [damage for damage in self.damage[known:] if damage.kind == "kept"]
+        self.damage[known:] = kept
+        self.damage_count = known + len(kept)
+
     def finish(self) -> None:
         """The file ends here: note what only its end can tell."""
         self._note_kept(self.end, self._kept.finish())

@@ -1,5 +1,6 @@
 """Archives that the log does not lead to, and archives that are large."""
 
+import os
 from collections.abc import Iterator
 
 from journal.engines.files.storage import Storage
@@ -55,10 +56,14 @@ class Archives:
         if header is None:
             return None
         names: set[str] = set()
-        while header is not None and header.archive is not None and header.archive not in names:
-            names.add(header.archive)
+        paths = self._inventory.paths
+        while header is not None and header.archive is not None:
+            name = os.path.basename(paths.in_archive(header.archive))
+            if name in names:
+                break
+            names.add(name)
             try:
-                header = header_of_archive(self._storage, self._inventory.paths, header.archive)
+                header = header_of_archive(self._storage, paths, header.archive)
             except (JournalError, OSError):
                 return None
         return names if header is not None else None

@@ -10,8 +10,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from errno import ENOENT
 
+from journal.engines.files.ends import header_of
 from journal.engines.files.logfile import LogFile
-from journal.engines.files.storage import CHUNK, Storage, chunks, create_anew, write_all
+from journal.engines.files.storage import CHUNK, FIRST, Storage, chunks, create_anew, write_all
 from journal.errors import ReadError
 from journal.names import LOG_SUFFIX, Paths, is_packed, packed, packing, source_of_packing
 
@@ -38,7 +39,7 @@ def open_archive(storage: Storage, paths: Paths, name: str) -> tuple[int, str]:
     """
     if "\0" in name:
         raise FileNotFoundError(ENOENT, "no such archive")
-    path = os.path.join(paths.archive, os.path.basename(name))
+    path = paths.in_archive(name)
     try:
         return _open(storage, path), path
     except FileNotFoundError:
@@ -82,9 +83,10 @@ def _unpack(pieces: Iterator[bytes]) -> Iterator[bytes]:
 def pack_archives(storage: Storage, paths: Paths, stop: Callable[[], bool] = lambda: False) -> int:
     """Gzip the session's archives that are not yet. Returns how many were packed.
 
-    Asks `stop` after each piece and leaves the one under way as it was. A crash leaves
-    the archive, its packed form, or both; the next call goes on from there. An archive
-    that another process is packing, whose lock on it shows that, is left to it.
+    What a fork shares with its origin stays as it is. Asks `stop` after each piece and leaves
+    the one under way as it was. A crash leaves the archive, its packed form, or both; the next
+    call goes on from there. An archive that another process is packing, whose lock on it shows
+    that, is left to it.
     """
     count = 0
     live = storage.find(paths.log)
@@ -95,25 +97,36 @@ def pack_archives(storage: Storage, paths: Paths, stop: Callable[[], bool] = lam
         if stop():
             break
         try:
-            count += _pack_or_tidy(storage, path, stop)
+            count += _pack_or_tidy(storage, path, paths.session_id, stop)
         except FileNotFoundError:
             continue  # packed or deleted by another meanwhile
     return count
 
 
-def _pack_or_tidy(storage: Storage, path: str, stop: Callable[[], bool]) -> bool:
+def _pack_or_tidy(storage: Storage, path: str, session_id: str, stop: Callable[[], bool]) -> bool:
     """Whether it was packed. What an unfinished packing has left goes when its source has."""
     if path.endswith(LOG_SUFFIX):
-        return _pack(storage, path, stop)
+        return _pack(storage, path, session_id, stop)
     source = source_of_packing(path)
     if source is not None and storage.find(source) is None:
         storage.unlink(path)
     return False
 
 
-def _pack(storage: Storage, path: str, stop: Callable[[], bool]) -> bool:
+def _is_shared(source: LogFile, session_id: str) -> bool:
+    """Whether it is a file of a fork's origin, which may be writing into it.
+
+    If it is not, packing would only make another copy of it.
+    """
+    header = header_of(chunks(source.storage, source.fd, 0, source.size(), FIRST))
+    return header is not None and header.session_id != session_id
+
+
+def _pack(storage: Storage, path: str, session_id: str, stop: Callable[[], bool]) -> bool:
     source = LogFile(storage, path, create=False)
     try:
+        if _is_shared(source, session_id):
+            return False
         if not source.try_lock() or not source.is_current():
             return False
         unfinished = packing(path)

@@ -21,6 +21,7 @@ from journal.events import NO_LOG_ID, Event, Head, Open
 from journal.kept import find_kept
 from journal.names import Paths
 from journal.once import Remembering
+from journal.reports import Problem
 from journal.snapshots import Freezable
 
 logger = logging.getLogger("journal")
@@ -41,6 +42,8 @@ class CatchUp:
         self._reported = 0  # damage of the file already logged
         self._newer_reported = False
         self.saved_end = 0  # where in the file the newest snapshot was taken that we know of
+        self.shared_size = 0  # bytes of other files that are a fork's beginning, and folded …
+        self.shared_problems: list[Problem] = []  # … and what is damaged in them
         self.is_carried = False  # the projection goes on in a file that it was not folded from
 
     def note_saved(self, other: "CatchUp") -> None:
@@ -59,6 +62,7 @@ class CatchUp:
         self.segment = segment
         self._reported = 0
         self.saved_end = 0
+        self._forget_shared()
         self.losses.begin_file()
 
     def forget(self) -> None:
@@ -67,6 +71,10 @@ class CatchUp:
             self.segment.forget()
         self.begin_file(self.segment)
         self._forget_projection()
+
+    def _forget_shared(self) -> None:
+        self.shared_size = 0
+        self.shared_problems = []
 
     def _forget_projection(self) -> None:
         self._place = None
@@ -159,6 +167,7 @@ class CatchUp:
             header, (place.seq, place.hash), place.line_hash, place.count, place.end
         )
         self.saved_end = place.end
+        self.shared_size = place.shared
         self._place = segment.scanner.head
         return place.seq
 
@@ -203,7 +212,17 @@ class CatchUp:
             return place.seq
         self._forget_projection()
         self._recall(header)
+        if header is not None and header.shares:
+            self._fold_shared(segment, header)
         return 0
+
+    def _fold_shared(self, segment: Segment, header: Open) -> None:
+        """Fold what a fork shares with its origin: all that is before its own file."""
+        from journal.engines.files.shared import SharedPart  # few logs are forks
+
+        shared = SharedPart(segment.storage, self._paths, header)
+        shared.fold_into(self._projection)
+        self.shared_size, self.shared_problems = shared.size, shared.problems
 
     def _carry_into(self, header: Open | None) -> None:
         """The projection goes on in the file that begins with `header`."""
@@ -211,7 +230,9 @@ class CatchUp:
         self._recall(header)
 
     def _recall(self, header: Open | None) -> None:
-        if header is not None and header.base_seq and isinstance(self._projection, Remembering):
+        if header is None or not header.base_seq or header.shares:
+            return  # no compaction has made it
+        if isinstance(self._projection, Remembering):
             self._projection.recall(header.base_seq, header.once or ())
 
     def _goes_on(self, header: Open) -> bool:

@@ -13,16 +13,18 @@ import os
 from collections.abc import Callable
 from hashlib import sha256
 from itertools import count
+from typing import TYPE_CHECKING
 
 from journal.backend import History, always
 from journal.codec import PLAIN, Clock, control_line, default_writer, digest_of
 from journal.engines.files.deletion import is_evidence, remove_from_archive
-from journal.engines.files.living import Kept, Living, scan_living
+from journal.engines.files.ends import ends_deleted, header_of
+from journal.engines.files.living import Kept, Living, scan_living, shared_living
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.replacing import Replacement, changed_error
 from journal.engines.files.scratch import discard, open_scratch
 from journal.engines.files.segment import SLICE, Segment
-from journal.engines.files.storage import Storage, write_all
+from journal.engines.files.storage import FIRST, Storage, write_all
 from journal.engines.files.validation import check_session, newer_format_error
 from journal.errors import (
     CompactionAbandonedError,
@@ -35,6 +37,9 @@ from journal.names import Paths, packed
 from journal.once import Seen, still_remembered
 from journal.reports import CompactionReport
 from journal.scan import Scanner
+
+if TYPE_CHECKING:
+    from journal.engines.files.shared import SharedPart
 
 
 class Compaction:
@@ -63,6 +68,7 @@ class Compaction:
         self._stop = stop
         self._is_wanted = is_wanted
         self._clock = Clock()
+        self._shared: SharedPart | None = None
 
     def run(self) -> CompactionReport | None:
         """Returns None when there is no such session.
@@ -103,12 +109,33 @@ class Compaction:
         if not old.file.is_current():  # another compaction was quicker
             raise changed_error(self._paths)
         size = old.file.size()
-        living = scan_living(old.slices(size, self._go_on_or_raise), old.scanner)
+        living = self._living_before(old, size)
+        living = scan_living(old.slices(size, self._go_on_or_raise), old.scanner, living)
         if living.deleted:
             return None
         if not self._is_worth_it(old.scanner, living, size):
             return self._nothing_done(old.scanner, size)
         return self._replace(old, new, living)
+
+    def _living_before(self, old: Segment, size: int) -> Living:
+        """What lives of the events that a fork shares with its origin; of other logs nothing."""
+        header = header_of(old.pieces(0, size, FIRST))
+        if header is None or not header.shares or ends_deleted(self._storage, old.file.fd):
+            return Living()
+        from journal.engines.files.shared import SharedPart  # few logs are forks
+
+        check_session(self._paths, header)
+        self._shared = SharedPart(self._storage, self._paths, header)
+        return shared_living(self._shared, self._go_on_or_raise)
+
+    @property
+    def _shared_damage(self) -> int:
+        return len(self._shared.problems) if self._shared is not None else 0
+
+    @property
+    def _shared_count(self) -> int:
+        """Events that are in files of the origin, which the new file is not to need."""
+        return self._shared.count if self._shared is not None else 0
 
     def _is_worth_it(self, scanner: Scanner, living: Living, size: int) -> bool:
         """Whether it is wanted, and anything is dead, or to be dropped.
@@ -123,15 +150,17 @@ class Compaction:
         alive = sum(1 for _ in living.lines())
         header = scanner.header
         drops = self._history == "drop" and header is not None and header.archive is not None
-        return drops or alive < scanner.count or scanner.damage_count > 0
+        if header is not None and header.shares and not (drops or alive or scanner.count):
+            return False  # nothing was written since, and of what is shared nothing lives
+        return drops or alive < scanner.count + self._shared_count or scanner.damage_count > 0
 
     def _nothing_done(self, scanner: Scanner, size: int) -> CompactionReport | None:
         if scanner.header is None:  # nor any event: those without a header are damage
             return None
         return CompactionReport(
             session_id=self._paths.session_id,
-            events_before=scanner.count,
-            events_after=scanner.count,
+            events_before=scanner.count + self._shared_count,
+            events_after=scanner.count + self._shared_count,
             bytes_before=size,
             bytes_after=size,
             base_seq=scanner.header.base_seq,
@@ -154,7 +183,8 @@ class Compaction:
         storage, paths, scanner = self._storage, self._paths, old.scanner
         before, base_seq = scanner.count, scanner.seq
         archive = None
-        if self._history == "archive" or scanner.damage_count:  # what was found is evidence
+        damage = scanner.damage_count + self._shared_damage
+        if self._history == "archive" or damage:  # what was found is evidence
             archive = self._free_archive_name(old, base_seq)
             storage.make_folder(paths.archive)
             storage.sync_folder(paths.folder)  # it must not come after the rename
@@ -173,7 +203,7 @@ class Compaction:
             remove_from_archive(storage, paths, history)
         return CompactionReport(
             session_id=paths.session_id,
-            events_before=scanner.count,
+            events_before=scanner.count + self._shared_count,
             events_after=len(kept) + scanner.count - before,
             bytes_before=scanner.end,
             bytes_after=new.size(),
@@ -193,7 +223,9 @@ class Compaction:
     def _write_kept(self, old: Segment, new: LogFile, kept: list[Kept], header: Open) -> None:
         buffer = bytearray(control_line(header))
         for place in kept:
-            line = self._storage.read(old.file.fd, place.length, place.offset)
+            line = place.line
+            if line is None:
+                line = self._storage.read(old.file.fd, place.length, place.offset)
             buffer += line if line.endswith(b"\n") else line + b"\n"  # it was lost
             if len(buffer) >= SLICE:
                 self._go_on_or_raise()
@@ -219,6 +251,7 @@ class Compaction:
             kept_digest=digest.hexdigest()[: len(digest_of(b""))],
             archive=os.path.basename(archive) if archive is not None else None,
             once=still_remembered([*before, *keys], scanner.seq) or None,
+            origin=scanner.header.origin if scanner.header is not None else None,
             ts=self._clock.now(),
             writer=self._writer,
         )

@@ -14,13 +14,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from journal.codec import default_writer
+from journal.engines.files.ends import ends_deleted
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.recovery import cut_torn_tail
 from journal.engines.files.sealing import check_can_be_cut, seal
 from journal.engines.files.segment import Segment
 from journal.engines.files.snapshot import remove_snapshot
 from journal.engines.files.storage import Storage
-from journal.errors import AppendError, JournalError, StorageError
+from journal.errors import AppendError, ForkedError, JournalError, StorageError
 from journal.names import (
     DAMAGED_SUFFIX,
     LOG_SUFFIX,
@@ -29,6 +30,8 @@ from journal.names import (
     packed,
     packing,
 )
+
+_MOST_NAMED = 10  # forks, in the message
 
 
 class Deletion:
@@ -41,18 +44,21 @@ class Deletion:
         session_file: str | None,
         lock_timeout: float,
         writer: str | None,
+        *,
+        force: bool = False,
     ) -> None:
         self._storage = storage
         self._paths = paths
         self._session_file = session_file
         self._lock_timeout = lock_timeout
         self._writer = writer or default_writer()
+        self._force = force
 
     def run(self) -> bool:
         """Returns False when there was no such session, and no such session file.
 
-        Raises `LockTimeoutError`, `AppendError` when nothing was deleted, and `StorageError`
-        when the session is gone but not all of its files are.
+        Raises `ForkedError`, `LockTimeoutError` and `AppendError` when nothing was deleted, and
+        `StorageError` when the session is gone but not all of its files are.
         """
         while True:
             try:
@@ -62,6 +68,8 @@ class Deletion:
                     remove_snapshot(self._storage, self._paths)
                 return self._remove_session_file()
             try:
+                if not self._force:
+                    self._refuse_forked(file)
                 if self._delete(Segment(self._paths, file)):
                     return True
             except OSError as error:
@@ -73,6 +81,22 @@ class Deletion:
                 ) from error
             finally:
                 file.close()
+
+    def _refuse_forked(self, file: LogFile) -> None:
+        """Without the lock: a fork that is made meanwhile loses nothing either."""
+        from journal.engines.files.dependents import forks_of  # few programs delete
+
+        forks = forks_of(self._storage, self._paths)
+        if not forks or ends_deleted(self._storage, file.fd):
+            return
+        some = ", ".join(map(repr, forks[:_MOST_NAMED]))
+        more = f" and {len(forks) - _MOST_NAMED:,} more" if len(forks) > _MOST_NAMED else ""
+        raise ForkedError(
+            f"session {self._paths.session_id!r}: was forked, and its history is shared by "
+            f"{some}{more}. Nothing was deleted. Delete these first; or delete it with force: "
+            "then they keep what they share",
+            forks,
+        )
 
     def _delete(self, segment: Segment) -> bool:
         """False if the path leads to another file by now."""
@@ -162,6 +186,8 @@ def finish_deletion(segment: Segment, names: Sequence[str], session_file: str | 
     `names` are those in the archive, listed since it was sealed. A session file that was
     written after the seal is a new one and stays.
     """
+    from journal.engines.files.dependents import forget_fork
+
     storage, paths = segment.storage, segment.paths
     with _reporting(paths):
         if session_file is not None and "\0" not in session_file:
@@ -169,6 +195,7 @@ def finish_deletion(segment: Segment, names: Sequence[str], session_file: str | 
             if _is_older(storage, path, than=paths.log):
                 _remove(storage, path)
         remove_from_archive(storage, paths, names)
+        forget_fork(storage, paths, segment.scanner.header)
         _remove(storage, paths.scratch)
         remove_snapshot(storage, paths)
         storage.sync_folder(paths.folder)  # the seal must outlast all that it stands for

@@ -13,17 +13,18 @@ from journal.engines.files.archives import pack_archives
 from journal.engines.files.backwards import newest_in
 from journal.engines.files.compaction import compact
 from journal.engines.files.deletion import Deletion
-from journal.engines.files.ends import ends_deleted
+from journal.engines.files.ends import ends_deleted, header_of
 from journal.engines.files.follower import FileFollower
 from journal.engines.files.history import gather
 from journal.engines.files.listing import Listing
 from journal.engines.files.log import FileLog, LogOptions
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.resuming import saved_summary, saved_turn
+from journal.engines.files.storage import FIRST, chunks
 from journal.engines.files.verification import Verification
 from journal.engines.files.watching import FolderWatch
 from journal.errors import ReadError, StorageError
-from journal.events import Cursor, Head
+from journal.events import Cursor, Head, Origin
 from journal.names import Paths, paths_of
 from journal.past import Entry, Newest, Past
 from journal.reports import CompactionReport, SessionInfo, VerifyReport
@@ -130,7 +131,36 @@ class Directory:
     def verify(self, session_id: str, head: Head | None = None) -> VerifyReport:
         return Verification(self._storage, self.paths(session_id), head).run()
 
-    def delete(self, session_id: str, session_file: str | None = None) -> bool:
+    def fork(self, session_id: str, to: str, at: int | Cursor | None = None) -> Head:
+        """As in the Protocol: shared by hard links.
+
+        A few dozen calls and some syncs, however many events there are, and one link for each
+        archive; where the event is in a packed archive, that is read. Where the file system has
+        no hard links, the files are copied.
+        """
+        from journal.engines.files.branching import Branching  # few programs fork
+
+        options = self._options
+        paths, target = self.paths(session_id), self.paths(to)
+        timeout, writer = options.lock_timeout, options.writer
+        return Branching(self._storage, paths, target, at, timeout, writer).run()
+
+    def origin(self, session_id: str) -> Origin | None:
+        try:
+            log = LogFile(self._storage, self.paths(session_id).log, create=False)
+        except FileNotFoundError:
+            return None
+        try:
+            header = header_of(chunks(self._storage, log.fd, 0, log.size(), FIRST))
+        except OSError as error:
+            raise ReadError(error.errno, f"{log.path}: {error.strerror}") from error
+        finally:
+            log.close()
+        return header.origin if header is not None else None
+
+    def delete(
+        self, session_id: str, session_file: str | None = None, *, force: bool = False
+    ) -> bool:
         """As in the Protocol. `session_file` is the name of the file that goes with the log.
 
         Where there is no log but such a file, that is deleted, and the session was there.
@@ -138,7 +168,7 @@ class Directory:
         options = self._options
         paths = self.paths(session_id)
         timeout, writer = options.lock_timeout, options.writer
-        return Deletion(self._storage, paths, session_file, timeout, writer).run()
+        return Deletion(self._storage, paths, session_file, timeout, writer, force=force).run()
 
     def sessions(
         self, *, limit: int | None = None, order: Order = "newest"

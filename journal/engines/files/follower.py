@@ -25,7 +25,7 @@ from journal.events import Cursor, Event, Open, Sealed
 from journal.forking import tell_after_fork
 from journal.names import Paths
 from journal.past import Past
-from journal.position import Position, StaleError, refusal
+from journal.position import Position, StaleError, cursor_of_origin, refusal
 from journal.scan import Scanner
 
 _BIG_TAIL = 1 << 20  # bytes of a torn tail that are not worth reading at every look
@@ -268,6 +268,8 @@ class FileFollower:
         if position.log_id is None:
             position.log_id = self._scanner.log_id  # zeros without a header
         elif header is not None and position.log_id != header.log_id:
+            if header.origin is not None and position.log_id == header.origin.log_id:
+                raise cursor_of_origin(position, header)
             position.begin_log(header.log_id)
 
     # Skipping

@@ -8,7 +8,6 @@ has beyond its successor's base is in the successor too.
 
 import logging
 import math
-import os
 from collections.abc import Iterator
 from shlex import quote
 
@@ -64,7 +63,12 @@ class _Source:
         """
         if self.header is None:
             return self._next is not None
-        return self.header.log_id == header.log_id
+        return self.header.log_id == header.goes_on_from[1]
+
+    @property
+    def shares(self) -> bool:
+        """Whether it folds to the view only with the file before it: see `Open.shares`."""
+        return self.header is not None and self.header.shares
 
     def up_to(self, seq: float) -> Iterator[Entry]:
         """The entries that come next, before the first one beyond `seq`."""
@@ -120,8 +124,12 @@ class _Gathering:
         log_id = source.scanner.log_id
         newer: list[str | None] = []  # archives to read after `source`, the newest first
         name: str | None = None
-        while source.base > reaching and source.header is not None:
+        while (source.base > reaching or source.shares) and source.header is not None:
             older = self._predecessor(source.header, newer)
+            if older is None and source.shares:
+                from journal.engines.files.shared import lost_beginning  # few logs are forks
+
+                raise lost_beginning(self._paths, source.header)
             if older is None:
                 break
             newer.append(name)
@@ -158,7 +166,7 @@ class _Gathering:
         return _Source(log.path, log.chunks(0, log.size()))
 
     def _open_archive(self, name: str) -> _Source:
-        where = os.path.join(self._paths.archive, name)
+        where = self._paths.in_archive(name)
         return _Source(where, read_archive(self._storage, self._paths, name))
 
     def _predecessor(self, header: Open, newer: list[str | None]) -> _Source | None:
@@ -213,7 +221,7 @@ class _Gathering:
             return self._open_archive(name)
         except FileNotFoundError:
             raise HistoryError(
-                f"session {self._paths.session_id!r}: {os.path.join(self._paths.archive, name)} "
+                f"session {self._paths.session_id!r}: {self._paths.in_archive(name)} "
                 "was removed while the history was read; read it again",
             ) from None
 
@@ -257,7 +265,7 @@ class _Gathering:
             )
 
     def _note_archive(self, name: str, reason: str) -> None:
-        where = os.path.join(self._paths.archive, name)
+        where = self._paths.in_archive(name)
         self._note(
             Problem(kind="archive", where=where, offset=0, length=0, seq=None, reason=reason)
         )

@@ -1,21 +1,25 @@
 """Which events of a log live, and where in its file they are."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from journal.events import Clear, Event, Set
 from journal.fold import apply
 from journal.once import Seen, key_digest
 from journal.scan import Scanner
 
+if TYPE_CHECKING:
+    from journal.engines.files.shared import SharedPart
+
 
 class Kept(NamedTuple):
-    """Where in the old file a line is that lives on."""
+    """Where in the old file a line is that lives on; the `line` itself if it is in another."""
 
     offset: int
     length: int
     seq: int
     hash: str
+    line: bytes | None = None
 
 
 class Living:
@@ -50,9 +54,18 @@ class Living:
         ]
 
 
-def scan_living(pieces: Iterator[bytes], scanner: Scanner) -> Living:
-    """Fold the pieces of a file, which begin where `scanner` is."""
+def shared_living(shared: "SharedPart", check: Callable[[], object]) -> Living:
+    """Fold what a fork shares. Holds the lines that live. Calls `check` for each event."""
     living = Living()
+    for event, line in shared.entries():
+        check()
+        living.take(event, Kept(0, len(line) + 1, event.seq, event.hash, line))
+    return living
+
+
+def scan_living(pieces: Iterator[bytes], scanner: Scanner, living: Living | None = None) -> Living:
+    """Fold the pieces of a file, which begin where `scanner` is, on top of what was `living`."""
+    living = living or Living()
     for event in scanner.read(pieces):
         length = scanner.end - scanner.start
         living.take(event, Kept(scanner.start, length, event.seq, event.hash))

@@ -71,7 +71,11 @@ class LogReader:
     def problem(self) -> Problem | None:
         """See `journal.backend.Log.problem`."""
         segment = self.catchup.segment
-        if segment is None or not segment.scanner.damage:
+        if segment is None:
+            return None
+        if self.catchup.shared_problems:
+            return self.catchup.shared_problems[0]
+        if not segment.scanner.damage:
             return None
         return Problem(where=self.paths.log, **asdict(segment.scanner.damage[0]))
 
@@ -79,9 +83,12 @@ class LogReader:
     def unsaved(self) -> int:
         """See `journal.backend.Log.unsaved`."""
         segment = self.catchup.segment
-        if segment is None or segment.tip.end <= SHORT:
+        if segment is None:
             return 0
-        return segment.tip.end - self.catchup.saved_end
+        saved, shared = self.catchup.saved_end, self.catchup.shared_size
+        if segment.tip.end + shared <= SHORT:
+            return 0
+        return segment.tip.end - saved if saved else segment.tip.end + shared
 
     @property
     def file(self) -> LogFile | None:

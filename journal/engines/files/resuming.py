@@ -7,10 +7,11 @@ Whatever is wrong with it, the log is read as if there were none.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from journal.engines.files.ends import header_of
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.segment import Segment, Tip
 from journal.engines.files.snapshot import Anchor, SnapshotFile
-from journal.engines.files.storage import Storage
+from journal.engines.files.storage import FIRST, Storage, chunks
 from journal.events import Open
 from journal.names import Paths
 from journal.snapshots import UNREADABLE, Freezable, SavedTurn
@@ -25,7 +26,7 @@ def thaw(segment: Segment, size: int, projection: Freezable) -> tuple[Open, Anch
     Returns the log's header and the place from which to read on. None if there is no such
     snapshot: `projection` may be in any state then. O(bytes of the snapshot).
     """
-    with _snapshot_of(segment.storage, segment.paths, segment.file.fd, size) as found:
+    with snapshot_of(segment.storage, segment.paths, segment.file.fd, size) as found:
         if found is None:
             return None
         header, snapshot = found
@@ -42,7 +43,10 @@ def thaw(segment: Segment, size: int, projection: Freezable) -> tuple[Open, Anch
 def anchor(segment: Segment) -> None:
     """Move the tip to where the snapshot was taken, for a writer that has read nothing yet."""
     file = segment.file
-    with _snapshot_of(segment.storage, segment.paths, file.fd, file.size()) as found:
+    size = file.size()
+    if size <= SHORT:
+        return
+    with snapshot_of(segment.storage, segment.paths, file.fd, size) as found:
         if found is not None:
             header, place = found[0], found[1].place
             segment.tip = Tip(header, place.end, place.seq, place.hash, place.line_hash)
@@ -52,7 +56,7 @@ def saved_summary(storage: Storage, paths: Paths) -> bytes | None:
     """See `journal.backend.Backend.saved_summary`."""
     with _log_at(storage, paths) as (log, size):
         if log is not None:
-            with _snapshot_of(storage, paths, log.fd, size) as found:
+            with snapshot_of(storage, paths, log.fd, size) as found:
                 if found is not None and found[1].place.end == size:
                     return found[1].summary
     return None
@@ -62,7 +66,7 @@ def saved_turn(storage: Storage, paths: Paths, runtime_id: str, turn_id: str) ->
     """See `journal.backend.Backend.saved_turn`."""
     with _log_at(storage, paths) as (log, size):
         if log is not None:
-            with _snapshot_of(storage, paths, log.fd, size) as found:
+            with snapshot_of(storage, paths, log.fd, size) as found:
                 if found is not None:
                     return _turn_in(found[1], runtime_id, turn_id)
     return None
@@ -97,8 +101,16 @@ def _log_at(storage: Storage, paths: Paths) -> Iterator[tuple[LogFile | None, in
             log.close()
 
 
+def begins_elsewhere(storage: Storage, log: int, size: int) -> bool:
+    """Whether a short log is a fork's, whose beginning is in a file of its origin. OSError."""
+    if b',"origin":{' not in storage.read(log, min(size, FIRST), 0):
+        return False  # as nearly always, and at once
+    header = header_of(chunks(storage, log, 0, size, FIRST))
+    return header is not None and header.shares
+
+
 @contextmanager
-def _snapshot_of(
+def snapshot_of(
     storage: Storage, paths: Paths, log: int, size: int
 ) -> Iterator[tuple[Open, SnapshotFile] | None]:
     """The snapshot of the log that is open as `log`, `size` bytes long, and its header."""
@@ -106,8 +118,9 @@ def _snapshot_of(
     header: Open | None = None
     try:
         try:
-            if size > SHORT and (snapshot := SnapshotFile.open(storage, paths)) is not None:
-                header = snapshot.header_in(log, size)
+            if size > SHORT or begins_elsewhere(storage, log, size):
+                snapshot = SnapshotFile.open(storage, paths)
+                header = snapshot.header_in(log, size) if snapshot is not None else None
         except OSError:
             pass  # as if there were none
         yield (header, snapshot) if snapshot is not None and header is not None else None

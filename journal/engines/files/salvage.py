@@ -66,7 +66,10 @@ class Salvage:
 
     def _is_of_this_log(self, source: Source) -> bool:
         ours, theirs = self._survey.header, header_of(readable(source))
-        return ours is not None and theirs is not None and theirs.log_id == ours.log_id
+        if ours is None or theirs is None:
+            return False
+        is_origin = ours.origin is not None and theirs.log_id == ours.origin.log_id
+        return is_origin or theirs.log_id == ours.log_id
 
     def fillings(self) -> list[Filling]:
         """One for each gap of the log."""
@@ -153,7 +156,9 @@ class Salvage:
         if source is None or survey is None or survey.header is None:
             return None
         living: Living | None = Living()
-        if not survey.kept_is_whole:
+        if survey.header.shares:
+            living = self._folded(survey.header, depth + 1)
+        elif not survey.kept_is_whole:
             living = self._living_at(survey.header, depth + 1)
         if living is None:
             return None
@@ -170,8 +175,11 @@ class Salvage:
         return [found.event for found in (*before, *after)]
 
     def _archive(self, name: str | None) -> Source | None:
+        if name is None:
+            return None
+        after_stem = name.partition(".")[2]  # a fork has its origin's under its own stem
         for source in self._sources:
-            if as_archived(os.path.basename(source.where)) == name:
+            if as_archived(os.path.basename(source.where)).partition(".")[2] == after_stem:
                 return source
         return None
 

@@ -84,7 +84,7 @@ def _freeze(reader: LogReader, projection: Freezable) -> tuple[Segment, Anchor, 
             return None
         reader.busy = True  # a signal handler must not append between the two
         try:
-            place = _place_in(segment)
+            place = _place_in(segment, reader.catchup.shared_size)
             if place is None:
                 return None
             reader.catchup.saved_end = place.end  # if it fails, not at once again
@@ -93,7 +93,7 @@ def _freeze(reader: LogReader, projection: Freezable) -> tuple[Segment, Anchor, 
             reader.busy = False
 
 
-def _place_in(segment: Segment) -> Anchor | None:
+def _place_in(segment: Segment, shared: int) -> Anchor | None:
     """Where the scanner is; None where a snapshot would not say the whole truth."""
     scanner, file = segment.scanner, segment.file
     if (
@@ -117,6 +117,7 @@ def _place_in(segment: Segment) -> Anchor | None:
         line_hash=scanner.line_hash,
         end=scanner.end,
         count=scanner.count,
+        shared=shared,
     )
     return place if place.has_all(header) else None
 

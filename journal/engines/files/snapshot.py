@@ -50,7 +50,7 @@ class Anchor(Struct, frozen=True, kw_only=True):
 
     `opened` is the hash of the log's header, `line_hash` that of the line that ends at the offset
     `end`. `seq` and `hash` are those of the newest event up to there, `count` is how many events
-    there are.
+    there are. `shared` is how many bytes of other files a fork's snapshot stands for.
     """
 
     session_id: str
@@ -61,6 +61,12 @@ class Anchor(Struct, frozen=True, kw_only=True):
     line_hash: str
     end: int
     count: int
+    shared: int = 0
+
+    @property
+    def most(self) -> int:
+        """Bytes that the names, and the states, can have at most: each is in a line of a log."""
+        return self.end + self.shared
 
     def has_all(self, header: Open) -> bool:
         """Whether all is there that the log's header says was kept, and all events since."""
@@ -111,7 +117,7 @@ def encoded(
             rest=Raw(rest),
         )
     )[:-1]
-    if len(head) + _DIGEST_END > MAX_LINE or len(lengths) > place.end:
+    if len(head) + _DIGEST_END > MAX_LINE or len(lengths) > place.most:
         raise OSError(EFBIG, os.strerror(EFBIG))  # no message of ours: it is only logged
     digest = sha256(head).hexdigest().encode()
     yield b"".join((head, _DIGEST_KEY, digest, _LINE_END, lengths, b"\n"))
@@ -290,11 +296,12 @@ def _head_in(file: LogFile) -> tuple[_Head, int] | None:
 
 
 def _is_sane(head: _Head) -> bool:
-    """Whether it may be what it says: each name and each state is in a line of the log."""
-    place, most = head.place, head.place.end
+    """Whether it may be what it says."""
+    place, most = head.place, head.place.most
     return (
         head.version == _VERSION
         and 0 <= head.lengths <= most
         and 0 <= head.states <= most
         and 0 <= place.count <= most
+        and place.shared >= 0
     )

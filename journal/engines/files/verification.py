@@ -5,7 +5,6 @@ for the next is small: the place where the log goes on from the archive, and the
 hashes of the events that compaction kept.
 """
 
-import os
 from collections.abc import Iterator
 
 from journal.codec import NEWEST
@@ -89,11 +88,16 @@ class Verification:
             problems=self._problems,
         )
 
-    def _scan(self, where: str, pieces: Iterator[bytes], scanner: Scanner) -> Scanner:
-        """Judge one file: its own damage, and what newer files expect of it."""
+    def _scan(
+        self, where: str, pieces: Iterator[bytes], scanner: Scanner, last: int | None = None
+    ) -> Scanner:
+        """Judge one file: its own damage, and what newer files expect of it.
+
+        Of a file of a fork's origin, what comes after the event `last` does not count.
+        """
         expected, self._expected = self._expected, {}
         noted = self._noted.seq if self._noted is not None else None
-        for event in scanner.read(pieces):
+        for event in scanner.read(pieces) if last is None else _read_to(last, scanner, pieces):
             seq = event.seq
             if seq == noted:
                 self._note_seen(event)
@@ -103,14 +107,14 @@ class Verification:
             if scanner.header and seq <= scanner.header.base_seq:
                 self._expected[seq] = event.hash
         scanner.finish()
-        for damage in scanner.damage:
-            self._add(damage.kind, where, damage.offset, damage.length, damage.seq, damage.reason)
+        for one in scanner.damage:
+            self._add(one.kind, where, one.offset, one.length, one.seq, one.reason)
         more = scanner.damage_count - len(scanner.damage)
         if more:
-            last = scanner.damage[-1]
+            one = scanner.damage[-1]
             what = f"{more:,} more places of damage come after these; they are not listed"
-            self._add(last.kind, where, last.offset + last.length, 0, None, what)
-        seal = scanner.seal
+            self._add(one.kind, where, one.offset + one.length, 0, None, what)
+        seal = scanner.seal if last is None else None
         if seal is not None and seal.reason != "deleted" and scanner.is_torn:
             self._add("corrupt", where, scanner.seal_end, 0, None, "bytes stand after a seal")
         header = scanner.header
@@ -123,7 +127,13 @@ class Verification:
         return scanner
 
     def _check_all_found(self, where: str, header: Open | None, expected: dict[int, str]) -> None:
-        """Whether nothing is left that should be in a file; its base is older than it."""
+        """Whether nothing is left that should be in a file; its base is older than it.
+
+        What should be in a fork's may be in that of its origin, which comes next.
+        """
+        if header is not None and header.shares:
+            shared = {seq: expected.pop(seq) for seq in list(expected) if seq <= header.base_seq}
+            self._expected.update(shared)
         for seq, digest in sorted(expected.items()):
             if header is None or (seq, digest) != (header.base_seq, header.base_hash):
                 self._add("base", where, 0, 0, seq, f"event {seq} was folded but is not in here")
@@ -148,14 +158,15 @@ class Verification:
         seen: set[str] = set()
         while header is not None and header.archive is not None:
             name = header.archive
-            where = os.path.join(self._paths.archive, name)
+            where = self._paths.in_archive(name)
             if name in seen:
                 self._add("archive", where, 0, 0, None, "is named as its own predecessor")
                 break
             seen.add(name)
             try:
                 pieces = read_archive(self._storage, self._paths, name)
-                scanner = self._scan(where, pieces, Scanner())
+                last = header.base_seq if header.shares else None
+                scanner = self._scan(where, pieces, Scanner(), last)
             except FileNotFoundError:
                 what = f"is missing: the history up to event {header.base_seq} is gone"
                 self._add("archive", where, 0, 0, header.base_seq, what)
@@ -171,12 +182,13 @@ class Verification:
         return events
 
     def _check_archive(self, where: str, scanner: Scanner, newer: Open) -> None:
-        session_id, log_id = newer.session_id, newer.log_id
         header, seal = scanner.header, scanner.seal
-        if header is not None and (header.session_id, header.log_id) != (session_id, log_id):
+        if header is not None and (header.session_id, header.log_id) != newer.goes_on_from:
             self._add("archive", where, 0, 0, None, "belongs to another log")
         if scanner.newer_format is not None:
             self._add("header", where, 0, 0, None, _newer(scanner.newer_format))
+        if newer.shares:
+            return  # the origin may still be writing into it
         if seal is None:
             self._add("archive", where, scanner.end, 0, None, "is not sealed: its end is missing")
         elif seal.reason == "deleted":
@@ -211,6 +223,17 @@ class Verification:
         self._problems.append(
             Problem(kind=kind, where=where, offset=offset, length=length, seq=seq, reason=reason)
         )
+
+
+def _read_to(last: int, scanner: Scanner, pieces: Iterator[bytes]) -> Iterator[Event]:
+    """The events up to `last`, and their damage."""
+    damage = scanner.damage_count
+    for event in scanner.read(pieces):
+        if event.seq > last:
+            scanner.leave_out(damage)
+            return
+        damage = scanner.damage_count
+        yield event
 
 
 def _newer(number: int) -> str:
