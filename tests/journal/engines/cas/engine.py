@@ -8,20 +8,33 @@ from journal.backend import History, Order, Projection, always, never
 from journal.config import Durability
 from journal.errors import (
     CompactionAbandonedError,
+    CursorError,
+    ExistsError,
+    HistoryError,
     LockTimeoutError,
+    NotFoundError,
     ReadError,
     StorageError,
 )
-from journal.events import Cursor, Head
+from journal.events import Cursor, Head, Origin
 from journal.past import Newest, Past
 from journal.reports import CompactionReport, SessionInfo, VerifyReport
 from journal.snapshots import SavedTurn
 from journal.state import check_text
 from journal.stopping import StopEvent
 from tests.journal.engines.cas.follower import CasFollower, past_in
-from tests.journal.engines.cas.generations import Read, compacted, living, read, tombstone
+from tests.journal.engines.cas.generations import (
+    Read,
+    compacted,
+    forked,
+    living,
+    past_of,
+    read,
+    read_all,
+    tombstone,
+)
 from tests.journal.engines.cas.log import CasLog
-from tests.journal.engines.cas.narrow import Listed, NarrowStore, UnreachableError
+from tests.journal.engines.cas.narrow import Listed, Message, NarrowStore, UnreachableError
 from tests.journal.engines.cas.stream import Stream, is_tombstone
 from tests.journal.engines.cas.verification import verify
 
@@ -130,7 +143,37 @@ class CasEngine:
     def verify(self, session_id: str, head: Head | None = None) -> VerifyReport:
         return verify(self._stream(session_id), head)
 
-    def delete(self, session_id: str) -> bool:
+    def fork(self, session_id: str, to: str, at: int | Cursor | None = None) -> Head:
+        """It copies: each stream is on its own."""
+        stream, target = self._stream(session_id), self._stream(to)
+        found = stream.everything()
+        if found is None or is_tombstone(found.newest):
+            raise NotFoundError(f"there is no session {session_id!r} to fork")
+        there = target.newest()
+        if there is not None and not is_tombstone(there):
+            raise ExistsError(f"there is a session {to!r} already")
+        generations = read_all(found.messages)
+        seq = place_in(generations[-1], session_id, at)
+        if seq < generations[0].base:
+            raise HistoryError(f"session {session_id!r}: event {seq} was dropped")
+        data = forked(past_of(generations, 0), to, seq, self._writer, session_id)
+        if data is None:
+            raise NotFoundError(f"session {session_id!r} has no event {seq} to fork at")
+        new = read([Message(0, 0, "", data, 0.0)])
+        head = Head(new.header.log_id, new.scanner.seq, new.scanner.hash)
+        if isinstance(at, Cursor) and not head.hash.startswith(at.hash):
+            raise another_event(at)
+        if target.replace(there.place if there is not None else 0, data, drop=True) is None:
+            raise ExistsError(f"there is a session {to!r} by now")
+        return head
+
+    def origin(self, session_id: str) -> Origin | None:
+        found = self._stream(session_id).generation()
+        if found is None or is_tombstone(found.newest):
+            return None
+        return read(found.messages).header.origin
+
+    def delete(self, session_id: str, *, force: bool = False) -> bool:
         stream = self._stream(session_id)
         for _ in range(stream.patience):
             newest = stream.newest()
@@ -167,3 +210,18 @@ class CasEngine:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def place_in(newest: Read, session_id: str, at: int | Cursor | None) -> int:
+    """The seq at which to fork. Raises `CursorError` for a cursor of another log."""
+    if not isinstance(at, Cursor):
+        return newest.scanner.seq if at is None else at
+    if at.log_id != newest.header.log_id:
+        start = Cursor.start_of(newest.header.log_id)
+        raise CursorError(f"session {session_id!r}: {at} is of another log", at, start)
+    return at.seq
+
+
+def another_event(at: Cursor) -> CursorError:
+    """The error for a cursor whose event is another."""
+    return CursorError(f"{at} leads to no event", at, Cursor.start_of(at.log_id))

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from journal.errors import CursorError
-from journal.events import Cursor, Event
+from journal.events import Cursor, Event, Open
 from journal.past import Past
-from journal.position import Position, StaleError, refusal
-from tests.journal.engines.cas.generations import past_of, read_all
+from journal.position import Position, StaleError, cursor_of_origin, refusal
+from tests.journal.engines.cas.generations import past_of, read, read_all
 from tests.journal.engines.cas.stream import Stream, is_tombstone
 
 
@@ -16,6 +16,13 @@ def past_in(stream: Stream, reaching: int) -> Past | None:
     if found is None or is_tombstone(found.newest):
         return None
     return past_of(read_all(found.messages), reaching)
+
+
+def header_in(stream: Stream) -> Open:
+    """That of the newest generation."""
+    found = stream.generation()
+    assert found is not None
+    return read(found.messages).header
 
 
 class CasFollower:
@@ -58,6 +65,9 @@ class CasFollower:
         if self._position.log_id is None:
             self._position.log_id = past.log_id
         elif self._position.log_id != past.log_id:
+            header = header_in(self._stream)
+            if header.origin is not None and header.origin.log_id == self._position.log_id:
+                raise cursor_of_origin(self._position, header)
             self._position.begin_log(past.log_id)
 
     def _refusal(self, stale: StaleError) -> CursorError:

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from journal.codec import PLAIN, Clock, control_line, digest_of
+import msgspec
+
+from journal.codec import PLAIN, SHARED, Clock, control_line, digest_of
 from journal.errors import WrongSessionError
-from journal.events import GENESIS, Clear, Open, Sealed, Set
+from journal.events import GENESIS, Clear, Open, Origin, Sealed, Set
 from journal.fold import apply
 from journal.once import key_digest, still_remembered
 from journal.past import Entry, Past
@@ -106,10 +108,35 @@ def compacted(old: Read, kept: Sequence[Entry], writer: str, *, drop: bool) -> b
         kept_digest=digest_of(b"".join(entry.event.hash.encode() for entry in kept)),
         archive=None if drop else f"generation {old.start}",
         once=still_remembered([*(old.header.once or ()), *keys], old.scanner.seq) or None,
+        origin=old.header.origin,
         ts=clock.now(),
         writer=writer,
     )
     return control_line(header) + b"".join(entry.line + b"\n" for entry in kept)
+
+
+def forked(past: Past, session_id: str, seq: int, writer: str, origin: str) -> bytes | None:
+    """The first generation of a fork: a copy of all up to event `seq`, at or after the floor.
+
+    None if there is no such event.
+    """
+    rest = [entry for entry in past.rest if entry.event.seq <= seq]
+    end, digest = (
+        (rest[-1].event.seq, rest[-1].event.hash) if rest else (past.floor, past.floor_hash)
+    )
+    if end != seq:
+        return None
+    header = msgspec.structs.replace(
+        new_header(session_id, writer),
+        format=SHARED,
+        base_seq=past.floor,
+        base_hash=past.floor_hash,
+        kept=len(past.kept),
+        kept_digest=digest_of(b"".join(entry.event.hash.encode() for entry in past.kept)),
+        origin=Origin(origin, past.log_id, seq, digest),
+    )
+    lines = [entry.line + b"\n" for entry in (*past.kept, *rest)]
+    return control_line(header) + b"".join(lines)
 
 
 def past_of(generations: Sequence[Read], reaching: int) -> Past:
