@@ -44,6 +44,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "doctor": ("doctor", "Find damage, debris and other problems, and what to do."),
         "compact": ("compact", "Rewrite a session's log without dead events."),
         "export": ("export", "Write a session's history, or its session file, elsewhere."),
+        "fork": ("fork", "Begin a session with the events of another."),
         "backup": ("backup", "Copy a folder of sessions while they are in use."),
         "delete": ("delete", "Delete a session with its history."),
     },

@@ -41,14 +41,14 @@ class SessionFiles:
         """`logs` and the sessions that only have a session file. Raises `ReadError`."""
         return with_session_files(self._options.storage, self.folder, list(logs))
 
-    def delete(self, session_id: str, file: SessionFile) -> bool:
+    def delete(self, session_id: str, file: SessionFile, *, force: bool) -> bool:
         """Delete the session with its file. Returns False when there was neither.
 
         Raises as `Backend.delete`, and `LockTimeoutError` where PraisonAI has the file.
         """
         with file.locked(self._options.lock_timeout):
             file.discard_unfinished()  # before the rest: that can be finished by others
-            return self._logs.delete(session_id, file.name())
+            return self._logs.delete(session_id, file.name(), force=force)
 
 
 class Engine(NamedTuple):

@@ -3,12 +3,14 @@
 from typing import TYPE_CHECKING
 
 from journal.backend import History
-from journal.events import Head
+from journal.errors import ExistsError, NotFoundError
+from journal.events import Head, Origin
 from journal.reports import CompactionReport, SessionInfo, VerifyReport
 from projections.store.heads import head_of
 from projections.store.parts import StoreParts
 
 if TYPE_CHECKING:
+    from projections.store.forks import ForkAt
     from projections.summary import Summary
 
 
@@ -59,22 +61,67 @@ class Upkeep(StoreParts):
         """
         return self._sessions.get(session_id).log.refresh()
 
-    def delete_session(self, session_id: str) -> bool:
+    def fork(self, session_id: str, *, to: str, at: "ForkAt | None" = None) -> Head:
+        """Begin the session `to` with the events of another up to `at`, or all. Returns its head.
+
+        `at` is a seq, 0 being before the first event; a moment, which is up to the last event
+        that is not later; their text; or a cursor or head of the session's log. From then on
+        neither sees what the other writes, and neither needs the other: the events that they
+        have in common are shared by hard links, and copied where the file system has none. They
+        keep their seqs, times and hashes, so history, replay and verification go back to the
+        first. PraisonAI's messages stay with the origin. Durable, and all of it or nothing.
+
+        A few reads and syncs, however many events there are; of a moment, reads all of them.
+        The fork's first read folds what is shared, from the origin's snapshot if it has one.
+        Raises `NotFoundError`, `ExistsError` when there is a session `to`, be it only
+        PraisonAI's, `HistoryError` when a compaction has dropped what was there then,
+        `CursorError` for a cursor of another log, ValueError and TypeError for a point that is
+        none, `LockTimeoutError`, `AppendError` (there is no fork), `StorageError` and siblings.
+        """
+        from projections.store.forks import place_in
+
+        target = self._sessions.get(to)
+        past = self._backend.history
+        place = place_in(at, lambda: past(session_id)) if at is not None else None
+        if target.exists():
+            raise ExistsError(
+                f"there is a session {to!r} already; fork to another id, or delete it first"
+            )
+        try:
+            return self._backend.fork(session_id, to, place)
+        except NotFoundError as error:
+            if self.has_log(session_id) or not self.session_exists(session_id):
+                raise
+            raise NotFoundError(
+                f"session {session_id!r} has no log yet, only PraisonAI's session file: there is "
+                "nothing to fork before the first write"
+            ) from error
+
+    def origin(self, session_id: str) -> Origin | None:
+        """Where a session was forked from; None if it was not, or there is no such session.
+
+        Reads the first line of its log. Raises `ClosedError`, `StateTypeError` and `ReadError`.
+        """
+        self._sessions.check_open()
+        return self._backend.origin(session_id)
+
+    def delete_session(self, session_id: str, *, force: bool = False) -> bool:
         """Delete a session: log, history and session file, messages included.
 
         Only the session file's empty lock file stays. Returns False when there was none.
         A session made again under the id is a new one. Lists the names in `archive/` and
-        removes those of the session. Raises `LockTimeoutError` when a writer or PraisonAI
-        holds a lock for too long, then nothing was deleted; `StorageError` when the session
-        is gone but not all of its files are; `SessionFileError` and their siblings.
+        removes those of the session. Raises `ForkedError` when forks share its history, unless
+        with `force`: they keep what they share. Raises `LockTimeoutError` when a writer or
+        PraisonAI holds a lock for too long, then nothing was deleted; `StorageError` when the
+        session is gone but not all of its files are; `SessionFileError` and their siblings.
         """
         session = self._sessions.get(session_id)
         there, file = session.has_files(), session.file
 
         def delete() -> bool:
             if self._files is None or file is None:
-                return self._backend.delete(session_id)
-            return there and self._files.delete(session_id, file)
+                return self._backend.delete(session_id, force=force)
+            return there and self._files.delete(session_id, file, force=force)
 
         return self._sessions.delete(session_id, delete)
 

@@ -93,8 +93,8 @@ class Deletion:
         more = f" and {len(forks) - _MOST_NAMED:,} more" if len(forks) > _MOST_NAMED else ""
         raise ForkedError(
             f"session {self._paths.session_id!r}: was forked, and its history is shared by "
-            f"{some}{more}. Nothing was deleted. Delete these first; or delete it with force: "
-            "then they keep what they share",
+            f"{some}{more}. Nothing was deleted. Delete these first, or delete it with --force "
+            "(`force=True`): then they keep what they share",
             forks,
         )
 

@@ -8,13 +8,14 @@ import click
 import msgspec
 from msgspec import Raw
 
-from journal.events import Event, Set
+from journal.events import Event, Origin, Set
 from journal.past import Past
 from projections.cli.arguments.choice_options import choice_options
 from projections.cli.arguments.ids import sessions_argument
 from projections.cli.arguments.options import folder_option, output_option
 from projections.cli.documents.handoffs import HandoffsDocument
 from projections.cli.documents.json_output import json_document
+from projections.cli.documents.sessions import origin_item
 from projections.cli.exit_codes import EXIT_FAILURE
 from projections.cli.handoffs.audits import Audits, Wanted
 from projections.cli.handoffs.drawing import glyphs_of_output, print_lanes
@@ -105,11 +106,12 @@ def _show_one(session_id: str, output: str, folder: str | None) -> None:
         require_log(store, session_id)
         past = past_of(store, session_id)
         found, events = _audited(past)
+        origin = store.origin(session_id)
     _notice_gaps(past)
     if output == "json":
-        click.echo(json_document(_document(session_id, past, found)), nl=False)
+        click.echo(json_document(_document(session_id, past, found, origin)), nl=False)
     else:
-        _print(found, events, output)
+        _print(found, events, output, origin)
     if found.ok is not True:
         raise click.exceptions.Exit(EXIT_FAILURE)
 
@@ -141,16 +143,22 @@ def _notice_gaps(past: Past) -> None:
         )
 
 
-def _document(session_id: str, past: Past, found: HandoffAudit) -> HandoffsDocument:
+def _document(
+    session_id: str, past: Past, found: HandoffAudit, origin: Origin | None
+) -> HandoffsDocument:
     return HandoffsDocument(
-        session_id=session_id, floor=past.floor, ok=found.ok, **msgspec.structs.asdict(found)
+        session_id=session_id,
+        floor=past.floor,
+        ok=found.ok,
+        forked_from=origin_item(origin),
+        **msgspec.structs.asdict(found),
     )
 
 
-def _print(found: HandoffAudit, events: list[Event], output: str) -> None:
+def _print(found: HandoffAudit, events: list[Event], output: str, origin: Origin | None) -> None:
     glyphs = glyphs_of_output()
     parts: dict[str, Callable[[], None]] = {
-        "lanes": lambda: print_lanes(found, events, glyphs),
+        "lanes": lambda: print_lanes(found, events, glyphs, origin),
         "table": lambda: _print_changes(found, glyphs),
         "findings": lambda: print_findings(found, glyphs),
     }

@@ -10,7 +10,9 @@ from projections.cli.arguments.optional_session import session_and_matches
 from projections.cli.arguments.options import folder_option, output_option
 from projections.cli.documents.events import LogDocument, event_item
 from projections.cli.documents.json_output import json_document
+from projections.cli.documents.sessions import origin_item
 from projections.cli.events.backlog import Backlog
+from projections.cli.events.border import Border
 from projections.cli.events.cursors import CursorFile
 from projections.cli.events.live import follow_on
 from projections.cli.lines.printing import EventPrinter
@@ -92,10 +94,12 @@ def log_command(
         chosen.watch(names)
         backlog = Backlog(store, session_id, file.of(session_id), printer.effects)
         if output == "json":
-            _print_document(backlog, chosen, lines, reverse)
+            _print_document(store, backlog, chosen, lines, reverse)
         else:
             is_limited = follow and lines is not None
-            _print(backlog, chosen, lines, reverse, printer, file if is_limited else None)
+            border = Border(store.origin(session_id) if output != "jsonl" else None)
+            start = file if is_limited else None
+            _print(backlog, chosen, lines, reverse, printer, start, border)
         printer.flush()
         file.save({session_id: backlog.cursor})  # only now: what it covers has been shown
         if follow:
@@ -121,6 +125,7 @@ def _print(
     reverse: bool,
     printer: EventPrinter,
     file: CursorFile | None,
+    border: Border,
 ) -> None:
     """Print the events. The start is saved in `file` first, if there is one."""
     events = backlog.choose(chosen, lines, reverse)
@@ -128,10 +133,20 @@ def _print(
         events = list(events)
         first = [(backlog.session_id, event) for event, _ in events[:1]]
         file.save_start({backlog.session_id: backlog.cursor}, first)
-    printer.print_all(backlog.session_id, backlog.log_id, events)
+    if border.origin is None:
+        printer.print_all(backlog.session_id, backlog.log_id, events)
+        return
+    for event, effect in events:
+        if border.lies_before(event):
+            printer.print_line(border.line)
+        printer.print(backlog.session_id, backlog.log_id, event, effect)
+    if border.lies_at_end(reverse=reverse):
+        printer.print_line(border.line)
 
 
-def _print_document(backlog: Backlog, chosen: Filter, lines: int | None, reverse: bool) -> None:
+def _print_document(
+    store: DefaultSessionStore, backlog: Backlog, chosen: Filter, lines: int | None, reverse: bool
+) -> None:
     items = [
         event_item(backlog.session_id, backlog.log_id, event, effect.lost)
         for event, effect in backlog.choose(chosen, lines, reverse)
@@ -140,6 +155,7 @@ def _print_document(backlog: Backlog, chosen: Filter, lines: int | None, reverse
         session_id=backlog.session_id,
         floor=backlog.floor,
         cursor=str(backlog.cursor),
+        forked_from=origin_item(store.origin(backlog.session_id)),
         events=items,
     )
     click.echo(json_document(document), nl=False)

@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from journal.errors import JournalError
+from journal.events import Origin
 from journal.reports import SessionInfo
 from projections.cli.arguments.options import POINT, TEXT, folder_option, output_option
 from projections.cli.documents.json_output import json_document, json_line
-from projections.cli.documents.sessions import SessionItem, SessionsDocument
+from projections.cli.documents.sessions import SessionItem, SessionsDocument, origin_item
 from projections.cli.exit_codes import EXIT_DAMAGED, EXIT_FAILURE
 from projections.cli.sessions.opening import opened
 from projections.cli.sessions.phases import IN_PROGRESS, judged
@@ -167,6 +168,7 @@ class Summing:
         )
         try:
             summary = self._store.summary(info)
+            item.forked_from = origin_item(self._origin(info))
         except JournalError as error:
             item.error = str(error)
             notice(item.error)
@@ -185,6 +187,9 @@ class Summing:
         if item.error is not None:
             self._fail(item, "damaged")
         return item
+
+    def _origin(self, info: SessionInfo) -> Origin | None:
+        return self._store.origin(info["session_id"]) if info["log_bytes"] else None
 
     def _fail(self, item: SessionItem, phase: str) -> None:
         item.phase = phase

@@ -4,6 +4,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from journal.events import CURSOR_DIGITS, Cursor, Event, Handoff, Set, Takeover, Unknown
 from projections.cli.documents.base import VERSION, Document
+from projections.cli.documents.sessions import OriginItem
 
 
 class EventItem(Document, kw_only=True):
@@ -37,11 +38,16 @@ class EventItem(Document, kw_only=True):
 
 
 class LogDocument(Document, kw_only=True):
-    """`journal log`: from event `floor` on, every event is still there."""
+    """`journal log`: from event `floor` on, every event is still there.
+
+    `forked_from` is where a fork begins, whose events up to there are its origin's too; null for
+    any other session.
+    """
 
     session_id: str
     floor: int
     cursor: str
+    forked_from: OriginItem | None = None
     events: list[EventItem]
 
 

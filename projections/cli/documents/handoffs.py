@@ -1,6 +1,7 @@
 """The documents of `journal handoffs`."""
 
 from projections.cli.documents.base import Document
+from projections.cli.documents.sessions import OriginItem
 from projections.handoffs.findings import (
     AuditFinding,
     ChildTurn,
@@ -20,7 +21,8 @@ class HandoffsDocument(Document, kw_only=True):
     """`journal handoffs`: `ok` is false when there was a fault, null when that cannot be told.
 
     `findings` says which, in words; the rest are the facts. The history before event `floor`
-    has gaps: the audit knows only the events that compaction kept.
+    has gaps: the audit knows only the events that compaction kept. `forked_from` is where a fork
+    begins, whose events up to there are its origin's too; null for any other session.
     """
 
     version: int = HANDOFFS_VERSION
@@ -34,6 +36,7 @@ class HandoffsDocument(Document, kw_only=True):
     shared_turns: tuple[DoubleRun, ...]
     children: tuple[ChildTurn, ...]
     lost_calls: tuple[OpenCall, ...]
+    forked_from: OriginItem | None = None
 
 
 class AuditedSession(Document, kw_only=True):

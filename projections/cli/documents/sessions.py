@@ -1,7 +1,26 @@
 """Documents of commands for whole sessions: `journal sessions`, `verify`, `backup`, `compact`."""
 
+from msgspec import Struct
+
+from journal.events import Cursor, Origin
 from projections.cli.documents.base import Document
 from projections.handoffs.findings import TurnKey
+
+
+class OriginItem(Struct, frozen=True):
+    """Where a fork begins: after event `seq` of another session. `cursor` is that place in it."""
+
+    session_id: str
+    seq: int
+    cursor: str
+
+
+def origin_item(origin: Origin | None) -> OriginItem | None:
+    """None for a session that is no fork."""
+    if origin is None:
+        return None
+    cursor = Cursor.at(origin.log_id, origin.seq, origin.hash)
+    return OriginItem(origin.session_id, origin.seq, str(cursor))
 
 
 class SessionItem(Document, kw_only=True):
@@ -17,7 +36,7 @@ class SessionItem(Document, kw_only=True):
     interrupted, abandoned, damaged or unreadable; null if the turn says nothing that is
     understood. `first_words` begin the first message of a person.
     `findings` counts changes of runtime without a handoff, and handoffs after which the source
-    went on writing.
+    went on writing. `forked_from` is where a fork begins; null for any other session.
     """
 
     session_id: str
@@ -39,6 +58,7 @@ class SessionItem(Document, kw_only=True):
     gone_turns: tuple[TurnKey, ...] = ()
     first_words: str = ""
     findings: int = 0
+    forked_from: OriginItem | None = None
     error: str | None = None
 
 
@@ -75,6 +95,14 @@ class VerifyDocument(Document, kw_only=True):
 
     ok: bool
     sessions: list[VerifyItem]
+
+
+class ForkDocument(Document, kw_only=True):
+    """`journal fork`: the new session. `head` is for `journal verify --head`."""
+
+    session_id: str
+    head: str
+    forked_from: OriginItem | None
 
 
 class BackupDocument(Document, kw_only=True):

@@ -2,7 +2,7 @@
 
 import sys
 
-from journal.events import Event
+from journal.events import Event, Origin
 from projections.cli.lanes import ASCII, UNICODE, Glyphs, draw, legend
 from projections.cli.terminal.output import LineWriter, notice, width
 from projections.handoffs.findings import HandoffAudit
@@ -17,9 +17,11 @@ def glyphs_of_output() -> Glyphs:
     return UNICODE
 
 
-def print_lanes(found: HandoffAudit, events: list[Event], glyphs: Glyphs) -> None:
+def print_lanes(
+    found: HandoffAudit, events: list[Event], glyphs: Glyphs, origin: Origin | None = None
+) -> None:
     """Print the drawing of the events and of their audit, and what its marks mean."""
-    lines = draw(found, events, width(), glyphs)
+    lines = draw(found, events, width(), glyphs, origin)
     if not lines:
         notice("there are no events to draw")
         return

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
-from journal.events import Event
+from journal.events import Event, Origin
 from projections.cli.formats.clocks import day_of
 from projections.cli.lanes.canvas import UNICODE, Glyphs, Line
 from projections.cli.lanes.condense import condense
@@ -21,17 +21,19 @@ def draw(
     events: Iterable[Event],
     width: int | None = None,
     glyphs: Glyphs = UNICODE,
+    origin: Origin | None = None,
 ) -> list[Line]:
-    """The lines of the drawing of `events`; `audit` is the audit of these.
+    """The lines of the drawing of `events`; `audit` is the audit of these, `origin` a fork's.
 
     No line is wider than `width` columns; without a width, lines are as wide as their ids.
     The states of sets are not looked at.
     """
-    plot = Plot(audit, glyphs)
+    plot = Plot(audit, glyphs, origin)
     for event in events:
         plot.fold(event)
     if not plot.lanes:
         return []
+    plot.end(plot.rows[-1].ts)
     rows = condense(plot.rows, glyphs.more)
     lanes = [Lane(plain(runtime), colour_of(runtime)) for runtime in plot.lanes]
     page = page_for(lanes, rows, width, glyphs)

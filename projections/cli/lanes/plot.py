@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from journal.events import Clear, Event, Handoff, Set, Takeover
+from journal.events import Clear, Event, Handoff, Origin, Set, Takeover
 from projections.cli.formats.durations import duration
 from projections.cli.lanes.canvas import Glyphs
 from projections.cli.lanes.changes import STATUS_STYLES, reason_of
@@ -20,10 +20,11 @@ class Plot:
     Memory: one row for each event that is not a write, and for each run of writes of a turn.
     """
 
-    def __init__(self, audit: HandoffAudit, glyphs: Glyphs) -> None:
+    def __init__(self, audit: HandoffAudit, glyphs: Glyphs, origin: Origin | None = None) -> None:
         self.rows: list[Row] = []
         self.lanes: dict[str, int] = {}  # by runtime, in order of appearance
         self._glyphs = glyphs
+        self._origin = origin  # until the events of a fork part from its
         self._statuses = {change.handoff_seq: change.status for change in audit.changes}
         self._arrivals = {change.arrival_seq: change for change in audit.changes}
         self._announced: set[int] = set()  # the seqs of the handoffs so far
@@ -38,6 +39,8 @@ class Plot:
         self._starts = [span.first_seq for span in audit.spans]
 
     def fold(self, event: Event) -> None:
+        if self._origin is not None and event.seq > self._origin.seq:
+            self.end(event.ts)
         change = self._arrivals.get(event.seq)
         match event:
             case Set():
@@ -52,6 +55,15 @@ class Plot:
                 self._hand_off(event)
             case Clear():
                 self._clear(event)
+
+    def end(self, ts: str) -> None:
+        """What is shared with the origin of a fork ends here, if it has not ended before."""
+        origin, self._origin = self._origin, None
+        if origin is not None:
+            note = f"forked from {plain(str(origin))}"
+            mark, owner = self._glyphs.solid, self._owner(origin.seq)
+            row = Row(mark=mark, note=note, style="bold", across=True, ts=ts, owner=owner)
+            self.rows.append(row)
 
     def _lane(self, runtime_id: str) -> int:
         return self.lanes.setdefault(runtime_id, len(self.lanes))

@@ -10,9 +10,11 @@ from projections.cli.formats.sizes import size_text
 from projections.cli.sessions.phases import phase_cell
 from projections.cli.terminal.output import colour_of, width
 from projections.cli.terminal.tables import Table
+from projections.cli.terminal.texts import shorten
 
 _HEADINGS = ("SESSION", "OWNER", "STATUS", "EVENTS>", "TURNS>", "SIZE>", "CHANGED", "BEGINS")
 _SPARE = ("SIZE>", "EVENTS>", "OWNER", "TURNS>")
+_LONGEST_ORIGIN = 24  # characters of an id
 _WIDE = 120  # columns: from here on there is room for whole sentences
 
 
@@ -30,9 +32,18 @@ def print_table(items: Iterable[SessionItem]) -> None:
             *("?" if item.error and not item.events else str(count) for count in counts),
             size_text(item.log_bytes),
             (_changed(item, now if columns is not None else None), "dim"),
-            item.first_words,
+            _begins(item),
         )
     table.print()
+
+
+def _begins(item: SessionItem) -> str:
+    """How the session began. A fork begins as its origin did: so first what sets it apart."""
+    origin = item.forked_from
+    if origin is None:
+        return item.first_words
+    branch = f"fork of {shorten(origin.session_id, _LONGEST_ORIGIN)}@{origin.seq}"
+    return f"{branch}: {item.first_words}" if item.first_words else branch
 
 
 def _changed(item: SessionItem, now: datetime | None) -> str:

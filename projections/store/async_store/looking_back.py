@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from journal.events import Head
+from journal.events import Head, Origin
 from journal.reports import SessionInfo, VerifyReport
 from projections.inspection import Point
 from projections.refs import Ref
@@ -59,6 +59,10 @@ class AsyncLookingBack:
     def verify(self, session_id: str, head: Head | str | None = None) -> "Future[VerifyReport]":
         """Check every line of a session, the chain, and the archives. Reads all of them."""
         return self._calls.read(session_id, lambda: self.store.verify(session_id, head))
+
+    def origin(self, session_id: str) -> "Future[Origin | None]":
+        """Where a session was forked from; None if it was not, or there is no such session."""
+        return self._calls.read(session_id, lambda: self.store.origin(session_id))
 
     def session_document(self, session_id: str) -> "Future[bytes]":
         """The session file, JSON, as a refresh would write it now."""

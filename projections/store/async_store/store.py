@@ -3,7 +3,7 @@
 from asyncio import Future
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from msgspec.structs import replace
 
@@ -17,6 +17,9 @@ from projections.store.async_store.looking_back import AsyncLookingBack
 from projections.store.async_store.writer import AsyncWriter
 from projections.store.settings import check_count
 from projections.store.store import DefaultSessionStore, writer_of
+
+if TYPE_CHECKING:
+    from projections.store.forks import ForkAt
 
 
 class AsyncSessionStore(AsyncLookingBack):
@@ -171,9 +174,19 @@ class AsyncSessionStore(AsyncLookingBack):
         """
         return self._calls.write(session_id, lambda: self.store.take_over(session_id, runtime_id))
 
-    def delete_session(self, session_id: str) -> "Future[bool]":
+    def fork(self, session_id: str, *, to: str, at: "ForkAt | None" = None) -> "Future[Head]":
+        """Begin the session `to` with the events of another up to `at`, or all.
+
+        With what was called for in the session before; writes to `to` that are called for later
+        may come before it, unless this is awaited first.
+        """
+        return self._calls.write(session_id, lambda: self.store.fork(session_id, to=to, at=at))
+
+    def delete_session(self, session_id: str, *, force: bool = False) -> "Future[bool]":
         """Delete a session: log, history and session file. False when there was none."""
-        return self._calls.write(session_id, lambda: self.store.delete_session(session_id))
+        return self._calls.write(
+            session_id, lambda: self.store.delete_session(session_id, force=force)
+        )
 
     def refresh_session_file(self, session_id: str) -> "Future[None]":
         """Write the session file if it is not what the log says."""

@@ -329,7 +329,7 @@ def test_a_fork_of_which_nothing_lives_is_compacted_too(engine: Backend) -> None
     engine.open("s", Recorder()).append([set_event("a"), Clear()])
     for history in ("archive", "drop"):
         engine.fork("s", history)
-        assert engine.compact(history, history) is not None  # type: ignore[arg-type]
+        assert engine.compact(history, history) is not None
         assert view_of(engine, history) == {}
         assert write(engine, history, "b").seq == 3
         engine.compact(history)
