@@ -4,9 +4,12 @@ import os
 from collections.abc import Iterator, Mapping
 
 from journal.config import Limits
+from journal.engines.files.ends import header_of
+from journal.engines.files.shared import SharedPart
 from journal.engines.files.snapshot import SnapshotFile
 from journal.engines.files.storage import Storage, chunks
-from journal.events import Clear, Set
+from journal.errors import DamagedError, ReadError
+from journal.events import Clear, Open, Set
 from journal.names import Paths
 from journal.scan import Scanner
 from projections.doctor.finding import Finding, shell
@@ -28,11 +31,14 @@ class Contents:
         self._size = 0
         self._others = 0  # bytes of events that no compaction drops
 
-    def read(self) -> None:
-        """Read the log. OSError."""
+    def read(self) -> bool:
+        """Read the log. OSError. False if it is a fork whose beginning cannot be read."""
         scanner = Scanner()
         fd = self._storage.open(self._inventory.paths.log, os.O_RDONLY)
         try:
+            header = header_of(chunks(self._storage, fd, 0, self._storage.size(fd)))
+            if header is not None and header.shares and not self._read_shared(header):
+                return False
             for event in scanner.read(chunks(self._storage, fd, 0, self._storage.size(fd))):
                 self.view.fold(event)
                 if not isinstance(event, Set | Clear):
@@ -40,6 +46,17 @@ class Contents:
         finally:
             self._storage.close(fd)
         self._size = scanner.end
+        return True
+
+    def _read_shared(self, header: Open) -> bool:
+        """Fold what a fork shares. Why that cannot be done is a finding of the verification."""
+        shared = SharedPart(self._storage, self._inventory.paths, header)
+        try:
+            for event, _ in shared.entries():
+                self.view.fold(event)
+        except (DamagedError, ReadError):
+            return False
+        return True
 
     def snapshot(self) -> Iterator[Finding]:
         """Whether the snapshot, if it is of the log as it is now, holds what the log says.

@@ -14,7 +14,7 @@ from msgspec import Struct
 from journal.engines.files.archives import read_archive
 from journal.engines.files.storage import Storage, chunks
 from journal.errors import JournalError
-from journal.names import LOG_SUFFIX, SESSION_SUFFIX, as_archived
+from journal.names import LOG_SUFFIX, SESSION_SUFFIX, as_archived, paths_of_stem, stem_in
 from journal.redaction import may_hold_secrets, redact_text
 from journal.redaction.locate import Located, locate
 from journal.state import MAX_LINE
@@ -77,8 +77,8 @@ class SecretSearch:
 
     def _pieces(self, file: File, archive: str) -> Iterator[bytes]:
         if os.path.dirname(file.path) == archive and LOG_SUFFIX in file.name:
-            inventory = take_inventory(self._folder, ListedSession("", set(), set()), None)
-            yield from read_archive(self._storage, inventory.paths, as_archived(file.name))
+            paths = paths_of_stem(self._folder, stem_in(file.name))
+            yield from read_archive(self._storage, paths, as_archived(file.name))
             return
         fd = self._storage.open(file.path, os.O_RDONLY)
         try:

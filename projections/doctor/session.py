@@ -86,7 +86,8 @@ class SessionExamination:
 
     def _examine_contents(self, *, log_is_damaged: bool) -> Iterator[Finding]:
         contents = Contents(self._storage, self._findings)
-        contents.read()
+        if not contents.read():
+            return
         yield from self._examine_session_file(contents.view, log_is_damaged=log_is_damaged)
         yield from contents.snapshot()
         yield from contents.limits(self._limits)

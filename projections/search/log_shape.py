@@ -13,7 +13,10 @@ from projections.search.sweep import FoundLine, Swept
 
 
 class LogShape:
-    """The matches of one log, and whether all of it was as it should be: else `is_odd`."""
+    """The matches of one log, and whether all of it was as it should be: else `is_odd`.
+
+    So is a fork that shares its beginning with its origin: that is in another file.
+    """
 
     def __init__(self, session_id: str) -> None:
         self.is_odd = False
@@ -60,7 +63,7 @@ class LogShape:
         if record is None or isinstance(record, Sealed):
             return False
         after = 0 if isinstance(record, Open) else max(0, record.seq - header.base_seq)
-        return lines == 1 + header.kept + after
+        return lines == 1 + header.kept + after and not header.shares
 
 
 def _seq_of(line: bytes) -> int:

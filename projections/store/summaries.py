@@ -30,8 +30,9 @@ class Summaries:
         since. Raises `ReadError` and its siblings.
         """
         session_id = info["session_id"]
-        if info["log_bytes"] <= LEAST_TO_SAVE:
-            return self._of_short(session_id)
+        is_short = info["log_bytes"] <= LEAST_TO_SAVE
+        if is_short and (not info["log_bytes"] or self._backend.origin(session_id) is None):
+            return self._of_short(session_id)  # a fork may share very much
         saved = self._backend.saved_summary(session_id)
         if saved is not None:
             try:

@@ -32,6 +32,7 @@ from projections.cli.documents.sessions import (
     BackupDocument,
     CompactDocument,
     CompactItem,
+    ForkDocument,
     ProblemItem,
     SessionItem,
     SessionsDocument,
@@ -85,6 +86,7 @@ JSON: list[tuple[list[str], type[Document]]] = [
     (["doctor", "--secrets", "-o", "json"], SecretsDocument),
     (["compact", "--all", "-o", "json"], CompactDocument),
     (["backup", TO, "-o", "json"], BackupDocument),
+    (["fork", "my-session@3", "what-if", "-o", "json"], ForkDocument),
 ]
 
 

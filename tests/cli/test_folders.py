@@ -37,6 +37,7 @@ ARGUMENTS = {
     "verify": "",
     "doctor": "",
     "compact": "--all",
+    "fork": "s f",
     "diff": "s a",
     "blame": "s a b",
     "history": "s a b",

@@ -60,7 +60,7 @@ EXPECTED = {"diff": {0, 1}, "handoffs": {0, 1}, "doctor": {0, 1}, "delete": {0, 
 
 
 SILENT = re.compile(
-    r"journal (set|clear|handoff|delete|doctor)\b|--to|5m|select|eval|completion fish"
+    r"journal (set|clear|handoff|delete|doctor|fork)\b|--to|5m|select|eval|completion fish"
 )
 
 

@@ -67,6 +67,9 @@ OUTPUTS = [
     *(["compact", "--all", "-o", output] for output in ("text", "json")),
     *(["backup", TO, "-o", output] for output in ("text", "json")),
     ["backup", f"/nowhere/{N}"],
+    *(["fork", f"{N}@3", f"{N}fork", "-o", output] for output in ("text", "json")),
+    ["fork", N, N],
+    ["fork", f"{N}@{N}", f"{N}fork"],
     ["replay", N],
     ["log", f"{N}damaged"],
     ["show", f"{N}damaged"],
@@ -112,7 +115,7 @@ def test_nothing_that_steers_a_terminal_gets_there(
 
 def output_of(args: list[str], folder: str, factory: pytest.TempPathFactory) -> tuple[str, str]:
     """Standard output and standard error of a command; one that writes has its own folder."""
-    if args[0] in ("set", "clear", "handoff", "takeover", "compact", "delete"):
+    if args[0] in ("set", "clear", "handoff", "takeover", "compact", "delete", "fork"):
         own = str(factory.mktemp("own") / os.path.basename(folder))
         folder = shutil.copytree(folder, own)
     env = {"JOURNAL_DIR": folder, "COLUMNS": "80"}

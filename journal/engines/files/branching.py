@@ -21,7 +21,7 @@ from journal.codec import SHARED, Clock, control_line, default_writer, digest_of
 from journal.engines.files.archives import read_archive
 from journal.engines.files.dependents import note_fork
 from journal.engines.files.ends import header_of
-from journal.engines.files.forkpoint import ForkPoint, Found, find_point
+from journal.engines.files.forkpoint import ForkPoint, FoundPoint, find_point
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.scratch import discard, open_scratch
 from journal.engines.files.storage import (
@@ -110,7 +110,7 @@ class Branching:
             self._storage.sync(log.fd)
             self._synced = size
 
-    def _fork(self, found: Found, log: LogFile) -> Head:
+    def _fork(self, found: FoundPoint, log: LogFile) -> Head:
         point = found.point
         self._sync(log)  # what the fork begins with is as durable as the fork
         header = self._header(point)
@@ -141,7 +141,7 @@ class Branching:
 
     # The files of the origin
 
-    def _share(self, found: Found, header: Open) -> Open:
+    def _share(self, found: FoundPoint, header: Open) -> Open:
         """Give the fork names of its own for all that leads up to the event. Durable."""
         storage, target = self._storage, self._target
         if storage.find(target.archive) is None:

@@ -34,7 +34,7 @@ class ForkPoint(NamedTuple):
     hash: str
 
 
-class Found(NamedTuple):
+class FoundPoint(NamedTuple):
     """The point, and the paths of the files up to it, the newest first."""
 
     point: ForkPoint
@@ -46,7 +46,9 @@ class _File(NamedTuple):
     header: Open
 
 
-def find_point(storage: Storage, paths: Paths, log: LogFile, at: int | Cursor | None) -> Found:
+def find_point(
+    storage: Storage, paths: Paths, log: LogFile, at: int | Cursor | None
+) -> FoundPoint:
     """Where to fork the session of an open log, whose lock is held.
 
     A few reads, and one for each archive; O(events before it) where the event is in a packed
@@ -61,7 +63,7 @@ class _Finding:
         self._paths = paths
         self._log = log
 
-    def find(self, at: int | Cursor | None) -> Found:
+    def find(self, at: int | Cursor | None) -> FoundPoint:
         header = self._header_of_log()
         if isinstance(at, Cursor):
             self._check_log(at, header)
@@ -69,7 +71,7 @@ class _Finding:
         else:
             seq = self._newest(header) if at is None else at
         if seq == 0:
-            found = Found(ForkPoint(header.session_id, header.log_id, 0, GENESIS), [])
+            found = FoundPoint(ForkPoint(header.session_id, header.log_id, 0, GENESIS), [])
         else:
             found = self._find_in(list(self._files(header)), seq)
         if isinstance(at, Cursor) and not found.point.hash.startswith(at.hash):
@@ -132,7 +134,7 @@ class _Finding:
         finally:
             self._storage.close(fd)
 
-    def _find_in(self, files: list[_File], seq: int) -> Found:
+    def _find_in(self, files: list[_File], seq: int) -> FoundPoint:
         """The newest file that has the event, and all that are older."""
         for number, file in enumerate(files):
             base = file.header.base_seq
@@ -142,7 +144,7 @@ class _Finding:
                     raise self._missing(seq)
                 header = file.header
                 point = ForkPoint(header.session_id, header.log_id, seq, digest)
-                return Found(point, [older.path for older in files[number:]])
+                return FoundPoint(point, [older.path for older in files[number:]])
         oldest = files[-1].header
         if oldest.shares:
             raise lost_beginning(self._paths, oldest)

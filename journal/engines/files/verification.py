@@ -168,7 +168,8 @@ class Verification:
                 last = header.base_seq if header.shares else None
                 scanner = self._scan(where, pieces, Scanner(), last)
             except FileNotFoundError:
-                what = f"is missing: the history up to event {header.base_seq} is gone"
+                lost = "beginning of the fork" if header.shares else "history"
+                what = f"is missing: the {lost} up to event {header.base_seq} is gone"
                 self._add("archive", where, 0, 0, header.base_seq, what)
                 break
             except ReadError as error:

@@ -32,8 +32,8 @@ def fork_command(source: str, target: str, output: str, folder: str | None) -> N
     \b
     Examples:
       journal fork my-session what-if
-      journal fork my-session@120 what-if
-      journal fork my-session@5m what-if
+      journal fork my-session@3 from-event-3
+      journal fork my-session@5m as-of-then
     """
     with opened(folder) as store:
         session_id, at = _session_and_point(store, source)

@@ -37,6 +37,8 @@ def _needs(lanes: list[Lane], rows: Sequence[Row], glyphs: Glyphs) -> list[int]:
     needs = [cell_len(lane.name) + 2 for lane in lanes]
     for row in rows:
         if row.across:
+            text = joined(*row.text(glyphs.times))
+            needs[-1] = max(needs[-1], cell_len(text) + 4 - sum(needs[:-1]))
             continue
         if row.to is None:
             text = joined(*row.text(glyphs.times))

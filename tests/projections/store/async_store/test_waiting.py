@@ -280,7 +280,7 @@ def test_nothing_of_a_session_is_written_before_what_was_called_for_before_it(
 ) -> None:
     begun, go_on, call = threading.Event(), threading.Event(), getattr(async_store.store, method)
 
-    def slow(*given: str | None, **named: str | None) -> object:
+    def slow(*given: str | None, **named: Any) -> object:
         begun.set()
         assert go_on.wait(PATIENCE)
         return call(*given, **named)
