@@ -14,6 +14,7 @@ from journal.engines.files.ends import header_of
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.storage import CHUNK, FIRST, Storage, chunks, create_anew, write_all
 from journal.errors import ReadError
+from journal.events import Open
 from journal.names import LOG_SUFFIX, Paths, is_packed, packed, packing, source_of_packing
 
 _LEVEL = 1  # hashes do not compress and JSON does so at once: more effort gains little
@@ -45,6 +46,29 @@ def open_archive(storage: Storage, paths: Paths, name: str) -> tuple[int, str]:
     except FileNotFoundError:
         path = packed(path)
         return _open(storage, path), path
+
+
+def archived_header(storage: Storage, paths: Paths, name: str) -> tuple[str, Open | None]:
+    """Where an archived log was found, and its header, None if that is damaged.
+
+    Raises like `open_archive`, and `ReadError` when the operating system refuses.
+    """
+    fd, path = open_archive(storage, paths, name)
+    try:
+        pieces = unpacked(storage, fd, path) if is_packed(path) else _beginning(storage, fd)
+        return path, header_of(pieces)
+    except ReadError as error:
+        if error.errno is not None:
+            raise
+        return path, None
+    except OSError as error:
+        raise ReadError(error.errno, f"{path}: {error.strerror}") from error
+    finally:
+        storage.close(fd)
+
+
+def _beginning(storage: Storage, fd: int) -> Iterator[bytes]:
+    return chunks(storage, fd, 0, storage.size(fd), FIRST)
 
 
 def unpacked(storage: Storage, fd: int, path: str) -> Iterator[bytes]:
@@ -118,7 +142,7 @@ def _is_shared(source: LogFile, session_id: str) -> bool:
 
     If it is not, packing would only make another copy of it.
     """
-    header = header_of(chunks(source.storage, source.fd, 0, source.size(), FIRST))
+    header = header_of(_beginning(source.storage, source.fd))
     return header is not None and header.session_id != session_id
 
 

@@ -18,7 +18,7 @@ from itertools import count
 from msgspec.structs import replace
 
 from journal.codec import SHARED, Clock, control_line, default_writer, digest_of
-from journal.engines.files.archives import read_archive
+from journal.engines.files.archives import archived_header
 from journal.engines.files.dependents import note_fork
 from journal.engines.files.ends import header_of
 from journal.engines.files.forkpoint import ForkPoint, FoundPoint, find_point
@@ -208,7 +208,7 @@ class Branching:
     def _header_at(self, paths: Paths, path: str) -> Open | None:
         if path == paths.log:
             return self._header_of_log(path)
-        return header_of(read_archive(self._storage, paths, os.path.basename(path)))
+        return archived_header(self._storage, paths, os.path.basename(path))[1]
 
     def _header_of_log(self, path: str) -> Open | None:
         log = LogFile(self._storage, path, create=False)

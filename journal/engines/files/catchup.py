@@ -13,10 +13,12 @@ from shlex import quote
 from journal.backend import Projection
 from journal.damage import summary_of
 from journal.engines.files.ahead import ReadAhead, goes_on, read_ahead
+from journal.engines.files.ends import ends_deleted
 from journal.engines.files.losses import Losses
 from journal.engines.files.resuming import thaw
 from journal.engines.files.segment import Segment
 from journal.engines.files.validation import check_beginning, check_session, newer_format_error
+from journal.errors import DamagedError
 from journal.events import NO_LOG_ID, Event, Head, Open
 from journal.kept import find_kept
 from journal.names import Paths
@@ -221,7 +223,12 @@ class CatchUp:
         from journal.engines.files.shared import SharedPart  # few logs are forks
 
         shared = SharedPart(segment.storage, self._paths, header)
-        shared.fold_into(self._projection)
+        try:
+            shared.fold_into(self._projection)
+        except DamagedError:
+            if not ends_deleted(segment.storage, segment.file.fd):
+                raise
+            self._projection.reset()  # the archives go before the log
         self.shared_size, self.shared_problems = shared.size, shared.problems
 
     def _carry_into(self, header: Open | None) -> None:

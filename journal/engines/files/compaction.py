@@ -29,6 +29,7 @@ from journal.engines.files.validation import check_session, newer_format_error
 from journal.errors import (
     CompactionAbandonedError,
     CompactionError,
+    DamagedError,
     JournalError,
     StorageError,
 )
@@ -120,13 +121,20 @@ class Compaction:
     def _living_before(self, old: Segment, size: int) -> Living:
         """What lives of the events that a fork shares with its origin; of other logs nothing."""
         header = header_of(old.pieces(0, size, FIRST))
-        if header is None or not header.shares or ends_deleted(self._storage, old.file.fd):
+        if header is None or not header.shares:
             return Living()
         from journal.engines.files.shared import SharedPart  # few logs are forks
 
         check_session(self._paths, header)
         self._shared = SharedPart(self._storage, self._paths, header)
-        return shared_living(self._shared, self._go_on_or_raise)
+        try:
+            return shared_living(self._shared, self._go_on_or_raise)
+        except DamagedError:
+            if not old.file.is_current():
+                raise changed_error(self._paths) from None
+            if not ends_deleted(self._storage, old.file.fd):
+                raise
+            return Living()
 
     @property
     def _shared_damage(self) -> int:

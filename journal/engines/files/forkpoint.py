@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from shlex import quote
 from typing import NamedTuple
 
-from journal.engines.files.archives import open_archive, read_archive, unpacked
-from journal.engines.files.ends import ends_deleted, header_of, last_record, scan_beginning
+from journal.engines.files.archives import archived_header, read_archive
+from journal.engines.files.ends import ends_deleted, last_record, scan_beginning
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.seeking import find_end, find_event
 from journal.engines.files.shared import lost_beginning
@@ -18,7 +18,6 @@ from journal.errors import (
     HistoryError,
     JournalError,
     NotFoundError,
-    ReadError,
 )
 from journal.events import CURSOR_DIGITS, GENESIS, Cursor, Open, Sealed
 from journal.names import Paths, is_packed
@@ -121,18 +120,10 @@ class _Finding:
     def _archive(self, name: str) -> _File | None:
         """None where it is missing, or its header damaged."""
         try:
-            fd, path = open_archive(self._storage, self._paths, name)
+            path, header = archived_header(self._storage, self._paths, name)
         except FileNotFoundError:
             return None
-        try:
-            header = header_of(unpacked(self._storage, fd, path))
-            return _File(path, header) if header is not None else None
-        except ReadError as error:
-            if error.errno is not None:
-                raise
-            return None
-        finally:
-            self._storage.close(fd)
+        return _File(path, header) if header is not None else None
 
     def _find_in(self, files: list[_File], seq: int) -> FoundPoint:
         """The newest file that has the event, and all that are older."""

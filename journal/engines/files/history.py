@@ -15,6 +15,7 @@ from msgspec.structs import asdict
 
 from journal.damage import summary_of
 from journal.engines.files.archives import read_archive
+from journal.engines.files.ends import ends_deleted
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.segment import Segment
 from journal.engines.files.storage import Storage
@@ -127,6 +128,10 @@ class _Gathering:
         while (source.base > reaching or source.shares) and source.header is not None:
             older = self._predecessor(source.header, newer)
             if older is None and source.shares:
+                if ends_deleted(self._storage, self._log.fd):
+                    return None
+                if not self._log.is_current():
+                    raise self._removed(source.header.archive or "")
                 from journal.engines.files.shared import lost_beginning  # few logs are forks
 
                 raise lost_beginning(self._paths, source.header)
@@ -220,10 +225,13 @@ class _Gathering:
         try:
             return self._open_archive(name)
         except FileNotFoundError:
-            raise HistoryError(
-                f"session {self._paths.session_id!r}: {self._paths.in_archive(name)} "
-                "was removed while the history was read; read it again",
-            ) from None
+            raise self._removed(name) from None
+
+    def _removed(self, name: str) -> HistoryError:
+        return HistoryError(
+            f"session {self._paths.session_id!r}: {self._paths.in_archive(name)} "
+            "was removed while the history was read; read it again",
+        )
 
     def _readable(self, source: _Source, bound: float) -> Iterator[Entry]:
         """The entries up to `bound`, as far as an archive can be unpacked."""

@@ -24,7 +24,7 @@ from journal.engines.files.logfile import LogFile
 from journal.engines.files.resuming import SHORT
 from journal.engines.files.segment import Segment
 from journal.engines.files.storage import Storage
-from journal.errors import JournalError, ReadError
+from journal.errors import DamagedError, JournalError, ReadError
 from journal.events import Head
 from journal.forking import AT_ONCE, leave_stopped_threads
 from journal.names import Paths
@@ -192,7 +192,13 @@ class LogReader:
         size = segment.file.size()
         if size and size in (segment.scanner.end, self._big_tail):
             return True
-        self.catchup.read_on(segment, size, ahead)
+        try:
+            self.catchup.read_on(segment, size, ahead)
+        except DamagedError:
+            if segment.file.is_current():
+                raise
+            self.catchup.forget()  # what it needs has gone with it: another is there by now
+            return False
         seal = segment.scanner.seal
         if seal is not None and not segment.file.is_current():
             return False

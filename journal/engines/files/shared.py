@@ -13,8 +13,7 @@ from typing import NamedTuple
 from msgspec.structs import asdict
 
 from journal.backend import Projection
-from journal.engines.files.archives import open_archive, read_archive
-from journal.engines.files.ends import header_of
+from journal.engines.files.archives import archived_header, open_archive, read_archive
 from journal.engines.files.resuming import snapshot_of
 from journal.engines.files.snapshot import Anchor
 from journal.engines.files.storage import Storage, chunks
@@ -95,7 +94,7 @@ class SharedPart:
         while header is not None and header.shares and header.archive is not None:
             name, (session_id, log_id) = header.archive, header.goes_on_from
             try:
-                older = header_of(read_archive(self._storage, self._paths, name))
+                _, older = archived_header(self._storage, self._paths, name)
             except FileNotFoundError:
                 raise lost_beginning(self._paths, header) from None
             if older is not None and (older.session_id, older.log_id) != (session_id, log_id):
