@@ -11,8 +11,15 @@ import pytest
 from journal.engines.files.directory import Directory
 from projections.store.folded import FoldedSession
 from projections.view import View
-from tests.faults.crashes.log_operations import BASE, MOST_CALLS, append, engine, prepare, turns
-from tests.faults.test_kill_at_every_call import run
+from tests.faults.crashes.log_operations import (
+    BASE,
+    MOST_CALLS,
+    append,
+    engine,
+    prepare,
+    run_with_fault,
+    turns,
+)
 from tests.support import set_event
 
 ORIGIN = "o"
@@ -138,7 +145,7 @@ def test_a_whole_fork_or_none(tmp_path: Path, name: str, kind: str) -> None:
         folder = tmp_path / str(number)
         folder.mkdir()
         begin(folder)
-        got_through = run(folder, operation, kind, number)
+        got_through = run_with_fault(folder, operation, kind, number)
         directory = engine(folder)
         of_fork, of_origin = turns(directory), states(directory, ORIGIN)
         assert of_fork in forks, (number, of_fork)
@@ -172,7 +179,7 @@ def test_what_a_killed_fork_leaves_does_not_keep_another_from_being_made(tmp_pat
         folder = tmp_path / str(number)
         folder.mkdir()
         compacted(folder)
-        if run(folder, lambda d: d.fork(ORIGIN, "s", 3), "killed", number):
+        if run_with_fault(folder, lambda d: d.fork(ORIGIN, "s", 3), "killed", number):
             assert number > 5
             return
         directory = engine(folder)

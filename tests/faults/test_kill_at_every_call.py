@@ -7,26 +7,24 @@ next compaction and the next save must work and leave nothing behind. Logs are o
 their snapshots, short as they are.
 """
 
-import errno
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from journal.errors import JournalError
 from tests.faults.crashes.log_operations import (
     MOST_CALLS,
     OPERATIONS,
     SESSION,
-    Operation,
     append,
     engine,
+    run_with_fault,
     save,
     turns,
 )
 from tests.faults.snapshots import of_any_log
-from tests.support import DiesAt, FailsAt, FaultyStorage, Killed, files_in, no_fault
+from tests.support import FaultyStorage, files_in, no_fault
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +43,7 @@ def test_old_or_new_never_neither(tmp_path: Path, name: str, kind: str) -> None:
     for number in range(MOST_CALLS):
         folder = tmp_path / str(number)
         shutil.copytree(template, folder)
-        got_through = run(folder, operation, kind, number)
+        got_through = run_with_fault(folder, operation, kind, number)
         after = turns(engine(folder))
         assert after in allowed, (number, after)
         if got_through:
@@ -54,24 +52,6 @@ def test_old_or_new_never_neither(tmp_path: Path, name: str, kind: str) -> None:
             return
         check_it_goes_on(folder, after)
     raise AssertionError(f"{name} makes more than {MOST_CALLS} calls")
-
-
-def run(folder: Path, operation: Operation, kind: str, number: int) -> bool:
-    """Run with the `number`th call going wrong. Whether there were so few calls."""
-    if kind == "killed":
-        death = DiesAt(number)
-        try:
-            operation(engine(folder, FaultyStorage(death)))
-        except Killed:
-            return False
-        return not death.dead
-    failure = FailsAt(number, errno.ENOSPC if kind == "no space" else errno.EIO)
-    try:
-        operation(engine(folder, FaultyStorage(failure)))
-    except JournalError:
-        assert failure.failed is not None
-        return False
-    return failure.failed is None
 
 
 def check_it_goes_on(folder: Path, before: dict[str, str] | None) -> None:

@@ -60,6 +60,7 @@ def shared_living(shared: "SharedPart", check: Callable[[], object]) -> Living:
     for event, line in shared.entries():
         check()
         living.take(event, Kept(0, len(line) + 1, event.seq, event.hash, line))
+    living.keys += shared.keys
     return living
 
 

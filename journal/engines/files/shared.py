@@ -20,6 +20,7 @@ from journal.engines.files.storage import Storage, chunks
 from journal.errors import DamagedError, ReadError
 from journal.events import Open
 from journal.names import Paths, is_packed, paths_of
+from journal.once import Remembering, Seen
 from journal.past import Entry
 from journal.reports import Problem
 from journal.scan import Scanner
@@ -45,7 +46,8 @@ class _Part(NamedTuple):
 class SharedPart:
     """What the fork with `header` shares. `count` and `size`, in bytes, are of what was read.
 
-    `problems` is what turned out to be damaged.
+    `problems` is what turned out to be damaged. `keys` are idempotency keys of events that
+    compactions of the origin have dropped.
     """
 
     def __init__(self, storage: Storage, paths: Paths, header: Open) -> None:
@@ -53,6 +55,7 @@ class SharedPart:
         self._paths = paths
         self._header = header
         self.problems: list[Problem] = []
+        self.keys: list[Seen] = []
         self.count = 0
         self.size = 0
 
@@ -81,6 +84,8 @@ class SharedPart:
                     self._fold_after(part, *thawed, projection)
                     break
         for part in left:
+            if isinstance(projection, Remembering):
+                _recall(projection, part.header)
             pieces = read_archive(self._storage, self._paths, part.name)
             for entry in self._read(part, Scanner(), pieces):
                 projection.fold(entry.event)
@@ -99,6 +104,7 @@ class SharedPart:
                 raise lost_beginning(self._paths, header) from None
             if older is not None and (older.session_id, older.log_id) != (session_id, log_id):
                 raise lost_beginning(self._paths, header)
+            self.keys += (older.once if older is not None else None) or ()
             found.append(_Part(name, older, header.base_seq, header.base_hash))
             header = older
         return found
@@ -177,6 +183,11 @@ class SharedPart:
                 projection.fold(entry.event)
         finally:
             self._storage.close(fd)
+
+
+def _recall(projection: Remembering, header: Open | None) -> None:
+    if header is not None and header.base_seq and not header.shares:  # a compaction has made it
+        projection.recall(header.base_seq, header.once or ())
 
 
 def lost_beginning(paths: Paths, header: Open) -> DamagedError:

@@ -1,22 +1,43 @@
 """What changes a log, each on a folder prepared for it, and what may be there when it stopped."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.engines.files.storage import DiskStorage
+from journal.errors import JournalError
 from projections.store.folded import FoldedSession
 from projections.view import View
-from tests.support import set_event
+from tests.support import DiesAt, FailsAt, FaultyStorage, Killed, set_event
 
 SESSION = "s"
 BASE = {"a": "2", "b": "1"}
 MOST_CALLS = 60
+Operation = Callable[[Directory], object]
 
 
 def engine(folder: Path, storage: DiskStorage | None = None) -> Directory:
     return Directory(str(folder), LogOptions("fsync", 1.0, None, storage or DiskStorage()))
+
+
+def run_with_fault(folder: Path, operation: Operation, kind: str, number: int) -> bool:
+    """Run with the `number`th call going wrong. Whether there were so few calls."""
+    if kind == "killed":
+        death = DiesAt(number)
+        try:
+            operation(engine(folder, FaultyStorage(death)))
+        except Killed:
+            return False
+        return not death.dead
+    failure = FailsAt(number, errno.ENOSPC if kind == "no space" else errno.EIO)
+    try:
+        operation(engine(folder, FaultyStorage(failure)))
+    except JournalError:
+        assert failure.failed is not None
+        return False
+    return failure.failed is None
 
 
 def turns(directory: Directory) -> dict[str, str] | None:
@@ -101,7 +122,6 @@ def nothing(folder: Path) -> None:
     """No session yet."""
 
 
-Operation = Callable[[Directory], object]
 NEW = ("c", "1"), ("a", "3")
 
 OPERATIONS: dict[str, tuple[Callable[[Path], None], Operation, list[dict[str, str] | None]]] = {

@@ -156,7 +156,7 @@ class CasEngine:
         seq = place_in(generations[-1], session_id, at)
         if seq < generations[0].base:
             raise HistoryError(f"session {session_id!r}: event {seq} was dropped")
-        data = forked(past_of(generations, 0), to, seq, self._writer, session_id)
+        data = forked(past_of(generations, 0), generations[0].header, to, seq, self._writer)
         if data is None:
             raise NotFoundError(f"session {session_id!r} has no event {seq} to fork at")
         new = read([Message(0, 0, "", data, 0.0)])

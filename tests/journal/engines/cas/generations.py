@@ -115,8 +115,10 @@ def compacted(old: Read, kept: Sequence[Entry], writer: str, *, drop: bool) -> b
     return control_line(header) + b"".join(entry.line + b"\n" for entry in kept)
 
 
-def forked(past: Past, session_id: str, seq: int, writer: str, origin: str) -> bytes | None:
+def forked(past: Past, oldest: Open, session_id: str, seq: int, writer: str) -> bytes | None:
     """The first generation of a fork: a copy of all up to event `seq`, at or after the floor.
+
+    `oldest` is the header of the oldest generation that is left.
 
     None if there is no such event.
     """
@@ -133,7 +135,8 @@ def forked(past: Past, session_id: str, seq: int, writer: str, origin: str) -> b
         base_hash=past.floor_hash,
         kept=len(past.kept),
         kept_digest=digest_of(b"".join(entry.event.hash.encode() for entry in past.kept)),
-        origin=Origin(origin, past.log_id, seq, digest),
+        once=oldest.once,
+        origin=Origin(oldest.session_id, past.log_id, seq, digest),
     )
     lines = [entry.line + b"\n" for entry in (*past.kept, *rest)]
     return control_line(header) + b"".join(lines)

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import pytest
+from msgspec import structs
 
 from journal.backend import Backend
 from journal.errors import (
@@ -13,6 +14,7 @@ from journal.errors import (
     StateTypeError,
 )
 from journal.events import GENESIS, Clear, Cursor, Event, Handoff, Head, Set
+from journal.once import KeyMemory
 from projections.view import View
 from tests.support import Recorder, set_event
 
@@ -323,6 +325,29 @@ def test_clears_and_handoffs_are_shared_too(engine: Backend) -> None:
     kinds = [type(event) for event in events_of(engine, "f")]
     assert kinds == [Set, Handoff, Clear, Set]
     check(engine, "f")
+
+
+def test_idempotency_keys_are_shared_too(engine: Backend) -> None:
+    """A retry in the fork of what its origin had appended before appends nothing."""
+
+    def known(session: str) -> list[bool]:
+        log = engine.open(session, memory := KeyMemory())
+        log.refresh()
+        log.close()
+        return [memory.seq_of(key) is not None for key in ("dropped", "kept", "after")]
+
+    log = engine.open("s", Recorder())
+    for turn, key in (("a", "dropped"), ("b", "kept"), ("a", None)):
+        log.append([structs.replace(set_event(turn), once=key)])
+    engine.compact("s", "drop")
+    engine.fork("s", "f")
+    log.append([structs.replace(set_event("c"), once="after")])
+    for _ in range(2):
+        assert known("f") == [True, True, False]
+        assert known("s") == [True, True, True]
+        write(engine, "f", "b", "d", "d")
+        engine.compact("f")
+    check(engine, "s", "f")
 
 
 def test_a_fork_of_which_nothing_lives_is_compacted_too(engine: Backend) -> None:
