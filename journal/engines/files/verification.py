@@ -168,8 +168,9 @@ class Verification:
                 last = header.base_seq if header.shares else None
                 scanner = self._scan(where, pieces, Scanner(), last)
             except FileNotFoundError:
-                lost = "beginning of the fork" if header.shares else "history"
-                what = f"is missing: the {lost} up to event {header.base_seq} is gone"
+                what = f"is missing: the history up to event {header.base_seq} is gone"
+                if header.shares:
+                    what = f"is missing: the fork's beginning, up to event {header.base_seq}"
                 self._add("archive", where, 0, 0, header.base_seq, what)
                 break
             except ReadError as error:

@@ -186,7 +186,7 @@ def test_a_fork_whose_beginning_is_gone_is_never_an_empty_session(tmp_path: Path
         engine(tmp_path).compact("f")
     (problem,) = engine(tmp_path).verify("f").problems
     assert problem.kind == "archive"
-    assert "the beginning of the fork up to event 2" in problem.reason
+    assert "the fork's beginning, up to event 2" in problem.reason
     assert open_log(tmp_path, "f")[0].append([set_event("d")]).seq == 4, "who writes need not read"
 
 
