@@ -8,12 +8,21 @@ from journal.engines.files.logfile import LogFile
 from journal.engines.files.recovery import lost_its_beginning
 from journal.engines.files.segment import Segment
 from journal.engines.files.storage import Storage, chunks
+from journal.errors import JournalError
 from journal.events import Open
-from journal.names import LOG_SUFFIX, is_archived_log, is_packed, seq_in, stem_of
+from journal.names import (
+    LOG_SUFFIX,
+    Paths,
+    as_archived,
+    is_archived_log,
+    is_packed,
+    seq_in,
+    stem_of,
+)
 from journal.scan import Scanner
 from projections.doctor.finding import Finding, aside, in_sequence, of_path, quoted, shell
 from projections.doctor.findings import Findings
-from projections.doctor.folder import Ends, File
+from projections.doctor.folder import Ends, File, header_of_archive
 from projections.doctor.remedies import Remedy
 
 
@@ -109,10 +118,28 @@ def without_lines(storage: Storage, findings: Findings, file: File) -> Finding:
     return findings.make("warning", "empty", file.path, what, advice)
 
 
-def lost_log(findings: Findings) -> Iterator[Finding]:
-    """A log that is gone while archives of it are there."""
+def _is_shared(storage: Storage, paths: Paths, file: File) -> bool:
+    """Whether an archive is of another session, as it is where that was to be forked."""
+    try:
+        header = header_of_archive(storage, paths, as_archived(file.name))
+    except (JournalError, OSError):
+        return False
+    return header is not None and stem_of(header.session_id) != paths.stem
+
+
+def _forks_debris(findings: Findings, file: File) -> Finding:
+    what = "another session's history, for a fork that was never finished or whose log is gone"
+    advice = Remedy.KEEP_OR_REMOVE.of(command=shell("rm", "-f", "--", file.path))
+    return findings.make("warning", "leftover", file.path, what, advice)
+
+
+def lost_log(storage: Storage, findings: Findings) -> Iterator[Finding]:
+    """A log that is gone while archives of it are there, or names that a dead fork has left."""
     logs = [file for file in findings.inventory.archived if is_archived_log(file.name)]
     if not logs:
+        return
+    if all(_is_shared(storage, findings.inventory.paths, file) for file in logs):
+        yield from (_forks_debris(findings, file) for file in logs)
         return
     newest = max(logs, key=lambda file: (seq_in(file.name), is_packed(file.name)))
     read = "zcat" if is_packed(newest.name) else "cat"

@@ -18,6 +18,7 @@ from projections.doctor.reach import is_barred
 from projections.doctor.remedies import Advice, Remedy
 
 _AFTER_SEAL = "after a seal"
+_A_FORKS = "the fork's beginning"
 
 
 class Problems:
@@ -90,6 +91,8 @@ class Problems:
             return Remedy.WAIT_FOR_WRITE.of()
         if problem.where == self._inventory.paths.log:
             return self._advice_for_log(problem)
+        if problem.kind == "archive" and _A_FORKS in problem.reason:
+            return Remedy.RESTORE_BEGINNING.of()
         return Remedy.RESTORE_OR_DROP.of(
             command=self._findings.journal("compact", "--drop-history")
         )

@@ -58,6 +58,10 @@ class Remedy(Enum):
         "acknowledged; the next write sets it aside in archive/ and cuts it off. If no writer "
         "has died, the disk may have damaged the last event: restore the file from a backup"
     )
+    RESTORE_BEGINNING = (
+        "restore the file from a backup; where the origin is intact, its log, or its archive that "
+        "has the event, is the same file. Until then the fork is not shown, and can be written"
+    )
     RESTORE_LINES = "{command} puts it back; the log as it is now stays in archive/ as evidence"
     TAKE_OUT = (
         "no event is lost: {command} takes out the lines that should not be there; the log as it "

@@ -61,7 +61,7 @@ class SessionExamination:
             yield damage.without_lines(self._storage, self._findings, log)
 
     def _examine_without_log(self) -> Iterator[Finding]:
-        yield from damage.lost_log(self._findings)
+        yield from damage.lost_log(self._storage, self._findings)
         yield from Debris(self._storage, self._findings).files()
         if self._findings.inventory.session_file is not None:
             yield from self._examine_session_file(None)

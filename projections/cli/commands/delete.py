@@ -2,7 +2,7 @@
 
 import click
 
-from journal.errors import NotFoundError
+from journal.errors import DamagedError, NotFoundError
 from projections.cli.arguments.ids import session_argument
 from projections.cli.arguments.options import folder_option
 from projections.cli.sessions.opening import opened, require_session
@@ -30,7 +30,10 @@ def delete_command(session_id: str, yes: bool, force: bool, folder: str | None) 
       journal delete my-session --yes
     """
     with opened(folder) as store:
-        require_session(store, session_id)
+        try:
+            require_session(store, session_id)
+        except DamagedError:
+            pass  # it can be deleted all the same
         if not yes:
             if not can_ask():
                 raise click.UsageError(

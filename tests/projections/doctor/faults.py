@@ -256,6 +256,21 @@ def lose_archive(folder: Path) -> None:
     archives(folder)[0].unlink()
 
 
+def lose_beginning(folder: Path) -> None:
+    with DefaultSessionStore(folder) as store:
+        store.fork("s", to="f")
+        store.refresh_session_file("f")
+    next((folder / "archive").glob("f.*.jsonl")).unlink()
+
+
+def leave_fork(folder: Path) -> None:
+    """A process died before the fork's log was there."""
+    engine(folder).fork("s", "f", 8)
+    (folder / "f.jsonl").unlink()
+    for archive in sorted((folder / "archive").glob("f.*"))[1:]:
+        archive.unlink()
+
+
 def cut_archive(folder: Path) -> None:
     path = archives(folder)[-1]
     path.write_bytes(path.read_bytes()[:-20])
@@ -387,6 +402,13 @@ FAULTS = {
         {Remedy.RESTORE_OR_MOVE_AWAY},
     ),
     "an archive is missing": (lose_archive, {(E, "archive")}, 4, {Remedy.RESTORE_OR_DROP}),
+    "a fork's beginning is missing": (
+        lose_beginning,
+        {(E, "archive")},
+        4,
+        {Remedy.RESTORE_BEGINNING},
+    ),
+    "a fork that died": (leave_fork, {(W, "leftover")}, 1, {Remedy.KEEP_OR_REMOVE}),
     "an archive is cut": (cut_archive, {(E, "archive")}, 4, {Remedy.RESTORE_OR_DROP}),
     "an archive is edited": (
         damage_archive(0, lambda x: x.replace(b'"n":2', b'"n":9')),

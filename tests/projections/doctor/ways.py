@@ -1,6 +1,7 @@
 """What the remedies say, done: of one that has two ways, both are gone."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -39,6 +40,11 @@ def from_backup(folder: Path, finding: Finding, backup: Path) -> None:
         shutil.copy(backup / path, folder / path)
     else:
         Path(finding.path).unlink()
+
+
+def from_origin(folder: Path, finding: Finding, backup: Path) -> None:
+    """The fork of a session that is intact has its beginning in the very log of that."""
+    os.link(folder / "s.jsonl", finding.path)
 
 
 def next_write(folder: Path, finding: Finding, backup: Path) -> None:
@@ -111,6 +117,7 @@ WAYS: dict[Remedy, tuple[Way, ...]] = {
     Remedy.REMOVE_LINK: (command(),),
     Remedy.WAIT_FOR_WRITE: (next_write, from_backup),
     Remedy.RESTORE_SESSION_FILE: (from_backup,),
+    Remedy.RESTORE_BEGINNING: (from_origin,),
     Remedy.RESTORE_MESSAGES: (from_backup, next_write),
     Remedy.REMOVE_NAME: (next_compaction, command()),
     Remedy.RAISE_LIMITS: (raise_limits,),
