@@ -10,6 +10,8 @@ archive, and the packing of an archive changes its name. So:
   copy, or a compaction that drops history, and then we begin anew.
 - Then the log is copied up to its last line end, without what a writer is at, and without
   a seal: what others have done to it since is not part of the copy.
+- Of the file that a fork shares with its origin, what the origin has written since is not the
+  fork's, and not copied, unless it is packed.
 
 Takes no lock and changes nothing. What is damaged is copied as it is.
 """
@@ -22,10 +24,13 @@ from msgspec import Struct
 from journal.codec import decode_line
 from journal.engines.files.archives import open_archive, unpacked
 from journal.engines.files.ends import ends_deleted, header_of
+from journal.engines.files.logfile import LogFile
+from journal.engines.files.seeking import find_event
 from journal.engines.files.storage import Storage, chunks, write_all
 from journal.errors import ReadError
 from journal.events import Open
-from journal.names import TORN_SUFFIX, Paths, as_archived, is_archived_log
+from journal.kept import find_kept
+from journal.names import FORK_SUFFIX, TORN_SUFFIX, Paths, as_archived, is_archived_log, is_packed
 from journal.scan import Scanner
 from journal.state import MAX_LINE
 
@@ -111,23 +116,43 @@ class _Copying:
             if header.archive is None:
                 return
             try:
-                header = self._copy_named(header.archive)
+                last = header.base_seq if header.shares else None
+                header = self._copy_named(header.archive, last)
             except FileNotFoundError:
                 self._accept_missing(log)
                 header = None
         self._copy_all_archives(log)
 
-    def _copy_named(self, name: str) -> Open | None:
-        """Copy an archive. Returns its header, None if that is damaged or known already."""
+    def _copy_named(self, name: str, last: int | None) -> Open | None:
+        """Copy an archive, of a fork's origin up to the event `last`.
+
+        Returns its header, None if that is damaged or known already.
+        """
         fd, path = open_archive(self._storage, self._paths, name)
         try:
-            if not self._copy_beside_log(fd, path):
+            stop = self._end_of_event(path, last) if last is not None else None
+            if not self._copy_beside_log(fd, path, stop):
                 return None
             return header_of(unpacked(self._storage, fd, path))
         except ReadError:
             return None
         finally:
             self._storage.close(fd)
+
+    def _end_of_event(self, path: str, seq: int) -> int | None:
+        """Where in a file of a fork's origin the fork's part ends; None if it is not found."""
+        if is_packed(path):
+            return None
+        log = LogFile(self._storage, path, create=False)
+        try:
+            size = log.size()
+            kept = find_kept(log.chunks(0, size))
+            if kept is not None and kept.header.base_seq == seq:
+                return kept.end
+            point = find_event(self._storage, log, size, seq)
+        finally:
+            log.close()
+        return point.scanner.end if point is not None else None
 
     def _accept_missing(self, log: int) -> None:
         """An archive is not there: is that damage, or has the session been changed?"""
@@ -145,9 +170,9 @@ class _Copying:
                     self._copy_if_there(as_archived(name))
 
     def _copy_evidence(self) -> None:
-        """What repairs have set aside."""
+        """What repairs have set aside, and who the session's forks are."""
         for name in self._names():
-            if name.endswith(TORN_SUFFIX):
+            if name.endswith((TORN_SUFFIX, FORK_SUFFIX)):
                 self._copy_if_there(name)
 
     def _names(self) -> list[str]:
@@ -163,16 +188,16 @@ class _Copying:
         finally:
             self._storage.close(fd)
 
-    def _copy_beside_log(self, fd: int, path: str) -> bool:
+    def _copy_beside_log(self, fd: int, path: str, stop: int | None = None) -> bool:
         """Copy an open file of the archive. False if it has been copied already."""
         name = os.path.basename(path)
         target = os.path.join(self._target.archive, name)
         if target in self._made:
             return False
         self._made.append(target)
-        copy_open(self._storage, fd, target)
+        copy_open(self._storage, fd, target, stop)
         self.archives += is_archived_log(name)
-        self.size += self._storage.size(fd)
+        self.size += self._storage.size(fd) if stop is None else stop
         return True
 
     def _copy_log(self, log: int) -> None:
@@ -207,11 +232,14 @@ class _Copying:
         return start + len(lines) + len(newline) if newline else scanner.end
 
 
-def copy_open(storage: Storage, source: int, target: str) -> None:
-    """Copy an open file to a path, durably, with its mode and its time of change."""
+def copy_open(storage: Storage, source: int, target: str, stop: int | None = None) -> None:
+    """Copy an open file to a path, durably, with its mode and its time of change.
+
+    Up to the byte `stop`, or all of it.
+    """
     copy = storage.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
-        for data in chunks(storage, source, 0, storage.size(source)):
+        for data in chunks(storage, source, 0, storage.size(source) if stop is None else stop):
             write_all(storage, copy, data)
         _finish_copy(storage, source, copy)
     finally:
