@@ -181,6 +181,10 @@ class Branching:
         self._made.append(name)
         try:
             storage.link(source, name)
+        except FileNotFoundError:
+            if is_packed(source):
+                raise
+            self._link(packed(source), packed(name))  # packed meanwhile, which takes no lock
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise

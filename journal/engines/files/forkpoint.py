@@ -20,7 +20,7 @@ from journal.errors import (
     NotFoundError,
 )
 from journal.events import CURSOR_DIGITS, GENESIS, Cursor, Open, Sealed
-from journal.names import Paths, is_packed
+from journal.names import Paths, is_packed, packed
 from journal.scan import Scanner
 
 
@@ -151,7 +151,10 @@ class _Finding:
             return _read_to(seq, pieces)
         if file.path == self._log.path:
             return self._hash_at(self._log, seq)
-        log = LogFile(self._storage, file.path, create=False)
+        try:
+            log = LogFile(self._storage, file.path, create=False)
+        except FileNotFoundError:  # packed meanwhile, which takes no lock
+            return self._hash_in(file._replace(path=packed(file.path)), seq)
         try:
             return self._hash_at(log, seq)
         finally:

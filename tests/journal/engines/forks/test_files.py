@@ -474,3 +474,35 @@ def test_what_is_shared_is_the_origins_bytes_when_it_was_packed(tmp_path: Path) 
     log = engine(tmp_path).open("early", recorder := Recorder())
     log.refresh()
     assert recorder.turns == ["a", "b", "a"]
+
+
+class PacksAt:
+    """A fault: the session `s` is packed before the `number`th of these calls (from 0)."""
+
+    def __init__(self, folder: Path, call: str, number: int) -> None:
+        self.folder, self.call, self.left = folder, call, number
+
+    def __call__(self, name: str, args: tuple[Any, ...]) -> None:
+        if name == self.call:
+            self.left -= 1
+            if self.left == -1:
+                engine(self.folder).pack("s")
+
+
+@pytest.mark.parametrize("call", ["open", "link"])
+@pytest.mark.parametrize("at", [2, 5])
+def test_an_archive_that_is_packed_while_it_is_shared(tmp_path: Path, call: str, at: int) -> None:
+    for number in range(20):
+        folder = tmp_path / str(number)
+        write(engine(folder), "s", "a", "b", "a")
+        engine(folder).compact("s")
+        write(engine(folder), "s", "c", "a")
+        before = events_of(engine(folder), "s")
+        packs = PacksAt(folder, call, number)
+        engine(folder, FaultyStorage(packs)).fork("s", "f", at)
+        assert events_of(engine(folder), "f") == before[:at]
+        assert engine(folder).verify("f").ok
+        if packs.left >= 0:
+            assert number > 0
+            return
+    raise AssertionError("there are more such calls")
