@@ -5,10 +5,9 @@ With the log's lock held, but for the opening, which comes before it.
 
 from errno import ENOSPC
 
-from journal.engines.files.folder import make_folders
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.segment import Segment
-from journal.engines.files.storage import Storage
+from journal.engines.files.storage import Storage, make_folders
 from journal.errors import AppendError, ReadError, ReentryError, StorageError
 from journal.names import Paths
 

@@ -17,6 +17,7 @@ from journal.engines.files.ends import ends_deleted
 from journal.engines.files.losses import Losses
 from journal.engines.files.resuming import thaw
 from journal.engines.files.segment import Segment
+from journal.engines.files.shared import SharedPart
 from journal.engines.files.validation import check_beginning, check_session, newer_format_error
 from journal.errors import DamagedError
 from journal.events import NO_LOG_ID, Event, Head, Open
@@ -220,8 +221,6 @@ class CatchUp:
 
     def _fold_shared(self, segment: Segment, header: Open) -> None:
         """Fold what a fork shares with its origin: all that is before its own file."""
-        from journal.engines.files.shared import SharedPart  # few logs are forks
-
         shared = SharedPart(segment.storage, self._paths, header)
         try:
             shared.fold_into(self._projection)

@@ -13,7 +13,6 @@ import os
 from collections.abc import Callable
 from hashlib import sha256
 from itertools import count
-from typing import TYPE_CHECKING
 
 from journal.backend import History, always
 from journal.codec import PLAIN, Clock, control_line, default_writer, digest_of
@@ -24,6 +23,7 @@ from journal.engines.files.logfile import LogFile
 from journal.engines.files.replacing import Replacement, changed_error
 from journal.engines.files.scratch import discard, open_scratch
 from journal.engines.files.segment import SLICE, Segment
+from journal.engines.files.shared import SharedPart
 from journal.engines.files.storage import FIRST, Storage, write_all
 from journal.engines.files.validation import check_session, newer_format_error
 from journal.errors import (
@@ -38,9 +38,6 @@ from journal.names import Paths, packed
 from journal.once import Seen, still_remembered
 from journal.reports import CompactionReport
 from journal.scan import Scanner
-
-if TYPE_CHECKING:
-    from journal.engines.files.shared import SharedPart
 
 
 class Compaction:
@@ -123,8 +120,6 @@ class Compaction:
         header = header_of(old.pieces(0, size, FIRST))
         if header is None or not header.shares:
             return Living()
-        from journal.engines.files.shared import SharedPart  # few logs are forks
-
         check_session(self._paths, header)
         self._shared = SharedPart(self._storage, self._paths, header)
         try:

@@ -18,6 +18,7 @@ from journal.engines.files.archives import read_archive
 from journal.engines.files.ends import ends_deleted
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.segment import Segment
+from journal.engines.files.shared import lost_beginning
 from journal.engines.files.storage import Storage
 from journal.engines.files.validation import check_beginning, check_session
 from journal.errors import HistoryError, ReadError
@@ -132,8 +133,6 @@ class _Gathering:
                     return None
                 if not self._log.is_current():
                     raise self._removed(source.header.archive or "")
-                from journal.engines.files.shared import lost_beginning  # few logs are forks
-
                 raise lost_beginning(self._paths, source.header)
             if older is None:
                 break

@@ -1,15 +1,13 @@
 """Which events of a log live, and where in its file they are."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from journal.engines.files.shared import SharedPart
 from journal.events import Clear, Event, Set
 from journal.fold import apply
 from journal.once import Seen, key_digest
 from journal.scan import Scanner
-
-if TYPE_CHECKING:
-    from journal.engines.files.shared import SharedPart
 
 
 class Kept(NamedTuple):
@@ -54,7 +52,7 @@ class Living:
         ]
 
 
-def shared_living(shared: "SharedPart", check: Callable[[], object]) -> Living:
+def shared_living(shared: SharedPart, check: Callable[[], object]) -> Living:
     """Fold what a fork shares. Holds the lines that live. Calls `check` for each event."""
     living = Living()
     for event, line in shared.entries():

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from journal.engines.files.folder import make_folders
 from journal.engines.files.locking import LockFile
-from journal.engines.files.storage import FileId, Storage, create_anew, write_all
+from journal.engines.files.storage import FileId, Storage, create_anew, make_folders, write_all
 from journal.errors import JournalError, SessionFileError
 from journal.names import Paths, lock_of, unfinished
 from projections.store.session_file.document import (

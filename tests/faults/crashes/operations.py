@@ -11,10 +11,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from journal.backend import History
 from journal.engines.files.directory import Directory
-from journal.engines.files.folder import make_folders
 from journal.engines.files.locking import LockFile
 from journal.engines.files.log import LogOptions
-from journal.engines.files.storage import Storage, chunks, write_all
+from journal.engines.files.storage import Storage, chunks, make_folders, write_all
 from journal.errors import JournalError
 from journal.events import Handoff, Takeover
 from projections import DefaultSessionStore

@@ -11,8 +11,7 @@ import pytest
 from journal.engines import memory
 from journal.engines.files import modes
 from journal.engines.files import storage as storages
-from journal.engines.files.folder import make_folders
-from journal.engines.files.storage import DiskStorage, Storage
+from journal.engines.files.storage import DiskStorage, Storage, make_folders
 from journal.engines.memory import MemoryDirectory, MemoryStorage
 from journal.room import Answer
 from journal.stopping import StopEvent

@@ -22,6 +22,7 @@ from journal import (
 from journal.engines.files.storage import DiskStorage
 from projections import AsyncSessionStore, DefaultSessionStore
 from projections.backup import back_up
+from projections.store.forks import ForkAt
 
 
 @pytest.fixture(params=["files", "memory"])
@@ -46,7 +47,7 @@ def test_a_point_is_given_in_any_form(store: DefaultSessionStore) -> None:
     steps = list(store.replay("s"))
     second, head = steps[1].event, store.head("s")
     moment = datetime.fromisoformat(second.ts)
-    points = {
+    points: dict[ForkAt | None, int] = {
         2: 2,
         "2": 2,
         0: 0,
