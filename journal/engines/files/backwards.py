@@ -66,6 +66,14 @@ def _newest_in(log: LogFile, session_id: str) -> Newest | None:
     return Newest(header.log_id, header.base_seq, chain([first], entries)) if first else None
 
 
+def events_back(log: LogFile, header: Open, end: int) -> Iterator[Entry]:
+    """The events before the byte `end`, each once the one before it is known to be there.
+
+    Closes the log. Ends before the first event that may not be right.
+    """
+    return _closing(log, _entries(log, header, end))
+
+
 def _closing(log: LogFile, entries: Iterator[Entry]) -> Iterator[Entry]:
     try:
         yield from entries
@@ -81,11 +89,14 @@ def _entries(log: LogFile, header: Open, size: int) -> Iterator[Entry]:
     if next(lines, b""):
         return  # torn, or a line that lacks its newline
     newer: Entry | None = None
+    base = (header.base_seq, header.base_hash) if header.shares else None
     for line in lines:
         if not line or line.isspace():
             continue
         event = _event_in(line)
         if event is None or event.seq <= header.base_seq:
+            if newer is not None and (newer.event.seq - 1, newer.event.prev) == base:
+                yield newer  # a fork's first event; what is before it is in another file
             return
         if newer is not None:
             if (event.seq, event.hash) != (newer.event.seq - 1, newer.event.prev):

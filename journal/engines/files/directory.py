@@ -13,13 +13,14 @@ from journal.engines.files.archives import pack_archives
 from journal.engines.files.backwards import newest_in
 from journal.engines.files.compaction import compact
 from journal.engines.files.deletion import Deletion
-from journal.engines.files.ends import ends_deleted, header_of
+from journal.engines.files.ends import begins_elsewhere, ends_deleted, header_of
 from journal.engines.files.follower import FileFollower
 from journal.engines.files.history import gather
 from journal.engines.files.listing import Listing
 from journal.engines.files.log import FileLog, LogOptions
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.resuming import saved_summary, saved_turn
+from journal.engines.files.shared import newest_of_fork
 from journal.engines.files.storage import FIRST, chunks
 from journal.engines.files.verification import Verification
 from journal.engines.files.watching import FolderWatch
@@ -82,9 +83,15 @@ class Directory:
     def newest(self, session_id: str) -> Newest | None:
         paths = self.paths(session_id)
         try:
-            return newest_in(LogFile(self._storage, paths.log, create=False), session_id)
+            log = LogFile(self._storage, paths.log, create=False)
         except (FileNotFoundError, ReadError):
             return None
+        try:
+            is_fork = begins_elsewhere(self._storage, log.fd, log.size())
+        except OSError:
+            log.close()
+            return None
+        return newest_of_fork(log, paths) if is_fork else newest_in(log, session_id)
 
     def saved_summary(self, session_id: str) -> bytes | None:
         return saved_summary(self._storage, self.paths(session_id))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from journal.codec import decode_line
-from journal.engines.files.storage import Storage, chunks
+from journal.engines.files.storage import FIRST, Storage, chunks
 from journal.events import Open, Record, Sealed
 from journal.scan import Scanner
 from journal.state import MAX_LINE
@@ -32,6 +32,14 @@ def scan_beginning(pieces: Iterable[bytes]) -> Scanner:
 def header_of(pieces: Iterable[bytes]) -> Open | None:
     """The header at the beginning of a log; None if it is not intact. Like `scan_beginning`."""
     return scan_beginning(pieces).header
+
+
+def begins_elsewhere(storage: Storage, log: int, size: int) -> bool:
+    """Whether a short log is a fork's, whose beginning is in a file of its origin. OSError."""
+    if b',"origin":{' not in storage.read(log, min(size, FIRST), 0):
+        return False  # as nearly always, and at once
+    header = header_of(chunks(storage, log, 0, size, FIRST))
+    return header is not None and header.shares
 
 
 def last_record(storage: Storage, fd: int) -> Record | None:

@@ -7,11 +7,11 @@ Whatever is wrong with it, the log is read as if there were none.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from journal.engines.files.ends import header_of
+from journal.engines.files.ends import begins_elsewhere
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.segment import Segment, Tip
 from journal.engines.files.snapshot import Anchor, SnapshotFile
-from journal.engines.files.storage import FIRST, Storage, chunks
+from journal.engines.files.storage import Storage
 from journal.events import Open
 from journal.names import Paths
 from journal.snapshots import UNREADABLE, Freezable, SavedTurn
@@ -99,14 +99,6 @@ def _log_at(storage: Storage, paths: Paths) -> Iterator[tuple[LogFile | None, in
     finally:
         if log is not None:
             log.close()
-
-
-def begins_elsewhere(storage: Storage, log: int, size: int) -> bool:
-    """Whether a short log is a fork's, whose beginning is in a file of its origin. OSError."""
-    if b',"origin":{' not in storage.read(log, min(size, FIRST), 0):
-        return False  # as nearly always, and at once
-    header = header_of(chunks(storage, log, 0, size, FIRST))
-    return header is not None and header.shares
 
 
 @contextmanager

@@ -8,20 +8,25 @@ is the first file of a fork itself, it shares its beginning in the same way, and
 import logging
 import os
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from msgspec.structs import asdict
 
 from journal.backend import Projection
 from journal.engines.files.archives import archived_header, open_archive, read_archive
+from journal.engines.files.backwards import events_back
+from journal.engines.files.ends import header_of, last_record
+from journal.engines.files.logfile import LogFile
 from journal.engines.files.resuming import snapshot_of
+from journal.engines.files.seeking import find_event
 from journal.engines.files.snapshot import Anchor
-from journal.engines.files.storage import Storage, chunks
+from journal.engines.files.storage import FIRST, Storage, chunks
 from journal.errors import DamagedError, ReadError
-from journal.events import Open
+from journal.events import Open, Sealed
 from journal.names import Paths, is_packed, paths_of
 from journal.once import Remembering, Seen
-from journal.past import Entry
+from journal.past import Entry, Newest
 from journal.reports import Problem
 from journal.scan import Scanner
 from journal.snapshots import UNREADABLE, Freezable
@@ -140,6 +145,10 @@ class SharedPart:
         header = part.header
         return header is not None and (header.base_seq, header.base_hash) == (part.last, part.hash)
 
+    def oldest(self) -> Open | None:
+        """The header of the oldest of the files; None where that is damaged. Raises likewise."""
+        return self._parts()[-1].header
+
     # From a snapshot of the origin
 
     def _thaw(self, part: _Part, projection: Freezable) -> tuple[Open, Anchor] | None:
@@ -183,6 +192,57 @@ class SharedPart:
                 projection.fold(entry.event)
         finally:
             self._storage.close(fd)
+
+
+def newest_of_fork(log: LogFile, paths: Paths) -> Newest | None:
+    """See `journal.backend.Backend.newest`: its own events, and then those that it shares.
+
+    Closes the log. None for a session that is no fork, or was compacted since.
+    """
+    try:
+        found = _newest(log, paths)
+    except (OSError, DamagedError):
+        found = None
+    if found is None:
+        log.close()
+    return found
+
+
+def _newest(log: LogFile, paths: Paths) -> Newest | None:
+    header = header_of(chunks(log.storage, log.fd, 0, log.size(), FIRST))
+    if header is None or not header.shares or header.session_id != paths.session_id:
+        return None
+    oldest = SharedPart(log.storage, paths, header).oldest()
+    record = last_record(log.storage, log.fd)
+    if oldest is None or record is None or isinstance(record, Sealed):
+        return None
+    last = record.base_seq if isinstance(record, Open) else record.seq
+    entries = _back(log, paths, header, log.size(), last)
+    first = next(entries, None)
+    return Newest(header.log_id, oldest.base_seq, chain([first], entries)) if first else None
+
+
+def _back(log: LogFile, paths: Paths, header: Open, end: int, last: int) -> Iterator[Entry]:
+    """The events up to `last`, whose line ends at `end`, the newest first. Closes the log."""
+    after = last + 1
+    for entry in events_back(log, header, end):
+        after = entry.event.seq
+        yield entry
+    if not header.shares or after != header.base_seq + 1:
+        return
+    try:
+        file = LogFile(log.storage, paths.in_archive(header.archive or ""), create=False)
+    except (FileNotFoundError, ReadError):
+        return  # it may be packed, and is read from its beginning
+    try:
+        older = header_of(chunks(file.storage, file.fd, 0, file.size(), FIRST))
+        point = find_event(file.storage, file, file.size(), header.base_seq)
+    except OSError:
+        older = point = None
+    if older is None or point is None or point.hashes[-1] != header.base_hash:
+        file.close()
+        return
+    yield from _back(file, paths, older, point.scanner.end, header.base_seq)
 
 
 def _recall(projection: Remembering, header: Open | None) -> None:

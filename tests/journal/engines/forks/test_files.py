@@ -506,3 +506,62 @@ def test_an_archive_that_is_packed_while_it_is_shared(tmp_path: Path, call: str,
             assert number > 0
             return
     raise AssertionError("there are more such calls")
+
+
+class TestNewest:
+    """The newest events of a fork are read from the ends of its files."""
+
+    def newest(self, folder: Path, session: str, count: int = 1 << 30) -> tuple[list[int], int]:
+        found = engine(folder).newest(session)
+        assert found is not None
+        seqs = [entry.event.seq for entry, _ in zip(found.entries, range(count), strict=False)]
+        return seqs, found.base
+
+    def test_they_go_on_in_what_is_shared(self, tmp_path: Path) -> None:
+        write(engine(tmp_path), "s", *"abcdef")
+        engine(tmp_path).fork("s", "f", 4)
+        assert self.newest(tmp_path, "f") == ([4, 3, 2, 1], 0)
+        write(engine(tmp_path), "f", "x", "y")
+        assert self.newest(tmp_path, "f") == ([6, 5, 4, 3, 2, 1], 0)
+        engine(tmp_path).fork("f", "g", 5)
+        write(engine(tmp_path), "g", "z")
+        assert self.newest(tmp_path, "g") == ([6, 5, 4, 3, 2, 1], 0)
+        found = engine(tmp_path).newest("g")
+        assert found is not None
+        assert [entry.event for entry in found.entries][::-1] == events_of(engine(tmp_path), "g")
+        write(engine(tmp_path), "s", *"ghi")
+        assert self.newest(tmp_path, "g", 4) == ([6, 5, 4, 3], 0)
+
+    def test_they_end_where_the_origin_was_compacted(self, tmp_path: Path) -> None:
+        write(engine(tmp_path), "s", "a", "b", "a")
+        engine(tmp_path).compact("s")
+        write(engine(tmp_path), "s", "c", "d")
+        engine(tmp_path).fork("s", "f")
+        write(engine(tmp_path), "f", "x")
+        assert self.newest(tmp_path, "f") == ([6, 5], 3)
+
+    def test_they_end_where_anything_is_not_as_it_should_be(self, tmp_path: Path) -> None:
+        write(engine(tmp_path), "s", "a", "b")
+        engine(tmp_path).fork("s", "f")
+        write(engine(tmp_path), "f", "x")
+        os.truncate(tmp_path / "s.jsonl", (tmp_path / "s.jsonl").stat().st_size - 9)
+        assert self.newest(tmp_path, "f") == ([3], 0)
+        (tmp_path / "archive" / "f.2.jsonl").unlink()
+        assert engine(tmp_path).newest("f") is None
+        engine(tmp_path).delete("f")
+        assert engine(tmp_path).newest("f") is None
+
+    def test_few_are_read_with_few_bytes(self, tmp_path: Path) -> None:
+        write(engine(tmp_path), "s", *["a", "b"] * 2000)
+        engine(tmp_path).fork("s", "f")
+        write(engine(tmp_path), "f", "x")
+        read: list[int] = []
+
+        def fault(name: str, args: tuple[Any, ...]) -> None:
+            if name == "read":
+                read.append(args[1])
+
+        found = engine(tmp_path, FaultyStorage(fault)).newest("f")
+        assert found is not None
+        assert [next(found.entries).event.seq for _ in range(5)] == [4001, 4000, 3999, 3998, 3997]
+        assert sum(read) < 100_000
