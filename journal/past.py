@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from journal.events import Event
+from journal.events import Event, Origin
 from journal.reports import Problem
 from journal.reprs import count, name, repr_of_parts
 
@@ -34,7 +34,8 @@ class Past(Struct, kw_only=True):
     and `kept` has all up to the last event that is out of order. `folded_at` is when that
     compaction was, a timestamp like those of events, or empty; `floor_hash` is the hash of the
     event `floor`, empty where the header that has it is damaged. `problems` is what turned out
-    to be damaged or missing; it may grow while `rest` is read.
+    to be damaged or missing; it may grow while `rest` is read. `origin` is where the session was
+    forked from, if it was.
     """
 
     log_id: str
@@ -44,6 +45,7 @@ class Past(Struct, kw_only=True):
     kept: list[Entry]
     rest: Iterator[Entry]
     problems: list[Problem]
+    origin: Origin | None = None
 
     @repr_of_parts
     def __repr__(self) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from journal.events import Origin
 from journal.reprs import count, fields_without, name, repr_of_parts
 from journal.snapshots import UNREADABLE, EncodedTurns
 
@@ -44,6 +45,7 @@ class Summary(Struct, frozen=True, kw_only=True):
       in the `transcript` of a recorded turn, or in `messages` as chat models have them.
     - `findings` counts changes of runtime without a handoff, and handoffs after which the source
       went on writing. `journal handoffs` also finds turns that ran twice and calls that were lost.
+    - `forked_from` is where the session was forked from, if it was. It is not saved either.
     - `problem` is the first thing that is damaged in the log, as far as is known.
     """
 
@@ -63,6 +65,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     waits_for: tuple[str, ...] = ()
     is_imported: bool = False
     handed_to: str | None = None
+    forked_from: Origin | None = None
     others: tuple[OtherTurn, ...] = ()
 
     @repr_of_parts

@@ -3,7 +3,8 @@
 import msgspec
 
 from journal.backend import Backend
-from journal.past import NOW
+from journal.events import Origin
+from journal.past import NOW, Past
 from journal.reports import Problem, SessionInfo
 from journal.snapshots import UNREADABLE
 from projections.store.folded import FoldedSession
@@ -30,9 +31,19 @@ class Summaries:
         since. Raises `ReadError` and its siblings.
         """
         session_id = info["session_id"]
-        is_short = info["log_bytes"] <= LEAST_TO_SAVE
-        if is_short and (not info["log_bytes"] or self._backend.origin(session_id) is None):
-            return self._of_short(session_id)  # a fork may share very much
+        if info["log_bytes"] <= LEAST_TO_SAVE:
+            past = self._backend.history(session_id, NOW)
+            if past is None:
+                return _of_older(self._sessions.get(session_id))
+            if past.origin is None:
+                return _of_short(past)
+            origin: Origin | None = past.origin  # of a fork, which may share very much
+        else:
+            origin = self._backend.origin(session_id)
+        found = self._of_long(session_id)
+        return msgspec.structs.replace(found, forked_from=origin) if origin else found
+
+    def _of_long(self, session_id: str) -> Summary:
         saved = self._backend.saved_summary(session_id)
         if saved is not None:
             try:
@@ -63,16 +74,14 @@ class Summaries:
             log.close()
         return _summed_up(folded, head.seq if head is not None else 0, problem)
 
-    def _of_short(self, session_id: str) -> Summary:
-        past = self._backend.history(session_id, NOW)
-        if past is None:
-            return _of_older(self._sessions.get(session_id))
-        folded, last = FoldedSession(), past.floor
-        for event in past.to_fold():
-            folded.fold(event)
-            last = max(last, event.seq)
-        problem = past.problems[0] if past.problems else None
-        return _summed_up(folded, last, problem)
+
+def _of_short(past: Past) -> Summary:
+    folded, last = FoldedSession(), past.floor
+    for event in past.to_fold():
+        folded.fold(event)
+        last = max(last, event.seq)
+    problem = past.problems[0] if past.problems else None
+    return _summed_up(folded, last, problem)
 
 
 def _summed_up(folded: FoldedSession, seq: int, problem: Problem | None = None) -> Summary:

@@ -70,7 +70,8 @@ class _Source:
     @property
     def shares(self) -> bool:
         """Whether it folds to the view only with the file before it: see `Open.shares`."""
-        return self.header is not None and self.header.shares
+        header = self.header
+        return header is not None and header.origin is not None and header.shares
 
     def up_to(self, seq: float) -> Iterator[Entry]:
         """The entries that come next, before the first one beyond `seq`."""
@@ -124,6 +125,7 @@ class _Gathering:
         if source.header is None and not source.scanner.count:
             return None
         log_id = source.scanner.log_id
+        origin = source.header.origin if source.header is not None else None
         newer: list[str | None] = []  # archives to read after `source`, the newest first
         name: str | None = None
         while (source.base > reaching or source.shares) and source.header is not None:
@@ -141,6 +143,8 @@ class _Gathering:
         while (kept := self._kept(source, name)) is None:
             name = newer.pop()
             source = self._reopen(name)
+            if source.shares and source.header is not None:  # it is nothing without that one
+                raise lost_beginning(self._paths, source.header)
         return Past(
             log_id=log_id,
             floor=source.base,
@@ -149,6 +153,7 @@ class _Gathering:
             kept=kept,
             rest=self._read_forward(source, newer),
             problems=self._problems,
+            origin=origin,
         )
 
     def _kept(self, source: _Source, name: str | None) -> list[Entry] | None:

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from journal.errors import JournalError
-from journal.events import Origin
 from journal.reports import SessionInfo
 from projections.cli.arguments.options import POINT, TEXT, folder_option, output_option
 from projections.cli.documents.json_output import json_document, json_line
@@ -168,7 +167,6 @@ class Summing:
         )
         try:
             summary = self._store.summary(info)
-            item.forked_from = origin_item(self._origin(info))
         except JournalError as error:
             item.error = str(error)
             notice(item.error)
@@ -183,13 +181,12 @@ class Summing:
         item.phase, item.gone_turns = judged(summary, self._has_ended)
         item.writer = summary.writer
         item.writer_gone = True if item.gone_turns else {"running": False}.get(item.phase or "")
+        if summary.forked_from is not None:
+            item.forked_from = origin_item(summary.forked_from)
         item.error = summary.problem
         if item.error is not None:
             self._fail(item, "damaged")
         return item
-
-    def _origin(self, info: SessionInfo) -> Origin | None:
-        return self._store.origin(info["session_id"]) if info["log_bytes"] else None
 
     def _fail(self, item: SessionItem, phase: str) -> None:
         item.phase = phase

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from projections.cli.documents.sessions import SessionItem
+from projections.cli.documents.sessions import OriginItem, SessionItem
 from projections.cli.formats.ages import age
 from projections.cli.formats.clocks import clock
 from projections.cli.formats.sizes import size_text
@@ -32,16 +32,13 @@ def print_table(items: Iterable[SessionItem]) -> None:
             *("?" if item.error and not item.events else str(count) for count in counts),
             size_text(item.log_bytes),
             (_changed(item, now if columns is not None else None), "dim"),
-            _begins(item),
+            item.first_words if item.forked_from is None else _begins(item, item.forked_from),
         )
     table.print()
 
 
-def _begins(item: SessionItem) -> str:
-    """How the session began. A fork begins as its origin did: so first what sets it apart."""
-    origin = item.forked_from
-    if origin is None:
-        return item.first_words
+def _begins(item: SessionItem, origin: OriginItem) -> str:
+    """How a fork began: as its origin did, so first comes what sets it apart."""
     branch = f"fork of {shorten(origin.session_id, _LONGEST_ORIGIN)}@{origin.seq}"
     return f"{branch}: {item.first_words}" if item.first_words else branch
 

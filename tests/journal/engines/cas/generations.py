@@ -160,4 +160,5 @@ def past_of(generations: Sequence[Read], reaching: int) -> Past:
         kept=[entry for entry in oldest.entries if entry.event.seq <= oldest.base],
         rest=iter(rest),
         problems=[],
+        origin=generations[-1].header.origin,
     )

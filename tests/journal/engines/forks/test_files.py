@@ -565,3 +565,16 @@ class TestNewest:
         assert found is not None
         assert [next(found.entries).event.seq for _ in range(5)] == [4001, 4000, 3999, 3998, 3997]
         assert sum(read) < 100_000
+
+
+def test_a_packed_beginning_that_cannot_be_unpacked_is_no_empty_one(tmp_path: Path) -> None:
+    write(engine(tmp_path), "s", "a", "b", "a")
+    engine(tmp_path).compact("s")
+    write(engine(tmp_path), "s", "c", "b")
+    engine(tmp_path).compact("s")
+    engine(tmp_path).pack("s")
+    engine(tmp_path).fork("s", "f", 4)
+    (tmp_path / "archive" / "f.4.jsonl.gz").write_bytes(b"\x1f\x8b\x08\0")
+    with pytest.raises(DamagedError, match="fork of s@4"):
+        engine(tmp_path).history("f", 4)
+    assert not engine(tmp_path).verify("f").ok
