@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import pytest
 
+from journal.codec import NEWEST
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.events import Head
@@ -247,7 +248,7 @@ HEADER = {
     "kept": "3",
     "kept_digest": f'"{"1" * 32}"',
     "archive": '"s.77.jsonl"',
-    "format": "2",
+    "format": str(NEWEST + 1),
 }
 """Another value for each field of a header that something else depends on."""
 
