@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
 from journal.config import Durability
+from journal.erasing import Choice
 from journal.events import Cursor, Event, Head
 from journal.past import Newest, Past
-from journal.reports import CompactionReport, Problem, SessionInfo, VerifyReport
+from journal.reports import CompactionReport, ErasureReport, Problem, SessionInfo, VerifyReport
 from journal.room import Answer
 from journal.snapshots import SavedTurn
 from journal.stopping import StopEvent
@@ -302,6 +303,21 @@ class Backend(Protocol):
         nothing is done, and the report says so. Asks `stop` now and then. Raises
         `CompactionAbandonedError` when that says True, or when another compaction of the session
         is under way; `StorageError`. The log is as it was then.
+        """
+        ...
+
+    def erase(
+        self, session_id: str, choice: Choice, *, dry_run: bool = False
+    ) -> ErasureReport | None:
+        """Take the states that are chosen out of the log and all that is left of its history.
+
+        None when there is no such session. With `dry_run` nothing is changed, and the report says
+        what would be. Hashes, seqs, cursors and heads stay as they are, and verification passes.
+        Readers and writers go on: what writers append meanwhile is looked at too, and a
+        projection that has folded the log is reset and folds it anew. Interrupted anywhere, the
+        log is intact, and erasing again does what was left.
+
+        Raises `LockTimeoutError`, `UnsupportedFormatError`, `StorageError` and their siblings.
         """
         ...
 

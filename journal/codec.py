@@ -49,6 +49,9 @@ HASH_DIGITS = 32
 NO_STATE = b"null"
 """What stands in the place of a state that was erased; its digest follows under `erased`."""
 
+ERASED_STATE = Raw(b"{}")
+"""What is read of a state that was erased: nothing is known of it."""
+
 _STATE, _PREV, _HASH = b',"state":', b',"prev":"', b',"hash":"'
 # Where these end in what stands after a state, and how long that is:
 _PREV_KEY_END = len(_PREV)
@@ -177,6 +180,8 @@ def control_line(record: Open | Sealed) -> bytes:
     for name in ("session_file", "once"):
         if fields.get(name, "") is None:
             del fields[name]
+    if isinstance(record, Open) and not record.erasures:
+        del fields["erasures"]
     op = "open" if isinstance(record, Open) else "sealed"
     head = _to_json({"op": op, **fields})[:-1]
     return b'%b,"hash":"%b"}\n' % (head, digest_of(head).encode())
@@ -262,9 +267,13 @@ def _decode_longer(line: bytes) -> Record | None:
         return _decode_unknown(line)
     if not isinstance(record, Open | Sealed) and not (record.seq > 0 and record.prev):
         return None
-    if isinstance(record, Set) and record.erased is not None and bytes(record.state) != NO_STATE:
+    if record.hash != _hash_by_layout(line):
         return None
-    return record if record.hash == _hash_by_layout(line) else None
+    if isinstance(record, Set) and record.erased is not None:
+        if bytes(record.state) != NO_STATE:
+            return None
+        return msgspec.structs.replace(record, state=ERASED_STATE)
+    return record
 
 
 def digest_of(covered: bytes) -> str:

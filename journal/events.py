@@ -44,7 +44,7 @@ class _Stamped(Struct, frozen=True, kw_only=True, gc=False, tag_field="op"):
 class Set(_Stamped, frozen=True, kw_only=True, gc=False, tag="set"):
     """A turn's whole state: it replaces the state that the turn had before.
 
-    If it was erased, `state` is `null` and `erased` the SHA-256 of what it was, 64 hex digits.
+    If it was erased, `state` is `{}`, and `erased` the SHA-256 of what it was, 64 hex digits.
     `once` is the idempotency key under which it was appended, if it was.
     """
 
@@ -157,6 +157,8 @@ class Open(Struct, frozen=True, kw_only=True, tag_field="op", tag="open"):
     """The header, the first line of every file.
 
     `once` are idempotency keys of events that compaction has dropped: see `journal.once`.
+    `erasures` is how often states were erased in the log: whoever has folded it before folds it
+    anew when that is another number.
     """
 
     format: int
@@ -168,6 +170,7 @@ class Open(Struct, frozen=True, kw_only=True, tag_field="op", tag="open"):
     kept_digest: str
     archive: str | None
     once: list[tuple[Number, str]] | None = None
+    erasures: Number = 0
     ts: str
     writer: str
     hash: str = ""

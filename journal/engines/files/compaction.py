@@ -219,6 +219,7 @@ class Compaction:
             kept_digest=digest.hexdigest()[: len(digest_of(b""))],
             archive=os.path.basename(archive) if archive is not None else None,
             once=still_remembered([*before, *keys], scanner.seq) or None,
+            erasures=scanner.header.erasures if scanner.header is not None else 0,
             ts=self._clock.now(),
             writer=self._writer,
         )

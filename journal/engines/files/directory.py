@@ -14,6 +14,7 @@ from journal.engines.files.backwards import newest_in
 from journal.engines.files.compaction import compact
 from journal.engines.files.deletion import Deletion
 from journal.engines.files.ends import ends_deleted
+from journal.engines.files.erasure import Erasure
 from journal.engines.files.follower import FileFollower
 from journal.engines.files.history import gather
 from journal.engines.files.listing import Listing
@@ -22,11 +23,12 @@ from journal.engines.files.logfile import LogFile
 from journal.engines.files.resuming import saved_summary, saved_turn
 from journal.engines.files.verification import Verification
 from journal.engines.files.watching import FolderWatch
+from journal.erasing import Choice
 from journal.errors import ReadError, StorageError
 from journal.events import Cursor, Head
 from journal.names import Paths, paths_of
 from journal.past import Entry, Newest, Past
-from journal.reports import CompactionReport, SessionInfo, VerifyReport
+from journal.reports import CompactionReport, ErasureReport, SessionInfo, VerifyReport
 from journal.snapshots import SavedTurn
 from journal.stopping import StopEvent
 
@@ -126,6 +128,16 @@ class Directory:
                 f"session {session_id!r}: its archive could not be packed ({error.strerror}); "
                 "it stays unpacked",
             ) from error
+
+    def erase(
+        self, session_id: str, choice: Choice, *, dry_run: bool = False
+    ) -> ErasureReport | None:
+        """As in the Protocol. Files of a session whose log is gone are erased, too."""
+        options = self._options
+        paths = self.paths(session_id)
+        timeout, writer = options.lock_timeout, options.writer
+        erasure = Erasure(self._storage, paths, choice, timeout, writer)
+        return erasure.plan() if dry_run else erasure.run()
 
     def verify(self, session_id: str, head: Head | None = None) -> VerifyReport:
         return Verification(self._storage, self.paths(session_id), head).run()

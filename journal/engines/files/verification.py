@@ -14,7 +14,7 @@ from journal.engines.files.logfile import LogFile
 from journal.engines.files.segment import Segment
 from journal.engines.files.storage import Storage
 from journal.errors import JournalError, ReadError
-from journal.events import NO_LOG_ID, Event, Head, Open
+from journal.events import NO_LOG_ID, Event, Head, Open, Set
 from journal.names import Paths
 from journal.reports import Problem, VerifyReport
 from journal.scan import Scanner
@@ -35,6 +35,7 @@ class Verification:
         self._problems: list[Problem] = []
         self._floor = 0  # events after this seq have all been read
         self._expected: dict[int, str] = {}  # hashes by seq that an older file must have
+        self._erased: set[int] = set()  # seqs of events whose states were erased
 
     def run(self) -> VerifyReport:
         """Read everything, in bounded memory. Raises `ReadError` when the log is unreadable."""
@@ -87,6 +88,7 @@ class Verification:
             events=events,
             archived_events=archived,
             problems=self._problems,
+            erased=len(self._erased),
         )
 
     def _scan(self, where: str, pieces: Iterator[bytes], scanner: Scanner) -> Scanner:
@@ -97,6 +99,7 @@ class Verification:
             seq = event.seq
             if seq == noted:
                 self._note_seen(event)
+            self._note_erased(event)
             if expected and expected.pop(seq, event.hash) != event.hash:
                 what = f"event {seq} is not the one that compaction folded"
                 self._add("base", where, scanner.start, 0, seq, what)
@@ -121,6 +124,10 @@ class Verification:
                 self._noted_seen = self._noted_seen or self._noted.hash == header.base_hash
         self._floor = header.base_seq if header is not None else 0
         return scanner
+
+    def _note_erased(self, event: Event) -> None:
+        if type(event) is Set and event.erased is not None:
+            self._erased.add(event.seq)
 
     def _check_all_found(self, where: str, header: Open | None, expected: dict[int, str]) -> None:
         """Whether nothing is left that should be in a file; its base is older than it."""

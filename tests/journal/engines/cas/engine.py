@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import groupby, islice
 
 from journal.backend import History, Order, Projection, always, never
 from journal.config import Durability
+from journal.erasing import Choice, LineEraser
 from journal.errors import (
     CompactionAbandonedError,
     LockTimeoutError,
@@ -14,7 +15,7 @@ from journal.errors import (
 )
 from journal.events import Cursor, Head
 from journal.past import Newest, Past
-from journal.reports import CompactionReport, SessionInfo, VerifyReport
+from journal.reports import CompactionReport, ErasureReport, SessionInfo, VerifyReport
 from journal.snapshots import SavedTurn
 from journal.state import check_text
 from journal.stopping import StopEvent
@@ -22,7 +23,7 @@ from tests.journal.engines.cas.follower import CasFollower, past_in
 from tests.journal.engines.cas.generations import Read, compacted, living, read, tombstone
 from tests.journal.engines.cas.log import CasLog
 from tests.journal.engines.cas.narrow import Listed, NarrowStore, UnreachableError
-from tests.journal.engines.cas.stream import Stream, is_tombstone
+from tests.journal.engines.cas.stream import Generation, Stream, is_tombstone
 from tests.journal.engines.cas.verification import verify
 
 _TICK = 0.05  # seconds between looks at whether to stop
@@ -125,6 +126,41 @@ class CasEngine:
             bytes_after=len(data) if is_needed else old.size,
             base_seq=old.scanner.seq if is_needed else old.base,
             archive=f"generation {old.start}" if is_needed and not drop else None,
+        )
+
+    def erase(
+        self, session_id: str, choice: Choice, *, dry_run: bool = False
+    ) -> ErasureReport | None:
+        stream = self._stream(session_id)
+        for _ in range(stream.patience):
+            found = stream.everything()
+            if found is None or is_tombstone(found.newest):
+                return None
+            report = self._erase(stream, found, choice, dry_run=dry_run)
+            if report is not None:
+                return report
+        raise LockTimeoutError(f"session {session_id!r}: others were quicker each time")
+
+    def _erase(
+        self, stream: Stream, found: Generation, choice: Choice, *, dry_run: bool
+    ) -> ErasureReport | None:
+        """None if somebody else was quicker."""
+        eraser, changed, generations = LineEraser(choice), [], []
+        for start, messages in groupby(found.messages, key=lambda one: one.start):
+            data = b"".join(message.data for message in messages)
+            if eraser.changes([data], ""):
+                changed.append(f"generation {start}")
+                data = b"".join(eraser.erased([data], ""))
+            generations.append(data)
+        place = found.newest.place
+        if changed and not dry_run and stream.replace_all(place, generations) is None:
+            return None
+        return ErasureReport(
+            session_id=stream.session_id,
+            states=len(eraser.seqs),
+            blanked=0,
+            files=changed,
+            kept=eraser.kept,
         )
 
     def verify(self, session_id: str, head: Head | None = None) -> VerifyReport:

@@ -106,6 +106,7 @@ def compacted(old: Read, kept: Sequence[Entry], writer: str, *, drop: bool) -> b
         kept_digest=digest_of(b"".join(entry.event.hash.encode() for entry in kept)),
         archive=None if drop else f"generation {old.start}",
         once=still_remembered([*(old.header.once or ()), *keys], old.scanner.seq) or None,
+        erasures=old.header.erasures,
         ts=clock.now(),
         writer=writer,
     )

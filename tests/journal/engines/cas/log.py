@@ -41,6 +41,7 @@ class CasLog:
         self._place = 0  # of the message folded last, or the tombstone seen last
         self._begin_generation(0)
         self._folded: Head | None = None
+        self._erasures = 0  # how often states were erased in what was folded
 
     def _begin_generation(self, start: int) -> None:
         self._start = start
@@ -115,7 +116,10 @@ class CasLog:
         assert isinstance(header, Open)
         check_session(header, self._stream.session_id)
         known = self._folded
-        if known is None or known.log_id != header.log_id or known.seq < header.base_seq:
+        ours = (known.log_id, self._erasures) if known is not None else None
+        is_ours = ours == (header.log_id, header.erasures)
+        self._erasures = header.erasures
+        if known is None or not is_ours or known.seq < header.base_seq:
             self._folded = None
             self._projection.reset()
         if header.base_seq and isinstance(self._projection, Remembering):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from journal.events import Head
+from journal.events import Head, Set
 from journal.reports import Problem, VerifyReport
 from tests.journal.engines.cas.generations import Read, read_all
 from tests.journal.engines.cas.stream import Stream, is_tombstone
@@ -34,7 +34,18 @@ def verify(stream: Stream, noted: Head | None) -> VerifyReport:
         events=newest.scanner.count if newest is not None else 0,
         archived_events=newest.base - generations[0].base if newest is not None else 0,
         problems=problems,
+        erased=len(_erased(generations)),
     )
+
+
+def _erased(generations: Sequence[Read]) -> set[int]:
+    """The events whose states were erased."""
+    return {
+        entry.event.seq
+        for one in generations
+        for entry in one.entries
+        if isinstance(entry.event, Set) and entry.event.erased is not None
+    }
 
 
 def _damage(stream: Stream, generations: Sequence[Read]) -> list[Problem]:
