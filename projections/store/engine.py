@@ -41,6 +41,10 @@ class SessionFiles:
         """`logs` and the sessions that only have a session file. Raises `ReadError`."""
         return with_session_files(self._options.storage, self.folder, list(logs))
 
+    def strays(self) -> tuple[list[str], list[str]]:
+        """Sessions that have files but no log, and files of no known session. `ReadError`."""
+        return self._logs.strays()
+
     def delete(self, session_id: str, file: SessionFile) -> bool:
         """Delete the session with its file. Returns False when there was neither.
 

@@ -21,6 +21,7 @@ from journal.engines.files.listing import Listing
 from journal.engines.files.log import FileLog, LogOptions
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.resuming import saved_summary, saved_turn
+from journal.engines.files.strays import stray_sessions
 from journal.engines.files.verification import Verification
 from journal.engines.files.watching import FolderWatch
 from journal.erasing import Choice
@@ -138,6 +139,10 @@ class Directory:
         timeout, writer = options.lock_timeout, options.writer
         erasure = Erasure(self._storage, paths, choice, timeout, writer)
         return erasure.plan() if dry_run else erasure.run()
+
+    def strays(self) -> tuple[list[str], list[str]]:
+        """See `journal.engines.files.strays`."""
+        return stray_sessions(self._storage, self.folder)
 
     def verify(self, session_id: str, head: Head | None = None) -> VerifyReport:
         return Verification(self._storage, self.paths(session_id), head).run()

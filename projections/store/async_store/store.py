@@ -3,7 +3,7 @@
 from asyncio import Future
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from msgspec.structs import replace
 
@@ -17,6 +17,9 @@ from projections.store.async_store.looking_back import AsyncLookingBack
 from projections.store.async_store.writer import AsyncWriter
 from projections.store.settings import check_count
 from projections.store.store import DefaultSessionStore, writer_of
+
+if TYPE_CHECKING:
+    from projections.store.erasing import Erasure
 
 
 class AsyncSessionStore(AsyncLookingBack):
@@ -198,6 +201,49 @@ class AsyncSessionStore(AsyncLookingBack):
         """As `StoreWriter.append_if`, in a thread, in its place among the writes."""
         append = self._store_writer.append_if
         return self._calls.write(session_id, lambda: append(session_id, events, expect, once))
+
+    def erase(
+        self,
+        pattern: str | None = None,
+        sessions: str | Iterable[str] | None = None,
+        *,
+        runtime_id: str | None = None,
+        turn_id: str | None = None,
+        seqs: Iterable[int] | None = None,
+        fixed: bool = False,
+        ignore_case: bool = False,
+        dry_run: bool = False,
+        on_session: Callable[[str], object] | None = None,
+    ) -> "Future[Erasure]":
+        """Take out every state in which `pattern` matches, in these sessions or in all.
+
+        Waits for the writes of all sessions. `on_session` is called in a thread.
+        """
+        return self._calls.after_all(
+            lambda: self.store.erase(
+                pattern,
+                sessions,
+                runtime_id=runtime_id,
+                turn_id=turn_id,
+                seqs=seqs,
+                fixed=fixed,
+                ignore_case=ignore_case,
+                dry_run=dry_run,
+                on_session=on_session,
+            )
+        )
+
+    def erase_secrets(
+        self,
+        sessions: str | Iterable[str] | None = None,
+        *,
+        dry_run: bool = False,
+        on_session: Callable[[str], object] | None = None,
+    ) -> "Future[Erasure]":
+        """Take out every state with what today's redaction takes for a secret."""
+        return self._calls.after_all(
+            lambda: self.store.erase_secrets(sessions, dry_run=dry_run, on_session=on_session)
+        )
 
     def _append(self, session_id: str, make: Callable[[], Sequence[Set]]) -> "Future[bool]":
         if self._writer.is_full:

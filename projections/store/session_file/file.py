@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from journal.engines.files.folder import make_folders
 from journal.engines.files.locking import LockFile
-from journal.engines.files.storage import FileId, Storage, create_anew, write_all
+from journal.engines.files.storage import FileId, Storage, chunks, create_anew, write_all
 from journal.errors import JournalError, SessionFileError
 from journal.names import Paths, lock_of, unfinished
 from projections.store.session_file.document import (
@@ -15,6 +15,7 @@ from projections.store.session_file.document import (
     UNREADABLE,
     join,
     loads,
+    masked_fields,
     new_fields,
     with_state,
 )
@@ -134,6 +135,51 @@ class SessionFile:
             except OSError as error:
                 raise refusal(path, "written", error) from error
 
+    # Erasing
+
+    def holds(self, masked: Callable[[Any], Any]) -> bool:
+        """Whether `masked` would change anything in it, or in what a refresh has left."""
+        path, fields = self._finder.find()
+        if fields is not None and masked_fields(path, fields, masked, None):
+            return True
+        left = self._left(unfinished(path))
+        text = left.decode(errors="replace") if left is not None else ""
+        return masked(text) is not text
+
+    def erase(
+        self, masked: Callable[[Any], Any], render: Callable[[], bytes | None], timeout: float
+    ) -> bool:
+        """Replace what `masked` changes, durably. False if nothing had to be.
+
+        What `render` gives stands under `runtime_state` then, if it gives anything. As `write`.
+        """
+        with self.locked(timeout):
+            path, fields = self._finder.find()
+            had_left = self._left(unfinished(path)) is not None
+            self.discard_unfinished()
+            changed = masked_fields(path, fields or {}, masked, render())
+            try:
+                if changed:
+                    self._replace(path, join({**(fields or {}), **changed}), durable=True)
+                if changed or had_left:
+                    self._storage.sync_folder(self._paths.folder)
+            except OSError as error:
+                raise refusal(path, "written", error) from error
+            return bool(changed) or had_left
+
+    def _left(self, path: str) -> bytes | None:
+        """What a refresh has left that was killed."""
+        try:
+            fd = self._storage.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise refusal(path, "read", error) from error
+        try:
+            return b"".join(chunks(self._storage, fd, 0, self._storage.size(fd)))
+        finally:
+            self._storage.close(fd)
+
     @contextmanager
     def locked(self, timeout: float) -> Iterator[None]:
         """Hold the lock that PraisonAI's own store takes. Raises `LockTimeoutError`."""
@@ -163,13 +209,13 @@ class SessionFile:
             raise
         return lock
 
-    def _replace(self, path: str, data: bytes) -> None:
+    def _replace(self, path: str, data: bytes, *, durable: bool = False) -> None:
         new = unfinished(path)
         try:
             fd = create_anew(self._storage, new)
             try:
                 write_all(self._storage, fd, data)
-                if self._durable:  # PraisonAI's messages are in there too
+                if self._durable or durable:  # PraisonAI's messages are in there too
                     self._storage.sync(fd)
             finally:
                 self._storage.close(fd)
