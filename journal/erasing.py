@@ -29,7 +29,7 @@ class Choice(Protocol):
         """Whether the state of this event is to be taken out."""
         ...
 
-    def finds(self, text: str) -> bool:
+    def finds(self, text: str, /) -> bool:
         """Whether what is to be erased stands in a text that is no state."""
         ...
 

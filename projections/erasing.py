@@ -87,7 +87,7 @@ class MatchingChoice:
     def takes(self, event: Set) -> bool:
         return any(self.finds(text) for _, text in texts_in_state(event))
 
-    def finds(self, text: str) -> bool:
+    def finds(self, text: str, /) -> bool:
         find = self._find
         if "\\" not in text:
             return find(text) is not None
@@ -115,7 +115,7 @@ class SecretsChoice:
         state = bytes(event.state)
         return may_hold_secrets(state) and any(True for _ in locate(decode_state(state)))
 
-    def finds(self, text: str) -> bool:
+    def finds(self, text: str, /) -> bool:
         return redact_text(text) != text or any(True for _ in secrets_in_name(text))
 
     def masked(self, value: Any) -> Any:
@@ -149,7 +149,7 @@ class PlaceChoice:
             and (self._also is None or self._also.takes(event))
         )
 
-    def finds(self, text: str) -> bool:
+    def finds(self, _text: str, /) -> bool:
         return False
 
     def masked(self, value: Any) -> Any:

@@ -22,6 +22,8 @@ class EventItem(Document, kw_only=True):
     once: str | UnsetType = UNSET
     """The idempotency key under which it was appended."""
     state: Raw | UnsetType = UNSET
+    erased: str | UnsetType = UNSET
+    """The SHA-256 of the state, if that was erased; it reads as `{}` then."""
     source: str | UnsetType = UNSET
     target: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
@@ -62,6 +64,7 @@ def event_item(session_id: str, log_id: str, event: Event, lost: int) -> EventIt
     match event:
         case Set():
             item.once, item.state = _given(event.once), event.state
+            item.erased = _given(event.erased)
         case Handoff():
             item.source, item.target = event.source, event.target
             item.reason = _given(event.reason)
@@ -92,7 +95,7 @@ class _SetItem(Struct, gc=False):
 
 def event_line(session_id: str, log_id: str, event: Event, lost: int) -> Struct:
     """What has the same JSON as `event_item`; for a set, made in a third of the time."""
-    if type(event) is not Set or event.once is not None:
+    if type(event) is not Set or event.once or event.erased:
         return event_item(session_id, log_id, event, lost)
     digest = event.hash
     return _SetItem(

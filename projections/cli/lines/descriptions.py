@@ -70,6 +70,8 @@ def _phrases(event: Event, effect: Effect, marks: Marks) -> list[Phrase]:
 
 
 def _of_set(event: Set, effect: Effect, marks: Marks) -> list[Phrase]:
+    if event.erased is not None:
+        return [Phrase(0, [Words("(erased)", "dim")])]
     try:
         after = _recent.contents(bytes(event.state))
         before = _recent.contents(effect.before) if effect.before is not None else None

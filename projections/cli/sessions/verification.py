@@ -15,6 +15,7 @@ def verify_item(report: VerifyReport) -> VerifyItem:
         head=str(report.head) if report.head is not None else None,
         events=report.events,
         archived_events=report.archived_events,
+        erased=report.erased,
         problems=[ProblemItem(**asdict(problem)) for problem in report.problems],
     )
 
@@ -39,8 +40,10 @@ def print_report(report: VerifyReport) -> None:
     verdict = ("intact", "green") if report.ok else (_fault(report), "red")
     events = f"{report.events} event{'s' * (report.events != 1)}"
     archived = f", {report.archived_events} archived" if report.archived_events else ""
+    states = f"{report.erased} state{'s' * (report.erased != 1)} erased"
+    erased = f", {states}" if report.erased else ""
     head = f"head {report.head}" if report.head is not None else ""
-    result: list[Segment] = [verdict, f"  {events}{archived}"]
+    result: list[Segment] = [verdict, f"  {events}{archived}{erased}"]
     print_folded(writer, [(report.session_id, "bold")], result, [(head, "dim")])
     for problem in report.problems:
         writer.line([("  " + problem.kind, "red"), f"  {problem.reason}"])
