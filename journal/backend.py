@@ -10,16 +10,18 @@ appends by compare-and-swap and whose answers get lost, which no product has yet
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from journal.config import Durability
-from journal.erasing import Choice
 from journal.events import Cursor, Event, Head
 from journal.past import Newest, Past
 from journal.reports import CompactionReport, ErasureReport, Problem, SessionInfo, VerifyReport
 from journal.room import Answer
 from journal.snapshots import SavedTurn
 from journal.stopping import StopEvent
+
+if TYPE_CHECKING:
+    from journal.erasing import Choice
 
 History: TypeAlias = Literal["archive", "drop"]
 """What compaction does with what it takes out of the log."""
@@ -307,7 +309,7 @@ class Backend(Protocol):
         ...
 
     def erase(
-        self, session_id: str, choice: Choice, *, dry_run: bool = False
+        self, session_id: str, choice: "Choice", *, dry_run: bool = False
     ) -> ErasureReport | None:
         """Take the states that are chosen out of the log and all that is left of its history.
 

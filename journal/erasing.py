@@ -14,7 +14,7 @@ from journal.codec import NEWEST, WITH_ERASED, control_line, decode_line, erase_
 from journal.errors import UnsupportedFormatError
 from journal.events import Handoff, Open, Record, Sealed, Set, Takeover, Unknown
 from journal.glued import split_glued
-from journal.reports import Kept
+from journal.reports import Unerased
 from journal.state import MAX_LINE
 
 _BOM = b"\xef\xbb\xbf"
@@ -48,10 +48,11 @@ class LineEraser:
         self.blanked = 0
 
     @property
-    def kept(self) -> list[Kept]:
+    def kept(self) -> list[Unerased]:
         """What was found but cannot be taken out."""
         return [
-            Kept(what=what, seqs=sorted(seqs - {0})) for what, seqs in sorted(self._kept.items())
+            Unerased(what=what, seqs=sorted(seqs - {0}))
+            for what, seqs in sorted(self._kept.items())
         ]
 
     def line(self, line: bytes) -> bytes:

@@ -113,7 +113,7 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
         yield repr(self.head) if self.head is not None else "no log"
 
 
-class Kept(Struct, frozen=True, kw_only=True):
+class Unerased(Struct, frozen=True, kw_only=True):
     """What an erasure has found but cannot take out: `what` is the name of the field.
 
     `seqs` are the events that have it there; none for the session's id, and for a file, whose
@@ -144,7 +144,7 @@ class ErasureReport(Struct, frozen=True, kw_only=True):
     states: int
     blanked: int
     files: list[str]
-    kept: list[Kept]
+    kept: list[Unerased]
 
     @property
     def is_empty(self) -> bool:

@@ -119,7 +119,7 @@ class SecretsChoice:
         return redact_text(text) != text or any(True for _ in secrets_in_name(text))
 
     def masked(self, value: Any) -> Any:
-        found = redact(value)
+        found = _mapped(redact(value), redact_text)
         return value if found == value else found
 
 

@@ -45,7 +45,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "compact": ("compact", "Rewrite a session's log without dead events."),
         "export": ("export", "Write a session's history, or its session file, elsewhere."),
         "backup": ("backup", "Copy a folder of sessions while they are in use."),
-        "erase": ("erase", "Take states with a secret out of all files, for good."),
+        "erase": ("erase", "Take states out of all files of a session, for good."),
         "delete": ("delete", "Delete a session with its history."),
     },
     "Learn": {

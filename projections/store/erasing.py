@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from journal.backend import Backend
 from journal.errors import JournalError
-from journal.reports import ErasureReport, Kept
+from journal.reports import ErasureReport, Unerased
 from journal.reprs import count, repr_of_parts
 from projections.erasing import StoreChoice
 from projections.store.engine import SessionFiles
@@ -17,7 +17,7 @@ from projections.store.refreshing import PATIENCE
 _UNKNOWN = "whose session is not known; it was not searched, so delete it if you do not need it"
 
 
-class Erasure(Struct, frozen=True, kw_only=True):
+class ErasureSummary(Struct, frozen=True, kw_only=True):
     """What was erased, or would be: `sessions` are those in which anything was found.
 
     `searched` is how many sessions were looked at.
@@ -73,13 +73,13 @@ class Eraser:
         session_ids: Iterable[str],
         on_session: Callable[[str], object] | None,
         unknown: Iterable[str] = (),
-    ) -> Erasure:
+    ) -> ErasureSummary:
         """Erase in these. What goes wrong in one is in its report, and does not stop the rest.
 
         `unknown` are files that may hold anything, too.
         """
         searched = 0
-        found = [_nothing("", Kept(what=f"file {path}", reason=_UNKNOWN)) for path in unknown]
+        found = [_nothing("", Unerased(what=f"file {path}", reason=_UNKNOWN)) for path in unknown]
         for session_id in session_ids:
             if on_session is not None:
                 on_session(session_id)
@@ -87,20 +87,20 @@ class Eraser:
             report = self._session(session_id)
             if not report.is_empty:
                 found.append(report)
-        return Erasure(searched=searched, sessions=found)
+        return ErasureSummary(searched=searched, sessions=found)
 
     def _session(self, session_id: str) -> ErasureReport:
         try:
             report = self._backend.erase(session_id, self._choice, dry_run=self._dry_run)
         except JournalError as error:
-            return _nothing(session_id, Kept(what="session", reason=str(error)))
+            return _nothing(session_id, Unerased(what="session", reason=str(error)))
         report = report or _nothing(session_id)
         if self._files is None:
             return report
         try:
             return self._in_file(report, self._files)
         except JournalError as error:
-            kept = Kept(what="session file", reason=str(error))
+            kept = Unerased(what="session file", reason=str(error))
             return replace(report, kept=[*report.kept, kept])
 
     def _in_file(self, report: ErasureReport, files: SessionFiles) -> ErasureReport:
@@ -108,12 +108,9 @@ class Eraser:
         file, masked = files.of(report.session_id), self._choice.masked
         path, holds = file.path, file.holds(masked)
         if not self._dry_run and (holds or report.states):
-            session = self._sessions.get(report.session_id)
-            holds = session.erase_in_file(masked, PATIENCE)
-        if not holds:
-            return report
-        return replace(report, files=[*report.files, path])
+            self._sessions.get(report.session_id).erase_in_file(masked, PATIENCE)
+        return replace(report, files=[*report.files, path]) if holds else report
 
 
-def _nothing(session_id: str, *kept: Kept) -> ErasureReport:
+def _nothing(session_id: str, *kept: Unerased) -> ErasureReport:
     return ErasureReport(session_id=session_id, states=0, blanked=0, files=[], kept=list(kept))

@@ -12,7 +12,7 @@ from projections.store.parts import StoreParts
 
 if TYPE_CHECKING:
     from projections.erasing import StoreChoice
-    from projections.store.erasing import Erasure
+    from projections.store.erasing import ErasureSummary
     from projections.summary import Summary
 
 
@@ -106,7 +106,7 @@ class Upkeep(StoreParts):
         ignore_case: bool = False,
         dry_run: bool = False,
         on_session: Callable[[str], object] | None = None,
-    ) -> "Erasure":
+    ) -> "ErasureSummary":
         """Take out every state in which `pattern` matches, in these sessions or in all.
 
         Out of the log, the archives, what repairs have set aside, the snapshot and the session
@@ -141,7 +141,7 @@ class Upkeep(StoreParts):
         *,
         dry_run: bool = False,
         on_session: Callable[[str], object] | None = None,
-    ) -> "Erasure":
+    ) -> "ErasureSummary":
         """As `erase`, of every state with what today's redaction takes for a secret."""
         from projections.erasing import SecretsChoice
 
@@ -153,7 +153,7 @@ class Upkeep(StoreParts):
         sessions: str | Iterable[str] | None,
         dry_run: bool,
         on_session: Callable[[str], object] | None,
-    ) -> "Erasure":
+    ) -> "ErasureSummary":
         from projections.store.erasing import Eraser
 
         self._sessions.check_open()

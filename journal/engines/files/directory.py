@@ -6,6 +6,7 @@ files have: a `folder`, the `paths` in it, session files to delete with a sessio
 """
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from journal.backend import History, Order, Projection, always, never
 from journal.config import Durability
@@ -14,17 +15,14 @@ from journal.engines.files.backwards import newest_in
 from journal.engines.files.compaction import compact
 from journal.engines.files.deletion import Deletion
 from journal.engines.files.ends import ends_deleted
-from journal.engines.files.erasure import Erasure
 from journal.engines.files.follower import FileFollower
 from journal.engines.files.history import gather
 from journal.engines.files.listing import Listing
 from journal.engines.files.log import FileLog, LogOptions
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.resuming import saved_summary, saved_turn
-from journal.engines.files.strays import stray_sessions
 from journal.engines.files.verification import Verification
 from journal.engines.files.watching import FolderWatch
-from journal.erasing import Choice
 from journal.errors import ReadError, StorageError
 from journal.events import Cursor, Head
 from journal.names import Paths, paths_of
@@ -32,6 +30,9 @@ from journal.past import Entry, Newest, Past
 from journal.reports import CompactionReport, ErasureReport, SessionInfo, VerifyReport
 from journal.snapshots import SavedTurn
 from journal.stopping import StopEvent
+
+if TYPE_CHECKING:
+    from journal.erasing import Choice
 
 
 class Directory:
@@ -131,9 +132,11 @@ class Directory:
             ) from error
 
     def erase(
-        self, session_id: str, choice: Choice, *, dry_run: bool = False
+        self, session_id: str, choice: "Choice", *, dry_run: bool = False
     ) -> ErasureReport | None:
         """As in the Protocol. Files of a session whose log is gone are erased, too."""
+        from journal.engines.files.erasure import Erasure  # for the few who erase
+
         options = self._options
         paths = self.paths(session_id)
         timeout, writer = options.lock_timeout, options.writer
@@ -142,6 +145,8 @@ class Directory:
 
     def strays(self) -> tuple[list[str], list[str]]:
         """See `journal.engines.files.strays`."""
+        from journal.engines.files.strays import stray_sessions  # for the few who erase
+
         return stray_sessions(self._storage, self.folder)
 
     def verify(self, session_id: str, head: Head | None = None) -> VerifyReport:

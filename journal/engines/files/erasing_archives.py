@@ -33,7 +33,7 @@ from journal.names import (
     source_of_packing,
     unfinished,
 )
-from journal.reports import Kept
+from journal.reports import Unerased
 
 _LEVEL = 1
 
@@ -46,10 +46,10 @@ class ArchiveErasure:
         self._paths = paths
         self._eraser = eraser
         self._clean: set[str] = set()  # paths of files that hold nothing any more
-        self._unread: dict[str, Kept] = {}
+        self._unread: dict[str, Unerased] = {}
 
     @property
-    def kept(self) -> list[Kept]:
+    def kept(self) -> list[Unerased]:
         return list(self._unread.values())
 
     def paths(self) -> list[str]:
@@ -78,7 +78,7 @@ class ArchiveErasure:
         except (UnsupportedFormatError, ReadError) as error:
             if isinstance(error, ReadError) and error.errno is not None:
                 raise
-            self._unread[path] = Kept(what="file", reason=f"{error}. It could not be searched")
+            self._unread[path] = Unerased(what="file", reason=f"{error}. It could not be searched")
             return False
 
     # Erasing

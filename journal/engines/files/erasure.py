@@ -29,11 +29,10 @@ from journal.errors import (
     CompactionAbandonedError,
     CompactionError,
     JournalError,
-    LockTimeoutError,
     StorageError,
 )
 from journal.names import Paths, unfinished
-from journal.reports import ErasureReport, Kept
+from journal.reports import ErasureReport, Unerased
 from journal.scan import Scanner
 from journal.waiting import attempts
 
@@ -108,9 +107,9 @@ class Erasure:
             kept=[*self._eraser.kept, *self._archives.kept, *self._doomed()],
         )
 
-    def _doomed(self) -> Iterator[Kept]:
+    def _doomed(self) -> Iterator[Unerased]:
         if self._is_deleted and self._files:
-            yield Kept(
+            yield Unerased(
                 what="deleted session",
                 reason="its deletion was begun and not finished; `journal delete` finishes it",
             )
@@ -173,9 +172,7 @@ class Erasure:
             finally:
                 discard(self._storage, scratch)  # unless it has become the log
                 scratch.close()
-        raise LockTimeoutError(  # pragma: no cover, no mutate
-            "this loop ends with an error"
-        )
+        raise AssertionError("this loop ends with an error")  # pragma: no cover, no mutate
 
     def _wait(self) -> None:
         raise _BusyError

@@ -14,6 +14,7 @@ from projections.cli.sessions.erasure import erase_or_ask
 from projections.cli.sessions.opening import opened, require_session
 from projections.cli.terminal.asking import yes_option
 from projections.cli.terminal.progress import Progress
+from projections.erasing import choice_of
 from projections.resolving import events_of
 from projections.store.store import DefaultSessionStore
 
@@ -67,7 +68,9 @@ def erase_command(
       journal erase my-session native/turn-3
       journal erase my-session --seq 7 --seq 9
     """
-    _check(words, pattern, seqs, ignore_case=ignore_case, fixed=fixed)
+    _check(words, pattern, seqs, ignore_case=ignore_case, fixed_strings=fixed)
+    if pattern is not None:
+        _check_pattern(pattern, ignore_case=ignore_case, fixed=fixed)
     progress = Progress()
     with opened(folder, storage=progress) as store:
         place: dict[str, Any] = {"seqs": seqs} if seqs else {}
@@ -101,6 +104,13 @@ def _check(
         raise click.UsageError(
             "say what to erase: --grep PATTERN, or a SESSION and its TURN, or a SESSION and --seq"
         )
+
+
+def _check_pattern(pattern: str, *, ignore_case: bool, fixed: bool) -> None:
+    try:
+        choice_of(pattern, fixed=fixed, ignore_case=ignore_case)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--grep") from None
 
 
 def _turn(store: DefaultSessionStore, words: tuple[str, ...]) -> dict[str, str]:

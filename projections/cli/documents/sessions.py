@@ -95,7 +95,7 @@ class BackupDocument(Document, kw_only=True):
     older: list[str]
 
 
-class KeptItem(Document, kw_only=True):
+class UnerasedItem(Document, kw_only=True):
     """What was found but cannot be taken out: the field or file, and the events that have it."""
 
     what: str
@@ -110,7 +110,7 @@ class EraseItem(Document, kw_only=True):
     states: int
     blanked: int
     files: list[str]
-    kept: list[KeptItem]
+    kept: list[UnerasedItem]
 
 
 class EraseDocument(Document, kw_only=True):

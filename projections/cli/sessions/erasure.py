@@ -7,20 +7,20 @@ import click
 from journal.reports import ErasureReport
 from journal.reprs import count
 from projections.cli.documents.json_output import json_document
-from projections.cli.documents.sessions import EraseDocument, EraseItem, KeptItem
+from projections.cli.documents.sessions import EraseDocument, EraseItem, UnerasedItem
 from projections.cli.exit_codes import EXIT_FAILURE
 from projections.cli.terminal.asking import can_ask, require_yes
 from projections.cli.terminal.folding import print_folded
 from projections.cli.terminal.output import LineWriter, notice
 from projections.cli.terminal.progress import Progress, bytes_of_sessions
-from projections.store.erasing import Erasure
+from projections.store.erasing import ErasureSummary
 from projections.store.store import DefaultSessionStore
 
 
 def erase_or_ask(
     store: DefaultSessionStore,
     progress: Progress,
-    erase: Callable[..., Erasure],
+    erase: Callable[..., ErasureSummary],
     *,
     dry_run: bool,
     yes: bool,
@@ -47,7 +47,7 @@ def erase_or_ask(
     _print(done, output, dry_run=False)
 
 
-def _print(done: Erasure, output: str, *, dry_run: bool) -> None:
+def _print(done: ErasureSummary, output: str, *, dry_run: bool) -> None:
     if output == "json":
         document = EraseDocument(
             dry_run=dry_run,
@@ -73,7 +73,8 @@ def _item(report: ErasureReport) -> EraseItem:
         blanked=report.blanked,
         files=report.files,
         kept=[
-            KeptItem(what=kept.what, seqs=kept.seqs, reason=kept.reason) for kept in report.kept
+            UnerasedItem(what=kept.what, seqs=kept.seqs, reason=kept.reason)
+            for kept in report.kept
         ],
     )
 
@@ -88,14 +89,14 @@ def _print_report(writer: LineWriter, report: ErasureReport) -> None:
         writer.line([("  stays  ", "yellow"), str(kept)])
 
 
-def _what(done: Erasure) -> str:
+def _what(done: ErasureSummary) -> str:
     """`3 states of 2 sessions in 5 files`."""
     sessions = sum(1 for report in done.sessions if report.session_id)
     where = f"{count(sessions, 'session')} in {count(len(done.files), 'file')}"
     return f"{count(done.states, 'state')} of {where}"
 
 
-def _say(done: Erasure, *, dry_run: bool) -> None:
+def _say(done: ErasureSummary, *, dry_run: bool) -> None:
     if not done.sessions:
         notice(f"nothing to erase in {count(done.searched, 'session')}")
     elif not (done.states or done.files):

@@ -19,7 +19,7 @@ from projections.store.settings import check_count
 from projections.store.store import DefaultSessionStore, writer_of
 
 if TYPE_CHECKING:
-    from projections.store.erasing import Erasure
+    from projections.store.erasing import ErasureSummary
 
 
 class AsyncSessionStore(AsyncLookingBack):
@@ -214,7 +214,7 @@ class AsyncSessionStore(AsyncLookingBack):
         ignore_case: bool = False,
         dry_run: bool = False,
         on_session: Callable[[str], object] | None = None,
-    ) -> "Future[Erasure]":
+    ) -> "Future[ErasureSummary]":
         """Take out every state in which `pattern` matches, in these sessions or in all.
 
         Waits for the writes of all sessions. `on_session` is called in a thread.
@@ -239,7 +239,7 @@ class AsyncSessionStore(AsyncLookingBack):
         *,
         dry_run: bool = False,
         on_session: Callable[[str], object] | None = None,
-    ) -> "Future[Erasure]":
+    ) -> "Future[ErasureSummary]":
         """Take out every state with what today's redaction takes for a secret."""
         return self._calls.after_all(
             lambda: self.store.erase_secrets(sessions, dry_run=dry_run, on_session=on_session)
