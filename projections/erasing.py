@@ -101,7 +101,8 @@ class MatchingChoice:
         return ERASED.join(map(self._masked_part, text.split(ERASED)))
 
     def _masked_part(self, text: str) -> str:
-        done, rest = [], text
+        done: list[str] = []
+        rest = text
         while (found := self._find(rest)) is not None and found[0]:
             done += (rest[: found.start()], ERASED)
             rest = rest[found.end() :]

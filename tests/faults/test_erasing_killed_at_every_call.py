@@ -6,7 +6,6 @@ must say the same but for what was erased, and the next erasure must do the rest
 """
 
 import re
-from collections.abc import Callable
 from functools import cache
 
 import pytest
@@ -126,7 +125,7 @@ def test_every_file_is_as_before_or_after_and_the_next_does_the_rest(kind: str) 
     before, after = files(old), files(done)
     for number in range(MOST_CALLS):
         storage = copy_of(old)
-        struck = run(storage, lambda disk, number=number: KINDS[kind](number, disk))
+        struck = run(storage, kind, number)
         found = files(storage)
         for name in {*before, *found}:
             if not name.endswith(".new"):
@@ -140,10 +139,10 @@ def test_every_file_is_as_before_or_after_and_the_next_does_the_rest(kind: str) 
     raise AssertionError(f"more than {MOST_CALLS} calls")
 
 
-def run(storage: Storage, fault: Callable[[Storage], object]) -> bool:
+def run(storage: Storage, kind: str, number: int) -> bool:
     """Erase with a fault. Says whether it struck."""
-    striking = fault(storage)
-    process = Process(storage, striking)  # type: ignore[arg-type]
+    fault = KINDS[kind](number, storage)
+    process = Process(storage, fault)
     try:
         engine(process.storage).erase("s", Holding())
     except Killed:
@@ -152,7 +151,7 @@ def run(storage: Storage, fault: Callable[[Storage], object]) -> bool:
         pass
     finally:
         process.die()
-    return striking.hit is not None  # type: ignore[attr-defined]
+    return fault.hit is not None
 
 
 def check_goes_on(storage: MemoryStorage, before: list[tuple[int, str]]) -> None:

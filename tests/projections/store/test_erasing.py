@@ -19,7 +19,7 @@ from tests.erasing import SECRET, holders
 from tests.support import bytes_in, finish_maintenance
 
 LEAK = {"calls": [{"arguments": f'{{"key": "{SECRET}"}}'}]}
-SAFE = {"calls": []}
+SAFE: dict[str, Any] = {"calls": []}
 
 
 @pytest.fixture
