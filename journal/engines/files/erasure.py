@@ -123,6 +123,7 @@ class Erasure:
             self._files[paths.log] = None
         for path in (unfinished(paths.log), paths.snapshot, unfinished(paths.snapshot)):
             if self._holds_text(path):
+                self._is_there = True  # be it only debris
                 self._files[path] = None
         for path in self._archives.paths():
             self._is_there = True
