@@ -133,7 +133,9 @@ def view(story: Story) -> dict[str, Any]:
     """What the session shows of native, without what is to be erased."""
     with DefaultSessionStore(story.folder, durability="os") as store:
         turns = store.get_runtime_state("s", "native")
-    leaks = {turn for turn, state in turns.items() if stands_in(SECRET, json.dumps(state).encode())}
+    leaks = {
+        turn for turn, state in turns.items() if stands_in(SECRET, json.dumps(state).encode())
+    }
     return {turn: {} if turn in leaks else state for turn, state in turns.items()}
 
 

@@ -23,13 +23,14 @@ from journal.erasing import LineEraser
 from journal.errors import ReadError, UnsupportedFormatError
 from journal.names import (
     DAMAGED_SUFFIX,
+    LOG_SUFFIX,
+    NEW_SUFFIX,
     TORN_SUFFIX,
     Paths,
     as_archived,
     is_archived_log,
     is_packed,
     packed,
-    packing,
     source_of_packing,
     unfinished,
 )
@@ -61,8 +62,8 @@ class ArchiveErasure:
         """Whether something is found in a file. One that cannot be read is noted as `kept`."""
         try:
             file = LogFile(self._storage, path, create=False)
-        except FileNotFoundError:
-            return False
+        except FileNotFoundError:  # deleted meanwhile, or packed
+            return path.endswith(LOG_SUFFIX) and self.holds(packed(path))
         try:
             return self._holds(file, self._eraser)
         finally:
@@ -93,10 +94,9 @@ class ArchiveErasure:
         for path in self.paths():
             if path in self._clean or (log is not None and self._storage.find(path) == log.id):
                 continue
-            source = source_of_packing(path)
-            if source is None:
+            if not path.endswith(NEW_SUFFIX) or path.endswith(unfinished(TORN_SUFFIX)):
                 self._erase_in(path, log, timeout)
-            elif self._storage.find(source) is None:
+            elif self._is_debris(path):
                 _remove(self._storage, path)
 
     def run_evidence(self) -> None:
@@ -105,18 +105,32 @@ class ArchiveErasure:
             if path.endswith(TORN_SUFFIX) and path not in self._clean:
                 self._erase_in(path, None, 0.0)
 
+    def _is_debris(self, path: str) -> bool:
+        """Of an unfinished file: no packing is at it. Another erasure would have the scratch."""
+        source = source_of_packing(path)
+        return source is None or self._storage.find(source) is None
+
     def _erase_in(self, path: str, log: LogFile | None, timeout: float) -> None:
-        try:
-            file = LogFile(self._storage, path, create=False)
-        except FileNotFoundError:
-            return  # packed or deleted meanwhile: the packed form is listed, too
-        try:
-            file.lock(timeout)  # whoever packs it has it
-            if file.is_current() and self._holds(file, self._eraser):
-                self._erase(file, log, timeout)
+        if self._is_done(path, log, timeout):
             self._clean.add(path)
-        finally:
-            file.close()
+        elif path.endswith(LOG_SUFFIX):  # deleted meanwhile, or packed
+            self._erase_in(packed(path), log, timeout)
+
+    def _is_done(self, path: str, log: LogFile | None, timeout: float) -> bool:
+        """Erase in one file. False if it is not there."""
+        while True:
+            try:
+                file = LogFile(self._storage, path, create=False)
+            except FileNotFoundError:
+                return False
+            try:
+                file.lock(timeout)  # whoever packs it has it
+                if file.is_current():
+                    if self._holds(file, self._eraser):
+                        self._erase(file, log, timeout)
+                    return True
+            finally:
+                file.close()
 
     def _erase(self, file: LogFile, log: LogFile | None, timeout: float) -> None:
         path = file.path
@@ -126,7 +140,7 @@ class ArchiveErasure:
             return
         is_log = is_archived_log(path)
         target = packed(as_archived(path)) if is_log else path
-        new = packing(as_archived(path)) if is_log else unfinished(path)
+        new = unfinished(as_archived(path))  # no packing takes it for its own
         try:
             self._write(file, new, is_packed(target))
             with self._locked(log, timeout):
