@@ -37,6 +37,9 @@ from journal.scan import Scanner
 from journal.waiting import attempts
 
 
+_LONG = 1 << 18  # bytes of a log that are not synced while writers wait
+
+
 class _BusyError(Exception):
     """The scratch file is taken."""
 
@@ -207,13 +210,13 @@ class Erasure:
             write_all(storage, new.fd, piece)
         if scanner.is_unended:
             write_all(storage, new.fd, b"\n")
-        storage.sync(new.fd)
         self._prove(new, scanner)
         replacement = Replacement(
             old, new, self._writer, lambda: None, self._eraser.lines, self._cut_tail
         )
         replacement.list_archive()
-        replacement.catch_up()
+        if size > _LONG:  # else it is synced soon enough with the lock held
+            replacement.catch_up()
         replacement.lock(self._lock_timeout)
         replacement.swap(None)
 
@@ -233,7 +236,7 @@ class Erasure:
             raise changed_error(self._paths)
 
     def _prove(self, new: LogFile, old: Scanner) -> None:
-        """Read the new file back from the disk: it must hold the same events, less the chosen.
+        """Read the new file back: it must hold the same events, less the chosen.
 
         Raises `CompactionError`.
         """
