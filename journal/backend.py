@@ -309,7 +309,12 @@ class Backend(Protocol):
         ...
 
     def erase(
-        self, session_id: str, choice: "Choice", *, dry_run: bool = False
+        self,
+        session_id: str,
+        choice: "Choice",
+        *,
+        forget_digest: bool = False,
+        dry_run: bool = False,
     ) -> ErasureReport | None:
         """Take the states that are chosen out of the log and all that is left of its history.
 
@@ -318,6 +323,10 @@ class Backend(Protocol):
         Readers and writers go on: what writers append meanwhile is looked at too, and a
         projection that has folded the log is reset and folds it anew. Interrupted anywhere, the
         log is intact, and erasing again does what was left.
+
+        With `forget_digest` the digests of all its erased states go, too, which would confirm a
+        guess. Then the events from the first of them on are linked anew: they have other hashes,
+        and cursors and heads that were noted there lead nowhere.
 
         Raises `LockTimeoutError`, `UnsupportedFormatError`, `StorageError` and their siblings.
         """

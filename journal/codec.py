@@ -177,7 +177,7 @@ def control_line(record: Open | Sealed) -> bytes:
     """A header or a seal as a line with its newline; `record.hash` is ignored."""
     fields = msgspec.structs.asdict(record)
     del fields["hash"]
-    for name in ("session_file", "once"):
+    for name in ("session_file", "once", "relinked"):
         if fields.get(name, "") is None:
             del fields[name]
     if isinstance(record, Open) and not record.erasures:
@@ -350,6 +350,42 @@ def erase_state(line: bytes) -> bytes:
             erased = b'%b,"erased":"%b"' % (NO_STATE, sha256(raw).hexdigest().encode())
             return line[: key.end()] + erased + line[position:]
     return line
+
+
+FORGOTTEN = "forgotten"
+"""What `erased` holds where even the digest of the state was forgotten."""
+
+
+def forget_digest(line: bytes) -> bytes:
+    """An intact line without the digest of its erased state; to be linked anew by `relinked`.
+
+    The line itself if it has none.
+    """
+    return _FORGETTABLE.sub(b'null,"erased":"%b"' % FORGOTTEN.encode(), line, count=1)
+
+
+_FORGETTABLE = re.compile(rb'(?<="state":)null,"erased":"[0-9a-f]{64}"')
+
+
+def relinked(line: bytes, prev: str) -> tuple[bytes, str]:
+    """An intact line of an event after the one with the hash `prev`, and its own hash then."""
+    places: dict[str, int] = {}
+    position = 0
+    for name, raw in _decode_fields(line).items():
+        key = _KEY.match(line, position)
+        if key is None:
+            raise ValueError("not an intact line")
+        places[name] = key.end() + len(b'"')
+        position = key.end() + len(bytes(raw))
+    changed = _put(line, places["prev"], prev)
+    digest = _hash_by_layout(changed)
+    if digest is None:
+        raise ValueError("not an intact line")
+    return _put(changed, places["hash"], digest), digest
+
+
+def _put(line: bytes, place: int, digest: str) -> bytes:
+    return line[:place] + digest.encode() + line[place + HASH_DIGITS :]
 
 
 def _hash_by_layout(line: bytes) -> str | None:

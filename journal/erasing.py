@@ -10,15 +10,36 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from journal.codec import NEWEST, WITH_ERASED, control_line, decode_line, erase_state, format_of
+from journal.codec import (
+    NEWEST,
+    WITH_ERASED,
+    control_line,
+    decode_line,
+    digest_of,
+    erase_state,
+    forget_digest,
+    format_of,
+    relinked,
+)
 from journal.errors import UnsupportedFormatError
-from journal.events import Handoff, Open, Record, Sealed, Set, Takeover, Unknown
+from journal.events import (
+    Event,
+    Handoff,
+    Open,
+    Record,
+    Sealed,
+    Set,
+    Takeover,
+    Unknown,
+    was_relinked,
+)
 from journal.glued import split_glued
 from journal.reports import Unerased
 from journal.state import MAX_LINE
 
 _BOM = b"\xef\xbb\xbf"
 _BLANK = b"*"
+_NO_SEQ = 1 << 62
 _AT_ONCE = 1 << 16  # bytes of lines that are given on together
 
 
@@ -41,8 +62,16 @@ class LineEraser:
     are no intact line it has blanked.
     """
 
-    def __init__(self, choice: Choice) -> None:
+    def __init__(self, choice: Choice, *, forget: bool = False) -> None:
+        """With `forget`, the digests of all erased states go, and events are linked anew.
+
+        Then the files of a session must come from the oldest to the newest.
+        """
         self.choice = choice
+        self.forget = forget
+        self.hashes: dict[int, str] = {}  # of events that are linked anew, by seq
+        self._header: Open | None = None  # of the file
+        self._kept_hashes: list[str] = []  # of what a compaction has kept in it
         self._kept: dict[str, set[int]] = {}  # what is left where, by the events that have it
         self.seqs: set[int] = set()
         self.blanked = 0
@@ -87,11 +116,32 @@ class LineEraser:
         match record:
             case Set(erased=None) if self.choice.takes(record):
                 self.seqs.add(record.seq)
-                return erase_state(line)
+                return self._linked(erase_state(line), record)
             case Unknown():
-                return self._unknown(line, record)
-            case _:
+                return self._linked(self._unknown(line, record), record)
+            case Open():
                 return line
+            case Sealed() if record.last_seq in self.hashes:
+                last_hash = self.hashes[record.last_seq]
+                return control_line(replace(record, last_hash=last_hash))[:-1]
+            case Sealed():
+                return line
+            case _:
+                return self._linked(line, record)
+
+    def _linked(self, erased: bytes, event: Event) -> bytes:
+        """The line of an event, after whatever the event before it has become."""
+        digest = event.hash
+        if self.forget:
+            new = forget_digest(erased)
+            prev = self.hashes.get(event.seq - 1, event.prev)
+            if prev != event.prev or new != erased:
+                erased, digest = relinked(new, prev)
+            if digest != event.hash or was_relinked(self._header, event.seq):
+                self.hashes[event.seq] = digest
+        if self._header is not None and event.seq <= self._header.base_seq:
+            self._kept_hashes.append(digest)
+        return erased
 
     def _unknown(self, line: bytes, event: Unknown) -> bytes:
         """Of an op that we do not know: its state, if it has one that can be taken out."""
@@ -108,17 +158,34 @@ class LineEraser:
 
     def changes(self, pieces: Iterable[bytes], where: str) -> bool:
         """Whether any line of a file would be another. Reads all of it."""
-        changed = False
+        changed, begins = False, True
         for line, _ in _lines(pieces, where):
+            if begins:
+                changed |= self._begin(line)
+                begins = False
             changed |= self.line(line) != line
         return changed
 
+    def _begin(self, line: bytes) -> bool:
+        """The first line of a file comes next. Whether it has to be another, if a header."""
+        header = decode_line(line.removeprefix(_BOM))
+        self._header = header if isinstance(header, Open) else None
+        self._kept_hashes = []
+        found = self._header
+        return found is not None and self._base_hash(found) != found.base_hash
+
+    def _base_hash(self, header: Open) -> str:
+        return self.hashes.get(header.base_seq, header.base_hash)
+
     def erased(self, pieces: Iterable[bytes], where: str) -> Iterator[bytes]:
-        """The file, with its header's format raised: to be asked where something changes."""
+        """The file, with its header's format raised: to be asked where `changes` has said yes.
+
+        Right after that, of the same file.
+        """
         buffer = bytearray()
         begins = True
         for line, end in _lines(pieces, where):
-            buffer += _raised(line) if begins else self.line(line)
+            buffer += self._raised(line) if begins else self.line(line)
             buffer += end
             begins = False
             if len(buffer) >= _AT_ONCE:
@@ -126,19 +193,34 @@ class LineEraser:
                 buffer.clear()
         yield bytes(buffer)
 
+    def _raised(self, line: bytes) -> bytes:
+        """The header of a file in which states are erased now. What is no header stays."""
+        header = self._header
+        if header is None:
+            return line
+        kept_digest = header.kept_digest
+        if self.forget and len(self._kept_hashes) == header.kept:
+            kept_digest = digest_of("".join(self._kept_hashes).encode())
+        changed = replace(
+            header,
+            format=max(header.format, WITH_ERASED),
+            base_hash=self._base_hash(header),
+            kept_digest=kept_digest,
+            erasures=header.erasures + 1,
+            relinked=self._relinked(header),
+        )
+        return control_line(changed)[:-1]
+
+    def _relinked(self, header: Open) -> tuple[int, int] | None:
+        first, last = header.relinked or (_NO_SEQ, 0)
+        if self.hashes:
+            first, last = min(first, min(self.hashes)), max(last, max(self.hashes))
+        return (first, last) if last else None
+
     def lines(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         """Lines from somewhere in a file, each with its newline."""
         for line, end in _lines(pieces, ""):
             yield self.line(line) + end
-
-
-def _raised(line: bytes) -> bytes:
-    """The header of a file in which states are erased now. What is no header stays."""
-    header = decode_line(line.removeprefix(_BOM))
-    if not isinstance(header, Open):
-        return line
-    number = max(header.format, WITH_ERASED)
-    return control_line(replace(header, format=number, erasures=header.erasures + 1))[:-1]
 
 
 def _lines(pieces: Iterable[bytes], where: str) -> Iterator[tuple[bytes, bytes]]:

@@ -158,7 +158,8 @@ class Open(Struct, frozen=True, kw_only=True, tag_field="op", tag="open"):
 
     `once` are idempotency keys of events that compaction has dropped: see `journal.once`.
     `erasures` is how often states were erased in the log: whoever has folded it before folds it
-    anew when that is another number.
+    anew when that is another number. `relinked` are the first and the last event whose hashes are
+    others since then, for the digest of an erased state was forgotten.
     """
 
     format: int
@@ -171,9 +172,16 @@ class Open(Struct, frozen=True, kw_only=True, tag_field="op", tag="open"):
     archive: str | None
     once: list[tuple[Number, str]] | None = None
     erasures: Number = 0
+    relinked: tuple[Number, Number] | None = None
     ts: str
     writer: str
     hash: str = ""
+
+
+def was_relinked(header: Open | None, seq: int) -> bool:
+    """Whether the event `seq` has another hash than it had, since an erasure."""
+    relinked = header.relinked if header is not None else None
+    return relinked is not None and relinked[0] <= seq <= relinked[1]
 
 
 class Sealed(Struct, frozen=True, kw_only=True, tag_field="op", tag="sealed"):

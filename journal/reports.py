@@ -88,7 +88,8 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
 
     `events` are in the log. `archived_events` is how far back from there the archives
     reach; what compaction kept of them is in the log as well. `erased` is how many events of
-    all these had a state that was erased: their lines are intact without it.
+    all these had a state that was erased: their lines are intact without it. `relinked` is how
+    many events begin a new chain after an erasure that forgot digests: their hashes are others.
     """
 
     session_id: str
@@ -97,6 +98,7 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
     archived_events: int
     problems: list[Problem]
     erased: int = 0
+    relinked: int = 0
 
     @property
     def ok(self) -> bool:

@@ -60,12 +60,14 @@ class Eraser:
         sessions: OpenSessions,
         choice: StoreChoice,
         *,
+        forget_digest: bool,
         dry_run: bool,
     ) -> None:
         self._backend = backend
         self._files = files
         self._sessions = sessions
         self._choice = choice
+        self._forget_digest = forget_digest
         self._dry_run = dry_run
 
     def run(
@@ -91,7 +93,12 @@ class Eraser:
 
     def _session(self, session_id: str) -> ErasureReport:
         try:
-            report = self._backend.erase(session_id, self._choice, dry_run=self._dry_run)
+            report = self._backend.erase(
+                session_id,
+                self._choice,
+                forget_digest=self._forget_digest,
+                dry_run=self._dry_run,
+            )
         except JournalError as error:
             return _nothing(session_id, Unerased(what="session", reason=str(error)))
         report = report or _nothing(session_id)

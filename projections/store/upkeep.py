@@ -104,6 +104,7 @@ class Upkeep(StoreParts):
         seqs: Iterable[int] | None = None,
         fixed: bool = False,
         ignore_case: bool = False,
+        forget_digest: bool = False,
         dry_run: bool = False,
         on_session: Callable[[str], object] | None = None,
     ) -> "ErasureSummary":
@@ -119,7 +120,10 @@ class Upkeep(StoreParts):
         passes; this process and others fold such logs anew. What stands in ids, reasons and
         writers cannot be taken out: the report says where. Copies and backups are not reached,
         nor what readers have read, and disk blocks are not overwritten. The SHA-256 of an erased
-        state stays, which confirms a guess of all of it. With `dry_run` nothing is changed.
+        state stays, which confirms a guess of all of it. With `forget_digest`, the digests of all
+        states that are erased in these sessions go too: then the events from the first of them on
+        have other hashes, and cursors and heads noted there lead nowhere. With `dry_run` nothing
+        is changed.
 
         Reads all files of the sessions; writers go on. `on_session` is called with each id.
         Interrupted, every file is as it was or as it should be; call it again. What goes wrong in
@@ -133,31 +137,37 @@ class Upkeep(StoreParts):
         )
         if pattern is None and sessions is None:
             raise ValueError("without a pattern, name the session whose states are to be erased")
-        return self._erase(choice, sessions, dry_run, on_session)
+        return self._erase(choice, sessions, forget_digest, dry_run, on_session)
 
     def erase_secrets(
         self,
         sessions: str | Iterable[str] | None = None,
         *,
+        forget_digest: bool = False,
         dry_run: bool = False,
         on_session: Callable[[str], object] | None = None,
     ) -> "ErasureSummary":
         """As `erase`, of every state with what today's redaction takes for a secret."""
         from projections.erasing import SecretsChoice
 
-        return self._erase(SecretsChoice(), sessions, dry_run, on_session)
+        return self._erase(SecretsChoice(), sessions, forget_digest, dry_run, on_session)
 
     def _erase(
         self,
         choice: "StoreChoice",
         sessions: str | Iterable[str] | None,
+        forget_digest: bool,
         dry_run: bool,
         on_session: Callable[[str], object] | None,
     ) -> "ErasureSummary":
         from projections.store.erasing import Eraser
 
         self._sessions.check_open()
-        eraser = Eraser(self._backend, self._files, self._sessions, choice, dry_run=dry_run)
+        eraser = Eraser(
+            *(self._backend, self._files, self._sessions, choice),
+            forget_digest=forget_digest,
+            dry_run=dry_run,
+        )
         if sessions is not None:
             named = [sessions] if isinstance(sessions, str) else list(sessions)
             for session_id in named:

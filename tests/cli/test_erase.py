@@ -177,3 +177,16 @@ def test_documents_say_that_a_state_was_erased(folder: str) -> None:
     verify = document("verify", "one")
     assert isinstance(verify, dict)
     assert verify["sessions"][0]["erased"] == 1
+
+
+def test_digests_are_forgotten_and_verify_says_so(folder: str) -> None:
+    head = journal("verify", "one", "--dir", folder).stdout.split()[-1]
+    journal("erase", "--grep", SECRET, "--yes", "--dir", folder)
+    result = journal("erase", "one", "--seq", "2", "--forget-digest", "--yes", "--dir", folder)
+    assert result.returncode == 0, result
+    verified = journal("verify", "one", "--dir", folder)
+    assert verified.returncode == 0
+    assert "1 state erased, 2 lines after an erasure begin a new chain" in verified.stdout
+    noted = journal("verify", "one", "--head", head, "--dir", folder)
+    assert noted.returncode == 1
+    assert "was relinked by an erasure that forgot digests" in noted.stdout

@@ -7,6 +7,7 @@ must say the same but for what was erased, and the next erasure must do the rest
 
 import re
 from functools import cache
+from hashlib import sha256
 
 import pytest
 
@@ -118,20 +119,41 @@ def test_it_is_in_every_kind_of_file_and_gone_from_all() -> None:
     assert (verified.ok, verified.erased) == (True, len(erased)) == (True, 6)
 
 
+def test_where_digests_are_forgotten_nothing_confirms_a_guess() -> None:
+    """Neither the digest of a state is anywhere, nor a hash that was made with it."""
+    storage = copy_of(prepared())
+    found = events(storage)
+    leaks = [e for e in found if isinstance(e, Set) and SECRET.encode() in bytes(e.state)]
+    guesses = [sha256(event.state).hexdigest() for event in leaks]
+    guesses += [event.hash for event in found if event.seq >= leaks[0].seq]
+    engine(storage).erase("s", Holding())
+    there = Disk(storage, FOLDER)
+    assert all(holders(there.files(), guess) for guess in guesses)
+    engine(storage).erase("s", Holding(), forget_digest=True)
+    assert [guess for guess in guesses if holders(there.files(), guess)] == []
+    report = engine(storage).verify("s")
+    assert (report.problems, report.erased) == ([], 6)
+    assert report.relinked == found[-1].seq - leaks[0].seq + 1
+
+
+@pytest.mark.parametrize("forget", [False, True], ids=["", "forgetting digests"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_file_is_as_before_or_after_and_the_next_does_the_rest(kind: str) -> None:
+def test_every_file_is_as_before_or_after_and_the_next_does_the_rest(
+    kind: str, forget: bool
+) -> None:
     old, done = prepared(), copy_of(prepared())
-    engine(done).erase("s", Holding())
+    engine(done).erase("s", Holding(), forget_digest=forget)
     before, after = files(old), files(done)
     for number in range(MOST_CALLS):
         storage = copy_of(old)
-        struck = run(storage, kind, number)
+        struck = run(storage, kind, number, forget)
         found = files(storage)
         for name in {*before, *found}:
             if not name.endswith(".new"):
                 allowed = (before.get(name), after.get(name))
                 assert found.get(name) in allowed, (number, name)
-        check_goes_on(storage, hashes(old))
+        assert [each for each in engine(storage).verify("s").problems if each.kind != "torn"] == []
+        check_goes_on(storage, hashes(done), forget)
         if not struck:
             assert number > 0
             assert holders(found) == set()
@@ -139,12 +161,12 @@ def test_every_file_is_as_before_or_after_and_the_next_does_the_rest(kind: str) 
     raise AssertionError(f"more than {MOST_CALLS} calls")
 
 
-def run(storage: Storage, kind: str, number: int) -> bool:
+def run(storage: Storage, kind: str, number: int, forget: bool) -> bool:
     """Erase with a fault. Says whether it struck."""
     fault = KINDS[kind](number, storage)
     process = Process(storage, fault)
     try:
-        engine(process.storage).erase("s", Holding())
+        engine(process.storage).erase("s", Holding(), forget_digest=forget)
     except Killed:
         assert process.dead
     except JournalError:
@@ -154,16 +176,13 @@ def run(storage: Storage, kind: str, number: int) -> bool:
     return fault.hit is not None
 
 
-def check_goes_on(storage: MemoryStorage, before: list[tuple[int, str]]) -> None:
-    report = engine(storage).verify("s")
-    assert [problem for problem in report.problems if problem.kind != "torn"] == []
-    assert hashes(storage) == before
+def check_goes_on(storage: MemoryStorage, done: list[tuple[int, str]], forget: bool) -> None:
     assert {**TURNS, **views(storage)}.keys() == TURNS.keys()
-    engine(storage).erase("s", Holding())
+    engine(storage).erase("s", Holding(), forget_digest=forget)
     assert holders(Disk(storage, FOLDER).files()) == set()
     assert views(storage) == TURNS
     verified = engine(storage).verify("s")
-    assert (verified.erased, hashes(storage)) == (6, before)
+    assert (verified.erased, hashes(storage)) == (6, done)
     append(storage, ("a", {"n": 7}))
     engine(storage).compact("s")
     engine(storage).pack("s")

@@ -220,6 +220,7 @@ class Compaction:
             archive=os.path.basename(archive) if archive is not None else None,
             once=still_remembered([*before, *keys], scanner.seq) or None,
             erasures=scanner.header.erasures if scanner.header is not None else 0,
+            relinked=scanner.header.relinked if scanner.header is not None else None,
             ts=self._clock.now(),
             writer=self._writer,
         )

@@ -132,7 +132,12 @@ class Directory:
             ) from error
 
     def erase(
-        self, session_id: str, choice: "Choice", *, dry_run: bool = False
+        self,
+        session_id: str,
+        choice: "Choice",
+        *,
+        forget_digest: bool = False,
+        dry_run: bool = False,
     ) -> ErasureReport | None:
         """As in the Protocol. Files of a session whose log is gone are erased, too."""
         from journal.engines.files.erasure import Erasure  # for the few who erase
@@ -140,7 +145,9 @@ class Directory:
         options = self._options
         paths = self.paths(session_id)
         timeout, writer = options.lock_timeout, options.writer
-        erasure = Erasure(self._storage, paths, choice, timeout, writer)
+        erasure = Erasure(
+            self._storage, paths, choice, timeout, writer, forget_digest=forget_digest
+        )
         return erasure.plan() if dry_run else erasure.run()
 
     def strays(self) -> tuple[list[str], list[str]]:

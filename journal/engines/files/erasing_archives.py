@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from journal.engines.files.archives import unpacked
-from journal.engines.files.deletion import names_in_archive
+from journal.engines.files.deletion import is_evidence, names_in_archive
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.replacing import changed_error
 from journal.engines.files.storage import Storage, create_anew, write_all
@@ -31,6 +31,7 @@ from journal.names import (
     is_archived_log,
     is_packed,
     packed,
+    seq_in,
     source_of_packing,
     unfinished,
 )
@@ -54,8 +55,9 @@ class ArchiveErasure:
         return list(self._unread.values())
 
     def paths(self) -> list[str]:
-        """The session's files in the archive. OSError."""
+        """The session's files in the archive, the oldest logs first, evidence last. OSError."""
         names = names_in_archive(self._storage, self._paths)
+        names = sorted(names, key=lambda name: (is_evidence(name), seq_in(name), name))
         return [os.path.join(self._paths.archive, name) for name in names]
 
     def holds(self, path: str) -> bool:
@@ -111,8 +113,11 @@ class ArchiveErasure:
         return source is None or self._storage.find(source) is None
 
     def _erase_in(self, path: str, log: LogFile | None, timeout: float) -> None:
+        hashes = dict(self._eraser.hashes) if is_evidence(path) else None
         if self._is_done(path, log, timeout):
             self._clean.add(path)
+            if hashes is not None:  # a damaged log may be another branch
+                self._eraser.hashes = hashes
         elif path.endswith(LOG_SUFFIX):  # deleted meanwhile, or packed
             self._erase_in(packed(path), log, timeout)
 

@@ -36,7 +36,6 @@ from journal.reports import ErasureReport, Unerased
 from journal.scan import Scanner
 from journal.waiting import attempts
 
-
 _LONG = 1 << 18  # bytes of a log that are not synced while writers wait
 
 
@@ -54,12 +53,14 @@ class Erasure:
         choice: Choice,
         lock_timeout: float,
         writer: str | None,
+        *,
+        forget_digest: bool = False,
     ) -> None:
         self._storage = storage
         self._paths = paths
         self._lock_timeout = lock_timeout
         self._writer = writer or default_writer()
-        self._eraser = LineEraser(choice)
+        self._eraser = LineEraser(choice, forget=forget_digest)
         self._archives = ArchiveErasure(storage, paths, self._eraser)
         self._files: dict[str, None] = {}  # in which something was found, log first
         self._is_there = False
@@ -182,6 +183,7 @@ class Erasure:
         raise _BusyError
 
     def _erase_in_all(self, scratch: LogFile) -> None:
+        self._eraser.hashes.clear()
         try:
             old = LogFile(self._storage, self._paths.log, create=False, write=True)
         except FileNotFoundError:
@@ -192,20 +194,22 @@ class Erasure:
             if old.write_error is not None:
                 raise old.write_error
             self._archives.run(old, self._lock_timeout)
-            self._erase_in_log(Segment(self._paths, old), scratch)
+            if self._erase_in_log(Segment(self._paths, old), scratch):
+                self._files = {self._paths.log: None, **self._files}
             remove_snapshot(self._storage, self._paths)
             self._archives.run_evidence()  # a torn tail was set aside meanwhile
         finally:
             old.close()
 
-    def _erase_in_log(self, old: Segment, new: LogFile) -> None:
+    def _erase_in_log(self, old: Segment, new: LogFile) -> bool:
+        """False if nothing was found in it."""
         storage, scanner = self._storage, old.scanner
         for _ in old.read_on():
             pass
         self._check(scanner)
         size = old.file.size()
         if not self._eraser.changes(old.pieces(0, size), self._paths.log):
-            return
+            return False
         for piece in self._eraser.erased(old.pieces(0, scanner.end), self._paths.log):
             write_all(storage, new.fd, piece)
         if scanner.is_unended:
@@ -219,6 +223,7 @@ class Erasure:
             replacement.catch_up()
         replacement.lock(self._lock_timeout)
         replacement.swap(None)
+        return True
 
     def _cut_tail(self, old: Segment) -> None:
         """A torn tail that holds what is to be erased is not set aside. Nobody acknowledged it."""
@@ -243,7 +248,8 @@ class Erasure:
         check = Segment(self._paths, new)
         for _ in check.read_on():
             pass
-        same = _outcome(check.scanner) == _outcome(old)
+        head = self._eraser.hashes.get(old.seq, old.hash)
+        same = _outcome(check.scanner, check.scanner.hash) == _outcome(old, head)
         search = LineEraser(self._eraser.choice)
         if not same or search.changes(check.pieces(0, new.size()), new.path):
             raise CompactionError(
@@ -252,5 +258,5 @@ class Erasure:
             )
 
 
-def _outcome(scanner: Scanner) -> tuple[object, ...]:
-    return scanner.log_id, scanner.seq, scanner.hash, scanner.count, scanner.damage_count
+def _outcome(scanner: Scanner, digest: str) -> tuple[object, ...]:
+    return scanner.log_id, scanner.seq, digest, scanner.count, scanner.damage_count

@@ -31,6 +31,7 @@ from projections.store.store import DefaultSessionStore
 @click.option("-i", "--ignore-case", is_flag=True, help="Ignore case in any pattern.")
 @click.option("-F", "--fixed-strings", "fixed", is_flag=True, help="PATTERN is no expression.")
 @click.option("--seq", "seqs", type=click.IntRange(min=1), multiple=True, help="This event.")
+@click.option("--forget-digest", is_flag=True, help="Also what would confirm a guess.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be erased.")
 @yes_option
 @output_option("text", "json")
@@ -41,6 +42,7 @@ def erase_command(
     ignore_case: bool,
     fixed: bool,
     seqs: tuple[int, ...],
+    forget_digest: bool,
     dry_run: bool,
     yes: bool,
     output: str,
@@ -56,7 +58,11 @@ def erase_command(
 
     Not reached are copies and backups, and what others have read. Disk blocks are not overwritten.
     The SHA-256 of each state stays in its line, which confirms a guess of all of that state.
-    So revoke the secret. A pattern stays in your shell's history: a part of the secret will do.
+    --forget-digest takes out the digests of all erased states, too; then later events have
+    other hashes, and cursors and heads noted there lead nowhere.
+
+    Revoke the secret all the same. A pattern stays in your shell's history: a part of the
+    secret will do.
 
     At a terminal it asks; in a pipe it wants --yes or --dry-run. Exit code 1 when the answer is
     no, or when something was found that cannot be taken out, such as an id.
@@ -83,7 +89,13 @@ def erase_command(
 
         def erase(**how: Any) -> Any:
             return store.erase(
-                pattern, sessions, fixed=fixed, ignore_case=ignore_case, **place, **how
+                pattern,
+                sessions,
+                fixed=fixed,
+                ignore_case=ignore_case,
+                forget_digest=forget_digest,
+                **place,
+                **how,
             )
 
         erase_or_ask(store, progress, erase, dry_run=dry_run, yes=yes, output=output)

@@ -62,7 +62,8 @@ class ProblemItem(Document, kw_only=True):
 class VerifyItem(Document, kw_only=True):
     """`journal verify`: one session. Note the `head` down for `journal verify --head`.
 
-    `erased` is how many events had a state that was erased.
+    `erased` is how many events had a state that was erased, `relinked` how many have other hashes
+    since an erasure forgot digests.
     """
 
     session_id: str
@@ -71,6 +72,7 @@ class VerifyItem(Document, kw_only=True):
     events: int
     archived_events: int
     erased: int = 0
+    relinked: int = 0
     problems: list[ProblemItem]
 
 

@@ -16,6 +16,7 @@ def verify_item(report: VerifyReport) -> VerifyItem:
         events=report.events,
         archived_events=report.archived_events,
         erased=report.erased,
+        relinked=report.relinked,
         problems=[ProblemItem(**asdict(problem)) for problem in report.problems],
     )
 
@@ -42,6 +43,9 @@ def print_report(report: VerifyReport) -> None:
     archived = f", {report.archived_events} archived" if report.archived_events else ""
     states = f"{report.erased} state{'s' * (report.erased != 1)} erased"
     erased = f", {states}" if report.erased else ""
+    if report.relinked:
+        lines = f"{report.relinked} line{'s' * (report.relinked != 1)}"
+        erased += f", {lines} after an erasure begin{'s' * (report.relinked == 1)} a new chain"
     head = f"head {report.head}" if report.head is not None else ""
     result: list[Segment] = [verdict, f"  {events}{archived}{erased}"]
     print_folded(writer, [(report.session_id, "bold")], result, [(head, "dim")])

@@ -212,6 +212,7 @@ class AsyncSessionStore(AsyncLookingBack):
         seqs: Iterable[int] | None = None,
         fixed: bool = False,
         ignore_case: bool = False,
+        forget_digest: bool = False,
         dry_run: bool = False,
         on_session: Callable[[str], object] | None = None,
     ) -> "Future[ErasureSummary]":
@@ -228,6 +229,7 @@ class AsyncSessionStore(AsyncLookingBack):
                 seqs=seqs,
                 fixed=fixed,
                 ignore_case=ignore_case,
+                forget_digest=forget_digest,
                 dry_run=dry_run,
                 on_session=on_session,
             )
@@ -237,12 +239,15 @@ class AsyncSessionStore(AsyncLookingBack):
         self,
         sessions: str | Iterable[str] | None = None,
         *,
+        forget_digest: bool = False,
         dry_run: bool = False,
         on_session: Callable[[str], object] | None = None,
     ) -> "Future[ErasureSummary]":
         """Take out every state with what today's redaction takes for a secret."""
         return self._calls.after_all(
-            lambda: self.store.erase_secrets(sessions, dry_run=dry_run, on_session=on_session)
+            lambda: self.store.erase_secrets(
+                sessions, forget_digest=forget_digest, dry_run=dry_run, on_session=on_session
+            )
         )
 
     def _append(self, session_id: str, make: Callable[[], Sequence[Set]]) -> "Future[bool]":

@@ -129,23 +129,30 @@ class CasEngine:
         )
 
     def erase(
-        self, session_id: str, choice: Choice, *, dry_run: bool = False
+        self,
+        session_id: str,
+        choice: Choice,
+        *,
+        forget_digest: bool = False,
+        dry_run: bool = False,
     ) -> ErasureReport | None:
         stream = self._stream(session_id)
         for _ in range(stream.patience):
             found = stream.everything()
             if found is None or is_tombstone(found.newest):
                 return None
-            report = self._erase(stream, found, choice, dry_run=dry_run)
+            report = self._erase(
+                stream, found, LineEraser(choice, forget=forget_digest), dry_run=dry_run
+            )
             if report is not None:
                 return report
         raise LockTimeoutError(f"session {session_id!r}: others were quicker each time")
 
     def _erase(
-        self, stream: Stream, found: Generation, choice: Choice, *, dry_run: bool
+        self, stream: Stream, found: Generation, eraser: LineEraser, *, dry_run: bool
     ) -> ErasureReport | None:
         """None if somebody else was quicker."""
-        eraser, changed, generations = LineEraser(choice), [], []
+        changed, generations = [], []
         for start, messages in groupby(found.messages, key=lambda one: one.start):
             data = b"".join(message.data for message in messages)
             if eraser.changes([data], ""):

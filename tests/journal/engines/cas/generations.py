@@ -107,6 +107,7 @@ def compacted(old: Read, kept: Sequence[Entry], writer: str, *, drop: bool) -> b
         archive=None if drop else f"generation {old.start}",
         once=still_remembered([*(old.header.once or ()), *keys], old.scanner.seq) or None,
         erasures=old.header.erasures,
+        relinked=old.header.relinked,
         ts=clock.now(),
         writer=writer,
     )

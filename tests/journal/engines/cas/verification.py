@@ -35,7 +35,13 @@ def verify(stream: Stream, noted: Head | None) -> VerifyReport:
         archived_events=newest.base - generations[0].base if newest is not None else 0,
         problems=problems,
         erased=len(_erased(generations)),
+        relinked=_relinked(newest),
     )
+
+
+def _relinked(newest: Read | None) -> int:
+    relinked = newest.header.relinked if newest is not None else None
+    return relinked[1] - relinked[0] + 1 if relinked is not None else 0
 
 
 def _erased(generations: Sequence[Read]) -> set[int]:

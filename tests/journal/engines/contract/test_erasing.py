@@ -160,3 +160,40 @@ def test_followers_and_cursors_go_on_without_loss_or_repetition(engine: Backend)
     later = engine.follow("s", Cursor.parse(str(cursor)))
     assert [event.seq for event in later.read()] == [3, 4]
     assert follower.lost == later.lost == 0
+
+
+def test_digests_are_forgotten_and_a_new_chain_begins(engine: Backend) -> None:
+    view = View()
+    log, other = engine.open("s", Recorder()), engine.open("s", view)
+    log.append(
+        [set_event("b", {"x": 1}), set_event("a", {"key": SECRET}), set_event("a", {"n": 1})]
+    )
+    log.append([set_event("d", {"key": SECRET, "n": 2})])
+    engine.compact("s")
+    log.append([set_event("b", {"x": 2}), set_event("c", {"x": 3})])
+    other.refresh()
+    before, head = shape(events_in(engine)), log.head
+    engine.erase("s", Holding())
+    assert shape(events_in(engine)) == before
+    report = engine.erase("s", Holding(), forget_digest=True)
+    assert report is not None
+    assert len(report.files) == 2
+    after = events_in(engine)
+    assert [event.erased for event in after if isinstance(event, Set) and event.erased] == [
+        "forgotten",
+        "forgotten",
+    ]
+    assert shape(after)[:1] == before[:1]
+    assert all(new[2] != old[2] for new, old in zip(shape(after)[1:], before[1:], strict=True))
+    verified = engine.verify("s")
+    assert (verified.problems, verified.erased, verified.relinked) == ([], 2, 5)
+    assert not engine.verify("s", head).ok, "what was noted before is another event"
+    log.append([set_event("e", {"x": 4})])
+    other.refresh()
+    assert view.runtime("native") == state_of(engine)
+    assert list(state_of(engine)) == ["b", "a", "d", "c", "e"]
+    engine.compact("s")
+    assert engine.verify("s").ok
+    again = engine.erase("s", Holding(), forget_digest=True)
+    assert again is not None
+    assert again.is_empty
