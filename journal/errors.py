@@ -82,6 +82,40 @@ class DamagedError(JournalError):
     """The bytes on disk are not those that were written."""
 
 
+class EncryptionKeyError(JournalError, LookupError):
+    """A state is encrypted, and the key is not there: none was given, or others.
+
+    `key_id` is the id of the key, `session_id` None where the session is not known, `given` the
+    ids of the keys that are there.
+    """
+
+    def __init__(
+        self, key_id: str, session_id: str | None = None, given: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(key_id, session_id, given)  # all three, so that it can be pickled
+        self.key_id = key_id
+        self.session_id = session_id
+        self.given = given
+
+    def __str__(self) -> str:
+        where = f"session {self.session_id!r}: " if self.session_id is not None else ""
+        which = f"which is not one of those given ({', '.join(self.given)})"
+        return (
+            f"{where}a state is encrypted with the key {self.key_id}, "
+            f"{which if self.given else 'and no key was given'}. Name the file that has it: with "
+            "--key-file or in $JOURNAL_KEY_FILE for the command `journal`, from Python with "
+            "encryption=Encryption.from_file(path)"
+        )
+
+
+class EncryptionSettingError(JournalError, ValueError):
+    """The keys of a store cannot be used: no key, no key file, or what is no key."""
+
+
+class LowFormatError(JournalError):
+    """A log's file is of a format too low for an event; a compaction raises it. See `compact`."""
+
+
 class UnsupportedFormatError(JournalError):
     """A newer version wrote the log; this version does not touch it."""
 

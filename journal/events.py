@@ -46,6 +46,8 @@ class Set(_Stamped, frozen=True, kw_only=True, gc=False, tag="set"):
 
     If it was erased, `state` is `{}`, and `erased` the SHA-256 of what it was, 64 hex digits.
     `once` is the idempotency key under which it was appended, if it was.
+    If it is encrypted, `encrypted_by` is the id of the key, and `state` what `journal.encrypted`
+    makes of it: no JSON, so that nobody takes it for a state.
     """
 
     op: ClassVar[Literal["set"]] = "set"
@@ -54,12 +56,16 @@ class Set(_Stamped, frozen=True, kw_only=True, gc=False, tag="set"):
     state: Raw
     once: str | None = None
     erased: str | None = None
+    encrypted_by: str | None = None
 
     @repr_of_parts
     def __repr__(self) -> Iterator[str]:
         yield f"seq={self.seq}"
         yield turn_name(self.runtime_id, self.turn_id)
-        yield count(len(self.state), "byte") if self.erased is None else "erased"
+        if self.erased is not None:
+            yield "erased"
+        else:
+            yield count(len(self.state), "byte") if self.encrypted_by is None else "encrypted"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return fields_without(self, "state")

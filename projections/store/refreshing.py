@@ -9,7 +9,7 @@ from journal.backend import Log
 from journal.errors import JournalError, LockTimeoutError
 from projections.store.background import Job
 from projections.store.dirty import Dirty
-from projections.store.session_file import SessionFile
+from projections.store.session_file import NOTHING, SessionFile
 from projections.view import View, to_json
 
 logger = logging.getLogger("journal")
@@ -117,6 +117,8 @@ class FileRefresher:
 
     def _save(self, while_busy: bool, pause: Callable[[], object]) -> None:
         unsaved, share = self._log.unsaved, self._view.bytes // _SAVED_SHARE
+        if self._view.is_blind:
+            return  # who has the keys folds otherwise
         if unsaved > max(_LEAST_WHILE_BUSY if while_busy else LEAST_TO_SAVE, share):
             self._log.save(pause)
             unsaved = 0
@@ -218,5 +220,9 @@ class FileRefresher:
     def _render(self, pause: Callable[[], object]) -> bytes | None:
         self._log.refresh(pause)
         with self._log.lock:
-            turns = self._view.copy() if self._log.refresh() else None
-        return to_json(turns, pause) if turns is not None else None
+            if not self._log.refresh():
+                return None
+            if self._view.hides:
+                return NOTHING
+            turns = self._view.copy()
+        return to_json(turns, pause)

@@ -53,7 +53,7 @@ class Summaries:
 
     def _of_changed(self, session_id: str) -> Summary:
         """Opened for this alone, so that nothing stays in memory: a folder has many sessions."""
-        folded = FoldedSession()
+        folded = FoldedSession(self._backend.opener(session_id))
         log = self._backend.open(session_id, folded)
         try:
             log.refresh()
@@ -66,7 +66,7 @@ class Summaries:
         past = self._backend.history(session_id, NOW)
         if past is None:
             return _of_older(self._sessions.get(session_id))
-        folded, last = FoldedSession(), past.floor
+        folded, last = FoldedSession(self._backend.opener(session_id)), past.floor
         for event in past.to_fold():
             folded.fold(event)
             last = max(last, event.seq)
@@ -79,7 +79,7 @@ def _summed_up(folded: FoldedSession, seq: int, problem: Problem | None = None) 
     found = frozen.sum_up(seq, problem)
     if not _waits(found):
         return found
-    return _waiting(found, frozen.turns.get(found.owner or "", {}).get(found.turn_id or ""))
+    return _waiting(found, frozen.state(found.owner or "", found.turn_id or ""))
 
 
 def _waits(found: Summary) -> bool:

@@ -49,6 +49,7 @@ class Compaction:
         writer: str,
         stop: Callable[[], bool],
         is_wanted: Callable[[int, int], bool],
+        least_format: int,
     ) -> None:
         """`stop` is asked after every few bytes; once it says True, nothing comes of it all.
 
@@ -62,6 +63,7 @@ class Compaction:
         self._writer = writer
         self._stop = stop
         self._is_wanted = is_wanted
+        self._least_format = least_format
         self._clock = Clock()
 
     def run(self) -> CompactionReport | None:
@@ -123,7 +125,8 @@ class Compaction:
         alive = sum(1 for _ in living.lines())
         header = scanner.header
         drops = self._history == "drop" and header is not None and header.archive is not None
-        return drops or alive < scanner.count or scanner.damage_count > 0
+        is_low = header is not None and header.format < self._least_format
+        return drops or is_low or alive < scanner.count or scanner.damage_count > 0
 
     def _nothing_done(self, scanner: Scanner, size: int) -> CompactionReport | None:
         if scanner.header is None:  # nor any event: those without a header are damage
@@ -210,7 +213,7 @@ class Compaction:
         for place in kept:
             digest.update(place.hash.encode())
         return Open(
-            format=scanner.header.format if scanner.header is not None else PLAIN,
+            format=max(self._least_format, scanner.header.format if scanner.header else PLAIN),
             session_id=self._paths.session_id,
             log_id=scanner.header.log_id if scanner.header is not None else os.urandom(8).hex(),
             base_seq=scanner.seq,
@@ -247,6 +250,7 @@ def compact(
     writer: str | None,
     stop: Callable[[], bool] = lambda: False,
     is_wanted: Callable[[int, int], bool] = always,
+    least_format: int = PLAIN,
 ) -> CompactionReport | None:
     """Rewrite one session's log with only what lives; see `Compaction.run`.
 
@@ -254,4 +258,6 @@ def compact(
     milliseconds. Memory is that of the live turns' places, not of their states.
     """
     writer = writer or default_writer()
-    return Compaction(storage, paths, history, lock_timeout, writer, stop, is_wanted).run()
+    return Compaction(
+        storage, paths, history, lock_timeout, writer, stop, is_wanted, least_format
+    ).run()

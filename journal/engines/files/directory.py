@@ -8,7 +8,8 @@ files have: a `folder`, the `paths` in it, session files to delete with a sessio
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from journal.backend import History, Order, Projection, always, never
+from journal.backend import History, Keyless, Opener, Order, Projection, always, never
+from journal.codec import PLAIN
 from journal.config import Durability
 from journal.engines.files.archives import pack_archives
 from journal.engines.files.backwards import newest_in
@@ -57,6 +58,9 @@ class Directory:
 
     def open(self, session_id: str, projection: Projection) -> FileLog:
         return FileLog(self.paths(session_id), projection, self._options)
+
+    def opener(self, session_id: str) -> Opener:
+        return Keyless(session_id)
 
     def history(self, session_id: str, reaching: int = 0) -> Past | None:
         paths = self.paths(session_id)
@@ -108,6 +112,7 @@ class Directory:
         history: History = "archive",
         stop: Callable[[], bool] = never,
         is_wanted: Callable[[int, int], bool] = always,
+        least_format: int = PLAIN,
     ) -> CompactionReport | None:
         """As in the Protocol. Asks `stop` after every few bytes."""
         if history not in ("archive", "drop"):
@@ -115,7 +120,9 @@ class Directory:
         options = self._options
         paths = self.paths(session_id)
         timeout, writer = options.lock_timeout, options.writer
-        return compact(self._storage, paths, history, timeout, writer, stop, is_wanted)
+        return compact(
+            self._storage, paths, history, timeout, writer, stop, is_wanted, least_format
+        )
 
     def pack(self, session_id: str, stop: Callable[[], bool] = never) -> int:
         """Gzip what compactions of a session have archived. Returns how many files.

@@ -14,6 +14,9 @@ from journal.state import encode_text
 RUNTIME_STATE = "runtime_state"
 """The key of our view."""
 
+NOTHING = b""
+"""In place of a view that must not be in the file, as its states are encrypted."""
+
 UNREADABLE = (ValueError, RecursionError)
 """What `loads` raises, for huge numbers too."""
 
@@ -56,9 +59,12 @@ def join(fields: Mapping[str, bytes]) -> bytes:
 
 
 def with_state(fields: Fields, state: bytes) -> bytes:
-    """The file with `state` as its runtime state, changed now."""
+    """The file with `state` as its runtime state, changed now; without one if it is `NOTHING`."""
     changed = {RUNTIME_STATE: state, "updated_at": encode_text(_now(), "updated_at")}
-    return join({**fields, **changed})
+    written = {**fields, **changed}
+    if state == NOTHING:
+        del written[RUNTIME_STATE]
+    return join(written)
 
 
 def masked_fields(

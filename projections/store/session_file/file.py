@@ -11,6 +11,7 @@ from journal.engines.files.storage import FileId, Storage, chunks, create_anew, 
 from journal.errors import JournalError, SessionFileError
 from journal.names import Paths, lock_of, unfinished
 from projections.store.session_file.document import (
+    NOTHING,
     RUNTIME_STATE,
     UNREADABLE,
     join,
@@ -114,14 +115,14 @@ class SessionFile:
     def write(self, render: Callable[[], bytes | None], timeout: float) -> None:
         """Put what `render` gives under `runtime_state`; nothing if it gives None.
 
-        `render` is called with the lock held, so the last writer writes the newest view.
+        Of `NOTHING`, the file is written without that key. `render` is called with the lock held, so the last writer writes the newest view.
         O(size of the file). Waits for the lock up to `timeout` seconds and raises
         `LockTimeoutError`.
         """
         with self.locked(timeout):
             path, fields = self._finder.find()
             state = render()
-            if state is None or (fields is not None and fields.get(RUNTIME_STATE) == state):
+            if state is None or (fields is not None and fields.get(RUNTIME_STATE, NOTHING) == state):
                 self.size = sum(map(len, (fields or {}).values()))
                 self._seen = self._version(path)
                 return

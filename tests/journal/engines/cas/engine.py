@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import groupby, islice
 
-from journal.backend import History, Order, Projection, always, never
+from journal.backend import History, Keyless, Opener, Order, Projection, always, never
+from journal.codec import PLAIN
 from journal.config import Durability
 from journal.erasing import Choice, LineEraser
 from journal.errors import (
@@ -53,6 +54,9 @@ class CasEngine:
     def open(self, session_id: str, projection: Projection) -> CasLog:
         return CasLog(self._stream(session_id), projection, self._writer)
 
+    def opener(self, session_id: str) -> Opener:
+        return Keyless(session_id)
+
     def history(self, session_id: str, reaching: int = 0) -> Past | None:
         return past_in(self._stream(session_id), reaching)
 
@@ -87,6 +91,7 @@ class CasEngine:
         history: History = "archive",
         stop: Callable[[], bool] = never,
         is_wanted: Callable[[int, int], bool] = always,
+        least_format: int = PLAIN,
     ) -> CompactionReport | None:
         stream = self._stream(session_id)
         for _ in range(stream.patience):
@@ -96,7 +101,7 @@ class CasEngine:
             if stop():
                 raise CompactionAbandonedError("was told to stop; the log is as it was")
             report = self._rewrite(
-                stream, read(found.messages), found.newest.place, history, is_wanted
+                stream, read(found.messages), found.newest.place, history, is_wanted, least_format
             )
             if report is not None:
                 return report
@@ -109,12 +114,15 @@ class CasEngine:
         newest: int,
         history: History,
         is_wanted: Callable[[int, int], bool],
+        least_format: int,
     ) -> CompactionReport | None:
         """None if somebody else was quicker."""
         kept, drop = living(old.entries), history == "drop"
-        data = compacted(old, kept, self._writer, drop=drop)
+        data = compacted(old, kept, self._writer, least_format, drop=drop)
         is_needed = is_wanted(old.size, sum(len(entry.line) for entry in kept)) and (
-            len(kept) < old.scanner.count or (drop and old.header.archive is not None)
+            len(kept) < old.scanner.count
+            or old.header.format < least_format
+            or (drop and old.header.archive is not None)
         )
         if is_needed and stream.replace(newest, data, drop=drop) is None:
             return None

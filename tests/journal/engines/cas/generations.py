@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from journal.codec import PLAIN, Clock, control_line, digest_of
+from journal.codec import Clock, control_line, digest_of
 from journal.errors import WrongSessionError
 from journal.events import GENESIS, Clear, Open, Sealed, Set
 from journal.fold import apply
@@ -55,10 +55,10 @@ def check_session(header: Open, session_id: str) -> None:
         raise WrongSessionError(f"holds {header.session_id!r}, not {session_id!r}")
 
 
-def new_header(session_id: str, writer: str) -> Open:
+def new_header(session_id: str, writer: str, lowest: int) -> Open:
     """Of a log that begins."""
     return Open(
-        format=PLAIN,
+        format=lowest,
         session_id=session_id,
         log_id=os.urandom(8).hex(),
         base_seq=0,
@@ -92,12 +92,14 @@ def living(entries: Iterable[Entry]) -> list[Entry]:
     return [*others, *(entry for of_runtime in turns.values() for entry in of_runtime.values())]
 
 
-def compacted(old: Read, kept: Sequence[Entry], writer: str, *, drop: bool) -> bytes:
+def compacted(
+    old: Read, kept: Sequence[Entry], writer: str, least_format: int, *, drop: bool
+) -> bytes:
     """The generation that takes the place of `old`."""
     sets = [entry.event for entry in old.entries if isinstance(entry.event, Set)]
     keys = [(one.seq, key_digest(one.once)) for one in sets if one.once is not None]
     header = Open(
-        format=old.header.format,
+        format=max(old.header.format, least_format),
         session_id=old.header.session_id,
         log_id=old.header.log_id,
         base_seq=old.scanner.seq,

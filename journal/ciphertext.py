@@ -1,0 +1,57 @@
+"""The form of an encrypted state in memory and in snapshots. No I/O, and no cryptography.
+
+It is `!<key id>:"<base64>"`: the id of the key and what stands in the log's line, a JSON string.
+No JSON begins with `!`, so that nothing takes it for a state: to decode it is an error.
+"""
+
+from journal.errors import DamagedError, EncryptionKeyError
+from journal.events import Set
+
+OVERHEAD = 16 + 12 + 16
+"""Bytes that encryption adds to a state: a salt, a nonce and a tag."""
+
+_MARK = b"!"
+_AFTER_KEY = b':"'
+_DAMAGED = b"!?"
+
+
+def is_encrypted(state: bytes) -> bool:
+    """Whether a state is in this form."""
+    return state[:1] == _MARK
+
+
+def join(key_id: bytes, text: bytes) -> bytes:
+    """The form, of a key's id and the JSON string in the line."""
+    return b"!%b:%b" % (key_id, text)
+
+
+def split(state: bytes) -> tuple[str, bytes]:
+    """The id of the key, and the JSON string in the line. Whatever stands there: never raises."""
+    end = state.find(_AFTER_KEY)
+    return state[len(_MARK) : end].decode(), state[end + 1 :]
+
+
+def line_text(event: Set) -> bytes:
+    """The JSON string of an encrypted set, as it stands in the line."""
+    state = bytes(event.state)
+    return state[state.find(_AFTER_KEY) + 1 :]
+
+
+def damaged(reason: str) -> bytes:
+    """What stands in the place of a state that cannot be decrypted, though its key is there."""
+    return _DAMAGED + reason.encode()
+
+
+def size_of(state: bytes) -> int:
+    """Bytes of JSON that a state has, or had before it was encrypted."""
+    if state[:1] != _MARK:
+        return len(state)
+    digits = len(state) - state.find(_AFTER_KEY) - len(b':""')
+    return max(0, digits // 4 * 3 - state[-3:].count(b"=") - OVERHEAD)
+
+
+def unreadable(state: bytes) -> DamagedError | EncryptionKeyError:
+    """The error for who would decode a state in this form as it is."""
+    if state.startswith(_DAMAGED):
+        return DamagedError(state[len(_DAMAGED) :].decode())
+    return EncryptionKeyError(split(state)[0])
