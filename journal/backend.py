@@ -95,7 +95,7 @@ class Keyless:
     def __init__(self, session_id: str) -> None:
         self._session_id = session_id
 
-    def open(self, runtime_id: str, turn_id: str, state: bytes) -> bytes:
+    def open(self, runtime_id: str, turn_id: str, state: bytes) -> bytes:  # noqa: ARG002 - see there
         if is_encrypted(state):
             raise EncryptionKeyError(split(state)[0], self._session_id)
         return state

@@ -4,6 +4,9 @@ It is `!<key id>:"<base64>"`: the id of the key and what stands in the log's lin
 No JSON begins with `!`, so that nothing takes it for a state: to decode it is an error.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from journal.errors import DamagedError, EncryptionKeyError
 from journal.events import Set
 
@@ -55,3 +58,14 @@ def unreadable(state: bytes) -> DamagedError | EncryptionKeyError:
     if state.startswith(_DAMAGED):
         return DamagedError(state[len(_DAMAGED) :].decode())
     return EncryptionKeyError(split(state)[0])
+
+
+@contextmanager
+def naming(session_id: str) -> Iterator[None]:
+    """An `EncryptionKeyError` of a state that was decoded by itself gets to know its session."""
+    try:
+        yield
+    except EncryptionKeyError as error:
+        if error.session_id is not None:
+            raise
+        raise EncryptionKeyError(error.key_id, session_id, error.given) from None

@@ -6,7 +6,7 @@ Plain data, the same for all engines. Where something is, each engine says in it
 from collections.abc import Iterator
 from typing import TypedDict
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from journal.events import Head
 from journal.reprs import count, name, quoted, repr_of_parts
@@ -90,6 +90,8 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
     reach; what compaction kept of them is in the log as well. `erased` is how many events of
     all these had a state that was erased: their lines are intact without it. `relinked` is how
     many events begin a new chain after an erasure that forgot digests: their hashes are others.
+    `encrypted` counts the lines of
+    the log and its archives whose state is encrypted, by the id of the key.
     """
 
     session_id: str
@@ -99,6 +101,7 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
     problems: list[Problem]
     erased: int = 0
     relinked: int = 0
+    encrypted: dict[str, int] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:

@@ -62,7 +62,7 @@ class Encryption:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> "Encryption":
-        """Of a file of keys, one a line, as `journal key new` makes it. The first encrypts.
+        """Of a file of keys, one a line, as `journal key --new` makes it. The first encrypts.
 
         Lines that begin with `#` are comments. The file is read now, and again when a state
         needs a key that was not in it. Raises `EncryptionSettingError`.
@@ -87,7 +87,7 @@ class Encryption:
         found = cls.if_in_env(environ)
         if found is None:
             raise EncryptionSettingError(
-                f"neither ${KEY} nor ${KEY_FILE} is set; `journal key new FILE` makes a file of keys"
+                f"neither ${KEY} nor ${KEY_FILE} is set; `journal key --new FILE` makes a key file"
             )
         return found
 
@@ -142,7 +142,7 @@ def read_keys(path: str) -> dict[str, bytes]:
         why = error.strerror if isinstance(error, OSError) else "is not text"
         hint = ""
         if isinstance(error, OSError) and error.errno == ENOENT:
-            hint = f"; `journal key new {path}` makes one"
+            hint = f"; `journal key --new {path}` makes one"
         raise EncryptionSettingError(f"the key file {path} cannot be read: {why}{hint}") from None
     keys = [line for line in lines if line and not line.startswith("#")]
     return dict(_parsed(keys, f"the key file {path}"))
@@ -158,7 +158,7 @@ def _parsed(texts: list[str], where: str) -> Iterator[tuple[str, bytes]]:
         if len(key) != KEY_BYTES:
             raise EncryptionSettingError(
                 f"{where}: key {number} is not the base64 of {KEY_BYTES} bytes; "
-                "`journal key new FILE` makes one"
+                "`journal key --new FILE` makes one"
             )
         keys.append(key)
     return _checked(keys, where)
@@ -173,7 +173,8 @@ def _checked(keys: Iterable[bytes | None], where: str) -> Iterator[tuple[str, by
         if not isinstance(key, bytes) or len(key) != KEY_BYTES:
             what = f"{len(key)} bytes" if isinstance(key, bytes) else f"{type(key).__name__}"
             raise EncryptionSettingError(
-                f"{where}: a key is {KEY_BYTES} bytes, not {what}; os.urandom({KEY_BYTES}) makes one"
+                f"{where}: a key is {KEY_BYTES} bytes, not {what}; "
+                f"os.urandom({KEY_BYTES}) makes one"
             )
         yield key_id(key), key
 

@@ -49,7 +49,7 @@ class Compaction:
         writer: str,
         stop: Callable[[], bool],
         is_wanted: Callable[[int, int], bool],
-        least_format: int,
+        least_format: int = PLAIN,
     ) -> None:
         """`stop` is asked after every few bytes; once it says True, nothing comes of it all.
 

@@ -34,6 +34,7 @@ class Verification:
         self._noted_seen = False
         self._problems: list[Problem] = []
         self._floor = 0  # events after this seq have all been read
+        self._encrypted: dict[str, int] = {}
         self._expected: dict[int, str] = {}  # hashes by seq that an older file must have
         self._newer: Open | None = None  # the header of the file that was read before
         self._relinked = 0
@@ -94,6 +95,7 @@ class Verification:
             problems=self._problems,
             erased=len(self._erased),
             relinked=self._relinked,
+            encrypted=self._encrypted,
         )
 
     def _scan(self, where: str, pieces: Iterator[bytes], scanner: Scanner) -> Scanner:
@@ -102,6 +104,8 @@ class Verification:
         noted = self._noted.seq if self._noted is not None else None
         for event in scanner.read(pieces):
             seq = event.seq
+            if type(event) is Set and event.encrypted_by is not None:
+                self._note_encrypted(event, event.encrypted_by)
             if seq == noted:
                 self._note_seen(event)
             self._note_erased(event)
@@ -110,6 +114,18 @@ class Verification:
                 self._add("base", where, scanner.start, 0, seq, what)
             if scanner.header and seq <= scanner.header.base_seq:
                 self._expected[seq] = event.hash
+        self._add_damage(where, scanner)
+        header = scanner.header
+        self._check_all_found(where, header, expected)
+        if header is not None and header.base_seq:
+            self._expected[header.base_seq] = header.base_hash
+            if self._noted is not None and self._noted.seq == header.base_seq:
+                self._noted_seen = self._noted_seen or self._noted.hash == header.base_hash
+        self._floor = header.base_seq if header is not None else 0
+        self._newer = header
+        return scanner
+
+    def _add_damage(self, where: str, scanner: Scanner) -> None:
         scanner.finish()
         for damage in scanner.damage:
             self._add(damage.kind, where, damage.offset, damage.length, damage.seq, damage.reason)
@@ -121,15 +137,10 @@ class Verification:
         seal = scanner.seal
         if seal is not None and seal.reason != "deleted" and scanner.is_torn:
             self._add("corrupt", where, scanner.seal_end, 0, None, "bytes stand after a seal")
-        header = scanner.header
-        self._check_all_found(where, header, expected)
-        if header is not None and header.base_seq:
-            self._expected[header.base_seq] = header.base_hash
-            if self._noted is not None and self._noted.seq == header.base_seq:
-                self._noted_seen = self._noted_seen or self._noted.hash == header.base_hash
-        self._floor = header.base_seq if header is not None else 0
-        self._newer = header
-        return scanner
+
+    def _note_encrypted(self, event: Set, key_id: str) -> None:
+        if event.erased is None:
+            self._encrypted[key_id] = self._encrypted.get(key_id, 0) + 1
 
     def _is_same(
         self, header: Open | None, seq: int, expected: dict[int, str], digest: str

@@ -24,6 +24,8 @@ class EventItem(Document, kw_only=True):
     state: Raw | UnsetType = UNSET
     erased: str | UnsetType = UNSET
     """The SHA-256 of the state, if that was erased; it reads as `{}` then."""
+    encrypted_by: str | UnsetType = UNSET
+    """The id of the key that the state is encrypted with, if it was not given; no `state` then."""
     source: str | UnsetType = UNSET
     target: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
@@ -62,6 +64,8 @@ def event_item(session_id: str, log_id: str, event: Event, lost: int) -> EventIt
         lost=lost,
     )
     match event:
+        case Set(encrypted_by=str(key_id)):
+            item.once, item.encrypted_by = _given(event.once), key_id
         case Set():
             item.once, item.state = _given(event.once), event.state
             item.erased = _given(event.erased)
@@ -95,7 +99,7 @@ class _SetItem(Struct, gc=False):
 
 def event_line(session_id: str, log_id: str, event: Event, lost: int) -> Struct:
     """What has the same JSON as `event_item`; for a set, made in a third of the time."""
-    if type(event) is not Set or event.once or event.erased:
+    if type(event) is not Set or event.once or event.erased or event.encrypted_by:
         return event_item(session_id, log_id, event, lost)
     digest = event.hash
     return _SetItem(

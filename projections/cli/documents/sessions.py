@@ -74,6 +74,8 @@ class VerifyItem(Document, kw_only=True):
     erased: int = 0
     relinked: int = 0
     problems: list[ProblemItem]
+    encrypted: dict[str, int]
+    """Lines whose state is encrypted, by the id of the key."""
 
 
 class VerifyDocument(Document, kw_only=True):

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from journal.errors import DamagedError
+from journal.errors import DamagedError, EncryptionKeyError
 from journal.events import Clear, Event, Handoff, Set, Takeover
 from journal.state import decode_state
 from projections.cli.formats.values import clean
@@ -75,6 +75,8 @@ def _of_set(event: Set, effect: Effect, marks: Marks) -> list[Phrase]:
     try:
         after = _recent.contents(bytes(event.state))
         before = _recent.contents(effect.before) if effect.before is not None else None
+    except EncryptionKeyError as error:
+        return [Phrase(0, [Words(f"encrypted with the key {error.key_id}", "dim")])]
     except DamagedError:
         return [Phrase(0, [Words("(its state cannot be decoded)", "red")])]
     found: list[Happening] = happenings(before, after)

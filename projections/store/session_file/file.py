@@ -115,14 +115,15 @@ class SessionFile:
     def write(self, render: Callable[[], bytes | None], timeout: float) -> None:
         """Put what `render` gives under `runtime_state`; nothing if it gives None.
 
-        Of `NOTHING`, the file is written without that key. `render` is called with the lock held, so the last writer writes the newest view.
-        O(size of the file). Waits for the lock up to `timeout` seconds and raises
-        `LockTimeoutError`.
+        Of `NOTHING`, the file is written without that key. `render` is called with the lock
+        held, so the last writer writes the newest view. O(size of the file). Waits for the lock
+        up to `timeout` seconds and raises `LockTimeoutError`.
         """
         with self.locked(timeout):
             path, fields = self._finder.find()
             state = render()
-            if state is None or (fields is not None and fields.get(RUNTIME_STATE, NOTHING) == state):
+            there = fields.get(RUNTIME_STATE, NOTHING) if fields is not None else None
+            if state is None or state == there:
                 self.size = sum(map(len, (fields or {}).values()))
                 self._seen = self._version(path)
                 return

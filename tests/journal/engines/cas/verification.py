@@ -1,5 +1,6 @@
 """Verification of a stream: each generation, what leads from one to the next, a noted head."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from journal.events import Head, Set
@@ -36,6 +37,7 @@ def verify(stream: Stream, noted: Head | None) -> VerifyReport:
         problems=problems,
         erased=len(_erased(generations)),
         relinked=_relinked(newest),
+        encrypted=_encrypted(generations),
     )
 
 
@@ -52,6 +54,11 @@ def _erased(generations: Sequence[Read]) -> set[int]:
         for entry in one.entries
         if isinstance(entry.event, Set) and entry.event.erased is not None
     }
+
+
+def _encrypted(generations: Sequence[Read]) -> dict[str, int]:
+    events = [entry.event for one in generations for entry in one.entries]
+    return Counter(e.encrypted_by for e in events if isinstance(e, Set) and e.encrypted_by)
 
 
 def _damage(stream: Stream, generations: Sequence[Read]) -> list[Problem]:
