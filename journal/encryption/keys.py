@@ -142,7 +142,7 @@ def read_keys(path: str) -> dict[str, bytes]:
         why = error.strerror if isinstance(error, OSError) else "is not text"
         hint = ""
         if isinstance(error, OSError) and error.errno == ENOENT:
-            hint = f"; `journal key --new {path}` makes one"
+            hint = f"; `journal key --new {path}` makes one, for sessions to come"
         raise EncryptionSettingError(f"the key file {path} cannot be read: {why}{hint}") from None
     keys = [line for line in lines if line and not line.startswith("#")]
     return dict(_parsed(keys, f"the key file {path}"))
