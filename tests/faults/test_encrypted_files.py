@@ -39,15 +39,8 @@ def _of_any_log() -> Iterator[None]:
         yield
 
 
-def encrypted(storage: Any, **options: Any) -> DefaultSessionStore:
-    return DefaultSessionStore(
-        FOLDER,
-        storage=storage,
-        encryption=Encryption.from_keys(KEY),
-        auto_compact=False,
-        limits=_LIMITS,
-        **options,
-    )
+def encrypted(storage: Any) -> DefaultSessionStore:
+    return Disk(storage, FOLDER).store(encryption=Encryption.from_keys(KEY), limits=_LIMITS)
 
 
 def word(turn: str, number: int) -> str:

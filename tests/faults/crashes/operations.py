@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 from journal.backend import History
+from journal.config import Limits
+from journal.encryption import Encryption
 from journal.engines.files.directory import Directory
 from journal.engines.files.folder import make_folders
 from journal.engines.files.locking import LockFile
@@ -57,7 +59,11 @@ class Disk(NamedTuple):
     folder: str
 
     def store(
-        self, lock_timeout: float = 1.0, history: History = "archive"
+        self,
+        lock_timeout: float = 1.0,
+        history: History = "archive",
+        encryption: Encryption | None = None,
+        limits: Limits | None = None,
     ) -> DefaultSessionStore:
         store = DefaultSessionStore(
             self.folder,
@@ -65,6 +71,8 @@ class Disk(NamedTuple):
             lock_timeout=lock_timeout,
             writer="writer",
             history=history,
+            encryption=encryption,
+            limits=limits,
         )
         store._compactor.maintenance = _AtOnce()
         return store
