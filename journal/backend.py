@@ -12,10 +12,9 @@ appends by compare-and-swap and whose answers get lost, which no product has yet
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from journal.ciphertext import is_encrypted, split
+from journal.ciphertext import is_encrypted, key_error, split
 from journal.codec import PLAIN
 from journal.config import Durability
-from journal.errors import EncryptionKeyError
 from journal.events import Cursor, Event, Head
 from journal.past import Newest, Past
 from journal.reports import CompactionReport, ErasureReport, Problem, SessionInfo, VerifyReport
@@ -97,7 +96,7 @@ class Keyless:
 
     def open(self, runtime_id: str, turn_id: str, state: bytes) -> bytes:  # noqa: ARG002 - see there
         if is_encrypted(state):
-            raise EncryptionKeyError(split(state)[0], self._session_id)
+            raise key_error(split(state)[0], self._session_id)
         return state
 
     def hide(self, text: bytes) -> bytes:

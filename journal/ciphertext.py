@@ -57,7 +57,24 @@ def unreadable(state: bytes) -> DamagedError | EncryptionKeyError:
     """The error for who would decode a state in this form as it is."""
     if state.startswith(_DAMAGED):
         return DamagedError(state[len(_DAMAGED) :].decode())
-    return EncryptionKeyError(split(state)[0])
+    return key_error(split(state)[0])
+
+
+def key_error(
+    key_id: str, session_id: str | None = None, given: tuple[str, ...] = ()
+) -> EncryptionKeyError:
+    """The error for a state that is encrypted with a key which is not one of those given."""
+    where = f"session {session_id!r}: " if session_id is not None else ""
+    which = f"which is not one of those given ({', '.join(given)})"
+    return EncryptionKeyError(
+        f"{where}a state is encrypted with the key {key_id}, "
+        f"{which if given else 'and no key was given'}. Name the file that has it: with "
+        "--key-file or in $JOURNAL_KEY_FILE for the command `journal`, from Python with "
+        "encryption=Encryption.from_file(path)",
+        key_id,
+        session_id,
+        given,
+    )
 
 
 @contextmanager
@@ -68,4 +85,4 @@ def naming(session_id: str) -> Iterator[None]:
     except EncryptionKeyError as error:
         if error.session_id is not None:
             raise
-        raise EncryptionKeyError(error.key_id, session_id, error.given) from None
+        raise key_error(error.key_id, session_id, error.given) from None

@@ -86,26 +86,19 @@ class EncryptionKeyError(JournalError, LookupError):
     """A state is encrypted, and the key is not there: none was given, or others.
 
     `key_id` is the id of the key, `session_id` None where the session is not known, `given` the
-    ids of the keys that are there.
+    ids of the keys that are there. `journal.ciphertext.key_error` makes it.
     """
 
     def __init__(
-        self, key_id: str, session_id: str | None = None, given: tuple[str, ...] = ()
+        self, message: str, key_id: str, session_id: str | None, given: tuple[str, ...]
     ) -> None:
-        super().__init__(key_id, session_id, given)  # all three, so that it can be pickled
+        super().__init__(message, key_id, session_id, given)  # all, so that it can be pickled
         self.key_id = key_id
         self.session_id = session_id
         self.given = given
 
     def __str__(self) -> str:
-        where = f"session {self.session_id!r}: " if self.session_id is not None else ""
-        which = f"which is not one of those given ({', '.join(self.given)})"
-        return (
-            f"{where}a state is encrypted with the key {self.key_id}, "
-            f"{which if self.given else 'and no key was given'}. Name the file that has it: with "
-            "--key-file or in $JOURNAL_KEY_FILE for the command `journal`, from Python with "
-            "encryption=Encryption.from_file(path)"
-        )
+        return str(self.args[0])
 
 
 class EncryptionSettingError(JournalError, ValueError):

@@ -31,7 +31,7 @@ class View:
         self.reset()
 
     def reset(self) -> None:
-        self.is_blind = False  # whether `readable` passed over a state, for lack of its key
+        self.blinded_by: EncryptionKeyError | None = None  # what `readable` passed over
         self.turns: EncodedTurns = {}
         self.sizes: dict[str, int] = {}  # bytes of live states by runtime
 
@@ -82,8 +82,8 @@ class View:
         """
         try:
             return self._open(runtime_id, turn_id, state)
-        except EncryptionKeyError:
-            self.is_blind = True
+        except EncryptionKeyError as error:
+            self.blinded_by = error
         except DamagedError:
             pass  # whoever reads the turn is told
         return state

@@ -17,9 +17,9 @@ from hmac import digest
 import msgspec
 from msgspec import Struct
 
-from journal.ciphertext import OVERHEAD, join, split
+from journal.ciphertext import OVERHEAD, join, key_error, split
 from journal.encryption.keys import Encryption
-from journal.errors import DamagedError, EncryptionKeyError, LimitExceededError
+from journal.errors import DamagedError, LimitExceededError
 from journal.forking import tell_after_fork
 from journal.snapshots import UNREADABLE
 from journal.state import MAX_LINE, encode_text
@@ -27,10 +27,11 @@ from journal.state import MAX_LINE, encode_text
 try:
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-except ImportError as error:  # pragma: no cover - the tests have it
-    raise ImportError(
-        "encryption needs the package `cryptography`: pip install 'runtime-journal[crypto]'"
-    ) from error
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"No module named {error.name!r}: install runtime-journal with its extra `crypto`",
+        name=error.name,
+    ) from None
 
 _SALT_BYTES = 16
 _NONCE_BYTES = 12
@@ -102,7 +103,7 @@ class Cipher:
         if aead is None:
             key = self._encryption.key(wanted)
             if key is None:
-                raise EncryptionKeyError(wanted, session_id, self._encryption.known)
+                raise key_error(wanted, session_id, self._encryption.known)
             aead = self._aead(wanted, key, salt)
         nonce, sealed = data[_SALT_BYTES:_START], data[_START:]
         try:

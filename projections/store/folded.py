@@ -6,7 +6,6 @@ import msgspec
 from msgspec import Struct
 
 from journal.backend import Opener
-from journal.errors import EncryptionKeyError
 from journal.events import Event, Set
 from journal.once import FrozenKeys, KeyMemory, Seen
 from journal.reports import Problem
@@ -40,8 +39,8 @@ class FrozenSession:
     @property
     def rest(self) -> bytes:
         """Raises `EncryptionKeyError` where it was folded without a key: others fold otherwise."""
-        if self._view.is_blind:
-            raise EncryptionKeyError("that is not there")
+        if self._view.blinded_by is not None:
+            raise self._view.blinded_by
         return msgspec.json.encode(self._rest)
 
     def summary(self, seq: int) -> bytes:

@@ -117,7 +117,7 @@ class FileRefresher:
 
     def _save(self, while_busy: bool, pause: Callable[[], object]) -> None:
         unsaved, share = self._log.unsaved, self._view.bytes // _SAVED_SHARE
-        if self._view.is_blind:
+        if self._view.blinded_by is not None:
             return  # who has the keys folds otherwise
         if unsaved > max(_LEAST_WHILE_BUSY if while_busy else LEAST_TO_SAVE, share):
             self._log.save(pause)

@@ -84,10 +84,14 @@ def _write_lines(
     for event, line in past.in_order():
         file.write(_for_terminal(line, to) + b"\n")
         encrypted += type(event) is Set and b',"encrypted_by":"' in line
-    if encrypted:
-        notice(f"{encrypted} states are as in the log, encrypted: who reads them needs the keys")
+    _notice_encrypted(encrypted)
     if past.floor:
         notice(f"of the events up to {past.floor}, only those that compaction kept are here")
+
+
+def _notice_encrypted(states: int) -> None:
+    if states:
+        notice(f"{states} states are as in the log, encrypted: who reads them needs the keys")
 
 
 def _for_terminal(data: bytes, to: str | None) -> bytes:
