@@ -5,6 +5,7 @@ and is imported with the first store that encrypts. `backend` stands between suc
 engine, which sees encrypted states only.
 """
 
+from journal.encryption.key_file import add_key
 from journal.encryption.keys import Encryption, key_id
 
-__all__ = ["Encryption", "key_id"]
+__all__ = ["Encryption", "add_key", "key_id"]
