@@ -458,7 +458,11 @@ def _hash_by_layout(line: bytes) -> str | None:
 
 def format_needed(event: Event) -> int:
     """The lowest format of a file that may hold the event."""
-    return SHARED if type(event) is Set and event.encrypted_by is not None else PLAIN
+    if type(event) is not Set:
+        return PLAIN
+    if event.encrypted_by is not None:
+        return SHARED
+    return WITH_ERASED if event.erased is not None else PLAIN
 
 
 def check_format(session_id: str, header: Open | None, event: Event) -> None:

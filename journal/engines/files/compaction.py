@@ -32,7 +32,7 @@ from journal.errors import (
 )
 from journal.events import Open
 from journal.names import Paths, packed
-from journal.once import Seen, still_remembered
+from journal.once import still_remembered
 from journal.reports import CompactionReport
 from journal.scan import Scanner
 
@@ -162,7 +162,7 @@ class Compaction:
             storage.make_folder(paths.archive)
             storage.sync_folder(paths.folder)  # it must not come after the rename
         kept = list(living.lines())
-        header = self._new_header(old.scanner, kept, archive, living.keys)
+        header = self._new_header(old.scanner, kept, archive, living)
         self._write_kept(old, new, kept, header)
         self._prove(new, living)
         storage.sync(old.file.fd)
@@ -206,14 +206,15 @@ class Compaction:
         self._storage.sync(new.fd)
 
     def _new_header(
-        self, scanner: Scanner, kept: list[Kept], archive: str | None, keys: list[Seen]
+        self, scanner: Scanner, kept: list[Kept], archive: str | None, living: Living
     ) -> Open:
         digest = sha256()
         before = (scanner.header.once if scanner.header is not None else None) or ()
         for place in kept:
             digest.update(place.hash.encode())
+        before_format = scanner.header.format if scanner.header is not None else living.format
         return Open(
-            format=max(self._least_format, scanner.header.format if scanner.header else PLAIN),
+            format=max(self._least_format, before_format),
             session_id=self._paths.session_id,
             log_id=scanner.header.log_id if scanner.header is not None else os.urandom(8).hex(),
             base_seq=scanner.seq,
@@ -221,7 +222,7 @@ class Compaction:
             kept=len(kept),
             kept_digest=digest.hexdigest()[: len(digest_of(b""))],
             archive=os.path.basename(archive) if archive is not None else None,
-            once=still_remembered([*before, *keys], scanner.seq) or None,
+            once=still_remembered([*before, *living.keys], scanner.seq) or None,
             erasures=scanner.header.erasures if scanner.header is not None else 0,
             relinked=scanner.header.relinked if scanner.header is not None else None,
             ts=self._clock.now(),

@@ -242,3 +242,14 @@ def test_settings_that_make_no_sense_are_refused_before_anything_is_written(
     with pytest.raises(EncryptionSettingError):
         DefaultSessionStore(tmp_path, encryption=Encryption(lambda wanted: b"short"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_compaction_of_a_log_that_lost_its_header_keeps_the_format(tmp_path: Path) -> None:
+    fill(tmp_path, KEY)
+    path = tmp_path / "s.jsonl"
+    path.write_bytes(b"x" + path.read_bytes())
+    with store_at(tmp_path) as store:
+        assert store.compact("s") is not None
+    assert b'"format":3' in path.read_bytes().partition(b"\n")[0]
+    with store_at(tmp_path, KEY) as store:
+        assert store.get_runtime_state("s", "native", "t1") == STATE
