@@ -95,6 +95,11 @@ class View:
             return True
         return any(is_encrypted(state) for of in self.turns.values() for state in of.values())
 
+    @property
+    def lacks_keys(self) -> bool:
+        """Whether it holds encrypted states, and whoever writes here would write plain ones."""
+        return self.hides and not (self._opener is not None and self._opener.hides)
+
     def hide(self, text: bytes) -> bytes:
         """JSON with words out of states, as it may be saved."""
         return self._opener.hide(text) if self._opener is not None else text

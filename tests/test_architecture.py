@@ -253,6 +253,15 @@ def test_importing_the_packages_root_loads_next_to_nothing() -> None:
     assert _imported("import projections.cli").isdisjoint(["enum", "re", "typing", "journal"])
 
 
+def test_who_does_not_encrypt_loads_no_cryptography() -> None:
+    ciphers = ("cryptography", "journal.encryption")
+    assert not [name for name in _imported(_STORE) if name.startswith(ciphers)]
+    opening = "import projections.cli.sessions.opening"
+    assert not [name for name in _imported(opening) if name.startswith(ciphers)]
+    used = _imported("from journal.encryption import Encryption")
+    assert "cryptography" not in used, "only a store that is made with it needs it"
+
+
 def test_importing_the_store_loads_few_modules() -> None:
     """Each takes 0.1 ms and more to find and to run, beside the 20 ms of msgspec."""
     assert len(_imported(_STORE) - _imported("import msgspec")) <= _MOST_MODULES

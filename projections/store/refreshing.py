@@ -80,6 +80,7 @@ class FileRefresher:
         self._schedule = schedule
         self._not_before = -math.inf if file is not None else math.inf  # on the monotonic clock
         self._took = 0.0  # seconds of the last refresh
+        self._has_warned = False  # that this store writes plain states beside encrypted ones
         self._left = 0  # times in a row that the file was left to others
         self.is_refreshing = False  # after a set
 
@@ -108,12 +109,24 @@ class FileRefresher:
                 patience = PATIENCE if timeout is None else timeout
                 self._file.write(lambda: self._render(pause), patience)
                 self._stale.clean(self._session_id, mark)
+                if mark is not None and self._view.lacks_keys:
+                    self._warn_of_plain()
                 pays_for = self._took = monotonic() - started
                 self._left = 0
         finally:  # if another is writing it, that is enough in a storm
             self._save(while_busy, pause)
             ended = monotonic()
             self._not_before = ended + _SHARE * max(ended - started, pays_for)
+
+    def _warn_of_plain(self) -> None:
+        """Once for each session that is open."""
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "session %r: its states are encrypted, and this store has no keys: what it saves "
+                "there is plain. Give the store its `encryption`",
+                self._session_id,
+            )
 
     def _save(self, while_busy: bool, pause: Callable[[], object]) -> None:
         unsaved, share = self._log.unsaved, self._view.bytes // _SAVED_SHARE

@@ -136,6 +136,24 @@ def test_a_summary_is_saved_encrypted_and_one_made_without_the_key_is_not_taken(
             }
 
 
+def test_a_store_without_keys_that_writes_beside_encrypted_states_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(tmp_path, KEY)
+    with store_at(tmp_path) as store:
+        for number in range(3):
+            store.set_runtime_state("s", "native", "t2", {"n": number})
+            store.flush()
+    assert [r.getMessage().partition(":")[0] for r in caplog.records] == ["session 's'"]
+    assert "this store has no keys" in caplog.text
+    caplog.clear()
+    with store_at(tmp_path, KEY) as store:
+        store.set_runtime_state("s", "native", "t2", {"n": 3})
+    with store_at(tmp_path / "plain") as store:
+        store.set_runtime_state("s", "native", "t2", {"n": 3})
+    assert caplog.text == ""
+
+
 def test_sessions_in_memory_are_encrypted_too() -> None:
     config = SessionConfig(persist=False, mirror_runtime_state=True)
     with DefaultSessionStore(config=config, encryption=Encryption.from_keys(KEY)) as store:
