@@ -13,14 +13,16 @@ from journal.events import Set
 OVERHEAD = 16 + 12 + 16
 """Bytes that encryption adds to a state: a salt, a nonce and a tag."""
 
-_MARK = b"!"
+ENCRYPTED = b"!"
+"""How the form begins."""
+
 _AFTER_KEY = b':"'
 _DAMAGED = b"!?"
 
 
 def is_encrypted(state: bytes) -> bool:
     """Whether a state is in this form."""
-    return state[:1] == _MARK
+    return state[:1] == ENCRYPTED
 
 
 def join(key_id: bytes, text: bytes) -> bytes:
@@ -31,7 +33,7 @@ def join(key_id: bytes, text: bytes) -> bytes:
 def split(state: bytes) -> tuple[str, bytes]:
     """The id of the key, and the JSON string in the line. Whatever stands there: never raises."""
     end = state.find(_AFTER_KEY)
-    return state[len(_MARK) : end].decode(), state[end + 1 :]
+    return state[len(ENCRYPTED) : end].decode(), state[end + 1 :]
 
 
 def line_text(event: Set) -> bytes:
@@ -47,7 +49,7 @@ def damaged(reason: str) -> bytes:
 
 def size_of(state: bytes) -> int:
     """Bytes of JSON that a state has, or had before it was encrypted."""
-    if state[:1] != _MARK:
+    if state[:1] != ENCRYPTED:
         return len(state)
     digits = len(state) - state.find(_AFTER_KEY) - len(b':""')
     return max(0, digits // 4 * 3 - state[-3:].count(b"=") - OVERHEAD)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from journal.backend import Opener
-from journal.ciphertext import is_encrypted, size_of
+from journal.ciphertext import ENCRYPTED, is_encrypted, size_of
 from journal.errors import DamagedError, EncryptionKeyError
 from journal.events import Clear, Event, Set
 from journal.fold import apply, put
@@ -53,7 +53,9 @@ class View:
     def set(self, runtime_id: str, turn_id: str, state: bytes) -> None:
         """Fold a set. O(1)."""
         replaced = put(self.turns, runtime_id, turn_id, state)
-        grown = size_of(state) if replaced is None else size_of(state) - size_of(replaced)
+        grown = len(state) if state[:1] != ENCRYPTED else size_of(state)
+        if replaced is not None:
+            grown -= len(replaced) if replaced[:1] != ENCRYPTED else size_of(replaced)
         self.sizes[runtime_id] = self.sizes.get(runtime_id, 0) + grown
 
     def turn(self, runtime_id: str, turn_id: str) -> Any:
@@ -62,13 +64,19 @@ class View:
         Raises `DamagedError`, and `EncryptionKeyError` where the state's key is not there.
         """
         state = self.turns.get(runtime_id, _NO_TURNS).get(turn_id)
-        return decode_state(self._open(runtime_id, turn_id, state)) if state is not None else {}
+        if state is None:
+            return {}
+        if state[:1] == ENCRYPTED:  # asked here, which spares a call: most are plain
+            state = self._open(runtime_id, turn_id, state)
+        return decode_state(state)
 
     def runtime(self, runtime_id: str) -> dict[str, Any]:
         """All turns of a runtime in order, `{}` if there are none. Raises as `turn`."""
         turns = self.turns.get(runtime_id, _NO_TURNS)
         return {
-            turn_id: decode_state(self._open(runtime_id, turn_id, state))
+            turn_id: decode_state(
+                state if state[:1] != ENCRYPTED else self._open(runtime_id, turn_id, state)
+            )
             for turn_id, state in list(turns.items())
         }
 
@@ -80,6 +88,8 @@ class View:
 
         For what is only shown, or guessed from states.
         """
+        if state[:1] != ENCRYPTED:
+            return state
         try:
             return self._open(runtime_id, turn_id, state)
         except EncryptionKeyError as error:

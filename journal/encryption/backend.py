@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from journal.backend import Backend, Follower, History, Opener, Order, Projection, always, never
+from journal.ciphertext import ENCRYPTED
 from journal.codec import PLAIN
 from journal.config import Durability
 from journal.encryption.cipher import Cipher
@@ -38,7 +39,7 @@ class KeyedOpener:
         self._session_id = session_id
 
     def open(self, runtime_id: str, turn_id: str, state: bytes) -> bytes:
-        if state[:1] != b"!":
+        if state[:1] != ENCRYPTED:
             return state
         return self._cipher.decrypt(self._session_id, runtime_id, turn_id, state)
 

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from journal.backend import Opener
+from journal.ciphertext import ENCRYPTED
 from journal.events import Event, Set
 from journal.once import FrozenKeys, KeyMemory, Seen
 from journal.reports import Problem
@@ -50,7 +51,9 @@ class FrozenSession:
     def state(self, runtime_id: str, turn_id: str) -> bytes | None:
         """A turn's state as JSON, as far as it can be read; None if there is none."""
         found = self.turns.get(runtime_id, {}).get(turn_id)
-        return found if found is None else self._view.readable(runtime_id, turn_id, found)
+        if found is None or found[:1] != ENCRYPTED:  # asked here, which spares a call
+            return found
+        return self._view.readable(runtime_id, turn_id, found)
 
     def sum_up(self, seq: int, problem: Problem | None = None) -> Summary:
         """The session, whose last event is `seq`, in a few words.

@@ -8,7 +8,7 @@ from msgspec import Struct
 from journal.backend import EventFactory
 from journal.codec import Clock, check_format, control_line, digest_of, format_needed, stamp
 from journal.engines.files.segment import Tip
-from journal.events import GENESIS, Event, Open
+from journal.events import GENESIS, Event, Open, Set
 from journal.group_commit import Request
 from journal.scan import Scanner
 
@@ -43,7 +43,8 @@ class LineEncoder:
         if tip.is_empty and events:
             return self._first_lines(events, requests[0].import_events, tip)
         for event in events:
-            check_format(self._session_id, tip.header, event)
+            if type(event) is Set and event.encrypted_by is not None:
+                check_format(self._session_id, tip.header, event)
         data, stamped = self._lines(events, tip)
         return Encoded(b"\n" + data if tip.is_unended else data, stamped)
 
