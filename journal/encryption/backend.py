@@ -17,10 +17,11 @@ from journal.encryption.cipher import Cipher
 from journal.encryption.keys import Encryption
 from journal.encryption.log import EncryptedLog
 from journal.encryption.reading import EncryptedFollower, opened
+from journal.erasing import Choice
 from journal.errors import DamagedError, EncryptionKeyError
-from journal.events import Cursor, Head
+from journal.events import Cursor, Head, Set
 from journal.past import Entry, Newest, Past
-from journal.reports import CompactionReport, SessionInfo, VerifyReport
+from journal.reports import CompactionReport, ErasureReport, SessionInfo, VerifyReport
 from journal.snapshots import UNREADABLE, SavedTurn
 from journal.stopping import StopEvent
 
@@ -45,6 +46,21 @@ class KeyedOpener:
 
     def hide(self, text: bytes) -> bytes:
         return msgspec.json.encode(self._cipher.encrypt(_SUMMARY, _SUMMARY, text).decode())
+
+
+class _DecryptedChoice:
+    """A `journal.erasing.Choice` that is shown states as they were before they were encrypted."""
+
+    def __init__(self, choice: Choice, opener: Opener) -> None:
+        self._choice = choice
+        self._opener = opener
+
+    def takes(self, event: Set) -> bool:
+        found = opened(event, self._opener)
+        return isinstance(found, Set) and self._choice.takes(found)
+
+    def finds(self, text: str, /) -> bool:
+        return self._choice.finds(text)
 
 
 class EncryptedBackend:
@@ -116,6 +132,19 @@ class EncryptedBackend:
         least_format: int = PLAIN,
     ) -> CompactionReport | None:
         return self._backend.compact(session_id, history, stop, is_wanted, least_format)
+
+    def erase(
+        self,
+        session_id: str,
+        choice: Choice,
+        *,
+        forget_digest: bool = False,
+        dry_run: bool = False,
+    ) -> ErasureReport | None:
+        decrypted = _DecryptedChoice(choice, self.opener(session_id))
+        return self._backend.erase(
+            session_id, decrypted, forget_digest=forget_digest, dry_run=dry_run
+        )
 
     def verify(self, session_id: str, head: Head | None = None) -> VerifyReport:
         return self._backend.verify(session_id, head)

@@ -64,7 +64,7 @@ def event_item(session_id: str, log_id: str, event: Event, lost: int) -> EventIt
         lost=lost,
     )
     match event:
-        case Set(encrypted_by=str(key_id)):
+        case Set(encrypted_by=str(key_id), erased=None):
             item.once, item.encrypted_by = _given(event.once), key_id
         case Set():
             item.once, item.state = _given(event.once), event.state

@@ -50,8 +50,8 @@ def print_report(report: VerifyReport) -> None:
     head = f"head {report.head}" if report.head is not None else ""
     result: list[Segment] = [verdict, f"  {events}{archived}{erased}"]
     print_folded(writer, [(report.session_id, "bold")], result, [(head, "dim")])
-    for key_id, lines in report.encrypted.items():
-        states = f"{lines} state{'s' * (lines != 1)}"
+    for key_id, count in report.encrypted.items():
+        states = f"{count} state{'s' * (count != 1)}"
         writer.line([(f"    {states} encrypted with the key {key_id}", "dim")])
     for problem in report.problems:
         writer.line([("  " + problem.kind, "red"), f"  {problem.reason}"])

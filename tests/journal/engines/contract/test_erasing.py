@@ -125,7 +125,7 @@ def test_a_session_that_does_not_exist_has_nothing_to_erase(engine: Backend) -> 
 
 @pytest.mark.parametrize("compacts", [False, True])
 def test_a_projection_that_holds_the_state_is_renewed(engine: Backend, compacts: bool) -> None:
-    ours, theirs = View(), View()
+    ours, theirs = View(engine.opener("s")), View(engine.opener("s"))
     log, other = engine.open("s", ours), engine.open("s", theirs)
     log.append([set_event("a", {"key": SECRET}), set_event("b", {"x": 1})])
     other.refresh()
@@ -163,7 +163,7 @@ def test_followers_and_cursors_go_on_without_loss_or_repetition(engine: Backend)
 
 
 def test_digests_are_forgotten_and_a_new_chain_begins(engine: Backend) -> None:
-    view = View()
+    view = View(engine.opener("s"))
     log, other = engine.open("s", Recorder()), engine.open("s", view)
     log.append(
         [set_event("b", {"x": 1}), set_event("a", {"key": SECRET}), set_event("a", {"n": 1})]
