@@ -269,6 +269,8 @@ def _names_in(record: Record) -> Iterator[tuple[str, str]]:
                 yield "turn_id", record.turn_id
         case Set():
             yield from (("runtime_id", record.runtime_id), ("turn_id", record.turn_id))
+            if record.once is not None:
+                yield "once", record.once
         case Takeover():
             yield "runtime_id", record.runtime_id
         case _:
