@@ -269,8 +269,7 @@ def _names_in(record: Record) -> Iterator[tuple[str, str]]:
                 yield "turn_id", record.turn_id
         case Set():
             yield from (("runtime_id", record.runtime_id), ("turn_id", record.turn_id))
-            if record.once is not None:
-                yield "once", record.once
+            yield from [("once", record.once)] if record.once is not None else ()
         case Takeover():
             yield "runtime_id", record.runtime_id
         case _:

@@ -13,7 +13,15 @@ from errno import ENOENT
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.storage import CHUNK, Storage, chunks, create_anew, write_all
 from journal.errors import ReadError
-from journal.names import LOG_SUFFIX, Paths, is_packed, packed, packing, source_of_packing
+from journal.names import (
+    LOG_SUFFIX,
+    NEW_SUFFIX,
+    Paths,
+    is_packed,
+    packed,
+    packing,
+    source_of_packing,
+)
 
 _LEVEL = 1  # hashes do not compress and JSON does so at once: more effort gains little
 
@@ -105,10 +113,29 @@ def _pack_or_tidy(storage: Storage, path: str, stop: Callable[[], bool]) -> bool
     """Whether it was packed. What an unfinished packing has left goes when its source has."""
     if path.endswith(LOG_SUFFIX):
         return _pack(storage, path, stop)
-    source = source_of_packing(path)
+    source, made = source_of_packing(path), path.removesuffix(NEW_SUFFIX)
     if source is not None and storage.find(source) is None:
         storage.unlink(path)
+    elif made != path and made.endswith(LOG_SUFFIX):
+        _tidy_rewriting(storage, path, made)
     return False
+
+
+def _tidy_rewriting(storage: Storage, path: str, name: str) -> None:
+    """Remove what is left of an erasure in an archive. A living one has that locked."""
+    for source in (name, packed(name)):
+        try:
+            file = LogFile(storage, source, create=False)
+        except FileNotFoundError:
+            continue
+        try:
+            if not (file.try_lock() and file.is_current()):
+                return
+            storage.unlink(path)
+            return
+        finally:
+            file.close()
+    storage.unlink(path)
 
 
 def _pack(storage: Storage, path: str, stop: Callable[[], bool]) -> bool:

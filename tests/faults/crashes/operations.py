@@ -221,6 +221,13 @@ def set_many(store: DefaultSessionStore, _: Disk) -> None:
     store.set_many(SESSION, items)
 
 
+def erase(store: DefaultSessionStore) -> None:
+    """Erase a turn that the archive has too. Raises what its report says."""
+    done = store.erase(sessions=SESSION, runtime_id="native", turn_id="a")
+    if not done.is_complete:
+        raise JournalError(*map(str, done.sessions[0].kept))
+
+
 class Operation(NamedTuple):
     """`run` is told on which disk the store is, on which others are at work too.
 
@@ -233,6 +240,7 @@ class Operation(NamedTuple):
 
 
 _OLD = State(OLD)
+_ERASED = State({"native": {"a": {}, "b": {"n": 1}}})
 _C = State(with_turns(c=1))
 _MANY = State(with_turns(c=1)), State(with_turns(c=1, a=3)), State(with_turns(c=1, a=3, d=1))
 
@@ -262,6 +270,8 @@ OPERATIONS: dict[str, Operation] = {
     "compact again": Operation(compacted, lambda s, _: s.compact(SESSION), (_OLD,)),
     "compact a torn log": Operation(torn, lambda s, _: s.compact(SESSION), (_OLD,)),
     "compact and drop": Operation(compacted, lambda s, _: s.compact(SESSION, "drop"), (_OLD,)),
+    "erase": Operation(compacted, lambda s, _: erase(s), (_OLD, _ERASED)),
+    "erase from a torn log": Operation(torn, lambda s, _: erase(s), (_OLD, _ERASED)),
     "delete": Operation(compacted, lambda s, _: s.delete_session(SESSION), (_OLD, None)),
     "delete an older one": Operation(older, lambda s, _: s.delete_session(SESSION), (_OLD, None)),
 }

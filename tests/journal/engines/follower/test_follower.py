@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from journal.codec import control_line, decode_line
+from journal.codec import NEWEST, control_line, decode_line
 from journal.engines.files.follower import FileFollower
 from journal.engines.files.log import FileLog
 from journal.engines.memory import MemoryStorage
@@ -321,10 +321,12 @@ def test_events_of_a_newer_format_are_read_as_far_as_they_can_be(world: World) -
     known = decode_line(header[:-1])
     assert isinstance(known, Open)
     world.cut(0)
-    world.put(control_line(msgspec.structs.replace(known, format=2, hash="")) + b"".join(events))
+    world.put(
+        control_line(msgspec.structs.replace(known, format=NEWEST + 1, hash="")) + b"".join(events)
+    )
     assert seqs(world.reader().follow("s")) == [1, 2, 3]
     world.cut(0)
-    world.put(b'{"op":"open","format":2,"new":"layout"}\n{"new":1}\n')
+    world.put(b'{"op":"open","format":%d,"new":"layout"}\n{"new":1}\n' % (NEWEST + 1))
     with pytest.raises(UnsupportedFormatError):
         seqs(world.reader().follow("s"))
 
