@@ -6,6 +6,7 @@ cannot be taken out, for the hash covers it: it is noted. What is not intact is 
 """
 
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -58,8 +59,7 @@ class Choice(Protocol):
 class LineEraser:
     """Takes the states that are chosen out of lines. For one session, and for one thread.
 
-    `seqs` are the events whose states it took out, `blanked` is how many stretches of bytes that
-    are no intact line it has blanked.
+    `seqs` are the events whose states it took out.
     """
 
     def __init__(self, choice: Choice, *, forget: bool = False) -> None:
@@ -74,7 +74,12 @@ class LineEraser:
         self._kept_hashes: list[str] = []  # of what a compaction has kept in it
         self._kept: dict[str, set[int]] = {}  # what is left where, by the events that have it
         self.seqs: set[int] = set()
-        self.blanked = 0
+        self._blanked: set[bytes] = set()  # digests of what was blanked
+
+    @property
+    def blanked(self) -> int:
+        """How many stretches of bytes held it that are no intact line; each counts once."""
+        return len(self._blanked)
 
     @property
     def kept(self) -> list[Unerased]:
@@ -106,7 +111,7 @@ class LineEraser:
             return self._intact(part, record)
         if not self.choice.finds(data.decode(errors="replace")):
             return data
-        self.blanked += 1
+        self._blanked.add(sha256(data).digest())
         return _BLANK * len(data)
 
     def _intact(self, line: bytes, record: Record) -> bytes:

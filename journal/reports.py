@@ -141,8 +141,9 @@ class ErasureReport(Struct, frozen=True, kw_only=True):
     """What an erasure took out of one session, or would take out.
 
     `states` are the states that were erased: one that an archive has too counts once. `blanked`
-    is how many stretches of bytes were blanked that are no intact lines. `files` were rewritten
-    or, if they held nothing else of use, removed. `kept` could not be taken out.
+    is how many stretches of bytes held it that are no intact lines, such as torn tails: they are
+    blanked or removed. `files` were rewritten or, if they held nothing else of use, removed.
+    `kept` could not be taken out.
     """
 
     session_id: str

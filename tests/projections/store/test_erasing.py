@@ -248,3 +248,25 @@ def test_what_is_masked_holds_it_no_more_and_stays_as_it_is(value: Any) -> None:
     assert choice.masked(masked) is masked
     for text in texts_in(masked):
         assert not {"a", "0"} & set(text.replace(ERASED, "").lower())
+
+
+def test_a_damaged_line_that_holds_it_is_blanked_and_counted_once(
+    store: DefaultSessionStore, tmp_path: Path
+) -> None:
+    fill(store)
+    log = tmp_path / "one.jsonl"
+    data = log.read_bytes()
+    log.write_bytes(data.replace(b'"turn_id":"a","writer"', b'"turn_id":"a","wriTer"', 1))
+    dry, problems = store.erase(SECRET, "one", dry_run=True), store.verify("one").problems
+    assert len(problems) == 1
+    done = store.erase(SECRET, "one")
+    assert dry == done
+    assert (done.sessions[0].states, done.sessions[0].blanked) == (0, 1)
+    (left,) = store.verify("one").problems
+    assert (left.kind, left.length, left.seq) == (
+        problems[0].kind,
+        problems[0].length,
+        problems[0].seq,
+    )
+    assert len(log.read_bytes()) > len(data), "only the header is longer"
+    assert holders(bytes_in(tmp_path)) <= {"two.jsonl", "two.json", "one.json"}
