@@ -62,7 +62,7 @@ def test_an_encrypted_state_is_erased_without_the_key() -> None:
     found = decode_line(erase_state(line))
     assert isinstance(found, Set)
     assert (bytes(found.state), found.hash, found.encrypted_by) == (
-        b"null",
+        b"{}",
         stamped.hash,
         stamped.encrypted_by,
     )
