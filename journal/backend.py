@@ -10,15 +10,20 @@ appends by compare-and-swap and whose answers get lost, which no product has yet
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
+from journal.ciphertext import is_encrypted, key_error, split
+from journal.codec import PLAIN
 from journal.config import Durability
 from journal.events import Cursor, Event, Head, Origin
 from journal.past import Newest, Past
-from journal.reports import CompactionReport, Problem, SessionInfo, VerifyReport
+from journal.reports import CompactionReport, ErasureReport, Problem, SessionInfo, VerifyReport
 from journal.room import Answer
 from journal.snapshots import SavedTurn
 from journal.stopping import StopEvent
+
+if TYPE_CHECKING:
+    from journal.erasing import Choice
 
 History: TypeAlias = Literal["archive", "drop"]
 """What compaction does with what it takes out of the log."""
@@ -58,6 +63,44 @@ def never() -> bool:
 def always(_size: int, _living: int) -> bool:
     """Compact, however little is dead."""
     return True
+
+
+class Opener(Protocol):
+    """Decrypts the states of one session, as its projection holds them. Safe for threads."""
+
+    @property
+    def hides(self) -> bool:
+        """Whether states are encrypted before they are appended: nothing else may hold them."""
+        ...
+
+    def open(self, runtime_id: str, turn_id: str, state: bytes) -> bytes:
+        """The state of a turn as JSON; the same if it is not encrypted.
+
+        Raises `EncryptionKeyError`, naming session and key, where the key is not there, and
+        `DamagedError` where the state is not what was encrypted for this turn.
+        """
+        ...
+
+    def hide(self, text: bytes) -> bytes:
+        """JSON that has words out of states, as it may be saved; JSON too."""
+        ...
+
+
+class Keyless:
+    """The `Opener` of an engine that has no keys."""
+
+    hides = False
+
+    def __init__(self, session_id: str) -> None:
+        self._session_id = session_id
+
+    def open(self, runtime_id: str, turn_id: str, state: bytes) -> bytes:  # noqa: ARG002 - see there
+        if is_encrypted(state):
+            raise key_error(split(state)[0], self._session_id)
+        return state
+
+    def hide(self, text: bytes) -> bytes:
+        return text
 
 
 class Log(Protocol):
@@ -244,6 +287,13 @@ class Backend(Protocol):
         """
         ...
 
+    def opener(self, session_id: str) -> Opener:
+        """Decrypts what the session's projection folds, which may be encrypted.
+
+        Events that are read in other ways come decrypted, where the key is there.
+        """
+        ...
+
     def history(self, session_id: str, reaching: int = 0) -> Past | None:
         """What is left of the events after `reaching`; None when there is no such session.
 
@@ -295,13 +345,41 @@ class Backend(Protocol):
         history: History = "archive",
         stop: Callable[[], bool] = never,
         is_wanted: Callable[[int, int], bool] = always,
+        least_format: int = PLAIN,
     ) -> CompactionReport | None:
         """Rewrite a log with only what lives. None when there is no such session.
+
+        A log whose file is of a format below `least_format` is rewritten too where nothing is
+        dead, and has that format then: what needs it can be appended.
 
         Asks `is_wanted` once, with the bytes of the log and of those that live; if it says no,
         nothing is done, and the report says so. Asks `stop` now and then. Raises
         `CompactionAbandonedError` when that says True, or when another compaction of the session
         is under way; `StorageError`. The log is as it was then.
+        """
+        ...
+
+    def erase(
+        self,
+        session_id: str,
+        choice: "Choice",
+        *,
+        forget_digest: bool = False,
+        dry_run: bool = False,
+    ) -> ErasureReport | None:
+        """Take the states that are chosen out of the log and all that is left of its history.
+
+        None when there is no such session. With `dry_run` nothing is changed, and the report says
+        what would be. Hashes, seqs, cursors and heads stay as they are, and verification passes.
+        Readers and writers go on: what writers append meanwhile is looked at too, and a
+        projection that has folded the log is reset and folds it anew. Interrupted anywhere, the
+        log is intact, and erasing again does what was left.
+
+        With `forget_digest` the digests of all its erased states go, too, which would confirm a
+        guess. Then the events from the first of them on are linked anew: they have other hashes,
+        and cursors and heads that were noted there lead nowhere.
+
+        Raises `LockTimeoutError`, `UnsupportedFormatError`, `StorageError` and their siblings.
         """
         ...
 

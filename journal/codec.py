@@ -3,7 +3,9 @@
 The hash of a line is the first 32 hex digits of SHA-256 over its bytes up to
 `,"hash"`, with the bytes of `state`, where there is one, replaced by their own
 SHA-256 in hex. `prev` is the hash of the event before. Where a state was erased, the key `erased`
-after it has the SHA-256 that takes its place, and counts for nothing itself.
+after it has the SHA-256 that takes its place, and counts for nothing itself. Where one is
+encrypted, it is a JSON string and the key `encrypted_by` after it has the id of the key: the hash
+covers both as they stand there.
 
 Lines are assembled from a template rather than by an encoder: their key order is part of the
 format, and the hash needs the pieces anyway.
@@ -19,7 +21,8 @@ from time import gmtime, strftime, time_ns
 import msgspec
 from msgspec import Raw
 
-from journal.errors import LimitExceededError, StateTypeError
+from journal.ciphertext import join, line_text
+from journal.errors import LimitExceededError, LowFormatError, StateTypeError
 from journal.events import (
     Clear,
     Event,
@@ -49,7 +52,11 @@ HASH_DIGITS = 32
 NO_STATE = b"null"
 """What stands in the place of a state that was erased; its digest follows under `erased`."""
 
+ERASED_STATE = Raw(b"{}")
+"""What is read of a state that was erased: nothing is known of it."""
+
 _STATE, _PREV, _HASH = b',"state":', b',"prev":"', b',"hash":"'
+_ENCRYPTED_BY = b',"encrypted_by":%b'
 # Where these end in what stands after a state, and how long that is:
 _PREV_KEY_END = len(_PREV)
 _PREV_END = _PREV_KEY_END + HASH_DIGITS + len(b'"')
@@ -77,6 +84,8 @@ def stamp(event: Event, seq: int, ts: str, writer: str, prev: str) -> tuple[byte
         turn_text = encode_text(turn, "turn_id")
         if once is not None:
             turn_text += b',"once":%b' % encode_text(once, "once")
+        text: Raw | bytes = state
+        key_id = event.encrypted_by
         head = _HEAD_OF_SET % (
             seq,
             ts.encode(),
@@ -85,9 +94,12 @@ def stamp(event: Event, seq: int, ts: str, writer: str, prev: str) -> tuple[byte
             _text(writer),
         )
         tail = _TAIL_OF_SET % prev.encode()
-        covered = head + sha256(state).hexdigest().encode() + tail
+        if key_id is not None:
+            text = line_text(event)
+            tail = _ENCRYPTED_BY % _text(key_id) + tail
+        covered = head + sha256(text).hexdigest().encode() + tail
         digest = sha256(covered).hexdigest()[:HASH_DIGITS]
-        line = b"".join((head, state, tail, _HASH, digest.encode(), b'"}\n'))
+        line = b"".join((head, text, tail, _HASH, digest.encode(), b'"}\n'))
         stamped: Event = Set(
             seq=seq,
             ts=ts,
@@ -98,6 +110,7 @@ def stamp(event: Event, seq: int, ts: str, writer: str, prev: str) -> tuple[byte
             turn_id=turn,
             state=state,
             once=once,
+            encrypted_by=key_id,
         )
     else:
         line, stamped = _stamp_without_state(event, seq, ts, writer, prev)
@@ -135,8 +148,9 @@ def _line_without_state(
 
 
 @lru_cache(maxsize=64)
-def _text(writer: str) -> bytes:
-    return encode_text(writer, "writer")
+def _text(text: str) -> bytes:
+    """Of a writer, or of the id of a key: few come again and again."""
+    return encode_text(text, "writer")
 
 
 def _body(event: Event, seq: int) -> bytes:
@@ -174,9 +188,11 @@ def control_line(record: Open | Sealed) -> bytes:
     """A header or a seal as a line with its newline; `record.hash` is ignored."""
     fields = msgspec.structs.asdict(record)
     del fields["hash"]
-    for name in ("session_file", "once", "origin"):
+    for name in ("session_file", "once", "relinked", "origin"):
         if fields.get(name, "") is None:
             del fields[name]
+    if isinstance(record, Open) and not record.erasures:
+        del fields["erasures"]
     op = "open" if isinstance(record, Open) else "sealed"
     head = _to_json({"op": op, **fields})[:-1]
     return b'%b,"hash":"%b"}\n' % (head, digest_of(head).encode())
@@ -213,9 +229,12 @@ def _checked(line: bytes, record: Record) -> Record | None:
         return record if line == _as_written(record) else _decode_odd(line)
     # The line must have all our keys, none twice and no others. The number of quotes before the
     # state shows that; if an id holds quotes, the longer way decides.
-    state = record.state
+    state, key_id = record.state, record.encrypted_by
     prev_at = len(line) - _TAIL
-    head, tail = line[: prev_at - len(state)], line[prev_at:]
+    head, between, tail = line[: prev_at - len(state)], b"", line[prev_at:]
+    if key_id is not None:
+        between = _ENCRYPTED_BY % _text(key_id)
+        head = line[: prev_at - len(between) - len(state)]
     if (
         head.endswith(_STATE)
         and head.count(b'"') == _QUOTES_BEFORE_STATE
@@ -224,11 +243,29 @@ def _checked(line: bytes, record: Record) -> Record | None:
         and record.seq > 0
         and record.ts
         and record.writer
+        and (key_id is None or line[prev_at - len(between) : prev_at] == between)
     ):
-        covered = head + sha256(state).hexdigest().encode() + tail[:_PREV_END]
+        covered = head + sha256(state).hexdigest().encode() + between + tail[:_PREV_END]
         if sha256(covered).hexdigest()[:HASH_DIGITS] == record.hash:
-            return record
+            return record if key_id is None else _encrypted(record)
     return _decode_odd(line)
+
+
+def _encrypted(record: Set) -> Set:
+    """A set as it is held in memory: see `journal.ciphertext`."""
+    key_id = _text(record.encrypted_by or "")[1:-1]
+    return Set(
+        seq=record.seq,
+        ts=record.ts,
+        writer=record.writer,
+        prev=record.prev,
+        hash=record.hash,
+        runtime_id=record.runtime_id,
+        turn_id=record.turn_id,
+        state=Raw(join(key_id, bytes(record.state))),
+        once=record.once,
+        encrypted_by=record.encrypted_by,
+    )
 
 
 def _as_written(record: Record) -> bytes | None:
@@ -262,9 +299,15 @@ def _decode_longer(line: bytes) -> Record | None:
         return _decode_unknown(line)
     if not isinstance(record, Open | Sealed) and not (record.seq > 0 and record.prev):
         return None
-    if isinstance(record, Set) and record.erased is not None and bytes(record.state) != NO_STATE:
+    if record.hash != _hash_by_layout(line):
         return None
-    return record if record.hash == _hash_by_layout(line) else None
+    if isinstance(record, Set) and record.erased is not None:
+        if bytes(record.state) != NO_STATE:
+            return None
+        return msgspec.structs.replace(record, state=ERASED_STATE)
+    if isinstance(record, Set) and record.encrypted_by is not None:
+        return _encrypted(record)
+    return record
 
 
 def digest_of(covered: bytes) -> str:
@@ -343,6 +386,42 @@ def erase_state(line: bytes) -> bytes:
     return line
 
 
+FORGOTTEN = "forgotten"
+"""What `erased` holds where even the digest of the state was forgotten."""
+
+
+def forget_digest(line: bytes) -> bytes:
+    """An intact line without the digest of its erased state; to be linked anew by `relinked`.
+
+    The line itself if it has none.
+    """
+    return _FORGETTABLE.sub(b'null,"erased":"%b"' % FORGOTTEN.encode(), line, count=1)
+
+
+_FORGETTABLE = re.compile(rb'(?<="state":)null,"erased":"[0-9a-f]{64}"')
+
+
+def relinked(line: bytes, prev: str) -> tuple[bytes, str]:
+    """An intact line of an event after the one with the hash `prev`, and its own hash then."""
+    places: dict[str, int] = {}
+    position = 0
+    for name, raw in _decode_fields(line).items():
+        key = _KEY.match(line, position)
+        if key is None:
+            raise ValueError("not an intact line")
+        places[name] = key.end() + len(b'"')
+        position = key.end() + len(bytes(raw))
+    changed = _put(line, places["prev"], prev)
+    digest = _hash_by_layout(changed)
+    if digest is None:
+        raise ValueError("not an intact line")
+    return _put(changed, places["hash"], digest), digest
+
+
+def _put(line: bytes, place: int, digest: str) -> bytes:
+    return line[:place] + digest.encode() + line[place + HASH_DIGITS :]
+
+
 def _hash_by_layout(line: bytes) -> str | None:
     """The hash that a line should have, whatever the order of its keys.
 
@@ -375,6 +454,25 @@ def _hash_by_layout(line: bytes) -> str | None:
     if not values or values[-1][0] != "hash" or line[position:].strip() != b"}":
         return None
     return digest_of(bytes(covered))
+
+
+def format_needed(event: Event) -> int:
+    """The lowest format of a file that may hold the event."""
+    if type(event) is not Set:
+        return PLAIN
+    if event.encrypted_by is not None:
+        return SHARED
+    return WITH_ERASED if event.erased is not None else PLAIN
+
+
+def check_format(session_id: str, header: Open | None, event: Event) -> None:
+    """Raise `LowFormatError` if the file with this header may not hold the event."""
+    needed, found = format_needed(event), PLAIN if header is None else header.format
+    if needed > found:
+        raise LowFormatError(
+            f"session {session_id!r}: its log is of format {found}, and an encrypted state needs "
+            f"format {needed}. Nothing was written; compact it with that format"
+        )
 
 
 def format_of(line: bytes) -> int | None:

@@ -83,6 +83,33 @@ class DamagedError(JournalError):
     """The bytes on disk are not those that were written."""
 
 
+class EncryptionKeyError(JournalError, LookupError):
+    """A state is encrypted, and the key is not there: none was given, or others.
+
+    `key_id` is the id of the key, `session_id` None where the session is not known, `given` the
+    ids of the keys that are there. `journal.ciphertext.key_error` makes it.
+    """
+
+    def __init__(
+        self, message: str, key_id: str, session_id: str | None, given: tuple[str, ...]
+    ) -> None:
+        super().__init__(message, key_id, session_id, given)  # all, so that it can be pickled
+        self.key_id = key_id
+        self.session_id = session_id
+        self.given = given
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class EncryptionSettingError(JournalError, ValueError):
+    """The keys of a store cannot be used: no key, no key file, or what is no key."""
+
+
+class LowFormatError(JournalError):
+    """A log's file is of a format too low for an event; a compaction raises it. See `compact`."""
+
+
 class UnsupportedFormatError(JournalError):
     """A newer version wrote the log; this version does not touch it."""
 

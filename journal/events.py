@@ -44,8 +44,10 @@ class _Stamped(Struct, frozen=True, kw_only=True, gc=False, tag_field="op"):
 class Set(_Stamped, frozen=True, kw_only=True, gc=False, tag="set"):
     """A turn's whole state: it replaces the state that the turn had before.
 
-    If it was erased, `state` is `null` and `erased` the SHA-256 of what it was, 64 hex digits.
+    If it was erased, `state` is `{}`, and `erased` the SHA-256 of what it was, 64 hex digits.
     `once` is the idempotency key under which it was appended, if it was.
+    If it is encrypted, `encrypted_by` is the id of the key, and `state` what `journal.encrypted`
+    makes of it: no JSON, so that nobody takes it for a state.
     """
 
     op: ClassVar[Literal["set"]] = "set"
@@ -54,12 +56,16 @@ class Set(_Stamped, frozen=True, kw_only=True, gc=False, tag="set"):
     state: Raw
     once: str | None = None
     erased: str | None = None
+    encrypted_by: str | None = None
 
     @repr_of_parts
     def __repr__(self) -> Iterator[str]:
         yield f"seq={self.seq}"
         yield turn_name(self.runtime_id, self.turn_id)
-        yield count(len(self.state), "byte") if self.erased is None else "erased"
+        if self.erased is not None:
+            yield "erased"
+        else:
+            yield count(len(self.state), "byte") if self.encrypted_by is None else "encrypted"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return fields_without(self, "state")
@@ -177,6 +183,9 @@ class Open(Struct, frozen=True, kw_only=True, tag_field="op", tag="open"):
     """The header, the first line of every file.
 
     `once` are idempotency keys of events that compaction has dropped: see `journal.once`.
+    `erasures` is how often states were erased in the log: whoever has folded it before folds it
+    anew when that is another number. `relinked` are the first and the last event whose hashes are
+    others since then, for the digest of an erased state was forgotten.
     `origin` is that of a fork, None of others.
     """
 
@@ -189,6 +198,8 @@ class Open(Struct, frozen=True, kw_only=True, tag_field="op", tag="open"):
     kept_digest: str
     archive: str | None
     once: list[tuple[Number, str]] | None = None
+    erasures: Number = 0
+    relinked: tuple[Number, Number] | None = None
     origin: Origin | None = None
     ts: str
     writer: str
@@ -212,6 +223,12 @@ class Open(Struct, frozen=True, kw_only=True, tag_field="op", tag="open"):
         if self.origin is not None and self.shares:
             return self.origin.session_id, self.origin.log_id
         return self.session_id, self.log_id
+
+
+def was_relinked(header: Open | None, seq: int) -> bool:
+    """Whether the event `seq` has another hash than it had, since an erasure."""
+    relinked = header.relinked if header is not None else None
+    return relinked is not None and relinked[0] <= seq <= relinked[1]
 
 
 class Sealed(Struct, frozen=True, kw_only=True, tag_field="op", tag="sealed"):

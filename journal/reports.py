@@ -6,7 +6,7 @@ Plain data, the same for all engines. Where something is, each engine says in it
 from collections.abc import Iterator
 from typing import TypedDict
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from journal.events import Head
 from journal.reprs import count, name, quoted, repr_of_parts
@@ -87,7 +87,11 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
     """The outcome of a verification. `head` is worth noting down for the next one.
 
     `events` are in the log. `archived_events` is how far back from there the archives
-    reach; what compaction kept of them is in the log as well.
+    reach; what compaction kept of them is in the log as well. `erased` is how many events of
+    all these had a state that was erased: their lines are intact without it. `relinked` is how
+    many events begin a new chain after an erasure that forgot digests: their hashes are others.
+    `encrypted` counts the lines of
+    the log and its archives whose state is encrypted, by the id of the key.
     """
 
     session_id: str
@@ -95,6 +99,9 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
     events: int
     archived_events: int
     problems: list[Problem]
+    erased: int = 0
+    relinked: int = 0
+    encrypted: dict[str, int] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -106,4 +113,54 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
         yield quoted(self.session_id)
         yield "ok" if self.ok else count(len(self.problems), "problem")
         yield count(self.events, "event")
+        if self.erased:
+            yield f"{self.erased:,} erased"
         yield repr(self.head) if self.head is not None else "no log"
+
+
+class Unerased(Struct, frozen=True, kw_only=True):
+    """What an erasure has found but cannot take out: `what` is the name of the field.
+
+    `seqs` are the events that have it there; none for the session's id, and for a file, whose
+    `reason` says why.
+    """
+
+    what: str
+    seqs: list[int] = []
+    reason: str = "the hash of its line covers it; delete the session to be rid of it"
+
+    def __str__(self) -> str:
+        if not self.seqs:
+            return f"{self.what}: {self.reason}"
+        first, more = self.seqs[0], len(self.seqs) - 1
+        events = f"event {first}" + (f" and {count(more, 'other')}" if more else "")
+        return f"{self.what} of {events}: {self.reason}"
+
+
+class ErasureReport(Struct, frozen=True, kw_only=True):
+    """What an erasure took out of one session, or would take out.
+
+    `states` are the states that were erased: one that an archive has too counts once. `blanked`
+    is how many stretches of bytes held it that are no intact lines, such as torn tails: they are
+    blanked or removed. `files` were rewritten or, if they held nothing else of use, removed.
+    `kept` could not be taken out.
+    """
+
+    session_id: str
+    states: int
+    blanked: int
+    files: list[str]
+    kept: list[Unerased]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was found."""
+        return not (self.states or self.blanked or self.files or self.kept)
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield quoted(self.session_id)
+        yield count(self.states, "state")
+        yield count(len(self.files), "file")
+        if self.kept:
+            yield f"{len(self.kept):,} kept"

@@ -80,10 +80,17 @@ def _encode_walked(state: Any, name: str) -> bytes:
 
 
 def decode_state(encoded: bytes) -> Any:
-    """The state again. Raises `DamagedError` when the bytes are not JSON."""
+    """The state again. Raises `DamagedError` when the bytes are not JSON.
+
+    Of a state that is still encrypted, raises `EncryptionKeyError`, naming the key.
+    """
     try:
         return _decode(encoded)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if encoded[:1] == b"!":
+            from journal.ciphertext import unreadable  # which knows events
+
+            raise unreadable(encoded) from None
         raise DamagedError(f"a stored state is not JSON: {error}") from None
     except RecursionError:
         return on_fresh_stack(_decode, encoded)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from journal.backend import Backend
+from journal.ciphertext import naming
 from journal.errors import DamagedError, NotFoundError
 from journal.past import Newest, Past
 from journal.state import check_text
@@ -67,7 +68,8 @@ class Inspection(ABC):
         seconds. Nothing is executed. Events that a compaction has dropped are missing; `seq`
         shows where. Reads all events, one at a time, as the steps are asked for. Raises
         `NotFoundError` when there is no such session, ValueError for a speed, wait or point
-        that makes no sense, `ClosedError`, and `ReadError` and its siblings, also between steps.
+        that makes no sense, `ClosedError`, and `ReadError` and its siblings, also between steps;
+        `EncryptionKeyError`, as all that reads states, for one whose key is not there.
         """
         from projections.replay import check_pace, paced, steps
         from projections.resolving import events_of
@@ -78,6 +80,7 @@ class Inspection(ABC):
         last = point_of(until, "until") if until is not None else None
         check_pace(speed, max_wait)
         found = steps(events_of(self._known_past(session_id)), runtime_id, first, last)
+        found = _in_session(session_id, found)
         return paced(found, speed, max_wait) if speed is not None else found
 
     def state_at(self, session_id: str, at: Point | None = None) -> dict[str, dict[str, Any]]:
@@ -91,7 +94,8 @@ class Inspection(ABC):
         """
         from projections.times import point_of
 
-        return self._resolver(session_id).state_at(point_of(at) if at is not None else None)
+        with naming(session_id):
+            return self._resolver(session_id).state_at(point_of(at) if at is not None else None)
 
     def history(self, session_id: str, runtime_id: str, turn_id: str) -> "list[Version]":
         """Every version of a turn, oldest first, as `Version(event, state)`.
@@ -101,7 +105,8 @@ class Inspection(ABC):
         when there is no such session, `StateTypeError` for ids that are no strings,
         `ClosedError`, `ReadError`.
         """
-        found = self._resolver(session_id).versions(runtime_id, turn_id)
+        with naming(session_id):
+            found = self._resolver(session_id).versions(runtime_id, turn_id)
         if not found:
             self._require_session(session_id)
         return found
@@ -136,7 +141,8 @@ class Inspection(ABC):
         """
         from projections.refs import ref_of
 
-        return self._resolver(session_id).resolve(ref_of(ref))
+        with naming(session_id):
+            return self._resolver(session_id).resolve(ref_of(ref))
 
     def blame(
         self, session_id: str, runtime_id: str, turn_id: str, at: Point | None = None
@@ -152,7 +158,7 @@ class Inspection(ABC):
 
         ref = Ref(runtime_id, turn_id, point_of(at) if at is not None else None)
         resolver = self._resolver(session_id)
-        with _comparable(session_id):
+        with _comparable(session_id), naming(session_id):
             found = blame(resolver.versions_up_to(ref))
         if not found:
             resolver.resolve(ref)  # says what is missing; an empty state is not
@@ -170,7 +176,8 @@ class Inspection(ABC):
         from projections.writers import Writers
 
         events = events_of(self._known_past(session_id))
-        return audit(events, Writers().is_gone, datetime.now(UTC))
+        with naming(session_id):
+            return audit(events, Writers().is_gone, datetime.now(UTC))
 
     def statistics(self, session_id: str) -> "SessionStatistics":
         """How many turns and calls there were, how they ended, and what they took.
@@ -182,7 +189,8 @@ class Inspection(ABC):
         from projections.resolving import events_of
         from projections.statistics.counting import count
 
-        return count(events_of(self._known_past(session_id)))
+        with naming(session_id):
+            return count(events_of(self._known_past(session_id)))
 
     def tail(
         self,
@@ -262,6 +270,11 @@ class Inspection(ABC):
             lambda *turn: self._backend.saved_turn(session_id, *turn),
             lambda: self._view_now(session_id),
         )
+
+
+def _in_session(session_id: str, steps: "Iterator[Step]") -> "Iterator[Step]":
+    with naming(session_id):
+        yield from steps
 
 
 @contextmanager

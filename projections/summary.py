@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from journal.events import Origin
 from journal.reprs import count, fields_without, name, repr_of_parts
-from journal.snapshots import UNREADABLE, EncodedTurns
+from journal.snapshots import UNREADABLE
 
 _LONGEST_WORDS = 200
 _LONGEST_STATUS = 40
@@ -92,17 +92,13 @@ class LastTurn(Struct, frozen=True):
     is_imported: bool = False
 
 
-def first_words(turns: EncodedTurns) -> str:
-    """See `Summary.first_words`. Decodes one state."""
-    for of in turns.values():
-        for state in of.values():
-            return _words_in(_decoded(state))
-    return ""
+def first_words(state: bytes | None) -> str:
+    """See `Summary.first_words`: of the first turn's state. Decodes it."""
+    return _words_in(_decoded(state)) if state is not None else ""
 
 
-def last_turn(turns: EncodedTurns, runtime_id: str | None, turn_id: str | None) -> LastTurn:
+def last_turn(encoded: bytes | None) -> LastTurn:
     """What a turn's state says. Decodes that state."""
-    encoded = turns.get(runtime_id or "", {}).get(turn_id or "")
     if encoded is None:
         return LastTurn()
     state = _decoded(encoded)

@@ -230,7 +230,7 @@ _LATER = [  # for what few programs call
     "projections.replay",
     "projections.tail",
 ]
-_MOST_MODULES = 129
+_MOST_MODULES = 130
 """Just those that there are: what a set or a get needs, and nothing else, may add to them."""
 
 
@@ -251,6 +251,15 @@ def test_importing_the_packages_root_loads_next_to_nothing() -> None:
     own = {name for name in _imported("import projections.cli") if name.startswith("projections")}
     assert own == {"projections", "projections.shadowing", "projections.cli"}
     assert _imported("import projections.cli").isdisjoint(["enum", "re", "typing", "journal"])
+
+
+def test_who_does_not_encrypt_loads_no_cryptography() -> None:
+    ciphers = ("cryptography", "journal.encryption")
+    assert not [name for name in _imported(_STORE) if name.startswith(ciphers)]
+    opening = "import projections.cli.sessions.opening"
+    assert not [name for name in _imported(opening) if name.startswith(ciphers)]
+    used = _imported("from journal.encryption import Encryption")
+    assert "cryptography" not in used, "only a store that is made with it needs it"
 
 
 def test_importing_the_store_loads_few_modules() -> None:

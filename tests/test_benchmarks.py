@@ -230,6 +230,7 @@ PARTS = {
     "threads": ["16 threads"],
     "praisonai": ["set in a session", "set in a session", "get of one turn"],
     "batches": ["set_many"],
+    "encrypting": ['durability "os"', 'durability "fsync"', "get of"],
     "reading": ["get of one turn", "get of all"],
     "opening": ["the first get", "verifying a log"],
     "compacting": ["compaction of", "during a compaction"],

@@ -7,6 +7,7 @@ found; 4 damaged data; 5 a cursor that leads to no event; 130 interrupted; 143 t
 from journal.errors import (
     CursorError,
     DamagedError,
+    EncryptionSettingError,
     FolderError,
     HistoryError,
     NotFoundError,
@@ -38,7 +39,7 @@ def exit_code_of(error: Exception) -> int:
             return EXIT_DAMAGED
         case CursorError():
             return EXIT_CURSOR
-        case StateTypeError() | StateValueError() | FolderError():
+        case StateTypeError() | StateValueError() | FolderError() | EncryptionSettingError():
             return EXIT_USAGE
         case _:
             return EXIT_FAILURE

@@ -21,6 +21,7 @@ import click
 from click.core import ParameterSource
 
 from projections.cli.formats.clocks import utc_option
+from projections.cli.sessions.keys import key_file_option
 from projections.cli.terminal.pager import no_pager_option
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ PASSED_ON: tuple[MakeOption, ...] = (
         help="The folder of the sessions; may stand after the command too.",
     ),
 )
-SWITCHES: tuple[MakeOption, ...] = (utc_option, no_pager_option)
+SWITCHES: tuple[MakeOption, ...] = (utc_option, no_pager_option, key_file_option)
 
 
 def root_options() -> list[click.Parameter]:

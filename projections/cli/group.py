@@ -46,6 +46,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "export": ("export", "Write a session's history, or its session file, elsewhere."),
         "fork": ("fork", "Begin a session with the events of another."),
         "backup": ("backup", "Copy a folder of sessions while they are in use."),
+        "erase": ("erase", "Take states out of all files of a session, for good."),
+        "key": ("key", "Make keys for encryption, and list their ids."),
         "delete": ("delete", "Delete a session with its history."),
     },
     "Learn": {

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 
+from journal.ciphertext import size_of
 from journal.config import Limits
 from journal.engines.files.ends import header_of
 from journal.engines.files.shared import SharedPart
@@ -77,7 +78,7 @@ class Contents:
         Only a note: they are saved all the same, and the store may have other limits.
         """
         turns: dict[tuple[str, ...], int] = {
-            (runtime, turn): len(state)
+            (runtime, turn): size_of(state)
             for runtime, states in self.view.turns.items()
             for turn, state in states.items()
         }
@@ -95,7 +96,8 @@ class Contents:
 
     def _raise_limits(self, limits: Limits, largest: tuple[str, ...]) -> Advice:
         """Advises limits that fit what is there. Never advises to clear anything."""
-        sizes = [len(state) for states in self.view.turns.values() for state in states.values()]
+        states = (state for of in self.view.turns.values() for state in of.values())
+        sizes = list(map(size_of, states))
         return Remedy.RAISE_LIMITS.of(
             turn=max(limits.turn_bytes, *sizes),
             runtime=max(limits.runtime_bytes, *self.view.sizes.values()),

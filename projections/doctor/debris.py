@@ -147,14 +147,20 @@ class Debris:
 
     def _unfinished_copy(self, file: File) -> Iterator[Finding]:
         """A copy in the making. While a process makes it, it holds the lock of the source."""
-        source = source_of_packing(file.path)
-        if source is None:  # a torn tail being set aside
-            source = self._inventory.paths.log
+        source = self._source_of(file.path)
         if not is_left(self._storage, file, source):
             yield from self._of_another_user(file, source)
         else:
             what = "a copy that was never finished: its writer has died"
             yield self._left_behind(file, what, _remove(file))
+
+    def _source_of(self, path: str) -> str:
+        """What a process has locked that makes this copy."""
+        source, made = source_of_packing(path), path.removesuffix(NEW_SUFFIX)
+        if source is not None:
+            return source
+        rewritten = (each for each in (made, packed(made)) if os.path.lexists(each))
+        return next(rewritten, self._inventory.paths.log)  # a torn tail being set aside
 
     def _second_name(self, file: File) -> Iterator[Finding]:
         if not is_left(self._storage, file):

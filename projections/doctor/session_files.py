@@ -36,6 +36,9 @@ def check_session_file(
     own = inventory.paths.session_file
     if not is_there and inventory.session_file is not None and session_id_in(storage, own) is None:
         yield _blank(findings)
+    elif view is not None and view.hides:
+        if shown:
+            yield _plain(findings, path)
     elif view is not None and (only := _not_in(view, shown)) is not None:
         if log_is_damaged and only:
             yield _only_copy(findings, path, only)
@@ -80,6 +83,13 @@ def _stale(findings: Findings, path: str, *, is_there: bool) -> Finding:
         f"the session file {what}; the log is the truth, nothing is lost",
         Remedy.WAIT_FOR_REFRESH.of(command=findings.journal("show")),
     )
+
+
+def _plain(findings: Findings, path: str) -> Finding:
+    """It was written before the states were encrypted, or by another program."""
+    what = "the session file holds states, though they are encrypted in the log"
+    advice = Remedy.WAIT_FOR_REFRESH.of(command=findings.journal("show"))
+    return findings.make("warning", "stale", path, what, advice)
 
 
 def _blank(findings: Findings) -> Finding:

@@ -1,6 +1,6 @@
 """Which runtime has the session now; a runtime that begins a turn needs it. Pure: no I/O."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct, field
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 Turns: TypeAlias = Mapping[str, Mapping[str, bytes]]
 """The view: the encoded states of the turns of each runtime."""
+
+Read: TypeAlias = Callable[[str, str, bytes], bytes]
+"""Of the runtime and the id of a turn, and its state as it is in the view: the state as JSON."""
 
 _NO_TURNS: Mapping[str, bytes] = {}
 
@@ -26,6 +29,11 @@ class LastSet(Struct, frozen=True, gc=False):
     turn_id: str
     writer: str
     ts: str
+
+
+def as_it_is(_runtime_id: str, _turn_id: str, state: bytes) -> bytes:
+    """A `Read` for states that are not encrypted."""
+    return state
 
 
 class FrozenOwner(Struct, frozen=True, kw_only=True):
@@ -83,7 +91,9 @@ class LatestOwner:
     the session, and for each child in the view.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, read: Read = as_it_is) -> None:
+        """`read` gives the JSON of a turn's state, which may be encrypted."""
+        self._read = read
         self.reset()
 
     def reset(self) -> None:
@@ -170,9 +180,11 @@ class LatestOwner:
 
         def parent_of(runtime_id: str, turn_id: str) -> "Parent | None":
             state = turns.get(runtime_id, _NO_TURNS).get(turn_id)
-            return parent_in_encoded(state) if state is not None else None
+            if state is None:
+                return None
+            return parent_in_encoded(self._read(runtime_id, turn_id, state))
 
-        parent = parent_in_encoded(bytes(event.state))
+        parent = parent_in_encoded(self._read(runtime, event.turn_id, bytes(event.state)))
         if parent is None or not is_called_for(parent, owner, self.turn_id, parent_of):
             return False
         self._children.setdefault(runtime, set()).add(event.turn_id)

@@ -77,6 +77,10 @@ class Pattern:
         """The lines of `data`, which begins with one, up to `stop`, in which it may match."""
         return self._prefilter.lines(data, stop, self._search)
 
+    def find(self, text: str) -> re.Match[str] | None:
+        """Where it matches first in a text."""
+        return self._search(text)
+
     def matches(self, event: Event) -> bool:
         """Whether it matches in any text of the event."""
         search = self._search

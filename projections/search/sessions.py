@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, cast
 
+from journal.codec import PLAIN, WITH_ERASED, format_of
 from journal.engines.files.storage import FileId, Storage
-from journal.errors import JournalError, NotFoundError, ReadError
-from journal.events import Event
+from journal.errors import DamagedError, JournalError, NotFoundError, ReadError
+from journal.events import Event, Set
 from journal.names import paths_of
 from journal.past import NOW
+from journal.state import decode_state
 from projections.search.crew import in_crew
 from projections.search.log_shape import LogShape
 from projections.search.pattern import Pattern, event_in
@@ -21,10 +23,13 @@ from projections.store.store import DefaultSessionStore
 PART = 4 << 20
 """Bytes of a log that are searched by one process at a time."""
 
+_BEGINNING = 1 << 13  # bytes within which most headers end
 _HASH_END = 48  # bytes
 _MOST_PARTS = 256  # of small logs in one task
 _WORTH_A_CREW = 24 << 20  # bytes: less than that is searched before a process is started
 _MOST_PROCESSES = 8
+_ENCRYPTED = b',"encrypted_by":'
+"""Stands in lines whose state is encrypted. Where it stands in a state, that costs time only."""
 
 
 class SessionMatch(NamedTuple):
@@ -33,10 +38,13 @@ class SessionMatch(NamedTuple):
     session_id: str
     log_id: str
     line: bytes
+    decrypted: Event | None = None
 
     @property
     def event(self) -> Event:
         """Decoded each time that it is asked for: most are only counted."""
+        if self.decrypted is not None:
+            return self.decrypted
         return cast(Event, event_in(self.line))  # it was intact when it was found
 
 
@@ -56,12 +64,17 @@ class SearchOptions(NamedTuple):
 
 
 class SearchedLog(NamedTuple):
-    """A log as it was when the search began."""
+    """A log as it was when the search began.
+
+    `is_plain`: all that is searched stands in its lines. Of others, the beginning may be another
+    session's, and states may be encrypted.
+    """
 
     session_id: str
     path: str
     file: FileId
     size: int
+    is_plain: bool
 
 
 class Search:
@@ -97,15 +110,19 @@ class Search:
             for log in logs:
                 yield from self._carefully(log, set(), self._repeats())
             return
-        total = sum(log.size for log in logs)
+        plain = [log for log in logs if log.is_plain]
+        total = sum(log.size for log in plain)
         processes = 1
         if total >= _WORTH_A_CREW:
             processes = _processors()
-            self._pattern.tune(sample_of(self._storage, [(log.path, log.size) for log in logs]))
+            self._pattern.tune(sample_of(self._storage, [(log.path, log.size) for log in plain]))
             keep_memory()
-        parts = _in_order(in_crew(list(_tasks(logs)), self._work, processes))
+        parts = _in_order(in_crew(list(_tasks(plain)), self._work, processes))
         for log in logs:
-            yield from self._quickly(log, islice(parts, _count_parts(log)))
+            if log.is_plain:
+                yield from self._quickly(log, islice(parts, _count_parts(log)))
+            else:
+                yield from self._carefully(log, set(), self._repeats())
 
     def _log_of(self, session_id: str) -> SearchedLog | None:
         path = paths_of(self._store.session_dir or "", session_id).log
@@ -117,8 +134,13 @@ class Search:
             self._fail(session_id, ReadError(error.errno, f"{path}: {error.strerror}"))
             return None
         try:
+            beginning = self._storage.read(fd, _BEGINNING, 0)
             return SearchedLog(
-                session_id, path, self._storage.identify(fd), self._storage.size(fd)
+                session_id,
+                path,
+                self._storage.identify(fd),
+                self._storage.size(fd),
+                format_of(beginning.partition(b"\n")[0]) in (PLAIN, WITH_ERASED),
             )
         except OSError as error:
             self._fail(session_id, ReadError(error.errno, f"{path}: {error.strerror}"))
@@ -160,19 +182,34 @@ class Search:
             past = self._store.past(log.session_id, reaching)
             for entry in past.in_order() if past is not None else ():
                 event, line = entry
-                if _key(line) in reported or not self._sweep.matches(event, line):
+                if _key(line) in reported or not self._matches(log.session_id, event, line):
                     continue
-                found = FoundLine.of(event, line)
+                runtime_id, turn_id, found = FoundLine.of(event, line)
+                decrypted = event if _ENCRYPTED in line else None
                 reported.add(_key(line))
-                if past is None or (repeats is not None and repeats.is_repeat(*found)):
+                if past is None or (
+                    repeats is not None
+                    and repeats.is_repeat(runtime_id, turn_id, decrypted or found)
+                ):
                     continue
-                yield SessionMatch(log.session_id, past.log_id, line)
+                yield SessionMatch(log.session_id, past.log_id, line, decrypted)
                 if self._options.first_only:
                     return
         except NotFoundError:
             return  # deleted meanwhile
         except JournalError as error:
             self._fail(log.session_id, error)
+
+    def _matches(self, session_id: str, event: Event, line: bytes) -> bool:
+        """Raises `EncryptionKeyError` for a state whose key is not there."""
+        if type(event) is not Set or _ENCRYPTED not in line or event.erased is not None:
+            return self._sweep.matches(event, line)
+        try:
+            decode_state(bytes(event.state))
+        except DamagedError as error:
+            self._fail(session_id, error)
+            return False
+        return self._sweep.matches_decrypted(event)
 
 
 def _key(line: bytes) -> int:

@@ -139,6 +139,10 @@ class Sweep:
         does = may_match and self._pattern.matches(event)
         return does is not self._invert and self._is_chosen(event)
 
+    def matches_decrypted(self, event: Event) -> bool:
+        """As `matches`, of an event of whose state the line has nothing."""
+        return self._pattern.matches(event) is not self._invert and self._is_chosen(event)
+
     def _holds(self, record: Record, line: bytes, is_sure: bool) -> bool:
         """The same for a line about which something is known."""
         if isinstance(record, Open | Sealed):

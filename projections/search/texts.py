@@ -46,10 +46,15 @@ def texts_of(event: Event) -> Iterator[Text]:
         if value is not None:
             yield name, value
     if isinstance(event, Set):
-        yield from _texts_in(_decode(event.state), "")
+        yield from texts_in_state(event)
     elif isinstance(event, Unknown):
         fields = _decode(event.line)
         yield from _texts_in({k: v for k, v in fields.items() if k not in OF_ALL}, "")
+
+
+def texts_in_state(event: Set) -> Iterator[Text]:
+    """The texts of the state of an event, without those of the event itself."""
+    yield from _texts_in(_decode(event.state), "")
 
 
 def _texts_in(value: Any, place: str) -> Iterator[Text]:

@@ -6,7 +6,7 @@ and packing come with files; where an engine has none, the store does without.
 
 import os
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from journal.backend import Backend
 from journal.config import SessionSettings
@@ -16,6 +16,9 @@ from journal.reports import SessionInfo
 from projections.store.listing import with_session_files
 from projections.store.session_file import SessionFile
 from projections.store.settings import folder_of
+
+if TYPE_CHECKING:
+    from journal.encryption import Encryption
 
 Pack: TypeAlias = Callable[[str, Callable[[], bool]], int]
 """Packs what compactions of a session have archived; asks now and then whether to stop."""
@@ -40,6 +43,10 @@ class SessionFiles:
     def listed_with(self, logs: Iterable[SessionInfo]) -> list[SessionInfo]:
         """`logs` and the sessions that only have a session file. Raises `ReadError`."""
         return with_session_files(self._options.storage, self.folder, list(logs))
+
+    def strays(self) -> tuple[list[str], list[str]]:
+        """Sessions that have files but no log, and files of no known session. `ReadError`."""
+        return self._logs.strays()
 
     def delete(self, session_id: str, file: SessionFile, *, force: bool) -> bool:
         """Delete the session with its file. Returns False when there was neither.
@@ -75,3 +82,15 @@ def engine_of(
         return Engine(memory, None, memory.pack)
     directory = Directory(folder_of(session_dir, settings), options)
     return Engine(directory, SessionFiles(directory, options), directory.pack)
+
+
+def encrypted(engine: Engine, encryption: "Encryption | None") -> Engine:
+    """The engine with its states encrypted; as it is without `encryption`.
+
+    Raises as `EncryptedBackend`.
+    """
+    if encryption is None:
+        return engine
+    from journal.encryption.backend import EncryptedBackend  # which imports `cryptography`
+
+    return engine._replace(backend=EncryptedBackend(engine.backend, encryption))

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from msgspec import Struct
 
+from journal.backend import Opener
+from journal.ciphertext import ENCRYPTED
 from journal.events import Event, Set
 from journal.once import FrozenKeys, KeyMemory, Seen
 from journal.reports import Problem
@@ -29,17 +31,29 @@ _decode_rest = msgspec.json.Decoder(_Rest).decode
 class FrozenSession:
     """A folded session at one moment: a `journal.snapshots.Frozen`."""
 
-    def __init__(self, turns: EncodedTurns, rest: _Rest) -> None:
+    def __init__(self, turns: EncodedTurns, rest: _Rest, view: View) -> None:
+        """`view` is where they come from; of it, only how it reads them is used."""
         self.turns = turns
         self._rest = rest
+        self._view = view
 
     @property
     def rest(self) -> bytes:
+        """Raises `EncryptionKeyError` where it was folded without a key: others fold otherwise."""
+        if self._view.blinded_by is not None:
+            raise self._view.blinded_by
         return msgspec.json.encode(self._rest)
 
     def summary(self, seq: int) -> bytes:
-        """`sum_up` as JSON."""
-        return msgspec.json.encode(self.sum_up(seq))
+        """`sum_up` as JSON, encrypted if states are."""
+        return self._view.hide(msgspec.json.encode(self.sum_up(seq)))
+
+    def state(self, runtime_id: str, turn_id: str) -> bytes | None:
+        """A turn's state as JSON, as far as it can be read; None if there is none."""
+        found = self.turns.get(runtime_id, {}).get(turn_id)
+        if found is None or found[:1] != ENCRYPTED:  # asked here, which spares a call
+            return found
+        return self._view.readable(runtime_id, turn_id, found)
 
     def sum_up(self, seq: int, problem: Problem | None = None) -> Summary:
         """The session, whose last event is `seq`, in a few words.
@@ -47,7 +61,7 @@ class FrozenSession:
         Decodes two states, and one of each runtime without the session.
         """
         turns, owner = self.turns, self._rest.owner
-        turn = last_turn(turns, owner.runtime_id, owner.turn_id)
+        turn = last_turn(self.state(owner.runtime_id or "", owner.turn_id or ""))
         return Summary(
             events=seq,
             runtimes=len(turns),
@@ -55,7 +69,7 @@ class FrozenSession:
             owner=owner.runtime_id,
             turn_id=owner.turn_id,
             status=turn.status,
-            first_words=first_words(turns),
+            first_words=first_words(self._first_state()),
             findings=owner.faults,
             problem=str(problem) if problem is not None else None,
             writer=owner.writer,
@@ -69,11 +83,17 @@ class FrozenSession:
 
     def _others(self) -> Iterator[OtherTurn]:
         for runtime_id, written in self._rest.owner.written_by_others():
-            turn = last_turn(self.turns, runtime_id, written.turn_id)
+            turn = last_turn(self.state(runtime_id, written.turn_id))
             if turn.status not in (None, "completed") and not turn.is_imported:
                 yield OtherTurn(
                     runtime_id, written.turn_id, turn.status, written.writer, written.ts
                 )
+
+    def _first_state(self) -> bytes | None:
+        for runtime_id, of in self.turns.items():
+            for turn_id in of:
+                return self.state(runtime_id, turn_id)
+        return None
 
 
 class FoldedSession:
@@ -82,10 +102,12 @@ class FoldedSession:
     The log's lock guards it.
     """
 
-    def __init__(self) -> None:
-        self.view = View()
+    def __init__(self, opener: Opener | None = None) -> None:
+        """`opener` decrypts what the engine hands in; see `journal.backend.Backend.opener`."""
+        self._opener = opener
+        self.view = View(opener)
         self.pending = PendingHandoffs()
-        self.owner = LatestOwner()
+        self.owner = LatestOwner(self.view.readable)
         self.keys = KeyMemory()
 
     def fold(self, event: Event) -> None:
@@ -113,12 +135,12 @@ class FoldedSession:
 
     def fresh(self) -> "FoldedSession":
         """See `journal.snapshots.Freezable`."""
-        return FoldedSession()
+        return FoldedSession(self._opener)
 
     def freeze(self) -> FrozenSession:
         """See `journal.snapshots.Freezable`."""
         rest = _Rest(self.pending.freeze(), self.owner.freeze(), self.keys.freeze())
-        return FrozenSession(self.view.copy(), rest)
+        return FrozenSession(self.view.copy(), rest, self.view)
 
     def thaw(self, turns: EncodedTurns, rest: bytes) -> None:
         """See `journal.snapshots.Freezable`."""

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from journal.ciphertext import size_of
 from journal.config import Limits
 from journal.errors import LimitExceededError
 from journal.events import Set
@@ -62,7 +63,7 @@ class LimitCheck:
         runtime, turn, size = event.runtime_id, event.turn_id, len(event.state)
         before = newest.get((runtime, turn))
         if before is None:
-            before = len(session.view.turns.get(runtime, {}).get(turn, b""))
+            before = size_of(session.view.turns.get(runtime, {}).get(turn, b""))
         newest[runtime, turn] = size
         totals[runtime] = totals.get(runtime, 0) + size - before
         limits = self._limits

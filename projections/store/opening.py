@@ -26,7 +26,7 @@ class SessionOpener:
         """The session. Its appends mark it in `stale`, where there are session files, and in
         `unsynced`, where only a flush makes them durable.
         """
-        folded = FoldedSession()
+        folded = FoldedSession(self._backend.opener(session_id))
         log = self._backend.open(session_id, folded)
         file = self._files.of(session_id) if self._files is not None else None
         return Session(

@@ -9,7 +9,7 @@ from journal.backend import Log
 from journal.errors import JournalError, LockTimeoutError
 from projections.store.background import Job
 from projections.store.dirty import Dirty
-from projections.store.session_file import SessionFile
+from projections.store.session_file import NOTHING, SessionFile
 from projections.view import View, to_json
 
 logger = logging.getLogger("journal")
@@ -80,6 +80,7 @@ class FileRefresher:
         self._schedule = schedule
         self._not_before = -math.inf if file is not None else math.inf  # on the monotonic clock
         self._took = 0.0  # seconds of the last refresh
+        self._has_warned = False  # that this store writes plain states beside encrypted ones
         self._left = 0  # times in a row that the file was left to others
         self.is_refreshing = False  # after a set
 
@@ -108,6 +109,8 @@ class FileRefresher:
                 patience = PATIENCE if timeout is None else timeout
                 self._file.write(lambda: self._render(pause), patience)
                 self._stale.clean(self._session_id, mark)
+                if mark is not None and self._view.lacks_keys:
+                    self._warn_of_plain()
                 pays_for = self._took = monotonic() - started
                 self._left = 0
         finally:  # if another is writing it, that is enough in a storm
@@ -115,8 +118,20 @@ class FileRefresher:
             ended = monotonic()
             self._not_before = ended + _SHARE * max(ended - started, pays_for)
 
+    def _warn_of_plain(self) -> None:
+        """Once for each session that is open."""
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "session %r: its states are encrypted, and this store has no keys: what it saves "
+                "there is plain. Give the store its `encryption`",
+                self._session_id,
+            )
+
     def _save(self, while_busy: bool, pause: Callable[[], object]) -> None:
         unsaved, share = self._log.unsaved, self._view.bytes // _SAVED_SHARE
+        if self._view.blinded_by is not None:
+            return  # who has the keys folds otherwise
         if unsaved > max(_LEAST_WHILE_BUSY if while_busy else LEAST_TO_SAVE, share):
             self._log.save(pause)
             unsaved = 0
@@ -218,5 +233,9 @@ class FileRefresher:
     def _render(self, pause: Callable[[], object]) -> bytes | None:
         self._log.refresh(pause)
         with self._log.lock:
-            turns = self._view.copy() if self._log.refresh() else None
-        return to_json(turns, pause) if turns is not None else None
+            if not self._log.refresh():
+                return None
+            if self._view.hides:
+                return NOTHING
+            turns = self._view.copy()
+        return to_json(turns, pause)

@@ -12,7 +12,7 @@ from projections.store.dirty import Dirty, new_mark
 from projections.store.folded import FoldedSession
 from projections.store.older import OlderSession
 from projections.store.refreshing import FileRefresher
-from projections.store.session_file import SessionFile
+from projections.store.session_file import NOTHING, SessionFile
 from projections.view import to_json
 
 States = dict[str, dict[str, Any]]
@@ -183,9 +183,24 @@ class Session:
             raise SessionFileError(
                 f"session {self.session_id!r} is kept in memory: it has no session file"
             )
+        return self.file.document(self._encoded())
+
+    def erase_in_file(self, masked: Callable[[Any], Any], timeout: float) -> bool:
+        """Erase in the session file, after the log. Whether it is another now.
+
+        Raises `SessionFileError`, `LockTimeoutError`, and as `Log.refresh`.
+        """
+        return self.file is not None and self.file.erase(masked, self._encoded, timeout)
+
+    def _encoded(self) -> bytes | None:
+        """The view as JSON; None if there is no log."""
         with self.log.lock:
-            turns = self.view.copy() if self.log.refresh() else None
-        return self.file.document(to_json(turns) if turns is not None else None)
+            if not self.log.refresh():
+                return None
+            if self.view.hides:
+                return NOTHING
+            turns = self.view.copy()
+        return to_json(turns)
 
     def to_import(self) -> Sequence[Set]:
         """With the log's lock: the events that the next append will put first."""

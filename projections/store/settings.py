@@ -2,6 +2,7 @@
 
 import math
 import os
+from functools import partial
 from typing import Any
 
 from journal.backend import History
@@ -114,6 +115,15 @@ def check_others(
     if history not in ("archive", "drop"):
         raise ValueError(f"history is {history!r}; it must be 'archive' or 'drop'")
     check_count("max_open", max_open)
+
+
+def check_encryption(encryption: object) -> None:
+    """Check that it is `journal.encryption.Encryption`, without importing that. TypeError."""
+    if encryption is not None and not all(map(partial(hasattr, encryption), ("current", "key"))):
+        raise TypeError(
+            "encryption must be a journal.encryption.Encryption or None, not "
+            f"{type(encryption).__name__}"
+        )
 
 
 def check_count(name: str, value: int) -> None:

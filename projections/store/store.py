@@ -23,15 +23,21 @@ from projections.inspection import Inspection
 from projections.store.background import Maintenance
 from projections.store.compacting import Compactor
 from projections.store.encoder import StateEncoder
-from projections.store.engine import Engine, engine_of
+from projections.store.engine import Engine, encrypted, engine_of
 from projections.store.open_sessions import OpenSessions
 from projections.store.opening import SessionOpener
 from projections.store.recording import Recording
-from projections.store.settings import check_others, log_options, session_settings
+from projections.store.settings import (
+    check_encryption,
+    check_others,
+    log_options,
+    session_settings,
+)
 from projections.store.upkeep import Upkeep
 from projections.store.writer import StoreWriter
 
 if TYPE_CHECKING:
+    from journal.encryption import Encryption
     from projections.tail.tail import Tail
 
 _LONGEST_PATH = 100  # characters that `repr` shows of it
@@ -60,6 +66,7 @@ class DefaultSessionStore(Recording, Upkeep, Inspection):
         history: History = "archive",
         max_open: int = _MOST_OPEN,
         storage: Storage | None = None,
+        encryption: "Encryption | None" = None,
     ) -> None:
         """Reads the environment; touches no file until something is read or written.
 
@@ -73,15 +80,17 @@ class DefaultSessionStore(Recording, Upkeep, Inspection):
         which most is dead, `history` says what becomes of that. At most `max_open` logs
         are held open, and no more than a quarter of the files that the process may have
         open (`ulimit -n`). `storage` makes the operating system calls, to watch or fail them.
+        `encryption` has the keys with which states are encrypted at rest; it asks for one now.
         Raises ValueError and TypeError for settings that make no sense, and `FolderError`, a
         ValueError, where the folder is in a home that is not known.
         """
         settings = session_settings(config)
         check_others(redact, limits, history, max_open)
+        check_encryption(encryption)
         if redact is not None:
             load()
         options = log_options(durability, lock_timeout, writer, storage)
-        engine = self._engine(session_dir, settings, options)
+        engine = encrypted(self._engine(session_dir, settings, options), encryption)
         engine.backend.check_durability()
         self._backend, self._files = engine.backend, engine.files
         encoder = StateEncoder(redact)

@@ -36,7 +36,7 @@ class Summaries:
             if past is None:
                 return _of_older(self._sessions.get(session_id))
             if past.origin is None:
-                return _of_short(past)
+                return self._of_short(session_id, past)
             origin: Origin | None = past.origin  # of a fork, which may share very much
         else:
             origin = self._backend.origin(session_id)
@@ -65,7 +65,7 @@ class Summaries:
 
     def _of_changed(self, session_id: str) -> Summary:
         """Opened for this alone, so that nothing stays in memory: a folder has many sessions."""
-        folded = FoldedSession()
+        folded = FoldedSession(self._backend.opener(session_id))
         log = self._backend.open(session_id, folded)
         try:
             log.refresh()
@@ -74,14 +74,13 @@ class Summaries:
             log.close()
         return _summed_up(folded, head.seq if head is not None else 0, problem)
 
-
-def _of_short(past: Past) -> Summary:
-    folded, last = FoldedSession(), past.floor
-    for event in past.to_fold():
-        folded.fold(event)
-        last = max(last, event.seq)
-    problem = past.problems[0] if past.problems else None
-    return _summed_up(folded, last, problem)
+    def _of_short(self, session_id: str, past: Past) -> Summary:
+        folded, last = FoldedSession(self._backend.opener(session_id)), past.floor
+        for event in past.to_fold():
+            folded.fold(event)
+            last = max(last, event.seq)
+        problem = past.problems[0] if past.problems else None
+        return _summed_up(folded, last, problem)
 
 
 def _summed_up(folded: FoldedSession, seq: int, problem: Problem | None = None) -> Summary:
@@ -89,7 +88,7 @@ def _summed_up(folded: FoldedSession, seq: int, problem: Problem | None = None) 
     found = frozen.sum_up(seq, problem)
     if not _waits(found):
         return found
-    return _waiting(found, frozen.turns.get(found.owner or "", {}).get(found.turn_id or ""))
+    return _waiting(found, frozen.state(found.owner or "", found.turn_id or ""))
 
 
 def _waits(found: Summary) -> bool:

@@ -1,5 +1,6 @@
 """The store's methods for whole sessions: list, check, compact, delete, the session file."""
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from journal.backend import History
@@ -10,6 +11,8 @@ from projections.store.heads import head_of
 from projections.store.parts import StoreParts
 
 if TYPE_CHECKING:
+    from projections.erasing import StoreChoice
+    from projections.store.erasing import ErasureSummary
     from projections.store.forks import ForkAt
     from projections.summary import Summary
 
@@ -136,6 +139,90 @@ class Upkeep(StoreParts):
         `CompactionError` and `StorageError`; the log is then as it was.
         """
         return self._compactor.compact(session_id, history)
+
+    def erase(
+        self,
+        pattern: str | None = None,
+        sessions: str | Iterable[str] | None = None,
+        *,
+        runtime_id: str | None = None,
+        turn_id: str | None = None,
+        seqs: Iterable[int] | None = None,
+        fixed: bool = False,
+        ignore_case: bool = False,
+        forget_digest: bool = False,
+        dry_run: bool = False,
+        on_session: Callable[[str], object] | None = None,
+    ) -> "ErasureSummary":
+        """Take out every state in which `pattern` matches, in these sessions or in all.
+
+        Out of the log, the archives, what repairs have set aside, the snapshot and the session
+        file, where the text alone is replaced, in `messages` too. `pattern` is a regular
+        expression, or with `fixed` a text; case counts only if it has upper case, unless
+        `ignore_case`. With `runtime_id`, `turn_id` or `seqs`, only states of that runtime, of
+        turns of that id, of these events; then it needs no pattern.
+
+        An erased state reads as `{}`. Events, hashes, cursors and heads stay, and `verify`
+        passes; this process and others fold such logs anew. What stands in ids, reasons and
+        writers cannot be taken out: the report says where. Copies and backups are not reached,
+        nor what readers have read, and disk blocks are not overwritten. The SHA-256 of an erased
+        state stays, which confirms a guess of all of it. With `forget_digest`, the digests of all
+        states that are erased in these sessions go too: then the events from the first of them on
+        have other hashes, and cursors and heads noted there lead nowhere. With `dry_run` nothing
+        is changed.
+
+        Reads all files of the sessions; writers go on. `on_session` is called with each id.
+        Interrupted, every file is as it was or as it should be; call it again. What goes wrong in
+        a session is in the report. Raises ValueError for arguments that make no sense,
+        `NotFoundError` for a session that is not there, `ReadError` and `ClosedError`.
+        """
+        from projections.erasing import choice_of
+
+        choice = choice_of(
+            pattern, runtime_id, turn_id, seqs, fixed=fixed, ignore_case=ignore_case
+        )
+        if pattern is None and sessions is None:
+            raise ValueError("without a pattern, name the session whose states are to be erased")
+        return self._erase(choice, sessions, forget_digest, dry_run, on_session)
+
+    def erase_secrets(
+        self,
+        sessions: str | Iterable[str] | None = None,
+        *,
+        forget_digest: bool = False,
+        dry_run: bool = False,
+        on_session: Callable[[str], object] | None = None,
+    ) -> "ErasureSummary":
+        """As `erase`, of every state with what today's redaction takes for a secret."""
+        from projections.erasing import SecretsChoice
+
+        return self._erase(SecretsChoice(), sessions, forget_digest, dry_run, on_session)
+
+    def _erase(
+        self,
+        choice: "StoreChoice",
+        sessions: str | Iterable[str] | None,
+        forget_digest: bool,
+        dry_run: bool,
+        on_session: Callable[[str], object] | None,
+    ) -> "ErasureSummary":
+        from projections.store.erasing import Eraser
+
+        self._sessions.check_open()
+        eraser = Eraser(
+            *(self._backend, self._files, self._sessions, choice),
+            forget_digest=forget_digest,
+            dry_run=dry_run,
+        )
+        if sessions is not None:
+            named = [sessions] if isinstance(sessions, str) else list(sessions)
+            for session_id in named:
+                if not self._sessions.get(session_id).has_files():
+                    raise NotFoundError(f"there is no session {session_id!r}")
+            return eraser.run(dict.fromkeys(named), on_session)
+        strays, unknown = self._files.strays() if self._files is not None else ([], [])
+        known = [info["session_id"] for info in self.list_sessions()]
+        return eraser.run(dict.fromkeys((*known, *strays)), on_session, unknown)
 
     def verify(self, session_id: str, head: Head | str | None = None) -> VerifyReport:
         """Check every line of a session, the chain, and the archives. Changes nothing.

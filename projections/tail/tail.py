@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from journal.backend import Backend
+from journal.ciphertext import naming
 from journal.errors import CursorError, JournalError, ReadError
 from journal.events import Cursor, Event, Set
 from journal.forking import AT_ONCE
@@ -49,8 +50,14 @@ class Arrival(NamedTuple):
 
     @property
     def state(self) -> Any:
-        """What the turn holds from now on, decoded; None for events that set no state."""
-        return decode_state(bytes(self.event.state)) if isinstance(self.event, Set) else None
+        """What the turn holds from now on, decoded; None for events that set no state.
+
+        Raises `DamagedError`, and `EncryptionKeyError` where the state's key is not there.
+        """
+        if not isinstance(self.event, Set):
+            return None
+        with naming(self.session_id):
+            return decode_state(bytes(self.event.state))
 
     @repr_of_parts
     def __repr__(self) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """The journal as a contender. Also run with the older build: only what both have is used."""
 
+from typing import Any
+
 from journal import Limits
 from projections import DefaultSessionStore
 from tests.benchmarks.artefacts import RUNTIME, SESSION, STATE, turn_id
@@ -13,9 +15,10 @@ _BATCH = 1_000
 class Journal:
     """Us, as a store is opened by default, but for the limits, of which it would warn once."""
 
-    def __init__(self, folder: str, *, sync: bool) -> None:
+    def __init__(self, folder: str, *, sync: bool, **options: Any) -> None:
+        """`options` are more settings of the store, which the older build may not have."""
         self.store = DefaultSessionStore(
-            folder, durability="fsync" if sync else "os", limits=LIMITS
+            folder, durability="fsync" if sync else "os", limits=LIMITS, **options
         )
 
     def fill(self, turns: int) -> None:

@@ -89,11 +89,12 @@ def test_the_remedy_is_said_and_removes_them(leaking: Path, output: str) -> None
     result = doctor(leaking, "-o", output)
     assert result.exit_code == 1
     assert "Revoke these secrets" in result.stderr
-    assert "`journal compact SESSION --drop-history`" in result.stderr
-    with DefaultSessionStore(leaking) as store:
-        store.clear_runtime_state("s")
-        store.compact("s", "drop")
+    assert "`journal doctor --secrets --erase`" in result.stderr
+    erased = doctor(leaking, "--erase", "--yes")
+    assert (erased.exit_code, erased.stderr[:25]) == (0, "journal: erased 2 states ")
     assert doctor(leaking).exit_code == 0
+    with DefaultSessionStore(leaking) as store:
+        assert (store.verify("s").ok, store.verify("s").erased) == (True, 2)
 
 
 def test_nothing_found_is_said(tmp_path: Path) -> None:

@@ -32,10 +32,13 @@ from projections.cli.documents.sessions import (
     BackupDocument,
     CompactDocument,
     CompactItem,
+    EraseDocument,
+    EraseItem,
     ForkDocument,
     ProblemItem,
     SessionItem,
     SessionsDocument,
+    UnerasedItem,
     VerifyDocument,
     VerifyItem,
 )
@@ -85,6 +88,7 @@ JSON: list[tuple[list[str], type[Document]]] = [
     (["doctor", "--restore", "my-session", "-o", "jsonl"], RestoreItem),
     (["doctor", "--secrets", "-o", "json"], SecretsDocument),
     (["compact", "--all", "-o", "json"], CompactDocument),
+    (["erase", "--grep", "judge|turn-3", "--dry-run", "-o", "json"], EraseDocument),
     (["backup", TO, "-o", "json"], BackupDocument),
     (["fork", "my-session@3", "what-if", "-o", "json"], ForkDocument),
 ]
@@ -138,6 +142,8 @@ def test_the_schema_has_every_kind_of_document(schema: Any) -> None:
         ProblemItem,
         SecretItem,
         CompactItem,
+        EraseItem,
+        UnerasedItem,
         RestoredItem,
         VerifyItem,
     } == set(documents().values())

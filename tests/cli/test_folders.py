@@ -43,6 +43,7 @@ ARGUMENTS = {
     "history": "s a b",
     "handoff": "s a b",
     "takeover": "s a",
+    "erase": "s --seq 1 --yes",
 }
 
 

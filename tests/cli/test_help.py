@@ -53,14 +53,20 @@ def examples_of(name: str) -> list[str]:
     ]
 
 
-EXPECTED = {"diff": {0, 1}, "handoffs": {0, 1}, "doctor": {0, 1}, "delete": {0, 2}}
+EXPECTED = {
+    "diff": {0, 1},
+    "handoffs": {0, 1},
+    "doctor": {0, 1},
+    "delete": {0, 2},
+    "erase": {0, 2},
+}
 
 
 """Exit codes of examples: there are differences, faults and findings; nobody can be asked."""
 
 
 SILENT = re.compile(
-    r"journal (set|clear|handoff|delete|doctor|fork)\b|--to|5m|select|eval|completion fish"
+    r"journal (set|clear|handoff|delete|erase|doctor|fork)\b|--to|5m|select|eval|completion fish"
 )
 
 

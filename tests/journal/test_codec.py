@@ -425,7 +425,7 @@ class TestErased:
         assert before is not None
         assert record.hash == before.hash == was
         if isinstance(record, Set):
-            assert (bytes(record.state), record.erased) == (b"null", digest)
+            assert (bytes(record.state), record.erased) == (b"{}", digest)
 
     def test_erasing_twice_changes_nothing_more(self) -> None:
         erased = erase_state(LINES["set"])

@@ -87,7 +87,15 @@ def test_a_line_stays_what_it_was_byte_for_byte(line: bytes) -> None:
         return
     assert line_of(event) == line
     assert json.loads(msgspec.json.encode(event)).keys() - json.loads(line).keys() <= {
-        *("runtime_id", "turn_id", "reason", "handoff_seq", "once", "erased"),  # None
+        *(
+            "runtime_id",
+            "turn_id",
+            "reason",
+            "handoff_seq",
+            "once",
+            "erased",
+            "encrypted_by",
+        ),  # None
     }
 
 

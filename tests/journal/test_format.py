@@ -1,16 +1,21 @@
 """A second reader, written from journal/README.md alone, agrees with the first.
 
-It uses nothing of the package: only json and hashlib, as a reader in another language
-would use theirs.
+It uses nothing of the package: only json, hashlib and a cipher, as a reader in another
+language would use theirs.
 """
 
 import gzip
 import hashlib
+import hmac
 import json
 import re
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from journal.encryption import Encryption
 from projections import DefaultSessionStore
 from tests.support import finish_maintenance
 
@@ -120,3 +125,18 @@ def test_the_specification_names_the_files_we_write(tmp_path: Path) -> None:
         store.set_runtime_state(long, "r", "t", {})
     digest = hashlib.sha256(long.encode()).hexdigest()[:32]
     assert (tmp_path / f"{('%C3%A9' * 300)[:126]}%-{digest}.jsonl").exists()
+
+
+def test_an_encrypted_state_is_read_as_the_specification_says(tmp_path: Path) -> None:
+    key = b"k" * 32
+    state = {"said": "grüezi"}
+    with DefaultSessionStore(tmp_path, encryption=Encryption.from_keys(key)) as store:
+        store.set_runtime_state("s", "native", "ü", state)
+    header, line = map(json.loads, (tmp_path / "s.jsonl").read_bytes().splitlines())
+    assert header["format"] == 3
+    assert line["encrypted_by"] == hashlib.sha256(b"runtime-journal key\0" + key).hexdigest()[:16]
+    data = b64decode(line["state"])
+    derived = hmac.digest(key, b"runtime-journal state 1\0" + data[:16] + b"\1", "sha256")
+    bound = b'"native"' + '"ü"'.encode()
+    plain = AESGCM(derived).decrypt(data[16:28], data[28:], bound)
+    assert json.loads(plain) == state

@@ -12,7 +12,7 @@ from journal.engines.files.logfile import LogFile
 from journal.engines.files.segment import Segment
 from journal.engines.files.storage import FileId
 from journal.errors import ReadError
-from journal.events import Event, Head
+from journal.events import Event, Head, Open
 from journal.kept import find_kept
 from journal.scan import Scanner
 
@@ -33,12 +33,12 @@ class ReadAhead(NamedTuple):
 
 
 def read_ahead(
-    segment: Segment, place: Head | None, pause: Callable[[], object]
+    segment: Segment, place: Head | None, erasures: int, pause: Callable[[], object]
 ) -> ReadAhead | None:
     """Read the file of a segment that was not read yet, for who has folded up to `place`.
 
-    Calls `pause` every few tenths of a millisecond. None where that gains nothing, or where
-    anything is not plain. OSError.
+    That was in a file with so many `erasures`. Calls `pause` every few tenths of a millisecond.
+    None where that gains nothing, or where anything is not plain. OSError.
     """
     if place is None or segment.scanner.end > 0 or segment.file.size() < LEAST:
         return None
@@ -49,17 +49,19 @@ def read_ahead(
     try:
         if file.id != segment.file.id:
             return None
-        return _read(Segment(segment.paths, file), place, pause)
+        return _read(Segment(segment.paths, file), place, erasures, pause)
     finally:
         file.close()
 
 
-def _read(segment: Segment, place: Head, pause: Callable[[], object]) -> ReadAhead | None:
+def _read(
+    segment: Segment, place: Head, erasures: int, pause: Callable[[], object]
+) -> ReadAhead | None:
     size, scanner = segment.file.size(), segment.scanner
     found = find_kept(segment.pieces(0, size))
     if found is None or found.header.session_id != segment.paths.session_id:
         return None
-    if not goes_on(place, found.header.log_id, found.header.base_seq, found.header.base_hash):
+    if not goes_on(place, erasures, found.header):
         return None
     scanner.skip_kept(found.header, found.last_hash, found.end)
     events: list[Event] = []
@@ -75,8 +77,12 @@ def _read(segment: Segment, place: Head, pause: Callable[[], object]) -> ReadAhe
     return ReadAhead(segment.file.id, place, scanner, events)
 
 
-def goes_on(place: Head, log_id: str, base_seq: int, base_hash: str) -> bool:
-    """Whether a projection that has folded up to `place` is past the base of such a log."""
-    return log_id == place.log_id and (
-        base_seq < place.seq or (base_seq, base_hash) == (place.seq, place.hash)
+def goes_on(place: Head, erasures: int, header: Open) -> bool:
+    """Whether a projection that has folded up to `place` is past the base of such a log.
+
+    Not if states were erased since: it may hold them.
+    """
+    base = (header.base_seq, header.base_hash)
+    return (header.log_id, header.erasures) == (place.log_id, erasures) and (
+        header.base_seq < place.seq or base == (place.seq, place.hash)
     )

@@ -15,7 +15,15 @@ from journal.engines.files.logfile import LogFile
 from journal.engines.files.storage import CHUNK, FIRST, Storage, chunks, create_anew, write_all
 from journal.errors import ReadError
 from journal.events import Open
-from journal.names import LOG_SUFFIX, Paths, is_packed, packed, packing, source_of_packing
+from journal.names import (
+    LOG_SUFFIX,
+    NEW_SUFFIX,
+    Paths,
+    is_packed,
+    packed,
+    packing,
+    source_of_packing,
+)
 
 _LEVEL = 1  # hashes do not compress and JSON does so at once: more effort gains little
 
@@ -131,9 +139,11 @@ def _pack_or_tidy(storage: Storage, path: str, session_id: str, stop: Callable[[
     """Whether it was packed. What an unfinished packing has left goes when its source has."""
     if path.endswith(LOG_SUFFIX):
         return _pack(storage, path, session_id, stop)
-    source = source_of_packing(path)
+    source, made = source_of_packing(path), path.removesuffix(NEW_SUFFIX)
     if source is not None and storage.find(source) is None:
         storage.unlink(path)
+    elif made != path and made.endswith(LOG_SUFFIX):
+        _tidy_rewriting(storage, path, made)
     return False
 
 
@@ -144,6 +154,23 @@ def _is_shared(source: LogFile, session_id: str) -> bool:
     """
     header = header_of(_beginning(source.storage, source.fd))
     return header is not None and header.session_id != session_id
+
+
+def _tidy_rewriting(storage: Storage, path: str, name: str) -> None:
+    """Remove what is left of an erasure in an archive. A living one has that locked."""
+    for source in (name, packed(name)):
+        try:
+            file = LogFile(storage, source, create=False)
+        except FileNotFoundError:
+            continue
+        try:
+            if not (file.try_lock() and file.is_current()):
+                return
+            storage.unlink(path)
+            return
+        finally:
+            file.close()
+    storage.unlink(path)
 
 
 def _pack(storage: Storage, path: str, session_id: str, stop: Callable[[], bool]) -> bool:

@@ -41,7 +41,8 @@ class CatchUp:
         self.losses = Losses(paths)
         self._paths = paths
         self._projection = projection
-        self._place: Head | None = None  # of the last event folded
+        self._place: Head | None = None  # of the last event folded …
+        self._erasures = 0  # … from a file in which states were erased so often
         self._reported = 0  # damage of the file already logged
         self._newer_reported = False
         self.saved_end = 0  # where in the file the newest snapshot was taken that we know of
@@ -87,7 +88,7 @@ class CatchUp:
     def read_ahead(self, pause: Callable[[], object]) -> ReadAhead | None:
         """What `read_on` may take: see `journal.engines.files.ahead`. Changes nothing. OSError."""
         segment = self.segment
-        return None if segment is None else read_ahead(segment, self._place, pause)
+        return None if segment is None else read_ahead(segment, self._place, self._erasures, pause)
 
     def read_on(self, segment: Segment, size: int, ahead: ReadAhead | None = None) -> None:
         """Judge and fold the bytes not seen yet, up to `size`. OSError, `DamagedError` …
@@ -150,7 +151,7 @@ class CatchUp:
             skip = self._resume_point(segment)
         if segment.scanner.seq < skip:
             return self._fold_anew(segment, size)
-        self._place = segment.scanner.head
+        self._note_place(segment)
         return None
 
     def _thaw(self, segment: Segment, size: int) -> int | None:
@@ -171,8 +172,14 @@ class CatchUp:
         )
         self.saved_end = place.end
         self.shared_size = place.shared
-        self._place = segment.scanner.head
+        self._note_place(segment)
         return place.seq
+
+    def _note_place(self, segment: Segment) -> None:
+        """All is folded up to where the segment was read."""
+        header = segment.scanner.header
+        self._place = segment.scanner.head
+        self._erasures = header.erasures if header is not None else 0
 
     def _skip_kept(self, segment: Segment, size: int) -> int | None:
         """Go past the events that a compaction has kept, where all of them are folded already.
@@ -244,9 +251,7 @@ class CatchUp:
     def _goes_on(self, header: Open) -> bool:
         """Whether the projection is past the base of the log that begins with `header`."""
         place = self._place
-        return place is not None and goes_on(
-            place, header.log_id, header.base_seq, header.base_hash
-        )
+        return place is not None and goes_on(place, self._erasures, header)
 
     def note_gone(self) -> None:
         """There is no file any more, or a new one that is empty, whatever was at the path."""
@@ -276,6 +281,7 @@ class CatchUp:
         """Take note of the header that we have just written ourselves, before its events."""
         segment.scanner.header = header
         self._forget_projection()
+        self._erasures = 0
 
     def wrote(self, segment: Segment, events: Sequence[Event], size: int) -> Head:
         """Take note of events that we have just written ourselves: `size` bytes at the tip.

@@ -35,7 +35,7 @@ from journal.errors import (
 )
 from journal.events import Open
 from journal.names import Paths, packed
-from journal.once import Seen, still_remembered
+from journal.once import still_remembered
 from journal.reports import CompactionReport
 from journal.scan import Scanner
 
@@ -52,6 +52,7 @@ class Compaction:
         writer: str,
         stop: Callable[[], bool],
         is_wanted: Callable[[int, int], bool],
+        least_format: int = PLAIN,
     ) -> None:
         """`stop` is asked after every few bytes; once it says True, nothing comes of it all.
 
@@ -65,6 +66,7 @@ class Compaction:
         self._writer = writer
         self._stop = stop
         self._is_wanted = is_wanted
+        self._least_format = least_format
         self._clock = Clock()
         self._shared: SharedPart | None = None
 
@@ -155,7 +157,9 @@ class Compaction:
         drops = self._history == "drop" and header is not None and header.archive is not None
         if header is not None and header.shares and not (drops or alive or scanner.count):
             return False  # nothing was written since, and of what is shared nothing lives
-        return drops or alive < scanner.count + self._shared_count or scanner.damage_count > 0
+        is_low = header is not None and header.format < self._least_format
+        count = scanner.count + self._shared_count
+        return drops or is_low or alive < count or scanner.damage_count > 0
 
     def _nothing_done(self, scanner: Scanner, size: int) -> CompactionReport | None:
         if scanner.header is None:  # nor any event: those without a header are damage
@@ -192,7 +196,7 @@ class Compaction:
             storage.make_folder(paths.archive)
             storage.sync_folder(paths.folder)  # it must not come after the rename
         kept = list(living.lines())
-        header = self._new_header(old.scanner, kept, archive, living.keys)
+        header = self._new_header(old.scanner, kept, archive, living)
         self._write_kept(old, new, kept, header)
         self._prove(new, living)
         storage.sync(old.file.fd)
@@ -238,14 +242,15 @@ class Compaction:
         self._storage.sync(new.fd)
 
     def _new_header(
-        self, scanner: Scanner, kept: list[Kept], archive: str | None, keys: list[Seen]
+        self, scanner: Scanner, kept: list[Kept], archive: str | None, living: Living
     ) -> Open:
         digest = sha256()
         before = (scanner.header.once if scanner.header is not None else None) or ()
         for place in kept:
             digest.update(place.hash.encode())
+        before_format = scanner.header.format if scanner.header is not None else living.format
         return Open(
-            format=scanner.header.format if scanner.header is not None else PLAIN,
+            format=max(self._least_format, before_format),
             session_id=self._paths.session_id,
             log_id=scanner.header.log_id if scanner.header is not None else os.urandom(8).hex(),
             base_seq=scanner.seq,
@@ -253,7 +258,9 @@ class Compaction:
             kept=len(kept),
             kept_digest=digest.hexdigest()[: len(digest_of(b""))],
             archive=os.path.basename(archive) if archive is not None else None,
-            once=still_remembered([*before, *keys], scanner.seq) or None,
+            once=still_remembered([*before, *living.keys], scanner.seq) or None,
+            erasures=scanner.header.erasures if scanner.header is not None else 0,
+            relinked=scanner.header.relinked if scanner.header is not None else None,
             origin=scanner.header.origin if scanner.header is not None else None,
             ts=self._clock.now(),
             writer=self._writer,
@@ -281,6 +288,7 @@ def compact(
     writer: str | None,
     stop: Callable[[], bool] = lambda: False,
     is_wanted: Callable[[int, int], bool] = always,
+    least_format: int = PLAIN,
 ) -> CompactionReport | None:
     """Rewrite one session's log with only what lives; see `Compaction.run`.
 
@@ -288,4 +296,6 @@ def compact(
     milliseconds. Memory is that of the live turns' places, not of their states.
     """
     writer = writer or default_writer()
-    return Compaction(storage, paths, history, lock_timeout, writer, stop, is_wanted).run()
+    return Compaction(
+        storage, paths, history, lock_timeout, writer, stop, is_wanted, least_format
+    ).run()

@@ -6,8 +6,10 @@ files have: a `folder`, the `paths` in it, session files to delete with a sessio
 """
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-from journal.backend import History, Order, Projection, always, never
+from journal.backend import History, Keyless, Opener, Order, Projection, always, never
+from journal.codec import PLAIN
 from journal.config import Durability
 from journal.engines.files.archives import pack_archives
 from journal.engines.files.backwards import newest_in
@@ -28,9 +30,12 @@ from journal.errors import ReadError, StorageError
 from journal.events import Cursor, Head, Origin
 from journal.names import Paths, paths_of
 from journal.past import Entry, Newest, Past
-from journal.reports import CompactionReport, SessionInfo, VerifyReport
+from journal.reports import CompactionReport, ErasureReport, SessionInfo, VerifyReport
 from journal.snapshots import SavedTurn
 from journal.stopping import StopEvent
+
+if TYPE_CHECKING:
+    from journal.erasing import Choice
 
 
 class Directory:
@@ -55,6 +60,9 @@ class Directory:
 
     def open(self, session_id: str, projection: Projection) -> FileLog:
         return FileLog(self.paths(session_id), projection, self._options)
+
+    def opener(self, session_id: str) -> Opener:
+        return Keyless(session_id)
 
     def history(self, session_id: str, reaching: int = 0) -> Past | None:
         paths = self.paths(session_id)
@@ -112,6 +120,7 @@ class Directory:
         history: History = "archive",
         stop: Callable[[], bool] = never,
         is_wanted: Callable[[int, int], bool] = always,
+        least_format: int = PLAIN,
     ) -> CompactionReport | None:
         """As in the Protocol. Asks `stop` after every few bytes."""
         if history not in ("archive", "drop"):
@@ -119,7 +128,9 @@ class Directory:
         options = self._options
         paths = self.paths(session_id)
         timeout, writer = options.lock_timeout, options.writer
-        return compact(self._storage, paths, history, timeout, writer, stop, is_wanted)
+        return compact(
+            self._storage, paths, history, timeout, writer, stop, is_wanted, least_format
+        )
 
     def pack(self, session_id: str, stop: Callable[[], bool] = never) -> int:
         """Gzip what compactions of a session have archived. Returns how many files.
@@ -134,6 +145,31 @@ class Directory:
                 f"session {session_id!r}: its archive could not be packed ({error.strerror}); "
                 "it stays unpacked",
             ) from error
+
+    def erase(
+        self,
+        session_id: str,
+        choice: "Choice",
+        *,
+        forget_digest: bool = False,
+        dry_run: bool = False,
+    ) -> ErasureReport | None:
+        """As in the Protocol. Files of a session whose log is gone are erased, too."""
+        from journal.engines.files.erasure import Erasure  # for the few who erase
+
+        options = self._options
+        paths = self.paths(session_id)
+        timeout, writer = options.lock_timeout, options.writer
+        erasure = Erasure(
+            self._storage, paths, choice, timeout, writer, forget_digest=forget_digest
+        )
+        return erasure.plan() if dry_run else erasure.run()
+
+    def strays(self) -> tuple[list[str], list[str]]:
+        """See `journal.engines.files.strays`."""
+        from journal.engines.files.strays import stray_sessions  # for the few who erase
+
+        return stray_sessions(self._storage, self.folder)
 
     def verify(self, session_id: str, head: Head | None = None) -> VerifyReport:
         return Verification(self._storage, self.paths(session_id), head).run()

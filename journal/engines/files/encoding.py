@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from journal.backend import EventFactory
-from journal.codec import PLAIN, Clock, control_line, digest_of, stamp
+from journal.codec import Clock, check_format, control_line, digest_of, format_needed, stamp
 from journal.engines.files.segment import Tip
-from journal.events import GENESIS, Event, Open
+from journal.events import GENESIS, Event, Open, Set
 from journal.group_commit import Request
 from journal.scan import Scanner
 
@@ -42,6 +42,9 @@ class LineEncoder:
         events = _events_of(requests)
         if tip.is_empty and events:
             return self._first_lines(events, requests[0].import_events, tip)
+        for event in events:
+            if type(event) is Set and event.encrypted_by is not None:
+                check_format(self._session_id, tip.header, event)
         data, stamped = self._lines(events, tip)
         return Encoded(b"\n" + data if tip.is_unended else data, stamped)
 
@@ -60,14 +63,14 @@ class LineEncoder:
         self, events: Sequence[Event], import_events: EventFactory | None, tip: Scanner | Tip
     ) -> Encoded:
         """Those of a log that has none yet: a header, and what an older session brings along."""
-        header = self._new_header()
         older = import_events() if import_events is not None else ()
+        header = self._new_header(max(map(format_needed, (*older, *events))))
         data, stamped = self._lines([*older, *events], tip)
         return Encoded(control_line(header) + data, stamped, header, bool(older))
 
-    def _new_header(self) -> Open:
+    def _new_header(self, lowest: int) -> Open:
         return Open(
-            format=PLAIN,
+            format=lowest,
             session_id=self._session_id,
             log_id=os.urandom(8).hex(),
             base_seq=0,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from journal.codec import PLAIN, format_needed
 from journal.engines.files.shared import SharedPart
 from journal.events import Clear, Event, Set
 from journal.fold import apply
@@ -27,9 +28,11 @@ class Living:
         self.turns: dict[str, dict[str, Kept]] = {}
         self.others: list[Kept] = []
         self.keys: list[Seen] = []  # of all sets, living or not
+        self.format = PLAIN  # the lowest that may hold all events, living or not
         self.deleted = False  # the log ends in the seal of a deletion
 
     def take(self, event: Event, place: Kept) -> None:
+        self.format = max(self.format, format_needed(event))
         if isinstance(event, Set | Clear):
             apply(self.turns, event, place)
             if isinstance(event, Set) and event.once is not None:

@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 from journal import exiting
 from journal.backend import EventFactory, Projection, never
-from journal.codec import default_writer, stamp
+from journal.codec import check_format, default_writer, stamp
 from journal.config import Durability
 from journal.engines.files.appending import cut_back, put, reentry_error, unknown_outcome
 from journal.engines.files.encoding import Encoded, LineEncoder
@@ -30,7 +30,7 @@ from journal.engines.files.skimming import skim
 from journal.engines.files.storage import DiskStorage, Storage
 from journal.engines.files.syncing import Appended, flush, make_durable
 from journal.errors import JournalError
-from journal.events import NO_HEAD, Event, Head
+from journal.events import NO_HEAD, Event, Head, Set
 from journal.forking import AT_ONCE, leave_stopped_threads, tell_after_fork, tell_after_stop
 from journal.group_commit import Batch, Group, RefusedError, Request, Written
 from journal.names import Paths
@@ -145,8 +145,11 @@ class FileLog(LogReader):
                     return found
                 file, tip, encoder = found.file, found.tip, self._encoder
                 try:
+                    event = events[0]
+                    if type(event) is Set and event.encrypted_by is not None:
+                        check_format(self.paths.session_id, tip.header, event)
                     line, event = stamp(
-                        events[0], tip.seq + 1, encoder.clock.now(), encoder.writer, tip.hash
+                        event, tip.seq + 1, encoder.clock.now(), encoder.writer, tip.hash
                     )
                 except Exception as error:  # noqa: BLE001 - it is raised where it belongs
                     file.unlock()

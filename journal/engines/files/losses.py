@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 
 from journal.engines.files.segment import Segment
-from journal.events import Event, Head
+from journal.events import Event, Head, was_relinked
 from journal.names import Paths
 from journal.scan import Scanner
 
@@ -89,6 +89,8 @@ class Losses:
         if head is None or head.log_id != known.log_id:
             return self._may_be_another
         header = scanner.header if scanner is not None else None
+        if was_relinked(header, known.seq):
+            return True
         return header is not None and (  # compaction has folded it
             header.base_seq > known.seq
             or (header.base_seq, header.base_hash) == (known.seq, known.hash)
@@ -131,6 +133,8 @@ def holds(segment: Segment, head: Head) -> bool | None:
         if (event.seq, event.hash) == (head.seq, head.hash):
             return True
     header = segment.scanner.header
+    if was_relinked(header, head.seq):
+        return True
     if header is None or header.log_id != head.log_id or header.base_seq < head.seq:
         return False
     return None if header.base_seq > head.seq else header.base_hash == head.hash

@@ -47,7 +47,21 @@ class Replacement:
     the log is as it was.
     """
 
-    def __init__(self, old: Segment, new: LogFile, writer: str, check: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        old: Segment,
+        new: LogFile,
+        writer: str,
+        check: Callable[[], None],
+        rewrite: Callable[[Iterable[bytes]], Iterable[bytes]] = iter,
+        cut_tail: Callable[[Segment], object] = cut_torn_tail,
+    ) -> None:
+        """`rewrite` makes of the pieces of lines those that the new file gets.
+
+        `cut_tail` cuts off the old file what stands after the last intact line.
+        """
+        self._rewrite = rewrite
+        self._cut_tail = cut_tail
         self._old = old
         self._new = new
         self._writer = writer
@@ -97,7 +111,7 @@ class Replacement:
             pass
         if scanner.damage_count > damage:
             raise changed_error(old.paths)
-        for data in asking(old.pieces(copied, scanner.end), check):
+        for data in asking(self._rewrite(old.pieces(copied, scanner.end)), check):
             write_all(self._storage, self._new.fd, data)
 
     def lock(self, timeout: float) -> None:
@@ -131,11 +145,12 @@ class Replacement:
             if scanner.seal.reason == "deleted":
                 raise changed_error(old.paths)
             unseal(old)
-        cut_torn_tail(old)
+        self._cut_tail(old)
         remove_snapshot(storage, old.paths)  # it holds what is not to be in the log any more
         storage.sync(self._new.fd)
         seal(old, reason="compacted", writer=self._writer)
         try:
+            self._remove_left()
             if archive is not None:
                 self._link(archive)
             storage.rename(self._new.path, old.paths.log)
@@ -160,13 +175,15 @@ class Replacement:
                 "switch auto_compact off",
             ) from error
 
-    def _link(self, archive: str) -> None:
-        """Give the old log its name in the archive. Fails if that is taken."""
+    def _remove_left(self) -> None:
         for path in self._left:
             try:
                 self._storage.unlink(path)
             except FileNotFoundError:
                 pass  # a repair has finished since, or a packing has tidied up
+
+    def _link(self, archive: str) -> None:
+        """Give the old log its name in the archive. Fails if that is taken."""
         self._storage.link(self._old.file.path, archive)
         self._storage.sync_folder(self._old.paths.archive)
 

@@ -13,7 +13,7 @@ from journal.engines.files.logfile import LogFile
 from journal.engines.files.segment import Segment
 from journal.engines.files.storage import Storage
 from journal.errors import JournalError, ReadError
-from journal.events import NO_LOG_ID, Event, Head, Open
+from journal.events import NO_LOG_ID, Event, Head, Open, Set, was_relinked
 from journal.names import Paths
 from journal.reports import Problem, VerifyReport
 from journal.scan import Scanner
@@ -33,7 +33,11 @@ class Verification:
         self._noted_seen = False
         self._problems: list[Problem] = []
         self._floor = 0  # events after this seq have all been read
+        self._encrypted: dict[str, int] = {}
         self._expected: dict[int, str] = {}  # hashes by seq that an older file must have
+        self._newer: Open | None = None  # the header of the file that was read before
+        self._relinked = 0
+        self._erased: set[int] = set()  # seqs of events whose states were erased
 
     def run(self) -> VerifyReport:
         """Read everything, in bounded memory. Raises `ReadError` when the log is unreadable."""
@@ -60,6 +64,8 @@ class Verification:
         finally:
             file.close()
         self._check_header(scanner)
+        relinked = scanner.header.relinked if scanner.header is not None else None
+        self._relinked = relinked[1] - relinked[0] + 1 if relinked is not None else 0
         if torn and scanner.end:
             what = "an append was cut short here; the next one repairs it"
             self._add("torn", self._paths.log, scanner.end, torn, None, what)
@@ -86,6 +92,9 @@ class Verification:
             events=events,
             archived_events=archived,
             problems=self._problems,
+            erased=len(self._erased),
+            relinked=self._relinked,
+            encrypted=self._encrypted,
         )
 
     def _scan(
@@ -99,13 +108,28 @@ class Verification:
         noted = self._noted.seq if self._noted is not None else None
         for event in scanner.read(pieces) if last is None else _read_to(last, scanner, pieces):
             seq = event.seq
+            if type(event) is Set and event.encrypted_by is not None:
+                self._note_encrypted(event, event.encrypted_by)
             if seq == noted:
                 self._note_seen(event)
-            if expected and expected.pop(seq, event.hash) != event.hash:
+            self._note_erased(event)
+            if expected and not self._is_same(scanner.header, seq, expected, event.hash):
                 what = f"event {seq} is not the one that compaction folded"
                 self._add("base", where, scanner.start, 0, seq, what)
             if scanner.header and seq <= scanner.header.base_seq:
                 self._expected[seq] = event.hash
+        self._add_damage(where, scanner, last)
+        header = scanner.header
+        self._check_all_found(where, header, expected)
+        if header is not None and header.base_seq:
+            self._expected[header.base_seq] = header.base_hash
+            if self._noted is not None and self._noted.seq == header.base_seq:
+                self._noted_seen = self._noted_seen or self._noted.hash == header.base_hash
+        self._floor = header.base_seq if header is not None else 0
+        self._newer = header
+        return scanner
+
+    def _add_damage(self, where: str, scanner: Scanner, last: int | None) -> None:
         scanner.finish()
         for one in scanner.damage:
             self._add(one.kind, where, one.offset, one.length, one.seq, one.reason)
@@ -117,14 +141,25 @@ class Verification:
         seal = scanner.seal if last is None else None
         if seal is not None and seal.reason != "deleted" and scanner.is_torn:
             self._add("corrupt", where, scanner.seal_end, 0, None, "bytes stand after a seal")
-        header = scanner.header
-        self._check_all_found(where, header, expected)
-        if header is not None and header.base_seq:
-            self._expected[header.base_seq] = header.base_hash
-            if self._noted is not None and self._noted.seq == header.base_seq:
-                self._noted_seen = self._noted_seen or self._noted.hash == header.base_hash
-        self._floor = header.base_seq if header is not None else 0
-        return scanner
+
+    def _note_encrypted(self, event: Set, key_id: str) -> None:
+        if event.erased is None:
+            self._encrypted[key_id] = self._encrypted.get(key_id, 0) + 1
+
+    def _is_same(
+        self, header: Open | None, seq: int, expected: dict[int, str], digest: str
+    ) -> bool:
+        """Whether an event is the one that a newer file has.
+
+        An erasure that forgets digests changes the hashes in one file after the other.
+        """
+        if expected.pop(seq, digest) == digest:
+            return True
+        return was_relinked(header, seq) or was_relinked(self._newer, seq)
+
+    def _note_erased(self, event: Event) -> None:
+        if type(event) is Set and event.erased is not None:
+            self._erased.add(event.seq)
 
     def _check_all_found(self, where: str, header: Open | None, expected: dict[int, str]) -> None:
         """Whether nothing is left that should be in a file; its base is older than it.
@@ -135,6 +170,9 @@ class Verification:
             shared = {seq: expected.pop(seq) for seq in list(expected) if seq <= header.base_seq}
             self._expected.update(shared)
         for seq, digest in sorted(expected.items()):
+            is_base = header is not None and header.base_seq == seq
+            if is_base and was_relinked(self._newer, seq):
+                continue
             if header is None or (seq, digest) != (header.base_seq, header.base_hash):
                 self._add("base", where, 0, 0, seq, f"event {seq} was folded but is not in here")
 
@@ -215,6 +253,8 @@ class Verification:
             what = f"ends at event {head.seq}; {noted.seq} was noted: its tail was cut off"
         elif noted.seq >= self._floor:
             what = f"event {noted.seq} is not the one that was noted"
+            if self._relinked:
+                what += ", or was relinked by an erasure that forgot digests"
         else:
             return  # its history was dropped, or its loss is reported already
         self._add("head", self._paths.log, 0, 0, noted.seq, what)

@@ -20,7 +20,7 @@ _OF_LINES = (
     "denied completed error cancelled interrupted abandoned open waiting exit tokens hands over "
     "to in session calls messages not kept goes on unchanged so far its state cannot be decoded "
     "clears all runtimes turns takes over answers unannounced has seen up to this version does "
-    "not know it a call ms null true false"
+    "not know it a call ms null true false encrypted with the key"
 )
 """Every word that a line may have of its own."""
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 import msgspec
 
-from journal.errors import DamagedError
+from journal.errors import DamagedError, EncryptionKeyError
 from journal.events import Event, Set
 from journal.state import decode_state
 from projections.cli.arguments.event_search import EventSearch
@@ -137,7 +137,7 @@ def _value_in(event: Event, path: list[str]) -> Any:
         return None
     try:
         value = decode_state(bytes(event.state))
-    except DamagedError:
+    except (DamagedError, EncryptionKeyError):
         return None
     for key in path:
         if isinstance(value, list) and key.isdecimal() and int(key) < len(value):

@@ -12,6 +12,7 @@ from projections.cli.sessions.opening import near_matches, opened, require_sessi
 from projections.cli.terminal.pager import page_output
 from projections.cli.turns.blame_table import print_blame
 from projections.compare.blame import Blamed
+from projections.erased import is_erased
 from projections.refs import Ref
 from projections.store.store import DefaultSessionStore
 
@@ -101,4 +102,5 @@ def _blame_item(blamed: Blamed) -> BlameItem:
         seq=event.seq,
         ts=event.ts,
         writer=event.writer,
+        erased=is_erased(event),
     )

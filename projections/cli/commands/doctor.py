@@ -1,6 +1,7 @@
 """`journal doctor`: finds what is not as it should be in a folder, and says what to do."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import click
 from click.core import ParameterSource
@@ -13,7 +14,9 @@ from projections.cli.doctor.report import print_findings, worst_first
 from projections.cli.doctor.restoring import restore_sessions
 from projections.cli.doctor.secrets import list_secrets
 from projections.cli.exit_codes import EXIT_DAMAGED, EXIT_FAILURE
+from projections.cli.sessions.erasure import erase_or_ask
 from projections.cli.sessions.opening import opened, require_session
+from projections.cli.terminal.asking import yes_option
 from projections.cli.terminal.progress import Progress
 from projections.doctor import Examination, Finding
 from projections.doctor.finding import shown
@@ -32,6 +35,9 @@ from projections.doctor.finding import shown
 )
 @click.option("--quick", is_flag=True, help="Look at the files without reading all their lines.")
 @click.option("--secrets", is_flag=True, help="List where secrets are, without showing them.")
+@click.option("--erase", is_flag=True, help="With --secrets: erase them, see `journal erase`.")
+@click.option("--dry-run", is_flag=True, help="With --erase: only say what would be erased.")
+@yes_option
 @output_option("table", "json", "jsonl")
 @folder_option
 @click.pass_context
@@ -42,6 +48,9 @@ def doctor_command(
     copies: tuple[str, ...],
     quick: bool,
     secrets: bool,
+    erase: bool,
+    dry_run: bool,
+    yes: bool,
     output: str,
     folder: str | None,
 ) -> None:
@@ -61,7 +70,8 @@ def doctor_command(
 
     With --secrets, only looks for secrets that today's redaction knows, in logs, archives
     and session files: an older version may have saved them, or a store with redaction off.
-    Exit codes: 0 no secrets, 1 secrets found, or a file that cannot be read.
+    Exit codes: 0 no secrets, 1 secrets found, or a file that cannot be read. With --erase, takes
+    every state that holds one out of all files, as `journal erase` does, and asks first.
 
     \b
     Examples:
@@ -69,9 +79,11 @@ def doctor_command(
       journal doctor my-session --quick
       journal doctor --restore my-session
       journal doctor --secrets
+      journal doctor --secrets --erase --dry-run
       journal doctor -o jsonl | jq -r 'select(.severity == "error") | .path'
     """
     _check_together(restore=restore, secrets=secrets, quick=quick)
+    _check_erase(erase=erase, secrets=secrets, without=dry_run or yes)
     if copies and (not restore or len(session_ids) != 1):
         raise click.UsageError("--from goes with --restore and one session")
     if restore and not session_ids:
@@ -79,6 +91,9 @@ def doctor_command(
     if restore:
         with opened(folder) as store:
             restore_sessions(store, DiskStorage(), session_ids, copies, output)
+        return
+    if erase:
+        _erase_secrets(folder, session_ids, dry_run=dry_run, yes=yes, output=output)
         return
     is_named = ctx.get_parameter_source("folder") is ParameterSource.COMMANDLINE
     progress = Progress()
@@ -104,6 +119,27 @@ def doctor_command(
         raise click.exceptions.Exit(EXIT_DAMAGED)
     if any(finding.severity != "note" for finding in found):
         raise click.exceptions.Exit(EXIT_FAILURE)
+
+
+def _check_erase(*, erase: bool, secrets: bool, without: bool) -> None:
+    """Raises click.UsageError. `without`: options of erasing are given."""
+    if erase and not secrets:
+        raise click.UsageError("--erase goes with --secrets; `journal erase` takes a pattern")
+    if without and not erase:
+        raise click.UsageError("--dry-run and --yes go with --secrets --erase")
+
+
+def _erase_secrets(
+    folder: str | None, session_ids: tuple[str, ...], *, dry_run: bool, yes: bool, output: str
+) -> None:
+    if output == "jsonl":
+        raise click.UsageError("--erase prints one document: -o json")
+    progress = Progress()
+    with opened(folder, storage=progress) as store:
+        for session_id in session_ids:
+            require_session(store, session_id)
+        erase = partial(store.erase_secrets, session_ids or None)
+        erase_or_ask(store, progress, erase, dry_run=dry_run, yes=yes, output=output)
 
 
 def _check_together(**options: bool) -> None:

@@ -3,12 +3,13 @@
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
 import click
 
+from journal.events import Set
 from journal.names import stem_of
 from projections.backup import is_within
 from projections.cli.arguments.ids import session_argument
@@ -44,7 +45,8 @@ def export_command(
     """Write a session's history, or its session file, elsewhere.
 
     `jsonl` is every event in order of seq, each line exactly as in the log, so that its hash
-    can be checked. `session` is the session file with the present view. FILE is written whole
+    can be checked; encrypted states stay encrypted. `session` is the session file with the
+    present view, without one where states are encrypted. FILE is written whole
     or not at all, and never in the folder of the sessions. It may be a pipe or a device, and
     - is standard output. Exit code 4 says that something is missing because of damage.
 
@@ -78,11 +80,18 @@ def _write_lines(
     past = store.past(session_id)
     if past is None:
         return
-    lines: Iterable[bytes] = (entry.line for entry in past.in_order())
-    for line in lines:
+    encrypted = 0
+    for event, line in past.in_order():
         file.write(_for_terminal(line, to) + b"\n")
+        encrypted += type(event) is Set and b',"encrypted_by":"' in line
+    _notice_encrypted(encrypted)
     if past.floor:
         notice(f"of the events up to {past.floor}, only those that compaction kept are here")
+
+
+def _notice_encrypted(states: int) -> None:
+    if states:
+        notice(f"{states} states are as in the log, encrypted: who reads them needs the keys")
 
 
 def _for_terminal(data: bytes, to: str | None) -> bytes:

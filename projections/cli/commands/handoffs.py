@@ -8,6 +8,7 @@ import click
 import msgspec
 from msgspec import Raw
 
+from journal.ciphertext import naming
 from journal.events import Event, Origin, Set
 from journal.past import Past
 from projections.cli.arguments.choice_options import choice_options
@@ -105,7 +106,8 @@ def _show_one(session_id: str, output: str, folder: str | None) -> None:
     with opened(folder, reading=True) as store:
         require_log(store, session_id)
         past = past_of(store, session_id)
-        found, events = _audited(past)
+        with naming(session_id):
+            found, events = _audited(past)
         origin = store.origin(session_id)
     _notice_gaps(past)
     if output == "json":

@@ -10,6 +10,7 @@ from projections.cli.documents.states import HistoryDocument, VersionItem
 from projections.cli.sessions.opening import near_matches, opened, require_session
 from projections.cli.terminal.pager import page_output
 from projections.cli.turns.history_lines import print_versions
+from projections.erased import is_erased
 from projections.refs import Ref
 from projections.replay import Version
 
@@ -64,5 +65,6 @@ def _version_item(version: Version) -> VersionItem:
         ts=event.ts,
         writer=event.writer,
         cleared=version.state is None,
+        erased=is_erased(event),
         state=version.state,
     )

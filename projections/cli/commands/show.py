@@ -16,11 +16,20 @@ from projections.cli.documents.states import StateDocument
 from projections.cli.formats.ages import age
 from projections.cli.formats.clocks import local_time, output_clock
 from projections.cli.sessions.opening import near_matches, opened, require_session
-from projections.cli.terminal.output import LineWriter, Segment, colour_of, is_terminal, json_plain
+from projections.cli.terminal.output import (
+    LineWriter,
+    Segment,
+    colour_of,
+    is_terminal,
+    json_plain,
+    notice,
+)
 from projections.cli.terminal.pager import page_output
 from projections.cli.terminal.texts import shorten
 from projections.compare.encoding import compact_json
+from projections.erased import erased_turns
 from projections.refs import Ref
+from projections.replay import is_between
 from projections.store.store import DefaultSessionStore
 
 _WIDEST_TURN = 24
@@ -63,8 +72,9 @@ def show_command(
         with near_matches(store, session_id, ref):
             state = store.resolve(session_id, ref)
         moment = _moment(store, session_id, ref)
+        erased = _erased(store, session_id, ref, state)
     if output == "tree":
-        _print_tree(session_id, ref, state, moment)
+        _print_tree(session_id, ref, state, moment, erased)
     elif output == "value":
         click.echo(json_document(state), nl=False)
     else:
@@ -74,6 +84,7 @@ def show_command(
             turn_id=turn_id,
             at=at,
             state=state,
+            erased=tuple(sorted("/".join(turn) for turn in erased)),
         )
         click.echo(json_document(document), nl=False)
 
@@ -98,8 +109,30 @@ def _last_event(store: DefaultSessionStore, session_id: str) -> Event | None:
     return entries[0].event if entries else None
 
 
-def _print_tree(session_id: str, ref: Ref, state: Any, moment: str) -> None:
+def _erased(
+    store: DefaultSessionStore, session_id: str, ref: Ref, state: Any
+) -> set[tuple[str, str]]:
+    """Which of the turns that are shown were erased: of those that hold nothing, a few at most.
+
+    Only their events tell, so all are read if there is such a turn.
+    """
+    runtimes: dict[Any, Any] = {ref.runtime_id: {ref.turn_id: state}}
+    if ref.turn_id is None:
+        runtimes = state if ref.runtime_id is None else {ref.runtime_id: state}
+    empty = {(name, turn) for name, turns in runtimes.items() for turn in turns if not turns[turn]}
+    past = store.past(session_id) if empty else None
+    if past is None:
+        return set()
+    events = (event for event in past.to_fold() if is_between(event, None, ref.at))
+    return erased_turns(events) & empty
+
+
+def _print_tree(
+    session_id: str, ref: Ref, state: Any, moment: str, erased: set[tuple[str, str]]
+) -> None:
     if ref.turn_id is not None:
+        if erased:
+            notice(f"the state of turn {ref.turn_id!r} was erased")
         writer = LineWriter(cut=False)
         for line in json.dumps(state, indent=2, ensure_ascii=False).split("\n"):
             writer.line([json_plain(line)])
@@ -113,7 +146,10 @@ def _print_tree(session_id: str, ref: Ref, state: Any, moment: str) -> None:
         longest = max((len(_status(turn_state)) for turn_state in turns.values()), default=0)
         for turn, turn_state in turns.items():
             name = shorten(turn, _WIDEST_TURN).ljust(widest)
-            writer.line(["    ", name, "  ", *_brief(turn_state, longest)])
+            brief = _brief(turn_state, longest)
+            if (runtime, turn) in erased:
+                brief = [("(erased)", "dim")]
+            writer.line(["    ", name, "  ", *brief])
     if not runtimes:
         writer.line([("  (nothing)", "dim")])
 

@@ -2,6 +2,7 @@
 
 import click
 
+from journal.ciphertext import naming
 from journal.past import Past
 from projections.cli.arguments.optional_session import session_or_last
 from projections.cli.arguments.options import folder_option, output_option
@@ -40,7 +41,8 @@ def stat_command(session_id: str, output: str, folder: str | None) -> None:
     with opened(folder, reading=True) as store:
         require_log(store, session_id)
         past = past_of(store, session_id)
-        found = count(events_of(past))
+        with naming(session_id):
+            found = count(events_of(past))
     _notice_gaps(past)
     if output == "json":
         fields = {name: getattr(found, name) for name in found.__struct_fields__}

@@ -17,6 +17,7 @@ from projections.cli.sessions.opening import opened, require_session
 from projections.cli.terminal.pager import page_output
 from projections.cli.terminal.texts import shorten
 from projections.cli.turns.transcript import print_turn
+from projections.erased import is_erased
 from projections.refs import Ref
 from projections.replay import is_between
 from projections.store.store import DefaultSessionStore
@@ -93,6 +94,7 @@ def _document(session_id: str, found: _FoundTurn, at: int | str | None) -> TurnD
         turn_id=found.name.turn_id,
         at=at,
         seq=event.seq if event is not None else None,
+        erased=is_erased(event),
         status=last.status,
         stop_reason=last.stop_reason,
         agent=last.agent,

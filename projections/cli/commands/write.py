@@ -94,7 +94,7 @@ def head_command(session_id: str, folder: str | None) -> None:
     Example:
       journal head my-session
     """
-    with opened(folder, create=True) as store:  # for a first write, too; makes nothing
+    with opened(folder) as store:
         click.echo(store.head(session_id))
 
 

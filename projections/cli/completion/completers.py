@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from journal.errors import JournalError
 from projections.cli.names.filter_names import EVENTS
+from projections.cli.sessions.keys import encryption
 from projections.cli.terminal.output import plain
 from projections.refs import Ref
 from projections.store.store import DefaultSessionStore
@@ -38,7 +39,7 @@ def completer(find: Find) -> Any:
         if folder is None and ctx.get_parameter_source("folder") != ParameterSource.DEFAULT:
             return []  # a --dir was given that is not a folder
         try:
-            with DefaultSessionStore(folder) as store:
+            with DefaultSessionStore(folder, encryption=encryption()) as store:
                 found = list(find(store, ctx, incomplete))
         except (JournalError, OSError, ValueError, LookupError):
             return []

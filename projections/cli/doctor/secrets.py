@@ -29,8 +29,8 @@ def list_secrets(examination: Examination, progress: Progress, output: str) -> N
         count, secrets = _print(found, output)
     if secrets:
         notice(
-            "Revoke these secrets. To remove them from the files, overwrite or clear the turns, "
-            "then `journal compact SESSION --drop-history`"
+            "Revoke these secrets. `journal doctor --secrets --erase` takes the states that hold "
+            "them out of all files"
         )
     if count:
         raise click.exceptions.Exit(EXIT_FAILURE)

@@ -23,6 +23,10 @@ class EventItem(Document, kw_only=True):
     once: str | UnsetType = UNSET
     """The idempotency key under which it was appended."""
     state: Raw | UnsetType = UNSET
+    erased: str | UnsetType = UNSET
+    """The SHA-256 of the state, if that was erased; it reads as `{}` then."""
+    encrypted_by: str | UnsetType = UNSET
+    """The id of the key that the state is encrypted with, if it was not given; no `state` then."""
     source: str | UnsetType = UNSET
     target: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
@@ -66,8 +70,11 @@ def event_item(session_id: str, log_id: str, event: Event, lost: int) -> EventIt
         lost=lost,
     )
     match event:
+        case Set(encrypted_by=str(key_id), erased=None):
+            item.once, item.encrypted_by = _given(event.once), key_id
         case Set():
             item.once, item.state = _given(event.once), event.state
+            item.erased = _given(event.erased)
         case Handoff():
             item.source, item.target = event.source, event.target
             item.reason = _given(event.reason)
@@ -98,7 +105,7 @@ class _SetItem(Struct, gc=False):
 
 def event_line(session_id: str, log_id: str, event: Event, lost: int) -> Struct:
     """What has the same JSON as `event_item`; for a set, made in a third of the time."""
-    if type(event) is not Set or event.once is not None:
+    if type(event) is not Set or event.once or event.erased or event.encrypted_by:
         return event_item(session_id, log_id, event, lost)
     digest = event.hash
     return _SetItem(

@@ -1,4 +1,4 @@
-"""Documents of commands for whole sessions: `journal sessions`, `verify`, `backup`, `compact`."""
+"""Documents of commands for whole sessions: `journal sessions`, `verify`, `erase` …"""
 
 from msgspec import Struct
 
@@ -80,14 +80,22 @@ class ProblemItem(Document, kw_only=True):
 
 
 class VerifyItem(Document, kw_only=True):
-    """`journal verify`: one session. Note the `head` down for `journal verify --head`."""
+    """`journal verify`: one session. Note the `head` down for `journal verify --head`.
+
+    `erased` is how many events had a state that was erased, `relinked` how many have other hashes
+    since an erasure forgot digests.
+    """
 
     session_id: str
     ok: bool
     head: str | None
     events: int
     archived_events: int
+    erased: int = 0
+    relinked: int = 0
     problems: list[ProblemItem]
+    encrypted: dict[str, int]
+    """Lines whose state is encrypted, by the id of the key."""
 
 
 class VerifyDocument(Document, kw_only=True):
@@ -117,6 +125,36 @@ class BackupDocument(Document, kw_only=True):
     size: int
     sessions: list[VerifyItem]
     older: list[str]
+
+
+class UnerasedItem(Document, kw_only=True):
+    """What was found but cannot be taken out: the field or file, and the events that have it."""
+
+    what: str
+    seqs: list[int]
+    reason: str
+
+
+class EraseItem(Document, kw_only=True):
+    """`journal erase`: one session. `blanked` damaged lines held it, `files` were rewritten."""
+
+    session_id: str
+    states: int
+    blanked: int
+    files: list[str]
+    kept: list[UnerasedItem]
+
+
+class EraseDocument(Document, kw_only=True):
+    """`journal erase`: the sessions in which anything was found, of so many `searched`.
+
+    With `dry_run` nothing was erased.
+    """
+
+    dry_run: bool
+    searched: int
+    states: int
+    sessions: list[EraseItem]
 
 
 class CompactItem(Document, kw_only=True):

@@ -9,7 +9,7 @@ class StateDocument(Document, kw_only=True):
     """`journal show`: the state of all runtimes, of one runtime, or of one turn.
 
     `runtime_id` and `turn_id` say which. `at` is the seq or the timestamp that was asked for,
-    null for now.
+    null for now. `erased` are the turns in it, as RUNTIME/TURN, whose state was erased.
     """
 
     session_id: str
@@ -17,15 +17,17 @@ class StateDocument(Document, kw_only=True):
     turn_id: str | None
     at: int | str | None
     state: Any
+    erased: tuple[str, ...] = ()
 
 
 class VersionItem(Document, kw_only=True):
-    """A version of a turn; `state` is null if the turn was cleared."""
+    """A version of a turn; `state` is null if the turn was cleared, `{}` if it was erased."""
 
     seq: int
     ts: str
     writer: str
     cleared: bool
+    erased: bool = False
     state: Any
 
 
@@ -49,7 +51,7 @@ class DiffDocument(Document, kw_only=True):
 
 
 class BlameItem(Document, kw_only=True):
-    """A value of a runtime's turn and the event that set it."""
+    """A value of a runtime's turn and the event that set it, whose state may be erased."""
 
     runtime_id: str
     path: str
@@ -57,6 +59,7 @@ class BlameItem(Document, kw_only=True):
     seq: int
     ts: str
     writer: str
+    erased: bool = False
 
 
 class BlameDocument(Document, kw_only=True):

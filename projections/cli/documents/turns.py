@@ -13,6 +13,7 @@ class TurnDocument(Document, kw_only=True):
     `seq` is null, and `entries` have no times, if the session has no log. `at` is the moment
     that was asked for, null for now. `seconds` is how long the turn took, if that is known.
     `omitted` counts what the state leaves out; what earlier versions had of it is in `entries`.
+    `erased` says that the state was erased: nothing else is known of it.
     """
 
     session_id: str
@@ -20,6 +21,7 @@ class TurnDocument(Document, kw_only=True):
     turn_id: str
     at: int | str | None
     seq: int | None
+    erased: bool = False
     status: str | None
     stop_reason: str | None
     agent: str | None

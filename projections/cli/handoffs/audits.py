@@ -6,6 +6,7 @@ from functools import cache
 
 from msgspec import Struct
 
+from journal.ciphertext import naming
 from journal.errors import DamagedError, JournalError, NotFoundError
 from journal.events import Event
 from journal.past import Past
@@ -108,7 +109,8 @@ class Audits:
     def _audit(self, session_id: str) -> AuditedSession:
         past = past_of(self._store, session_id)
         choice = self._choice(session_id)
-        found = audit(_watched(past, choice), self._writers.is_gone, self._now)
+        with naming(session_id):
+            found = audit(_watched(past, choice), self._writers.is_gone, self._now)
         self._remember(choice)
         item = AuditedSession(
             session_id=session_id,

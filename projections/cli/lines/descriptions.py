@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from journal.errors import DamagedError
+from journal.errors import DamagedError, EncryptionKeyError
 from journal.events import Clear, Event, Handoff, Set, Takeover
 from journal.state import decode_state
 from projections.cli.formats.values import clean
@@ -70,9 +70,13 @@ def _phrases(event: Event, effect: Effect, marks: Marks) -> list[Phrase]:
 
 
 def _of_set(event: Set, effect: Effect, marks: Marks) -> list[Phrase]:
+    if event.erased is not None:
+        return [Phrase(0, [Words("(erased)", "dim")])]
     try:
         after = _recent.contents(bytes(event.state))
         before = _recent.contents(effect.before) if effect.before is not None else None
+    except EncryptionKeyError as error:
+        return [Phrase(0, [Words(f"encrypted with the key {error.key_id}", "dim")])]
     except DamagedError:
         return [Phrase(0, [Words("(its state cannot be decoded)", "red")])]
     found: list[Happening] = happenings(before, after)

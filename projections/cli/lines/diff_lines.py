@@ -1,6 +1,6 @@
 """The lines of `-o diff`: what a state's values were and are. Those of version 0.1."""
 
-from journal.errors import DamagedError
+from journal.errors import DamagedError, EncryptionKeyError
 from journal.events import Clear, Event, Handoff, Set, Takeover
 from journal.state import decode_state
 from projections.cli.formats.clocks import output_clock
@@ -82,6 +82,8 @@ def _changes(event: Set, effect: Effect) -> list[Segment]:
     try:
         new = decode_state(bytes(event.state))
         old = decode_state(effect.before) if effect.before is not None else {}
+    except EncryptionKeyError as error:
+        return [(f"encrypted with the key {error.key_id}", "dim")]
     except DamagedError:
         return [("(its state cannot be decoded)", "red")]
     if not effect.known:

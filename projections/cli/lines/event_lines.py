@@ -112,7 +112,7 @@ def event_lines(event: Event, state: Any) -> list[list[Segment]]:
     ]
     lines: list[list[Segment]] = [head, [("  at      ", "dim"), event.ts]]
     lines.append([("  writer  ", "dim"), event.writer])
-    if isinstance(event, Set):
+    if isinstance(event, Set) and (event.encrypted_by is None or event.erased is not None):
         text = json.dumps(state, indent=2, ensure_ascii=False)
         lines += [[f"  {json_plain(line)}"] for line in text.split("\n")]
     else:

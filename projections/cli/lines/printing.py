@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterable
+from typing import Any
 
-from journal.errors import HistoryError, NotFoundError
-from journal.events import Event
+from journal.errors import EncryptionKeyError, HistoryError, NotFoundError
+from journal.events import Event, Set
 from journal.state import decode_state
 from projections.cli.documents.events import event_item, event_line
 from projections.cli.documents.json_output import JsonLines, json_line
@@ -71,11 +72,9 @@ class EventPrinter:
 
     def print_whole(self, session_id: str, event: Event) -> None:
         """Print all of an event over several lines, none of them cut. Raises `DamagedError`."""
-        state = getattr(event, "state", None)
-        decoded = decode_state(bytes(state)) if state is not None else None
         if self._with_session:
             self._whole.line([("session " + session_id, "bold")])
-        for line in event_lines(event, decoded):
+        for line in event_lines(event, _state_of(event)):
             self._whole.line(line)
         self._whole.line([])
 
@@ -84,6 +83,16 @@ class EventPrinter:
 
     def flush(self) -> None:
         self._writer.flush()
+
+
+def _state_of(event: Event) -> Any:
+    """What an event sets; None if nothing, or if it is encrypted and its key is not there."""
+    if not isinstance(event, Set):
+        return None
+    try:
+        return decode_state(bytes(event.state))
+    except EncryptionKeyError:
+        return None
 
 
 def _loader(store: DefaultSessionStore) -> Callable[[str, int], View | None]:

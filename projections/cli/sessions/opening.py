@@ -11,6 +11,7 @@ from journal.errors import NotFoundError, ReadError
 from journal.past import NOW, Past
 from journal.redaction import redact
 from projections.cli.names.naming import close_to, in_words, instead_of
+from projections.cli.sessions.keys import encryption
 from projections.refs import Ref
 from projections.store.store import DefaultSessionStore
 
@@ -31,7 +32,9 @@ def opened(
     Who only means to be `reading` does not wait for redaction to be imported.
     """
     redactor = None if reading else redact
-    with DefaultSessionStore(folder, redact=redactor, storage=storage, writer=writer) as store:
+    with DefaultSessionStore(
+        folder, redact=redactor, storage=storage, writer=writer, encryption=encryption()
+    ) as store:
         if not create and not has_folder(store) and not awaited:
             raise NotFoundError(
                 f"there is no folder {store.session_dir}; name the folder of your sessions with "

@@ -15,7 +15,10 @@ def verify_item(report: VerifyReport) -> VerifyItem:
         head=str(report.head) if report.head is not None else None,
         events=report.events,
         archived_events=report.archived_events,
+        erased=report.erased,
+        relinked=report.relinked,
         problems=[ProblemItem(**asdict(problem)) for problem in report.problems],
+        encrypted=report.encrypted,
     )
 
 
@@ -39,9 +42,17 @@ def print_report(report: VerifyReport) -> None:
     verdict = ("intact", "green") if report.ok else (_fault(report), "red")
     events = f"{report.events} event{'s' * (report.events != 1)}"
     archived = f", {report.archived_events} archived" if report.archived_events else ""
+    states = f"{report.erased} state{'s' * (report.erased != 1)} erased"
+    erased = f", {states}" if report.erased else ""
+    if report.relinked:
+        lines = f"{report.relinked} line{'s' * (report.relinked != 1)}"
+        erased += f", {lines} after an erasure begin{'s' * (report.relinked == 1)} a new chain"
     head = f"head {report.head}" if report.head is not None else ""
-    result: list[Segment] = [verdict, f"  {events}{archived}"]
+    result: list[Segment] = [verdict, f"  {events}{archived}{erased}"]
     print_folded(writer, [(report.session_id, "bold")], result, [(head, "dim")])
+    for key_id, count in report.encrypted.items():
+        states = f"{count} state{'s' * (count != 1)}"
+        writer.line([(f"    {states} encrypted with the key {key_id}", "dim")])
     for problem in report.problems:
         writer.line([("  " + problem.kind, "red"), f"  {problem.reason}"])
         writer.line([(f"    {problem.location}", "dim")])

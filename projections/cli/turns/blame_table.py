@@ -13,6 +13,7 @@ from projections.cli.terminal.output import LineWriter, Segment, colour_of, widt
 from projections.cli.terminal.tables import Table
 from projections.compare.blame import Blamed
 from projections.compare.encoding import compact_json
+from projections.erased import is_erased
 
 _LONGEST_VALUE = 60
 _NARROW = 80  # below so many columns, values stand first
@@ -110,6 +111,8 @@ def _runtime(blamed: Blamed) -> Segment:
 
 
 def _value(blamed: Blamed) -> list[Segment]:
+    if is_erased(blamed.event):
+        return [("(erased)", "dim")]
     text = compact_json(blamed.value)
     if len(text) > _LONGEST_VALUE and width() is not None:
         text = text[: _LONGEST_VALUE - 1] + "…"

@@ -58,6 +58,8 @@ class _Header:
             yield from self._facts("called by", _parent(turn.parent))
         yield from self._facts("recorded", _recorded(events))
         yield from self._provenance()
+        if turn.erased:
+            yield from self._facts("note", ["its state was erased"])
         yield []
 
     def _figures(self) -> list[str]:

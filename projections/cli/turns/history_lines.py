@@ -10,6 +10,7 @@ from projections.cli.terminal.output import LineWriter, Segment, Style, colour_o
 from projections.cli.turns.text_changes import text_lines
 from projections.compare.difference import LeafChange, diff
 from projections.compare.encoding import compact_json
+from projections.erased import is_erased
 from projections.replay import Version
 
 _LONGEST_VALUE = 40  # characters, on a terminal
@@ -28,7 +29,8 @@ def print_versions(runtime_id: str, turn_id: str, versions: list[Version]) -> No
     widest = max(map(len, times))
     for number, (version, time) in enumerate(zip(versions, times, strict=True), 1):
         head = f"~{len(versions) - number:<3} {version.event.seq:>5}  {time:>{widest}}  "
-        first, *rest = _changes(before, version.state, is_new=number == 1)
+        changes = _changes(before, version.state, is_new=number == 1)
+        first, *rest = [[("(erased)", "dim")]] if is_erased(version.event) else changes
         writer.line([(head, "dim"), *first])
         for line in rest:
             writer.line([_INDENT, *line])

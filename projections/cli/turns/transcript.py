@@ -175,7 +175,7 @@ class _Text:
 
     def rest(self) -> Iterator[_Line]:
         rest = contents_of(self._document.state).rest
-        if rest is None or (not rest and self._document.entries):
+        if rest is None or (not rest and (self._document.entries or self._document.erased)):
             return
         if self._document.entries:
             yield []

@@ -19,6 +19,7 @@ from projections.store.settings import check_count
 from projections.store.store import DefaultSessionStore, writer_of
 
 if TYPE_CHECKING:
+    from projections.store.erasing import ErasureSummary
     from projections.store.forks import ForkAt
 
 
@@ -211,6 +212,54 @@ class AsyncSessionStore(AsyncLookingBack):
         """As `StoreWriter.append_if`, in a thread, in its place among the writes."""
         append = self._store_writer.append_if
         return self._calls.write(session_id, lambda: append(session_id, events, expect, once))
+
+    def erase(
+        self,
+        pattern: str | None = None,
+        sessions: str | Iterable[str] | None = None,
+        *,
+        runtime_id: str | None = None,
+        turn_id: str | None = None,
+        seqs: Iterable[int] | None = None,
+        fixed: bool = False,
+        ignore_case: bool = False,
+        forget_digest: bool = False,
+        dry_run: bool = False,
+        on_session: Callable[[str], object] | None = None,
+    ) -> "Future[ErasureSummary]":
+        """Take out every state in which `pattern` matches, in these sessions or in all.
+
+        Waits for the writes of all sessions. `on_session` is called in a thread.
+        """
+        return self._calls.after_all(
+            lambda: self.store.erase(
+                pattern,
+                sessions,
+                runtime_id=runtime_id,
+                turn_id=turn_id,
+                seqs=seqs,
+                fixed=fixed,
+                ignore_case=ignore_case,
+                forget_digest=forget_digest,
+                dry_run=dry_run,
+                on_session=on_session,
+            )
+        )
+
+    def erase_secrets(
+        self,
+        sessions: str | Iterable[str] | None = None,
+        *,
+        forget_digest: bool = False,
+        dry_run: bool = False,
+        on_session: Callable[[str], object] | None = None,
+    ) -> "Future[ErasureSummary]":
+        """Take out every state with what today's redaction takes for a secret."""
+        return self._calls.after_all(
+            lambda: self.store.erase_secrets(
+                sessions, forget_digest=forget_digest, dry_run=dry_run, on_session=on_session
+            )
+        )
 
     def _append(self, session_id: str, make: Callable[[], Sequence[Set]]) -> "Future[bool]":
         if self._writer.is_full:

@@ -1,7 +1,7 @@
 """The JSON of session files: their fields, each still encoded. No I/O."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -13,6 +13,9 @@ from journal.state import encode_text
 
 RUNTIME_STATE = "runtime_state"
 """The key of our view."""
+
+NOTHING = b""
+"""In place of a view that must not be in the file, as its states are encrypted."""
 
 UNREADABLE = (ValueError, RecursionError)
 """What `loads` raises, for huge numbers too."""
@@ -56,9 +59,36 @@ def join(fields: Mapping[str, bytes]) -> bytes:
 
 
 def with_state(fields: Fields, state: bytes) -> bytes:
-    """The file with `state` as its runtime state, changed now."""
+    """The file with `state` as its runtime state, changed now; without one if it is `NOTHING`."""
     changed = {RUNTIME_STATE: state, "updated_at": encode_text(_now(), "updated_at")}
-    return join({**fields, **changed})
+    written = {**fields, **changed}
+    if state == NOTHING:
+        del written[RUNTIME_STATE]
+    return join(written)
+
+
+def masked_fields(
+    path: str, fields: Fields, masked: Callable[[Any], Any], state: bytes | None
+) -> Fields:
+    """The fields that have to change: those that `masked` makes another value of.
+
+    `state` is what belongs under `runtime_state`, None if that is masked like the others. The
+    session's id stays. Raises `SessionFileError` for a value that cannot be read.
+    """
+    changed = {}
+    for key, raw in fields.items():
+        if key == RUNTIME_STATE and state is not None:
+            if raw != state:
+                changed[key] = state
+        elif key != "session_id":
+            try:
+                value = loads(raw)
+            except UNREADABLE as error:
+                raise SessionFileError(f"{path}: `{key}` cannot be read: {error}") from None
+            new = masked(value)
+            if new is not value:
+                changed[key] = _dumps(new)
+    return changed
 
 
 def new_fields(session_id: str) -> Fields:

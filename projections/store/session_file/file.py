@@ -6,14 +6,23 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from journal.engines.files.locking import LockFile
-from journal.engines.files.storage import FileId, Storage, create_anew, make_folders, write_all
+from journal.engines.files.storage import (
+    FileId,
+    Storage,
+    chunks,
+    create_anew,
+    make_folders,
+    write_all,
+)
 from journal.errors import JournalError, SessionFileError
 from journal.names import Paths, lock_of, unfinished
 from projections.store.session_file.document import (
+    NOTHING,
     RUNTIME_STATE,
     UNREADABLE,
     join,
     loads,
+    masked_fields,
     new_fields,
     with_state,
 )
@@ -112,14 +121,15 @@ class SessionFile:
     def write(self, render: Callable[[], bytes | None], timeout: float) -> None:
         """Put what `render` gives under `runtime_state`; nothing if it gives None.
 
-        `render` is called with the lock held, so the last writer writes the newest view.
-        O(size of the file). Waits for the lock up to `timeout` seconds and raises
-        `LockTimeoutError`.
+        Of `NOTHING`, the file is written without that key. `render` is called with the lock
+        held, so the last writer writes the newest view. O(size of the file). Waits for the lock
+        up to `timeout` seconds and raises `LockTimeoutError`.
         """
         with self.locked(timeout):
             path, fields = self._finder.find()
             state = render()
-            if state is None or (fields is not None and fields.get(RUNTIME_STATE) == state):
+            there = fields.get(RUNTIME_STATE, NOTHING) if fields is not None else None
+            if state is None or state == there:
                 self.size = sum(map(len, (fields or {}).values()))
                 self._seen = self._version(path)
                 return
@@ -132,6 +142,51 @@ class SessionFile:
                 self._seen = self._version(path)
             except OSError as error:
                 raise refusal(path, "written", error) from error
+
+    # Erasing
+
+    def holds(self, masked: Callable[[Any], Any]) -> bool:
+        """Whether `masked` would change anything in it, or in what a refresh has left."""
+        path, fields = self._finder.find()
+        if fields is not None and masked_fields(path, fields, masked, None):
+            return True
+        left = self._left(unfinished(path))
+        text = left.decode(errors="replace") if left is not None else ""
+        return masked(text) is not text
+
+    def erase(
+        self, masked: Callable[[Any], Any], render: Callable[[], bytes | None], timeout: float
+    ) -> bool:
+        """Replace what `masked` changes, durably. False if nothing had to be.
+
+        What `render` gives stands under `runtime_state` then, if it gives anything. As `write`.
+        """
+        with self.locked(timeout):
+            path, fields = self._finder.find()
+            had_left = self._left(unfinished(path)) is not None
+            self.discard_unfinished()
+            changed = masked_fields(path, fields or {}, masked, render())
+            try:
+                if changed:
+                    self._replace(path, join({**(fields or {}), **changed}), durable=True)
+                if changed or had_left:
+                    self._storage.sync_folder(self._paths.folder)
+            except OSError as error:
+                raise refusal(path, "written", error) from error
+            return bool(changed) or had_left
+
+    def _left(self, path: str) -> bytes | None:
+        """What a refresh has left that was killed."""
+        try:
+            fd = self._storage.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise refusal(path, "read", error) from error
+        try:
+            return b"".join(chunks(self._storage, fd, 0, self._storage.size(fd)))
+        finally:
+            self._storage.close(fd)
 
     @contextmanager
     def locked(self, timeout: float) -> Iterator[None]:
@@ -162,13 +217,13 @@ class SessionFile:
             raise
         return lock
 
-    def _replace(self, path: str, data: bytes) -> None:
+    def _replace(self, path: str, data: bytes, *, durable: bool = False) -> None:
         new = unfinished(path)
         try:
             fd = create_anew(self._storage, new)
             try:
                 write_all(self._storage, fd, data)
-                if self._durable:  # PraisonAI's messages are in there too
+                if self._durable or durable:  # PraisonAI's messages are in there too
                     self._storage.sync(fd)
             finally:
                 self._storage.close(fd)

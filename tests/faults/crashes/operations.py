@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 from journal.backend import History
+from journal.config import Limits
+from journal.encryption import Encryption
 from journal.engines.files.directory import Directory
 from journal.engines.files.locking import LockFile
 from journal.engines.files.log import LogOptions
@@ -56,7 +58,11 @@ class Disk(NamedTuple):
     folder: str
 
     def store(
-        self, lock_timeout: float = 1.0, history: History = "archive"
+        self,
+        lock_timeout: float = 1.0,
+        history: History = "archive",
+        encryption: Encryption | None = None,
+        limits: Limits | None = None,
     ) -> DefaultSessionStore:
         store = DefaultSessionStore(
             self.folder,
@@ -64,6 +70,8 @@ class Disk(NamedTuple):
             lock_timeout=lock_timeout,
             writer="writer",
             history=history,
+            encryption=encryption,
+            limits=limits,
         )
         store._compactor.maintenance = _AtOnce()
         return store
@@ -212,6 +220,13 @@ def set_many(store: DefaultSessionStore, _: Disk) -> None:
     store.set_many(SESSION, items)
 
 
+def erase(store: DefaultSessionStore) -> None:
+    """Erase a turn that the archive has too. Raises what its report says."""
+    done = store.erase(sessions=SESSION, runtime_id="native", turn_id="a")
+    if not done.is_complete:
+        raise JournalError(*map(str, done.sessions[0].kept))
+
+
 class Operation(NamedTuple):
     """`run` is told on which disk the store is, on which others are at work too.
 
@@ -224,6 +239,7 @@ class Operation(NamedTuple):
 
 
 _OLD = State(OLD)
+_ERASED = State({"native": {"a": {}, "b": {"n": 1}}})
 _C = State(with_turns(c=1))
 _MANY = State(with_turns(c=1)), State(with_turns(c=1, a=3)), State(with_turns(c=1, a=3, d=1))
 
@@ -253,6 +269,8 @@ OPERATIONS: dict[str, Operation] = {
     "compact again": Operation(compacted, lambda s, _: s.compact(SESSION), (_OLD,)),
     "compact a torn log": Operation(torn, lambda s, _: s.compact(SESSION), (_OLD,)),
     "compact and drop": Operation(compacted, lambda s, _: s.compact(SESSION, "drop"), (_OLD,)),
+    "erase": Operation(compacted, lambda s, _: erase(s), (_OLD, _ERASED)),
+    "erase from a torn log": Operation(torn, lambda s, _: erase(s), (_OLD, _ERASED)),
     "delete": Operation(compacted, lambda s, _: s.delete_session(SESSION), (_OLD, None)),
     "delete an older one": Operation(older, lambda s, _: s.delete_session(SESSION), (_OLD, None)),
 }

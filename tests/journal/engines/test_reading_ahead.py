@@ -216,9 +216,9 @@ def test_a_file_that_is_replaced_or_gone_just_then_is_left_to_the_usual_reading(
     segment, place = segment_of(log), log.head
     segment.forget()
     (tmp_path / "s.jsonl").rename(tmp_path / "elsewhere")
-    assert ahead.read_ahead(segment, place, lambda: None) is None
+    assert ahead.read_ahead(segment, place, 0, lambda: None) is None
     shutil.copy(tmp_path / "elsewhere", tmp_path / "s.jsonl")
-    assert ahead.read_ahead(segment, place, lambda: None) is None
+    assert ahead.read_ahead(segment, place, 0, lambda: None) is None
 
 
 def test_inside_an_append_nothing_is_read_ahead(tmp_path: Path) -> None:

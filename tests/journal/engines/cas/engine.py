@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import groupby, islice
 
-from journal.backend import History, Order, Projection, always, never
+from journal.backend import History, Keyless, Opener, Order, Projection, always, never
+from journal.codec import PLAIN
 from journal.config import Durability
+from journal.erasing import Choice, LineEraser
 from journal.errors import (
     CompactionAbandonedError,
     CursorError,
@@ -18,7 +20,7 @@ from journal.errors import (
 )
 from journal.events import Cursor, Head, Origin
 from journal.past import Newest, Past
-from journal.reports import CompactionReport, SessionInfo, VerifyReport
+from journal.reports import CompactionReport, ErasureReport, SessionInfo, VerifyReport
 from journal.snapshots import SavedTurn
 from journal.state import check_text
 from journal.stopping import StopEvent
@@ -35,7 +37,7 @@ from tests.journal.engines.cas.generations import (
 )
 from tests.journal.engines.cas.log import CasLog
 from tests.journal.engines.cas.narrow import Listed, Message, NarrowStore, UnreachableError
-from tests.journal.engines.cas.stream import Stream, is_tombstone
+from tests.journal.engines.cas.stream import Generation, Stream, is_tombstone
 from tests.journal.engines.cas.verification import verify
 
 _TICK = 0.05  # seconds between looks at whether to stop
@@ -64,6 +66,9 @@ class CasEngine:
 
     def open(self, session_id: str, projection: Projection) -> CasLog:
         return CasLog(self._stream(session_id), projection, self._writer)
+
+    def opener(self, session_id: str) -> Opener:
+        return Keyless(session_id)
 
     def history(self, session_id: str, reaching: int = 0) -> Past | None:
         return past_in(self._stream(session_id), reaching)
@@ -99,6 +104,7 @@ class CasEngine:
         history: History = "archive",
         stop: Callable[[], bool] = never,
         is_wanted: Callable[[int, int], bool] = always,
+        least_format: int = PLAIN,
     ) -> CompactionReport | None:
         stream = self._stream(session_id)
         for _ in range(stream.patience):
@@ -108,7 +114,7 @@ class CasEngine:
             if stop():
                 raise CompactionAbandonedError("was told to stop; the log is as it was")
             report = self._rewrite(
-                stream, read(found.messages), found.newest.place, history, is_wanted
+                stream, read(found.messages), found.newest.place, history, is_wanted, least_format
             )
             if report is not None:
                 return report
@@ -121,12 +127,15 @@ class CasEngine:
         newest: int,
         history: History,
         is_wanted: Callable[[int, int], bool],
+        least_format: int,
     ) -> CompactionReport | None:
         """None if somebody else was quicker."""
         kept, drop = living(old.entries), history == "drop"
-        data = compacted(old, kept, self._writer, drop=drop)
+        data = compacted(old, kept, self._writer, least_format, drop=drop)
         is_needed = is_wanted(old.size, sum(len(entry.line) for entry in kept)) and (
-            len(kept) < old.scanner.count or (drop and old.header.archive is not None)
+            len(kept) < old.scanner.count
+            or old.header.format < least_format
+            or (drop and old.header.archive is not None)
         )
         if is_needed and stream.replace(newest, data, drop=drop) is None:
             return None
@@ -138,6 +147,48 @@ class CasEngine:
             bytes_after=len(data) if is_needed else old.size,
             base_seq=old.scanner.seq if is_needed else old.base,
             archive=f"generation {old.start}" if is_needed and not drop else None,
+        )
+
+    def erase(
+        self,
+        session_id: str,
+        choice: Choice,
+        *,
+        forget_digest: bool = False,
+        dry_run: bool = False,
+    ) -> ErasureReport | None:
+        stream = self._stream(session_id)
+        for _ in range(stream.patience):
+            found = stream.everything()
+            if found is None or is_tombstone(found.newest):
+                return None
+            report = self._erase(
+                stream, found, LineEraser(choice, forget=forget_digest), dry_run=dry_run
+            )
+            if report is not None:
+                return report
+        raise LockTimeoutError(f"session {session_id!r}: others were quicker each time")
+
+    def _erase(
+        self, stream: Stream, found: Generation, eraser: LineEraser, *, dry_run: bool
+    ) -> ErasureReport | None:
+        """None if somebody else was quicker."""
+        changed, generations = [], []
+        for start, messages in groupby(found.messages, key=lambda one: one.start):
+            data = b"".join(message.data for message in messages)
+            if eraser.changes([data], ""):
+                changed.append(f"generation {start}")
+                data = b"".join(eraser.erased([data], ""))
+            generations.append(data)
+        place = found.newest.place
+        if changed and not dry_run and stream.replace_all(place, generations) is None:
+            return None
+        return ErasureReport(
+            session_id=stream.session_id,
+            states=len(eraser.seqs),
+            blanked=0,
+            files=changed,
+            kept=eraser.kept,
         )
 
     def verify(self, session_id: str, head: Head | None = None) -> VerifyReport:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from journal.codec import PLAIN, SHARED, Clock, control_line, digest_of
+from journal.codec import SHARED, Clock, control_line, digest_of
 from journal.errors import WrongSessionError
 from journal.events import GENESIS, Clear, Open, Origin, Sealed, Set
 from journal.fold import apply
@@ -57,10 +57,10 @@ def check_session(header: Open, session_id: str) -> None:
         raise WrongSessionError(f"holds {header.session_id!r}, not {session_id!r}")
 
 
-def new_header(session_id: str, writer: str) -> Open:
+def new_header(session_id: str, writer: str, lowest: int) -> Open:
     """Of a log that begins."""
     return Open(
-        format=PLAIN,
+        format=lowest,
         session_id=session_id,
         log_id=os.urandom(8).hex(),
         base_seq=0,
@@ -94,12 +94,14 @@ def living(entries: Iterable[Entry]) -> list[Entry]:
     return [*others, *(entry for of_runtime in turns.values() for entry in of_runtime.values())]
 
 
-def compacted(old: Read, kept: Sequence[Entry], writer: str, *, drop: bool) -> bytes:
+def compacted(
+    old: Read, kept: Sequence[Entry], writer: str, least_format: int, *, drop: bool
+) -> bytes:
     """The generation that takes the place of `old`."""
     sets = [entry.event for entry in old.entries if isinstance(entry.event, Set)]
     keys = [(one.seq, key_digest(one.once)) for one in sets if one.once is not None]
     header = Open(
-        format=old.header.format,
+        format=max(old.header.format, least_format),
         session_id=old.header.session_id,
         log_id=old.header.log_id,
         base_seq=old.scanner.seq,
@@ -108,6 +110,8 @@ def compacted(old: Read, kept: Sequence[Entry], writer: str, *, drop: bool) -> b
         kept_digest=digest_of(b"".join(entry.event.hash.encode() for entry in kept)),
         archive=None if drop else f"generation {old.start}",
         once=still_remembered([*(old.header.once or ()), *keys], old.scanner.seq) or None,
+        erasures=old.header.erasures,
+        relinked=old.header.relinked,
         origin=old.header.origin,
         ts=clock.now(),
         writer=writer,
@@ -129,8 +133,7 @@ def forked(past: Past, oldest: Open, session_id: str, seq: int, writer: str) -> 
     if end != seq:
         return None
     header = msgspec.structs.replace(
-        new_header(session_id, writer),
-        format=SHARED,
+        new_header(session_id, writer, SHARED),
         base_seq=past.floor,
         base_hash=past.floor_hash,
         kept=len(past.kept),

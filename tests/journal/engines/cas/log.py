@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from journal.backend import EventFactory, Projection, never
-from journal.codec import control_line, decode_line, stamp
+from journal.codec import check_format, control_line, decode_line, format_needed, stamp
 from journal.errors import AppendError, LockTimeoutError, ReadError, ReentryError, StorageError
 from journal.events import GENESIS, NO_HEAD, Event, Head, Open
 from journal.group_commit import Batch, Group, RefusedError, Request, Written
@@ -41,6 +41,7 @@ class CasLog:
         self._place = 0  # of the message folded last, or the tombstone seen last
         self._begin_generation(0)
         self._folded: Head | None = None
+        self._erasures = 0  # how often states were erased in what was folded
 
     def _begin_generation(self, start: int) -> None:
         self._start = start
@@ -115,7 +116,10 @@ class CasLog:
         assert isinstance(header, Open)
         check_session(header, self._stream.session_id)
         known = self._folded
-        if known is None or known.log_id != header.log_id or known.seq < header.base_seq:
+        ours = (known.log_id, self._erasures) if known is not None else None
+        is_ours = ours == (header.log_id, header.erasures)
+        self._erasures = header.erasures
+        if known is None or not is_ours or known.seq < header.base_seq:
             self._folded = None
             self._projection.reset()
         if header.base_seq and isinstance(self._projection, Remembering):
@@ -196,14 +200,17 @@ class CasLog:
     def _lines(self, requests: Sequence[Request]) -> _Encoded:
         events = [event for request in requests for event in _made(request)]
         begins = bool(events) and self._folded is None
-        lines = []
+        lines, session_id = [], self._stream.session_id
         if begins:
-            lines.append(control_line(new_header(self._stream.session_id, self._writer)))
             import_events = requests[0].import_events
             events = [*(import_events() if import_events is not None else ()), *events]
+            lowest = max(map(format_needed, events))
+            lines.append(control_line(new_header(session_id, self._writer, lowest)))
         seq, digest = (0, GENESIS) if begins else (self._scanner.seq, self._scanner.hash)
         ts = clock.now()
         for event in events:
+            if not begins:
+                check_format(session_id, self._scanner.header, event)
             seq += 1
             line, stamped = stamp(event, seq, ts, self._writer, digest)
             digest = stamped.hash

@@ -6,7 +6,7 @@ one after the other, are a log as it stands in a file.
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from time import time
 from typing import NamedTuple
@@ -80,6 +80,7 @@ class _Put(NamedTuple):
     ident: str
     begins: bool
     drops: bool
+    before: tuple[bytes, ...] = ()  # generations that come before it, in place of all others
 
 
 _LATENESS = 3  # calls until a late put lands
@@ -129,6 +130,15 @@ class NarrowStore:
     ) -> Landed | Conflict:
         """Begin a generation, likewise; with `drop` it takes the place of all before it."""
         return self._send(_Put(session, expected, data, ident, begins=True, drops=drop))
+
+    def replace_all(
+        self, session: str, expected: int, generations: Sequence[bytes], ident: str
+    ) -> Landed | Conflict:
+        """Begin these generations, likewise, one after the other, in place of all before them."""
+        *before, last = generations
+        return self._send(
+            _Put(session, expected, last, ident, begins=True, drops=True, before=tuple(before))
+        )
 
     def listed(self) -> list[Listed]:
         """All sessions."""
@@ -199,10 +209,12 @@ class NarrowStore:
         newest = stream[-1].place if stream else 0
         if newest != put.expected:
             return Conflict(newest)
-        place = newest + 1
+        place = newest + 1 + len(put.before)
         start = place if put.begins else stream[-1].start
         if put.drops:
             stream.clear()
+        for older, data in enumerate(put.before, newest + 1):
+            stream.append(Message(older, older, put.ident, data, time()))
         stream.append(Message(place, start, put.ident, put.data, time()))
         self.changes += 1
         self._changed[put.session] = self.changes

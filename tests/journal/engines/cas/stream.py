@@ -7,7 +7,7 @@ certain, the very same one is sent again. As it names the message that it comes 
 once at the most, however often it was sent.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 from uuid import uuid4
 
@@ -103,6 +103,13 @@ class Stream:
         replace = self._store.replace
         return self._land(
             expected, lambda ident: replace(self.session_id, expected, data, ident, drop=drop)
+        )
+
+    def replace_all(self, expected: int, generations: Sequence[bytes]) -> int | None:
+        """Begin these generations, likewise, in place of all that was before."""
+        replace = self._store.replace_all
+        return self._land(
+            expected, lambda ident: replace(self.session_id, expected, generations, ident)
         )
 
     def _land(self, expected: int, send: Send) -> int | None:

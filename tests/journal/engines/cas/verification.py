@@ -1,8 +1,9 @@
 """Verification of a stream: each generation, what leads from one to the next, a noted head."""
 
+from collections import Counter
 from collections.abc import Sequence
 
-from journal.events import Head
+from journal.events import Head, Set
 from journal.reports import Problem, VerifyReport
 from tests.journal.engines.cas.generations import Read, read_all
 from tests.journal.engines.cas.stream import Stream, is_tombstone
@@ -34,7 +35,30 @@ def verify(stream: Stream, noted: Head | None) -> VerifyReport:
         events=newest.scanner.count if newest is not None else 0,
         archived_events=newest.base - generations[0].base if newest is not None else 0,
         problems=problems,
+        erased=len(_erased(generations)),
+        relinked=_relinked(newest),
+        encrypted=_encrypted(generations),
     )
+
+
+def _relinked(newest: Read | None) -> int:
+    relinked = newest.header.relinked if newest is not None else None
+    return relinked[1] - relinked[0] + 1 if relinked is not None else 0
+
+
+def _erased(generations: Sequence[Read]) -> set[int]:
+    """The events whose states were erased."""
+    return {
+        entry.event.seq
+        for one in generations
+        for entry in one.entries
+        if isinstance(entry.event, Set) and entry.event.erased is not None
+    }
+
+
+def _encrypted(generations: Sequence[Read]) -> dict[str, int]:
+    events = [entry.event for one in generations for entry in one.entries]
+    return Counter(e.encrypted_by for e in events if isinstance(e, Set) and e.encrypted_by)
 
 
 def _damage(stream: Stream, generations: Sequence[Read]) -> list[Problem]:

@@ -22,7 +22,7 @@ def kept_in(engine: Backend) -> dict[int, str]:
 
 
 def state_of(engine: Backend, runtime: str = "native") -> dict[str, object]:
-    view = View()
+    view = View(engine.opener("s"))
     log = engine.open("s", view)
     log.refresh()
     return view.runtime(runtime)

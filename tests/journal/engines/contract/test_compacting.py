@@ -62,7 +62,7 @@ def test_a_projection_goes_on_across_a_compaction_without_repetition(engine: Bac
     log.refresh()
     behind.refresh()
     assert seen.turns == ["a", "a", "b", "a", "c"]
-    folded = View()
+    folded = View(engine.opener("s"))
     for event in late.events:
         folded.fold(event)
     assert folded.runtime("native") == state_of(engine)
@@ -97,7 +97,7 @@ def test_the_past_is_all_there_across_compactions(engine: Backend) -> None:
         past = engine.history("s", reaching)
         assert past is not None
         assert past.floor <= reaching
-        view = View()
+        view = View(engine.opener("s"))
         for event in past.to_fold():
             view.fold(event)
         assert view.runtime("native") == state_of(engine)

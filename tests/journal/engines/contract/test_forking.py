@@ -32,7 +32,7 @@ def events_of(engine: Backend, session: str) -> list[Event]:
 
 
 def view_of(engine: Backend, session: str) -> dict[str, dict[str, object]]:
-    view = View()
+    view = View(engine.opener(session))
     log = engine.open(session, view)
     log.refresh()
     log.close()
