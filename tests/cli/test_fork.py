@@ -1,5 +1,6 @@
 """`journal fork`, and how other commands show a branch."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -126,3 +127,29 @@ def test_a_fork_that_lost_its_beginning_can_be_deleted(folder: str) -> None:
     assert journal("show", "f", "--dir", folder).returncode == 4
     assert journal("delete", "f", "--yes", "--dir", folder).returncode == 0
     assert lines("sessions", "-o", "name", folder=folder) == ["s"]
+
+
+@pytest.mark.parametrize("how", [(), ("--forget-digest",)])
+def test_what_is_erased_is_erased_in_forks_too(folder: str, how: tuple[str, ...]) -> None:
+    """Wherever it stands: in what is shared, in its own, in a fork of a fork."""
+    for turn, word in (("a", "TOPWORD"), ("a", "x"), ("d", "TOPWORD")):
+        journal("set", "s", "native", turn, f'{{"w": "{word}"}}', "--dir", folder)
+    journal("compact", "s", "--dir", folder)
+    journal("set", "s", "native", "e", '{"w": "TOPWORD"}', "--dir", folder)
+    for source, fork in (("s", "f"), ("s@4", "g"), ("f", "h")):
+        journal("fork", source, fork, "--dir", folder)
+    journal("set", "f", "native", "own", '{"w": "TOPWORD"}', "--dir", folder)
+    journal("fork", "f", "i", "--dir", folder)
+    turns = {name: set(lines("show", name, "native", folder=folder)) for name in "sfghi"}
+    erased = journal("erase", "--grep", "TOPWORD", "--yes", *how, "--dir", folder)
+    assert erased.returncode == 0, erased
+    for path in Path(folder).rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            whole = gzip.decompress(data) if path.suffix == ".gz" else data
+            assert b"TOPWORD" not in whole, path
+    assert journal("verify", "--dir", folder).returncode == 0
+    for name, before in turns.items():
+        assert len(lines("show", name, "native", folder=folder)) == len(before)
+    journal("set", "h", "native", "after", "{}", "--dir", folder)
+    assert journal("verify", "--dir", folder).returncode == 0
