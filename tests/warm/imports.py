@@ -3,7 +3,7 @@
 import importlib
 from pathlib import Path
 
-_LATE_OF_OTHERS = ("asyncio", "rich.cells", "watchfiles")
+_LATE_OF_OTHERS = ("asyncio", "difflib", "rich.cells", "watchfiles")
 
 
 def import_all() -> None:
