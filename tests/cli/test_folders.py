@@ -50,8 +50,8 @@ ARGUMENTS = {
 """What commands cannot do without; others need a session."""
 
 
-NOT_MAKING = [name for name in NAMES if name not in (*COMMANDS["Learn"], "set", "tail")]
-"""Commands that neither make a folder nor wait for one."""
+NOT_MAKING = [name for name in NAMES if name not in (*COMMANDS["Learn"], "set", "tail", "key")]
+"""Commands that have a folder, and neither make it nor wait for it."""
 
 
 def test_a_folder_that_is_not_there_is_3(tmp_path: Path) -> None:

@@ -2,8 +2,7 @@
 
 import os
 
-from journal.engines.files.archives import read_archive
-from journal.engines.files.ends import header_of
+from journal.engines.files.archives import archived_header
 from journal.engines.files.storage import Storage
 from journal.errors import ReadError
 from journal.names import (
@@ -14,6 +13,7 @@ from journal.names import (
     paths_of_stem,
     session_id_of,
     stem_in,
+    stem_of,
     unfinished,
 )
 
@@ -53,11 +53,16 @@ def stray_sessions(storage: Storage, folder: str) -> tuple[list[str], list[str]]
 
 
 def _id_inside(storage: Storage, folder: str, name: str) -> str | None:
-    """Of an id that is too long for a name. Only an archived log has it."""
+    """Of an id that is too long for a name. Only an archived log has it.
+
+    A file that a fork shares with its origin has the origin's.
+    """
     if not is_archived_log(name):
         return None
+    stem = stem_in(name)
     try:
-        header = header_of(read_archive(storage, paths_of_stem(folder, ""), as_archived(name)))
+        _, header = archived_header(storage, paths_of_stem(folder, stem), as_archived(name))
     except (FileNotFoundError, ReadError):
         return None
-    return header.session_id if header is not None else None
+    is_own = header is not None and stem_of(header.session_id) == stem
+    return header.session_id if header is not None and is_own else None
