@@ -1,9 +1,10 @@
 """The write side: events, the append-only log of each session, compaction, recovery."""
 
 from journal import system as _system  # noqa: F401 - first: it says where the journal runs
-from journal.config import Durability, GatewayConfig, Limits, SessionConfig
+from journal.config import Durability, GatewayConfig, Limits, Prune, SessionConfig
 from journal.errors import (
     AppendError,
+    ChangedError,
     ClosedError,
     CompactionAbandonedError,
     CompactionError,
@@ -33,13 +34,14 @@ from journal.errors import (
 )
 from journal.events import NO_HEAD, Cursor, Head, Origin
 from journal.redaction import redact
-from journal.reports import CompactionReport, Problem, SessionInfo, VerifyReport
+from journal.reports import CompactionReport, Problem, SessionInfo, SessionUsage, VerifyReport
 
 __version__ = "0.1.0"
 
 __all__ = [
     "NO_HEAD",
     "AppendError",
+    "ChangedError",
     "ClosedError",
     "CompactionAbandonedError",
     "CompactionError",
@@ -65,11 +67,13 @@ __all__ = [
     "NotFoundError",
     "Origin",
     "Problem",
+    "Prune",
     "ReadError",
     "ReentryError",
     "SessionConfig",
     "SessionFileError",
     "SessionInfo",
+    "SessionUsage",
     "StateTypeError",
     "StateValueError",
     "StorageError",

@@ -15,9 +15,17 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 from journal.ciphertext import is_encrypted, key_error, split
 from journal.codec import PLAIN
 from journal.config import Durability
+from journal.errors import JournalError
 from journal.events import Cursor, Event, Head, Origin
 from journal.past import Newest, Past
-from journal.reports import CompactionReport, ErasureReport, Problem, SessionInfo, VerifyReport
+from journal.reports import (
+    CompactionReport,
+    ErasureReport,
+    Problem,
+    SessionInfo,
+    SessionUsage,
+    VerifyReport,
+)
 from journal.room import Answer
 from journal.snapshots import SavedTurn
 from journal.stopping import StopEvent
@@ -418,6 +426,23 @@ class Backend(Protocol):
         """Where a session was forked from; None if it was not, or there is no such session.
 
         Reads the beginning of the log. Raises `ReadError`.
+        """
+        ...
+
+    def usage(self) -> Iterator[SessionUsage]:
+        """Every session with what it takes, in no order. O(sessions and archives).
+
+        No session's events are read. Raises `ReadError`.
+        """
+        ...
+
+    def delete_unchanged(self, found: Sequence[SessionUsage]) -> list[JournalError | None]:
+        """Delete sessions as `delete` does, unless they have changed since `usage` saw them.
+
+        For each, in order: None if it is deleted, else the error that `delete` raises, or
+        `ChangedError`. It waits for nobody: a session that is being written stays, with
+        `LockTimeoutError`. Each is deleted whole or not at all. For a few dozen at a time, which
+        may share what a deletion costs; they are held open together.
         """
         ...
 

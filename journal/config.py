@@ -6,6 +6,7 @@ PraisonAI's own objects are accepted wherever ours are.
 """
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal, Protocol, TypeAlias
 
 Durability: TypeAlias = Literal["fsync", "os"]
@@ -101,3 +102,39 @@ class Limits:
                 raise ValueError(f"{name} is {value}; it must be 1 or more")
         if self.on_exceed not in ("warn", "reject"):
             raise ValueError(f"on_exceed is {self.on_exceed!r}; it must be 'warn' or 'reject'")
+
+
+@dataclass(frozen=True)
+class Prune:
+    """Which sessions are to go, the oldest first. The age of a session is that of its last change.
+
+    - `older_than`: those whose last change is longer ago.
+    - `max_size`: as many as it takes until all that stays has no more than so many bytes.
+    - `keep_last`: the last changed so many stay, whatever the others say. Alone, all others go.
+
+    With `archives` only their history goes, what compactions have taken out of their logs.
+    `every` is how often a store that is given this looks, in all processes of a folder together.
+    """
+
+    older_than: timedelta | None = None
+    keep_last: int | None = None
+    max_size: int | None = None
+    archives: bool = False
+    every: timedelta = timedelta(hours=1)
+
+    def __post_init__(self) -> None:
+        for name in ("older_than", "every"):
+            value = getattr(self, name)
+            if not isinstance(value, timedelta) and (name == "every" or value is not None):
+                raise TypeError(f"{name} must be a timedelta, not {type(value).__name__}")
+            if value is not None and value < timedelta(0):
+                raise ValueError(f"{name} is {value}; it must not be negative")
+        for name, what in (("keep_last", "sessions"), ("max_size", "bytes")):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+                kind = type(value).__name__
+                raise TypeError(f"{name} must be a number of {what}, not {kind}")
+            if value is not None and value < 0:
+                raise ValueError(f"{name} is {value}; it must be 0 or more")
+        if self.older_than is None and self.keep_last is None and self.max_size is None:
+            raise ValueError("say what is to go: older_than, keep_last or max_size")

@@ -56,6 +56,10 @@ class ConflictError(JournalError):
         return str(self.args[0])
 
 
+class ChangedError(JournalError):
+    """A session has changed since it was listed, or is gone; nothing was deleted."""
+
+
 class LockTimeoutError(JournalError, TimeoutError):
     """Another writer held the session for longer than the lock timeout."""
 

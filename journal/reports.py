@@ -4,6 +4,7 @@ Plain data, the same for all engines. Where something is, each engine says in it
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TypedDict
 
 from msgspec import Struct, field
@@ -54,12 +55,44 @@ class Problem(Struct, frozen=True, kw_only=True):
         yield quoted(self.reason, _LONGEST_TEXT)
 
 
+def when(seconds: float) -> str:
+    """A moment in seconds since the epoch as a listing has it: ISO 8601 in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
 class SessionInfo(TypedDict):
     """A line of a listing. `updated_at` is ISO 8601 in UTC; sizes are in bytes."""
 
     session_id: str
     updated_at: str
     log_bytes: int
+
+
+class SessionUsage(Struct, frozen=True, kw_only=True):
+    """What a session takes, as a listing saw it. Sizes are in bytes.
+
+    `updated_at` and `log_bytes` are those of `SessionInfo`. `archives` names what compactions
+    and repairs have put away, of `archive_bytes` together; `other_bytes` is what can be derived
+    from the log again.
+    """
+
+    session_id: str
+    updated_at: str
+    log_bytes: int
+    archives: tuple[str, ...] = ()
+    archive_bytes: int = 0
+    other_bytes: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """All of it."""
+        return self.log_bytes + self.archive_bytes + self.other_bytes
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield quoted(self.session_id)
+        yield count(self.bytes, "byte")
+        yield count(len(self.archives), "archive")
 
 
 class CompactionReport(Struct, frozen=True, kw_only=True):

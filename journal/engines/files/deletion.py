@@ -21,7 +21,7 @@ from journal.engines.files.sealing import check_can_be_cut, seal
 from journal.engines.files.segment import Segment
 from journal.engines.files.snapshot import remove_snapshot
 from journal.engines.files.storage import Storage
-from journal.errors import AppendError, ForkedError, JournalError, StorageError
+from journal.errors import AppendError, ChangedError, ForkedError, JournalError, StorageError
 from journal.names import (
     DAMAGED_SUFFIX,
     LOG_SUFFIX,
@@ -30,6 +30,7 @@ from journal.names import (
     packed,
     packing,
 )
+from journal.reports import SessionUsage, when
 
 _MOST_NAMED = 10  # forks, in the message
 
@@ -44,27 +45,30 @@ class Deletion:
         session_file: str | None,
         lock_timeout: float,
         writer: str | None,
+        listed: SessionUsage | None = None,
         *,
         force: bool = False,
     ) -> None:
+        """If the session was `listed`, it is only deleted if it has not changed since."""
         self._storage = storage
         self._paths = paths
         self._session_file = session_file
         self._lock_timeout = lock_timeout
         self._writer = writer or default_writer()
         self._force = force
+        self._listed = listed
 
     def run(self) -> bool:
         """Returns False when there was no such session, and no such session file.
 
-        Raises `ForkedError`, `LockTimeoutError` and `AppendError` when nothing was deleted, and
-        `StorageError` when the session is gone but not all of its files are.
+        Raises `ForkedError`, `ChangedError`, `LockTimeoutError` and `AppendError` when nothing was
+        deleted, and `StorageError` when the session is gone but not all of its files are.
         """
         while True:
             try:
                 file = LogFile(self._storage, self._paths.log, create=False, write=True)
             except FileNotFoundError:
-                with _reporting(self._paths):  # of a process that died as it saved what was gone
+                with reporting(self._paths):  # of a process that died as it saved what was gone
                     remove_snapshot(self._storage, self._paths)
                 return self._remove_session_file()
             try:
@@ -75,10 +79,7 @@ class Deletion:
             except OSError as error:
                 if isinstance(error, JournalError):
                     raise
-                raise AppendError(
-                    error.errno,
-                    f"session {self._paths.session_id!r}: cannot be deleted: {error.strerror}",
-                ) from error
+                raise not_deleted(self._paths, error) from error
             finally:
                 file.close()
 
@@ -104,6 +105,8 @@ class Deletion:
         file.lock(self._lock_timeout)
         if not file.is_current():
             return False
+        if self._listed is not None:
+            check_unchanged(segment, self._listed)
         if file.write_error is not None:
             raise file.write_error
         self._seal(segment)
@@ -117,9 +120,9 @@ class Deletion:
         keeps a session file that looks newer than the seal.
         """
         file = segment.file
-        with _reporting(self._paths):
+        with reporting(self._paths):
             if self._session_file is not None:
-                _remove(self._storage, session_file_at(self._paths, self._session_file))
+                remove_file(self._storage, session_file_at(self._paths, self._session_file))
             names = list_unlocked(segment)
             file.lock(self._lock_timeout)
             if file.is_current():  # else a writer has finished it
@@ -154,7 +157,7 @@ class Deletion:
 def list_unlocked(segment: Segment) -> Sequence[str]:
     """`names_in_archive`, after unlocking the log, which is sealed. Raises `StorageError`."""
     segment.file.unlock()
-    with _reporting(segment.paths):
+    with reporting(segment.paths):
         return names_in_archive(segment.storage, segment.paths)
 
 
@@ -186,25 +189,53 @@ def finish_deletion(segment: Segment, names: Sequence[str], session_file: str | 
     `names` are those in the archive, listed since it was sealed. A session file that was
     written after the seal is a new one and stays.
     """
-    from journal.engines.files.dependents import forget_fork
-
     storage, paths = segment.storage, segment.paths
-    with _reporting(paths):
+    with reporting(paths):
         if session_file is not None and "\0" not in session_file:
             path = session_file_at(paths, session_file)
             if _is_older(storage, path, than=paths.log):
-                _remove(storage, path)
+                remove_file(storage, path)
         remove_from_archive(storage, paths, names)
-        forget_fork(storage, paths, segment.scanner.header)
-        _remove(storage, paths.scratch)
-        remove_snapshot(storage, paths)
+        remove_beside(segment)
         storage.sync_folder(paths.folder)  # the seal must outlast all that it stands for
-        _remove(storage, paths.log)
+        remove_file(storage, paths.log)
         storage.sync_folder(paths.folder)
 
 
+def remove_beside(segment: Segment) -> None:
+    """Remove what stands beside a log that is sealed and about to go, but for session files."""
+    from journal.engines.files.dependents import forget_fork  # few programs delete
+
+    storage, paths = segment.storage, segment.paths
+    forget_fork(storage, paths, segment.scanner.header)
+    remove_file(storage, paths.scratch)
+    remove_snapshot(storage, paths)
+
+
+def not_deleted(paths: Paths, error: OSError) -> AppendError:
+    """What to raise when the operating system refuses before anything was deleted."""
+    text = f"session {paths.session_id!r}: cannot be deleted: {error.strerror}"
+    return AppendError(error.errno, text)
+
+
+def check_unchanged(segment: Segment, listed: SessionUsage) -> None:
+    """With the lock held. Raises `ChangedError` if the log is not as it was listed. OSError."""
+    storage, file = segment.storage, segment.file
+    now = file.size(), when(storage.modified(file.path))
+    if now != (listed.log_bytes, listed.updated_at):
+        raise changed(segment.paths)
+
+
+def changed(paths: Paths) -> ChangedError:
+    """What to raise for a session that is not as it was listed."""
+    return ChangedError(
+        f"session {paths.session_id!r}: has changed since it was listed, or is gone. Nothing was "
+        "deleted; list the sessions again, then decide again"
+    )
+
+
 @contextmanager
-def _reporting(paths: Paths) -> Iterator[None]:
+def reporting(paths: Paths) -> Iterator[None]:
     try:
         yield
     except StorageError:
@@ -220,11 +251,16 @@ def _reporting(paths: Paths) -> Iterator[None]:
 
 def remove_from_archive(storage: Storage, paths: Paths, names: Sequence[str]) -> None:
     """Remove these files, and what an archive among them has been packed to since. OSError."""
-    for name in names:
-        for path in _forms(os.path.join(paths.archive, name)):
-            _remove(storage, path)
+    unlink_in_archive(storage, paths, names)
     if names:
         storage.sync_folder(paths.archive)
+
+
+def unlink_in_archive(storage: Storage, paths: Paths, names: Sequence[str]) -> None:
+    """As `remove_from_archive`, without a sync."""
+    for name in names:
+        for path in _forms(os.path.join(paths.archive, name)):
+            remove_file(storage, path)
 
 
 def _forms(path: str) -> tuple[str, ...]:
@@ -242,7 +278,7 @@ def _is_older(storage: Storage, path: str, than: str) -> bool:
         return False
 
 
-def _remove(storage: Storage, path: str) -> None:
+def remove_file(storage: Storage, path: str) -> None:
     try:
         storage.unlink(path)
     except FileNotFoundError:

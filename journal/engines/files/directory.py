@@ -5,7 +5,7 @@ a `FileLog` from `open` decides how long it stays open. Beyond the Protocol it h
 files have: a `folder`, the `paths` in it, session files to delete with a session, and `pack`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from journal.backend import History, Keyless, Opener, Order, Projection, always, never
@@ -26,11 +26,17 @@ from journal.engines.files.shared import newest_of_fork
 from journal.engines.files.storage import FIRST, chunks
 from journal.engines.files.verification import Verification
 from journal.engines.files.watching import FolderWatch
-from journal.errors import ReadError, StorageError
+from journal.errors import JournalError, ReadError, StorageError
 from journal.events import Cursor, Head, Origin
 from journal.names import Paths, paths_of
 from journal.past import Entry, Newest, Past
-from journal.reports import CompactionReport, ErasureReport, SessionInfo, VerifyReport
+from journal.reports import (
+    CompactionReport,
+    ErasureReport,
+    SessionInfo,
+    SessionUsage,
+    VerifyReport,
+)
 from journal.snapshots import SavedTurn
 from journal.stopping import StopEvent
 
@@ -212,6 +218,21 @@ class Directory:
         paths = self.paths(session_id)
         timeout, writer = options.lock_timeout, options.writer
         return Deletion(self._storage, paths, session_file, timeout, writer, force=force).run()
+
+    def usage(self) -> Iterator[SessionUsage]:
+        return self._listing.usage()
+
+    def delete_unchanged(
+        self, found: Sequence[SessionUsage], session_files: Mapping[str, str] | None = None
+    ) -> list[JournalError | None]:
+        """As in the Protocol. `session_files` names, by session, the files that go with logs."""
+        from journal.engines.files.bulk_deletion import BulkDeletion, Doomed
+
+        files = session_files or {}
+        doomed = [
+            Doomed(self.paths(one.session_id), one, files.get(one.session_id)) for one in found
+        ]
+        return BulkDeletion(self._storage, self._options.writer).run(doomed)
 
     def sessions(
         self, *, limit: int | None = None, order: Order = "newest"

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from itertools import islice
 from typing import TypeAlias
 
@@ -11,8 +10,15 @@ from journal.engines.files.ends import header_of
 from journal.engines.files.logfile import LogFile
 from journal.engines.files.storage import FileEntry, Storage, chunks
 from journal.errors import ReadError
-from journal.names import LOG_SUFFIX, has_digest, session_id_of
-from journal.reports import SessionInfo
+from journal.names import (
+    ARCHIVE,
+    LOG_SUFFIX,
+    SNAPSHOT_SUFFIX,
+    has_digest,
+    session_id_of,
+    stem_in,
+)
+from journal.reports import SessionInfo, SessionUsage, when
 
 _Named: TypeAlias = tuple[str, FileEntry]
 """A session's id and what the folder says of its log."""
@@ -32,12 +38,37 @@ class Listing:
         of ids from all of these, else only from those that are asked for.
         """
         for session_id, entry in islice(self._in(order), limit):
-            changed = datetime.fromtimestamp(entry.modified, UTC)
             yield {
                 "session_id": session_id,
-                "updated_at": changed.isoformat(),
+                "updated_at": when(entry.modified),
                 "log_bytes": entry.size,
             }
+
+    def usage(self) -> Iterator[SessionUsage]:
+        """See `journal.backend.Backend.usage`. Lists the folder and the archive once each.
+
+        The logs first: as long as a log is as it was then, nothing was put away since.
+        """
+        logs = self._logs()
+        snapshots = self._by_stem(self._folder, SNAPSHOT_SUFFIX)
+        archived = self._by_stem(os.path.join(self._folder, ARCHIVE))
+        for session_id, entry in self._named(logs):
+            stem = stem_in(entry.name)
+            archives = archived.get(stem, ())
+            yield SessionUsage(
+                session_id=session_id,
+                updated_at=when(entry.modified),
+                log_bytes=entry.size,
+                archives=tuple(archive.name for archive in archives),
+                archive_bytes=sum(archive.size for archive in archives),
+                other_bytes=sum(snapshot.size for snapshot in snapshots.get(stem, ())),
+            )
+
+    def _by_stem(self, folder: str, suffix: str = "") -> dict[str, list[FileEntry]]:
+        found: dict[str, list[FileEntry]] = {}
+        for entry in self._entries(folder, suffix):
+            found.setdefault(stem_in(entry.name), []).append(entry)
+        return found
 
     def _in(self, order: Order) -> Iterator[_Named]:
         if order == "id":
@@ -53,11 +84,14 @@ class Listing:
                 yield session_id, entry
 
     def _logs(self) -> list[FileEntry]:
+        return self._entries(self._folder, LOG_SUFFIX)
+
+    def _entries(self, folder: str, suffix: str) -> list[FileEntry]:
         try:
-            return self._storage.list(self._folder, LOG_SUFFIX)
+            return self._storage.list(folder, suffix)
         except OSError as error:
             raise ReadError(
-                error.errno, f"the folder {self._folder} cannot be read: {error.strerror}"
+                error.errno, f"the folder {folder} cannot be read: {error.strerror}"
             ) from error
 
     def session_id_at(self, name: str) -> str | None:

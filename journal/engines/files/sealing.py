@@ -13,8 +13,15 @@ from journal.errors import StorageError
 from journal.events import Sealed
 
 
-def seal(segment: Segment, *, reason: str, writer: str, session_file: str | None = None) -> None:
-    """Seal a log that was read to its end, durably.
+def seal(
+    segment: Segment,
+    *,
+    reason: str,
+    writer: str,
+    session_file: str | None = None,
+    durable: bool = True,
+) -> None:
+    """Seal a log that was read to its end, and sync that if it is to be `durable`.
 
     OSError: it is as it was, or, with `StorageError`, the seal is there.
     """
@@ -34,7 +41,8 @@ def seal(segment: Segment, *, reason: str, writer: str, session_file: str | None
     try:
         if storage.write(fd, line) != len(line):
             raise OSError(ENOSPC, os.strerror(ENOSPC))
-        storage.sync(fd)
+        if durable:
+            storage.sync(fd)
     except BaseException:
         take_back(segment)
         raise

@@ -1,6 +1,6 @@
 """The engine: the logs of all sessions in one narrow store."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby, islice
 
@@ -9,10 +9,12 @@ from journal.codec import PLAIN
 from journal.config import Durability
 from journal.erasing import Choice, LineEraser
 from journal.errors import (
+    ChangedError,
     CompactionAbandonedError,
     CursorError,
     ExistsError,
     HistoryError,
+    JournalError,
     LockTimeoutError,
     NotFoundError,
     ReadError,
@@ -20,7 +22,14 @@ from journal.errors import (
 )
 from journal.events import Cursor, Head, Origin
 from journal.past import Newest, Past
-from journal.reports import CompactionReport, ErasureReport, SessionInfo, VerifyReport
+from journal.reports import (
+    CompactionReport,
+    ErasureReport,
+    SessionInfo,
+    SessionUsage,
+    VerifyReport,
+    when,
+)
 from journal.snapshots import SavedTurn
 from journal.state import check_text
 from journal.stopping import StopEvent
@@ -234,6 +243,33 @@ class CasEngine:
             if stream.replace(newest.place, data, drop=True) is not None:
                 return True
         raise LockTimeoutError(f"session {session_id!r}: others were quicker each time")
+
+    def usage(self) -> Iterator[SessionUsage]:
+        for one in self._listed():
+            if not is_tombstone(one.newest):
+                yield SessionUsage(
+                    session_id=one.session,
+                    updated_at=when(one.newest.at),
+                    log_bytes=one.size,
+                )
+
+    def delete_unchanged(self, found: Sequence[SessionUsage]) -> list[JournalError | None]:
+        return list(map(self._delete_unchanged, found))
+
+    def _delete_unchanged(self, one: SessionUsage) -> JournalError | None:
+        """A put after the message that was the newest when it was looked at decides it."""
+        stream = self._stream(one.session_id)
+        try:
+            found = stream.generation()
+            if found is not None and not is_tombstone(found.newest):
+                size = sum(len(message.data) for message in found.messages)
+                if (when(found.newest.at), size) == (one.updated_at, one.log_bytes):
+                    data = tombstone(0, "0" * 32, self._writer)
+                    if stream.replace(found.newest.place, data, drop=True) is not None:
+                        return None
+        except JournalError as error:
+            return error
+        return ChangedError(f"session {one.session_id!r}: has changed, or is gone")
 
     def sessions(
         self, *, limit: int | None = None, order: Order = "newest"
