@@ -44,6 +44,9 @@ FORK_SUFFIX = ".fork"
 ARCHIVE = "archive"
 """The folder for what compactions have replaced and repairs have set aside."""
 
+PRUNE_MARK = ".prune"
+"""In the folder: locked by the process that prunes it by itself, changed when that was done."""
+
 _DIGEST_MARK = "%-"
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,%d}" % LONGEST)
@@ -122,7 +125,7 @@ def unfinished(path: str) -> str:
 
 def is_in_folder(name: str) -> bool:
     """Whether a file beside the logs has a name that the journal gives, or PraisonAI's lock."""
-    return name.endswith(
+    return name == PRUNE_MARK or name.endswith(
         (
             *(LOG_SUFFIX, unfinished(LOG_SUFFIX)),
             *(SESSION_SUFFIX, unfinished(SESSION_SUFFIX), lock_of(SESSION_SUFFIX)),

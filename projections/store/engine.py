@@ -5,16 +5,19 @@ and packing come with files; where an engine has none, the store does without.
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from journal.backend import Backend
 from journal.config import SessionSettings
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
-from journal.reports import SessionInfo
-from projections.store.listing import with_session_files
-from projections.store.session_file import SessionFile
+from journal.engines.files.storage import FileEntry
+from journal.errors import ChangedError, JournalError
+from journal.reports import SessionInfo, SessionUsage
+from projections.store.listing import entries_of, with_session_files
+from projections.store.session_file import FileLook, SessionFile
 from projections.store.settings import folder_of
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ class SessionFiles:
 
     def __init__(self, logs: Directory, options: LogOptions) -> None:
         self.folder = logs.folder
+        self.storage = options.storage
         self._logs = logs
         self._options = options
 
@@ -56,6 +60,50 @@ class SessionFiles:
         with file.locked(self._options.lock_timeout):
             file.discard_unfinished()  # before the rest: that can be finished by others
             return self._logs.delete(session_id, file.name(), force=force)
+
+    # Many at a time
+
+    def entries(self) -> dict[str, FileEntry]:
+        """What may be session files, by name. Raises `ReadError`."""
+        return entries_of(self._options.storage, self.folder)
+
+    def own_name(self, session_id: str) -> str:
+        """The name that a session's file has, unless PraisonAI made it under another one."""
+        return os.path.basename(self._logs.paths(session_id).session_file)
+
+    def delete_unchanged(
+        self, found: Sequence[SessionUsage], looks: Mapping[str, FileLook | None]
+    ) -> list[JournalError | None]:
+        """As `Backend.delete_unchanged`, with the session files, which were looked at.
+
+        A session whose file has changed since stays too.
+        """
+        outcomes: dict[str, JournalError | None] = {}
+        names: dict[str, str] = {}
+        with ExitStack() as locks:
+            for one in found:
+                look = looks[one.session_id]
+                try:
+                    self._prepare(self.of(one.session_id), look, locks)
+                except JournalError as error:
+                    outcomes[one.session_id] = error
+                else:
+                    if look is not None:
+                        names[one.session_id] = look.name
+            ready = [one for one in found if one.session_id not in outcomes]
+            done = self._logs.delete_unchanged(ready, names)
+        outcomes.update(zip((one.session_id for one in ready), done, strict=True))
+        return [outcomes[one.session_id] for one in found]
+
+    def _prepare(self, file: SessionFile, look: FileLook | None, locks: ExitStack) -> None:
+        """Where there is neither a file nor its lock, nobody is about to write it."""
+        if look is not None or file.is_known_to_others():
+            locks.enter_context(file.locked(0.0))
+        if not file.is_as(look):
+            raise ChangedError(
+                f"{file.path}: has changed since the session was listed. Nothing was deleted"
+            )
+        file.discard_unfinished()
 
 
 class Engine(NamedTuple):

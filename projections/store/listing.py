@@ -3,7 +3,7 @@
 import os
 from datetime import UTC, datetime
 
-from journal.engines.files.storage import Storage
+from journal.engines.files.storage import FileEntry, Storage
 from journal.errors import ReadError
 from journal.names import SESSION_SUFFIX, session_id_of
 from journal.reports import SessionInfo
@@ -37,13 +37,23 @@ def with_session_files(
     return [*logs, *found.values()]
 
 
+def entries_of(storage: Storage, folder: str) -> dict[str, FileEntry]:
+    """The files of a folder that have names of session files, by name. Raises `ReadError`."""
+    try:
+        return {entry.name: entry for entry in storage.list(folder, SESSION_SUFFIX)}
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+
+
+def _unreadable(folder: str, error: OSError) -> ReadError:
+    return ReadError(error.errno, f"the folder {folder} cannot be read: {error.strerror}")
+
+
 def _names(storage: Storage, folder: str) -> list[str]:
     try:
         return storage.names(folder, SESSION_SUFFIX)
     except OSError as error:
-        raise ReadError(
-            error.errno, f"the folder {folder} cannot be read: {error.strerror}"
-        ) from error
+        raise _unreadable(folder, error) from error
 
 
 def _session_of(storage: Storage, folder: str, name: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 
 from journal import exiting
@@ -181,6 +181,25 @@ class OpenSessions:
         for dirty, mark in marks:
             dirty.clean(session_id, mark)  # unless it was written again meanwhile
         return deleted
+
+    def delete_many(
+        self, session_ids: Sequence[str], delete: Callable[[], list[JournalError | None]]
+    ) -> list[JournalError | None]:
+        """Like `delete`, for many: `delete` returns None for each that it has deleted."""
+        marks = [
+            [(dirty, dirty.mark_of(session_id)) for dirty in (self.stale, self.unsynced)]
+            for session_id in session_ids
+        ]
+        with self._lock:
+            opened = [self._sessions.pop(session_id, None) for session_id in session_ids]
+        for session in opened:
+            if session is not None:
+                session.log.close()
+        outcomes = delete()
+        for session_id, outcome, noted in zip(session_ids, outcomes, marks, strict=True):
+            for dirty, mark in noted if outcome is None else ():
+                dirty.clean(session_id, mark)
+        return outcomes
 
     def close(self) -> None:
         """Bring session files up to date as far as they let us, and close all logs.

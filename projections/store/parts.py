@@ -1,10 +1,15 @@
 """What a store consists of: what its methods, which stand in several rooms, have in common."""
 
+from typing import TYPE_CHECKING
+
 from journal.backend import Backend
 from projections.store.compacting import Compactor
 from projections.store.engine import SessionFiles
 from projections.store.open_sessions import OpenSessions
 from projections.store.writer import StoreWriter
+
+if TYPE_CHECKING:
+    from projections.store.pruning.schedule import PruneSchedule
 
 
 class StoreParts:
@@ -15,3 +20,4 @@ class StoreParts:
     _sessions: OpenSessions
     _writer: StoreWriter
     _compactor: Compactor
+    _pruning: "PruneSchedule | None"

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from journal.backend import History
-from journal.config import Durability, GatewaySettings, Limits, SessionSettings
+from journal.config import Durability, GatewaySettings, Limits, Prune, SessionSettings
 from journal.engines.files.log import LogOptions
 from journal.engines.files.storage import DiskStorage, Storage
 from journal.errors import FolderError
@@ -124,6 +124,12 @@ def check_encryption(encryption: object) -> None:
             "encryption must be a journal.encryption.Encryption or None, not "
             f"{type(encryption).__name__}"
         )
+
+
+def check_prune(rule: Prune) -> None:
+    """Check what is to be pruned. Raises TypeError."""
+    if not isinstance(rule, Prune):
+        raise TypeError(f"prune must be a journal.Prune or None, not {type(rule).__name__}")
 
 
 def check_count(name: str, value: int) -> None:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from journal.backend import History
-from journal.config import Durability, GatewaySettings, Limits, SessionSettings
+from journal.config import Durability, GatewaySettings, Limits, Prune, SessionSettings
 from journal.engines.files.log import LogOptions
 from journal.engines.files.storage import Storage
 from journal.redaction import Redactor, redact
@@ -30,6 +30,7 @@ from projections.store.recording import Recording
 from projections.store.settings import (
     check_encryption,
     check_others,
+    check_prune,
     log_options,
     session_settings,
 )
@@ -38,6 +39,7 @@ from projections.store.writer import StoreWriter
 
 if TYPE_CHECKING:
     from journal.encryption import Encryption
+    from projections.store.pruning.schedule import PruneSchedule
     from projections.tail.tail import Tail
 
 _LONGEST_PATH = 100  # characters that `repr` shows of it
@@ -65,6 +67,7 @@ class DefaultSessionStore(Recording, Upkeep, Inspection):
         auto_compact: bool = True,
         history: History = "archive",
         max_open: int = _MOST_OPEN,
+        prune: Prune | None = None,
         storage: Storage | None = None,
         encryption: "Encryption | None" = None,
     ) -> None:
@@ -79,7 +82,9 @@ class DefaultSessionStore(Recording, Upkeep, Inspection):
         `writer` names who appends, host:pid by default. `auto_compact` compacts logs of
         which most is dead, `history` says what becomes of that. At most `max_open` logs
         are held open, and no more than a quarter of the files that the process may have
-        open (`ulimit -n`). `storage` makes the operating system calls, to watch or fail them.
+        open (`ulimit -n`). `prune` says which sessions are to go by themselves, in the
+        background, of which one process of a folder takes care. `storage` makes the operating
+        system calls, to watch or fail them.
         `encryption` has the keys with which states are encrypted at rest; it asks for one now.
         Raises ValueError and TypeError for settings that make no sense, and `FolderError`, a
         ValueError, where the folder is in a home that is not known.
@@ -100,9 +105,15 @@ class DefaultSessionStore(Recording, Upkeep, Inspection):
         self._compactor = Compactor(
             engine, self._sessions, self._maintenance, history, is_automatic=auto_compact
         )
+        self._pruning = self._pruned_by(prune) if prune is not None else None
         mirrors = settings is None or settings.mirror_runtime_state
         self._writer = StoreWriter(
-            self._sessions, encoder, limits or Limits(), self._compactor, mirrors=mirrors
+            self._sessions,
+            encoder,
+            limits or Limits(),
+            self._compactor,
+            self._pruning,
+            mirrors=mirrors,
         )
         self._tails: weakref.WeakSet[Tail] = weakref.WeakSet()
 
@@ -114,6 +125,13 @@ class DefaultSessionStore(Recording, Upkeep, Inspection):
     ) -> Engine:
         """Where the logs are kept: the one thing in which stores of other engines differ."""
         return engine_of(session_dir, settings, options)
+
+    def _pruned_by(self, rule: Prune) -> "PruneSchedule":
+        from projections.store.pruning.schedule import PruneSchedule  # few stores need it
+
+        check_prune(rule)
+        pruner, maintenance = self._pruner(), self._maintenance
+        return PruneSchedule(rule, self._planner, pruner, self._files, maintenance)
 
     @property
     def session_dir(self) -> str | None:

@@ -4,17 +4,22 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from journal.backend import History
+from journal.config import Prune
 from journal.errors import ExistsError, NotFoundError
 from journal.events import Head, Origin
 from journal.reports import CompactionReport, SessionInfo, VerifyReport
 from projections.store.heads import head_of
 from projections.store.parts import StoreParts
+from projections.store.settings import check_prune
 
 if TYPE_CHECKING:
     from projections.erasing import StoreChoice
     from projections.store.erasing import ErasureSummary
     from projections.store.forks import ForkAt
+    from projections.store.pruning.planning import Planner, PrunePlan
+    from projections.store.pruning.pruner import Pruner, PruneReport
     from projections.summary import Summary
+    from projections.tail.choice import Patterns
 
 
 class Upkeep(StoreParts):
@@ -127,6 +132,66 @@ class Upkeep(StoreParts):
             return there and self._files.delete(session_id, file, force=force)
 
         return self._sessions.delete(session_id, delete)
+
+    def prune(
+        self,
+        rule: Prune,
+        sessions: str | Iterable[str] | None = None,
+        *,
+        matching: "Patterns | None" = None,
+        force: bool = False,
+        dry_run: bool = False,
+    ) -> "PruneReport":
+        """Delete the sessions that a rule wants to go, or their history; the oldest first.
+
+        Of those named and those whose ids match a pattern, or of all. A session stays, and the
+        report says why, if a turn in it is open whose writer lives or may live, or waits for a
+        person, if it was handed to a runtime that has not come, and if what it holds cannot be
+        read; unless with `force`. So it does if it changes meanwhile. Sessions of PraisonAI that
+        have no log are left alone. Each is deleted as by `delete_session`, messages included,
+        whole or not at all; the report counts the messages. With `dry_run` nothing is changed.
+
+        Lists all sessions, and reads those that are to go. Raises `ReadError`, `StateTypeError`
+        and `StateValueError` for what is no id or pattern, and `ClosedError`.
+        """
+        from projections.store.pruning.pruner import planned
+
+        plan = self.plan_prune(rule, sessions, matching=matching, force=force)
+        return planned(plan) if dry_run else self._pruner().carry_out(plan)
+
+    def plan_prune(
+        self,
+        rule: Prune,
+        sessions: str | Iterable[str] | None = None,
+        *,
+        matching: "Patterns | None" = None,
+        force: bool = False,
+        looked: Callable[[int], object] = lambda _: None,
+    ) -> "PrunePlan":
+        """What `prune` would do, for `carry_out`. Tells `looked` of each session's bytes."""
+        from projections.tail.choice import FollowedSessions
+
+        self._sessions.check_open()
+        check_prune(rule)
+        choice = FollowedSessions(sessions, matching)
+        return self._planner().plan(rule, choice, force=force, looked=looked)
+
+    def carry_out(
+        self, plan: "PrunePlan", done: Callable[[int], object] = lambda _: None
+    ) -> "PruneReport":
+        """Do what a plan says, where nothing has changed since. Tells `done` how many went."""
+        self._sessions.check_open()
+        return self._pruner().carry_out(plan, done=done)
+
+    def _planner(self) -> "Planner":
+        from projections.store.pruning.planning import Planner
+
+        return Planner(self._backend, self._files, self._sessions)
+
+    def _pruner(self) -> "Pruner":
+        from projections.store.pruning.pruner import Pruner
+
+        return Pruner(self._backend, self._files, self._sessions, self._compactor)
 
     def compact(self, session_id: str, history: History | None = None) -> CompactionReport | None:
         """Rewrite a session's log with only what lives, now. None when there is no log.

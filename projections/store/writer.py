@@ -5,6 +5,7 @@ save them, must not wait, or have the session file written by another thread.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from journal.config import Limits
 from journal.events import Event, Head, Set
@@ -12,6 +13,9 @@ from projections.store.compacting import Compactor
 from projections.store.encoder import StateEncoder
 from projections.store.limits import LimitCheck
 from projections.store.open_sessions import OpenSessions
+
+if TYPE_CHECKING:
+    from projections.store.pruning.schedule import PruneSchedule
 
 
 class StoreWriter:
@@ -27,12 +31,14 @@ class StoreWriter:
         encoder: StateEncoder,
         limits: Limits,
         compactor: Compactor,
+        pruning: "PruneSchedule | None",
         *,
         mirrors: bool,
     ) -> None:
         self._sessions = sessions
         self._limit_check = LimitCheck(limits)
         self._compactor = compactor
+        self._pruning = pruning
         self.encoder = encoder
         self.limits = limits
         self.mirrors = mirrors
@@ -59,6 +65,8 @@ class StoreWriter:
             check.warn(session, events)
         if self._compactor.is_automatic and session.bloat.is_due():
             self._compactor.schedule(session_id)
+        if self._pruning is not None:
+            self._pruning.look()
 
     def append_if(
         self,
@@ -99,6 +107,8 @@ class StoreWriter:
         self._limit_check.warn(session, sets)
         if self._compactor.is_automatic and session.bloat.is_due():
             self._compactor.schedule(session_id)
+        if self._pruning is not None:
+            self._pruning.look()
         return True
 
     def append_at_once(
@@ -121,6 +131,8 @@ class StoreWriter:
         self._limit_check.warn(session, events)
         if self._compactor.is_automatic and session.bloat.is_due():
             self._compactor.schedule(session_id)
+        if self._pruning is not None:
+            self._pruning.look()
         return True
 
     def owner(self, session_id: str) -> tuple[str, str | None] | None:

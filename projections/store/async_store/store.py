@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from msgspec.structs import replace
 
 from journal.backend import History
+from journal.config import Prune
 from journal.events import Head, Set
 from journal.reports import CompactionReport
 from journal.reprs import repr_of_parts
@@ -21,6 +22,8 @@ from projections.store.store import DefaultSessionStore, writer_of
 if TYPE_CHECKING:
     from projections.store.erasing import ErasureSummary
     from projections.store.forks import ForkAt
+    from projections.store.pruning.pruner import PruneReport
+    from projections.tail.choice import Patterns
 
 
 class AsyncSessionStore(AsyncLookingBack):
@@ -187,6 +190,25 @@ class AsyncSessionStore(AsyncLookingBack):
         """Delete a session: log, history and session file. False when there was none."""
         return self._calls.write(
             session_id, lambda: self.store.delete_session(session_id, force=force)
+        )
+
+    def prune(
+        self,
+        rule: Prune,
+        sessions: str | Iterable[str] | None = None,
+        *,
+        matching: "Patterns | None" = None,
+        force: bool = False,
+        dry_run: bool = False,
+    ) -> "Future[PruneReport]":
+        """Delete the sessions that a rule wants to go, or their history; the oldest first.
+
+        Waits for the writes of all sessions.
+        """
+        return self._calls.after_all(
+            lambda: self.store.prune(
+                rule, sessions, matching=matching, force=force, dry_run=dry_run
+            )
         )
 
     def refresh_session_file(self, session_id: str) -> "Future[None]":

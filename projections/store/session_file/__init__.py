@@ -11,7 +11,7 @@ The log is the truth; this file can be rebuilt from it. Where states are encrypt
 """
 
 from projections.store.session_file.document import NOTHING
-from projections.store.session_file.file import SessionFile
+from projections.store.session_file.file import FileLook, SessionFile
 from projections.store.session_file.finding import session_id_in
 
-__all__ = ["NOTHING", "SessionFile", "session_id_in"]
+__all__ = ["NOTHING", "FileLook", "SessionFile", "session_id_in"]

@@ -17,6 +17,9 @@ RUNTIME_STATE = "runtime_state"
 NOTHING = b""
 """In place of a view that must not be in the file, as its states are encrypted."""
 
+MESSAGES = ("messages", "archived_messages")
+"""The keys of PraisonAI's messages."""
+
 UNREADABLE = (ValueError, RecursionError)
 """What `loads` raises, for huge numbers too."""
 
@@ -24,6 +27,7 @@ Fields: TypeAlias = dict[str, bytes]
 """The members of the file's object, in order, each value as JSON."""
 
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_list = msgspec.json.Decoder(list[Raw]).decode
 _BLANK = b"\0 \r\n\t"
 _STARTS_WITH_ID = re.compile(rb'\s*\{\s*"session_id"\s*:\s*("(?:[^"\\]|\\.)*+")\s*[,}]')
 
@@ -43,6 +47,19 @@ def parse(path: str, data: bytes) -> Fields:
     if not isinstance(fields, dict):
         raise SessionFileError(f"{path}: is not a JSON object; move it away")
     return {key: _dumps(value) for key, value in fields.items()}
+
+
+def count_of(value: bytes | None) -> int:
+    """How many elements an encoded list has; 0 of anything else."""
+    try:
+        return len(_decode_list(value or b"[]"))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        found = loads(value or b"")
+    except UNREADABLE:
+        return 0
+    return len(found) if isinstance(found, list) else 0
 
 
 def is_blank(data: bytes) -> bool:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from journal.engines.files.locking import LockFile
@@ -17,9 +18,11 @@ from journal.engines.files.storage import (
 from journal.errors import JournalError, SessionFileError
 from journal.names import Paths, lock_of, unfinished
 from projections.store.session_file.document import (
+    MESSAGES,
     NOTHING,
     RUNTIME_STATE,
     UNREADABLE,
+    count_of,
     join,
     loads,
     masked_fields,
@@ -35,6 +38,18 @@ class _Version(NamedTuple):
     path: str
     id: FileId | None
     modified: float
+
+
+class FileLook(NamedTuple):
+    """What a deletion has to know of a file: its name, which it is, and what of others is in it.
+
+    `messages` is how many PraisonAI has put there; `changed` when it was written last.
+    """
+
+    name: str
+    version: _Version | None
+    messages: int
+    changed: datetime
 
 
 class SessionFile:
@@ -91,6 +106,35 @@ class SessionFile:
         if fields is None:
             fields = new_fields(self._paths.session_id)
         return join(fields) if state is None else with_state(fields, state)
+
+    def look(self) -> FileLook | None:
+        """The file as it is; None if there is none. O(size of the file)."""
+        path, fields = self._finder.find()
+        if fields is None:
+            return None
+        return self._look_at(path, sum(count_of(fields.get(key)) for key in MESSAGES))
+
+    def look_at_damaged(self) -> FileLook | None:
+        """The file of which `look` cannot read what is in it. Reads nothing."""
+        name = self.name()
+        return self._look_at(os.path.join(self._paths.folder, name), 0) if name else None
+
+    def _look_at(self, path: str, messages: int) -> FileLook:
+        version = self._version(path)
+        modified = version.modified if version is not None else 0.0
+        changed = datetime.fromtimestamp(modified, UTC)
+        return FileLook(os.path.basename(path), version, messages, changed)
+
+    def is_as(self, look: FileLook | None) -> bool:
+        """Whether it is as it was when it was looked at, as far as can be told. Reads nothing."""
+        path = self._paths.session_file
+        if look is None:
+            return self._storage.find(path) is None
+        return self._version(os.path.join(self._paths.folder, look.name)) == look.version
+
+    def is_known_to_others(self) -> bool:
+        """Whether there is its lock: nobody else has written the file without making that."""
+        return self._storage.find(lock_of(self.path)) is not None
 
     def has_changed(self) -> bool:
         """Whether another has written it since it was written here, or since the last call.

@@ -1,0 +1,144 @@
+"""Carries out a plan: deletes what it says, unless that has changed since."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from msgspec import Struct
+
+from journal.backend import Backend, never
+from journal.errors import ChangedError, JournalError, LockTimeoutError, StorageError
+from journal.reprs import count, repr_of_parts
+from journal.room import share
+from projections.store.compacting import Compactor
+from projections.store.engine import SessionFiles
+from projections.store.open_sessions import OpenSessions
+from projections.store.pruning.planning import (
+    Doomed,
+    KeptSession,
+    PrunedSession,
+    PrunePlan,
+    kept_one,
+)
+from projections.store.pruning.reasons import Why
+
+_AT_ONCE = 64  # sessions that are deleted together …
+_FILES_SHARE = 8  # … of which each has two files open: no more than two in so many that we may
+
+
+class PruneReport(Struct, frozen=True, kw_only=True):
+    """What has gone, the oldest first, and what has stayed though the rule wanted it to go.
+
+    Of a dry run, what would go. `seen` sessions were looked at; `left` is the bytes of those
+    that stay.
+    """
+
+    pruned: list[PrunedSession]
+    kept: list[KeptSession]
+    seen: int
+    left: int
+
+    @property
+    def bytes(self) -> int:
+        """What has gone."""
+        return sum(one.bytes for one in self.pruned)
+
+    @repr_of_parts
+    def __repr__(self) -> Iterator[str]:
+        yield f"{count(len(self.pruned), 'session')} pruned"
+        yield count(self.bytes, "byte")
+        yield f"{len(self.kept):,} kept"
+
+
+def planned(plan: PrunePlan) -> PruneReport:
+    """What carrying it out would report, if nothing changes."""
+    return PruneReport(
+        pruned=[one.session for one in plan.doomed],
+        kept=plan.kept,
+        seen=plan.seen,
+        left=plan.left,
+    )
+
+
+class Pruner:
+    """Deletes sessions of one store, or drops their history."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        files: SessionFiles | None,
+        sessions: OpenSessions,
+        compactor: Compactor,
+    ) -> None:
+        self._backend = backend
+        self._files = files
+        self._sessions = sessions
+        self._compactor = compactor
+
+    def carry_out(
+        self,
+        plan: PrunePlan,
+        stop: Callable[[], bool] = never,
+        done: Callable[[int], object] = lambda _: None,
+    ) -> PruneReport:
+        """Each session is gone, or there. Tells `done` how many went, a few dozen at a time.
+
+        Ends early when `stop` says so. Raises nothing of the journal: what could not be deleted
+        is reported as kept.
+        """
+        pruned: list[PrunedSession] = []
+        stayed: list[KeptSession] = []
+        at_once = 1 if plan.rule.archives else share(_AT_ONCE, _FILES_SHARE)
+        for start in range(0, len(plan.doomed), at_once):
+            if stop():
+                break
+            batch = plan.doomed[start : start + at_once]
+            outcomes = (self._drop if plan.rule.archives else self._delete)(batch)
+            for one, error in zip(batch, outcomes, strict=True):
+                if error is None:
+                    pruned.append(one.session)
+                else:
+                    stayed.append(kept_one(one.session, _why(error), str(error)))
+            done(len(batch))
+        back = sum(one.bytes for one in stayed)
+        return PruneReport(
+            pruned=pruned, kept=[*plan.kept, *stayed], seen=plan.seen, left=plan.left + back
+        )
+
+    def _delete(self, batch: Sequence[Doomed]) -> list[JournalError | None]:
+        found = [one.usage for one in batch]
+        looks = {one.usage.session_id: one.file for one in batch}
+        files = self._files
+
+        def delete() -> list[JournalError | None]:
+            if files is None:
+                return self._backend.delete_unchanged(found)
+            return files.delete_unchanged(found, looks)
+
+        return self._sessions.delete_many(list(looks), delete)
+
+    def _drop(self, batch: Sequence[Doomed]) -> list[JournalError | None]:
+        return [self._drop_history(one.usage.session_id) for one in batch]
+
+    def _drop_history(self, session_id: str) -> JournalError | None:
+        try:
+            report = self._compactor.compact(session_id, "drop")
+        except JournalError as error:
+            return error
+        if report is None:
+            return ChangedError(f"session {session_id!r}: was deleted meanwhile by somebody else")
+        if report.bytes_after == report.bytes_before:
+            return StorageError(
+                None,
+                f"session {session_id!r}: its log leads to no archive, so none was removed; "
+                "`journal doctor` says what to do with those that are there",
+            )
+        return None
+
+
+def _why(error: JournalError) -> Why:
+    match error:
+        case ChangedError():
+            return "changed"
+        case LockTimeoutError():
+            return "busy"
+        case _:
+            return "failed"
