@@ -23,6 +23,7 @@ _UNITS = {
 # Compiled at the first need: few processes ask for a time.
 _PART = rf"(\d+(?:\.\d+)?)\s*({'|'.join(_UNITS)})(?![a-z])\s*"
 _DURATION = rf"-?\s*(?P<parts>(?:{_PART})+)(?:ago)?"
+_LENGTH = rf"(?P<parts>(?:{_PART})+)"
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?"
 _DAYS = {"today": 0, "yesterday": -1, "tomorrow": 1}
 
@@ -50,6 +51,17 @@ def moment(text: str, now: datetime | None = None) -> datetime:
             f"{text!r} is not a time; write 90s, 5m, 2h30m, 3d, today, yesterday, 10:18, "
             "2026-11-22 or 2026-11-22T10:18:00Z"
         ) from None
+
+
+def length(text: str) -> timedelta:
+    """The duration that `text` names: `90s`, `2h30m`, `30d`. Raises `StateValueError`."""
+    found = re.fullmatch(_LENGTH, text.strip().lower())
+    try:
+        if found is not None:
+            return _length(found["parts"])
+    except OverflowError:
+        pass
+    raise StateValueError(f"{text!r} is not a duration; write 90s, 5m, 2h30m, 30d or 4w")
 
 
 def _length(parts: str) -> timedelta:

@@ -48,6 +48,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "backup": ("backup", "Copy a folder of sessions while they are in use."),
         "erase": ("erase", "Take states out of all files of a session, for good."),
         "key": ("key", "Make keys for encryption, and list their ids."),
+        "prune": ("prune", "Delete the oldest sessions, by age, number or size."),
         "delete": ("delete", "Delete a session with its history."),
     },
     "Learn": {

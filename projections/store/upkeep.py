@@ -1,6 +1,6 @@
 """The store's methods for whole sessions: list, check, compact, delete, the session file."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from journal.backend import History
@@ -166,22 +166,19 @@ class Upkeep(StoreParts):
         *,
         matching: "Patterns | None" = None,
         force: bool = False,
-        looked: Callable[[int], object] = lambda _: None,
     ) -> "PrunePlan":
-        """What `prune` would do, for `carry_out`. Tells `looked` of each session's bytes."""
+        """What `prune` would do, for `carry_out`."""
         from projections.tail.choice import FollowedSessions
 
         self._sessions.check_open()
         check_prune(rule)
         choice = FollowedSessions(sessions, matching)
-        return self._planner().plan(rule, choice, force=force, looked=looked)
+        return self._planner().plan(rule, choice, force=force)
 
-    def carry_out(
-        self, plan: "PrunePlan", done: Callable[[int], object] = lambda _: None
-    ) -> "PruneReport":
-        """Do what a plan says, where nothing has changed since. Tells `done` how many went."""
+    def carry_out(self, plan: "PrunePlan") -> "PruneReport":
+        """Do what a plan says, where nothing has changed since it was made."""
         self._sessions.check_open()
-        return self._pruner().carry_out(plan, done=done)
+        return self._pruner().carry_out(plan)
 
     def _planner(self) -> "Planner":
         from projections.store.pruning.planning import Planner

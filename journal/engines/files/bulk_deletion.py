@@ -36,7 +36,7 @@ from journal.errors import JournalError, LockTimeoutError
 from journal.names import Paths, is_archived_log
 from journal.reports import SessionUsage
 
-_MOST_THREADS = 16
+_MOST_THREADS = 12
 
 
 class Doomed(NamedTuple):
@@ -99,11 +99,10 @@ class BulkDeletion:
             self._alone.append(place)
         except FileNotFoundError:
             self._outcomes[place] = changed(one.paths)
-        except OSError as error:
-            known = isinstance(error, JournalError)
-            self._outcomes[place] = error if known else not_deleted(one.paths, error)
         except JournalError as error:
             self._outcomes[place] = error
+        except OSError as error:
+            self._outcomes[place] = not_deleted(one.paths, error)
 
     def _open_and_seal(self, one: Doomed) -> Segment:
         if not all(map(_is_known, one.listed.archives)):
@@ -144,22 +143,13 @@ class BulkDeletion:
 
     def _sync_seals(self, doomed: Sequence[Doomed]) -> None:
         """Those that cannot be synced are taken off again."""
-        errors: dict[int, BaseException] = {}
-
-        def sync(places: Sequence[int]) -> None:
-            for place in places:
-                try:
-                    self._storage.sync(self._sealed[place].file.fd)
-                except BaseException as error:  # noqa: BLE001 - raised by the thread that waits
-                    errors[place] = error
-
-        _share(list(self._sealed), sync)
-        for error in errors.values():
+        for place, error in _share(list(self._sealed), self._sync_seal).items():
             if not isinstance(error, OSError):
                 raise error
-        for place, error in errors.items():
-            if isinstance(error, OSError):
-                self._give_up(place, doomed[place], error)
+            self._give_up(place, doomed[place], error)
+
+    def _sync_seal(self, place: int) -> None:
+        self._storage.sync(self._sealed[place].file.fd)
 
     def _give_up(self, place: int, one: Doomed, error: OSError) -> None:
         segment = self._sealed.pop(place)
@@ -175,12 +165,15 @@ class BulkDeletion:
 
     def _each(self, doomed: Sequence[Doomed], step: _Step) -> None:
         """Do a step of each that is sealed. Those of which it fails are gone, not cleared away."""
-        for place, segment in list(self._sealed.items()):
-            try:
-                with reporting(segment.paths):
-                    step(segment, doomed[place])
-            except JournalError as error:
-                self._fail(place, error)
+
+        def work(place: int) -> None:
+            with reporting(doomed[place].paths):
+                step(self._sealed[place], doomed[place])
+
+        for place, error in _share(list(self._sealed), work).items():
+            if not isinstance(error, JournalError):
+                raise error
+            self._fail(place, error)
 
     def _fail(self, place: int, error: JournalError) -> None:
         self._outcomes[place] = error
@@ -192,8 +185,9 @@ class BulkDeletion:
         unlink_in_archive(self._storage, one.paths, one.listed.archives)
         remove_beside(segment)
 
-    def _remove_log(self, _segment: Segment, one: Doomed) -> None:
+    def _remove_log(self, segment: Segment, one: Doomed) -> None:
         remove_file(self._storage, one.paths.log)
+        segment.file.close()  # which frees what it held, and may wait for that
 
     def _sync_folder(
         self, doomed: Sequence[Doomed], places: Sequence[int], *, in_archive: bool
@@ -226,17 +220,25 @@ def _is_known(name: str) -> bool:
     return is_archived_log(name) or is_evidence(name)
 
 
-def _share(places: list[int], work: Callable[[Sequence[int]], None]) -> None:
-    """Have threads work on a part each, and wait for them. Where none can be started, do it."""
+def _share(places: list[int], work: Callable[[int], None]) -> dict[int, BaseException]:
+    """Have threads do work for each, since it waits for the disk. Returns what it raised."""
+    errors: dict[int, BaseException] = {}
+
+    def do(part: Sequence[int]) -> None:
+        for place in part:
+            try:
+                work(place)
+            except BaseException as error:  # noqa: BLE001 - raised by the thread that waits
+                errors[place] = error
+
     number = min(_MOST_THREADS, len(places))
-    if number == 1:
-        work(places)
-        return
     parts = [places[start::number] for start in range(number)]
-    threads = [threading.Thread(target=work, args=(part,), daemon=True) for part in parts]
+    threads = [threading.Thread(target=do, args=(part,), daemon=True) for part in parts[1:]]
     started = [exiting.started(thread) for thread in threads]
-    for thread, part, runs in zip(threads, parts, started, strict=True):
+    do(parts[0] if parts else ())
+    for thread, part, runs in zip(threads, parts[1:], started, strict=True):
         if runs:
             thread.join()
         else:
-            work(part)
+            do(part)
+    return errors

@@ -35,6 +35,15 @@ followed_argument = click.argument(
 )
 
 
+chosen_argument = click.argument(
+    "session_ids",
+    metavar="[SESSION|PATTERN]...",
+    nargs=-1,
+    type=TEXT,
+    shell_complete=complete_sessions,
+)
+
+
 runtime_argument = click.argument(
     "runtime_id", metavar="RUNTIME", type=TEXT, shell_complete=complete_runtimes
 )

@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 import click
 
-from projections.times import point_of
+from projections.cli.formats.sizes import size_of
+from projections.times import length, point_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,6 +37,14 @@ def _valid_text(value: str) -> str:
 
 POINT = Converter("SEQ|TIME", point_of)
 """A seq or a moment, converted to an int or to a timestamp as in the log."""
+
+
+LENGTH = Converter("DURATION", length)
+"""How long something lasts, converted to a timedelta."""
+
+
+SIZE = Converter("SIZE", size_of)
+"""A number of bytes, which may be written as `2G`."""
 
 
 TEXT = Converter("text", _valid_text)

@@ -1,6 +1,5 @@
 """`journal tail`: the events of many sessions as they come, also of those not there yet."""
 
-import re
 from typing import Any, NamedTuple
 
 import click
@@ -13,6 +12,7 @@ from projections.cli.arguments.filters import (
 )
 from projections.cli.arguments.ids import followed_argument
 from projections.cli.arguments.options import folder_option, output_option
+from projections.cli.arguments.patterns import escaped, is_pattern
 from projections.cli.events.awaiting import notice_awaited
 from projections.cli.events.cursors import CursorFile
 from projections.cli.events.last_events import last_events
@@ -24,7 +24,6 @@ from projections.store.store import DefaultSessionStore
 
 _DEFAULT_LINES = 10
 _INVERTED = ("runtimes", "turns", "events", "pattern")  # options that -v turns round
-_WILD = re.compile(r"[*?\[]")  # characters that make a pattern of a text
 
 
 @click.command()
@@ -81,7 +80,7 @@ def tail_command(
         known = file.of_all(asked.names if not asked.patterns else ())
         options: dict[str, Any] = {"after": known, "from_start": file.was_there}
         if excludes:
-            tail = store.tail(excluding=[*map(_escaped, asked.names), *asked.patterns], **options)
+            tail = store.tail(excluding=[*map(escaped, asked.names), *asked.patterns], **options)
         else:
             tail = store.tail(asked.names or None, matching=asked.patterns or None, **options)
             notice_awaited(store, asked.names, asked.patterns)
@@ -123,19 +122,13 @@ def _read(store: DefaultSessionStore, texts: tuple[str, ...]) -> _Asked:
     """
     asked = _Asked([], [], [])
     for text in texts:
-        is_pattern = bool(_WILD.search(text))
-        is_odd = is_pattern or "=" in text
+        is_odd = is_pattern(text) or "=" in text
         if not is_odd or has_session(store, text):
             asked.names.append(text)
         elif is_condition(text):
             asked.matches.append(text)
-        elif is_pattern:
+        elif is_pattern(text):
             asked.patterns.append(text)
         else:
             raise click.UsageError(f"there is no session {text!r}, and {not_a_condition(text)}")
     return asked
-
-
-def _escaped(name: str) -> str:
-    """A pattern that only this id matches."""
-    return _WILD.sub(r"[\g<0>]", name)

@@ -172,3 +172,45 @@ class CompactDocument(Document, kw_only=True):
     """`journal compact`."""
 
     sessions: list[CompactItem]
+
+
+class PrunedItem(Document, kw_only=True):
+    """`journal prune`: a session that went, or whose history went; of a dry run, that would.
+
+    `size` is the bytes that went. `messages` counts PraisonAI's, in the session file.
+    """
+
+    session_id: str
+    updated_at: str
+    size: int
+    archives: int
+    messages: int
+
+
+class KeptItem(Document, kw_only=True):
+    """`journal prune`: a session that stays though it was to go.
+
+    `why` is open_turn, handed_off, damaged, unreadable, changed, busy or failed; `reason` says
+    more.
+    """
+
+    session_id: str
+    updated_at: str
+    size: int
+    why: str
+    reason: str
+
+
+class PruneDocument(Document, kw_only=True):
+    """`journal prune`, the oldest first. `size` is what went, `left` what the others take.
+
+    With `history_only`, the sessions stay, and only what compactions have taken out went.
+    """
+
+    dry_run: bool
+    history_only: bool
+    seen: int
+    size: int
+    left: int
+    sessions: list[PrunedItem]
+    kept: list[KeptItem]

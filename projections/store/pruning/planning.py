@@ -99,13 +99,11 @@ class Planner:
         *,
         force: bool,
         stop: Callable[[], bool] = never,
-        looked: Callable[[int], object] = lambda _: None,
     ) -> PrunePlan:
         """Look at the sessions that the rule wants to go, and at no others.
 
-        Tells `looked` after each how many bytes its log has. Sessions that have no log, which
-        are PraisonAI's alone, are not looked at, counted or measured. Ends early when `stop`
-        says so. Raises `ReadError`.
+        Sessions that have no log, which are PraisonAI's alone, are not looked at, counted or
+        measured. Ends early when `stop` says so. Raises `ReadError`.
         """
         candidates = list(self._candidates(choice))
         due = Due(candidates, rule, datetime.now(UTC))
@@ -114,7 +112,6 @@ class Planner:
             if stop():
                 break
             self._decide(one, due, plan, force)
-            looked(one.usage.log_bytes)
         return PrunePlan(
             rule=rule, seen=plan.seen, left=due.left, doomed=plan.doomed, kept=plan.kept
         )

@@ -20,7 +20,7 @@ from projections.store.pruning.planning import (
 )
 from projections.store.pruning.reasons import Why
 
-_AT_ONCE = 64  # sessions that are deleted together …
+_AT_ONCE = 128  # sessions that are deleted together …
 _FILES_SHARE = 8  # … of which each has two files open: no more than two in so many that we may
 
 
@@ -73,13 +73,8 @@ class Pruner:
         self._sessions = sessions
         self._compactor = compactor
 
-    def carry_out(
-        self,
-        plan: PrunePlan,
-        stop: Callable[[], bool] = never,
-        done: Callable[[int], object] = lambda _: None,
-    ) -> PruneReport:
-        """Each session is gone, or there. Tells `done` how many went, a few dozen at a time.
+    def carry_out(self, plan: PrunePlan, stop: Callable[[], bool] = never) -> PruneReport:
+        """Each session is gone, or there.
 
         Ends early when `stop` says so. Raises nothing of the journal: what could not be deleted
         is reported as kept.
@@ -97,7 +92,6 @@ class Pruner:
                     pruned.append(one.session)
                 else:
                     stayed.append(kept_one(one.session, _why(error), str(error)))
-            done(len(batch))
         back = sum(one.bytes for one in stayed)
         return PruneReport(
             pruned=pruned, kept=[*plan.kept, *stayed], seen=plan.seen, left=plan.left + back

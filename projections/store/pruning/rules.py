@@ -34,7 +34,8 @@ class Due:
         """Bytes of what stays."""
 
     def __iter__(self) -> Iterator[Candidate]:
-        for one in self._oldest_first[: len(self._oldest_first) - (self._rule.keep_last or 0)]:
+        most = max(0, len(self._oldest_first) - (self._rule.keep_last or 0))
+        for one in self._oldest_first[:most]:
             if self.wants(one, one.changed):
                 yield one
 

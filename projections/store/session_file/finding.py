@@ -6,6 +6,7 @@ name is taken by such a file of another one has its file apart, under a name wit
 """
 
 import os
+import re
 from typing import Any
 
 from journal.engines.files.storage import Storage, chunks
@@ -24,6 +25,7 @@ from projections.store.session_file.document import (
 
 # bytes of a name that PraisonAI can keep a session under
 _LONGEST = 255 - len(lock_of(SESSION_SUFFIX))
+_UNCHANGED = re.compile(r"[A-Za-z0-9_-]{1,100}")  # ids that are file names, here and there
 _ID_BYTES = 1 << 12  # of the beginning of a file: more than most ids take
 
 
@@ -65,6 +67,8 @@ class SessionFileFinder:
 
     def _praisonai_path(self) -> str:
         """PraisonAI's name for the file; ours where it could not make such a file."""
+        if _UNCHANGED.fullmatch(self._paths.session_id):
+            return self._paths.session_file
         name = "".join(c if c.isalnum() or c in "-_" else "_" for c in self._paths.session_id)
         if len(name.encode()) > _LONGEST:
             return self._paths.session_file

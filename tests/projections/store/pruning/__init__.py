@@ -1,0 +1,1 @@
+"""Pruning: which sessions go, which stay, and that a store does it by itself."""
