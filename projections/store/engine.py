@@ -14,7 +14,7 @@ from journal.config import SessionSettings
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.engines.files.storage import FileEntry
-from journal.errors import ChangedError, JournalError
+from journal.errors import ChangedError, JournalError, StorageError
 from journal.reports import SessionInfo, SessionUsage
 from projections.store.listing import entries_of, with_session_files
 from projections.store.session_file import FileLook, SessionFile
@@ -87,6 +87,12 @@ class SessionFiles:
                     self._prepare(self.of(one.session_id), look, locks)
                 except JournalError as error:
                     outcomes[one.session_id] = error
+                except OSError as error:
+                    outcomes[one.session_id] = StorageError(
+                        error.errno,
+                        f"session {one.session_id!r}: its session file cannot be looked at: "
+                        f"{error.strerror}. Nothing was deleted",
+                    )
                 else:
                     if look is not None:
                         names[one.session_id] = look.name

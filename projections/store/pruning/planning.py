@@ -152,10 +152,11 @@ class Planner:
             return None, None
         file = self._files.of(usage.session_id)
         try:
-            return file.look(), None
-        except SessionFileError as error:
-            return file.look_at_damaged(), ("unreadable", str(error))
-        except JournalError as error:
+            try:
+                return file.look(), None
+            except SessionFileError as error:
+                return file.look_at_damaged(), ("unreadable", str(error))
+        except (JournalError, OSError) as error:
             return None, ("unreadable", str(error))
 
     def _reason_in_log(self, usage: SessionUsage) -> Reason | None:
