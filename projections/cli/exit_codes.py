@@ -1,7 +1,8 @@
 """The exit codes of the command, and which error leads to which.
 
 0 fine; 1 a negative answer (differences, a failed verification) or a failure; 2 usage; 3 not
-found; 4 damaged data; 5 a cursor that leads to no event; 130 interrupted; 143 terminated.
+found; 4 damaged data; 5 a cursor that leads to no event; 124 time is up, as `timeout` has it; 130
+interrupted; 143 terminated.
 """
 
 from journal.errors import (
@@ -22,6 +23,7 @@ EXIT_USAGE = 2
 EXIT_NOT_FOUND = 3
 EXIT_DAMAGED = 4
 EXIT_CURSOR = 5
+EXIT_TIME_UP = 124
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 

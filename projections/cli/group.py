@@ -22,6 +22,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "turn": ("turn", "Show a turn: what was said, its calls, times and usage."),
         "log": ("log", "Show a session's events, and follow them."),
         "tail": ("tail", "Follow many sessions at once."),
+        "wait": ("wait", "Wait until an event comes, or a turn is in a state."),
         "grep": ("grep", "Search all sessions for a pattern."),
     },
     "Understand": {
@@ -179,7 +180,7 @@ def cli(ctx: click.Context, /, **given: Any) -> None:
       journal handoffs my-session    who handed what to whom
 
     Exit codes: 0 fine, 1 a negative answer or a failure, 2 usage, 3 not found,
-    4 damaged data, 5 a cursor that leads to no event, 130 interrupted.
+    4 damaged data, 5 a cursor that leads to no event, 124 time is up, 130 interrupted.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())  # nothing went wrong: somebody wants to know what there is

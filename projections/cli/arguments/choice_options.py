@@ -54,19 +54,20 @@ def event_option(command: F) -> F:
     )(command)
 
 
+def grep_option(command: F) -> F:
+    """Adds `-g`, a pattern for lines: `pattern`."""
+    return click.option(
+        "-g", "--grep", "pattern", type=TEXT, help="Only lines that match this pattern."
+    )(command)
+
+
 def filter_options(command: F) -> F:
     """Adds all that choose events; `filters.chosen_by` takes all but `lines`."""
     return _all(
         click.option("-n", "--lines", type=click.IntRange(min=0), help="At most this many."),
         choice_options(),
         event_option,
-        click.option(
-            "-g",
-            "--grep",
-            "pattern",
-            type=TEXT,
-            help="Only lines that match this pattern.",
-        ),
+        grep_option,
         click.option(
             "-v",
             "--invert-match",

@@ -15,10 +15,12 @@ from projections.cli.lines.effects import Effect
 from projections.cli.names.filter_names import ChosenNames
 from projections.cli.names.naming import close_to
 from projections.replay import concerns, is_between
+from projections.turns.statuses import is_over, turn_status
 
-_FIELDS = ("op", "seq", "writer", "runtime_id", "turn_id", "source", "target", "reason")
+_FIELDS = ("op", "seq", "writer", "runtime_id", "turn_id", "source", "target", "reason", "status")
 _ALIASES = {"event": "op", "runtime": "runtime_id", "turn": "turn_id"}
 _STATE = "state."
+_OVER = "over"  # a value of `status`: any after which nothing more is to come
 
 
 class Filter:
@@ -129,7 +131,16 @@ def _field_condition(name: str, values: set[str]) -> Callable[[Event], bool]:
     if name.startswith(_STATE):
         path = name.removeprefix(_STATE).split(".")
         return lambda event: _as_text(_value_in(event, path)) in values
+    if name == "status":
+        return lambda event: _has_status(event, values)
     return lambda event: _as_text(getattr(event, name, None)) in values
+
+
+def _has_status(event: Event, wanted: set[str]) -> bool:
+    """Whether a set says of its turn that it has one of these statuses, in whatever words."""
+    said = _value_in(event, ["status"])
+    status = turn_status(said)
+    return _as_text(said) in wanted or status in wanted or (_OVER in wanted and is_over(status))
 
 
 def _value_in(event: Event, path: list[str]) -> Any:

@@ -4,6 +4,7 @@ import click
 
 from projections.cli.arguments.options import TEXT
 from projections.cli.completion.complete import (
+    complete_conditions,
     complete_followed,
     complete_runtimes,
     complete_sessions,
@@ -32,6 +33,15 @@ followed_argument = click.argument(
     nargs=-1,
     type=TEXT,
     shell_complete=complete_followed,
+)
+
+
+matches_argument = click.argument(
+    "matches",
+    metavar="[FIELD=VALUE]...",
+    nargs=-1,
+    type=TEXT,
+    shell_complete=complete_conditions,
 )
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import click
 
+from projections.cli.arguments.ids import matches_argument
 from projections.cli.arguments.options import TEXT
 from projections.cli.arguments.session_words import (
     has_runtime,
@@ -19,7 +20,6 @@ from projections.cli.arguments.session_words import (
     with_session,
 )
 from projections.cli.completion.complete import (
-    complete_conditions,
     complete_refs,
     complete_runtimes,
     complete_sessions,
@@ -76,14 +76,7 @@ def session_and_matches(command: _Command) -> _Command:
                     session_id = last_session(store, with_log=True)
         return command(folder=folder, session_id=session_id, matches=matches, **rest)
 
-    several = click.argument(
-        "matches",
-        metavar="[FIELD=VALUE]...",
-        nargs=-1,
-        type=TEXT,
-        shell_complete=complete_conditions,
-    )
-    return _argument("session_id", "[SESSION]")(several(resolved))
+    return _argument("session_id", "[SESSION]")(matches_argument(resolved))
 
 
 def session_and_turn(command: _Command) -> _Command:

@@ -1,5 +1,6 @@
 """The options that many commands take, and the values they accept."""
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -7,6 +8,8 @@ import click
 
 from projections.cli.formats.sizes import size_of
 from projections.times import length, point_of
+
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,6 +44,14 @@ POINT = Converter("SEQ|TIME", point_of)
 
 LENGTH = Converter("DURATION", length)
 """How long something lasts, converted to a timedelta."""
+
+
+def _seconds(text: str) -> float:
+    return float(text) if _NUMBER.fullmatch(text) else length(text).total_seconds()
+
+
+SECONDS = Converter("DURATION", _seconds)
+"""How long to wait, converted to seconds. A number without a unit is of seconds."""
 
 
 SIZE = Converter("SIZE", size_of)

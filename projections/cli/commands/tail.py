@@ -11,12 +11,13 @@ from projections.cli.arguments.filters import (
     not_a_condition,
 )
 from projections.cli.arguments.ids import followed_argument
-from projections.cli.arguments.options import folder_option, output_option
+from projections.cli.arguments.options import TEXT, folder_option, output_option
 from projections.cli.arguments.patterns import escaped, is_pattern
 from projections.cli.events.awaiting import notice_awaited
 from projections.cli.events.cursors import CursorFile
+from projections.cli.events.executing import EventCommand, words_of
 from projections.cli.events.last_events import last_events
-from projections.cli.events.live import follow_on
+from projections.cli.events.live import SAVE_EVERY, Shows, follow_on
 from projections.cli.lines.printing import EventPrinter
 from projections.cli.names.filter_names import ChosenNames
 from projections.cli.sessions.opening import has_session, opened
@@ -37,12 +38,18 @@ _INVERTED = ("runtimes", "turns", "events", "pattern")  # options that -v turns 
 @click.option(
     "--after-cursor", "after", metavar="CURSOR", help="Start after this, in one session."
 )
+@click.option(
+    "--exec", "command", metavar="CMD", type=TEXT, help="Run this for each event instead."
+)
+@click.option("--stop-on-failure", is_flag=True, help="End when CMD fails, with exit code 1.")
 @output_option("short", "diff", "jsonl", "pretty")
 @folder_option
 def tail_command(
     session_ids: tuple[str, ...],
     after: str | None,
     cursor_file: str | None,
+    command: str | None,
+    stop_on_failure: bool,
     output: str,
     folder: str | None,
     lines: int | None,
@@ -59,6 +66,11 @@ def tail_command(
     session does not have the event of its cursor, for example after a restore; the message
     has the cursor to go on from.
 
+    With --exec, CMD is run for one event after the other, without a shell: the event is on
+    its standard input as a line of JSON, and JOURNAL_SESSION_ID, JOURNAL_RUNTIME_ID,
+    JOURNAL_TURN_ID, JOURNAL_OP, JOURNAL_SEQ, JOURNAL_CURSOR and JOURNAL_DIR are set. Only new
+    events count then, unless -n says more. With a cursor file, each is run for at least once.
+
     \b
     Examples:
       journal tail
@@ -67,7 +79,11 @@ def tail_command(
       journal tail state.status=error
       journal tail -v -g heartbeat
       journal tail -e handoff -o jsonl | jq .reason
+      journal tail status=error --exec ./notify.sh --cursor-file seen
     """
+    if stop_on_failure and command is None:
+        raise click.UsageError("--stop-on-failure goes with --exec")
+    words = words_of(command) if command is not None else None
     with opened(folder, awaited=True, reading=True) as store:
         asked = _read(store, session_ids)
         is_one = len(asked.names) == 1 and not asked.patterns
@@ -86,21 +102,24 @@ def tail_command(
             notice_awaited(store, asked.names, asked.patterns)
         if not invert:
             names.notice()
-        printer = EventPrinter(
+        printer: Shows = EventPrinter(
             store,
-            output,
+            output if words is None else "jsonl",
             with_session=excludes or not is_one,
             searched=chosen.searched,
             needs_effects=chosen.needs_effects,
         )
+        if words is not None:
+            where = store.session_dir or ""
+            printer = EventCommand(words, where, printer.effects, stops=stop_on_failure)
         if not file.was_there:
-            wanted = _DEFAULT_LINES if lines is None else lines
+            wanted = (_DEFAULT_LINES if words is None else 0) if lines is None else lines
             last = last_events(store, tail.cursors, printer.effects, chosen, wanted)
             file.save_start(tail.cursors, [(each.session_id, each.event) for each in last])
             for each in last:
                 printer.print(each.session_id, each.log_id, each.event, each.effect)
             printer.flush()
-        follow_on(tail, printer, chosen, file)
+        follow_on(tail, printer, chosen, file, SAVE_EVERY if words is None else 0.0)
 
 
 class _Asked(NamedTuple):

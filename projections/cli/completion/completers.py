@@ -17,10 +17,11 @@ from projections.cli.sessions.keys import encryption
 from projections.cli.terminal.output import plain
 from projections.refs import Ref
 from projections.store.store import DefaultSessionStore
+from projections.turns.statuses import WORDS
 
 _MOST_SESSIONS = 10  # in which runtimes and turns are looked for if none was named
 _MOST_VERSIONS = 20  # of a turn
-_FIELDS = ("op", "runtime_id", "turn_id", "source", "target", "reason", "seq", "writer")
+_FIELDS = ("op", "runtime_id", "turn_id", "source", "target", "reason", "seq", "status", "writer")
 _STATE_FIELDS = ("state.status=", "state.")
 
 _View: TypeAlias = dict[str, dict[str, Any]]
@@ -171,6 +172,8 @@ def _values_of(field: str, store: DefaultSessionStore, ctx: click.Context) -> It
             return _view(store, ctx)
         case "turn_id":
             return _turns_of(_view(store, ctx))
+        case "status":
+            return (*WORDS, "over")
         case "state.status":
             return _statuses_of(_view(store, ctx))
     return ()

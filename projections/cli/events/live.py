@@ -7,21 +7,41 @@ import stat
 import sys
 import threading
 from time import monotonic
+from typing import Protocol
 
-from journal.events import Cursor
+from journal.events import Cursor, Event
 from projections.cli.arguments.filters import Filter
 from projections.cli.events.cursors import CursorFile
 from projections.cli.exit_codes import Terminated
-from projections.cli.lines.effects import Effect
-from projections.cli.lines.printing import EventPrinter
+from projections.cli.lines.effects import Effect, Effects
 from projections.cli.terminal.output import notice
 from projections.tail.tail import Arrival, Tail
 
-_SAVE_EVERY = 0.2  # seconds between writings of a cursor file
+SAVE_EVERY = 0.2
+"""Seconds between writings of a cursor file."""
 
 
-def follow_on(tail: Tail, printer: EventPrinter, chosen: Filter, file: CursorFile) -> None:
-    """Print what arrives, until interrupted. The cursor file never runs ahead of the output."""
+class Shows(Protocol):
+    """Whatever is done with each event that is chosen."""
+
+    effects: Effects | None
+
+    def print(self, session_id: str, log_id: str, event: Event, effect: Effect) -> None: ...
+
+    def flush(self) -> None: ...
+
+
+def follow_on(
+    tail: Tail,
+    printer: Shows,
+    chosen: Filter,
+    file: CursorFile,
+    save_every: float = SAVE_EVERY,
+) -> None:
+    """Print what arrives, until interrupted. The cursor file never runs ahead of the output.
+
+    It is saved at most `save_every` seconds after an event that comes before the next one.
+    """
     cursors = tail.cursors
     save_at = 0.0  # on the monotonic clock
     terminated = _raise_at_sigterm()
@@ -34,7 +54,7 @@ def follow_on(tail: Tail, printer: EventPrinter, chosen: Filter, file: CursorFil
                 cursors[arrival.session_id] = arrival.cursor
                 if monotonic() >= save_at:
                     file.save(cursors)
-                    save_at = monotonic() + _SAVE_EVERY
+                    save_at = monotonic() + save_every
         except KeyboardInterrupt:
             if terminated.is_set():
                 raise Terminated from None  # watchfiles makes an interrupt of every signal
@@ -70,9 +90,7 @@ def _raise_at_sigterm() -> threading.Event:
     return terminated
 
 
-def _print_arrival(
-    arrival: Arrival, printer: EventPrinter, chosen: Filter, last: Cursor | None
-) -> None:
+def _print_arrival(arrival: Arrival, printer: Shows, chosen: Filter, last: Cursor | None) -> None:
     session_id, cursor, event, lost = arrival
     is_gap = _notice_gap(arrival, last)
     effect = Effect(known=False)
