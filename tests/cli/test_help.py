@@ -59,14 +59,19 @@ EXPECTED = {
     "doctor": {0, 1},
     "delete": {0, 2},
     "erase": {0, 2},
+    "prune": {0, 2},
+    "wait": {0, 124},
 }
 
 
-"""Exit codes of examples: there are differences, faults and findings; nobody can be asked."""
+"""Exit codes of examples: there are differences, faults and findings; nobody can be asked, and
+nothing comes.
+"""
 
 
 SILENT = re.compile(
-    r"journal (set|clear|handoff|delete|erase|doctor|fork)\b|--to|5m|select|eval|completion fish"
+    r"journal (set|clear|handoff|delete|erase|prune|wait|doctor|fork)\b|--to|5m|select|eval"
+    r"|completion fish"
 )
 
 
@@ -103,6 +108,7 @@ def run(example: str, home: Path) -> Completed:
     if "5e6f...:120:ab12..." in script:
         head = journal("verify", "my-session", "--dir", folder).stdout.split()[-1]
         script = script.replace("5e6f...:120:ab12...", head)
+    script = re.sub(r"--timeout \S+", "--timeout 0.1", script)
     if "completion zsh" in script:
         script = "journal completion zsh | grep compdef"
     return shell(_PREPARE + script, JOURNAL_DIR=folder)

@@ -79,7 +79,7 @@ def tail_command(
       journal tail state.status=error
       journal tail -v -g heartbeat
       journal tail -e handoff -o jsonl | jq .reason
-      journal tail status=error --exec ./notify.sh --cursor-file seen
+      journal tail -n 1 status=error --exec 'jq .state'
     """
     if stop_on_failure and command is None:
         raise click.UsageError("--stop-on-failure goes with --exec")

@@ -53,7 +53,7 @@ def wait_command(
     Examples:
       journal wait my-session -t turn-3 status=over --timeout 60
       journal wait my-session -e takeover -u codex --new --timeout 10m
-      journal wait my-session state.answer=yes -o jsonl | jq .state
+      journal wait my-session state.n=1 -o jsonl --timeout 1h | jq .state
     """
     until = monotonic() + timeout if timeout is not None else None
     with opened(folder, awaited=True) as store:

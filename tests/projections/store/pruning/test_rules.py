@@ -45,7 +45,7 @@ def test_the_oldest_go_until_all_that_is_asked_for_holds(
     max_size: int | None,
     others: frozenset[int],
 ) -> None:
-    if older_than is keep_last is max_size is None:
+    if older_than is None and keep_last is None and max_size is None:
         return
     due = Due(candidates, Prune(older_than, keep_last, max_size), NOW)
     kept = [one for number, one in enumerate(candidates) if number in others]
@@ -59,7 +59,7 @@ def test_the_oldest_go_until_all_that_is_asked_for_holds(
         assert due.left <= max_size
     if older_than is not None and may_go:
         assert all(NOW - one.changed <= older_than for one in stay)
-    if older_than is max_size is None:
+    if older_than is None and max_size is None:
         assert len(stay) == min(keep_last or 0, len(candidates))
     elif went and max_size is None and older_than is not None:
         assert all(NOW - one.changed > older_than for one in went)
