@@ -12,7 +12,7 @@ from projections.cli.arguments.ids import matches_argument, session_argument
 from projections.cli.arguments.options import SECONDS, folder_option, output_option
 from projections.cli.events.awaiting import notice_awaited
 from projections.cli.events.backlog import Backlog
-from projections.cli.events.held import Found, last_held, next_chosen
+from projections.cli.events.held import Awaited, last_held, next_chosen
 from projections.cli.exit_codes import EXIT_TIME_UP
 from projections.cli.lines.printing import EventPrinter
 from projections.cli.names.filter_names import ChosenNames
@@ -84,7 +84,7 @@ def _begin(
     printer: EventPrinter,
     *,
     only_new: bool,
-) -> tuple[Found | None, Tail]:
+) -> tuple[Awaited | None, Tail]:
     """What is there already, if that counts, and a tail of what comes after it."""
     if only_new:
         return None, store.tail(session_id)
@@ -93,5 +93,5 @@ def _begin(
         held = last_held(backlog.events(), chosen)
     except NotFoundError:  # not there yet
         return None, store.tail(session_id, from_start=True)
-    found = Found(backlog.log_id, *held) if held is not None else None
+    found = Awaited(backlog.log_id, *held) if held is not None else None
     return found, store.tail(session_id, after=backlog.cursor)

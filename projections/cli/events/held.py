@@ -12,7 +12,7 @@ from projections.tail.tail import Tail
 _UNKNOWN = Effect(known=False)
 
 
-class Found(NamedTuple):
+class Awaited(NamedTuple):
     """An event that was waited for."""
 
     log_id: str
@@ -48,7 +48,7 @@ def last_held(
 
 def next_chosen(
     tail: Tail, chosen: Filter, effects: Effects | None, timeout: float | None
-) -> Found | None:
+) -> Awaited | None:
     """The first chosen event that arrives; None if none has come in `timeout` seconds."""
     timer = threading.Timer(timeout, tail.stop) if timeout is not None else None
     if timer is not None:
@@ -63,7 +63,7 @@ def next_chosen(
                         effects.forget(session_id)
                     effect = effects.effect_of(session_id, event)
                 if chosen(event, effect):
-                    return Found(cursor.log_id, event, effect._replace(lost=lost))
+                    return Awaited(cursor.log_id, event, effect._replace(lost=lost))
     finally:
         if timer is not None:
             timer.cancel()

@@ -19,7 +19,7 @@ from journal.reprs import count, repr_of_parts
 from projections.store.engine import SessionFiles
 from projections.store.open_sessions import OpenSessions
 from projections.store.pruning.reasons import Reason, Why, reason_to_keep
-from projections.store.pruning.rules import Candidate, Due
+from projections.store.pruning.rules import DatedSession, Due
 from projections.store.session_file import FileLook
 from projections.store.summaries import Summaries
 from projections.tail.choice import FollowedSessions
@@ -50,7 +50,7 @@ class KeptSession(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Doomed(Struct, frozen=True):
+class PlannedSession(Struct, frozen=True):
     """A session that is to go, as it was when it was looked at."""
 
     usage: SessionUsage
@@ -67,7 +67,7 @@ class PrunePlan(Struct, frozen=True, kw_only=True):
     rule: Prune
     seen: int
     left: int
-    doomed: list[Doomed]
+    doomed: list[PlannedSession]
     kept: list[KeptSession]
 
     @property
@@ -116,7 +116,7 @@ class Planner:
             rule=rule, seen=plan.seen, left=due.left, doomed=plan.doomed, kept=plan.kept
         )
 
-    def _candidates(self, choice: FollowedSessions) -> Iterator[Candidate]:
+    def _candidates(self, choice: FollowedSessions) -> Iterator[DatedSession]:
         entries = self._files.entries() if self._files is not None else {}
         for usage in self._backend.usage():
             if not choice.wants(usage.session_id):
@@ -127,13 +127,13 @@ class Planner:
             if entry is not None:
                 changed = max(changed, datetime.fromtimestamp(entry.modified, UTC))
                 size += entry.size
-            yield Candidate(usage, changed, size)
+            yield DatedSession(usage, changed, size)
 
-    def _decide(self, one: Candidate, due: Due, plan: PrunePlan, force: bool) -> None:
+    def _decide(self, one: DatedSession, due: Due, plan: PrunePlan, force: bool) -> None:
         usage = one.usage
         if plan.rule.archives:
             due.gone(usage.archive_bytes)
-            plan.doomed.append(Doomed(usage, None, _pruned(one, usage.archive_bytes, 0)))
+            plan.doomed.append(PlannedSession(usage, None, _pruned(one, usage.archive_bytes, 0)))
             return
         look, reason = self._file_of(usage)
         if look is not None and not due.wants(one, look.changed):
@@ -145,7 +145,7 @@ class Planner:
                 return
         due.gone(one.bytes)
         messages = look.messages if look is not None else 0
-        plan.doomed.append(Doomed(usage, look, _pruned(one, one.bytes, messages)))
+        plan.doomed.append(PlannedSession(usage, look, _pruned(one, one.bytes, messages)))
 
     def _file_of(self, usage: SessionUsage) -> tuple[FileLook | None, Reason | None]:
         if self._files is None:
@@ -171,7 +171,7 @@ class Planner:
             return "unreadable", str(error)
 
 
-def _pruned(one: Candidate, size: int, messages: int) -> PrunedSession:
+def _pruned(one: DatedSession, size: int, messages: int) -> PrunedSession:
     return PrunedSession(
         session_id=one.usage.session_id,
         updated_at=one.changed.isoformat(),

@@ -12,8 +12,8 @@ from projections.store.compacting import Compactor
 from projections.store.engine import SessionFiles
 from projections.store.open_sessions import OpenSessions
 from projections.store.pruning.planning import (
-    Doomed,
     KeptSession,
+    PlannedSession,
     PrunedSession,
     PrunePlan,
     kept_one,
@@ -97,7 +97,7 @@ class Pruner:
             pruned=pruned, kept=[*plan.kept, *stayed], seen=plan.seen, left=plan.left + back
         )
 
-    def _delete(self, batch: Sequence[Doomed]) -> list[JournalError | None]:
+    def _delete(self, batch: Sequence[PlannedSession]) -> list[JournalError | None]:
         found = [one.usage for one in batch]
         looks = {one.usage.session_id: one.file for one in batch}
         files = self._files
@@ -109,7 +109,7 @@ class Pruner:
 
         return self._sessions.delete_many(list(looks), delete)
 
-    def _drop(self, batch: Sequence[Doomed]) -> list[JournalError | None]:
+    def _drop(self, batch: Sequence[PlannedSession]) -> list[JournalError | None]:
         return [self._drop_history(one.usage.session_id) for one in batch]
 
     def _drop_history(self, session_id: str) -> JournalError | None:

@@ -9,7 +9,7 @@ from journal.config import Prune
 from journal.reports import SessionUsage
 
 
-class Candidate(Struct, frozen=True):
+class DatedSession(Struct, frozen=True):
     """A session, when it changed last, and all of its bytes, with those of its session file."""
 
     usage: SessionUsage
@@ -24,7 +24,7 @@ class Due:
     for it, until `max_size` is met or only those are left that stay whatever it says.
     """
 
-    def __init__(self, candidates: Sequence[Candidate], rule: Prune, now: datetime) -> None:
+    def __init__(self, candidates: Sequence[DatedSession], rule: Prune, now: datetime) -> None:
         self._rule = rule
         self._now = now
         self._oldest_first = sorted(
@@ -33,13 +33,13 @@ class Due:
         self.left = sum(one.bytes for one in candidates)
         """Bytes of what stays."""
 
-    def __iter__(self) -> Iterator[Candidate]:
+    def __iter__(self) -> Iterator[DatedSession]:
         most = max(0, len(self._oldest_first) - (self._rule.keep_last or 0))
         for one in self._oldest_first[:most]:
             if self.wants(one, one.changed):
                 yield one
 
-    def wants(self, one: Candidate, changed: datetime) -> bool:
+    def wants(self, one: DatedSession, changed: datetime) -> bool:
         """Whether the rule wants it to go, if it was changed then, and not before."""
         rule = self._rule
         if rule.archives and not one.usage.archives:

@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 
 from journal import Prune
 from journal.reports import SessionUsage
-from projections.store.pruning.rules import Candidate, Due
+from projections.store.pruning.rules import DatedSession, Due
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 LENGTHS = st.none() | st.integers(0, 20).map(lambda hours: timedelta(hours=hours))
 COUNTS = st.none() | st.integers(0, 8)
 
 
-def candidate(number: int, hours: int, size: int) -> Candidate:
+def candidate(number: int, hours: int, size: int) -> DatedSession:
     usage = SessionUsage(session_id=f"s-{number}", updated_at="", log_bytes=size)
-    return Candidate(usage, NOW - timedelta(hours=hours), size)
+    return DatedSession(usage, NOW - timedelta(hours=hours), size)
 
 
 CANDIDATES = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 9)), max_size=8).map(
@@ -25,7 +25,7 @@ CANDIDATES = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 9)), max_size
 )
 
 
-def taken(due: Due, kept: list[Candidate]) -> list[Candidate]:
+def taken(due: Due, kept: list[DatedSession]) -> list[DatedSession]:
     """Those that are due, if these are kept for another reason."""
     found = []
     for one in due:
@@ -39,7 +39,7 @@ def taken(due: Due, kept: list[Candidate]) -> list[Candidate]:
     CANDIDATES, LENGTHS, COUNTS, st.none() | st.integers(0, 30), st.frozensets(st.integers(0, 7))
 )
 def test_the_oldest_go_until_all_that_is_asked_for_holds(
-    candidates: list[Candidate],
+    candidates: list[DatedSession],
     older_than: timedelta | None,
     keep_last: int | None,
     max_size: int | None,
@@ -68,7 +68,7 @@ def test_the_oldest_go_until_all_that_is_asked_for_holds(
 
 
 def test_of_history_only_those_that_have_any_are_due() -> None:
-    with_history = Candidate(
+    with_history = DatedSession(
         SessionUsage(session_id="b", updated_at="", log_bytes=5, archives=("b.1.jsonl",)), NOW, 9
     )
     candidates = [candidate(0, 5, 1), with_history]
