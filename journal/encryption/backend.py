@@ -5,7 +5,7 @@ key is there. Projections fold encrypted states and decrypt what they are asked 
 memory nor snapshots hold more than the log. The engine knows nothing of keys.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -18,10 +18,16 @@ from journal.encryption.keys import Encryption
 from journal.encryption.log import EncryptedLog
 from journal.encryption.reading import EncryptedFollower, opened
 from journal.erasing import Choice
-from journal.errors import DamagedError, EncryptionKeyError
+from journal.errors import DamagedError, EncryptionKeyError, JournalError
 from journal.events import Cursor, Head, Origin, Set
 from journal.past import Entry, Newest, Past
-from journal.reports import CompactionReport, ErasureReport, SessionInfo, VerifyReport
+from journal.reports import (
+    CompactionReport,
+    ErasureReport,
+    SessionInfo,
+    SessionUsage,
+    VerifyReport,
+)
 from journal.snapshots import UNREADABLE, SavedTurn
 from journal.stopping import StopEvent
 
@@ -158,6 +164,12 @@ class EncryptedBackend:
 
     def origin(self, session_id: str) -> Origin | None:
         return self._backend.origin(session_id)
+
+    def usage(self) -> Iterator[SessionUsage]:
+        return self._backend.usage()
+
+    def delete_unchanged(self, found: Sequence[SessionUsage]) -> list[JournalError | None]:
+        return self._backend.delete_unchanged(found)
 
     def sessions(
         self, *, limit: int | None = None, order: Order = "newest"

@@ -1,6 +1,6 @@
 """The store's methods for whole sessions: list, check, compact, delete, the session file."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from journal.backend import History

@@ -56,7 +56,7 @@ def wait_command(
       journal wait my-session state.n=1 -o jsonl --timeout 1h | jq .state
     """
     until = monotonic() + timeout if timeout is not None else None
-    with opened(folder, awaited=True) as store:
+    with opened(folder, awaited=True, reading=True) as store:
         names = ChosenNames(store, [session_id], choice, matches)
         chosen = chosen_by(matches, **names.choice)
         printer = EventPrinter(
