@@ -36,7 +36,7 @@ from journal.errors import JournalError, LockTimeoutError
 from journal.names import Paths, is_archived_log
 from journal.reports import SessionUsage
 
-_MOST_THREADS = 12
+_MOST_THREADS = 8
 
 
 class Doomed(NamedTuple):

@@ -22,6 +22,7 @@ from projections.store.store import DefaultSessionStore, writer_of
 if TYPE_CHECKING:
     from projections.store.erasing import ErasureSummary
     from projections.store.forks import ForkAt
+    from projections.store.pruning.planning import PrunePlan
     from projections.store.pruning.pruner import PruneReport
     from projections.tail.choice import Patterns
 
@@ -210,6 +211,23 @@ class AsyncSessionStore(AsyncLookingBack):
                 rule, sessions, matching=matching, force=force, dry_run=dry_run
             )
         )
+
+    def plan_prune(
+        self,
+        rule: Prune,
+        sessions: str | Iterable[str] | None = None,
+        *,
+        matching: "Patterns | None" = None,
+        force: bool = False,
+    ) -> "Future[PrunePlan]":
+        """What `prune` would do, for `carry_out`. Waits for the writes of all sessions."""
+        return self._calls.after_all(
+            lambda: self.store.plan_prune(rule, sessions, matching=matching, force=force)
+        )
+
+    def carry_out(self, plan: "PrunePlan") -> "Future[PruneReport]":
+        """Do what a plan says, where nothing has changed. Waits for the writes of all sessions."""
+        return self._calls.after_all(lambda: self.store.carry_out(plan))
 
     def refresh_session_file(self, session_id: str) -> "Future[None]":
         """Write the session file if it is not what the log says."""

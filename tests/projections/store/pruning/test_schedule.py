@@ -12,6 +12,7 @@ from journal.engines.files.storage import DiskStorage
 from journal.names import PRUNE_MARK
 from projections import DefaultSessionStore
 from projections.store.pruning.schedule import claimed
+from tests.projections.doctor.examining import examine
 from tests.support import finish, finish_maintenance, python
 
 HOUR = timedelta(hours=1)
@@ -97,3 +98,12 @@ with claimed(DiskStorage(), sys.argv[1], timedelta(hours=1)) as is_ours:
         process.stdin.write("\n")
         process.stdin.flush()
     assert sorted(finish(processes)) == ["False\n"] * 3 + ["True\n"]
+
+
+def test_the_doctor_knows_the_file_that_says_when_it_was_pruned(tmp_path: Path) -> None:
+    with DefaultSessionStore(tmp_path, prune=Prune(keep_last=1)) as store:
+        for session in ("a", "b"):
+            put(store, session)
+            finish_maintenance(store)
+    assert (tmp_path / PRUNE_MARK).stat().st_mode & 0o777 == 0o600
+    assert examine(str(tmp_path)) == []
