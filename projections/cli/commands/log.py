@@ -56,11 +56,12 @@ def log_command(
     The newest is at the bottom. With -f, a session or a folder that is not there yet is
     waited for. A short line says what happened, one of `-o diff` which values changed.
     Conditions on different fields must all hold; of several values for one field, any.
-    FIELD is op, seq, writer, runtime_id, turn_id, source, target, reason, status (in whatever
-    word; over is any final one), or state.KEY for a value in the state. A handoff's
-    runtime_id is its source; -u finds those to the runtime too. Exit code 5 says that the log does not have the event of the cursor, for
-    example after a restore; the message has the cursor to go on from. Exit code 3 says that
-    the session never had a runtime or turn that was named with -u or -t.
+    FIELD is op, seq, writer, runtime_id, turn_id, source, target, reason, status (in
+    whatever word; over is any final one), or state.KEY for a value in the state. A
+    handoff's runtime_id is its source; -u finds those to the runtime too. Exit code 5 says
+    that the log does not have the event of the cursor, for example after a restore; the
+    message has the cursor to go on from. Exit code 3 says that the session never had a
+    runtime or turn that was named with -u or -t.
 
     Without SESSION, the one that changed last is shown.
 
