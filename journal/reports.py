@@ -68,7 +68,7 @@ class SessionInfo(TypedDict):
     log_bytes: int
 
 
-class SessionUsage(Struct, frozen=True, kw_only=True):
+class SessionUsage(Struct, frozen=True, kw_only=True, gc=False):
     """What a session takes, as a listing saw it. Sizes are in bytes.
 
     `updated_at` and `log_bytes` are those of `SessionInfo`. `archives` names what compactions

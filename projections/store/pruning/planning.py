@@ -26,7 +26,7 @@ from projections.tail.choice import FollowedSessions
 from projections.writers import Writers
 
 
-class PrunedSession(Struct, frozen=True, kw_only=True):
+class PrunedSession(Struct, frozen=True, kw_only=True, gc=False):
     """A session that goes, or whose history goes. `updated_at` is its last change.
 
     `bytes` is what goes, in `archives` files of history and others; `messages` counts those of
@@ -40,7 +40,7 @@ class PrunedSession(Struct, frozen=True, kw_only=True):
     messages: int
 
 
-class KeptSession(Struct, frozen=True, kw_only=True):
+class KeptSession(Struct, frozen=True, kw_only=True, gc=False):
     """A session that the rule wants to go, and that stays. `reason` is for people."""
 
     session_id: str
@@ -50,7 +50,7 @@ class KeptSession(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class PlannedSession(Struct, frozen=True):
+class PlannedSession(Struct, frozen=True, gc=False):
     """A session that is to go, as it was when it was looked at."""
 
     usage: SessionUsage

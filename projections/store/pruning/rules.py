@@ -9,7 +9,7 @@ from journal.config import Prune
 from journal.reports import SessionUsage
 
 
-class DatedSession(Struct, frozen=True):
+class DatedSession(Struct, frozen=True, gc=False):
     """A session, when it changed last, and all of its bytes, with those of its session file."""
 
     usage: SessionUsage
