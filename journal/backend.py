@@ -436,7 +436,9 @@ class Backend(Protocol):
         """
         ...
 
-    def delete_unchanged(self, found: Sequence[SessionUsage]) -> list[JournalError | None]:
+    def delete_unchanged(
+        self, found: Sequence[SessionUsage], *, force: bool = False
+    ) -> list[JournalError | None]:
         """Delete sessions as `delete` does, unless they have changed since `usage` saw them.
 
         For each, in order: None if it is deleted, else the error that `delete` raises, or

@@ -168,8 +168,10 @@ class EncryptedBackend:
     def usage(self) -> Iterator[SessionUsage]:
         return self._backend.usage()
 
-    def delete_unchanged(self, found: Sequence[SessionUsage]) -> list[JournalError | None]:
-        return self._backend.delete_unchanged(found)
+    def delete_unchanged(
+        self, found: Sequence[SessionUsage], *, force: bool = False
+    ) -> list[JournalError | None]:
+        return self._backend.delete_unchanged(found, force=force)
 
     def sessions(
         self, *, limit: int | None = None, order: Order = "newest"

@@ -72,7 +72,11 @@ class SessionFiles:
         return os.path.basename(self._logs.paths(session_id).session_file)
 
     def delete_unchanged(
-        self, found: Sequence[SessionUsage], looks: Mapping[str, FileLook | None]
+        self,
+        found: Sequence[SessionUsage],
+        looks: Mapping[str, FileLook | None],
+        *,
+        force: bool = False,
     ) -> list[JournalError | None]:
         """As `Backend.delete_unchanged`, with the session files, which were looked at.
 
@@ -97,7 +101,7 @@ class SessionFiles:
                     if look is not None:
                         names[one.session_id] = look.name
             ready = [one for one in found if one.session_id not in outcomes]
-            done = self._logs.delete_unchanged(ready, names)
+            done = self._logs.delete_unchanged(ready, names, force=force)
         outcomes.update(zip((one.session_id for one in ready), done, strict=True))
         return [outcomes[one.session_id] for one in found]
 

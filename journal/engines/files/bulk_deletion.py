@@ -60,9 +60,10 @@ class _AloneError(Exception):
 class BulkDeletion:
     """One deletion of many sessions; `run` once."""
 
-    def __init__(self, storage: Storage, writer: str | None) -> None:
+    def __init__(self, storage: Storage, writer: str | None, *, force: bool) -> None:
         self._storage = storage
         self._writer = writer or default_writer()
+        self._force = force
         self._outcomes: list[JournalError | None] = []
         self._sealed: dict[int, Segment] = {}  # by place in what is to go
         self._alone: list[int] = []
@@ -207,7 +208,13 @@ class BulkDeletion:
 
     def _delete_alone(self, one: Doomed) -> JournalError | None:
         deletion = Deletion(
-            self._storage, one.paths, one.session_file, 0.0, self._writer, one.listed
+            self._storage,
+            one.paths,
+            one.session_file,
+            0.0,
+            self._writer,
+            one.listed,
+            force=self._force,
         )
         try:
             return None if deletion.run() else changed(one.paths)

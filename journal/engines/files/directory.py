@@ -223,7 +223,11 @@ class Directory:
         return self._listing.usage()
 
     def delete_unchanged(
-        self, found: Sequence[SessionUsage], session_files: Mapping[str, str] | None = None
+        self,
+        found: Sequence[SessionUsage],
+        session_files: Mapping[str, str] | None = None,
+        *,
+        force: bool = False,
     ) -> list[JournalError | None]:
         """As in the Protocol. `session_files` names, by session, the files that go with logs."""
         from journal.engines.files.bulk_deletion import BulkDeletion, Doomed
@@ -232,7 +236,7 @@ class Directory:
         doomed = [
             Doomed(self.paths(one.session_id), one, files.get(one.session_id)) for one in found
         ]
-        return BulkDeletion(self._storage, self._options.writer).run(doomed)
+        return BulkDeletion(self._storage, self._options.writer, force=force).run(doomed)
 
     def sessions(
         self, *, limit: int | None = None, order: Order = "newest"

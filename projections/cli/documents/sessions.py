@@ -190,8 +190,8 @@ class PrunedItem(Document, kw_only=True):
 class KeptItem(Document, kw_only=True):
     """`journal prune`: a session that stays though it was to go.
 
-    `why` is open_turn, handed_off, damaged, unreadable, changed, busy or failed; `reason` says
-    more.
+    `why` is open_turn, handed_off, damaged, unreadable, changed, busy, forked or failed;
+    `reason` says more.
     """
 
     session_id: str

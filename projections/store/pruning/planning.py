@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+import msgspec
 from msgspec import Struct
 
 from journal.backend import Backend, never
@@ -65,6 +66,7 @@ class PrunePlan(Struct, frozen=True, kw_only=True):
     """
 
     rule: Prune
+    force: bool
     seen: int
     left: int
     doomed: list[PlannedSession]
@@ -107,14 +109,12 @@ class Planner:
         """
         candidates = list(self._candidates(choice))
         due = Due(candidates, rule, datetime.now(UTC))
-        plan = PrunePlan(rule=rule, seen=len(candidates), left=0, doomed=[], kept=[])
+        plan = PrunePlan(rule=rule, force=force, seen=len(candidates), left=0, doomed=[], kept=[])
         for one in due:
             if stop():
                 break
-            self._decide(one, due, plan, force)
-        return PrunePlan(
-            rule=rule, seen=plan.seen, left=due.left, doomed=plan.doomed, kept=plan.kept
-        )
+            self._decide(one, due, plan)
+        return msgspec.structs.replace(plan, left=due.left)
 
     def _candidates(self, choice: FollowedSessions) -> Iterator[DatedSession]:
         entries = self._files.entries() if self._files is not None else {}
@@ -129,7 +129,7 @@ class Planner:
                 size += entry.size
             yield DatedSession(usage, changed, size)
 
-    def _decide(self, one: DatedSession, due: Due, plan: PrunePlan, force: bool) -> None:
+    def _decide(self, one: DatedSession, due: Due, plan: PrunePlan) -> None:
         usage = one.usage
         if plan.rule.archives:
             due.gone(usage.archive_bytes)
@@ -138,7 +138,7 @@ class Planner:
         look, reason = self._file_of(usage)
         if look is not None and not due.wants(one, look.changed):
             return  # it was changed under a name that a listing does not show to be its
-        if not force:
+        if not plan.force:
             reason = reason or self._reason_in_log(usage)
             if reason is not None:
                 plan.kept.append(kept_one(_pruned(one, one.bytes, 0), *reason))

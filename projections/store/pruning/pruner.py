@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from msgspec import Struct
 
 from journal.backend import Backend, never
-from journal.errors import ChangedError, JournalError, LockTimeoutError, StorageError
+from journal.errors import ChangedError, ForkedError, JournalError, LockTimeoutError, StorageError
 from journal.reprs import count, repr_of_parts
 from journal.room import share
 from projections.store.compacting import Compactor
@@ -79,37 +79,60 @@ class Pruner:
         Ends early when `stop` says so. Raises nothing of the journal: what could not be deleted
         is reported as kept.
         """
-        pruned: list[PrunedSession] = []
-        stayed: list[KeptSession] = []
+        carry_out = self._drop if plan.rule.archives else self._delete
         at_once = 1 if plan.rule.archives else share(_AT_ONCE, _FILES_SHARE)
+        pruned: list[PrunedSession] = []
+        stayed: list[tuple[PlannedSession, JournalError]] = []
         for start in range(0, len(plan.doomed), at_once):
             if stop():
                 break
             batch = plan.doomed[start : start + at_once]
-            outcomes = (self._drop if plan.rule.archives else self._delete)(batch)
-            for one, error in zip(batch, outcomes, strict=True):
+            for one, error in zip(batch, carry_out(plan, batch), strict=True):
                 if error is None:
                     pruned.append(one.session)
                 else:
-                    stayed.append(kept_one(one.session, _why(error), str(error)))
-        back = sum(one.bytes for one in stayed)
+                    stayed.append((one, error))
+        stayed = self._again(plan, stayed, pruned)
+        kept = [kept_one(one.session, _why(error), str(error)) for one, error in stayed]
+        back = sum(one.bytes for one in kept)
         return PruneReport(
-            pruned=pruned, kept=[*plan.kept, *stayed], seen=plan.seen, left=plan.left + back
+            pruned=pruned, kept=[*plan.kept, *kept], seen=plan.seen, left=plan.left + back
         )
 
-    def _delete(self, batch: Sequence[PlannedSession]) -> list[JournalError | None]:
+    def _again(
+        self,
+        plan: PrunePlan,
+        stayed: list[tuple[PlannedSession, JournalError]],
+        pruned: list[PrunedSession],
+    ) -> list[tuple[PlannedSession, JournalError]]:
+        """Those that were forked, the youngest first: by now their forks may be gone."""
+        left = []
+        for one, error in reversed(stayed):
+            is_forked = isinstance(error, ForkedError) and len(pruned) > 0
+            after = self._delete(plan, [one])[0] if is_forked else error
+            if after is None:
+                pruned.append(one.session)
+            else:
+                left.append((one, after))
+        return left[::-1]
+
+    def _delete(
+        self, plan: PrunePlan, batch: Sequence[PlannedSession]
+    ) -> list[JournalError | None]:
         found = [one.usage for one in batch]
         looks = {one.usage.session_id: one.file for one in batch}
         files = self._files
 
         def delete() -> list[JournalError | None]:
             if files is None:
-                return self._backend.delete_unchanged(found)
-            return files.delete_unchanged(found, looks)
+                return self._backend.delete_unchanged(found, force=plan.force)
+            return files.delete_unchanged(found, looks, force=plan.force)
 
         return self._sessions.delete_many(list(looks), delete)
 
-    def _drop(self, batch: Sequence[PlannedSession]) -> list[JournalError | None]:
+    def _drop(
+        self, _plan: PrunePlan, batch: Sequence[PlannedSession]
+    ) -> list[JournalError | None]:
         return [self._drop_history(one.usage.session_id) for one in batch]
 
     def _drop_history(self, session_id: str) -> JournalError | None:
@@ -134,5 +157,7 @@ def _why(error: JournalError) -> Why:
             return "changed"
         case LockTimeoutError():
             return "busy"
+        case ForkedError():
+            return "forked"
         case _:
             return "failed"

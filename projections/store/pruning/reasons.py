@@ -7,7 +7,7 @@ from projections.summary import Summary
 from projections.turns.statuses import turn_status
 
 Why: TypeAlias = Literal[
-    "open_turn", "handed_off", "damaged", "unreadable", "changed", "busy", "failed"
+    "open_turn", "handed_off", "damaged", "unreadable", "changed", "busy", "forked", "failed"
 ]
 """Why a session stays.
 
@@ -15,7 +15,7 @@ Why: TypeAlias = Literal[
 - `handed_off`: to a runtime that has not come. `damaged` and `unreadable`: what it holds cannot
   be told. These four stay unless forced.
 - `changed`: somebody has written to it since it was looked at. `busy`: somebody holds its lock.
-  `failed`: it could not be deleted, or not all of it.
+  `forked`: forks share its history. `failed`: it could not be deleted, or not all of it.
 """
 
 Reason: TypeAlias = tuple[Why, str]

@@ -253,7 +253,9 @@ class CasEngine:
                     log_bytes=one.size,
                 )
 
-    def delete_unchanged(self, found: Sequence[SessionUsage]) -> list[JournalError | None]:
+    def delete_unchanged(
+        self, found: Sequence[SessionUsage], *, force: bool = False
+    ) -> list[JournalError | None]:
         return list(map(self._delete_unchanged, found))
 
     def _delete_unchanged(self, one: SessionUsage) -> JournalError | None:

@@ -259,6 +259,40 @@ def test_what_cannot_be_read_stays_unless_forced(
     assert files_in(tmp_path) == set()
 
 
+def test_what_forks_share_stays_until_they_go(store: DefaultSessionStore, tmp_path: Path) -> None:
+    put(store, "s")
+    store.fork("s", to="fork")
+    put(store, "fork")
+    report = store.prune(Prune(keep_last=1))
+    assert (went(report), reasons(report)) == ([], {"s": "forked"})
+    assert set(went(store.prune(ALL))) == {"fork", "s"}, "in one go"
+    assert files_in(tmp_path) == set()
+
+
+def test_an_origin_goes_after_a_fork_of_another_batch(
+    store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.store.pruning.pruner._AT_ONCE", 1)
+    put(store, "s")
+    store.fork("s", to="fork")
+    store.fork("fork", to="fork of fork")
+    for session in ("fork", "fork of fork"):
+        put(store, session)
+    report = store.prune(ALL)
+    assert report.kept == []
+    assert went(report)[-1] == "s", "it is the oldest, and was refused at first"
+    assert ids(store) == set()
+
+
+def test_force_deletes_what_was_forked_and_the_fork_keeps_it(store: DefaultSessionStore) -> None:
+    put(store, "s")
+    store.fork("s", to="fork")
+    put(store, "fork", "open")
+    assert went(store.prune(ALL, "s", force=True)) == ["s"]
+    assert store.verify("fork").ok
+    assert [step.event.seq for step in store.replay("fork")] == [1, 2]
+
+
 def test_an_open_session_has_nothing_left_to_write(store: DefaultSessionStore) -> None:
     store.set_runtime_state("s", "native", "turn", {"status": "completed"})
     store.prune(ALL)
