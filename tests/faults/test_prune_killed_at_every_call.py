@@ -27,6 +27,12 @@ SESSIONS = ("messages", "history", "saved", "torn", "plain")
 MOST_CALLS = 400
 
 
+@pytest.fixture(params=[128, 2], ids=["together", "in batches"], autouse=True)
+def _at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All in one batch, or in three of which two threads take one after the other."""
+    monkeypatch.setattr("projections.store.pruning.pruner._AT_ONCE", request.param)
+
+
 @cache
 def prepared() -> MemoryStorage:
     disk = Disk(MemoryStorage(), "/memory/sessions")
