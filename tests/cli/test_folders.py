@@ -44,6 +44,7 @@ ARGUMENTS = {
     "handoff": "s a b",
     "takeover": "s a",
     "erase": "s --seq 1 --yes",
+    "prune": "s --keep-last 0 --yes",
 }
 
 
