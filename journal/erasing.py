@@ -22,7 +22,7 @@ from journal.codec import (
     format_of,
     relinked,
 )
-from journal.errors import UnsupportedFormatError
+from journal.errors import DamagedError, EncryptionKeyError, UnsupportedFormatError
 from journal.events import (
     Event,
     Handoff,
@@ -40,6 +40,16 @@ from journal.state import MAX_LINE
 
 _BOM = b"\xef\xbb\xbf"
 _BLANK = b"*"
+_ENCRYPTED = b'"encrypted_by":'
+_NO_KEY = (
+    "it is encrypted with the key {}, which was not given, so it was not searched; name the file "
+    "that has the key, or erase the state by its turn or its seq"
+)
+_UNREADABLE = "it cannot be read, so it was not searched; erase it by its turn or its seq"
+_DAMAGED_LINE = (
+    "it holds an encrypted state that cannot be searched; `journal doctor` says whether it can be "
+    "put back, then erase again"
+)
 _NO_SEQ = 1 << 62
 _AT_ONCE = 1 << 16  # bytes of lines that are given on together
 
@@ -48,7 +58,10 @@ class Choice(Protocol):
     """What is to be erased."""
 
     def takes(self, event: Set) -> bool:
-        """Whether the state of this event is to be taken out."""
+        """Whether the state of this event is to be taken out.
+
+        Raises `EncryptionKeyError` and `DamagedError` where it has to be read and cannot be.
+        """
         ...
 
     def finds(self, text: str, /) -> bool:
@@ -73,6 +86,7 @@ class LineEraser:
         self._header: Open | None = None  # of the file
         self._kept_hashes: list[str] = []  # of what a compaction has kept in it
         self._kept: dict[str, set[int]] = {}  # what is left where, by the events that have it
+        self._unread: dict[tuple[str, str], set[int]] = {}  # likewise what could not be searched
         self.seqs: set[int] = set()
         self._blanked: set[bytes] = set()  # digests of what was blanked
 
@@ -83,11 +97,16 @@ class LineEraser:
 
     @property
     def kept(self) -> list[Unerased]:
-        """What was found but cannot be taken out."""
-        return [
+        """What was found but cannot be taken out, and what could not be searched."""
+        found = [
             Unerased(what=what, seqs=sorted(seqs - {0}))
             for what, seqs in sorted(self._kept.items())
         ]
+        unread = [
+            Unerased(what=what, seqs=sorted(seqs), reason=reason)
+            for (what, reason), seqs in sorted(self._unread.items())
+        ]
+        return found + unread
 
     def line(self, line: bytes) -> bytes:
         """A line without its newline, with what was chosen taken out. O(len(line)), 15 µs.
@@ -110,6 +129,8 @@ class LineEraser:
         if part is not None and record is not None:
             return self._intact(part, record)
         if not self.choice.finds(data.decode(errors="replace")):
+            if _ENCRYPTED in data:
+                self._unread.setdefault(("damaged line", _DAMAGED_LINE), set())
             return data
         self._blanked.add(sha256(data).digest())
         return _BLANK * len(data)
@@ -119,7 +140,7 @@ class LineEraser:
             if self.choice.finds(text):
                 self._kept.setdefault(what, set()).add(getattr(record, "seq", 0))
         match record:
-            case Set(erased=None) if self.choice.takes(record):
+            case Set(erased=None) if self._takes(record):
                 self.seqs.add(record.seq)
                 return self._linked(erase_state(line), record)
             case Unknown():
@@ -133,6 +154,16 @@ class LineEraser:
                 return line
             case _:
                 return self._linked(line, record)
+
+    def _takes(self, event: Set) -> bool:
+        try:
+            return self.choice.takes(event)
+        except EncryptionKeyError as error:
+            reason = _NO_KEY.format(error.key_id)
+        except DamagedError:
+            reason = _UNREADABLE
+        self._unread.setdefault(("state", reason), set()).add(event.seq)
+        return False
 
     def _linked(self, erased: bytes, event: Event) -> bytes:
         """The line of an event, after whatever the event before it has become."""

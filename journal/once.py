@@ -92,9 +92,9 @@ class KeyMemory:
 
     def recall(self, base_seq: int, seen: Sequence[Seen]) -> None:
         """See `Remembering.recall`. O(keys)."""
-        dropped = [digest for digest, seq in self.replaced.items() if seq <= base_seq]
-        for digest in dropped:
-            del self.replaced[digest], self.seqs[digest]
+        self.replaced = {digest: seq for digest, seq in self.replaced.items() if seq > base_seq}
+        there = self.replaced.keys() | self.alive.values()  # others are of the header before
+        self.seqs = {digest: seq for digest, seq in self.seqs.items() if digest in there}
         self.seqs |= {digest: seq for seq, digest in seen}
 
     def freeze(self) -> FrozenKeys:

@@ -10,10 +10,13 @@ from typing import Any, Protocol
 
 import msgspec
 
+from journal.ciphertext import is_encrypted, unreadable
 from journal.erasing import Choice
+from journal.errors import DamagedError
 from journal.events import Set
 from journal.redaction import may_hold_secrets, redact, redact_text, secrets_in_name
 from journal.redaction.locate import locate
+from journal.snapshots import UNREADABLE
 from journal.state import decode_state
 from projections.search.pattern import Pattern
 from projections.search.texts import texts_in_state
@@ -85,7 +88,13 @@ class MatchingChoice:
         self._find = pattern.find
 
     def takes(self, event: Set) -> bool:
-        return any(self.finds(text) for _, text in texts_in_state(event))
+        try:
+            return any(self.finds(text) for _, text in texts_in_state(event))
+        except UNREADABLE:
+            state = bytes(event.state)
+            if is_encrypted(state):
+                raise unreadable(state) from None
+            return self.finds(state.decode(errors="replace"))  # no JSON: as bytes out of place
 
     def finds(self, text: str, /) -> bool:
         find = self._find
@@ -114,7 +123,14 @@ class SecretsChoice:
 
     def takes(self, event: Set) -> bool:
         state = bytes(event.state)
-        return may_hold_secrets(state) and any(True for _ in locate(decode_state(state)))
+        if not (is_encrypted(state) or may_hold_secrets(state)):
+            return False
+        try:
+            return any(True for _ in locate(decode_state(state)))
+        except DamagedError:
+            if is_encrypted(state):
+                raise
+            return self.finds(state.decode(errors="replace"))
 
     def finds(self, text: str, /) -> bool:
         return redact_text(text) != text or any(True for _ in secrets_in_name(text))

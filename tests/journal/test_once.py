@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from journal import once
+from journal.events import Set
 from projections import DefaultSessionStore
 
 WINDOW = 4
@@ -92,3 +94,31 @@ def test_a_key_is_known_while_its_event_is_in_the_log_and_for_a_while_after(
         for store in world.stores:
             assert store.verify("s").ok
             store.close()
+
+
+def memory_after(rounds: int) -> int:
+    """How much is held by who has followed so many compactions, each of which drops one key."""
+    memory = once.KeyMemory()
+    for number in range(rounds):
+        seq = 2 * number
+        key = f"key-{number}"
+        memory.fold(Set(seq=seq + 1, runtime_id="r", turn_id="t", state=Raw(b"{}"), once=key))
+        memory.fold(Set(seq=seq + 2, runtime_id="r", turn_id="t", state=Raw(b"{}")))
+        memory.recall(seq + 2, [(seq + 1, once.key_digest(key))])
+    return len(memory.seqs) + len(memory.alive) + len(memory.replaced)
+
+
+def test_what_the_headers_of_compactions_told_is_forgotten_with_them() -> None:
+    assert memory_after(20) == memory_after(10)
+
+
+def test_a_key_that_two_events_have_is_known_as_long_as_one_is_there() -> None:
+    """Nobody writes such a log but by hand, or where a damaged header has lost its keys."""
+    memory = once.KeyMemory()
+    for seq, turn, key in ((1, "a", "k"), (2, "b", "k"), (3, "a", None)):
+        memory.fold(Set(seq=seq, runtime_id="r", turn_id=turn, state=Raw(b"{}"), once=key))
+    memory.recall(3, ())
+    assert memory.seq_of("k") is not None
+    memory.fold(Set(seq=4, runtime_id="r", turn_id="b", state=Raw(b"{}")))
+    memory.recall(4, ())
+    assert memory.seq_of("k") is None

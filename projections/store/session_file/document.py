@@ -68,9 +68,11 @@ def is_blank(data: bytes) -> bool:
 
 
 def join(fields: Mapping[str, bytes]) -> bytes:
-    """The file: one key a line, which is readable, and the values as they are."""
+    """The file: one key a line, which is readable, and the values as they are, but `NOTHING`."""
     pieces = [b"{\n"]
     for key, value in fields.items():
+        if value == NOTHING:
+            continue
         pieces += (b",\n" if len(pieces) > 1 else b"", b"  ", _dumps(key), b": ", value)
     return b"".join([*pieces, b"\n}\n"])
 
@@ -78,10 +80,7 @@ def join(fields: Mapping[str, bytes]) -> bytes:
 def with_state(fields: Fields, state: bytes) -> bytes:
     """The file with `state` as its runtime state, changed now; without one if it is `NOTHING`."""
     changed = {RUNTIME_STATE: state, "updated_at": encode_text(_now(), "updated_at")}
-    written = {**fields, **changed}
-    if state == NOTHING:
-        del written[RUNTIME_STATE]
-    return join(written)
+    return join({**fields, **changed})
 
 
 def masked_fields(
@@ -89,8 +88,8 @@ def masked_fields(
 ) -> Fields:
     """The fields that have to change: those that `masked` makes another value of.
 
-    `state` is what belongs under `runtime_state`, None if that is masked like the others. The
-    session's id stays. Raises `SessionFileError` for a value that cannot be read.
+    `state` is what belongs under `runtime_state`, be it `NOTHING`; None if that is masked like
+    the others. The session's id stays. Raises `SessionFileError` for a value that cannot be read.
     """
     changed = {}
     for key, raw in fields.items():

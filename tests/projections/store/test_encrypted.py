@@ -3,6 +3,7 @@
 import json
 import pickle
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -271,3 +272,52 @@ def test_a_compaction_of_a_log_that_lost_its_header_keeps_the_format(tmp_path: P
     assert b'"format":3' in path.read_bytes().partition(b"\n")[0]
     with store_at(tmp_path, KEY) as store:
         assert store.get_runtime_state("s", "native", "t1") == STATE
+
+def test_erasing_leaves_the_session_file_whole_and_without_states(tmp_path: Path) -> None:
+    """Also where somebody without keys has put states into it."""
+    fill(tmp_path)
+    path = tmp_path / "s.json"
+    before = json.loads(path.read_bytes())
+    before["messages"] = [{"role": "user", "content": "book a train"}]
+    path.write_text(json.dumps(before))
+    with store_at(tmp_path, KEY) as store:
+        store.set_runtime_state("s", "native", "t2", STATE)
+        assert store.erase("flight", "s").is_complete
+        found = json.loads(path.read_bytes())
+    assert found["messages"] == before["messages"]
+    assert "runtime_state" not in found
+    assert places_of([b"flight"], files_under(tmp_path)) == []
+
+
+@pytest.mark.parametrize("keys", [(), (OTHER,)])
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_what_is_erased_without_its_key_is_said_to_be_not_searched(
+    tmp_path: Path, keys: tuple[bytes, ...], dry_run: bool
+) -> None:
+    fill(tmp_path, KEY)
+    with store_at(tmp_path) as plain:
+        plain.set_runtime_state("s", "native", "t2", STATE)
+    before = files_under(tmp_path)
+    with store_at(tmp_path, *keys) as store:
+        for erase, states in ((store.erase_secrets, 0), (partial(store.erase, "flight"), 1)):
+            done = erase(dry_run=dry_run)
+            (report,) = done.sessions
+            (kept,) = report.kept
+            assert (done.states, done.is_complete) == (states, False)
+            assert (kept.what, kept.seqs) == ("state", [1, 2])
+            assert key_id(KEY) in kept.reason
+        assert dry_run == (files_under(tmp_path) == before)
+        assert store.erase(None, "s", turn_id="t1", dry_run=dry_run).is_complete
+
+
+def test_a_damaged_line_with_an_encrypted_state_is_said_to_be_not_searched(
+    tmp_path: Path,
+) -> None:
+    fill(tmp_path, KEY)
+    path = tmp_path / "s.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[2] = lines[2].replace(b'"t1"', b'"t9"')
+    path.write_bytes(b"".join(lines))
+    with store_at(tmp_path, KEY) as store:
+        (report,) = store.erase("flight").sessions
+    assert [kept.what for kept in report.kept] == ["damaged line"]

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from journal import GatewayConfig, SessionConfig
-from journal.errors import NotFoundError
+from journal.errors import EncryptionKeyError, NotFoundError
+from journal.events import Set
 from projections import DefaultSessionStore
 from projections.erasing import ERASED, MatchingChoice
 from projections.search.pattern import Pattern
@@ -270,3 +272,15 @@ def test_a_damaged_line_that_holds_it_is_blanked_and_counted_once(
     )
     assert len(log.read_bytes()) > len(data), "only the header is longer"
     assert holders(bytes_in(tmp_path)) <= {"two.jsonl", "two.json", "one.json"}
+
+
+@pytest.mark.parametrize("state", [b'["\xff %b"]', b'"%b', b"!%b:\"AAAA\""])
+def test_a_state_that_is_no_json_is_searched_as_bytes(state: bytes) -> None:
+    """Somebody can write such a line with a hash that is right."""
+    event = Set(runtime_id="r", turn_id="t", state=Raw(state % b"sk-ant"))
+    if state.startswith(b"!"):
+        with pytest.raises(EncryptionKeyError):
+            MatchingChoice(Pattern("sk-ant")).takes(event)
+        return
+    assert MatchingChoice(Pattern("sk-ant")).takes(event)
+    assert not MatchingChoice(Pattern("sk-foo")).takes(event)
