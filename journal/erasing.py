@@ -16,11 +16,8 @@ from journal.codec import (
     WITH_ERASED,
     control_line,
     decode_line,
-    digest_of,
     erase_state,
-    forget_digest,
     format_of,
-    relinked,
 )
 from journal.errors import DamagedError, EncryptionKeyError, UnsupportedFormatError
 from journal.events import (
@@ -32,9 +29,9 @@ from journal.events import (
     Set,
     Takeover,
     Unknown,
-    was_relinked,
 )
 from journal.glued import split_glued
+from journal.links import Links
 from journal.reports import Unerased
 from journal.state import MAX_LINE
 
@@ -50,7 +47,7 @@ _DAMAGED_LINE = (
     "it holds an encrypted state that cannot be searched; `journal doctor` says whether it can be "
     "put back, then erase again"
 )
-_NO_SEQ = 1 << 62
+_MOST_ERASURES = 1 << 62  # it must only be another number than before
 _AT_ONCE = 1 << 16  # bytes of lines that are given on together
 
 
@@ -82,9 +79,8 @@ class LineEraser:
         """
         self.choice = choice
         self.forget = forget
-        self.hashes: dict[int, str] = {}  # of events that are linked anew, by seq
+        self.links = Links()
         self._header: Open | None = None  # of the file
-        self._kept_hashes: list[str] = []  # of what a compaction has kept in it
         self._kept: dict[str, set[int]] = {}  # what is left where, by the events that have it
         self._unread: dict[tuple[str, str], set[int]] = {}  # likewise what could not be searched
         self.seqs: set[int] = set()
@@ -147,11 +143,8 @@ class LineEraser:
                 return self._linked(self._unknown(line, record), record)
             case Open():
                 return line
-            case Sealed() if record.last_seq in self.hashes:
-                last_hash = self.hashes[record.last_seq]
-                return control_line(replace(record, last_hash=last_hash))[:-1]
             case Sealed():
-                return line
+                return self.links.seal(line, record)
             case _:
                 return self._linked(line, record)
 
@@ -167,17 +160,7 @@ class LineEraser:
 
     def _linked(self, erased: bytes, event: Event) -> bytes:
         """The line of an event, after whatever the event before it has become."""
-        digest = event.hash
-        if self.forget:
-            new = forget_digest(erased)
-            prev = self.hashes.get(event.seq - 1, event.prev)
-            if prev != event.prev or new != erased:
-                erased, digest = relinked(new, prev)
-            if digest != event.hash or was_relinked(self._header, event.seq):
-                self.hashes[event.seq] = digest
-        if self._header is not None and event.seq <= self._header.base_seq:
-            self._kept_hashes.append(digest)
-        return erased
+        return self.links.line(erased, event) if self.forget else erased
 
     def _unknown(self, line: bytes, event: Unknown) -> bytes:
         """Of an op that we do not know: its state, if it has one that can be taken out."""
@@ -200,18 +183,13 @@ class LineEraser:
                 changed |= self._begin(line)
                 begins = False
             changed |= self.line(line) != line
-        return changed
+        return self.links.link_kept() or changed
 
     def _begin(self, line: bytes) -> bool:
         """The first line of a file comes next. Whether it has to be another, if a header."""
         header = decode_line(line.removeprefix(_BOM))
         self._header = header if isinstance(header, Open) else None
-        self._kept_hashes = []
-        found = self._header
-        return found is not None and self._base_hash(found) != found.base_hash
-
-    def _base_hash(self, header: Open) -> str:
-        return self.hashes.get(header.base_seq, header.base_hash)
+        return self.links.begin(self._header)
 
     def erased(self, pieces: Iterable[bytes], where: str) -> Iterator[bytes]:
         """The file, with its header's format raised: to be asked where `changes` has said yes.
@@ -234,24 +212,12 @@ class LineEraser:
         header = self._header
         if header is None:
             return line
-        kept_digest = header.kept_digest
-        if self.forget and len(self._kept_hashes) == header.kept:
-            kept_digest = digest_of("".join(self._kept_hashes).encode())
         changed = replace(
             header,
             format=max(header.format, WITH_ERASED),
-            base_hash=self._base_hash(header),
-            kept_digest=kept_digest,
-            erasures=header.erasures + 1,
-            relinked=self._relinked(header),
+            erasures=header.erasures + 1 if header.erasures < _MOST_ERASURES else 1,
         )
-        return control_line(changed)[:-1]
-
-    def _relinked(self, header: Open) -> tuple[int, int] | None:
-        first, last = header.relinked or (_NO_SEQ, 0)
-        if self.hashes:
-            first, last = min(first, min(self.hashes)), max(last, max(self.hashes))
-        return (first, last) if last else None
+        return control_line(self.links.header(changed) if self.forget else changed)[:-1]
 
     def lines(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         """Lines from somewhere in a file, each with its newline."""

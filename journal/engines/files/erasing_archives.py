@@ -113,11 +113,11 @@ class ArchiveErasure:
         return source is None or self._storage.find(source) is None
 
     def _erase_in(self, path: str, log: LogFile | None, timeout: float) -> None:
-        hashes = dict(self._eraser.hashes) if is_evidence(path) else None
+        hashes = dict(self._eraser.links.hashes) if is_evidence(path) else None
         if self._is_done(path, log, timeout):
             self._clean.add(path)
             if hashes is not None:  # a damaged log may be another branch
-                self._eraser.hashes = hashes
+                self._eraser.links.hashes = hashes
         elif path.endswith(LOG_SUFFIX):  # deleted meanwhile, or packed
             self._erase_in(packed(path), log, timeout)
 

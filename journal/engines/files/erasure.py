@@ -183,7 +183,7 @@ class Erasure:
         raise _BusyError
 
     def _erase_in_all(self, scratch: LogFile) -> None:
-        self._eraser.hashes.clear()
+        self._eraser.links.hashes.clear()
         try:
             old = LogFile(self._storage, self._paths.log, create=False, write=True)
         except FileNotFoundError:
@@ -248,7 +248,7 @@ class Erasure:
         check = Segment(self._paths, new)
         for _ in check.read_on():
             pass
-        head = self._eraser.hashes.get(old.seq, old.hash)
+        head = self._eraser.links.hashes.get(old.seq, old.hash)
         same = _outcome(check.scanner, check.scanner.hash) == _outcome(old, head)
         search = LineEraser(self._eraser.choice)
         if not same or search.changes(check.pieces(0, new.size()), new.path):

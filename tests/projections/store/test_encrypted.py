@@ -273,6 +273,7 @@ def test_a_compaction_of_a_log_that_lost_its_header_keeps_the_format(tmp_path: P
     with store_at(tmp_path, KEY) as store:
         assert store.get_runtime_state("s", "native", "t1") == STATE
 
+
 def test_erasing_leaves_the_session_file_whole_and_without_states(tmp_path: Path) -> None:
     """Also where somebody without keys has put states into it."""
     fill(tmp_path)

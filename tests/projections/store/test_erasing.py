@@ -274,7 +274,7 @@ def test_a_damaged_line_that_holds_it_is_blanked_and_counted_once(
     assert holders(bytes_in(tmp_path)) <= {"two.jsonl", "two.json", "one.json"}
 
 
-@pytest.mark.parametrize("state", [b'["\xff %b"]', b'"%b', b"!%b:\"AAAA\""])
+@pytest.mark.parametrize("state", [b'["\xff %b"]', b'"%b', b'!%b:"AAAA"'])
 def test_a_state_that_is_no_json_is_searched_as_bytes(state: bytes) -> None:
     """Somebody can write such a line with a hash that is right."""
     event = Set(runtime_id="r", turn_id="t", state=Raw(state % b"sk-ant"))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from journal.backend import Backend
+from journal.backend import Backend, History
 from journal.events import Cursor, Event, Handoff, Set
 from projections.view import View
 from tests.journal.engines.contract.looking import events_in, state_of
@@ -197,3 +197,28 @@ def test_digests_are_forgotten_and_a_new_chain_begins(engine: Backend) -> None:
     again = engine.erase("s", Holding(), forget_digest=True)
     assert again is not None
     assert again.is_empty
+
+
+@pytest.mark.parametrize("history", ["archive", "drop"])
+def test_kept_events_are_linked_anew_in_whatever_order_they_stand(
+    engine: Backend, history: History
+) -> None:
+    """Compaction keeps them in the order of the view: here against that of their seqs."""
+    turns = ["a", "b", "c", "d"]
+    log = engine.open("s", Recorder())
+    log.append([set_event(turn, {"n": 0}) for turn in turns])
+    log.append([set_event(turn, {"key": SECRET}) for turn in "dc"])
+    log.append([set_event(turn, {"n": 1}) for turn in "ba"])
+    engine.compact("s", history)
+    log.append([set_event("e", {"n": 2})])
+    before = {event.seq: event for event in events_in(engine)}
+    report = engine.erase("s", Holding(), forget_digest=True)
+    assert report is not None
+    assert (report.states, report.kept) == (2, [])
+    assert engine.verify("s").problems == []
+    assert list(state_of(engine)) == [*turns, "e"]
+    after = {event.seq: event for event in events_in(engine)}
+    assert before.keys() == after.keys()
+    for seq in range(6, 10):
+        assert after[seq].hash != before[seq].hash
+        assert after[seq].prev == after[seq - 1].hash, "the old hash would confirm a guess"
