@@ -10,6 +10,7 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from errno import ENOENT
 from hashlib import sha256
+from time import monotonic
 from typing import TypeAlias
 
 from journal.errors import EncryptionSettingError
@@ -22,6 +23,9 @@ KEY_FILE = "JOURNAL_KEY_FILE"
 """The environment variable that may name a file of keys."""
 
 KEY_BYTES = 32
+
+_MISSED_FOR = 0.5  # seconds
+_MOST_MISSED = 1000
 
 Keys: TypeAlias = Callable[[str | None], bytes | None]
 """Gives a key by its id, None if it has no such key; of None, the key that encrypts."""
@@ -46,7 +50,8 @@ class Encryption:
     """How a store encrypts states: `DefaultSessionStore(folder, encryption=Encryption(…))`.
 
     `keys` is a function: of None it gives the key that encrypts, of an id the key that has that
-    id, or None if there is no such key. It may ask a key service; what it gave is remembered.
+    id, or None if there is no such key. It may ask a key service: what it gave is remembered, and
+    what it did not give for half a second, however many states need that key.
     """
 
     def __init__(self, keys: Keys) -> None:
@@ -54,6 +59,7 @@ class Encryption:
             raise TypeError(f"keys must be callable, not {type(keys).__name__}")
         self._keys = keys
         self._known: dict[str, bytes] = {}
+        self._missed: dict[str, float] = {}  # when
 
     @classmethod
     def from_keys(cls, *keys: bytes) -> "Encryption":
@@ -111,8 +117,13 @@ class Encryption:
         known = self._known.get(wanted)
         if known is not None:
             return known
+        if monotonic() < self._missed.get(wanted, 0.0) + _MISSED_FOR:
+            return None
         key = self._keys(wanted)
         if key is None:
+            if len(self._missed) >= _MOST_MISSED:  # ids are whatever stands in the lines
+                self._missed.clear()
+            self._missed[wanted] = monotonic()
             return None
         ((found, key),) = _checked([key], f"the key {wanted}")
         if found != wanted:

@@ -4,10 +4,11 @@ import base64
 import os
 import stat
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
-from journal.encryption import Encryption, key_id
+from journal.encryption import Encryption, key_id, keys
 from journal.encryption.key_file import add_key
 from journal.encryption.keys import read_keys
 from journal.errors import EncryptionSettingError
@@ -35,13 +36,17 @@ def test_of_several_keys_the_first_encrypts(tmp_path: Path) -> None:
         assert text(A) not in repr(found)
 
 
-def test_a_key_that_comes_into_the_file_later_is_found(tmp_path: Path) -> None:
+def test_a_key_that_comes_into_the_file_later_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A process that reads goes on after a rotation."""
     path = tmp_path / "keys"
     path.write_text(text(A))
     found = Encryption.from_file(path)
     assert found.key(key_id(B)) is None
     path.write_text(f"{text(B)}\n{text(A)}")
+    now = monotonic()
+    monkeypatch.setattr(keys, "monotonic", lambda: now + 1.0)
     assert found.key(key_id(B)) == B
 
 
@@ -97,3 +102,25 @@ def test_a_key_file_that_cannot_be_written_is_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(EncryptionSettingError, match="No such file"):
         add_key(str(tmp_path / "missing" / "keys"))
     assert os.listdir(tmp_path) == []
+
+
+def test_a_key_that_is_not_there_is_not_asked_for_with_every_state(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may be a call of a key service; and ids are whatever stands in the lines."""
+    asked: list[str | None] = []
+    now = [100.0]
+    monkeypatch.setattr(keys, "monotonic", lambda: now[0])
+
+    def none(wanted: str | None) -> None:
+        asked.append(wanted)
+
+    found = Encryption(none)
+    assert [found.key("a"), found.key("b"), found.key("a")] == [None, None, None]
+    assert asked == ["a", "b"]
+    now[0] += 1.0
+    assert found.key("a") is None
+    assert asked == ["a", "b", "a"]
+    for number in range(5000):
+        found.key(str(number))
+    assert len(found._missed) <= 1000
