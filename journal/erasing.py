@@ -228,6 +228,8 @@ class LineEraser:
 def _lines(pieces: Iterable[bytes], where: str) -> Iterator[tuple[bytes, bytes]]:
     """Lines and their newlines, which the last may lack. One that is too long comes in parts.
 
+    A part ends before a quote if there is one near: what is searched for stands in a text.
+
     Raises `UnsupportedFormatError` for a file of a format that is not known.
     """
     rest, begins = b"", True
@@ -239,8 +241,10 @@ def _lines(pieces: Iterable[bytes], where: str) -> Iterator[tuple[bytes, bytes]]
                 begins = False
             yield line, b"\n"
         if len(rest) > MAX_LINE:
-            yield rest, b""
-            rest = b""
+            cut = rest.rfind(b'"', len(rest) - _AT_ONCE)
+            cut = len(rest) if cut < 0 else cut
+            yield rest[:cut], b""
+            rest = rest[cut:]
     if rest:
         yield rest, b""
 

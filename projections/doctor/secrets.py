@@ -23,6 +23,7 @@ from projections.doctor.folder import File, ListedSession, take_inventory
 from projections.doctor.identity import session_id_of_files
 
 _decode = msgspec.json.Decoder().decode
+_ENCRYPTED = b'","encrypted_by":'  # behind a string; quotes in a state have a backslash before
 
 
 class FoundSecret(Struct, frozen=True, kw_only=True):
@@ -44,11 +45,15 @@ class FoundSecret(Struct, frozen=True, kw_only=True):
 
 
 class SecretSearch:
-    """The search through the sessions of one folder; for one thread."""
+    """The search through the sessions of one folder; for one thread.
+
+    It knows no keys: `encrypted` is how many lines hold states that it could not search.
+    """
 
     def __init__(self, storage: Storage, folder: str) -> None:
         self._storage = storage
         self._folder = folder
+        self.encrypted = 0
 
     def session(self, listed: ListedSession) -> Iterator[FoundSecret]:
         """The secrets in all files of a session, file by file."""
@@ -66,7 +71,7 @@ class SecretSearch:
             if file.name.endswith(SESSION_SUFFIX):
                 secrets = _in_document(b"".join(pieces))
             else:
-                secrets = _in_lines(pieces)
+                secrets = self._in_lines(pieces)
             for secret in secrets:
                 yield msgspec.structs.replace(secret, session_id=session_id, path=path)
         except FileNotFoundError:
@@ -74,6 +79,16 @@ class SecretSearch:
         except (OSError, JournalError) as error:
             reason = getattr(error, "strerror", None) or redact_text(str(error))
             yield FoundSecret(session_id=session_id, path=path, error=f"cannot be read: {reason}")
+
+    def _in_lines(self, pieces: Iterable[bytes]) -> Iterator[FoundSecret]:
+        for offset, line in _lines(pieces):
+            self.encrypted += _ENCRYPTED in line
+            if not may_hold_secrets(line):
+                continue
+            event = _decoded(line)
+            seq = event.get("seq") if isinstance(event, dict) else None
+            for located in locate(event):
+                yield _found(located, seq if isinstance(seq, int) else None, offset)
 
     def _pieces(self, file: File, archive: str) -> Iterator[bytes]:
         if os.path.dirname(file.path) == archive and LOG_SUFFIX in file.name:
@@ -85,16 +100,6 @@ class SecretSearch:
             yield from chunks(self._storage, fd, 0, self._storage.size(fd))
         finally:
             self._storage.close(fd)
-
-
-def _in_lines(pieces: Iterable[bytes]) -> Iterator[FoundSecret]:
-    for offset, line in _lines(pieces):
-        if not may_hold_secrets(line):
-            continue
-        event = _decoded(line)
-        seq = event.get("seq") if isinstance(event, dict) else None
-        for located in locate(event):
-            yield _found(located, seq if isinstance(seq, int) else None, offset)
 
 
 def _in_document(data: bytes) -> Iterator[FoundSecret]:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from journal.encryption import Encryption
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.errors import NotFoundError
@@ -152,3 +153,16 @@ def test_an_archive_that_is_not_packed_yet_is_searched_too(leaking: Path) -> Non
     archive.unlink()
     document = msgspec.json.decode(doctor(leaking, "-o", "json").stdout, type=SecretsDocument)
     assert "s.2.jsonl" in {Path(secret.path).name for secret in document.secrets}
+
+
+@pytest.mark.parametrize("output", ["table", "json", "jsonl"])
+def test_encrypted_states_are_said_to_be_not_searched(tmp_path: Path, output: str) -> None:
+    encryption = Encryption.from_keys(b"k" * 32)
+    with DefaultSessionStore(tmp_path, redact=None, encryption=encryption) as store:
+        store.set_runtime_state("s", "native", "t", {"password": PASSWORD})
+        store.set_runtime_state("s", "native", "t", {"is": '","encrypted_by":'})
+    with DefaultSessionStore(tmp_path, redact=None) as plain:
+        plain.set_runtime_state("plain", "native", "t", {"is": '","encrypted_by":'})
+    result = doctor(tmp_path, "-o", output)
+    assert result.exit_code == 0
+    assert "not searched: 2 lines with encrypted states" in result.stderr

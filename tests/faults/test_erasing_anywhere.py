@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import Raw
@@ -18,12 +19,13 @@ from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.engines.files.restoring import restore
 from journal.engines.files.storage import DiskStorage
+from journal.erasing import LineEraser
 from journal.errors import JournalError
 from journal.events import Clear, Event, Handoff, Set
 from journal.names import paths_of
 from projections import DefaultSessionStore
 from projections.erasing import ERASED
-from tests.erasing import SECRET, holders, stands_in
+from tests.erasing import SECRET, Holding, holders, stands_in
 from tests.faults.snapshots import of_any_log
 from tests.support import bytes_in
 
@@ -181,3 +183,16 @@ def check_erasing(story: Story) -> None:
     assert holders(bytes_in(story.folder)) == set()
     with DefaultSessionStore(story.folder, durability="os", redact=None) as store:
         assert store.erase(SECRET).sessions == []
+
+
+@pytest.mark.parametrize("place", range(len(SECRET) + 1))
+def test_a_line_longer_than_any_may_be_is_searched_where_it_is_cut(place: int) -> None:
+    """It is damage, and read in parts."""
+    piece = b'"' + b"x" * (1 << 20)
+    end = b'"' + SECRET.encode()[:place]
+    pieces = [piece] * 15 + [piece[: -len(end)] + end, SECRET.encode()[place:] + b'"\n']
+    eraser = LineEraser(Holding())
+    assert eraser.changes(pieces, "")
+    erased = b"".join(eraser.erased(pieces, ""))
+    assert not stands_in(SECRET, erased)
+    assert len(erased) == sum(map(len, pieces))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import click
 
+from journal.reprs import count as number_of
 from projections.cli.documents.doctor import SecretItem, SecretsDocument
 from projections.cli.documents.json_output import json_document, json_line
 from projections.cli.exit_codes import EXIT_FAILURE
@@ -16,7 +17,8 @@ from projections.doctor.secrets import FoundSecret, SecretSearch
 
 def list_secrets(examination: Examination, progress: Progress, output: str) -> None:
     """Print the secrets. Exits with 1 if there are any, or if a file cannot be read."""
-    found = _search(examination, progress)
+    search = SecretSearch(progress, examination.folder)
+    found = _search(search, examination, progress)
     if output == "json":
         items = list(map(_item, found))
         document = SecretsDocument(
@@ -32,13 +34,20 @@ def list_secrets(examination: Examination, progress: Progress, output: str) -> N
             "Revoke these secrets. `journal doctor --secrets --erase` takes the states that hold "
             "them out of all files"
         )
+    if search.encrypted:
+        notice(
+            f"not searched: {number_of(search.encrypted, 'line')} with encrypted states. "
+            "With the key, `journal doctor --secrets --erase --dry-run` does it"
+        )
     if count:
         raise click.exceptions.Exit(EXIT_FAILURE)
     notice("No secrets that today's rules know.")
 
 
-def _search(examination: Examination, progress: Progress) -> Iterator[FoundSecret]:
-    search, sessions = SecretSearch(progress, examination.folder), examination.listed_sessions()
+def _search(
+    search: SecretSearch, examination: Examination, progress: Progress
+) -> Iterator[FoundSecret]:
+    sessions = examination.listed_sessions()
     for number, listed in enumerate(sessions, 1):
         label = f"searching {shown(listed.stem)}, {number} of {len(sessions)}"
         with progress.of(label, examination.size(listed.stem)):
