@@ -51,7 +51,9 @@ ARGUMENTS = {
 """What commands cannot do without; others need a session."""
 
 
-NOT_MAKING = [name for name in NAMES if name not in (*COMMANDS["Learn"], "set", "tail", "wait", "key")]
+NOT_MAKING = [
+    name for name in NAMES if name not in (*COMMANDS["Learn"], "set", "tail", "wait", "key")
+]
 """Commands that have a folder, and neither make it nor wait for it."""
 
 
