@@ -145,7 +145,7 @@ class Upkeep(StoreParts):
         """Delete the sessions that a rule wants to go, or their history; the oldest first.
 
         Of those named and those whose ids match a pattern, or of all. A session stays, and the
-        report says why, if a turn in it is open whose writer lives or may live, or waits for a
+        report says why, if a turn in it is open, even if its writer has ended, or waits for a
         person, if it was handed to a runtime that has not come, and if what it holds cannot be
         read; unless with `force`. So it does if it changes meanwhile. Sessions of PraisonAI that
         have no log are left alone. Each is deleted as by `delete_session`, messages included,

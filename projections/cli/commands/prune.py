@@ -49,7 +49,7 @@ def prune_command(
     and snapshot. The oldest go first. --keep-last keeps the last changed whatever the others
     say; alone, all but these go.
 
-    A session stays, and is said to, if a turn in it is open whose writer lives or may live,
+    A session stays, and is said to, if a turn in it is open, even if its writer has ended,
     or waits for a person, if it was handed to a runtime that has not come, or if it cannot be
     read; --force deletes those too. One that somebody writes to meanwhile stays always, and
     one of PraisonAI without a log is not looked at. Asks first, and in a pipe wants --yes or

@@ -11,7 +11,7 @@ Why: TypeAlias = Literal[
 ]
 """Why a session stays.
 
-- `open_turn`: a turn is open, and its writer lives, or may live; or a turn waits for a person.
+- `open_turn`: a turn is open, whether its writer lives or not, or waits for a person.
 - `handed_off`: to a runtime that has not come. `damaged` and `unreadable`: what it holds cannot
   be told. These four stay unless forced.
 - `changed`: somebody has written to it since it was looked at. `busy`: somebody holds its lock.
@@ -56,9 +56,7 @@ def _of_turn(
     if status != "open":
         return None
     ended = has_ended(writer, written_at)
-    if ended:
-        return None
-    alive = "lives" if ended is False else "may live"
+    alive = {True: "has ended", False: "lives", None: "may live"}[ended]
     whose = f"its writer {writer}" if writer else "its writer"
     return "open_turn", f"{turn} is open, and {whose} {alive}"
 

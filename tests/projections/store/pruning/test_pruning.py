@@ -115,12 +115,19 @@ def test_what_is_kept_is_made_up_for_by_the_next_ones(store: DefaultSessionStore
     assert report.left == sizes["open"] + sizes["c"]
 
 
-def test_an_open_turn_of_a_writer_that_has_ended_keeps_nothing(
-    store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("ended", "said"), [(True, "has ended"), (False, "lives"), (None, "may live")]
+)
+def test_an_open_turn_keeps_its_session_and_what_is_known_of_its_writer_is_said(
+    store: DefaultSessionStore, monkeypatch: pytest.MonkeyPatch, ended: bool | None, said: str
 ) -> None:
+    """A crash is what people come to look at."""
     put(store, "s", "open")
-    monkeypatch.setattr(Writers, "has_ended", lambda *_: True)
-    assert went(store.prune(ALL)) == ["s"]
+    monkeypatch.setattr(Writers, "has_ended", lambda *_: ended)
+    (kept,) = store.prune(ALL).kept
+    assert (kept.session_id, kept.why) == ("s", "open_turn")
+    assert kept.reason.endswith(said)
+    assert went(store.prune(ALL, force=True)) == ["s"]
 
 
 def test_only_those_that_are_named_or_fit_are_looked_at(store: DefaultSessionStore) -> None:
