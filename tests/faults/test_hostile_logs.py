@@ -139,7 +139,7 @@ def test_a_log_that_says_it_is_another_sessions_is_refused(tmp_path: Path) -> No
 
 
 def test_a_log_of_a_newer_format_is_read_but_not_written(tmp_path: Path) -> None:
-    data = seal_line({**OPENING, "format": 2}) + FIRST + SECOND
+    data = seal_line({**OPENING, "format": 9}) + FIRST + SECOND
     (tmp_path / endure.LOG).write_bytes(data)
     with DefaultSessionStore(tmp_path, durability="os") as store:
         assert store.get_runtime_state(SESSION, "native", "turn-1")["n"] == 1

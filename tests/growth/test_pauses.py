@@ -10,6 +10,7 @@ from journal import codec
 from journal.engines.files.segment import SLICE
 from projections import DefaultSessionStore
 from projections.store.background import Maintenance
+from tests.support import finish_maintenance
 
 SHORTEST = 200  # bytes of a line in this test
 FEW = 50  # of them are appended at once
@@ -43,6 +44,7 @@ def test_no_more_lines_are_judged_between_two_pauses_where_a_log_is_longer(
             for first in range(0, turns, FEW):
                 some = range(first, first + FEW)
                 store.set_many("s", [("native", f"t{number}", state) for number in some])
+                finish_maintenance(store)  # else it has to read what is appended meanwhile, too
         for number in range(turns):
             store.set_runtime_state("s", "native", f"t{number}", state)
     assert list((tmp_path / "archive").iterdir()), "a compaction was to be among them"

@@ -45,6 +45,8 @@ def shown(event: Event) -> Shown:
         del fields[name]
     if isinstance(event, Set):
         fields["state"] = decode_state(bytes(event.state))
+        for name in ("once", "erased", "encrypted_by"):
+            assert fields.pop(name) is None, "the model has none of that"
     return {"op": type(event).__name__, **fields}
 
 

@@ -25,7 +25,6 @@ _MEANT: dict[str, tuple[str, ...]] = {
     "ls": ("sessions",),
     "play": ("replay",),
     "print": ("show",),
-    "prune": ("compact", "delete"),
     "ps": ("sessions",),
     "put": ("set",),
     "read": ("show", "log"),
