@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from journal import codec
-from journal.codec import Clock, control_line, decode_line, erase_state, format_of, stamp
+from journal.codec import Clock, control_line, decode_line, erase_state, format_of, relinked, stamp
 from journal.errors import JournalError, LimitExceededError
 from journal.events import Clear, Event, Handoff, Open, Sealed, Set, Takeover, Unknown
 from journal.state import MAX_LINE
@@ -447,3 +447,19 @@ class TestErased:
         """Whoever reads it would not know whether the state is there."""
         fields = fields_of("set", TURN, state={}, erased="0" * 64)
         assert decode_line(line_of(fields)) is None
+
+
+class TestOddLines:
+    """What is no intact line: nothing is made of it."""
+
+    TWICE = b'{"a":1,"b":2,"a":333}'
+
+    def test_a_line_with_a_key_twice_is_not_erased(self) -> None:
+        assert erase_state(self.TWICE) == self.TWICE
+
+    @pytest.mark.parametrize(
+        "line", [TWICE, b'{"prev":"%b","hash":"%b","x":1}' % (b"0" * 32, b"1" * 32)]
+    )
+    def test_what_cannot_be_hashed_is_not_linked_anew(self, line: bytes) -> None:
+        with pytest.raises(ValueError, match="not an intact line"):
+            relinked(line, PREV)

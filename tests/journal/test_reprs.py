@@ -6,12 +6,19 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Raw
+from msgspec import Raw, structs
 from rich.pretty import pretty_repr
 
-from journal.events import Clear, Cursor, Event, Handoff, Head, Set, Takeover, Unknown
+from journal.events import Clear, Cursor, Event, Handoff, Head, Origin, Set, Takeover, Unknown
 from journal.past import Entry, Newest, Past
-from journal.reports import CompactionReport, Problem, VerifyReport
+from journal.reports import (
+    CompactionReport,
+    ErasureReport,
+    Problem,
+    SessionUsage,
+    Unerased,
+    VerifyReport,
+)
 from journal.reprs import count, name, quoted, repr_of_parts
 
 LONGEST = 300
@@ -37,6 +44,27 @@ SHOWN: list[tuple[object, str]] = [
     (
         Set(runtime_id="codex/a", turn_id="", state=Raw(b"1")),
         "Set(seq=0, 'codex/a'/'', 1 byte)",
+    ),
+    (
+        Set(seq=7, runtime_id="native", turn_id="t", state=STATE, erased="0" * 64),
+        "Set(seq=7, native/t, erased)",
+    ),
+    (
+        Set(seq=7, runtime_id="native", turn_id="t", state=STATE, encrypted_by="0" * 16),
+        "Set(seq=7, native/t, encrypted)",
+    ),
+    (Origin("trip", "0011", 7, "c" * 32), "Origin('trip', seq=7)"),
+    (
+        SessionUsage(
+            session_id="s", updated_at="", log_bytes=10, archives=("a",), archive_bytes=5
+        ),
+        "SessionUsage('s', 15 bytes, 1 archive)",
+    ),
+    (
+        ErasureReport(
+            session_id="s", states=2, blanked=0, files=["a"], kept=[Unerased(what="reason")]
+        ),
+        "ErasureReport('s', 2 states, 1 file, 1 kept)",
     ),
     (Clear(seq=8, runtime_id="native"), "Clear(seq=8, native)"),
     (Clear(seq=8), "Clear(seq=8, all runtimes)"),
@@ -243,3 +271,32 @@ def test_a_long_id_keeps_both_ends() -> None:
 )
 def test_numbers_are_counted(number: int, text: str) -> None:
     assert count(number, "event") == text
+
+
+@pytest.mark.parametrize(
+    ("seqs", "said"),
+    [
+        ([], "reason: covered"),
+        ([7], "reason of event 7: covered"),
+        ([7, 8, 9], "reason of event 7 and 2 others: covered"),
+    ],
+)
+def test_what_cannot_be_erased_is_said_with_its_place(seqs: list[int], said: str) -> None:
+    assert str(Unerased(what="reason", seqs=seqs, reason="covered")) == said
+
+
+def test_a_report_of_what_was_found_nowhere_is_empty() -> None:
+    nothing = ErasureReport(session_id="s", states=0, blanked=0, files=[], kept=[])
+    assert nothing.is_empty
+    assert not structs.replace(nothing, blanked=1).is_empty
+
+
+def test_a_verification_says_how_much_was_erased() -> None:
+    report = VerifyReport(
+        session_id="s", head=None, events=2, archived_events=0, problems=[], erased=1
+    )
+    assert repr(report) == "VerifyReport('s', ok, 2 events, 1 erased, no log)"
+
+
+def test_an_origin_is_named_as_a_ref_is() -> None:
+    assert str(Origin("trip", "0011", 7, "c" * 32)) == "trip@7"

@@ -9,20 +9,22 @@ from typing import Any
 
 import pytest
 
-from journal.codec import decode_line
+from journal.codec import control_line, decode_line
 from journal.engines.files.directory import Directory
 from journal.engines.files.log import LogOptions
 from journal.engines.files.storage import DiskStorage
 from journal.errors import (
     AppendError,
+    CompactionAbandonedError,
     DamagedError,
     ExistsError,
     ForkedError,
     HistoryError,
     LockTimeoutError,
+    ReadError,
     UnsupportedFormatError,
 )
-from journal.events import Open
+from journal.events import Open, Sealed
 from projections.store.folded import FoldedSession
 from tests.journal.engines.forks.told import events_of, folded, state_of, write
 from tests.support import FaultyStorage, Recorder, fails, files_in, open_log, set_event
@@ -578,3 +580,54 @@ def test_a_packed_beginning_that_cannot_be_unpacked_is_no_empty_one(tmp_path: Pa
     with pytest.raises(DamagedError, match="fork of s@4"):
         engine(tmp_path).history("f", 4)
     assert not engine(tmp_path).verify("f").ok
+
+
+# At the worst moment
+
+
+def a_fork(folder: Path) -> None:
+    write(engine(folder), "s", "a", "b")
+    engine(folder).fork("s", "f")
+    write(engine(folder), "f", "a")
+
+
+@pytest.mark.parametrize("happens", ["nothing", "replaced", "sealed"])
+def test_a_compaction_of_a_fork_that_loses_its_beginning(
+    happens: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gives way to a deletion and to another log in its place; else it is damage."""
+    a_fork(tmp_path)
+    log = tmp_path / "f.jsonl"
+
+    def lost(*_: object) -> None:
+        if happens == "sealed":
+            seal = Sealed(reason="deleted", last_seq=3, last_hash="0" * 32, ts="x", writer="w")
+            with log.open("ab") as file:
+                file.write(control_line(seal))
+        if happens == "replaced":
+            (tmp_path / "copy").write_bytes(log.read_bytes())
+            os.replace(tmp_path / "copy", log)
+        raise DamagedError("gone")
+
+    monkeypatch.setattr("journal.engines.files.compaction.shared_living", lost)
+    before = log.read_bytes()
+    if happens == "nothing":
+        with pytest.raises(DamagedError, match="gone"):
+            engine(tmp_path).compact("f")
+        assert log.read_bytes() == before
+    elif happens == "sealed":
+        report = engine(tmp_path).compact("f")
+        assert report is not None
+        assert report.events_after == report.events_before, "it is left to the deletion"
+        assert log.read_bytes().startswith(before)
+    else:
+        with pytest.raises(CompactionAbandonedError, match="was replaced or cut"):
+            engine(tmp_path).compact("f")
+
+
+def test_an_origin_that_cannot_be_read_is_not_taken_for_none(tmp_path: Path) -> None:
+    a_fork(tmp_path)
+    storage = FaultyStorage(fails("read", errno.EIO, times=99))
+    with pytest.raises(ReadError, match=r"f\.jsonl"):
+        engine(tmp_path, storage).origin("f")
+    assert engine(tmp_path).origin("nobody") is None
