@@ -242,6 +242,11 @@ PARTS = {
     "memory": ["view of", "log of", "wait in an event loop"],
     "starting": ["import projections", "journal --version"],
     "commands": ["log -n 10", "tail -n 10", "show S", "sessions", "log -o jsonl"],
+    "older": [
+        *("--version", "sessions,", "log -n 10", "log,", "log -o jsonl", "few match"),
+        *("many match", "-o jsonl, many match", "show S", "tail -n 10", "replay,"),
+        *("by another runtime", "history", "blame", "handoffs", "verify", "export"),
+    ],
     "searching": [
         *("a literal,", "case ignored", "not there"),
         *("ms'", "err(or)?", "[A-Z]{4}", ".*timeout", "rate.?limit"),
