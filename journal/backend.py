@@ -102,7 +102,7 @@ class Keyless:
     def __init__(self, session_id: str) -> None:
         self._session_id = session_id
 
-    def open(self, runtime_id: str, turn_id: str, state: bytes) -> bytes:  # noqa: ARG002 - see there
+    def open(self, runtime_id: str, turn_id: str, state: bytes) -> bytes:  # noqa: ARG002 - as in `Opener`
         if is_encrypted(state):
             raise key_error(split(state)[0], self._session_id)
         return state
