@@ -44,16 +44,17 @@ def prune_command(
 ) -> None:
     """Delete the oldest sessions, by age, number or size.
 
-    Of those named, or like a pattern, or of all. The age of a session is that of the last
-    change of its log or session file; its size is that of its log, archives, session file
-    and snapshot. The oldest go first. --keep-last keeps the last changed whatever the others
-    say; alone, all but these go.
+    Of the sessions that are named or match a pattern, or of all. A session's age counts from
+    the last change of its log or session file; its size is that of its log, archives, session
+    file and snapshot. The oldest go first. --keep-last keeps the sessions that changed last,
+    whatever the other options say; alone, it deletes all others.
 
-    A session stays, and is said to, if a turn in it is open, even if its writer has ended,
-    or waits for a person, if it was handed to a runtime that has not come, or if it cannot be
-    read; --force deletes those too. One that somebody writes to meanwhile stays always, and
-    one of PraisonAI without a log is not looked at. Asks first, and in a pipe wants --yes or
-    --dry-run. Exit code 1 when the answer is no, or when something could not be deleted.
+    A session is kept, and the reason is printed, if one of its turns is open, even if the
+    writer has ended, or waits for a person, if it was handed to a runtime that has not taken it
+    over, or if it cannot be read; --force deletes these too. A session that somebody is writing
+    to is always kept. PraisonAI's sessions without a log are left alone. The command asks
+    first; in a pipe it needs --yes or --dry-run. Exit code 1 when the answer is no, or when
+    something could not be deleted.
 
     \b
     Examples:
